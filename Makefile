@@ -1,0 +1,58 @@
+# Every target sets itself up: it needs Python 3.11 or later, make and a package index, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check bench constraints clean help
+
+help:
+	@echo "make demo    install into .venv and run the demo"
+	@echo "make test    install what the tests need and run the whole suite"
+	@echo "make check   style, types, floors and house rules"
+	@echo "make bench   measure, beside the raw limits and the peers"
+
+demo: $(VENV)/installed
+	$(BIN)/tidings demo $(ARGS)
+
+test: $(VENV)/developing
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/developing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest tests/house
+
+bench: $(VENV)/measuring
+	$(BIN)/python -m benchmarks $(ARGS)
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tidings needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip -c constraints.txt
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e .
+	touch $@
+
+$(VENV)/developing: $(VENV)/installed
+	$(PIP) install -c constraints.txt --group dev
+	touch $@
+
+$(VENV)/measuring: $(VENV)/developing
+	$(PIP) install -c constraints.txt --group bench
+	touch $@
+
+# Take the newest versions that fit pyproject.toml and write them down, without download addresses.
+constraints:
+	$(PYTHON) -m venv --clear $(VENV)/fresh
+	$(VENV)/fresh/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)/fresh/bin/python -m pip install --quiet . --group dev --group bench
+	(sed -n '/^#/p' constraints.txt; $(VENV)/fresh/bin/python -m pip freeze --all --exclude tidings) > constraints.new
+	mv constraints.new constraints.txt
+	rm -rf $(VENV)/fresh
+
+clean:
+	rm -rf $(VENV) build dist
