@@ -1,0 +1,166 @@
+"""Every error tidings raises, split by who must act.
+
+TidingsError
+├── CallerError          who called must change the call
+│   ├── MalformedError           the bytes cannot be parsed
+│   ├── UnsupportedMediaTypeError  the body is of a kind that is not read here
+│   ├── EnvelopeError            parsed, but against the envelope's rules
+│   │   └── EnvelopeTooLargeError
+│   ├── UnknownTypeError         no such event type or version here
+│   ├── InvalidDataError         the data does not fit the declared class
+│   ├── ConflictError            the id, the subject or the condition is taken
+│   ├── PositionExpiredError     older than what the log keeps
+│   ├── PositionNotReachedError  the state asked for is not there yet
+│   ├── NotFoundError            nothing of that name
+│   └── RefusedError             the operation is not allowed in this state
+├── OperatorError        who runs the system must act
+│   ├── SettingError             a setting is unknown or wrong
+│   ├── SchemaError              the database belongs to another release
+│   ├── ShapeChangedError        a view changed under the same version
+│   ├── InlineViewError          this process does not hold an inline view's fold
+│   ├── LogUnavailableError      the log cannot be reached or written; retry later
+│   │   └── LogBusyError         the log's queue is full; retry later
+│   ├── StoreUnavailableError    the store cannot be reached or written; retry later
+│   └── LogRewoundError          a checkpoint stands beyond the log's head
+├── AuthorError          who wrote the application must change its code
+│   ├── DeclarationError         an event, view, fold or service is declared wrongly
+│   ├── FoldError                a fold raised or returned the wrong type
+│   ├── AppendInUnitError        the log was awaited inside a unit; emit instead
+│   └── NotRetryable             raised by a handler: park at once, do not try again
+└── CheckpointMovedError the lease is lost: another owner went on; nothing was written
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tidings.log.driver import Conflict
+
+
+class TidingsError(Exception):
+    """Base of every error of this package. The message is one sentence that says what to do."""
+
+
+class CallerError(TidingsError):
+    """Who called must change the call.
+
+    `errors` names the parts at fault: pairs of a JSON pointer (RFC 6901) and what is wrong there.
+    """
+
+    def __init__(self, message: str, *, errors: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
+
+
+class MalformedError(CallerError):
+    """The bytes cannot be parsed: JSON, percent-coding, UTF-8, base64, a repeated header or member."""
+
+
+class UnsupportedMediaTypeError(CallerError):
+    """The body is of a format or in a charset that is not read here; the message says which are."""
+
+
+class EnvelopeError(CallerError):
+    """The envelope parses but breaks a rule: a missing, too long or ill-typed attribute."""
+
+
+class EnvelopeTooLargeError(EnvelopeError):
+    """The data or the attributes are larger than the limit named in the message, in bytes."""
+
+
+class UnknownTypeError(CallerError):
+    """No event of this type, or no such version of it, is declared; the message lists what is."""
+
+
+class InvalidDataError(CallerError):
+    """The data does not fit the declared class; `errors` has the path of the field."""
+
+
+class ConflictError(CallerError):
+    """A write was refused; `conflict` says which kind and what stands in the way."""
+
+    def __init__(self, message: str, *, conflict: Conflict) -> None:
+        super().__init__(message)
+        self.conflict = conflict
+
+
+class PositionExpiredError(CallerError):
+    """Entries at or below `floor` are no longer kept."""
+
+    def __init__(self, message: str, *, floor: int) -> None:
+        super().__init__(message)
+        self.floor = floor
+
+
+class PositionNotReachedError(CallerError):
+    """The state does not reflect the asked position yet; ask again or wait."""
+
+
+class NotFoundError(CallerError):
+    """There is nothing of that name; the message lists what there is."""
+
+
+class RefusedError(CallerError):
+    """The operation is not allowed in the present state; the message says which step comes first."""
+
+
+class OperatorError(TidingsError):
+    """Who runs the system must act."""
+
+
+class SettingError(OperatorError):
+    """A setting is unknown, or its value cannot be used; the message names it and what is allowed."""
+
+
+class SchemaError(OperatorError):
+    """The database was written by another release; the message has the command to run."""
+
+
+class ShapeChangedError(OperatorError):
+    """A view's columns, key, rank or fold version changed, but not its declared version."""
+
+
+class InlineViewError(OperatorError):
+    """An inline view is fed by this type, and this process does not hold its fold: its append would leave it behind."""
+
+
+class LogUnavailableError(OperatorError):
+    """The log cannot be written or read now. Nothing is known of the call: repeat it with the same ids."""
+
+
+class LogBusyError(LogUnavailableError):
+    """The log's queue stayed full until the timeout. Nothing was kept: repeat the call later."""
+
+
+class StoreUnavailableError(OperatorError):
+    """The store cannot be written or read now; nothing of the unit was kept."""
+
+
+class LogRewoundError(OperatorError):
+    """A checkpoint stands beyond the log's head: the log was restored from an older copy."""
+
+
+class AuthorError(TidingsError):
+    """Who wrote the application must change its code."""
+
+
+class DeclarationError(AuthorError):
+    """An event, view, fold, handler or service is declared wrongly; the message shows the right form."""
+
+
+class FoldError(AuthorError):
+    """A fold raised, or returned something that is neither its row class nor None."""
+
+
+class AppendInUnitError(AuthorError):
+    """The log was appended to from inside a unit, where it would wait for itself; use `ctx.emit`."""
+
+
+class NotRetryable(AuthorError):
+    """Raise this in a handler when trying again cannot help: the entry is parked at once."""
+
+
+class CheckpointMovedError(TidingsError):
+    """The lease is lost or the checkpoint was moved: everything in the unit was rolled back, nothing is counted."""

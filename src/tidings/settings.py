@@ -1,0 +1,168 @@
+"""What an operator may set: `TIDINGS_*` variables over `tidings.toml`, each with a type and a default."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any, Literal, cast
+
+from tidings.errors import SettingError
+
+PREFIX = "TIDINGS_"
+IN_MEMORY = ":memory:"
+
+_FILE_URL = re.compile(r"sqlite:///([^?#]+)")
+_APP = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_DATA_BYTES_MAX = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One frozen bundle of settings. SettingError if a value cannot be used.
+
+    `database_url`: `sqlite:///FILE`, or `sqlite:///:memory:`. `log_url`: None, so that the log lies in the database.
+    `app`: `module:attribute` of the App. `host`, `port`: where the server listens. `sqlite_synchronous`: "normal" may
+    lose acknowledged events at power loss. `shutdown_grace`: seconds that work under way is given to finish.
+    `data_bytes_max`: most bytes of one event's data, from 65,536 to 1,048,576.
+    """
+
+    database_url: str = "sqlite:///tidings.db"
+    log_url: str | None = None
+    app: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+    sqlite_synchronous: Literal["full", "normal"] = "full"
+    shutdown_grace: float = 25.0
+    data_bytes_max: int = 262_144
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None or field.default is not None:
+                _CHECKS[field.name](value)
+
+    @property
+    def sqlite_path(self) -> str:
+        """The file of the database, or `:memory:`."""
+        return _file(self.database_url)
+
+
+def load(environ: Mapping[str, str], toml_text: str | None = None) -> Settings:
+    """Return the settings of these environment variables over this text of a `tidings.toml`.
+
+    A variable that is empty counts as not set. SettingError, which names it, for a setting that is unknown or wrong.
+    """
+    given = _from_toml(toml_text) if toml_text else {}
+    for variable, text in environ.items():
+        if variable.startswith(PREFIX) and text:
+            given[_known(variable.removeprefix(PREFIX).lower(), shown=variable)] = text
+    return Settings(**{name: _READ.get(name, _text)(value, name) for name, value in given.items()})
+
+
+def _from_toml(text: str) -> dict[str, Any]:
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"tidings.toml cannot be read: {error}") from None
+    return {_known(name, shown=name): value for name, value in given.items()}
+
+
+def _known(name: str, *, shown: str) -> str:
+    names = [field.name for field in fields(Settings)]
+    if name in names:
+        return name
+    spell = (lambda known: PREFIX + known.upper()) if shown.startswith(PREFIX) else str
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {spell(near[0])}?" if near else f"there is {', '.join(map(spell, names))}"
+    raise SettingError(f"there is no setting {shown}: {hint}")
+
+
+def _text(value: Any, name: str) -> Any:
+    if not isinstance(value, str):
+        raise _wrong(name, value, "a text in quotes")
+    return value
+
+
+def _whole(value: Any, name: str) -> Any:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    return value
+
+
+def _number(value: Any, name: str) -> Any:
+    try:
+        return value if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return value
+
+
+_READ: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
+    {"port": _whole, "data_bytes_max": _whole, "shutdown_grace": _number}
+)
+
+
+def _wrong(name: str, value: object, wanted: str) -> SettingError:
+    return SettingError(f"{name} ({PREFIX}{name.upper()}) must be {wanted}, not {value!r:.80}")
+
+
+def _in(name: str, low: float, high: float, kind: type) -> Callable[[object], None]:
+    wanted = f"a {'whole ' if kind is int else ''}number from {low:,} to {high:,}"
+
+    def check(value: object) -> None:
+        allowed = (int,) if kind is int else (int, float)
+        if type(value) not in allowed or not low <= cast(float, value) <= high:
+            raise _wrong(name, value, wanted)
+
+    return check
+
+
+def _check_app(value: object) -> None:
+    if not isinstance(value, str) or not _APP.fullmatch(value):
+        raise _wrong("app", value, "MODULE:ATTRIBUTE, such as chirp:app")
+
+
+def _check_host(value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise _wrong("host", value, "a host name or an address, such as 127.0.0.1")
+
+
+def _check_synchronous(value: object) -> None:
+    if value not in ("full", "normal"):
+        raise _wrong("sqlite_synchronous", value, '"full" or "normal"')
+
+
+def _check_log_url(value: object) -> None:
+    raise SettingError(
+        f"log_url ({PREFIX}LOG_URL) is {value!r:.80}, but this release keeps the log in the database only: leave it out"
+    )
+
+
+def _file(url: object) -> str:
+    found = _FILE_URL.fullmatch(url) if isinstance(url, str) else None
+    if found is not None:
+        return found[1]
+    scheme = str(url).partition(":")[0]
+    if scheme in ("postgres", "postgresql"):
+        raise SettingError(
+            f"database_url ({PREFIX}DATABASE_URL) names PostgreSQL, which this release cannot use yet: "
+            "set it to sqlite:///FILE"
+        )
+    raise _wrong("database_url", url, "sqlite:///FILE (a fourth slash for a path from the root) or sqlite:///:memory:")
+
+
+_CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
+    {
+        "database_url": _file,
+        "log_url": _check_log_url,
+        "app": _check_app,
+        "host": _check_host,
+        "port": _in("port", 0, 65_535, int),
+        "sqlite_synchronous": _check_synchronous,
+        "shutdown_grace": _in("shutdown_grace", 0, 3_600, float),
+        "data_bytes_max": _in("data_bytes_max", 65_536, _DATA_BYTES_MAX, int),
+    }
+)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+
+from tidings.errors import SettingError
+from tidings.settings import Settings, load
+
+
+def test_nothing_set_gives_the_defaults() -> None:
+    assert load({}) == Settings()
+    assert Settings().database_url == "sqlite:///tidings.db"
+    assert Settings().shutdown_grace == 25.0
+
+
+def test_the_environment_wins_over_the_file() -> None:
+    found = load({"TIDINGS_PORT": "9000"}, 'port = 9001\nhost = "0.0.0.0"\n')
+    assert (found.port, found.host) == (9000, "0.0.0.0")
+
+
+def test_variables_of_others_and_empty_ones_are_left_alone() -> None:
+    assert load({"PATH": "/bin", "TIDINGSX": "1", "TIDINGS_APP": ""}) == Settings()
+
+
+def test_texts_become_what_the_setting_is() -> None:
+    found = load({"TIDINGS_SHUTDOWN_GRACE": "2.5", "TIDINGS_DATA_BYTES_MAX": "65536", "TIDINGS_APP": "chirp.app:app"})
+    assert (found.shutdown_grace, found.data_bytes_max, found.app) == (2.5, 65_536, "chirp.app:app")
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(SettingError, match=r"no setting TIDINGS_DATABSE_URL: did you mean TIDINGS_DATABASE_URL\?"):
+        load({"TIDINGS_DATABSE_URL": "sqlite:///x.db"})
+
+
+def test_an_unknown_name_in_the_file_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(SettingError, match=r"no setting hots: did you mean host\?"):
+        load({}, 'hots = "x"')
+
+
+def test_a_name_like_none_of_ours_is_refused_with_all_names() -> None:
+    with pytest.raises(SettingError, match="there is TIDINGS_DATABASE_URL, TIDINGS_LOG_URL, "):
+        load({"TIDINGS_QQQQ": "1"})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("PORT", "http", "a whole number from 0 to 65,535, not 'http'"),
+        ("PORT", "65536", "a whole number from 0 to 65,535"),
+        ("SHUTDOWN_GRACE", "soon", "a number from 0 to 3,600, not 'soon'"),
+        ("SHUTDOWN_GRACE", "nan", "a number from 0"),
+        ("DATA_BYTES_MAX", "1", "from 65,536 to 1,048,576"),
+        ("SQLITE_SYNCHRONOUS", "off", '"full" or "normal"'),
+        ("APP", "chirp", "MODULE:ATTRIBUTE, such as chirp:app"),
+        ("DATABASE_URL", "tidings.db", "sqlite:///FILE"),
+        ("DATABASE_URL", "sqlite://", "sqlite:///FILE"),
+        ("DATABASE_URL", "sqlite:///x.db?mode=ro", "sqlite:///FILE"),
+        ("DATABASE_URL", "postgresql://host/db", "PostgreSQL, which this release cannot use yet"),
+        ("LOG_URL", "nats://host", "this release keeps the log in the database only"),
+        ("LOG_URL", "sqlite:///log.db", "this release keeps the log in the database only"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_its_variable(variable: str, value: str, told: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        load({f"TIDINGS_{variable}": value})
+    assert f"TIDINGS_{variable}" in str(caught.value)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["port = true", "port = [1]", "shutdown_grace = true", "host = 1", "host ="])
+def test_a_value_of_another_type_in_the_file_is_refused(text: str) -> None:
+    with pytest.raises(SettingError):
+        load({}, text)
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("sqlite:///tidings.db", "tidings.db"),
+        ("sqlite:////var/lib/tidings.db", "/var/lib/tidings.db"),
+        ("sqlite:///:memory:", ":memory:"),
+    ],
+)
+def test_the_url_names_the_file(url: str, path: str) -> None:
+    assert Settings(database_url=url).sqlite_path == path
