@@ -1,0 +1,204 @@
+"""Every event type and version an application knows: the door for events that come in or are made here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from tidings.errors import DeclarationError, InvalidDataError, UnknownTypeError
+from tidings.events.codec import Decoder, decode_json, encode_json, has_non_finite, pointer
+from tidings.events.declaration import Declared, check_subject_type, declared, is_pydantic
+from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Envelope
+from tidings.events.media import JSON, is_json
+from tidings.events.rules import DATA_BYTES_MAX, SUBJECT_MAX, checked, is_text, time_text, wrong
+
+_JSON_ATTRIBUTES: Mapping[str, AttributeValue] = MappingProxyType({"datacontenttype": JSON})
+
+
+class Catalog:
+    """The declared event classes, by (type, version).
+
+    `data_bytes_max` limits an event's data. DeclarationError if two classes claim one (type, version), or if one of
+    them cannot be read from JSON.
+    """
+
+    def __init__(self, classes: Iterable[type], *, data_bytes_max: int = DATA_BYTES_MAX) -> None:
+        self._data_bytes_max = data_bytes_max
+        self._known: dict[tuple[str, int], Declared] = {}
+        for cls in classes:
+            found = declared(cls)
+            other = self._known.setdefault((found.type, found.version), found)
+            if other.cls is not found.cls:
+                raise DeclarationError(
+                    f"{_place(other.cls)} and {_place(found.cls)} are both declared as {found.type} version "
+                    f"{found.version}: give one of them another type or version"
+                )
+            check_subject_type(found)
+        self._decoders: dict[tuple[str, int], Callable[[bytes], Any]] = {
+            key: Decoder(found.cls).decode for key, found in self._known.items()
+        }
+
+    def types(self) -> tuple[tuple[str, int], ...]:
+        """Return every (type, version), sorted."""
+        return tuple(sorted(self._known))
+
+    def known(self, type: str, version: int) -> Declared:
+        """Return what is declared for this version of the type; UnknownTypeError, with what there is, if nothing is."""
+        found = self._known.get((type, version))
+        if found is None:
+            raise self._unknown(type, version)
+        return found
+
+    def decode(self, envelope: Envelope) -> Any:
+        """Return the event in the envelope, an instance of its declared class.
+
+        UnknownTypeError; InvalidDataError, with the JSON pointer of the member, if the data does not fit the class.
+        """
+        decode = self._decoders.get((envelope.type, envelope.version))
+        if decode is None:
+            raise self._unknown(envelope.type, envelope.version)
+        data = envelope.data
+        return _from_nothing(decode) if data is None else decode(data)
+
+    def admit(self, envelope: Envelope, *, now_us: int) -> Envelope:
+        """Return an envelope from outside as it may be kept: every rule holds, and its data fits the declared class.
+
+        A missing subject is taken from the member that names it, a missing time is stamped with `now_us` (microseconds
+        since 1970). EnvelopeError, MalformedError (data that is no JSON), UnknownTypeError, InvalidDataError.
+        """
+        checked(envelope, data_bytes_max=self._data_bytes_max)
+        found = self.known(envelope.type, envelope.version)
+        if envelope.data is not None:
+            _check_json(envelope)
+        subject = _subject(found, envelope, self.decode(envelope))
+        if subject == envelope.subject and envelope.time is not None:
+            return envelope
+        return Envelope(
+            id=envelope.id,
+            source=envelope.source,
+            type=envelope.type,
+            version=envelope.version,
+            subject=subject,
+            time=time_text(now_us) if envelope.time is None else envelope.time,
+            time_stamped=envelope.time_stamped or envelope.time is None,
+            attributes=envelope.attributes,
+            data=envelope.data,
+        )
+
+    def envelope(
+        self,
+        event: Any,
+        *,
+        id: str,
+        source: str,
+        now_us: int,
+        time: str | None = None,
+        attributes: Mapping[str, AttributeValue] = NO_ATTRIBUTES,
+    ) -> Envelope:
+        """Return the envelope of an event made here; its data is compact JSON, its time `now_us` unless one is given.
+
+        DeclarationError if its class is not declared, UnknownTypeError if it is not of this catalog; EnvelopeError and
+        InvalidDataError as in `admit`.
+        """
+        found = declared(event)
+        if self.known(found.type, found.version).cls is not found.cls:
+            raise DeclarationError(f"{_place(found.cls)} is not the class that this application knows as {found.type}")
+        data = encode_json(event)
+        read = _read_back(event, data, self._decoders[found.type, found.version])
+        made = Envelope(
+            id=id,
+            source=source,
+            type=found.type,
+            version=found.version,
+            subject=None if found.subject is None else _subject_of(found, read),
+            time=time_text(now_us) if time is None else time,
+            time_stamped=time is None,
+            attributes={**attributes, "datacontenttype": JSON} if attributes else _JSON_ATTRIBUTES,
+            data=data,
+        )
+        return checked(made, data_bytes_max=self._data_bytes_max)
+
+    def json_schema(self, type: str, version: int) -> dict[str, Any]:
+        """Return the JSON Schema (2020-12) of the data of this version of the type; references stay inside of it."""
+        cls: Any = self.known(type, version).cls
+        try:
+            made = cls.model_json_schema(mode="serialization") if is_pydantic(cls) else msgspec.json.schema(cls)
+        except TypeError as error:
+            raise DeclarationError(f"{_place(cls)} has no JSON Schema: {error}") from error
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+    def _unknown(self, type: str, version: int) -> UnknownTypeError:
+        versions = [str(known) for name, known in self.types() if name == type]
+        if versions:
+            why = f"{type} has no version {version} here; there is {', '.join(versions)}"
+            return UnknownTypeError(why, errors=[("/dataversion", why)])
+        names = sorted({name for name, _ in self._known})
+        near = difflib.get_close_matches(type[:255], names, n=5) or names[:10]
+        why = f"no event type {type[:255]!r} is declared here; there is {', '.join(near) or 'none'}"
+        return UnknownTypeError(why, errors=[("/type", why)])
+
+
+def _subject(found: Declared, envelope: Envelope, event: Any) -> str | None:
+    """Return the subject the envelope must have: what the declared member says, or as it is if none is declared."""
+    if found.subject is None:
+        return envelope.subject
+    subject = _subject_of(found, event)
+    if envelope.subject is not None and envelope.subject != subject:
+        why = f"it is {envelope.subject[:64]!r}, but the data's {found.subject} is {subject[:64]!r}"
+        raise wrong("subject", why)
+    return subject
+
+
+def _subject_of(found: Declared, event: Any) -> str:
+    assert found.subject is not None
+    subject = str(getattr(event, found.subject))
+    if not 0 < len(subject) <= SUBJECT_MAX or not is_text(subject):
+        why = f"it names the subject, so it needs 1 to {SUBJECT_MAX:,} characters, none of them control characters"
+        raise InvalidDataError(f"/{found.subject}: {why}", errors=[(pointer(found.subject), why)])
+    return subject
+
+
+def _check_json(envelope: Envelope) -> None:
+    content_type = envelope.content_type
+    if content_type is not None and not is_json(content_type):
+        why = f"{envelope.type} is read as JSON, not as {content_type}: send application/json"
+        raise InvalidDataError(why, errors=[("", why)])
+    decode_json(envelope.data or b"")
+
+
+def _read_back(event: Any, data: bytes, decode: Callable[[bytes], Any]) -> Any:
+    """Return the event as its readers will see it; InvalidDataError if that is not what it says here."""
+    name = type(event).__qualname__
+    extra = event.model_extra if is_pydantic(type(event)) else None
+    if extra:
+        errors = [(pointer(each), "it is not declared") for each in extra]
+        raise InvalidDataError(f"{name} does not declare {', '.join(extra)}", errors=errors)
+    try:
+        read = decode(data)
+    except InvalidDataError:
+        if has_non_finite(event):
+            raise _not_finite(name) from None
+        raise
+    if read != event and has_non_finite(event):
+        raise _not_finite(name)
+    return read
+
+
+def _not_finite(name: str) -> InvalidDataError:
+    return InvalidDataError(f"{name} holds NaN or Infinity, which JSON cannot say: leave the member out, or use None")
+
+
+def _from_nothing(decode: Any) -> Any:
+    """Return the event that has no data: one whose members can all be left out."""
+    try:
+        return decode(b"{}")
+    except InvalidDataError as error:
+        raise InvalidDataError(f"there is no data; {error}", errors=error.errors) from None
+
+
+def _place(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"

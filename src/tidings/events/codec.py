@@ -1,0 +1,162 @@
+"""The one door to JSON: values and events to bytes and back, and an envelope's stored attributes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from math import isfinite
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from tidings.errors import DeclarationError, InvalidDataError
+from tidings.events.declaration import is_pydantic
+from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Envelope
+from tidings.events.strict import decode_json
+
+__all__ = ["Decoder", "Stored", "attributes_to_bytes", "decode_json", "encode_json", "envelope_of"]
+
+T = TypeVar("T")
+
+Stored = tuple[str, str, str, int, str | None, bytes, bytes | None]
+"""An envelope as a row keeps it: source, id, type, version, subject, attributes (`attributes_to_bytes`), data."""
+
+_TIME = "time"
+_TIME_STAMPED = "time-stamped"  # with a hyphen no attribute can have this name
+_AT = re.compile(r"^(.*) - at (`key` in )?`\$(.*)`$", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[]+)|\[([0-9]+|\.\.\.)\]")
+_MISSING = re.compile(r"^Object missing required field `(.*)`$", re.DOTALL)
+
+
+def _foreign(value: Any) -> Any:
+    if is_pydantic(type(value)):
+        return msgspec.Raw(value.model_dump_json(by_alias=True).encode())
+    raise TypeError(f"a value of type {type(value).__qualname__} has no form in JSON")
+
+
+def _foreign_parts(value: Any) -> Any:
+    return value.model_dump() if is_pydantic(type(value)) else None
+
+
+_encode = msgspec.json.Encoder(enc_hook=_foreign).encode
+_encode_attributes = msgspec.json.Encoder().encode
+_decode_attributes = msgspec.json.Decoder(dict[str, str | int | bool]).decode
+
+
+def encode_json(value: Any) -> bytes:
+    """Return the compact JSON (UTF-8) of a value: of builtins, times, UUIDs, Decimals, or a class of any accepted kind.
+
+    InvalidDataError if some part of it has no form in JSON.
+    """
+    try:
+        return _encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
+        raise InvalidDataError(f"this {type(value).__qualname__} cannot be written as JSON: {error}") from error
+
+
+def has_non_finite(value: Any) -> bool:
+    """Say whether a value that `encode_json` takes holds a NaN or an infinite number, which is written as null."""
+    left = [msgspec.to_builtins(value, enc_hook=_foreign_parts)]
+    while left:
+        part = left.pop()
+        if isinstance(part, float) and not isfinite(part):
+            return True
+        if isinstance(part, dict):
+            left += part.values()
+        elif isinstance(part, list | tuple):
+            left += part
+    return False
+
+
+class Decoder(Generic[T]):
+    """Reads JSON as one class: members it does not know are ignored, ones that are left out take their default."""
+
+    def __init__(self, cls: type[T]) -> None:
+        self._name = getattr(cls, "__qualname__", str(cls))
+        try:
+            self._decode = _pydantic_decode(cls) if is_pydantic(cls) else msgspec.json.Decoder(cls).decode
+        except (TypeError, NameError) as error:
+            raise DeclarationError(f"{self._name} cannot be read from JSON: {error}") from error
+
+    def decode(self, data: bytes) -> T:
+        """Return the data as an instance; InvalidDataError, with the JSON pointer of the member, if it does not fit."""
+        try:
+            return self._decode(data)
+        except UnicodeDecodeError:
+            raise self._refused([("", "it is not valid UTF-8")]) from None
+        except msgspec.MsgspecError as error:
+            raise self._refused([_pointed(str(error))]) from None
+        except Exception as error:  # whatever the class's own validation raises
+            raise self._refused(_found_by(error)) from error
+
+    def _refused(self, errors: list[tuple[str, str]]) -> InvalidDataError:
+        told = "; ".join(f"{at}: {why}" if at else why for at, why in errors[:5])
+        return InvalidDataError(f"the data does not fit {self._name}: {told}", errors=errors)
+
+
+def _pydantic_decode(cls: Any) -> Callable[[bytes], Any]:
+    cls.model_rebuild()  # NameError if it names a class that is nowhere
+    decode: Callable[[bytes], Any] = cls.model_validate_json
+    return decode
+
+
+def _found_by(error: Exception) -> list[tuple[str, str]]:
+    """Return what pydantic says about each member, or just the error of a class's own code."""
+    told = getattr(error, "errors", None)
+    if callable(told):
+        return [(pointer(*each["loc"]), each["msg"][:1].lower() + each["msg"][1:]) for each in told()]
+    return [("", f"{type(error).__name__}: {error}")]
+
+
+def pointer(*steps: str | int) -> str:
+    """Return the JSON pointer (RFC 6901) that takes these steps."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def attributes_to_bytes(envelope: Envelope) -> bytes:
+    """Return what a row keeps beside its columns, as one compact JSON object: the attributes, and the text of the time.
+
+    The time stands under `time`, or under `time-stamped` if tidings gave it.
+    """
+    kept: dict[str, AttributeValue] = {**envelope.attributes} if envelope.attributes else {}
+    if envelope.time is not None:
+        kept[_TIME_STAMPED if envelope.time_stamped else _TIME] = envelope.time
+    return _encode_attributes(kept)
+
+
+def envelope_of(stored: Stored) -> Envelope:
+    """Return the envelope that was kept as these columns."""
+    source, id, type, version, subject, attributes, data = stored
+    kept = _decode_attributes(attributes)
+    stamped = kept.pop(_TIME_STAMPED, None)
+    time = kept.pop(_TIME, stamped)
+    return Envelope(
+        id=id,
+        source=source,
+        type=type,
+        version=version,
+        subject=subject,
+        time=time,  # type: ignore[arg-type]  # written by attributes_to_bytes, so a str
+        time_stamped=stamped is not None,
+        attributes=kept or NO_ATTRIBUTES,
+        data=data,
+    )
+
+
+def _pointed(message: str) -> tuple[str, str]:
+    """Turn msgspec's message into the pointer of the member and what is wrong with it.
+
+    Which value of a mapping is at fault msgspec does not say: then the pointer stops at the mapping.
+    """
+    found = _AT.match(message)
+    text, of_key, path = (found[1], found[2], found[3]) if found else (message, None, "")
+    missing = _MISSING.match(text)
+    why = "it is missing" if missing else text[:1].lower() + text[1:].replace("`", "")
+    steps: list[str | int] = []
+    for name, index in _STEP.findall(path):
+        if index == "...":
+            return pointer(*steps), f"in one of its values: {why}"
+        steps.append(name or index)
+    if missing:
+        return pointer(*steps, missing[1]), why
+    return pointer(*steps), f"one of its names: {why}" if of_key else why

@@ -1,0 +1,178 @@
+"""How a class is declared to be an event, and how a plain class becomes a frozen value."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from types import CellType
+from typing import (
+    Annotated,
+    Any,
+    NewType,
+    TypeAlias,
+    TypeVar,
+    cast,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import msgspec
+
+from tidings.errors import DeclarationError
+
+T = TypeVar("T")
+Class: TypeAlias = type  # where a member or parameter `type` hides the builtin
+
+_MARK = "__tidings_event__"
+_TYPE_NAME = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
+_RIGHT_FORM = '@event("tweet-bookmarked", version=1, subject="tweet_id")'
+_VERSION_MAX = 2**31 - 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Declared:
+    """What `event` noted: the wire name, the version (from 1), the member that names the subject, and the class."""
+
+    type: str
+    version: int
+    subject: str | None
+    cls: Class
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
+def event(type: str, *, version: int = 1, subject: str | None = None) -> Callable[[type[T]], type[T]]:
+    """Declare a class as the event `type` of this version; `subject` names the member that says what it is about.
+
+    A plain annotated class becomes a frozen msgspec.Struct; dataclasses, Structs and pydantic models stay as they are.
+    The type is lower case letters and digits, joined by `-` or `.`: it is data on the wire, so it holds no version and
+    does not follow the class's name. DeclarationError if something of it is wrong.
+    """
+    if callable(type):
+        raise DeclarationError(f"give the event a type name: write {_RIGHT_FORM} above the class")
+    _check_name(type, version)
+    return lambda cls: _declare(cls, type, version, subject)
+
+
+def declared(event: Any) -> Declared:
+    """Return what was declared for this class, or for the class of this instance; DeclarationError if nothing was."""
+    cls = event if isinstance(event, type) else type(event)
+    found = cls.__dict__.get(_MARK)
+    if not isinstance(found, Declared):
+        raise DeclarationError(f"{cls.__qualname__} is not declared as an event: write {_RIGHT_FORM} above the class")
+    return found
+
+
+def value_class(cls: type[T]) -> type[T]:
+    """Return the frozen value type of a plain annotated class; others are returned as they are.
+
+    DeclarationError if the class cannot be one, for instance because a member without a default follows one with.
+    """
+    if not isinstance(cls, type):
+        raise DeclarationError(f"{cls!r} is not a class")
+    if issubclass(cls, msgspec.Struct) or dataclasses.is_dataclass(cls) or is_pydantic(cls):
+        return cls
+    if cls.__bases__ != (object,):
+        bases = ", ".join(base.__qualname__ for base in cls.__bases__)
+        raise DeclarationError(
+            f"{cls.__qualname__} inherits from {bases}: derive it from another declared class, or make it a dataclass"
+        )
+    left_out = {"__dict__", "__weakref__"}
+    namespace = {name: value for name, value in cls.__dict__.items() if name not in left_out}
+    for name, value in namespace.items():
+        if isinstance(value, dataclasses.Field):
+            raise DeclarationError(f"{cls.__qualname__}.{name}: use msgspec.field(...), or make the class a dataclass")
+    try:
+        made: Any = msgspec.StructMeta(cls.__name__, (msgspec.Struct,), namespace, frozen=True)
+    except TypeError as error:
+        raise DeclarationError(f"{cls.__qualname__} cannot be a value: {error}") from error
+    _point_super_at(made, cls)
+    return cast("type[T]", made)
+
+
+def is_pydantic(cls: type) -> bool:
+    """Say whether this is a pydantic model, without importing pydantic."""
+    return hasattr(cls, "model_validate_json") and hasattr(cls, "model_json_schema")
+
+
+def hints_of(cls: type) -> dict[str, Any]:
+    """Return the members of a value class with their types; NameError if a type is not there yet."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {name: hints[name] for name in members_of(cls) if name in hints}
+
+
+def members_of(cls: type) -> tuple[str, ...]:
+    """Return the names of a value class's members, in their order."""
+    if is_pydantic(cls):
+        return tuple(cast(Any, cls).model_fields)
+    if issubclass(cls, msgspec.Struct):
+        return cls.__struct_fields__
+    return tuple(field.name for field in dataclasses.fields(cast(Any, cls)))
+
+
+def check_subject_type(declared: Declared) -> None:
+    """Raise DeclarationError unless the member that names the subject is a `str` or an `int`."""
+    if declared.subject is None:
+        return
+    try:
+        found = hints_of(declared.cls)[declared.subject]
+    except NameError as error:
+        raise DeclarationError(f"{declared.cls.__qualname__}: {error}; import it in that module") from error
+    if _plain(found) not in (str, int):
+        raise DeclarationError(
+            f"{declared.cls.__qualname__}.{declared.subject} names the subject, so it must be a str or an int: "
+            f"write `{declared.subject}: str`"
+        )
+
+
+def _check_name(type: object, version: object) -> None:
+    if not isinstance(type, str) or not _TYPE_NAME.fullmatch(type) or len(type) > 255 or type == "may":
+        raise DeclarationError(
+            f"{type!r} is no event type: use at most 255 lower case letters and digits, joined by '-' or '.', "
+            f"as in {_RIGHT_FORM}"
+        )
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= _VERSION_MAX:
+        raise DeclarationError(f"{type}: version must be a whole number from 1 to {_VERSION_MAX}, not {version!r}")
+
+
+def _check_subject(declared: Declared) -> None:
+    if declared.subject is None:
+        return
+    cls = declared.cls
+    names = members_of(cls)
+    if declared.subject not in names:
+        raise DeclarationError(
+            f"{cls.__qualname__} has no member {declared.subject!r} to name the subject; it has "
+            f"{', '.join(names) or 'none'}: write {_RIGHT_FORM} with one of its members"
+        )
+    try:
+        hints_of(cls)
+    except NameError:
+        return  # a type that is defined further down; the catalog checks again, when all modules are imported
+    check_subject_type(declared)
+
+
+def _declare(cls: type[T], type: str, version: int, subject: str | None) -> Any:
+    made = value_class(cls)
+    found = Declared(type, version, subject, made)
+    _check_subject(found)
+    setattr(made, _MARK, found)
+    return made
+
+
+def _plain(hint: Any) -> Any:
+    while get_origin(hint) is Annotated or isinstance(hint, NewType):
+        hint = get_args(hint)[0] if get_origin(hint) is Annotated else hint.__supertype__
+    return hint
+
+
+def _point_super_at(made: type, cls: type) -> None:
+    """Let methods that use `super()` or `__class__` find the class that was made instead of the one it replaces."""
+    for value in cls.__dict__.values():
+        function = getattr(value, "__func__", value)
+        function = getattr(function, "fget", function)
+        for cell in getattr(function, "__closure__", None) or ():
+            if isinstance(cell, CellType) and cell.cell_contents is cls:
+                cell.cell_contents = made

@@ -1,0 +1,103 @@
+"""JSON from outside, judged before it is believed: what two readers could understand differently is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from tidings.errors import MalformedError
+
+DEPTH_MAX = 64
+NODES_MAX = 50_000
+DIGITS_MAX = 1_000
+
+_decode = msgspec.json.Decoder().decode
+_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_STRING = re.compile(_TEXT, re.DOTALL)
+_COLON_AFTER_QUOTE = re.compile(rb'"[ \t\n\r]*+:')
+_DIGITS_AS_ZEROS = bytes(ord("0") if chr(byte) in "0123456789" else ord(" ") for byte in range(256))
+_TOO_MANY_ZEROS = b"0" * (DIGITS_MAX + 1)
+
+# Both match once, from the start, and step over each string whole: linear in the text, whatever it holds.
+_TOO_MANY_VALUES = re.compile(rb'(?:(?:[^",\[{]++|%b)*+[,\[{]){%d}' % (_TEXT, NODES_MAX), re.DOTALL)
+_LONG_NUMBER = re.compile(rb'(?:[^"0-9]++|%b|[0-9]{1,%d}+(?![0-9]))*+[0-9]' % (_TEXT, DIGITS_MAX), re.DOTALL)
+
+
+def decode_json(data: bytes) -> Any:
+    """Return the value of a JSON text (RFC 8259) that every reader understands alike.
+
+    MalformedError for anything else: invalid UTF-8, a byte order mark, NaN, a member name twice in one object, a lone
+    surrogate, more than `DEPTH_MAX` levels, `NODES_MAX` values or `DIGITS_MAX` digits in a number, a number that no
+    float holds. Values and digits are counted before any is built, so that refusing a long text costs little.
+    """
+    opening = data.count(b"{") + data.count(b"[")
+    if len(data) > DIGITS_MAX:
+        _check_size(data, opening)
+    try:
+        value = _decode(data)
+    except (UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
+        raise unreadable(data, error) from None
+    if opening:
+        kept = _count_members(value) if opening > 1 else len(value) if value.__class__ is dict else 0
+        if kept != data.count(b":") and kept < _count_written(data, at_least=kept):
+            raise _malformed("a member name stands twice in one object")
+    return value
+
+
+def _check_size(data: bytes, opening: int) -> None:
+    """Refuse too many values or digits. The cheap counts also see what strings hold, so they only ever clear a text."""
+    if opening + data.count(b",") >= NODES_MAX and _TOO_MANY_VALUES.match(data):
+        raise _malformed(f"it has more than {NODES_MAX:,} values")
+    if _TOO_MANY_ZEROS in data.translate(_DIGITS_AS_ZEROS) and _LONG_NUMBER.match(data):
+        raise _malformed(f"a number has more than {DIGITS_MAX:,} digits")
+
+
+def _count_members(value: Any) -> int:
+    """Return how many members all objects of the value have; MalformedError if it is nested too deep."""
+    members, depth = 0, 0
+    level = [value]
+    while level:
+        depth += 1
+        if depth > DEPTH_MAX:
+            raise _too_deep()
+        inner: list[Any] = []
+        for container in level:
+            values = container
+            if container.__class__ is dict:
+                members += len(container)
+                values = container.values()
+            inner += [item for item in values if item.__class__ is dict or item.__class__ is list]
+        level = inner
+    return members
+
+
+def _count_written(data: bytes, *, at_least: int) -> int:
+    """Return how many members the text has: its colons outside of strings.
+
+    Each of them follows a closing quote. Counting those is cheaper than leaving the strings out, and settles it unless
+    a string holds a quote and a colon, as JSON within JSON does.
+    """
+    most = len(_COLON_AFTER_QUOTE.findall(data))
+    return most if most == at_least else _STRING.sub(b"", data).count(b":")
+
+
+def unreadable(data: bytes, error: Exception) -> MalformedError:
+    """Return our error for what msgspec said about this text."""
+    if data.startswith(b"\xef\xbb\xbf"):
+        return _malformed("it starts with a byte order mark")
+    if isinstance(error, UnicodeDecodeError):
+        return _malformed("it is not valid UTF-8")
+    if isinstance(error, RecursionError):
+        return _too_deep()
+    said = str(error).removeprefix("JSON is malformed: ").partition(" - at ")[0]
+    return _malformed("it ends too early" if said == "Input data was truncated" else said[:1].lower() + said[1:])
+
+
+def _too_deep() -> MalformedError:
+    return _malformed(f"it is nested deeper than {DEPTH_MAX} levels")
+
+
+def _malformed(why: str) -> MalformedError:
+    return MalformedError(f"the JSON cannot be read: {why}", errors=[("", why)])
