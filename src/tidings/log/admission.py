@@ -1,0 +1,89 @@
+"""What a write must be before it is queued: within the log's limits, of text that can be kept, each id once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tidings.errors import EnvelopeError, EnvelopeTooLargeError
+from tidings.events.codec import pointer
+from tidings.events.content import content_hash
+from tidings.events.envelope import Envelope
+from tidings.log.conflicts import refused
+from tidings.log.driver import Conflict, Facts
+from tidings.log.flush import Identity
+
+_OVERHEAD = 256  # what an envelope holds beside its data, on average
+
+
+def measured(envelopes: Sequence[Envelope], facts: Facts) -> tuple[frozenset[Identity], int]:
+    """Return the identities of the envelopes, and about how many bytes they are.
+
+    All are looked at together, since each look at one of a thousand counts. EnvelopeTooLargeError, EnvelopeError.
+    """
+    if len(envelopes) > facts.write_envelopes_max:
+        raise EnvelopeTooLargeError(
+            f"{len(envelopes):,} envelopes in one append are more than the limit of {facts.write_envelopes_max:,}: "
+            "append them in parts"
+        )
+    sizes = [len(envelope.data) for envelope in envelopes if envelope.data is not None]
+    if sizes and max(sizes) > facts.envelope_bytes_max:
+        why = f"{max(sizes):,} bytes of data are more than the log's limit of {facts.envelope_bytes_max:,}"
+        raise EnvelopeTooLargeError(why, errors=[("/data", why)])
+    identities = frozenset([(envelope.source, envelope.id) for envelope in envelopes])
+    texts = [text for identity in identities for text in identity]
+    texts += [envelope.subject for envelope in envelopes if envelope.subject is not None]
+    texts += {envelope.type for envelope in envelopes}
+    text = "".join(texts)
+    if not text.isascii() or "\x00" in text:
+        for envelope in envelopes:
+            _check_texts(envelope)
+    return identities, sum(sizes) + len(text) + _OVERHEAD * len(envelopes)
+
+
+def _check_texts(envelope: Envelope) -> None:
+    for name in ("id", "source", "type", "subject"):
+        text = getattr(envelope, name) or ""
+        if "\x00" in text or not _is_utf8(text):
+            why = "it holds U+0000 or half of a surrogate pair, which no log keeps"
+            raise EnvelopeError(f"{name}: {why}", errors=[(pointer(name), why)])
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def without_repeats(envelopes: Sequence[Envelope]) -> tuple[tuple[Envelope, ...], list[int]]:
+    """Return each envelope once, and for each one that was given, which of those it is.
+
+    ConflictError if two of them have one id and different content.
+    """
+    places: dict[Identity, int] = {}
+    kept: list[Envelope] = []
+    which: list[int] = []
+    for envelope in envelopes:
+        place = places.setdefault((envelope.source, envelope.id), len(kept))
+        if place == len(kept):
+            kept.append(envelope)
+        else:
+            _check_same(kept[place], envelope)
+        which.append(place)
+    return tuple(kept), which
+
+
+def _check_same(first: Envelope, second: Envelope) -> None:
+    kept, given = content_hash(first), content_hash(second)
+    if kept != given:
+        raise refused(
+            Conflict(
+                kind="id",
+                position=0,
+                source=first.source,
+                id=first.id,
+                kept_hash=kept.hex(),
+                given_hash=given.hex(),
+            )
+        )

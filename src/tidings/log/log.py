@@ -1,0 +1,227 @@
+"""The log as everyone uses it: one class above every driver.
+
+Concurrent appends are kept together, each caller gets its own receipt, what fails for a passing reason is sent again.
+Whoever measures a log wraps its driver.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextvars import Context
+from datetime import timedelta
+
+from tidings.errors import AppendInUnitError, LogUnavailableError, RefusedError
+from tidings.events.envelope import Entry, Envelope
+from tidings.events.filter import EVERYTHING, Filter
+from tidings.log.admission import measured, without_repeats
+from tidings.log.conflicts import refused
+from tidings.log.driver import (
+    NOTHING_EXPECTED,
+    Condition,
+    Facts,
+    Head,
+    History,
+    LogDriver,
+    Page,
+    Position,
+    Receipt,
+    Write,
+)
+from tidings.log.flush import Identity, Queued, retry_delay
+from tidings.log.queue import Queue
+from tidings.log.tip import Tip
+from tidings.ports import Ports
+
+TIMEOUT = timedelta(seconds=10)
+TICK = 0.25
+
+
+class Log:
+    """Appends to and reads a driver's log, for all tasks of one event loop."""
+
+    def __init__(self, driver: LogDriver, ports: Ports) -> None:
+        self._driver = driver
+        self._facts = driver.facts
+        self._ports = ports
+        self._queue = Queue()
+        self._tip = Tip(driver)
+        self._context = Context()  # a flush serves many callers, so it runs in the context of none
+        self._flush: asyncio.Task[None] | None = None
+        self._tick: asyncio.TimerHandle | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._failure: LogUnavailableError | None = None
+
+    @property
+    def facts(self) -> Facts:
+        """What the back end says about itself."""
+        return self._facts
+
+    @property
+    def driver(self) -> LogDriver:
+        """The back end's log, for those who need it bare."""
+        return self._driver
+
+    async def append(
+        self,
+        envelopes: Sequence[Envelope],
+        *,
+        expected: Mapping[str, Position] = NOTHING_EXPECTED,
+        condition: Condition | None = None,
+        timeout: timedelta = TIMEOUT,
+    ) -> Receipt:
+        """Keep the envelopes durably, all of them or none, and return where they stand.
+
+        One whose (source, id) is kept already, with the same content, is answered with its old position; if all are,
+        the outcome is "duplicate". `expected`: subject -> position of its last entry the caller saw, 0 for none.
+        `condition`: no entry that matches its filter may stand after its position. Both are judged after identity.
+
+        ConflictError: an id is kept with other content, a subject has moved, the condition does not hold.
+        EnvelopeError, EnvelopeTooLargeError: it cannot be kept as it is. AppendInUnitError: emit instead.
+        LogUnavailableError: it could not be kept within the timeout, give or take a quarter of a second; nothing is
+        known, so repeat the call with the same ids. LogBusyError: nor was there room to queue it; nothing was kept.
+
+        Cancelling takes a write back that no flush has taken; one that was taken goes on.
+        """
+        self._check_may_append(expected, condition)
+        identities, size = measured(envelopes, self._facts)
+        if len(identities) < len(envelopes):
+            unique, which = without_repeats(envelopes)
+            receipt = await self.append(unique, expected=expected, condition=condition, timeout=timeout)
+            return Receipt(outcome=receipt.outcome, positions=tuple([receipt.positions[place] for place in which]))
+        if not identities:
+            return Receipt(outcome="duplicate")
+        write = Write(envelopes=tuple(envelopes), expected=expected, condition=condition)
+        receipt = await self._enqueue(write, identities, size=size, timeout=timeout.total_seconds())
+        if receipt.conflict is not None:
+            raise refused(receipt.conflict, expected)
+        return receipt
+
+    def _check_may_append(self, expected: Mapping[str, Position], condition: Condition | None) -> None:
+        if self._driver.inside_unit:
+            raise AppendInUnitError("a unit is open in this task, and an append would wait for its end: emit instead")
+        if self._closing is not None:
+            raise LogUnavailableError("the log is closed; nothing was kept")
+        if expected and "subject" not in self._facts.expects:
+            raise RefusedError(f"a log on {self._facts.name} cannot check what stands last of a subject")
+        if condition is not None and "condition" not in self._facts.expects:
+            raise RefusedError(f"a log on {self._facts.name} cannot check conditions")
+
+    def _enqueue(
+        self, write: Write, identities: frozenset[Identity], *, size: int, timeout: float
+    ) -> asyncio.Future[Receipt]:
+        loop = asyncio.get_running_loop()
+        receipt: asyncio.Future[Receipt] = loop.create_future()
+        deadline = self._ports.clock.monotonic() + timeout
+        self._queue.add(Queued(write, identities, size, deadline, receipt))
+        if self._flush is None:
+            self._begin_flush(loop)
+        if self._tick is None:
+            self._tick = loop.call_later(min(TICK, timeout), self._on_tick, loop)
+        return receipt
+
+    def _begin_flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        # A task begins after one turn of the loop: whoever appends in this turn, and whoever the flush before has
+        # just answered and now appends again, is part of it.
+        self._flush = loop.create_task(self._run_flush(loop), context=self._context)
+
+    async def _run_flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        taken = self._queue.take()
+        try:
+            await self._keep(taken)
+        finally:
+            self._queue.settle()
+            self._flush = None
+            for item in taken:
+                if not item.is_answered:
+                    item.receipt.set_exception(LogUnavailableError("the log was stopped: nothing is known of the call"))
+        if not self._queue.is_empty:
+            self._begin_flush(loop)
+
+    async def _keep(self, taken: Sequence[Queued]) -> None:
+        """Send the writes, always together, until the driver answers or nobody waits for them any more."""
+        writes = [item.write for item in taken]
+        attempt = 0
+        while not all(item.is_answered for item in taken):
+            try:
+                receipts = await self._driver.append(writes)
+            except LogUnavailableError as error:
+                self._failure = error
+                attempt += 1
+                await self._ports.clock.sleep(retry_delay(attempt, self._ports.random))
+                self._queue.expire(self._ports.clock.monotonic(), error)
+            except Exception as error:
+                await self._keep_apart(taken, error)
+            else:
+                self._failure = None
+                answer(taken, receipts)
+
+    async def _keep_apart(self, taken: Sequence[Queued], error: Exception) -> None:
+        """Send the writes of a flush that no retry helps one by one, so that a bad one fails alone."""
+        if len(taken) > 1:
+            for item in taken:
+                await self._keep([item])
+        elif not taken[0].is_answered:
+            taken[0].receipt.set_exception(error)
+
+    def _on_tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        """One timer for all who wait; it stops with them."""
+        self._queue.expire(self._ports.clock.monotonic(), self._failure)
+        self._tick = None if self._queue.is_idle else loop.call_later(TICK, self._on_tick, loop)
+
+    async def read(self, *, after: Position, limit: int, where: Filter = EVERYTHING) -> Page:
+        """See `LogDriver.read`. Readers near the head share what they read."""
+        return await self._tip.read(after=after, limit=limit, where=where)
+
+    async def history(self, wanted: History) -> Sequence[Entry]:
+        """See `LogDriver.history`."""
+        return await self._driver.history(wanted)
+
+    async def at(self, positions: Sequence[Position]) -> Sequence[Entry]:
+        """See `LogDriver.at`."""
+        return await self._driver.at(positions)
+
+    async def find(self, source: str, id: str) -> Entry | None:
+        """See `LogDriver.find`."""
+        return await self._driver.find(source, id)
+
+    async def last_of(self, subject: str) -> Position:
+        """See `LogDriver.last_of`."""
+        return await self._driver.last_of(subject)
+
+    async def recorded_from(self, recorded: int) -> Position:
+        """See `LogDriver.recorded_from`."""
+        return await self._driver.recorded_from(recorded)
+
+    async def count(self, *, after: Position, where: Filter, most: int) -> int:
+        """See `LogDriver.count`."""
+        return await self._driver.count(after=after, where=where, most=most)
+
+    async def head(self) -> Head:
+        """See `LogDriver.head`."""
+        return await self._driver.head()
+
+    async def wait(self, *, after: Position, timeout: timedelta) -> None:
+        """See `LogDriver.wait`."""
+        await self._driver.wait(after=after, timeout=timeout)
+
+    async def close(self) -> None:
+        """Refuse new writes, keep the queued ones, close the driver; twice is once."""
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._close(), context=self._context)
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        while self._flush is not None:
+            await asyncio.wait([self._flush])
+        if self._tick is not None:
+            self._tick.cancel()
+        await self._tip.close()
+        await self._driver.close()
+
+
+def answer(taken: Sequence[Queued], receipts: Sequence[Receipt]) -> None:
+    """Hand each caller its own receipt, unless it has gone."""
+    for item, receipt in zip(taken, receipts, strict=True):
+        if not item.is_answered:
+            item.receipt.set_result(receipt)

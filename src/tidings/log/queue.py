@@ -1,0 +1,83 @@
+"""The writes of one process that wait for their receipts: first in, first out, within bounds."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import chain
+
+from tidings.errors import LogBusyError, LogUnavailableError
+from tidings.log.flush import Queued, take
+
+WRITES = 50_000
+BYTES = 64 * 1024 * 1024
+
+
+class Queue:
+    """What is queued, what waits for room in the queue, and what a flush has taken and not answered yet."""
+
+    __slots__ = ("_outside", "_queued", "_taken", "size")
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._queued: deque[Queued] = deque()
+        self._outside: deque[Queued] = deque()
+        self._taken: list[Queued] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left for a flush to take."""
+        return not self._queued
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for a receipt."""
+        return not (self._queued or self._taken)
+
+    def add(self, item: Queued) -> None:
+        """Queue the write, or have it wait for room behind those that wait already."""
+        if self._outside or not self._has_room_for(item):
+            self._outside.append(item)
+        else:
+            self._enqueue(item)
+
+    def take(self) -> list[Queued]:
+        """Remove and return what the next flush holds, in order, and let in what waits for the room."""
+        self._taken, left = take(self._queued)
+        for item in chain(self._taken, left):
+            self.size -= item.size
+        while self._outside and self._has_room_for(self._outside[0]):
+            self._enqueue(self._outside.popleft())
+        return self._taken
+
+    def settle(self) -> None:
+        """Note that the flush which took last has answered."""
+        self._taken = []
+
+    def expire(self, now: float, reason: LogUnavailableError | None) -> None:
+        """Answer those whose time is up at `now` of the monotonic clock; `reason`: why the log could not answer."""
+        for item in chain(self._taken, self._queued):
+            if item.deadline <= now and not item.is_answered:
+                item.receipt.set_exception(_unanswered(reason))
+        for item in self._outside:
+            if item.deadline <= now and not item.is_answered:
+                item.receipt.set_exception(_full())
+
+    def _enqueue(self, item: Queued) -> None:
+        self._queued.append(item)
+        self.size += item.size
+
+    def _has_room_for(self, item: Queued) -> bool:
+        return not self._queued or (len(self._queued) < WRITES and self.size + item.size <= BYTES)
+
+
+def _unanswered(reason: LogUnavailableError | None) -> LogUnavailableError:
+    why = "" if reason is None else f" ({reason})"
+    error = LogUnavailableError(
+        f"the log did not answer in time{why}: nothing is known of the call, so repeat it with the same ids"
+    )
+    error.__cause__ = reason
+    return error
+
+
+def _full() -> LogBusyError:
+    return LogBusyError("the log's queue stayed full until the timeout; nothing was kept: repeat the call later")
