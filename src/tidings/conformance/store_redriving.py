@@ -1,0 +1,145 @@
+"""Chapter "redriving": what waits goes back to the handler in order, or is given up for a reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from tidings.conformance.store_harness import START_US, StoreHarness
+from tidings.conformance.store_samples import (
+    CONSUMER,
+    OTHER,
+    SOON,
+    TTL,
+    claimed_one,
+    entry,
+    only_parked,
+    park,
+    reason,
+    refused,
+    undone,
+    waiting,
+)
+from tidings.errors import CheckpointMovedError, NotFoundError
+from tidings.store.driver import Audited, StoreDriver
+
+
+class Redriving:
+    """A mixin of `StoreSuite`."""
+
+    async def test_a_redrive_counts_its_attempt_first(self, store: StoreDriver) -> None:
+        claim = await claimed_one(store)
+        await park(store, entry(3), why=reason(SOON))
+        attempts = [await store.begin_redrive(claim, "subject/1") for _ in range(2)]
+        assert [parked.attempts for parked in attempts if parked] == [2, 3]
+        assert (await only_parked(store)).attempts == 3
+        assert await store.begin_redrive(claim, "subject/2") is None
+
+    async def test_only_the_owner_of_the_partition_redrives(self, store: StoreDriver, harness: StoreHarness) -> None:
+        claim = await claimed_one(store)
+        await park(store, entry(3), why=reason(SOON))
+        harness.clock.move(9)
+        await store.claim(CONSUMER, owner=OTHER, want=1, ttl=TTL)
+        with pytest.raises(CheckpointMovedError):
+            await store.begin_redrive(claim, "subject/1")
+        with pytest.raises(CheckpointMovedError):
+            await store.reschedule(claim, "subject/1", reason(None))
+        parked = await only_parked(store)
+        assert (parked.attempts, parked.state) == (1, "retrying")
+
+    async def test_a_subject_is_free_with_its_last_entry(self, store: StoreDriver) -> None:
+        claim = await claimed_one(store)
+        await park(store, entry(3), entry(4), why=reason(SOON))
+        for position, left in ((3, [4]), (4, [])):
+            async with store.unit(claim) as unit:
+                await unit.unpark(CONSUMER, "subject/1", position)
+            assert await waiting(store) == left
+        assert await store.parked() == []
+        async with store.unit() as unit:
+            assert await unit.parked(CONSUMER, ["subject/1"]) == frozenset()
+
+    async def test_the_entry_behind_begins_with_attempts_of_its_own(self, store: StoreDriver) -> None:
+        claim = await claimed_one(store)
+        await park(store, entry(3), entry(4), why=reason(SOON))
+        for _ in range(4):
+            await store.begin_redrive(claim, "subject/1")
+        async with store.unit(claim) as unit:
+            await unit.unpark(CONSUMER, "subject/1", 3)
+        parked = await only_parked(store)
+        assert (parked.attempts, parked.first_position) == (1, 4)
+
+    async def test_unparking_goes_back_with_its_unit(self, store: StoreDriver) -> None:
+        await park(store, entry(3), why=reason(SOON))
+        async with undone(store.unit()) as unit:
+            await unit.unpark(CONSUMER, "subject/1", 3)
+        assert await waiting(store) == [3]
+        assert (await only_parked(store)).state == "retrying"
+
+    async def test_an_entry_is_unparked_by_one_of_two(self, store: StoreDriver) -> None:
+        await park(store, entry(3), why=reason(SOON))
+        await store.drop(CONSUMER, "subject/1", 3, reason="not wanted")
+        async with refused(NotFoundError, store.unit()) as unit:
+            await unit.unpark(CONSUMER, "subject/1", 3)
+
+    async def test_a_failed_redrive_is_put_off_or_given_up(self, store: StoreDriver) -> None:
+        claim = await claimed_one(store)
+        await park(store, entry(3), why=reason(SOON))
+        await store.reschedule(claim, "subject/1", reason(SOON + 7, error="again"))
+        assert list(await store.due([claim], now=SOON)) == []
+        [due] = await store.due([claim], now=SOON + 7)
+        assert due.error == "again"
+        await store.reschedule(claim, "subject/1", reason(None, error="enough"))
+        parked = await only_parked(store)
+        assert (parked.state, parked.error, parked.next_at) == ("dead", "enough", None)
+
+    async def test_an_operator_gives_a_subject_a_full_budget_again(self, store: StoreDriver) -> None:
+        claim = await claimed_one(store)
+        await park(store, entry(3), why=reason(None))
+        await store.begin_redrive(claim, "subject/1")
+        await store.schedule_redrive(CONSUMER, "subject/1", at=SOON)
+        [due] = await store.due([claim], now=SOON)
+        assert (due.state, due.attempts) == ("retrying", 0)
+        with pytest.raises(NotFoundError):
+            await store.schedule_redrive(CONSUMER, "subject/2", at=SOON)
+
+    async def test_a_dropped_entry_leaves_its_reason_in_the_audit(
+        self, store: StoreDriver, harness: StoreHarness
+    ) -> None:
+        await park(store, entry(3))
+        await park(store, entry(5, subject="subject/2"))
+        await store.drop(CONSUMER, "subject/1", 3, reason="a test order")
+        harness.clock.move(1)
+        await store.drop(CONSUMER, "subject/2", 5, reason="a double")
+        audit = await store.audit()
+        assert [(each.subject, each.position, each.reason) for each in audit] == [
+            ("subject/2", 5, "a double"),
+            ("subject/1", 3, "a test order"),
+        ]
+        assert audit[1] == Audited(
+            at=START_US, what="drop", consumer=CONSUMER, subject="subject/1", position=3, reason="a test order"
+        )
+        assert len(await store.audit(limit=1)) == 1
+        assert await store.parked() == []
+
+    async def test_followers_of_a_dropped_entry_flow_on_at_once(
+        self, store: StoreDriver, harness: StoreHarness
+    ) -> None:
+        claim = await claimed_one(store)
+        await park(store, entry(3), entry(4), why=reason(None))
+        await store.drop(CONSUMER, "subject/1", 3, reason="cannot be read")
+        [due] = await store.due([claim], now=harness.clock.now_us())
+        assert (due.first_position, due.attempts) == (4, 0)
+
+    async def test_dropping_a_follower_does_not_wake_who_it_waits_for(self, store: StoreDriver) -> None:
+        await park(store, entry(3), entry(4), why=reason(None))
+        await store.drop(CONSUMER, "subject/1", 4, reason="not wanted")
+        parked = await only_parked(store)
+        assert (parked.state, parked.first_position, parked.entries) == ("dead", 3, 1)
+
+    async def test_dropping_what_is_not_there_leaves_no_trace(self, store: StoreDriver) -> None:
+        await park(store, entry(3))
+        with pytest.raises(NotFoundError):
+            await store.drop(CONSUMER, "subject/1", 4, reason="a slip")
+        with pytest.raises(NotFoundError):
+            await store.drop(CONSUMER, "subject/9", 3, reason="a slip")
+        assert list(await store.audit()) == []
+        assert await waiting(store) == [3]

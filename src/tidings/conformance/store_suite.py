@@ -1,0 +1,63 @@
+"""What every store back end must do. A test file is a subclass with a `harness` fixture; it overrides nothing.
+
+    class TestMyStore(SharedStoreSuite):
+        @pytest.fixture
+        async def harness(self, tmp_path):
+            harness = MyHarness(tmp_path)
+            yield harness
+            await harness.close()
+
+As for the log's suite, pytest-asyncio has to run in its auto mode. The time is the harness's, and stands still.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tidings.conformance.store_delivering import Delivering
+from tidings.conformance.store_emitting import Emitting, Staging
+from tidings.conformance.store_harness import StoreHarness, StoreWithLogHarness
+from tidings.conformance.store_inbox import TakingIn
+from tidings.conformance.store_inline import FoldingInline
+from tidings.conformance.store_leases import Leasing
+from tidings.conformance.store_parking import Parking
+from tidings.conformance.store_redriving import Redriving
+from tidings.conformance.store_rows import Rowing
+from tidings.conformance.store_savepoints import Undoing
+from tidings.conformance.store_sharing import SharingStores
+from tidings.conformance.store_swapping import Swapping
+from tidings.conformance.store_units import Keeping
+from tidings.log.driver import LogDriver
+from tidings.store.driver import StoreDriver
+
+
+class _Chapters(Leasing, Keeping, Undoing, Parking, Redriving, TakingIn, Delivering, Rowing, Swapping):
+    @pytest.fixture
+    async def store(self, harness: StoreHarness) -> StoreDriver:
+        return await harness.open()
+
+    async def test_the_store_says_what_it_is(self, store: StoreDriver) -> None:
+        assert store.facts.name
+        assert store.facts.partitions in {1 << power for power in range(11)}
+
+
+class StoreSuite(_Chapters, Emitting, FoldingInline):
+    """For a store that keeps its units in one transaction with the log. Its harness is a `StoreWithLogHarness`."""
+
+    @pytest.fixture
+    async def log(self, store: StoreDriver, harness: StoreWithLogHarness) -> LogDriver:
+        return await harness.log()
+
+    async def test_sharing_transactions_with_the_log_is_promised(self, store: StoreDriver) -> None:
+        assert store.facts.shares_transaction_with_log
+
+
+class StagingStoreSuite(_Chapters, Staging):
+    """For a store whose log is elsewhere, so that what is emitted is staged. Its harness is a `StoreHarness`."""
+
+    async def test_sharing_transactions_with_the_log_is_not_promised(self, store: StoreDriver) -> None:
+        assert not store.facts.shares_transaction_with_log
+
+
+class SharedStoreSuite(StoreSuite, SharingStores):
+    """For a store that is kept, and that several processes may open. Its harness is a `SharedStoreHarness`, too."""
