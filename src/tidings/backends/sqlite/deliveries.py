@@ -1,0 +1,90 @@
+"""Calls to the outside that are still to be made, or were made."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tidings.backends.sqlite.leases import Lease
+from tidings.backends.sqlite.statements import filled, flat, values
+from tidings.errors import CheckpointMovedError
+from tidings.ports import is_gone
+from tidings.store.driver import ClaimedDelivery, Delivery, Reason
+
+# A claimed one is due again when its lease ends, so that a claim need look at nothing but what is due.
+DUE = (
+    "SELECT next_at, n FROM tidings_delivery d WHERE state = 'pending' AND service = ? AND next_at <= ? "
+    "AND (ordering IS NULL OR NOT EXISTS (SELECT 1 FROM tidings_delivery e WHERE e.state = 'pending' "
+    "AND e.service = d.service AND e.ordering = d.ordering AND e.n < d.n)) ORDER BY next_at, n LIMIT ?"
+)
+_SEEN = "SELECT key, service, function, state, attempts, next_at, error FROM tidings_delivery"
+
+
+def intend(connection: sqlite3.Connection, deliveries: Sequence[Delivery], *, now: int) -> None:
+    rows = [(each.key, each.service, each.function, each.payload, each.order, "pending", now) for each in deliveries]
+    for piece in filled(rows, 7):
+        connection.execute(
+            "INSERT INTO tidings_delivery (key, service, function, payload, ordering, state, next_at) "
+            f"VALUES {values(7, len(piece))} ON CONFLICT DO NOTHING",
+            flat(piece),
+        )
+
+
+def claim(
+    connection: sqlite3.Connection, lease: Lease, *, services: Sequence[str], limit: int
+) -> list[ClaimedDelivery]:
+    _let_go_of_the_dead(connection, now=lease.now)
+    due: list[tuple[int, int]] = []
+    for service in services:
+        due += connection.execute(DUE, (service, lease.now, limit)).fetchall()
+    numbers = sorted(due)[:limit]
+    found: list[tuple[Any, ...]] = []
+    for piece in filled([n for _, n in numbers], 1):
+        found += connection.execute(
+            "UPDATE tidings_delivery SET attempts = attempts + 1, epoch = epoch + 1, owner = ?, next_at = ? "
+            f"WHERE n IN {values(len(piece), 1)} "
+            "RETURNING n, key, service, function, payload, ordering, attempts, epoch",
+            (lease.owner, lease.until, *piece),
+        ).fetchall()
+    return [_claimed(row) for row in sorted(found)]
+
+
+def _let_go_of_the_dead(connection: sqlite3.Connection, *, now: int) -> None:
+    owners = connection.execute(
+        "SELECT DISTINCT owner FROM tidings_delivery WHERE state = 'pending' AND owner IS NOT NULL"
+    ).fetchall()
+    for (owner,) in owners:
+        if is_gone(owner):
+            connection.execute(
+                "UPDATE tidings_delivery SET owner = NULL, next_at = ? WHERE state = 'pending' AND owner = ?",
+                (now, owner),
+            )
+
+
+def _claimed(row: tuple[Any, ...]) -> ClaimedDelivery:
+    _, key, service, function, payload, order, attempt, epoch = row
+    delivery = Delivery(key=key, service=service, function=function, payload=payload, order=order)
+    return ClaimedDelivery(delivery=delivery, attempt=attempt, epoch=epoch)
+
+
+def settle(connection: sqlite3.Connection, claimed: ClaimedDelivery, reason: Reason | None) -> None:
+    """Write the result; CheckpointMovedError if another owner has it by now."""
+    if reason is None:
+        told: tuple[Any, ...] = ("done", None, None)
+    else:
+        told = ("dead" if reason.next_at is None else "pending", reason.next_at, reason.error)
+    changed = connection.execute(
+        "UPDATE tidings_delivery SET state = ?, next_at = ?, error = ?, owner = NULL "
+        "WHERE key = ? AND epoch = ? AND state = 'pending'",
+        (*told, claimed.delivery.key, claimed.epoch),
+    )
+    if changed.rowcount == 0:
+        raise CheckpointMovedError(f"the delivery {claimed.delivery.key} belongs to another owner, who calls it again")
+
+
+def listed(connection: sqlite3.Connection, state: str | None, *, limit: int) -> list[Mapping[str, Any]]:
+    where, held = ("WHERE state = ?", [state]) if state is not None else ("", [])
+    rows = connection.execute(f"{_SEEN} {where} ORDER BY n LIMIT ?", [*held, limit]).fetchall()
+    names = ("key", "service", "function", "state", "attempts", "next_at", "error")
+    return [dict(zip(names, row, strict=True)) for row in rows]

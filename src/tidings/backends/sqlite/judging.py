@@ -1,0 +1,90 @@
+"""What becomes of each write of a flush: appended, known, or refused. Identity is judged first, expectations after."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tidings.backends.sqlite import reading
+from tidings.backends.sqlite.expectations import violated
+from tidings.backends.sqlite.seen import Known
+from tidings.backends.sqlite.seen_key import Sought
+from tidings.events.content import content_hash
+from tidings.events.envelope import Envelope
+from tidings.log.driver import NOTHING_EXPECTED, Conflict, Position, Receipt, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A receipt for each write; the places of the envelopes that are new: those to be kept, those of refused writes."""
+
+    receipts: list[Receipt]
+    kept: Sequence[int]
+    refused: Sequence[int]
+
+
+def judge(
+    connection: sqlite3.Connection,
+    writes: Sequence[Write],
+    sought: Sought,
+    *,
+    known: Known,
+    positions: Sequence[Position],
+) -> Judgement:
+    """Judge each write on its own. `known`: keys that were kept before; `positions`: what the new ones would get."""
+    receipts: list[Receipt] = []
+    kept: list[int] = []
+    refused: list[int] = []
+    start = 0
+    for write in writes:
+        places = range(start, start + len(write.envelopes))
+        start = places.stop
+        if not known and write.expected is NOTHING_EXPECTED and write.condition is None:
+            drawn = positions[places.start : places.stop]
+            receipts.append(Receipt(outcome="appended" if drawn else "duplicate", positions=tuple(drawn)))
+            kept += places
+            continue
+        receipt = _judge(connection, write, sought, known=known, drawn=positions, places=places)
+        receipts.append(receipt)
+        if receipt.outcome != "duplicate":
+            new = [n for n in places if sought.keys[n] not in known]
+            (kept if receipt.outcome == "appended" else refused).extend(new)
+    return Judgement(receipts, kept, refused)
+
+
+def _judge(
+    connection: sqlite3.Connection,
+    write: Write,
+    sought: Sought,
+    *,
+    known: Known,
+    drawn: Sequence[Position],
+    places: range,
+) -> Receipt:
+    positions: list[Position] = []
+    is_new = False
+    for n, envelope in zip(places, write.envelopes, strict=True):
+        found = known.get(sought.keys[n])
+        if found is not None and found[1] != sought.marks[n]:
+            return Receipt(outcome="conflict", conflict=_taken(connection, envelope, found[0]))
+        is_new = is_new or found is None
+        positions.append(drawn[n] if found is None else found[0])
+    if not is_new:
+        return Receipt(outcome="duplicate", positions=tuple(positions))
+    conflict = violated(connection, write)
+    if conflict is not None:
+        return Receipt(outcome="conflict", conflict=conflict)
+    return Receipt(outcome="appended", positions=tuple(positions))
+
+
+def _taken(connection: sqlite3.Connection, envelope: Envelope, position: Position) -> Conflict:
+    kept = reading.at(connection, [position])
+    return Conflict(
+        kind="id",
+        position=position,
+        source=envelope.source,
+        id=envelope.id,
+        kept_hash=content_hash(kept[0].envelope).hex() if kept else None,
+        given_hash=content_hash(envelope).hex(),
+    )

@@ -1,0 +1,43 @@
+"""Adding many rows in few steps, columns given one by one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+
+from tidings.backends.sqlite.statements import values
+
+ROWS = 250
+"""Rows in one statement: a flush of 1,000 is four of them; more would make the first use of a statement slow."""
+
+
+def add_rows(connection: sqlite3.Connection, into: str, columns: Sequence[Iterable[Any]], *, tail: str = "") -> int:
+    """Insert rows `into` a table, its column names behind it; return how many were added.
+
+    `columns`: for each of them its values, row by row. `tail`: what follows VALUES, as `ON CONFLICT DO NOTHING`.
+    """
+    width = len(columns)
+    held = list(chain.from_iterable(zip(*columns, strict=True)))
+    added = start = 0
+    for size in pieces(len(held) // width):
+        end = start + size * width
+        added += connection.execute(_insert(into, tail, width=width, size=size), held[start:end]).rowcount
+        start = end
+    return added
+
+
+def pieces(count: int) -> Iterator[int]:
+    """Yield sizes that add up to `count`, few different ones, so that a handful of statements stay prepared."""
+    yield from [ROWS] * (count // ROWS)
+    rest = count % ROWS
+    for bit in reversed(range(ROWS.bit_length())):
+        if rest >> bit & 1:
+            yield 1 << bit
+
+
+@lru_cache(maxsize=256)
+def _insert(into: str, tail: str, *, width: int, size: int) -> str:
+    return f"INSERT INTO {into} VALUES {values(width, size)} {tail}"

@@ -1,0 +1,219 @@
+"""Subjects that wait because one of their entries failed, and the entries that wait with them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tidings.backends.sqlite import leases
+from tidings.backends.sqlite.statements import filled, flat, values
+from tidings.errors import NotFoundError, RefusedError
+from tidings.events.codec import Stored, attributes_to_bytes, envelope_of
+from tidings.events.envelope import Entry, Envelope
+from tidings.events.identity import SLOTS, slot_of
+from tidings.log.driver import Position
+from tidings.store.driver import Audited, Claim, DeadLetter, Parked, Reason
+
+_PARKED = (
+    "SELECT consumer, subject, part, state, attempts, next_at, reason, error, parked_at, "
+    "(SELECT min(d.pos) FROM tidings_dead_letter d WHERE d.consumer = p.consumer AND d.subject = p.subject), "
+    "(SELECT count(*) FROM tidings_dead_letter d WHERE d.consumer = p.consumer AND d.subject = p.subject) "
+    "FROM tidings_parked p"
+)
+DUE = f"{_PARKED} WHERE consumer = ? AND part = ? AND state = 'retrying' AND next_at <= ? ORDER BY next_at"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parking:
+    """Entries, in log order, that are to be set aside with their subject. `now`: µs since 1970."""
+
+    consumer: str
+    subject: str
+    entries: Sequence[Entry]
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropping:
+    """An entry that is given up, and why. `now`: µs since 1970."""
+
+    consumer: str
+    subject: str
+    position: Position
+    reason: str
+    now: int
+
+
+def stored_of(envelope: Envelope) -> Stored:
+    """Return the envelope as the columns of a row."""
+    return (
+        envelope.source,
+        envelope.id,
+        envelope.type,
+        envelope.version,
+        envelope.subject,
+        attributes_to_bytes(envelope),
+        envelope.data,
+    )
+
+
+def parked_among(connection: sqlite3.Connection, consumer: str, subjects: Sequence[str]) -> frozenset[str]:
+    found: set[str] = set()
+    for piece in filled(subjects, 1):
+        statement = f"SELECT subject FROM tidings_parked WHERE consumer = ? AND subject IN {values(len(piece), 1)}"
+        found.update(subject for (subject,) in connection.execute(statement, (consumer, *piece)).fetchall())
+    return frozenset(found)
+
+
+def park(connection: sqlite3.Connection, parking: Parking, reason: Reason | None) -> None:
+    """Set entries aside. Without a reason the subject must be parked already: RefusedError if it is not."""
+    if reason is not None:
+        _note(connection, parking, reason)
+    elif not parked_among(connection, parking.consumer, [parking.subject]):
+        raise RefusedError(f"{parking.subject!r} is not parked for {parking.consumer}: say why it is to be")
+    rows = [
+        (parking.consumer, parking.subject, entry.position, entry.recorded, *stored_of(entry.envelope))
+        for entry in parking.entries
+    ]
+    for piece in filled(rows, 11):
+        statement = f"INSERT INTO tidings_dead_letter VALUES {values(11, len(piece))} ON CONFLICT DO NOTHING"
+        connection.execute(statement, flat(piece))
+
+
+def _note(connection: sqlite3.Connection, parking: Parking, reason: Reason) -> None:
+    first = parking.entries[0].envelope
+    slot = slot_of(first.source, first.id, first.subject)
+    part = slot * max(1, leases.partitions_of(connection, parking.consumer)) // SLOTS
+    connection.execute(
+        "INSERT INTO tidings_parked (consumer, subject, part, attempts, parked_at, state, next_at, reason, error) "
+        "VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "state = excluded.state, next_at = excluded.next_at, reason = excluded.reason, error = excluded.error",
+        (parking.consumer, parking.subject, part, parking.now, *_told(reason)),
+    )
+
+
+def _told(reason: Reason) -> tuple[str, int | None, str, str]:
+    return "dead" if reason.next_at is None else "retrying", reason.next_at, reason.kind, reason.error
+
+
+def unpark(connection: sqlite3.Connection, consumer: str, subject: str, position: Position) -> None:
+    """Take one entry away; the next one, if there is one, starts with a first attempt of its own."""
+    _take(connection, consumer, subject, position)
+    if not _free(connection, consumer, subject):
+        statement = "UPDATE tidings_parked SET attempts = 1 WHERE consumer = ? AND subject = ?"
+        connection.execute(statement, (consumer, subject))
+
+
+def drop(connection: sqlite3.Connection, dropping: Dropping) -> None:
+    """Give one entry up and write down why; what waited for it is due at once."""
+    consumer, subject, position = dropping.consumer, dropping.subject, dropping.position
+    first = _first(connection, consumer, subject)
+    _take(connection, consumer, subject, position)
+    connection.execute(
+        "INSERT INTO tidings_audit (at, what, consumer, subject, pos, reason) VALUES (?, 'drop', ?, ?, ?, ?)",
+        (dropping.now, consumer, subject, position, dropping.reason),
+    )
+    if not _free(connection, consumer, subject) and first == position:
+        schedule(connection, consumer, subject, at=dropping.now)
+
+
+def _first(connection: sqlite3.Connection, consumer: str, subject: str) -> Position | None:
+    statement = "SELECT min(pos) FROM tidings_dead_letter WHERE consumer = ? AND subject = ?"
+    first: Position | None = connection.execute(statement, (consumer, subject)).fetchone()[0]
+    return first
+
+
+def _take(connection: sqlite3.Connection, consumer: str, subject: str, position: Position) -> None:
+    statement = "DELETE FROM tidings_dead_letter WHERE consumer = ? AND subject = ? AND pos = ?"
+    if connection.execute(statement, (consumer, subject, position)).rowcount == 0:
+        raise NotFoundError(f"{consumer} has no dead letter of {subject!r} at {position}; it was redriven or dropped")
+
+
+def _free(connection: sqlite3.Connection, consumer: str, subject: str) -> bool:
+    """Free the subject if none of its entries waits any more; say whether that is so."""
+    if _first(connection, consumer, subject) is not None:
+        return False
+    connection.execute("DELETE FROM tidings_parked WHERE consumer = ? AND subject = ?", (consumer, subject))
+    return True
+
+
+def due(connection: sqlite3.Connection, claims: Sequence[Claim], *, now: int) -> list[Parked]:
+    found: list[Parked] = []
+    for claim in claims:
+        found += _parked(connection.execute(DUE, (claim.consumer, claim.part, now)).fetchall())
+    return found
+
+
+def begin_redrive(connection: sqlite3.Connection, claim: Claim, subject: str) -> Parked | None:
+    leases.check(connection, [claim])
+    connection.execute(
+        "UPDATE tidings_parked SET attempts = attempts + 1 WHERE consumer = ? AND subject = ?",
+        (claim.consumer, subject),
+    )
+    statement = f"{_PARKED} WHERE consumer = ? AND subject = ?"
+    found = _parked(connection.execute(statement, (claim.consumer, subject)).fetchall())
+    return found[0] if found else None
+
+
+def reschedule(connection: sqlite3.Connection, claim: Claim, subject: str, reason: Reason) -> None:
+    leases.check(connection, [claim])
+    connection.execute(
+        "UPDATE tidings_parked SET state = ?, next_at = ?, reason = ?, error = ? WHERE consumer = ? AND subject = ?",
+        (*_told(reason), claim.consumer, subject),
+    )
+
+
+def schedule(connection: sqlite3.Connection, consumer: str, subject: str, *, at: int) -> None:
+    statement = (
+        "UPDATE tidings_parked SET state = 'retrying', next_at = ?, attempts = 0 WHERE consumer = ? AND subject = ?"
+    )
+    if connection.execute(statement, (at, consumer, subject)).rowcount == 0:
+        raise NotFoundError(f"{subject!r} is not parked for {consumer}; `tidings dead list` shows what is")
+
+
+def parked(connection: sqlite3.Connection, consumer: str | None) -> list[Parked]:
+    where, held = ("WHERE consumer = ?", (consumer,)) if consumer is not None else ("", ())
+    return _parked(connection.execute(f"{_PARKED} {where} ORDER BY parked_at, consumer, subject", held).fetchall())
+
+
+def dead_letters(connection: sqlite3.Connection, consumer: str, subject: str, *, limit: int) -> list[DeadLetter]:
+    rows = connection.execute(
+        "SELECT pos, recorded, source, id, type, dataversion, event_subject, attrs, data FROM tidings_dead_letter "
+        "WHERE consumer = ? AND subject = ? ORDER BY pos LIMIT ?",
+        (consumer, subject, limit),
+    ).fetchall()
+    return [
+        DeadLetter(consumer=consumer, subject=subject, entry=Entry(position, recorded, envelope_of(stored)))
+        for position, recorded, *stored in rows
+    ]
+
+
+def audit(connection: sqlite3.Connection, *, limit: int) -> list[Audited]:
+    rows = connection.execute(
+        "SELECT at, what, consumer, subject, pos, reason FROM tidings_audit ORDER BY n DESC LIMIT ?", (limit,)
+    ).fetchall()
+    return [
+        Audited(at=at, what=what, consumer=consumer, subject=subject, position=position, reason=reason)
+        for at, what, consumer, subject, position, reason in rows
+    ]
+
+
+def _parked(rows: Sequence[tuple[Any, ...]]) -> list[Parked]:
+    return [
+        Parked(
+            consumer=consumer,
+            subject=subject,
+            part=part,
+            state=state,
+            attempts=attempts,
+            next_at=next_at,
+            reason=reason,
+            error=error,
+            first_position=first,
+            parked_at=parked_at,
+            entries=entries,
+        )
+        for consumer, subject, part, state, attempts, next_at, reason, error, parked_at, first, entries in rows
+    ]

@@ -1,0 +1,95 @@
+"""The tables in a SQLite database, and the number of the schema they belong to.
+
+Everything is called `tidings_…`, because the application's own tables live in the same file. Times are µs since 1970.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from secrets import token_bytes, token_hex
+
+from tidings.errors import SchemaError
+
+SCHEMA = 1
+APPLICATION_ID = 0x54444E47  # "TDNG"
+
+_LOG = """
+CREATE TABLE tidings_head (one INTEGER PRIMARY KEY CHECK (one = 1), incarnation TEXT NOT NULL, secret BLOB NOT NULL,
+  pos INTEGER NOT NULL DEFAULT 0, floor_pos INTEGER NOT NULL DEFAULT 0, seen_version INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE tidings_log (pos INTEGER PRIMARY KEY, slot INTEGER NOT NULL, skey INTEGER, source TEXT NOT NULL,
+  id TEXT NOT NULL, type TEXT NOT NULL, dataversion INTEGER NOT NULL, subject TEXT, time INTEGER,
+  recorded INTEGER NOT NULL, attrs BLOB NOT NULL, data BLOB) STRICT;
+CREATE INDEX tidings_log_subject ON tidings_log (pos >> 18, skey) WHERE skey IS NOT NULL;
+CREATE INDEX tidings_log_type ON tidings_log (type, dataversion, pos);
+CREATE TABLE tidings_seen_time (k BLOB PRIMARY KEY, pos INTEGER NOT NULL, h INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE tidings_seen_0 (k BLOB PRIMARY KEY, pos INTEGER NOT NULL, h INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE tidings_seen_run (bucket INTEGER PRIMARY KEY, level INTEGER NOT NULL, state TEXT NOT NULL,
+  entries INTEGER NOT NULL, slices INTEGER NOT NULL, done INTEGER NOT NULL, target INTEGER) STRICT;
+INSERT INTO tidings_seen_run VALUES (0, 0, 'hot', 0, 0, 0, NULL);
+CREATE TABLE tidings_seen_filter (bucket INTEGER, slice INTEGER, words BLOB NOT NULL,
+  PRIMARY KEY (bucket, slice)) STRICT, WITHOUT ROWID;
+CREATE TABLE tidings_inline (type TEXT, stamp TEXT, PRIMARY KEY (type, stamp)) STRICT, WITHOUT ROWID;
+"""
+
+_STORE = """
+CREATE TABLE tidings_checkpoint (consumer TEXT, part INTEGER, pos INTEGER NOT NULL DEFAULT 0,
+  epoch INTEGER NOT NULL DEFAULT 0, owner TEXT, until INTEGER, trying INTEGER, tries INTEGER NOT NULL DEFAULT 0,
+  gate INTEGER NOT NULL DEFAULT 0, paused TEXT, PRIMARY KEY (consumer, part)) STRICT, WITHOUT ROWID;
+CREATE TABLE tidings_inbox (consumer TEXT, k BLOB, h INTEGER NOT NULL, pos INTEGER NOT NULL,
+  PRIMARY KEY (consumer, k)) STRICT, WITHOUT ROWID;
+CREATE TABLE tidings_outbox (n INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, id TEXT NOT NULL,
+  type TEXT NOT NULL, dataversion INTEGER NOT NULL, subject TEXT, attrs BLOB NOT NULL, data BLOB) STRICT;
+CREATE TABLE tidings_parked (consumer TEXT, subject TEXT, part INTEGER NOT NULL, state TEXT NOT NULL,
+  attempts INTEGER NOT NULL, next_at INTEGER, reason TEXT NOT NULL, error TEXT NOT NULL,
+  parked_at INTEGER NOT NULL, PRIMARY KEY (consumer, subject)) STRICT, WITHOUT ROWID;
+CREATE INDEX tidings_parked_due ON tidings_parked (consumer, part, next_at) WHERE state = 'retrying';
+CREATE TABLE tidings_dead_letter (consumer TEXT, subject TEXT, pos INTEGER, recorded INTEGER NOT NULL,
+  source TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, dataversion INTEGER NOT NULL, event_subject TEXT,
+  attrs BLOB NOT NULL, data BLOB, PRIMARY KEY (consumer, subject, pos)) STRICT, WITHOUT ROWID;
+CREATE TABLE tidings_audit (n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, what TEXT NOT NULL,
+  consumer TEXT NOT NULL, subject TEXT NOT NULL, pos INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;
+CREATE TABLE tidings_delivery (n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, service TEXT NOT NULL,
+  function TEXT NOT NULL, payload BLOB NOT NULL, ordering TEXT, state TEXT NOT NULL, attempts INTEGER NOT NULL
+  DEFAULT 0, next_at INTEGER, owner TEXT, epoch INTEGER NOT NULL DEFAULT 0, error TEXT) STRICT;
+CREATE INDEX tidings_delivery_due ON tidings_delivery (service, next_at, n) WHERE state = 'pending';
+CREATE INDEX tidings_delivery_order ON tidings_delivery (service, ordering, n)
+  WHERE state = 'pending' AND ordering IS NOT NULL;
+CREATE INDEX tidings_delivery_owner ON tidings_delivery (owner) WHERE state = 'pending' AND owner IS NOT NULL;
+CREATE TABLE tidings_view (service TEXT, name TEXT, version INTEGER, state TEXT NOT NULL, shape TEXT NOT NULL,
+  mode TEXT NOT NULL, declared INTEGER NOT NULL, spec BLOB NOT NULL, PRIMARY KEY (service, name, version)) STRICT,
+  WITHOUT ROWID;
+"""
+
+
+def prepare(connection: sqlite3.Connection, path: str) -> None:
+    """Make the tables if they are not there, in one transaction, safe against another process that does the same.
+
+    SchemaError if a newer release made them, or another program's database is meant by mistake.
+    """
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found == 0:
+        connection.execute("BEGIN IMMEDIATE")
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found == 0:
+            _create(connection)
+            found = SCHEMA
+        connection.execute("COMMIT")
+    if found > SCHEMA:
+        raise SchemaError(
+            f"the database {path} has schema {found}, made by a newer release of tidings; this release knows schema "
+            f"{SCHEMA}: run `pip install --upgrade tidings`, or point TIDINGS_DATABASE_URL at another file"
+        )
+    owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    if owner != APPLICATION_ID:
+        raise SchemaError(f"{path} is another program's database: point TIDINGS_DATABASE_URL at another file")
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in (_LOG + _STORE).split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
+    connection.execute(
+        "INSERT INTO tidings_head (one, incarnation, secret) VALUES (1, ?, ?)", (token_hex(4), token_bytes(32))
+    )
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA}")

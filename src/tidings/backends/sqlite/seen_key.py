@@ -1,0 +1,138 @@
+"""What stands for a (source, id) where repeats are looked up.
+
+Keys are hashes under the log's own secret, because third parties choose ids. An id that holds a time or a number gets
+a key that begins with it: such ids come in order, so their keys are added at one edge of a table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from string import ascii_lowercase, ascii_uppercase, digits
+
+from tidings.events.content import content_hash
+from tidings.events.envelope import Envelope
+
+KEY_BYTES = 16
+MARK_BYTES = 8
+ORDER_BYTES = 6
+SOURCES = 1_000
+
+# What looks like a time is believed from 2000 to 2100, so that few opaque ids are taken for one by chance.
+_FIRST_MS = 946_684_800_000
+_LAST_MS = 4_102_444_800_000
+_FIRST_ORDER = _FIRST_MS.to_bytes(ORDER_BYTES, "big")
+_LAST_ORDER = _LAST_MS.to_bytes(ORDER_BYTES, "big")
+
+_ULID = re.compile("[0-7](?:[0-9A-HJKMNP-TV-Z]{25}|[0-9a-hjkmnp-tv-z]{25})")
+_CROCKFORD = str.maketrans("ABCDEFGHJKMNPQRSTVWXYZabcdefghjkmnpqrstvwxyz", "abcdefghijklmnopqrstuv" * 2)
+_KSUID = re.compile("[0-9A-Za-z]{27}")
+_BASE_62 = {character: value for value, character in enumerate(digits + ascii_uppercase + ascii_lowercase)}
+_KSUID_EPOCH = 1_400_000_000
+
+
+def order_of(id: str) -> bytes | None:
+    """Return 6 bytes that put ids of this shape in the order of their time or number; None if the id is opaque.
+
+    UUID versions 7 and 8, ULID: their milliseconds; KSUID: its second, in milliseconds; a decimal number below 2^48:
+    itself, below 2^64: its upper 48 bits. A pure function of the text alone, fixed for ever: so equal ids always meet,
+    even where the guess is wrong.
+    """
+    length = len(id)
+    if length == 36:
+        return _order_of_uuid(id)
+    if length <= 20:
+        return _order_of_number(id) if id.isdecimal() and id.isascii() else None
+    if length == 26 and _ULID.fullmatch(id):
+        return _order_of_time(int(id[:10].translate(_CROCKFORD), 32))
+    if length == 27 and _KSUID.fullmatch(id):
+        number = reduce(lambda value, character: value * 62 + _BASE_62[character], id, 0)
+        return _order_of_time((_KSUID_EPOCH + (number >> 128)) * 1_000)
+    return None
+
+
+def _order_of_uuid(id: str) -> bytes | None:
+    if id[14] not in "78" or id[8] != "-" or id[13] != "-":
+        return None
+    try:
+        order = bytes.fromhex(id[:8] + id[9:13])
+    except ValueError:
+        return None
+    return order if _FIRST_ORDER <= order < _LAST_ORDER and len(order) == ORDER_BYTES else None
+
+
+def _order_of_number(id: str) -> bytes | None:
+    number = int(id)
+    if number >= 1 << 64:
+        return None
+    return (number if number < 1 << 48 else number >> 16).to_bytes(ORDER_BYTES, "big")
+
+
+def _order_of_time(ms: int) -> bytes | None:
+    return ms.to_bytes(ORDER_BYTES, "big") if _FIRST_MS <= ms < _LAST_MS else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """What stands for some envelopes. `keys`: 16 bytes for each identity, of an ordered id its order first.
+
+    `marks`: a signed 64-bit number for each content. `timed`, `opaque`: the places of the keys that are, or are not,
+    in order.
+    """
+
+    keys: Sequence[bytes]
+    marks: Sequence[int]
+    timed: Sequence[int]
+    opaque: Sequence[int]
+
+
+class Keys:
+    """Makes the keys and marks of one log, whose `secret` has 32 bytes."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._mark = hashlib.blake2b(digest_size=MARK_BYTES, key=secret)
+        self._sources: dict[str, hashlib.blake2b] = {}
+
+    def sought(self, envelopes: Sequence[Envelope]) -> Sought:
+        """Return what stands for the envelopes, in their order."""
+        keys: list[bytes] = []
+        timed: list[int] = []
+        opaque: list[int] = []
+        for n, envelope in enumerate(envelopes):
+            digest = self._digest(envelope.source, envelope.id)
+            order = order_of(envelope.id)
+            if order is None:
+                opaque.append(n)
+                keys.append(digest)
+            else:
+                timed.append(n)
+                keys.append(order + digest[ORDER_BYTES:])
+        return Sought(keys=keys, marks=self._marks(envelopes), timed=timed, opaque=opaque)
+
+    def _digest(self, source: str, id: str) -> bytes:
+        begun = self._sources.get(source)
+        if begun is None:
+            begun = self._begin(source)
+        digest = begun.copy()  # each source is hashed once: going on from a copy costs half of beginning anew
+        digest.update(id.encode())
+        return digest.digest()
+
+    def _begin(self, source: str) -> hashlib.blake2b:
+        if len(self._sources) >= SOURCES:
+            self._sources.clear()
+        begun = hashlib.blake2b(f"{len(source)}:{source}".encode(), digest_size=KEY_BYTES, key=self._secret)
+        self._sources[source] = begun
+        return begun
+
+    def _marks(self, envelopes: Sequence[Envelope]) -> list[int]:
+        begun, read = self._mark, int.from_bytes
+        found: list[int] = []
+        for envelope in envelopes:
+            digest = begun.copy()
+            digest.update(content_hash(envelope))
+            found.append(read(digest.digest(), "big", signed=True))
+        return found

@@ -1,0 +1,260 @@
+"""One transaction of the store: what a page does, kept together or not at all."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TypeVar
+
+from tidings.backends.sqlite import deliveries as delivery_rows
+from tidings.backends.sqlite import leases, outbox, parked
+from tidings.backends.sqlite.database import Database, Transaction, translated
+from tidings.backends.sqlite.emits import Appender, Emitted, append_emitted, entries_after
+from tidings.backends.sqlite.inline import Inline
+from tidings.backends.sqlite.sql import HandlerSql
+from tidings.backends.sqlite.views import Tables
+from tidings.errors import RefusedError, StoreUnavailableError
+from tidings.events.envelope import Entry, Envelope
+from tidings.log.driver import Position, Receipt, Write
+from tidings.ports import Ports
+from tidings.store.driver import Claim, Delivery, Reason, Sql, Staged
+from tidings.store.rows import Key, Row, ViewRecord, ViewTable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every unit of a store shares. `log`: None if the log is elsewhere, so that envelopes are staged."""
+
+    ports: Ports
+    tables: Tables
+    inline: Inline
+    log: Appender | None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What was appended last: the receipts, and the entries that are still to be folded into these inline tables."""
+
+    receipts: Sequence[Receipt]
+    entries: Sequence[Entry] = ()
+    tables: Sequence[ViewRecord] = ()
+
+
+class SqliteUnit:
+    """See `tidings.store.driver.Unit`. Each method is one hop to the writer's thread, whatever the number of rows."""
+
+    def __init__(self, transaction: Transaction, around: Surroundings, claims: Sequence[Claim]) -> None:
+        self.sql: Sql = HandlerSql(self._run)
+        self.receipts: Sequence[Receipt] = ()
+        self.has_taken = False
+        self._transaction = transaction
+        self._around = around
+        self._claims = claims
+        self._emitted: list[Emitted] = []
+        self._to: Position | None = None
+        self._depth = 0
+        self._ended = False
+
+    async def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        if self._ended:
+            raise RefusedError("the unit has ended; open another one")
+
+        def inside(connection: sqlite3.Connection) -> T:
+            # A full disk or a statement's own `OR ROLLBACK` ends the transaction; what followed would be kept alone.
+            if not connection.in_transaction:
+                raise StoreUnavailableError("SQLite rolled the unit back after an error; nothing of it is kept")
+            return job(connection)
+
+        with translated(StoreUnavailableError):
+            return await self._transaction.run(inside)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        name, emitted, to = f"tidings_{self._depth}", len(self._emitted), self._to
+        await self._run(lambda connection: connection.execute(f"SAVEPOINT {name}"))
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            del self._emitted[emitted:]
+            self._to = to
+            await self._run(lambda connection: _undo(connection, name))
+            raise
+        else:
+            await self._run(lambda connection: connection.execute(f"RELEASE {name}"))
+        finally:
+            self._depth -= 1
+
+    # rows of views
+    async def rows(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Row]:
+        table = self._around.tables(view)
+        return await self._run(lambda connection: table.rows(connection, keys))
+
+    async def put(self, view: ViewTable, rows: Sequence[Row]) -> None:
+        table = self._around.tables(view)
+        await self._run(lambda connection: table.put(connection, rows))
+
+    async def replace(self, view: ViewTable, rows: Sequence[Row]) -> None:
+        table = self._around.tables(view)
+        await self._run(lambda connection: table.replace(connection, rows))
+
+    async def join(self, view: ViewTable, members: Sequence[tuple[Key, Position]]) -> frozenset[tuple[Key, Position]]:
+        table = self._around.tables(view)
+        return await self._run(lambda connection: table.join(connection, members))
+
+    async def members(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Sequence[Position]]:
+        table = self._around.tables(view)
+        return await self._run(lambda connection: table.members(connection, keys))
+
+    # entries taken in, set aside, sent on
+    async def first_deliveries(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
+        return await self._run(lambda connection: outbox.take_in(connection, consumer, entries))
+
+    async def parked(self, consumer: str, subjects: Sequence[str]) -> frozenset[str]:
+        return await self._run(lambda connection: parked.parked_among(connection, consumer, subjects))
+
+    async def park(self, consumer: str, subject: str, entries: Sequence[Entry], reason: Reason | None) -> None:
+        now = self._around.ports.clock.now_us()
+        parking = parked.Parking(consumer=consumer, subject=subject, entries=entries, now=now)
+        await self._run(lambda connection: parked.park(connection, parking, reason))
+
+    async def unpark(self, consumer: str, subject: str, position: Position) -> None:
+        await self._run(lambda connection: parked.unpark(connection, consumer, subject, position))
+
+    async def intend(self, deliveries: Sequence[Delivery]) -> None:
+        now = self._around.ports.clock.now_us()
+        await self._run(lambda connection: delivery_rows.intend(connection, deliveries, now=now))
+
+    async def take_outbox(self, *, limit: int) -> Sequence[Staged]:
+        staged = await self._run(lambda connection: outbox.take(connection, limit=limit))
+        self.has_taken = True
+        self._around.ports.points.at("relay:taken")
+        return staged
+
+    # what is done on leaving
+    def emit(self, envelopes: Sequence[Envelope]) -> None:
+        if self._ended:
+            raise RefusedError("the unit has ended; open another one")
+        self._emitted.append(tuple(envelopes))
+
+    def advance(self, *, to: Position) -> None:
+        if self._ended:
+            raise RefusedError("the unit has ended; open another one")
+        self._to = to
+
+    async def leave(self) -> None:
+        """Do all that is left to do before the commit."""
+        appended = await self._run(self._finish)
+        if appended.tables:
+            await self._fold(appended)
+            await self._run(self._advance)
+        self.receipts = appended.receipts
+
+    async def flush(self, log: Appender, writes: Sequence[Write]) -> Sequence[Receipt]:
+        """Append as the log would, each write judged on its own, and fold what is new into the inline views."""
+        types = frozenset(envelope.type for write in writes for envelope in write.envelopes)
+        appended = await self._run(
+            lambda connection: self._append(connection, types, lambda: log.append_in(connection, writes))
+        )
+        if appended.tables:
+            await self._fold(appended)
+        return appended.receipts
+
+    def end(self) -> None:
+        """Refuse whatever is asked from now on."""
+        self._ended = True
+
+    def _finish(self, connection: sqlite3.Connection) -> Appended:
+        appended = self._emit(connection)
+        self._around.ports.points.at("unit:after-emit")
+        if not appended.tables:
+            self._advance(connection)
+        return appended
+
+    def _emit(self, connection: sqlite3.Connection) -> Appended:
+        log, emitted = self._around.log, self._emitted
+        if not emitted:
+            return Appended(())
+        if log is None:
+            outbox.stage(connection, [envelope for envelopes in emitted for envelope in envelopes])
+            return Appended(())
+        types = frozenset(envelope.type for envelopes in emitted for envelope in envelopes)
+        return self._append(connection, types, lambda: append_emitted(connection, log, emitted))
+
+    def _append(
+        self, connection: sqlite3.Connection, types: frozenset[str], append: Callable[[], Sequence[Receipt]]
+    ) -> Appended:
+        tables = self._around.inline.tables(connection, types)
+        if not tables:
+            return Appended(append())
+        head = connection.execute("SELECT pos FROM tidings_head").fetchone()[0]
+        receipts = append()
+        entries = entries_after(connection, head)
+        return Appended(receipts, entries, tables if entries else ())
+
+    async def _fold(self, appended: Appended) -> None:
+        folds = self._around.inline.folds
+        if folds is not None:
+            await folds.apply(self, appended.entries, appended.tables)
+
+    def _advance(self, connection: sqlite3.Connection) -> None:
+        if self._to is None:
+            leases.check(connection, self._claims)
+        else:
+            leases.advance(connection, self._claims, to=self._to)
+        self._around.ports.points.at("unit:after-advance")
+
+
+def _undo(connection: sqlite3.Connection, name: str) -> None:
+    connection.execute(f"ROLLBACK TO {name}")
+    connection.execute(f"RELEASE {name}")
+
+
+class OpenUnit(AbstractAsyncContextManager["SqliteUnit", None]):
+    """A transaction that begins on entering, and is committed on leaving unless an exception leaves."""
+
+    def __init__(self, database: Database, around: Surroundings, claims: Sequence[Claim]) -> None:
+        self._held = database.transaction()
+        self._around = around
+        self._claims = claims
+
+    async def __aenter__(self) -> SqliteUnit:
+        with translated(StoreUnavailableError):
+            transaction = await self._held.__aenter__()
+        self._unit = SqliteUnit(transaction, self._around, self._claims)
+        return self._unit
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            try:
+                await self._unit.leave()
+                self._around.ports.points.at("unit:commit-sent")
+            except BaseException as late:
+                kind, error, trace = type(late), late, late.__traceback__
+                await self._close(kind, error, trace)
+                raise
+        await self._close(kind, error, trace)
+        if error is None:
+            self._committed()
+
+    async def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._unit.end()
+        with translated(StoreUnavailableError):
+            await self._held.__aexit__(kind, error, trace)
+
+    def _committed(self) -> None:
+        points, log = self._around.ports.points, self._around.log
+        points.at("unit:committed")
+        if self._unit.has_taken:
+            points.at("relay:marked")
+        if log is not None and self._unit.receipts:
+            log.appended()
