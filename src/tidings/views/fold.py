@@ -1,0 +1,166 @@
+"""Folding the events of one row: pure, in rank order, whatever order they came in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from tidings.errors import EnvelopeError, FoldError, InvalidDataError, UnknownTypeError
+from tidings.events.codec import Decoder
+from tidings.events.envelope import Entry
+from tidings.events.identity import identity_key
+from tidings.store.rows import Key, Rank, Row
+from tidings.views.declaration import FoldSpec, ViewSpec, forms_of, forms_of_members
+from tidings.views.ranks import member_rank, time_rank
+from tidings.views.values import RowCodec, Values, key_of, reader_of
+
+UNREADABLE = (UnknownTypeError, InvalidDataError, EnvelopeError)
+"""What `Folding.read` raises: an entry that does not become readable by trying again."""
+
+
+class Step(msgspec.Struct, frozen=True, gc=False):
+    """One event on its way into a row, and the fold that takes it there."""
+
+    at: int
+    position: int
+    source: str
+    id: str
+    event: Any
+    function: Callable[[Any, Any], Any]
+
+    @property
+    def hash(self) -> int:
+        """The tie-breaker. Worked out when it is asked for, which is once a row and page, unless times are equal."""
+        return identity_key(self.source, self.id)
+
+
+class _Rule(msgspec.Struct, frozen=True):
+    """What is known of one event class in one view, worked out once."""
+
+    decode: Callable[[bytes], Any]
+    key: Callable[[Any], Values]
+    rank: Callable[[Any], Any] | None
+    function: Callable[[Any, Any], Any]
+
+
+class Folding:
+    """One view's folds, ready to run: entries become steps, steps become rows."""
+
+    def __init__(self, view: ViewSpec) -> None:
+        self.view = view
+        self._subject = view.subject
+        self._rules = {(fold.declared.type, fold.declared.version): _rule(view, fold) for fold in view.folds}
+        forms = forms_of(view.row)
+        self.codec = RowCodec(view.row, view.columns, tuple(forms.values()), view.key)
+
+    def read(self, entry: Entry) -> tuple[Key, Step]:
+        """Return an entry of the view's types as the key of its row and the step it is.
+
+        UnknownTypeError: this version has no fold. InvalidDataError: the data, the key, the rank or the subject is not
+        what the event's class says.
+        """
+        envelope = entry.envelope
+        rule = self._rules.get((envelope.type, envelope.version))
+        if rule is None:
+            raise self._unknown(entry)
+        event = rule.decode(b"{}" if envelope.data is None else envelope.data)
+        try:
+            key = rule.key(event)
+            at = time_rank(entry) if rule.rank is None else member_rank(rule.rank(event))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InvalidDataError(f"{_place(entry)} cannot be placed in {self.view}: {error}") from error
+        place = self._subject
+        if place is not None and envelope.subject != key[place] and envelope.subject != str(key[place]):
+            raise InvalidDataError(
+                f"{_place(entry)} has the subject {envelope.subject!r}, but its data says {key[place]!r}: "
+                "order is kept per subject, so append it with the subject its class declares"
+            )
+        return key, Step(at, entry.position, envelope.source, envelope.id, event, rule.function)
+
+    def by_key(self, entries: Sequence[Entry]) -> dict[Key, list[Step]]:
+        """Return the steps of each row, in the order of the entries."""
+        rows: dict[Key, list[Step]] = {}
+        read = self.read
+        for entry in entries:
+            key, step = read(entry)
+            steps = rows.get(key)
+            if steps is None:
+                rows[key] = [step]
+            else:
+                steps.append(step)
+        return rows
+
+    def fold(self, key: Key, steps: Sequence[Step], *, onto: Row | None = None) -> Row:
+        """Return the row after these steps, which are in rank order and above the row `onto`; FoldError.
+
+        An event that no row results of leaves a tombstone, which keeps the rank.
+        """
+        codec, row_class, stored, is_plain = self.codec, self.view.row, self.codec.stored, self.codec.stored.is_plain
+        row = None if onto is None or onto.is_tombstone else codec.load(onto.values)
+        values: Values | None = None
+        position = 0 if onto is None else onto.position
+        for step in steps:
+            try:
+                row = step.function(row, step.event)
+                if row is not None:
+                    if type(row) is not row_class:
+                        raise TypeError(
+                            f"it returned {row!r:.100}, which is neither a {row_class.__qualname__} nor None"
+                        )
+                    values = stored(codec.values(row))
+                    if not is_plain:
+                        row = codec.load(values)
+                    if codec.key(values) != key:
+                        raise ValueError(f"it returned a row of another key, {codec.key(values)!r} instead of {key!r}")
+            except Exception as error:
+                raise self._failed(step, error) from error
+            if step.position > position:
+                position = step.position
+        last = steps[-1]
+        if row is None or values is None:
+            return Row(codec.tombstone(key), Rank(last.at, 0, 1, last.hash), position)
+        return Row(values, Rank(last.at, 0, 0, last.hash), position)
+
+    def _failed(self, step: Step, error: Exception) -> FoldError:
+        name = getattr(step.function, "__qualname__", "a fold")
+        return FoldError(
+            f"{name}, a fold of {self.view}, failed on event {step.source!r} {step.id!r} at position {step.position} "
+            f"with {type(error).__name__}: {error}; correct the fold, then redrive the subject"
+        )
+
+    def _unknown(self, entry: Entry) -> UnknownTypeError:
+        known = ", ".join(f"{type} version {version}" for type, version in sorted(self._rules))
+        why = f"{_place(entry)} is {entry.envelope.type} version {entry.envelope.version}; {self.view} folds {known}"
+        return UnknownTypeError(why, errors=[("/dataversion", why)])
+
+
+_at = attrgetter("at")
+
+
+def in_rank_order(steps: Sequence[Step]) -> Sequence[Step]:
+    """Return the steps in rank order, an event that stands there more than once only once."""
+    if len(steps) < 2:
+        return steps
+    once = {(step.source, step.id): step for step in steps}.values()
+    if len({step.at for step in once}) == len(once):
+        return sorted(once, key=_at)
+    return sorted(once, key=lambda step: (step.at, step.hash, step.source, step.id))
+
+
+def _rule(view: ViewSpec, fold: FoldSpec) -> _Rule:
+    known, members = fold.declared, view.members(fold)
+    forms = forms_of_members(known.cls, members, where=str(view))
+    rank = reader_of(known.cls, (view.rank,)) if view.rank else None
+    return _Rule(
+        decode=Decoder(known.cls).decode,
+        key=key_of(known.cls, members, [forms[member] for member in members]),
+        rank=(lambda event: rank(event)[0]) if rank else None,
+        function=fold.function,
+    )
+
+
+def _place(entry: Entry) -> str:
+    return f"event {entry.envelope.source!r} {entry.envelope.id!r} at position {entry.position}"

@@ -1,0 +1,60 @@
+"""Which table a view is read from, and what must be done before it can be. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from tidings.errors import ShapeChangedError
+from tidings.store.rows import ViewRecord
+from tidings.views.declaration import ViewSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a store has of a view: its tables, newest last, and the next step.
+
+    `step` "use": the live table is the view's; "create": there is none; "rebuild": the live one, which can be read
+    meanwhile, is of an older version or was kept in another mode.
+    """
+
+    records: tuple[ViewRecord, ...]
+    step: Literal["use", "create", "rebuild"]
+
+    @property
+    def live(self) -> ViewRecord | None:
+        return next((record for record in self.records if record.state == "live"), None)
+
+    @property
+    def next_version(self) -> int:
+        """The number of the next table; none is used twice."""
+        return 1 + max((record.table.version for record in self.records), default=0)
+
+
+def standing(view: ViewSpec, records: Iterable[ViewRecord]) -> Standing:
+    """Judge the tables that a store has, of all views, for this one.
+
+    ShapeChangedError if the view changed and its version did not, or if a newer release has changed it.
+    """
+    own = (record for record in records if (record.table.service, record.table.view) == (view.service, view.name))
+    found = tuple(sorted(own, key=lambda record: record.table.version))
+    live = Standing(found, "use").live
+    if live is None:
+        return Standing(found, "create")
+    if live.declared > view.version:
+        raise ShapeChangedError(
+            f"{view} is version {view.version} here, but a newer release made its live table, of version "
+            f"{live.declared}: run that release, or declare version {live.declared + 1}"
+        )
+    if live.shape != view.shape and live.declared == view.version:
+        raise ShapeChangedError(
+            f"{view} has changed its columns, key, rank or events, but not its version: declare "
+            f"version={view.version + 1}, and it is built anew beside the old one"
+        )
+    if live.shape != view.shape and not view.folds:
+        raise ShapeChangedError(
+            f"{view} is written by handlers, so no fold can build its new version: keep the old shape, or declare "
+            "a view of another name and fill it by a replay of the service"
+        )
+    return Standing(found, "use" if (live.shape, live.mode) == (view.shape, view.mode) else "rebuild")

@@ -1,0 +1,145 @@
+"""Rows of a view as its folds see them, and as a store keeps them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from tidings.errors import DeclarationError
+from tidings.events.declaration import is_pydantic
+from tidings.store.rows import Column, ColumnKind, Key
+from tidings.views.columns import Convert, Form
+
+Values = tuple[Any, ...]
+"""The values of a row, or of its key, as stored, parallel to the columns."""
+
+_INT64 = 2**63
+_EMPTY: dict[ColumnKind, Any] = {
+    "text": "",
+    "integer": 0,
+    "real": 0.0,
+    "boolean": False,
+    "blob": b"",
+    "time": 0,
+    "decimal": "0",
+    "json": "null",
+}
+
+
+def reader_of(cls: type, members: Sequence[str]) -> Callable[[Any], Values]:
+    """Return the function that reads these members of an instance, as a tuple also if it is only one."""
+    if issubclass(cls, msgspec.Struct) and tuple(members) == cls.__struct_fields__:
+        return msgspec.structs.astuple
+    if len(members) == 1:
+        read_one = attrgetter(members[0])
+        return lambda instance: (read_one(instance),)
+    return attrgetter(*members)
+
+
+class Stored:
+    """Turns raw values into stored ones. Values that are kept as they are cost one look at their types.
+
+    Raises TypeError, ValueError or OverflowError for values that cannot be kept.
+    """
+
+    def __init__(self, names: Sequence[str], forms: Sequence[Form]) -> None:
+        self._names = tuple(names)
+        self._stores = tuple(form.store for form in forms)
+        self.is_plain = all(form.load is None for form in forms)
+        # Types that were found right, with the places of the ints and strs among them: those have limits beside a type.
+        self._usual: dict[tuple[type, ...], tuple[tuple[int, ...], tuple[int, ...]]] = {}
+
+    def __call__(self, values: Values) -> Values:
+        if not self.is_plain:
+            return self._thoroughly(values)
+        usual = self._usual.get(tuple(map(type, values)))
+        if usual is None:
+            return self._learn(values)
+        integers, texts = usual
+        for place in integers:
+            if not -_INT64 <= values[place] < _INT64:
+                return self._thoroughly(values)
+        for place in texts:
+            if not values[place].isascii():
+                return self._thoroughly(values)
+        return values
+
+    def _learn(self, values: Values) -> Values:
+        stored = self._thoroughly(values)
+        types = tuple(map(type, stored))
+        self._usual[types] = (
+            tuple(place for place, found in enumerate(types) if found is int),
+            tuple(place for place, found in enumerate(types) if found is str),
+        )
+        return stored
+
+    def _thoroughly(self, values: Values) -> Values:
+        return tuple(map(self._one, self._names, self._stores, values))
+
+    @staticmethod
+    def _one(name: str, store: Convert, value: Any) -> Any:
+        try:
+            return store(value)
+        except Exception as error:
+            raise ValueError(f"{name}: {error}") from error
+
+
+def key_of(cls: type, members: Sequence[str], forms: Sequence[Form]) -> Callable[[Any], Values]:
+    """Return the function that reads a key from an instance that was decoded by its types; it raises as `Stored`."""
+    read = reader_of(cls, members)
+    stored = Stored(members, forms)
+    if stored.is_plain and all(form.kind in ("text", "boolean", "blob") for form in forms) and not is_pydantic(cls):
+        return read  # the decoder saw to the types, and these have no limits beside them
+    return lambda instance: stored(read(instance))
+
+
+class RowCodec:
+    """A view's row class: instances to stored values and back."""
+
+    def __init__(self, row: type, columns: Sequence[Column], forms: Sequence[Form], key: Sequence[str]) -> None:
+        names = tuple(column.name for column in columns)
+        self._row = row
+        self._names = names
+        self._loads = tuple(form.load for form in forms)
+        self._make = _maker(row, names)
+        self._places = tuple(names.index(name) for name in key)
+        self._leads = self._places == tuple(range(len(key)))
+        self.values = reader_of(row, names)
+        self.stored = Stored(names, forms)
+        self._tombstone = tuple(None if column.nullable else _EMPTY[column.kind] for column in columns)
+
+    def key(self, values: Values) -> Key:
+        """Return the key among stored values."""
+        places = self._places
+        return values[: len(places)] if self._leads else tuple(values[place] for place in places)
+
+    def load(self, values: Values) -> Any:
+        """Return the row object of stored values."""
+        if self.stored.is_plain:
+            return self._make(values)
+        loaded = [value if load is None else load(value) for load, value in zip(self._loads, values, strict=True)]
+        return self._make(loaded)
+
+    def tombstone(self, key: Key) -> Values:
+        """Return the values of a row that is not there: its key, and values nobody reads."""
+        values = list(self._tombstone)
+        for place, value in zip(self._places, key, strict=True):
+            values[place] = value
+        return tuple(values)
+
+
+def _maker(row: type, names: Sequence[str]) -> Callable[[Sequence[Any]], Any]:
+    if is_pydantic(row):
+        # What is in the table was checked on its way there; members may have another name towards JSON.
+        return lambda values: row.model_construct(**dict(zip(names, values, strict=True)))  # type: ignore[attr-defined]
+    if dataclasses.is_dataclass(row):
+        left_out = [field.name for field in dataclasses.fields(row) if not field.init]
+        if left_out:
+            raise DeclarationError(f"{row.__qualname__}.{left_out[0]}: a column must be a parameter of the constructor")
+    if getattr(row, "__match_args__", ())[: len(names)] == tuple(names):
+        return lambda values: row(*values)
+    return lambda values: row(**dict(zip(names, values, strict=True)))

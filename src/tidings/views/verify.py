@@ -1,0 +1,189 @@
+"""A view compared with a refold of the log, row by row, while events keep arriving.
+
+A row within one subject is right if it is the fold of its subject's history up to the row's own position; a row that
+spans subjects, if it is the fold of the entries noted for it. And every entry up to the checkpoint must be in its row.
+Both are judged in pages, so memory stays bounded, and nothing has to stop: a row's position only rises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from tidings.errors import FoldError, RefusedError
+from tidings.events.envelope import Entry
+from tidings.events.filter import EVERYTHING, Filter
+from tidings.events.identity import lane_subject
+from tidings.log.driver import Page, Position
+from tidings.store.driver import StoreDriver, Unit
+from tidings.store.rows import Key, Row, ViewRecord
+from tidings.views.declaration import ViewSpec, consumer_name
+from tidings.views.fold import UNREADABLE, Folding, in_rank_order
+from tidings.views.history import Entries, Groups, MemberHistory, SubjectHistory
+
+ROWS = 200
+ENTRIES = 1000
+SHOWN = 20
+
+
+class Readable(Entries, Protocol):
+    """The part of a log that a verification reads: the log itself, or its driver."""
+
+    async def read(self, *, after: Position, limit: int, where: Filter = EVERYTHING) -> Page: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A row that is not what the log says. `found`, `expected`: its values as stored, None for no row.
+
+    `kind` "differs": other values; "extra": no entry makes it; "missing": the entry at `position` is not in it;
+    "fails": its fold fails, as `error` says.
+    """
+
+    kind: Literal["differs", "extra", "missing", "fails"]
+    key: Key
+    found: tuple[Any, ...] | None = None
+    expected: tuple[Any, ...] | None = None
+    position: Position | None = None
+    error: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Verification:
+    """What was compared. `rows`, tombstones included; `entries` up to `upto`, those of parked subjects and those that
+    cannot be read counted apart. `differing`: how many differences there are; `first`: the first of them."""
+
+    upto: Position
+    rows: int = 0
+    entries: int = 0
+    parked: int = 0
+    unreadable: int = 0
+    differing: int = 0
+    first: list[Difference] = field(default_factory=list)
+
+    @property
+    def is_right(self) -> bool:
+        return self.differing == 0
+
+    def note(self, difference: Difference) -> None:
+        self.differing += 1
+        if len(self.first) < SHOWN:
+            self.first.append(difference)
+
+
+class _Undo(Exception):
+    """Leaves a unit so that nothing of it is kept; no error."""
+
+
+class Verifier:
+    """Compares one table of a view with the log it was folded from."""
+
+    def __init__(self, view: ViewSpec, record: ViewRecord, store: StoreDriver, log: Readable) -> None:
+        if not view.folds or view.mode == "live":
+            raise RefusedError(f"{view} cannot be verified: only tables that folds make can be folded again")
+        self._view = view
+        self._record = record
+        self._table = record.table
+        self._store = store
+        self._log = log
+        self._folding = Folding(view)
+        self._consumer = consumer_name(record.table)
+
+    async def run(self) -> Verification:
+        """Compare every row, and look for every entry; return the counts and the first differences."""
+        result = Verification(upto=await self._settled())
+        await self._compare_rows(result)
+        await self._look_for_entries(result)
+        return result
+
+    async def _settled(self) -> Position:
+        if self._record.mode == "inline" and self._record.state == "live":
+            return (await self._log.head()).position
+        checkpoints = await self._store.checkpoints(self._consumer)
+        return min((checkpoint.position for checkpoint in checkpoints.values()), default=0)
+
+    async def _compare_rows(self, result: Verification) -> None:
+        after: Key | None = None
+        while page := await self._store.every(self._table, after=after, limit=ROWS):
+            rows = {self._folding.codec.key(row.values): row for row in page}
+            after = next(reversed(rows))
+            compared, history = await self._history(rows)
+            result.rows += len(compared)
+            for key, row in compared.items():
+                self._compare(key, row, history, result)
+
+    async def _history(self, rows: Mapping[Key, Row]) -> tuple[Mapping[Key, Row], Groups]:
+        """Return the rows, as they are now where they span subjects, and the steps that they should be the fold of."""
+        if self._view.subject is not None:
+            within = SubjectHistory(self._folding, self._log, self._view.subject)
+            return rows, await within.steps({key: row.position for key, row in rows.items()})
+        async with self._store.unit() as unit:
+            now = await unit.rows(self._table, sorted(rows))
+            members = await unit.members(self._table, sorted(rows))
+        return now, await MemberHistory(self._folding, self._log, self._table).steps(members)
+
+    def _compare(self, key: Key, row: Row, history: Groups, result: Verification) -> None:
+        steps = history.get(key)
+        if not steps:
+            result.note(Difference(kind="extra", key=key, found=_values(row)))
+            return
+        try:
+            expected = self._folding.fold(key, in_rank_order(steps))
+        except FoldError as error:
+            result.note(Difference(kind="fails", key=key, found=_values(row), error=str(error)))
+            return
+        if (_values(row), row.rank) != (_values(expected), expected.rank):
+            result.note(Difference(kind="differs", key=key, found=_values(row), expected=_values(expected)))
+
+    async def _look_for_entries(self, result: Verification) -> None:
+        where = Filter(types=self._view.types)
+        waiting = {parked.subject: parked.first_position for parked in await self._store.parked(self._consumer)}
+        after = 0
+        while after < result.upto:
+            page = await self._log.read(after=after, limit=ENTRIES, where=where)
+            due = [entry for entry in page.entries if entry.position <= result.upto]
+            for key, position in await self._absent(self._placed(due, waiting, result)):
+                result.note(Difference(kind="missing", key=key, position=position))
+            if page.upto <= after:
+                break
+            after = page.upto
+
+    def _placed(
+        self, entries: Sequence[Entry], waiting: Mapping[str, Position], result: Verification
+    ) -> list[tuple[Key, Position]]:
+        """Return where each entry belongs, but for those that wait with their subject."""
+        placed = []
+        for entry in entries:
+            envelope = entry.envelope
+            first = waiting.get(lane_subject(envelope.source, envelope.id, envelope.subject))
+            result.entries += 1
+            if first is not None and first <= entry.position:
+                result.parked += 1
+                continue
+            try:
+                placed.append((self._folding.read(entry)[0], entry.position))
+            except UNREADABLE:
+                result.unreadable += 1
+        return placed
+
+    async def _absent(self, placed: Sequence[tuple[Key, Position]]) -> Iterable[tuple[Key, Position]]:
+        """Return the entries that are not in their rows."""
+        if not placed:
+            return ()
+        try:
+            async with self._store.unit() as unit:
+                absent = await self._not_in(unit, placed)
+                raise _Undo  # asking which members are not noted notes them
+        except _Undo:
+            return absent
+
+    async def _not_in(self, unit: Unit, placed: Sequence[tuple[Key, Position]]) -> Iterable[tuple[Key, Position]]:
+        if self._view.spans:
+            return sorted(await unit.join(self._table, placed), key=lambda pair: pair[1])
+        rows = await unit.rows(self._table, sorted({key for key, _ in placed}))
+        return [(key, position) for key, position in placed if key not in rows or rows[key].position < position]
+
+
+def _values(row: Row) -> tuple[Any, ...] | None:
+    return None if row.is_tombstone else row.values
