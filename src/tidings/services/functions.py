@@ -1,0 +1,69 @@
+"""The user's functions that a service calls, checked when they are declared."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_type_hints
+
+from tidings.errors import DeclarationError
+from tidings.events.codec import Decoder, decode_json
+from tidings.events.declaration import Declared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handler:
+    """A function (event, ctx) of one event class. Its name is part of the ids of what it emits."""
+
+    event: Declared
+    name: str
+    call: Callable[[Any, Any], Awaitable[None] | None]
+    replayable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """An async function (payload, delivery) that calls the outside."""
+
+    name: str
+    call: Callable[[Any, Any], Awaitable[None]]
+
+    def decoder(self) -> Callable[[bytes], Any]:
+        """Return what reads the payload as the type that the function's first parameter is annotated with.
+
+        DeclarationError if values of that type cannot be read from JSON.
+        """
+        try:
+            hints = get_type_hints(self.call)
+        except NameError as error:
+            raise DeclarationError(f"the delivery {self.name}: {error}; import it in that module") from error
+        first = next(iter(inspect.signature(self.call).parameters))
+        found = hints.get(first, Any)
+        return decode_json if found is Any else Decoder(found).decode
+
+
+def check_call(function: object, *, form: str, must_be: Literal["plain", "async", "either"] = "either") -> None:
+    """DeclarationError, which shows `form`, unless the function can be called with two positional arguments."""
+    if not callable(function):
+        raise DeclarationError(f"{function!r:.80} is no function: write {form}")
+    name = getattr(function, "__qualname__", repr(function))
+    try:
+        inspect.signature(function).bind(None, None)
+    except (TypeError, ValueError) as error:
+        raise DeclarationError(f"{name} cannot be called with two arguments ({error}): write {form}") from None
+    is_async = inspect.iscoroutinefunction(function)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise DeclarationError(f"{name} is a generator: write {form}")
+    if must_be == "plain" and is_async:
+        raise DeclarationError(f"{name} must not be async: write {form}")
+    if must_be == "async" and not is_async:
+        raise DeclarationError(f"{name} must be async: write {form}")
+
+
+def named(function: object, *, form: str) -> str:
+    """Return the function's own name; DeclarationError if it has none, such as a lambda."""
+    name = getattr(function, "__name__", "")
+    if not name.isidentifier():
+        raise DeclarationError(f"{function!r:.80} has no name, and ids follow from it: write {form}")
+    return str(name)

@@ -1,0 +1,60 @@
+"""The reaction of a service: its handlers, called in log order in the transaction that keeps the checkpoint."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from types import MappingProxyType
+
+from tidings.errors import UnknownTypeError
+from tidings.events.envelope import Entry
+from tidings.services.act import Act, Written
+from tidings.services.context import Context, Resources
+from tidings.services.functions import Handler
+from tidings.services.origin import Cause
+from tidings.store import driver as store
+from tidings.store.driver import Unit
+
+
+class Handlers:
+    """What a consumer carries a service's events to. `name` is the service's, and that of its consumer."""
+
+    def __init__(self, resources: Resources, handlers: Iterable[Handler]) -> None:
+        self.name = resources.service
+        self._resources = resources
+        found: dict[tuple[str, int], list[Handler]] = {}
+        for handler in handlers:
+            found.setdefault((handler.event.type, handler.event.version), []).append(handler)
+        self._handlers = MappingProxyType({event: tuple(each) for event, each in found.items()})
+        self.types = frozenset(type for type, _ in found)
+
+    async def apply(self, unit: Unit, entries: Sequence[Entry], *, gated: bool = False) -> None:
+        """Call the handlers of each entry, in the order of their declaration.
+
+        `gated`: nothing is emitted and nothing is delivered, as in a replay of what was handled before. Raises what a
+        handler raises; UnknownTypeError and InvalidDataError for an entry that cannot be read.
+        """
+        intended: list[store.Delivery] = []
+        for entry in entries:
+            handlers = self._wanted(entry)
+            event = self._resources.catalog.decode(entry.envelope)
+            written: Written = set()
+            for handler in handlers:
+                cause = Cause(service=self.name, handler=handler.name, entry=entry)
+                act = Act(unit, cause, gated, written)
+                result = handler.call(event, Context(act, self._resources))
+                if inspect.isawaitable(result):
+                    await result
+                intended += act.intended
+        if intended and not gated:
+            await unit.intend(intended)
+            self._resources.on_intend()
+
+    def _wanted(self, entry: Entry) -> tuple[Handler, ...]:
+        envelope = entry.envelope
+        found = self._handlers.get((envelope.type, envelope.version))
+        if found is None:
+            there = ", ".join(f"{type} version {version}" for type, version in sorted(self._handlers))
+            why = f"{self.name} has no handler of {envelope.type} version {envelope.version}; it handles {there}"
+            raise UnknownTypeError(why, errors=[("/dataversion", why)])
+        return found

@@ -1,0 +1,147 @@
+"""The rows of a service's views, as its handlers and commands read and write them inside their transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar, cast
+
+from tidings.errors import DeclarationError, InvalidDataError, PositionNotReachedError
+from tidings.services.act import Act
+from tidings.services.origin import Origin
+from tidings.store.driver import Unit
+from tidings.store.rows import Key, Rank, Row, ViewTable
+from tidings.views.declaration import ViewSpec, forms_of
+from tidings.views.live import Live, Subjects
+from tidings.views.ranks import member_rank
+from tidings.views.values import RowCodec, Stored, Values
+
+R = TypeVar("R")
+
+Tables = Callable[[ViewSpec], ViewTable | None]
+"""Says which table a view is read from now; None while it is being built."""
+
+
+class Given(NamedTuple):
+    """A key as the author gave it: in one piece, or by the names of its members."""
+
+    key: Any
+    named: Mapping[str, Any]
+
+
+class Shelves:
+    """The views of one service by their row classes."""
+
+    def __init__(self, service: str, views: Iterable[ViewSpec], tables: Tables, log: Subjects) -> None:
+        self._service = service
+        self._tables = tables
+        self._shelves = {view.row: _Shelf(view, log) for view in views}
+
+    async def get(self, unit: Unit, view: type[R], given: Given) -> R | None:
+        """Return the row of this key, None if there is none."""
+        shelf = self._shelf(view)
+        key = shelf.key(given)
+        if shelf.live is not None:
+            row = await shelf.live.row(key)
+        else:
+            row = (await unit.rows(self._table(shelf.view), [key])).get(key)
+        return None if row is None or row.is_tombstone else cast(R, shelf.codec.load(row.values))
+
+    async def put(self, act: Act, row: Any) -> None:
+        """Keep the row, unless a later one is kept."""
+        shelf = self._writable(type(row))
+        values = shelf.stored(row)
+        key = shelf.codec.key(values)
+        at = None if shelf.view.rank is None else member_rank(getattr(row, shelf.view.rank))
+        await self._keep(act, shelf.view, key, lambda kept: _written(act.origin, values, kept, at=at))
+
+    async def delete(self, act: Act, view: type, given: Given) -> None:
+        """Remove the row, unless a later one is kept; that it was removed is remembered."""
+        shelf = self._writable(view)
+        key = shelf.key(given)
+        values, by_member = shelf.codec.tombstone(key), shelf.view.rank is not None
+
+        def deleted(kept: Row | None) -> Row:
+            at = (kept.rank.at if kept else 0) if by_member else None
+            return _written(act.origin, values, kept, at=at, kind=1)
+
+        await self._keep(act, shelf.view, key, deleted)
+
+    async def _keep(self, act: Act, view: ViewSpec, key: Key, made: Callable[[Row | None], Row]) -> None:
+        table = self._table(view)
+        kept = (await act.unit.rows(table, [key])).get(key)
+        row = made(kept)
+        if kept is None or row.rank > kept.rank or (table, key) in act.written:
+            await act.unit.replace(table, [row])
+            act.written.add((table, key))
+
+    def _table(self, view: ViewSpec) -> ViewTable:
+        table = self._tables(view)
+        if table is None:
+            raise PositionNotReachedError(f"{view} is being built: try again when it is")
+        return table
+
+    def _shelf(self, view: type) -> _Shelf:
+        found = self._shelves.get(view)
+        if found is None:
+            there = ", ".join(row.__qualname__ for row in self._shelves) or "none"
+            raise DeclarationError(
+                f"{view.__qualname__} is no view of {self._service}, which has {there}: a service sees its own views "
+                "only; fold the other's events into one"
+            )
+        return found
+
+    def _writable(self, view: type) -> _Shelf:
+        shelf = self._shelf(view)
+        if shelf.view.folds:
+            raise DeclarationError(
+                f"{shelf.view} is written by its folds alone: emit an event that they fold, or declare a view without "
+                "folds for what handlers write"
+            )
+        return shelf
+
+
+class _Shelf:
+    """One view, ready to be read and written."""
+
+    def __init__(self, view: ViewSpec, log: Subjects) -> None:
+        forms = forms_of(view.row)
+        self.view = view
+        self.codec = RowCodec(view.row, view.columns, tuple(forms.values()), view.key)
+        self.live = Live(view, log) if view.mode == "live" else None
+        self._stored_key = Stored(view.key, [forms[name] for name in view.key])
+
+    def key(self, given: Given) -> Key:
+        """Return the key as it is stored."""
+        wanted = self.view.key
+        if given.named:
+            values = tuple(given.named[name] for name in wanted if name in given.named)
+            fits = given.key is None and set(given.named) == set(wanted)
+        else:
+            values = given.key if isinstance(given.key, tuple) else (given.key,)
+            fits = len(values) == len(wanted)
+        if not fits:
+            form = ", ".join(f"{name}=…" for name in wanted)
+            raise InvalidDataError(f"{self.view} has the key {wanted!r}: write ({self.view.row.__name__}, {form})")
+        try:
+            return self._stored_key(values)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InvalidDataError(f"{values!r:.200} is no key of {self.view}: {error}") from error
+
+    def stored(self, row: Any) -> Values:
+        """Return the row's values as stored."""
+        try:
+            return self.codec.stored(self.codec.values(row))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InvalidDataError(f"{row!r:.200} cannot be a row of {self.view}: {error}") from error
+
+
+def _written(origin: Origin, values: Values, kept: Row | None, *, at: int | None, kind: int = 0) -> Row:
+    """Return the row that an act writes. `at`: what the view's own rank member says; None: it is ordered by time."""
+    entry = origin.entry
+    if at is None:
+        at = origin.time_us
+        if entry is None and kept is not None:
+            # A command decides on what it has read, so it comes after that, whatever the clocks say.
+            at = max(at, kept.rank.at + 1)
+    position = entry.position if entry is not None else 0
+    return Row(values, Rank(at, 0, kind, origin.tie), max(position, kept.position if kept else 0))
