@@ -1,0 +1,39 @@
+"""What goes back to the caller: a status, headers and bytes, sent without a framework's help."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from tidings.events.codec import encode_json
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Header = tuple[bytes, bytes]
+JSON_TYPE: Header = (b"content-type", b"application/json")
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """A whole response, itself an ASGI application. `headers`: lower-case names, without the length."""
+
+    status: int
+    headers: tuple[Header, ...] = ()
+    body: bytes = b""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = self.headers
+        if self.status != 304:
+            headers = (*headers, (b"content-length", b"%d" % len(self.body)))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def json_answer(value: Any, *headers: Header, status: int = 200) -> Answer:
+    """Return an answer whose body is the value as compact JSON."""
+    return Answer(status, (JSON_TYPE, *headers), encode_json(value))

@@ -1,0 +1,101 @@
+"""Events out: `GET /events` by position, and `GET /events/{source}/{id}`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from datetime import timedelta
+
+import msgspec
+from starlette.requests import Request
+
+from tidings.api.answer import Answer, json_answer
+from tidings.api.headers import choose
+from tidings.api.paths import segment
+from tidings.api.queries import Query, limit, one, read_query
+from tidings.api.reading import Reading
+from tidings.api.tokens import Tokens
+from tidings.api.waiting import Patience, Waiting
+from tidings.errors import NotFoundError
+from tidings.events.cloudevents import BATCH_TYPE, STRUCTURED_TYPE, shown, write_batch, write_binary, write_structured
+from tidings.events.envelope import Entry
+from tidings.events.filter import Filter
+from tidings.events.media import JSON, bare
+from tidings.log.driver import Page
+from tidings.log.log import Log
+
+_PARAMETERS = frozenset({"after", "limit", "type", "source", "subject"})
+_UNTYPED = "application/octet-stream"
+
+
+class Entries:
+    """Reads the log for callers."""
+
+    def __init__(self, log: Log, tokens: Tokens, reading: Reading, waiting: Waiting) -> None:
+        self._log = log
+        self._tokens = tokens
+        self._reading = reading
+        self._waiting = waiting
+
+    async def list(self, request: Request) -> Answer:
+        """Answer the entries after a position; with `Prefer: wait=N` wait for the next one if there is none."""
+        query = read_query(request.scope, known=_PARAMETERS)
+        chosen = choose(request.scope, JSON, BATCH_TYPE)
+        patience = self._waiting.patience(request.scope)
+        head = await self._reading.reach_head(self._reading.wanted(request.scope), patience)
+        page = await self._page(query, patience)
+        headers = (self._reading.reflects(page.upto), *patience.headers)
+        if chosen == BATCH_TYPE:
+            batch = write_batch(shown(entry) for entry in page.entries)
+            return Answer(200, ((b"content-type", BATCH_TYPE.encode()), *headers), batch)
+        return json_answer(
+            {
+                "entries": [self._entry(entry) for entry in page.entries],
+                "next": self._tokens.write(page.upto),
+                "head": self._tokens.write(max(head, page.upto)),
+            },
+            *headers,
+        )
+
+    async def get(self, request: Request) -> Answer:
+        """Answer one event: as a document, or in binary mode to a caller who takes only the data's own type."""
+        read_query(request.scope, known=())
+        source, id = segment(request.path_params["source"]), segment(request.path_params["id"])
+        patience = self._waiting.patience(request.scope)
+        await self._reading.reach_head(self._reading.wanted(request.scope), patience)
+        entry = await self._log.find(source, id)
+        if entry is None:
+            raise NotFoundError(f"no event {id[:100]!r} of {source[:100]!r} is kept here")
+        headers = (self._reading.reflects(entry.position), *patience.headers)
+        envelope = shown(entry)
+        own = bare(envelope.content_type or _UNTYPED)
+        if choose(request.scope, STRUCTURED_TYPE, own) == STRUCTURED_TYPE:
+            return Answer(200, ((b"content-type", STRUCTURED_TYPE.encode()), *headers), write_structured(envelope))
+        attributes, body = write_binary(envelope)
+        return Answer(200, (*attributes, *headers), body)
+
+    async def _page(self, query: Query, patience: Patience) -> Page:
+        after, most, where = one(query, "after"), limit(query), _filter(query)
+        start = (await self._log.head()).floor if after is None else self._tokens.read(after, name="after")
+        page = Page((), start)
+
+        async def found() -> bool:
+            nonlocal page
+            page = await self._log.read(after=page.upto, limit=most, where=where)
+            return bool(page.entries)
+
+        def pause(left: float) -> Awaitable[object]:
+            return self._log.wait(after=page.upto, timeout=timedelta(seconds=left))
+
+        await patience.until(found, pause=pause)
+        return page
+
+    def _entry(self, entry: Entry) -> dict[str, object]:
+        event = msgspec.Raw(write_structured(shown(entry)))
+        return {"position": self._tokens.write(entry.position), "event": event}
+
+
+def _filter(query: Query) -> Filter:
+    types = query.get("type")
+    return Filter(
+        types=None if types is None else frozenset(types), source=one(query, "source"), subject=one(query, "subject")
+    )

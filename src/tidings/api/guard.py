@@ -1,0 +1,71 @@
+"""Who may speak to a server that has no API keys: programs on this machine, directly, and no other site's page."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address
+
+from tidings.api.answer import Scope
+from tidings.api.problems import Problem, Refusal
+
+_FORWARDED = (b"forwarded", b"x-forwarded-")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_CHALLENGE = (b"www-authenticate", b"Bearer")
+
+
+@lru_cache(maxsize=256)
+def is_loopback(host: str) -> bool:
+    """Say whether a host, a name or an address, can only mean this machine."""
+    if host.lower() in ("localhost", "localhost."):
+        return True
+    try:
+        address = ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def admit_local(scope: Scope) -> None:
+    """Refuse, as `unauthenticated`, whatever may come from elsewhere.
+
+    A Host that is no loopback name is a page that rebound its own name to this machine; a forwarding header is a proxy
+    that makes every client look local; a foreign Origin on a change is another site's page in a local browser.
+    """
+    host = origin = None
+    for name, value in scope["headers"]:
+        if name == b"host":
+            if host is not None:
+                raise _refused("two Host headers")
+            host = value
+        elif name == b"origin":
+            origin = value
+        elif name.startswith(_FORWARDED):
+            raise _refused(f"a {name.decode('latin-1')} header")
+    client = scope.get("client")
+    if client and not is_loopback(client[0]):
+        raise _refused("a client on another machine")
+    if host is None or not _names_this_machine(host):
+        raise _refused("a Host that is no loopback name")
+    if origin is not None and scope["method"] not in _SAFE and origin != _own_origin(scope, host):
+        raise _refused("a page of another origin")
+
+
+@lru_cache(maxsize=256)
+def _names_this_machine(host: bytes) -> bool:
+    name, colon, port = host.decode("latin-1").rpartition(":")
+    if colon and port.isdigit():
+        return is_loopback(name)
+    return is_loopback(host.decode("latin-1"))
+
+
+def _own_origin(scope: Scope, host: bytes) -> bytes:
+    return str(scope.get("scheme", "http")).encode() + b"://" + host
+
+
+def _refused(what: str) -> Refusal:
+    return Refusal(
+        Problem.UNAUTHENTICATED,
+        f"without API keys this server answers only direct requests from this machine; this one has {what}",
+        _CHALLENGE,
+    )

@@ -1,0 +1,179 @@
+"""Events in: `PUT /events/{source}/{id}` and `POST /events`. The one hot path: bytes in, one append, bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from tidings.api.answer import JSON_TYPE, Answer, Header, Receive, Scope
+from tidings.api.bodies import read_body
+from tidings.api.headers import pick
+from tidings.api.naming import UNNAMED, named, refuse_unnamed
+from tidings.api.paths import segment, to_path
+from tidings.api.problems import Problem, Refusal
+from tidings.api.queries import one, read_query
+from tidings.api.tokens import Tokens
+from tidings.errors import CallerError, ConflictError, EnvelopeError, MalformedError, UnsupportedMediaTypeError
+from tidings.events.catalog import Catalog
+from tidings.events.cloudevents import (
+    BATCH_BYTES_MAX,
+    Mode,
+    Route,
+    mode_of,
+    placed,
+    read_batch,
+    read_binary,
+    read_structured,
+)
+from tidings.events.codec import encode_json
+from tidings.events.envelope import Envelope
+from tidings.events.media import is_json
+from tidings.log.driver import NOTHING_EXPECTED, Position, Receipt
+from tidings.log.log import Log
+from tidings.ports import Clock
+
+EVENT_BYTES_MAX = 1024 * 1024
+
+_HEADERS = frozenset({b"content-type", b"if-none-match", b"tidings-expected-position"})
+_DEDUPE = frozenset({"dedupe"})
+
+
+class Ingest:
+    """Appends what is sent, and answers when it is kept."""
+
+    def __init__(self, log: Log, catalog: Catalog, tokens: Tokens, clock: Clock) -> None:
+        self._log = log
+        self._catalog = catalog
+        self._tokens = tokens
+        self._clock = clock
+
+    async def put(self, scope: Scope, receive: Receive, raw_source: str, raw_id: str) -> Answer:
+        """Append one event under the identity in the path, each of its two segments still percent-encoded."""
+        route = Route(segment(raw_source), segment(raw_id))
+        read_query(scope, known=())
+        headers = pick(scope, _HEADERS)
+        mode = _mode(headers)
+        if mode == "batch":
+            raise UnsupportedMediaTypeError("a path names one event: send a batch as POST to /events")
+        body = await read_body(scope, receive, most=EVENT_BYTES_MAX)
+        read = (
+            read_binary(scope["headers"], body, route=route) if mode == "binary" else read_structured(body, route=route)
+        )
+        if read.id != route.id or read.source != route.source:
+            raise _other_event(read, route)
+        envelope = self._admit(read, mode)
+        receipt = await self._append_if_new(envelope, headers)
+        body_out = self._result(envelope, receipt.positions[0], receipt.outcome)
+        if receipt.outcome == "duplicate":
+            return self._answer(200, receipt.positions, body_out)
+        location = scope.get("root_path", "").rstrip("/") + to_path("events", *route)
+        return self._answer(201, receipt.positions, body_out, (b"location", location.encode("ascii", "replace")))
+
+    async def post(self, scope: Scope, receive: Receive) -> Answer:
+        """Append one event or a batch, whole or not at all."""
+        by_content = _is_by_content(scope)
+        headers = pick(scope, _HEADERS)
+        mode = _mode(headers)
+        body = await read_body(scope, receive, most=BATCH_BYTES_MAX if mode == "batch" else EVENT_BYTES_MAX)
+        read = _read(scope, body, mode)
+        if not by_content:
+            refuse_unnamed(read, mode)
+        admitted = [
+            self._admit(envelope, mode, index if mode == "batch" else None) for index, envelope in enumerate(read)
+        ]
+        envelopes = tuple(named(envelope) if envelope.id is UNNAMED else envelope for envelope in admitted)
+        if not envelopes:
+            return self._answer(200, (), {"results": []})
+        before = (await self._log.head()).position if len(envelopes) > 1 else None
+        receipt = await self._log.append(envelopes, expected=await self._expected(headers, envelopes))
+        results = [
+            self._result(envelope, position, outcome)
+            for envelope, position, outcome in zip(
+                envelopes, receipt.positions, _outcomes(receipt, before), strict=True
+            )
+        ]
+        return self._answer(201 if receipt.outcome == "appended" else 200, receipt.positions, {"results": results})
+
+    async def _append_if_new(self, envelope: Envelope, headers: Mapping[bytes, str]) -> Receipt:
+        """Append; with `If-None-Match: *` only an event whose id is not known yet, whatever its content."""
+        only_new = headers.get(b"if-none-match") == "*"
+        try:
+            receipt = await self._log.append((envelope,), expected=await self._expected(headers, (envelope,)))
+        except ConflictError as error:
+            if only_new and error.conflict.kind == "id":
+                raise _known(envelope) from None
+            raise
+        if only_new and receipt.outcome == "duplicate":
+            raise _known(envelope)
+        return receipt
+
+    def _admit(self, envelope: Envelope, mode: Mode, index: int | None = None) -> Envelope:
+        try:
+            return self._catalog.admit(envelope, now_us=self._clock.now_us())
+        except CallerError as error:
+            raise placed(error, mode, index=index) from None
+
+    async def _expected(self, headers: Mapping[bytes, str], envelopes: Sequence[Envelope]) -> Mapping[str, Position]:
+        """Return what the append must find, so that it is refused if the subject has an entry after the token."""
+        token = headers.get(b"tidings-expected-position")
+        if token is None:
+            return NOTHING_EXPECTED
+        seen = self._tokens.read(token, name="Tidings-Expected-Position")
+        if len(envelopes) != 1 or envelopes[0].subject is None:
+            raise EnvelopeError("Tidings-Expected-Position needs one event, and that event a subject")
+        subject = envelopes[0].subject
+        # The token may come from any read, while the log wants the subject's own last position. A later one the log
+        # refuses itself, after it has looked whether the event is a repeat.
+        return {subject: min(await self._log.last_of(subject), seen)}
+
+    def _result(self, envelope: Envelope, position: Position, outcome: str) -> dict[str, object]:
+        token = self._tokens.write(position)
+        return {"source": envelope.source, "id": envelope.id, "position": token, "outcome": outcome}
+
+    def _answer(self, status: int, positions: Sequence[Position], body: object, *headers: Header) -> Answer:
+        if positions:
+            headers = ((b"tidings-position", self._tokens.write(max(positions)).encode()), *headers)
+        return Answer(status, (JSON_TYPE, *headers), encode_json(body))
+
+
+def _mode(headers: Mapping[bytes, str]) -> Mode:
+    content_type = headers.get(b"content-type")
+    mode = mode_of(content_type)
+    if mode == "binary" and content_type is not None and not is_json(content_type):
+        raise UnsupportedMediaTypeError(
+            f"an event's data is read as JSON, not as {content_type[:64]}: send `content-type: application/json`"
+        )
+    return mode
+
+
+def _read(scope: Scope, body: bytes, mode: Mode) -> Sequence[Envelope]:
+    if mode == "batch":
+        return read_batch(body, unnamed=UNNAMED)
+    if mode == "structured":
+        return (read_structured(body, unnamed=UNNAMED),)
+    return (read_binary(scope["headers"], body, unnamed=UNNAMED),)
+
+
+def _is_by_content(scope: Scope) -> bool:
+    dedupe = one(read_query(scope, known=_DEDUPE), "dedupe")
+    if dedupe not in (None, "content"):
+        raise MalformedError(f"dedupe: {dedupe[:40]!r} is no way to tell repeats; there is `content`")
+    return dedupe is not None
+
+
+def _outcomes(receipt: Receipt, before: Position | None) -> list[Literal["appended", "duplicate"]]:
+    """Return what became of each envelope: known before, or added now."""
+    if receipt.outcome == "duplicate":
+        return ["duplicate"] * len(receipt.positions)
+    return ["duplicate" if before is not None and position <= before else "appended" for position in receipt.positions]
+
+
+def _other_event(read: Envelope, route: Route) -> Refusal:
+    name = "source" if read.source != route.source else "id"
+    why = f"it says {getattr(read, name)[:100]!r}, but the path says {getattr(route, name)[:100]!r}"
+    return Refusal(Problem.PATH_MISMATCH, f"{name}: {why}", errors=[(f"/{name}", why)])
+
+
+def _known(envelope: Envelope) -> Refusal:
+    why = f"If-None-Match: *, but the event {envelope.id!r} of {envelope.source!r} is kept already"
+    return Refusal(Problem.PRECONDITION_FAILED, why)

@@ -1,0 +1,240 @@
+"""Every operation of the API with every answer it can give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tidings.api.openapi.components import column_schema, event_name, row_name
+from tidings.api.openapi.parts import Object, array, parameter, problems, record, ref, response, schema
+from tidings.api.problems import Problem
+from tidings.events.catalog import Catalog
+from tidings.events.cloudevents import BATCH_TYPE, STRUCTURED_TYPE
+from tidings.events.media import JSON
+from tidings.views.declaration import ViewSpec
+
+EVERYWHERE = (
+    Problem.MALFORMED_REQUEST,
+    Problem.UNAUTHENTICATED,
+    Problem.INTERNAL,
+    Problem.LOG_UNAVAILABLE,
+    Problem.STORE_UNAVAILABLE,
+    Problem.OVERLOADED,
+)
+_WRITE = (
+    Problem.INVALID_POSITION,
+    Problem.EVENT_CONFLICT,
+    Problem.SUBJECT_MOVED,
+    Problem.BODY_TOO_LARGE,
+    Problem.ENVELOPE_TOO_LARGE,
+    Problem.UNSUPPORTED_MEDIA_TYPE,
+    Problem.INVALID_ENVELOPE,
+    Problem.INVALID_DATA,
+    Problem.VERSION_UNKNOWN,
+)
+_READ = (Problem.INVALID_POSITION, Problem.POSITION_NOT_REACHED)
+_POSITION = ("Tidings-Position",)
+_WAITED = ("Tidings-Position", "Preference-Applied")
+_VIEWED = (*_WAITED, "Tidings-Incomplete")
+
+
+def event_paths(catalog: Catalog) -> dict[str, Object]:
+    """Return the paths of the log."""
+    data: Object = {"anyOf": [schema(event_name(*known)) for known in catalog.types()]} if catalog.types() else {}
+    return {
+        "/events": {"get": _list_events(), "post": _post_events(data)},
+        "/events/{source}/{id}": {
+            "parameters": [ref("parameters", "Source"), ref("parameters", "Id")],
+            "get": _get_event(),
+            "put": _put_event(data),
+        },
+    }
+
+
+def view_paths(views: Iterable[ViewSpec]) -> dict[str, Object]:
+    """Return the paths of the views: one for the rows of each that has a table, one for the row of a key."""
+    paths: dict[str, Object] = {
+        "/views": {
+            "get": _operation("listViews", "The views", [], {"200": response("The views.", {JSON: schema("Views")})})
+        }
+    }
+    for view in views:
+        at = f"/views/{view.service}/{view.name}"
+        if view.mode != "live":
+            paths[at] = {"get": _list_rows(view)}
+        paths[at + "".join(f"/{{{name}}}" for name in view.key)] = {"get": _get_row(view)}
+    return paths
+
+
+def own_paths() -> dict[str, Object]:
+    """Return the paths that tell of the server itself."""
+    healthy = {"200": response("All is well.", {JSON: schema("Health")})}
+    document = {JSON: {"type": "object"}}
+    return {
+        "/healthz": {
+            "get": {
+                "operationId": "isAlive",
+                "summary": "Whether the process lives; a lost database does not fail it",
+                "responses": healthy | problems(Problem.MALFORMED_REQUEST, Problem.INTERNAL, Problem.OVERLOADED),
+            }
+        },
+        "/readyz": {
+            "get": {
+                "operationId": "isReady",
+                "summary": "Whether requests can be served: log and store answer, consumers run",
+                "responses": healthy
+                | problems(
+                    Problem.MALFORMED_REQUEST,
+                    Problem.INTERNAL,
+                    Problem.LOG_UNAVAILABLE,
+                    Problem.STORE_UNAVAILABLE,
+                    Problem.OVERLOADED,
+                ),
+            }
+        },
+        "/openapi.json": {
+            "get": _operation(
+                "describe",
+                "This document",
+                [_if_none_match()],
+                {
+                    "200": response("The document.", document, ["ETag"]),
+                    "304": response("Not modified.", headers=["ETag"]),
+                },
+            )
+        },
+    }
+
+
+def _operation(
+    id: str, summary: str, parameters: list[Object], responses: Object, *kinds: Problem, **more: Any
+) -> Object:
+    return {
+        "operationId": id,
+        "summary": summary,
+        "parameters": parameters,
+        "responses": responses | problems(*EVERYWHERE, *kinds),
+        **more,
+    }
+
+
+def _put_event(data: Object) -> Object:
+    attributes = [
+        parameter("header", "ce-type", "The event type, in binary mode.", {"type": "string"}),
+        parameter("header", "ce-dataversion", "The event version, 1 if left out.", {"type": "string"}),
+        parameter("header", "ce-subject", "What the event is about.", {"type": "string"}),
+        parameter("header", "ce-time", "When it happened.", {"type": "string", "format": "date-time"}),
+        parameter("header", "If-None-Match", "`*`: only if no such event is kept yet.", {"type": "string"}),
+        ref("parameters", "ExpectedPosition"),
+    ]
+    return _operation(
+        "putEvent",
+        "Append one event; the same request again changes nothing",
+        attributes,
+        {
+            "201": response("It was added.", {JSON: schema("Result")}, (*_POSITION, "Location")),
+            "200": response("It was kept already, with the same content.", {JSON: schema("Result")}, _POSITION),
+        },
+        *_WRITE,
+        Problem.PATH_MISMATCH,
+        Problem.PRECONDITION_FAILED,
+        requestBody=_body({JSON: data, STRUCTURED_TYPE: schema("Event")}),
+    )
+
+
+def _post_events(data: Object) -> Object:
+    dedupe = parameter(
+        "query",
+        "dedupe",
+        "`content`: events without an id get one that follows from their content.",
+        {"const": "content"},
+    )
+    return _operation(
+        "postEvents",
+        "Append one event or a batch: all of it, or nothing",
+        [dedupe, ref("parameters", "ExpectedPosition")],
+        {
+            "201": response("Some were added.", {JSON: schema("Results")}, _POSITION),
+            "200": response("All were kept already, or there were none.", {JSON: schema("Results")}, _POSITION),
+        },
+        *_WRITE,
+        Problem.IDEMPOTENCY_KEY_MISSING,
+        requestBody=_body({JSON: data, STRUCTURED_TYPE: schema("Event"), BATCH_TYPE: array(schema("Event"))}),
+    )
+
+
+def _list_events() -> Object:
+    filters = [
+        parameter("query", "type", "Only these types.", array({"type": "string"}), explode=True),
+        parameter("query", "source", "Only this source.", {"type": "string"}),
+        parameter("query", "subject", "Only this subject.", {"type": "string"}),
+    ]
+    paging = [ref("parameters", name) for name in ("After", "Limit", "MinPosition", "Wait")]
+    pages: Object = {JSON: schema("Page"), BATCH_TYPE: array(schema("Event"))}
+    return _operation(
+        "listEvents",
+        "The entries after a position, oldest first",
+        [*paging, *filters],
+        {"200": response("The entries; a batch says where it ends in `Tidings-Position`.", pages, _WAITED)},
+        *_READ,
+        Problem.POSITION_EXPIRED,
+        Problem.NOT_ACCEPTABLE,
+    )
+
+
+def _get_event() -> Object:
+    return _operation(
+        "getEvent",
+        "One event; in binary mode if Accept has only the type of its data",
+        [ref("parameters", "MinPosition"), ref("parameters", "Wait")],
+        {"200": response("The event.", {STRUCTURED_TYPE: schema("Event"), "*/*": {}}, _WAITED)},
+        *_READ,
+        Problem.NOT_FOUND,
+        Problem.NOT_ACCEPTABLE,
+    )
+
+
+def _list_rows(view: ViewSpec) -> Object:
+    filters = [
+        parameter("query", column.name, f"Only rows with this {column.name}.", column_schema(column))
+        for column in view.columns
+        if column.kind != "json" and column.name not in ("after", "limit")
+    ]
+    page = record(
+        {"rows": array(schema(row_name(view))), "next": {"type": ["string", "null"]}},
+        description="`next` is null behind the last row.",
+    )
+    return _operation(
+        f"list.{view.service}.{view.name}",
+        f"The rows of {view.service}.{view.name}, by key",
+        [*(ref("parameters", name) for name in ("After", "Limit", "MinPosition", "Wait")), *filters],
+        {"200": response("The rows.", {JSON: page}, _VIEWED)},
+        *_READ,
+    )
+
+
+def _get_row(view: ViewSpec) -> Object:
+    columns = {column.name: column for column in view.columns}
+    key = [
+        parameter("path", name, "One segment of the key, percent-encoded.", column_schema(columns[name]))
+        for name in view.key
+    ]
+    return _operation(
+        f"get.{view.service}.{view.name}",
+        f"The row of {view.service}.{view.name} with this key: a path segment for each of {', '.join(view.key)}",
+        [*key, _if_none_match(), ref("parameters", "MinPosition"), ref("parameters", "Wait")],
+        {
+            "200": response("The row.", {JSON: record({"row": schema(row_name(view))})}, (*_VIEWED, "ETag")),
+            "304": response("Not modified.", headers=(*_VIEWED, "ETag")),
+        },
+        *_READ,
+        Problem.NOT_FOUND,
+    )
+
+
+def _if_none_match() -> Object:
+    return parameter("header", "If-None-Match", "The ETag of what you have.", {"type": "string"})
+
+
+def _body(content: Object) -> Object:
+    return {"content": {media_type: {"schema": of} for media_type, of in content.items()}}

@@ -1,0 +1,136 @@
+"""Problem details (RFC 9457): every way in which a request can fail, in one table, and which error means which.
+
+The slugs are contract: clients branch on them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+from tidings import errors
+from tidings.api.answer import Answer, Header
+from tidings.events.codec import encode_json
+
+TYPE_BASE = "urn:tidings:problem:"
+MEDIA_TYPE = "application/problem+json"
+_CONTENT_TYPE: Header = (b"content-type", MEDIA_TYPE.encode())
+_log = logging.getLogger("tidings.api")
+
+
+class Problem(Enum):
+    """What can be wrong: slug, status, title, and after how many seconds to ask again, if that may help."""
+
+    MALFORMED_REQUEST = "malformed-request", 400, "The request cannot be parsed"
+    PATH_MISMATCH = "path-mismatch", 400, "The event and its path name different events"
+    INVALID_POSITION = "invalid-position", 400, "The position token is not one of this log"
+    IDEMPOTENCY_KEY_MISSING = "idempotency-key-missing", 400, "Nothing tells a repeat from a new event"
+    UNAUTHENTICATED = "unauthenticated", 401, "The caller is not known"
+    NOT_FOUND = "not-found", 404, "There is nothing of that name"
+    METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The method is not allowed here"
+    NOT_ACCEPTABLE = "not-acceptable", 406, "No representation fits the Accept header"
+    EVENT_CONFLICT = "event-conflict", 409, "The id is taken by an event with other content"
+    SUBJECT_MOVED = "subject-moved", 409, "The subject has a later event than expected"
+    POSITION_EXPIRED = "position-expired", 410, "The log no longer keeps these entries"
+    PRECONDITION_FAILED = "precondition-failed", 412, "A precondition does not hold"
+    POSITION_NOT_REACHED = "position-not-reached", 412, "The position is not reached yet", 1
+    BODY_TOO_LARGE = "body-too-large", 413, "The body is too large"
+    ENVELOPE_TOO_LARGE = "envelope-too-large", 413, "The event is too large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type", 415, "The body's type or coding is not supported"
+    INVALID_ENVELOPE = "invalid-envelope", 422, "An attribute of the event breaks a rule"
+    INVALID_DATA = "invalid-data", 422, "The data does not fit the declared event"
+    VERSION_UNKNOWN = "version-unknown", 422, "The event type or version is not declared here"
+    INTERNAL = "internal", 500, "The server made a mistake"
+    LOG_UNAVAILABLE = "log-unavailable", 503, "The log cannot be reached now", 1
+    STORE_UNAVAILABLE = "store-unavailable", 503, "The store cannot be reached now", 1
+    OVERLOADED = "overloaded", 503, "The server has more to do than it can take", 1
+
+    def __init__(self, slug: str, status: int, title: str, retry_after: int | None = None) -> None:
+        self.slug = slug
+        self.status = status
+        self.title = title
+        self.retry_after = retry_after
+
+    @property
+    def type(self) -> str:
+        """The URI that names the problem."""
+        return TYPE_BASE + self.slug
+
+
+class Refusal(errors.CallerError):
+    """A request that the HTTP face itself refuses; `members` join the problem's own, `headers` the answer's."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        message: str,
+        *headers: Header,
+        errors: Sequence[tuple[str, str]] = (),
+        members: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(message, errors=errors)
+        self.problem = problem
+        self.headers = headers
+        self.members = members
+
+
+_PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
+    {
+        errors.MalformedError: Problem.MALFORMED_REQUEST,
+        errors.EnvelopeTooLargeError: Problem.ENVELOPE_TOO_LARGE,
+        errors.EnvelopeError: Problem.INVALID_ENVELOPE,
+        errors.UnknownTypeError: Problem.VERSION_UNKNOWN,
+        errors.InvalidDataError: Problem.INVALID_DATA,
+        errors.PositionExpiredError: Problem.POSITION_EXPIRED,
+        errors.PositionNotReachedError: Problem.POSITION_NOT_REACHED,
+        errors.LogRewoundError: Problem.INVALID_POSITION,
+        errors.NotFoundError: Problem.NOT_FOUND,
+        errors.LogBusyError: Problem.OVERLOADED,
+        errors.LogUnavailableError: Problem.LOG_UNAVAILABLE,
+        errors.InlineViewError: Problem.LOG_UNAVAILABLE,
+        errors.StoreUnavailableError: Problem.STORE_UNAVAILABLE,
+    }
+)
+
+
+def problem_of(error: BaseException) -> Problem:
+    """Return which problem this error is to the caller; anything that is not foreseen is ours to repair."""
+    if isinstance(error, Refusal):
+        return error.problem
+    if isinstance(error, errors.ConflictError):
+        return Problem.EVENT_CONFLICT if error.conflict.kind == "id" else Problem.SUBJECT_MOVED
+    for cls in type(error).__mro__:
+        if cls in _PROBLEMS:
+            return _PROBLEMS[cls]
+    return Problem.INTERNAL
+
+
+def answer_to(error: BaseException, *, instance: str) -> Answer:
+    """Return the problem document for an error of a request to the path `instance`; log what is not the caller's."""
+    problem = problem_of(error)
+    detail = str(error)
+    if problem is Problem.INTERNAL:
+        _log.error("a request to %r failed", instance, exc_info=error)
+        detail = "the server's log has the reason; the same request may be repeated"
+    elif problem.status == 503:
+        _log.warning("a request to %r was refused: %s: %s", instance, type(error).__name__, detail)
+    document: dict[str, Any] = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+        "instance": instance,
+    }
+    at_fault = getattr(error, "errors", ())
+    if at_fault:
+        document["errors"] = [{"pointer": pointer, "detail": why} for pointer, why in at_fault]
+    headers: tuple[Header, ...] = (_CONTENT_TYPE,)
+    if problem.retry_after is not None:
+        headers += ((b"retry-after", b"%d" % problem.retry_after),)
+    if isinstance(error, Refusal):
+        headers += error.headers
+        document |= error.members
+    return Answer(problem.status, headers, encode_json(document))

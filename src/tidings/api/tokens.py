@@ -1,0 +1,36 @@
+"""Position tokens: where something stands in which life of the log. Callers hand them back as they got them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tidings.api.problems import Problem, Refusal
+from tidings.log.driver import Position
+
+_DIGITS_MAX = 19
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Writes and reads `<incarnation>-<position>` of one log."""
+
+    incarnation: str
+
+    def write(self, position: Position) -> str:
+        """Return the token of a position."""
+        return f"{self.incarnation}-{position}"
+
+    def read(self, token: str, *, name: str) -> Position:
+        """Return the position of a token that came as `name`; `invalid-position` if it is none of this log."""
+        incarnation, dash, digits = token.rpartition("-")
+        if not dash or not digits.isascii() or not digits.isdigit() or len(digits) > _DIGITS_MAX:
+            raise Refusal(
+                Problem.INVALID_POSITION,
+                f"{name}: {token[:80]!r} is no position token: send one that this API gave you",
+            )
+        if incarnation != self.incarnation:
+            raise Refusal(
+                Problem.INVALID_POSITION,
+                f"{name}: {token[:80]!r} is of another log, or of this one before it was restored: read anew",
+            )
+        return int(digits)
