@@ -1,0 +1,54 @@
+"""Who is on Chirp: names by the events' own times, and one welcome for each registration."""
+
+from __future__ import annotations
+
+from chirp.events import UserClosed, UserRegistered, UserRenamed, UserWelcomed
+from tidings import Context, Delivery, Service
+
+users = Service("users", emits=[UserWelcomed])
+
+
+@users.view(key=("user_id",))
+class User:
+    user_id: str
+    handle: str
+    open: bool
+
+
+@users.fold(User, UserRegistered)
+def registered(row: User | None, event: UserRegistered) -> User:
+    return User(event.user_id, event.handle, True)
+
+
+@users.fold(User, UserRenamed)
+def renamed(row: User | None, event: UserRenamed) -> User | None:
+    return row and User(row.user_id, event.handle, row.open)
+
+
+@users.fold(User, UserClosed)
+def closed(row: User | None, event: UserClosed) -> User | None:
+    return row and User(row.user_id, row.handle, False)
+
+
+@users.view(key=("user_id",))
+class Welcome:
+    """How often a user was welcomed: once for each registration, whatever came twice."""
+
+    user_id: str
+    times: int
+
+
+@users.fold(Welcome, UserWelcomed)
+def counted(row: Welcome | None, event: UserWelcomed) -> Welcome:
+    return Welcome(event.user_id, (row.times if row else 0) + 1)
+
+
+@users.on(UserRegistered)
+async def welcome(event: UserRegistered, ctx: Context) -> None:
+    await ctx.emit(UserWelcomed(event.user_id, event.handle))
+    await ctx.deliver(greet, {"user_id": event.user_id})
+
+
+@users.delivery
+async def greet(payload: dict[str, str], delivery: Delivery) -> None:
+    """Where a mail would be sent: at least once, always with the same `delivery.idempotency_key`."""

@@ -1,0 +1,1 @@
+"""The demonstration: Chirp's real server against a generator that duplicates, delays, reorders and back-dates."""

@@ -1,0 +1,140 @@
+"""The sender: keeps a number of requests on their way and asks again until each is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from tidings.demo.traffic import Request
+from tidings.demo.truth import KEYS, Rows, View
+from tidings.errors import OperatorError
+from tidings.ports import Clock
+
+CONNECTIONS = 32
+GIVE_UP_AFTER = 60.0
+PAGE = 1000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was answered. `acknowledged`: identities whose 2xx was seen; `unexpected`: answers that should not be."""
+
+    answers: Counter[str] = field(default_factory=Counter)
+    repeated: int = 0
+    acknowledged: set[tuple[str, str]] = field(default_factory=set)
+    unexpected: list[str] = field(default_factory=list)
+
+
+class Sender:
+    """Sends requests to the server's URL; a refused connection or a 503 is tried again, as any good client does."""
+
+    def __init__(self, url: str, clock: Clock, tally: Tally) -> None:
+        self._url = url
+        self._clock = clock
+        self.tally = tally
+
+    async def send_all(self, requests: Iterator[Request], progress: Callable[[int], None]) -> None:
+        """Send every request, `CONNECTIONS` at a time; tell `progress` how many events each one carried."""
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+        async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as group:
+            for _ in range(CONNECTIONS):
+                group.create_task(self._work(session, requests, progress))
+
+    async def _work(
+        self, session: aiohttp.ClientSession, requests: Iterator[Request], progress: Callable[[int], None]
+    ) -> None:
+        for request in requests:
+            status, text = await self._until_answered(session, request)
+            self._note(request, status, text)
+            progress(len(request.carries))
+
+    async def _until_answered(self, session: aiohttp.ClientSession, request: Request) -> tuple[int, str]:
+        deadline = self._clock.monotonic() + GIVE_UP_AFTER
+        while True:
+            try:
+                url = f"{self._url}{request.path}"
+                async with session.request(
+                    request.method, _raw(url), headers=request.headers, data=request.body
+                ) as answer:
+                    text = await answer.text()
+                    if answer.status != 503:
+                        return answer.status, text
+            except (aiohttp.ClientError, ConnectionError, TimeoutError):
+                pass
+            self.tally.repeated += 1
+            if self._clock.monotonic() > deadline:
+                raise OperatorError(f"no answer to {request.method} {request.path} within {GIVE_UP_AFTER:.0f} s")
+            await self._clock.sleep(0.05)
+
+    def _note(self, request: Request, status: int, text: str) -> None:
+        tally = self.tally
+        tally.answers[f"{request.method} {status}"] += 1
+        if request.expects == "conflict":
+            expected = status == 409
+        else:
+            expected = status in (200, 201)
+            tally.acknowledged.update(request.carries if expected else ())
+        if not expected:
+            tally.unexpected.append(f"{request.method} {request.path} -> {status} {text[:300]}")
+
+
+class Reader:
+    """Reads everything back by HTTP."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def identities(self) -> Counter[tuple[str, str]]:
+        """Return how often each (source, id) stands in the log, from its first entry to its last."""
+        found: Counter[tuple[str, str]] = Counter()
+        after = ""
+        async with aiohttp.ClientSession() as session:
+            while True:
+                page = await self._get(session, f"/events?limit={PAGE}{after}")
+                found.update((entry["source"], entry["id"]) for entry in page["entries"])
+                if not page["entries"]:
+                    return found
+                after = f"&after={page['next']}"
+
+    async def rows(self, view: View, wanted: Rows) -> Rows:
+        """Return a view's rows; those of a live view, which has no list, by the wanted keys."""
+        async with aiohttp.ClientSession() as session:
+            if view == ("lists", "name"):
+                return await self._by_key(session, view, wanted)
+            return await self._by_page(session, view)
+
+    async def _by_key(self, session: aiohttp.ClientSession, view: View, wanted: Rows) -> Rows:
+        rows: Rows = {}
+        for key in wanted:
+            path = "/".join(quote(part, safe="") for part in (*view, *key))
+            row = await self._get(session, f"/views/{path}")
+            rows[key] = row["row"]
+        return rows
+
+    async def _by_page(self, session: aiohttp.ClientSession, view: View) -> Rows:
+        rows: Rows = {}
+        after = ""
+        while True:
+            page = await self._get(session, f"/views/{view[0]}/{view[1]}?limit={PAGE}{after}")
+            rows |= {tuple(row[name] for name in KEYS[view]): row for row in page["rows"]}
+            if not page["next"]:
+                return rows
+            after = f"&after={quote(page['next'], safe='')}"
+
+    async def _get(self, session: aiohttp.ClientSession, path: str) -> Any:
+        async with session.get(_raw(self._url + path)) as answer:
+            if answer.status != 200:
+                raise OperatorError(f"GET {path} answered {answer.status}: {(await answer.text())[:300]}")
+            return await answer.json()
+
+
+def _raw(url: str) -> URL:
+    # aiohttp would normalise %2F in a path, and a source holds slashes.
+    return URL(url, encoded=True)

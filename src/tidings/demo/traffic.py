@@ -1,0 +1,117 @@
+"""How the happenings travel: twice, late, out of order, in every form of request, some under a taken id. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+from urllib.parse import quote
+
+from tidings.demo.history import Happening
+
+DUPLICATED = 0.20
+DELAYED = 0.15
+FORGED = 0.02
+BATCHED = 0.10
+REACH = 60
+"""How many places an event is moved by ordinary disorder; a delayed one is moved anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. `expects`: whether its content is the true one, or another under a taken id."""
+
+    method: Literal["PUT", "POST"]
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    carries: tuple[tuple[str, str], ...]
+    expects: Literal["kept", "conflict"]
+
+
+def arrange(random: Random, history: Sequence[Happening]) -> tuple[list[Happening], list[Happening]]:
+    """Return the order of arrival, repetitions included, and the forged happenings to be sent after all of it."""
+    arrivals: list[tuple[float, Happening]] = []
+    for place, happening in enumerate(history):
+        moved = place + random.uniform(-REACH, REACH)
+        if random.random() < DELAYED:
+            moved = random.uniform(place, len(history))
+        arrivals.append((moved, happening))
+        while random.random() < DUPLICATED:
+            arrivals.append((random.uniform(place, len(history)), happening))
+    arrivals.sort(key=lambda arrival: arrival[0])
+    forged = [_forge(happening) for happening in history if random.random() < FORGED]
+    return [happening for _, happening in arrivals], forged
+
+
+def _forge(happening: Happening) -> Happening:
+    data = {
+        name: f"{value} (forged)" if name in ("name", "handle") else value for name, value in happening.data.items()
+    }
+    return Happening(happening.source, happening.id, happening.type, happening.at - 1, data)
+
+
+def requests(random: Random, arrivals: Sequence[Happening]) -> Iterator[Request]:
+    """Put the arrivals into requests: mostly one event each, by PUT or POST, some in batches."""
+    waiting = list(reversed(arrivals))
+    while waiting:
+        chance = random.random()
+        if chance < BATCHED / 5 and len(waiting) >= 5:
+            yield _batch([waiting.pop() for _ in range(random.randint(2, 5))])
+        elif chance < 0.5:
+            yield put(waiting.pop())
+        else:
+            yield _structured(waiting.pop()) if chance < 0.75 else _binary(waiting.pop())
+
+
+def put(happening: Happening, *, expects: Literal["kept", "conflict"] = "kept") -> Request:
+    """Return the request that states one event under its own address."""
+    path = f"/events/{quote(happening.source, safe='')}/{quote(happening.id, safe='')}"
+    headers = {"ce-type": happening.type, "ce-time": happening.time, "content-type": "application/json"}
+    return Request("PUT", path, headers, _data(happening), (_identity(happening),), expects)
+
+
+def _binary(happening: Happening) -> Request:
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-id": happening.id,
+        "ce-source": happening.source,
+        "ce-type": happening.type,
+        "ce-time": happening.time,
+        "content-type": "application/json",
+    }
+    return Request("POST", "/events", headers, _data(happening), (_identity(happening),), "kept")
+
+
+def _structured(happening: Happening) -> Request:
+    headers = {"content-type": "application/cloudevents+json"}
+    body = json.dumps(_document(happening)).encode()
+    return Request("POST", "/events", headers, body, (_identity(happening),), "kept")
+
+
+def _batch(happenings: Sequence[Happening]) -> Request:
+    headers = {"content-type": "application/cloudevents-batch+json"}
+    body = json.dumps([_document(happening) for happening in happenings]).encode()
+    return Request("POST", "/events", headers, body, tuple(map(_identity, happenings)), "kept")
+
+
+def _document(happening: Happening) -> dict[str, object]:
+    return {
+        "specversion": "1.0",
+        "id": happening.id,
+        "source": happening.source,
+        "type": happening.type,
+        "time": happening.time,
+        "datacontenttype": "application/json",
+        "data": happening.data,
+    }
+
+
+def _data(happening: Happening) -> bytes:
+    return json.dumps(happening.data).encode()
+
+
+def _identity(happening: Happening) -> tuple[str, str]:
+    return happening.source, happening.id
