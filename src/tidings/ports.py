@@ -70,7 +70,7 @@ def utc(microseconds: int) -> datetime:
 
 
 def this_process() -> str:
-    """Name this process so that no other, before or after it on this machine, has the same name: boot id, pid, start."""
+    """Name this process as no other, before or after it on this machine, is named: boot id, pid, start."""
     return f"{_boot_id()}:{os.getpid()}:{_start_of(os.getpid())}"
 
 
@@ -95,7 +95,7 @@ def _boot_id() -> str:
 
 
 def _start_of(pid: int) -> str:
-    """Return when the process started, in clock ticks after boot; "gone" if there is none, "?" where it cannot be told."""
+    """Return when the process started, in clock ticks after boot; "gone" if there is none, "?" if nobody can tell."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             return file.read().rpartition(")")[2].split()[19]

@@ -93,7 +93,7 @@ def test_no_file_or_folder_has_an_empty_name() -> None:
 
 
 def test_the_environment_is_read_only_at_the_top() -> None:
-    below = [path for path in FILES if path.relative_to(SOURCE).parts[0] not in ("cli", "demo", "__main__.py")]
+    below = [path for path in FILES if path.relative_to(SOURCE).parts[0] not in ("app", "cli", "demo", "__main__.py")]
     assert [str(path) for path in below if re.search(r"\bos\.(environ|getenv)\b", path.read_text("utf-8"))] == []
 
 

@@ -53,7 +53,7 @@ class Output:
 
     @contextmanager
     def progress(self) -> Iterator[Report]:
-        """Give a function that is told (what, done, of how many); it draws a bar on a terminal and nothing in a pipe."""
+        """Give a function that is told (what, done, of how many); it draws a bar on a terminal, nothing in a pipe."""
         if not self.errors.is_terminal:
             yield lambda what, done, total: None
             return

@@ -80,7 +80,7 @@ class Context:
         return self._random
 
     def uuid(self, n: int = 0) -> UUID:
-        """Return the nth id that follows from the event, the same on every retry; in a command without a key a new one."""
+        """Return the nth id that follows from the event, the same on every retry; new in a command without a key."""
         return UUID(self._act.origin.made_id("uuid", n))
 
     @property

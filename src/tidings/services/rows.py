@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from tidings.errors import DeclarationError, InvalidDataError, PositionNotReachedError
 from tidings.services.act import Act
 from tidings.services.origin import Origin
 from tidings.store.driver import Unit
-from tidings.store.rows import Key, Rank, Row, ViewTable
+from tidings.store.rows import Key, Rank, Row, ViewRecord, ViewTable
 from tidings.views.declaration import ViewSpec, forms_of
 from tidings.views.live import Live, Subjects
 from tidings.views.ranks import member_rank
@@ -17,8 +17,12 @@ from tidings.views.values import RowCodec, Stored, Values
 
 R = TypeVar("R")
 
-Tables = Callable[[ViewSpec], ViewTable | None]
-"""Says which table a view is read from now; None while it is being built."""
+
+class Tables(Protocol):
+    """Says which table a view is read from. Inside a unit the answer holds until the unit ends."""
+
+    async def of(self, view: ViewSpec) -> ViewRecord | None:
+        """Return the view's live table; None while it is being built for the first time."""
 
 
 class Given(NamedTuple):
@@ -35,6 +39,8 @@ class Shelves:
         self._service = service
         self._tables = tables
         self._shelves = {view.row: _Shelf(view, log) for view in views}
+        self._unit: Unit | None = None
+        self._found: dict[type, ViewTable] = {}
 
     async def get(self, unit: Unit, view: type[R], given: Given) -> R | None:
         """Return the row of this key, None if there is none."""
@@ -43,7 +49,7 @@ class Shelves:
         if shelf.live is not None:
             row = await shelf.live.row(key)
         else:
-            row = (await unit.rows(self._table(shelf.view), [key])).get(key)
+            row = (await unit.rows(await self._table(unit, shelf.view), [key])).get(key)
         return None if row is None or row.is_tombstone else cast(R, shelf.codec.load(row.values))
 
     async def put(self, act: Act, row: Any) -> None:
@@ -67,18 +73,26 @@ class Shelves:
         await self._keep(act, shelf.view, key, deleted)
 
     async def _keep(self, act: Act, view: ViewSpec, key: Key, made: Callable[[Row | None], Row]) -> None:
-        table = self._table(view)
+        table = await self._table(act.unit, view)
         kept = (await act.unit.rows(table, [key])).get(key)
         row = made(kept)
         if kept is None or row.rank > kept.rank or (table, key) in act.written:
             await act.unit.replace(table, [row])
             act.written.add((table, key))
 
-    def _table(self, view: ViewSpec) -> ViewTable:
-        table = self._tables(view)
+    async def _table(self, unit: Unit, view: ViewSpec) -> ViewTable:
+        if unit is not self._unit:  # what was found in one unit says nothing about the next
+            self._unit, self._found = unit, {}
+        table = self._found.get(view.row)
         if table is None:
-            raise PositionNotReachedError(f"{view} is being built: try again when it is")
+            table = self._found[view.row] = await self._look_up(view)
         return table
+
+    async def _look_up(self, view: ViewSpec) -> ViewTable:
+        record = await self._tables.of(view)
+        if record is None or record.shape != view.shape:
+            raise PositionNotReachedError(f"{view} is being built: try again when it is")
+        return record.table
 
     def _shelf(self, view: type) -> _Shelf:
         found = self._shelves.get(view)

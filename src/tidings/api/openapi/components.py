@@ -128,7 +128,7 @@ def event_schemas(catalog: Catalog) -> dict[str, Object]:
 
 
 def event_name(type: str, version: int) -> str:
-    """Return the component name of an event's data; a hash keeps apart types with letters that no component may have."""
+    """Return the component name of an event's data; a hash keeps apart types with other letters."""
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", type)
     mark = "" if plain == type else "-" + hashlib.sha256(type.encode()).hexdigest()[:8]
     return f"event.{plain}{mark}.v{version}"

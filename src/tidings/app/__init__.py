@@ -1,0 +1,6 @@
+"""The one room that knows all: services, back ends, and what carries entries between them."""
+
+from tidings.app.app import App
+from tidings.app.opened import Opened
+
+__all__ = ["App", "Opened"]

@@ -1,0 +1,92 @@
+"""What a user makes of services: an application that can be opened over a log and a store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from tidings import settings as setting
+from tidings.app.opened import Opened, open_services
+from tidings.errors import DeclarationError, RefusedError
+from tidings.events.catalog import Catalog
+from tidings.log.driver import Position
+from tidings.ports import Ports
+from tidings.services.context import Context
+from tidings.services.service import Service
+from tidings.settings import Settings
+from tidings.views.declaration import ViewSpec
+
+
+class App:
+    """Services over one log and one store. `tidings run module:app` serves it; `async with app.open():` embeds it.
+
+    DeclarationError if two services have one name, two classes are declared as one event, or a view lacks something.
+    """
+
+    def __init__(self, *services: Service) -> None:
+        found: dict[str, Service] = {}
+        for service in services:
+            if not isinstance(service, Service):
+                raise DeclarationError(f"{service!r:.80} is no service: write App(Service('orders'), …)")
+            if service.name in found:
+                raise DeclarationError(f"two services are named {service.name!r}: give one of them another name")
+            found[service.name] = service
+        self.services: Mapping[str, Service] = MappingProxyType(found)
+        self.views: tuple[ViewSpec, ...] = tuple(view for service in services for view in service.views)
+        self.events: tuple[type, ...] = tuple(dict.fromkeys(event for service in services for event in service.events))
+        self.catalog = Catalog(self.events)
+        self._opened: Opened | None = None
+
+    @asynccontextmanager
+    async def open(
+        self, settings: Settings | None = None, *, ports: Ports | None = None, consume: bool = True
+    ) -> AsyncIterator[Opened]:
+        """Open log and store, and carry entries to handlers, folds and deliveries until the block is left.
+
+        `settings`: None for those of the environment and `tidings.toml`. `consume`: False to look and append only.
+        On leaving the pages under way are finished. RefusedError if it is open already; SettingError, SchemaError,
+        ShapeChangedError as the settings and the database say.
+        """
+        if self._opened is not None:
+            raise RefusedError("the app is open already: open it once, and share it")
+        used = _from_outside() if settings is None else settings
+        async with open_services(tuple(self.services.values()), used, ports or Ports(), consume=consume) as opened:
+            self._opened = opened
+            try:
+                yield opened
+            finally:
+                self._opened = None
+
+    def unit(self, service: str | Service, *, key: str | None = None) -> AbstractAsyncContextManager[Context]:
+        """Open a transaction for a command: what its block changes and emits is kept together, or not at all.
+
+        `async with app.unit("orders", key=request_key) as ctx: …`. With a `key` a repeat changes nothing, and ends
+        where the first one did; ConflictError if it emits something else under the same key.
+        """
+        return self._running().unit(service.name if isinstance(service, Service) else service, key=key)
+
+    async def publish(
+        self, event: Any, *, source: str, id: str | None = None, time: datetime | None = None
+    ) -> Position:
+        """Append one event and return where it stands; the same (source, id) again returns the old position.
+
+        `source`: who says it, a URI-reference. `id`: None for a new one, so that a repeat is another event. `time`:
+        when it happened, None for now. DeclarationError, EnvelopeError, InvalidDataError if it cannot be kept as it
+        is; ConflictError if the id is kept with other content; LogUnavailableError: repeat it with the same id.
+        """
+        return await self._running().publish(event, source=source, id=id, time=time)
+
+    def _running(self) -> Opened:
+        if self._opened is None:
+            raise RefusedError("the app is not open: write `async with app.open():` around, or serve it")
+        return self._opened
+
+
+def _from_outside() -> Settings:
+    file = Path("tidings.toml")
+    return setting.load(os.environ, file.read_text("utf-8") if file.is_file() else None)

@@ -1,0 +1,134 @@
+"""Everything that runs beside the requests of an open application, begun, watched and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from types import MappingProxyType
+from typing import Protocol
+
+from tidings.app.tables import Carrying
+from tidings.errors import OperatorError
+from tidings.ports import Ports
+from tidings.views.declaration import ViewSpec
+
+LOOK_SECONDS = 1.0
+AGAIN_SECONDS = 1.0
+AGAIN_SECONDS_MAX = 60.0
+_log = logging.getLogger("tidings.app")
+
+
+class Runner(Protocol):
+    """Something that runs until it is told to stop."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Run until `stopping` is set; then finish what is under way, let go of it, and return."""
+
+
+class Crew:
+    """Runs the consumers there must be, the rebuilds that are due, and `others`. One that fails is begun again."""
+
+    def __init__(self, carrying: Carrying, others: Sequence[Runner], ports: Ports) -> None:
+        self._carrying = carrying
+        self._others = tuple(others)
+        self._clock = ports.clock
+        self._failing: dict[str, str] = {}
+        self._running: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = {}
+
+    @property
+    def failing(self) -> Mapping[str, str]:
+        """Who fails again and again, and with what."""
+        return MappingProxyType(self._failing)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Keep everything running until `stopping` is set; cancelling stops at once, and rolls back."""
+        for runner in self._others:
+            self._begin(runner)
+        try:
+            while not stopping.is_set():
+                await self._look()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await stopping.wait()
+        except BaseException:
+            for _, task in self._running.values():
+                task.cancel()
+            raise
+        finally:
+            await self._stop(list(self._running))
+
+    async def _look(self) -> None:
+        """Begin what is wanted and does not run; stop what runs and is not wanted any more."""
+        try:
+            wanted: dict[str, Runner] = {**await self._carrying.consumers()}
+            for view in await self._carrying.changed():
+                rebuild = _Rebuild(view, self._carrying)
+                wanted[rebuild.name] = rebuild
+        except OperatorError as error:
+            self._failing["tables"] = str(error)
+            return
+        self._failing.pop("tables", None)
+        kept = {runner.name for runner in self._others} | wanted.keys()
+        await self._stop([name for name in self._running if name not in kept])
+        for runner in wanted.values():
+            self._begin(runner)
+
+    def _begin(self, runner: Runner) -> None:
+        if runner.name not in self._running:
+            stopping = asyncio.Event()
+            task = asyncio.create_task(self._keep_running(runner, stopping), name=runner.name)
+            self._running[runner.name] = stopping, task
+
+    async def _stop(self, names: Sequence[str]) -> None:
+        ended = [self._running.pop(name) for name in names]
+        for stopping, _ in ended:
+            stopping.set()
+        await asyncio.gather(*(task for _, task in ended), return_exceptions=True)
+
+    async def _keep_running(self, runner: Runner, stopping: asyncio.Event) -> None:
+        pause = AGAIN_SECONDS
+        while not stopping.is_set():
+            begun = self._clock.monotonic()
+            try:
+                await runner.run(stopping)
+            except Exception as error:
+                if self._clock.monotonic() - begun > AGAIN_SECONDS_MAX:
+                    pause = AGAIN_SECONDS
+                self._failing[runner.name] = f"{type(error).__name__}: {error}"
+                _log.exception("%s failed and is begun again in %.0f s", runner.name, pause)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await stopping.wait()
+                pause = min(pause * 2, AGAIN_SECONDS_MAX)
+            else:
+                self._failing.pop(runner.name, None)
+                return
+
+
+class _Rebuild:
+    """The rebuild of one view, which ends by itself."""
+
+    def __init__(self, view: ViewSpec, carrying: Carrying) -> None:
+        self.name = f"rebuild of {view.service}.{view.name}"
+        self._view = view
+        self._carrying = carrying
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        rebuild = asyncio.create_task(self._rebuild())
+        stopped = asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait((rebuild, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if rebuild.done():
+                rebuild.result()
+        finally:
+            rebuild.cancel()  # taken up again where it stood, at the next start
+            stopped.cancel()
+            await asyncio.gather(rebuild, stopped, return_exceptions=True)
+
+    async def _rebuild(self) -> None:
+        await self._carrying.rebuild(self._view)

@@ -1,0 +1,138 @@
+"""An application over its opened back ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tidings.app.crew import Crew
+from tidings.app.tables import Carrying
+from tidings.backends.sqlite import Sqlite, open_sqlite
+from tidings.errors import EnvelopeError, NotFoundError
+from tidings.events.catalog import Catalog
+from tidings.events.identity import uuid7
+from tidings.events.timestamp import time_text
+from tidings.log.driver import Position
+from tidings.log.log import Log
+from tidings.ports import Ports, this_process
+from tidings.services.command import command
+from tidings.services.context import Context, Resources
+from tidings.services.deliverer import Deliverer
+from tidings.services.handlers import Handlers
+from tidings.services.rows import Shelves
+from tidings.services.service import Service
+from tidings.settings import Settings
+from tidings.store.driver import StoreDriver
+from tidings.views.columns import microseconds
+from tidings.views.current import LiveTables
+from tidings.views.declaration import ViewSpec
+from tidings.views.inline import InlineFolds
+
+_ID_BITS = 74
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What an open application is made of. Everything in it is ready until the block of `App.open` is left."""
+
+    settings: Settings
+    ports: Ports
+    services: Sequence[Service]
+    views: Sequence[ViewSpec]
+    catalog: Catalog
+    log: Log
+    store: StoreDriver
+    tables: LiveTables
+    carrying: Carrying
+    crew: Crew
+    resources: Mapping[str, Resources]
+
+    def unit(self, service: str, *, key: str | None = None) -> AbstractAsyncContextManager[Context]:
+        """See `App.unit`."""
+        resources = self.resources.get(service)
+        if resources is None:
+            raise NotFoundError(f"there is no service {service!r}; there is {', '.join(self.resources) or 'none'}")
+        return command(resources, self.store, self.log, self.ports, key=key)
+
+    async def publish(self, event: Any, *, source: str, id: str | None, time: datetime | None) -> Position:
+        """See `App.publish`."""
+        now = self.ports.clock.now_us()
+        envelope = self.catalog.envelope(
+            event,
+            id=uuid7(now, self.ports.random.getrandbits(_ID_BITS)) if id is None else id,
+            source=source,
+            now_us=now,
+            time=None if time is None else _text_of(time),
+        )
+        return (await self.log.append((envelope,))).positions[0]
+
+
+@asynccontextmanager
+async def open_services(
+    services: Sequence[Service], settings: Settings, ports: Ports, *, consume: bool
+) -> AsyncIterator[Opened]:
+    """Open the back ends for these services; see `App.open`."""
+    back_end = open_sqlite(settings.sqlite_path, ports, synchronous=settings.sqlite_synchronous)
+    log = Log(back_end.log, ports)
+    try:
+        opened = _put_together(services, settings, ports, back_end, log)
+        await opened.carrying.prepare()
+        stopping = asyncio.Event()
+        running = asyncio.create_task(opened.crew.run(stopping)) if consume else None
+        try:
+            yield opened
+        finally:
+            stopping.set()
+            if running is not None:
+                await running
+    finally:
+        await log.close()
+        await back_end.close()
+
+
+def _put_together(services: Sequence[Service], settings: Settings, ports: Ports, back_end: Sqlite, log: Log) -> Opened:
+    views = tuple(view for service in services for view in service.views)
+    events = tuple(dict.fromkeys(event for service in services for event in service.events))
+    catalog = Catalog(events, data_bytes_max=settings.data_bytes_max)
+    store, tables, owner = back_end.store, LiveTables(back_end.store), this_process()
+    store.hold_inline(InlineFolds(views, log, ports.clock))
+    deliverer = Deliverer(
+        {service.name: service.functions for service in services}, store=store, ports=ports, owner=owner
+    )
+    resources = {
+        service.name: Resources(
+            service=service.name,
+            catalog=catalog,
+            shelves=Shelves(service.name, service.views, tables, log),
+            payloads={name: function.decoder() for name, function in service.functions.items()},
+            on_intend=deliverer.wake,
+        )
+        for service in services
+    }
+    handlers = [Handlers(resources[service.name], service.handlers) for service in services if service.handlers]
+    carrying = Carrying(views, handlers, log=log, store=store, ports=ports, owner=owner)
+    others = [deliverer] if any(service.functions for service in services) else []
+    return Opened(
+        settings=settings,
+        ports=ports,
+        services=services,
+        views=views,
+        catalog=catalog,
+        log=log,
+        store=store,
+        tables=tables,
+        carrying=carrying,
+        crew=Crew(carrying, others, ports),
+        resources=resources,
+    )
+
+
+def _text_of(time: datetime) -> str:
+    try:
+        return time_text(microseconds(time))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise EnvelopeError(f"time: {error}", errors=[("/time", str(error))]) from error

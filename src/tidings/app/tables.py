@@ -1,0 +1,92 @@
+"""Which consumers there must be: one for each service's handlers, one for each table of a view."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from tidings.consumers.consumer import Consumer
+from tidings.consumers.reaction import Reaction
+from tidings.log.log import Log
+from tidings.ports import Ports
+from tidings.services.handlers import Handlers
+from tidings.store.driver import StoreDriver
+from tidings.store.rows import ViewRecord
+from tidings.views.declaration import ViewSpec
+from tidings.views.folder import Folder
+from tidings.views.rebuild import Progress, Rebuild, no_progress
+from tidings.views.tables import standing
+
+
+class Carrying:
+    """Makes the tables of views, and the consumers that fill them and that call handlers."""
+
+    def __init__(
+        self,
+        views: Sequence[ViewSpec],
+        handlers: Sequence[Handlers],
+        *,
+        log: Log,
+        store: StoreDriver,
+        ports: Ports,
+        owner: str,
+    ) -> None:
+        self._views = tuple(view for view in views if view.mode != "live")
+        self._handlers = tuple(handlers)
+        self._log = log
+        self._store = store
+        self._ports = ports
+        self._owner = owner
+
+    async def prepare(self) -> None:
+        """Make the tables that are not there. ShapeChangedError if a view changed and its version did not.
+
+        A new inline table, or one of another shape, is whole before anything may be appended: from then on the next
+        read after an append must see it. An async table of another shape is built by `changed` while the old one
+        serves reads.
+        """
+        for view in self._views:
+            step = standing(view, await self._store.views()).step
+            if step == "use":
+                continue
+            if view.mode == "inline":
+                await self.rebuild(view)
+            elif step == "create":
+                await self._store.create_view(view.record(1, "live"))
+
+    async def changed(self) -> Sequence[ViewSpec]:
+        """Return the views whose live table is of an older version or mode, so that they must be built anew."""
+        records = await self._store.views()
+        return [view for view in self._views if standing(view, records).step == "rebuild"]
+
+    async def rebuild(self, view: ViewSpec, *, progress: Progress = no_progress) -> ViewRecord:
+        """Build the view's next table beside the live one, and swap. See `tidings.views.rebuild.Rebuild.run`."""
+        return await Rebuild(self._store, self._log, self._carry, self._ports).run(view, progress=progress)
+
+    async def consumers(self) -> dict[str, Consumer]:
+        """Return the consumers there must be now, by name: another process may have swapped a table meanwhile."""
+        records = await self._store.views()
+        found = {handlers.name: self._consumer(handlers) for handlers in self._handlers}
+        for view in self._views:
+            live = standing(view, records).live
+            if live is not None and live.shape == view.shape and view.folds:
+                # An inline table is written by appends; its consumer is there for the subjects that are parked.
+                folder = Folder(view, live.table, self._log)
+                found[folder.name] = self._consumer(folder, carries=live.mode == "async")
+        return found
+
+    def _consumer(self, reaction: Reaction, *, carries: bool = True) -> Consumer:
+        return Consumer(
+            reaction, log=self._log, store=self._store, ports=self._ports, owner=self._owner, carries=carries
+        )
+
+    @asynccontextmanager
+    async def _carry(self, folder: Folder) -> AsyncIterator[None]:
+        stopping = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._consumer(folder).run(stopping))
+            try:
+                yield
+            finally:
+                stopping.set()

@@ -1,0 +1,24 @@
+"""What a consumer carries entries to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tidings.events.envelope import Entry
+from tidings.store.driver import Unit
+
+
+class Reaction(Protocol):
+    """Handlers of a service, or the folds of one table of a view. `name`: of the consumer; `types`: what it reads."""
+
+    name: str
+    types: frozenset[str]
+
+    async def apply(self, unit: Unit, entries: Sequence[Entry], *, gated: bool = False) -> None:
+        """React to entries, in log order, within the unit; it may be run again at any time.
+
+        `gated`: these entries were settled before, in a run that is now replayed: nothing is emitted or delivered.
+        Whatever it raises says that one of the entries failed, unless it is one of `tidings.errors`' own errors of
+        the store, the log or a lost lease.
+        """
