@@ -146,7 +146,8 @@ class SqliteLog:
 
     async def wait(self, *, after: Position, timeout: timedelta) -> None:
         self._check()
-        woken = self._wakes.expect()  # before the look, so that nothing can come between
+        with translated(LogUnavailableError):
+            woken = self._wakes.expect()  # before the look, so that nothing can come between
         try:
             if (await self.head()).position > after:
                 return

@@ -20,6 +20,7 @@ class Wakes:
         self._clock = clock
         self._open = look
         self._connection: sqlite3.Connection | None = None
+        self._before = 0
         self._waiting: set[asyncio.Future[None]] = set()
         self._looking: asyncio.Task[None] | None = None
         self.closed = False
@@ -32,35 +33,35 @@ class Wakes:
 
     def expect(self) -> asyncio.Future[None]:
         """Return what ends at the next wake-up from now on; to be given back to `forget`."""
+        if self._open is not None and self._looking is None:
+            # What it compares with is read before anyone looks for entries: none can come between and stay unnoticed.
+            connection = self._connected(self._open)
+            self._before = _head(connection)
+            self._looking = asyncio.get_running_loop().create_task(self._look_on(connection))
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(future)
-        if self._open is not None and self._looking is None:
-            self._looking = asyncio.get_running_loop().create_task(self._look_on(self._open))
         return future
 
     def forget(self, future: asyncio.Future[None]) -> None:
         self._waiting.discard(future)
         future.cancel()
 
-    async def _look_on(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    def _connected(self, connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = connect()
-        pause, before = SOONEST, self._state(self._connection)
+        return self._connection
+
+    async def _look_on(self, connection: sqlite3.Connection) -> None:
+        pause = SOONEST
         while self._waiting:
             await self._clock.sleep(pause)
-            now = self._state(self._connection)
-            if now != before:
-                before, pause = now, SOONEST
+            now = _head(connection)
+            if now != self._before:
+                self._before, pause = now, SOONEST
                 self.wake()
             else:
                 pause = min(pause * 2, LATEST)
         self._looking = None
-
-    def _state(self, connection: sqlite3.Connection) -> int:
-        with suppress(sqlite3.Error):
-            position: int = connection.execute("SELECT pos FROM tidings_head").fetchone()[0]
-            return position
-        return -1
 
     async def close(self) -> None:
         """Let everyone go; twice is once."""
@@ -74,3 +75,10 @@ class Wakes:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _head(connection: sqlite3.Connection) -> int:
+    with suppress(sqlite3.Error):
+        position: int = connection.execute("SELECT pos FROM tidings_head").fetchone()[0]
+        return position
+    return -1
