@@ -64,9 +64,29 @@ def first_match(connection: sqlite3.Connection, where: Filter, *, after: Positio
 def _matching(
     connection: sqlite3.Connection, columns: str, where: Filter, *, after: Position, upto: Position, limit: int
 ) -> list[Any]:
+    if where.subject is not None:
+        return _of_subject(connection, columns, where, after=after, upto=upto, limit=limit)
     conditions, held = _conditions(where)
     statement = f"SELECT {columns} FROM tidings_log WHERE pos > ? AND pos <= ?{conditions} ORDER BY pos LIMIT ?"
     return connection.execute(statement, (after, upto, *held, limit)).fetchall()
+
+
+def _of_subject(
+    connection: sqlite3.Connection, columns: str, where: Filter, *, after: Position, upto: Position, limit: int
+) -> list[Any]:
+    """Return the matching rows of one subject, bucket by bucket of its index, so that the others are not looked at."""
+    conditions, held = _conditions(where)
+    statement = (
+        f"SELECT {columns} FROM tidings_log WHERE pos >> {BUCKET_BITS} = ?{conditions} AND pos > ? AND pos <= ? "
+        "ORDER BY pos LIMIT ?"
+    )
+    rows: list[Any] = []
+    for bucket in range(after >> BUCKET_BITS, (upto >> BUCKET_BITS) + 1):
+        left = limit - len(rows)
+        if left <= 0:
+            break
+        rows += connection.execute(statement, (bucket, *held, after, upto, left)).fetchall()
+    return rows
 
 
 def _conditions(where: Filter) -> tuple[str, list[Any]]:
