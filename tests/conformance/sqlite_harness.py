@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from tests.scale import SCALE
 from tidings.backends.sqlite import Sqlite, open_sqlite
 from tidings.backends.sqlite.database import Synchronous
 from tidings.log.driver import LogDriver
@@ -15,6 +16,8 @@ UNBOUNDED = 1 << 30
 
 class SqliteLogHarness:
     """A database at `path`, or in memory. It breaks as disks do: by being full."""
+
+    scale = SCALE
 
     def __init__(self, path: str, *, synchronous: Synchronous = "full") -> None:
         self._path = path

@@ -9,7 +9,12 @@ from tidings.log.driver import LogDriver
 
 
 class LogHarness(Protocol):
-    """One log of its own for each test, empty at first."""
+    """One log of its own for each test, empty at first.
+
+    `scale`: 1, or how many times longer the random histories are to be.
+    """
+
+    scale: int
 
     async def open(self) -> LogDriver:
         """Open the log, or once more what is behind it."""

@@ -79,7 +79,8 @@ class Sharing:
     async def test_readers_of_several_processes_read_the_whole_log(
         self, driver: LogDriver, harness: SharedLogHarness, seed: int
     ) -> None:
-        await race([driver, await harness.reopen(), await harness.reopen()], lambda driver: driver, seed)
+        drivers = [driver, await harness.reopen(), await harness.reopen()]
+        await race(drivers, lambda driver: driver, seed=seed, scale=harness.scale)
 
     @pytest.mark.parametrize("seed", range(3))
     async def test_shared_reading_sees_what_other_processes_append(
@@ -87,7 +88,7 @@ class Sharing:
     ) -> None:
         drivers = [driver, await harness.reopen()]
         logs = {id(driver): Log(driver, Ports()) for driver in drivers}
-        await race(drivers, lambda driver: logs[id(driver)], seed)
+        await race(drivers, lambda driver: logs[id(driver)], seed=seed, scale=harness.scale)
 
     @pytest.mark.parametrize("seed", SEEDS)
     async def test_several_processes_answer_as_one_unique_table(
@@ -98,6 +99,6 @@ class Sharing:
         drivers = [driver]
         for _ in range(4):
             drivers.append(await harness.reopen())
-            await compare(drivers, oracle, draw, steps=15)
+            await compare(drivers, oracle, draw, steps=15 * harness.scale)
             if draw.random() < 0.7:
                 await drivers.pop(draw.randrange(len(drivers))).close()

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from tidings.conformance.harness import LogHarness
 from tidings.conformance.log_waiting import waiting, woken
 from tidings.conformance.samples import event, everything, turn
 from tidings.events.envelope import Entry
@@ -15,17 +16,17 @@ from tidings.events.filter import EVERYTHING, Filter
 from tidings.log.driver import LogDriver, Write
 from tidings.log.log import Log
 
-WRITERS = 4
-FLUSHES = 25
+WRITERS = 6
+FLUSHES = 8
 PAGES = (3, 7, 100)
-SEEDS = range(5)
+SEEDS = range(20)
 WANTED = Filter(types=frozenset({"0", "2"}))
 LAST = "the end"
 
 
-async def write(driver: LogDriver, draw: Random, writer: int) -> None:
+async def write(driver: LogDriver, draw: Random, writer: int, *, flushes: int) -> None:
     """Append flushes of every size at random moments; some are refused, some repeated."""
-    for flush in range(FLUSHES):
+    for flush in range(flushes):
         writes = [
             Write(
                 envelopes=tuple(
@@ -57,7 +58,9 @@ async def follow(log: LogDriver | Log, driver: LogDriver, page: int, where: Filt
     return found
 
 
-async def race(drivers: Sequence[LogDriver], through: Callable[[LogDriver], LogDriver | Log], seed: int) -> None:
+async def race(
+    drivers: Sequence[LogDriver], through: Callable[[LogDriver], LogDriver | Log], *, seed: int, scale: int
+) -> None:
     """Let writers and readers, spread over the drivers, work at once; compare each reader's entries with the log."""
     draw = Random(seed)  # noqa: S311 - a seed makes the same race again
     readers = [
@@ -66,9 +69,9 @@ async def race(drivers: Sequence[LogDriver], through: Callable[[LogDriver], LogD
         for driver in drivers
         for page in PAGES
     ]
-    seeds = [draw.random() for _ in range(WRITERS)]
+    draws = [Random(draw.random()) for _ in range(WRITERS)]  # noqa: S311
     await asyncio.gather(
-        *(write(drivers[n % len(drivers)], Random(seed), n) for n, seed in enumerate(seeds))  # noqa: S311
+        *(write(drivers[n % len(drivers)], each, n, flushes=FLUSHES * scale) for n, each in enumerate(draws))
     )
     await drivers[0].append([Write(envelopes=(event(LAST, type="0"),))])
     log = await everything(drivers[-1])
@@ -81,9 +84,11 @@ class NeverSkipping:
     """A mixin of `LogSuite`."""
 
     @pytest.mark.parametrize("seed", SEEDS)
-    async def test_every_reader_reads_the_whole_log(self, driver: LogDriver, seed: int) -> None:
-        await race([driver], lambda driver: driver, seed)
+    async def test_every_reader_reads_the_whole_log(self, driver: LogDriver, harness: LogHarness, seed: int) -> None:
+        await race([driver], lambda driver: driver, seed=seed, scale=harness.scale)
 
     @pytest.mark.parametrize("seed", SEEDS)
-    async def test_readers_who_share_what_they_read_miss_nothing(self, driver: LogDriver, log: Log, seed: int) -> None:
-        await race([driver], lambda _: log, seed)
+    async def test_readers_who_share_what_they_read_miss_nothing(
+        self, driver: LogDriver, log: Log, harness: LogHarness, seed: int
+    ) -> None:
+        await race([driver], lambda _: log, seed=seed, scale=harness.scale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,13 @@ from tidings.backends.sqlite.log import SqliteLog
 from tidings.backends.sqlite.store import SqliteStore
 from tidings.conformance.store_harness import StillClock
 from tidings.ports import Ports
+
+
+class NeverQuiet(StillClock):
+    """A clock by which it never becomes quiet, so that the upkeep of keys is done by nobody but the test."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.Event().wait()
 
 
 @dataclass
@@ -58,6 +66,6 @@ class Opened:
 @asynccontextmanager
 async def opened(path: str = ":memory:") -> AsyncIterator[Opened]:
     points = Passed()
-    both = open_sqlite(path, Ports(clock=StillClock(), points=points))
+    both = open_sqlite(path, Ports(clock=NeverQuiet(), points=points))
     yield Opened(both.store, both.log, points)
     await both.close()

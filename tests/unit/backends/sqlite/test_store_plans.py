@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.unit.backends.sqlite.store_of import Opened, opened
-from tidings.backends.sqlite import deliveries, leases, parked
-from tidings.conformance.store_samples import table
+from tidings.backends.sqlite import deliveries, parked
+from tidings.conformance.store_samples import TTL, record, refused, table
+from tidings.errors import CheckpointMovedError
 from tidings.store.driver import Claim
 
 FILL = [
@@ -50,8 +51,10 @@ async def test_due_deliveries_are_found_by_their_partial_index_in_order(store: O
 
 
 async def test_owners_of_deliveries_are_found_by_their_partial_index(store: Opened) -> None:
-    plan = await store.plan(deliveries.OWNERS)
-    assert "tidings_delivery_owner" in plan
+    async with store.steps() as steps:
+        await store.store.claim_deliveries(owner="o", services=("shop",), limit=10, ttl=TTL)
+    [owners] = [step for step in steps if step.startswith("SELECT DISTINCT owner")]
+    assert "USING INDEX tidings_delivery_owner" in await store.plan(owners)
 
 
 async def test_fences_are_found_by_their_key_whatever_their_number(store: Opened) -> None:
@@ -60,25 +63,42 @@ async def test_fences_are_found_by_their_key_whatever_their_number(store: Opened
             Claim(consumer="c", part=n, partitions=16, position=0, epoch=1, gate=0, expired=False) for n in range(count)
         ]
         async with store.steps() as steps:
-            await store.store.renew(claims, ttl=_A_SECOND)
+            await store.store.renew(claims, ttl=TTL)
             await store.store.release(claims)
-        moved = f"{leases._ours(claims)} {leases.ADVANCE}"
-        held = [*leases._fences(claims), 5]
+            async with refused(CheckpointMovedError, store.store.unit(*claims)):
+                pass
+            async with refused(CheckpointMovedError, store.store.unit(*claims)) as unit:
+                unit.advance(to=5)
         plans = [await store.plan(step) for step in steps if "tidings_checkpoint" in step]
-        plans.append(await store.plan(moved, *held))
-        assert len(plans) == 3
+        assert len(plans) == 4
         for plan in plans:
             assert "SEARCH c USING PRIMARY KEY (consumer=? AND part=?)" in plan
+            assert "SCAN c" not in plan
 
 
 async def test_rows_are_found_and_paged_by_their_key(store: Opened) -> None:
-    view = table(*table().columns, key=("key",))
-    await store.store.create_view(_live(view))
-    async with store.store.unit() as unit, store.steps() as steps:
-        await unit.rows(view, [(f"{n}",) for n in range(40)])
-    await _read(store, view, steps)
+    view = table()
+    await store.store.create_view(record(view))
+    async with store.steps() as steps:
+        async with store.store.unit() as unit:
+            await unit.rows(view, [(f"{n}",) for n in range(40)])
+        await store.store.every(view, after=("5",), limit=10)
+        await store.store.select(view, equal={"key": "7"}, after=None, limit=10)
+        await store.store.select(view, equal={}, after=("5",), limit=10)
     plans = [await store.plan(step) for step in steps if "suite_sample__v1" in step]
-    assert len(plans) == 3
+    assert len(plans) == 4
     for plan in plans:
         assert "SEARCH suite_sample__v1 USING PRIMARY KEY (key" in plan
         assert "TEMP B-TREE" not in plan
+
+
+async def test_members_are_found_by_their_key(store: Opened) -> None:
+    view = table(spans=True)
+    await store.store.create_view(record(view))
+    async with store.steps() as steps, store.store.unit() as unit:
+        await unit.join(view, [((f"{n}",), n) for n in range(1, 40)])
+        await unit.members(view, [(f"{n}",) for n in range(40)])
+    plans = [await store.plan(step) for step in steps if "SELECT" in step and "__members" in step]
+    assert len(plans) == 2
+    for plan in plans:
+        assert "SEARCH suite_sample__v1__members USING PRIMARY KEY (key=?" in plan
