@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -30,8 +31,9 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
         headers = self.headers
         if self.status != 304:
             headers = (*headers, (b"content-length", b"%d" % len(self.body)))
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
+        with suppress(OSError):  # the caller went away, and nobody is left to be told
+            await send({"type": "http.response.start", "status": self.status, "headers": headers})
+            await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else self.body})
 
 
 def json_answer(value: Any, *headers: Header, status: int = 200) -> Answer:

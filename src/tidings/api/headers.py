@@ -41,6 +41,14 @@ def wait_seconds(scope: Scope) -> int | None:
     return None
 
 
+def is_current(scope: Scope, etag: str) -> bool:
+    """Say whether `If-None-Match` (RFC 9110 section 13.1.2) names this ETag, so that the caller has what there is."""
+    given = header(scope, b"if-none-match")
+    if given is None:
+        return False
+    return given == "*" or etag in (each.strip().removeprefix("W/") for each in given.split(","))
+
+
 def choose(scope: Scope, *offered: str) -> str:
     """Return the media type that the Accept headers (RFC 9110 section 12.5.1) want most, the first of equals.
 

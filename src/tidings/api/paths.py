@@ -17,13 +17,18 @@ _UNRESERVED = "-._~"
 
 def raw_path(scope: Scope) -> str:
     """Return the path as it was sent, without the root path under which the application is mounted."""
-    sent: bytes | None = scope.get("raw_path")
-    path = sent.decode("ascii", "replace") if sent else quote(scope["path"])
+    path = whole_path(scope)
     root: str = scope.get("root_path", "").rstrip("/")
-    if not root or not scope["path"].startswith(root):
+    if not root or not f"{scope['path']}/".startswith(f"{root}/"):
         return path
     # Roots come decoded and paths do not, so they are told apart by their number of segments.
     return "/" + "/".join(path.split("/")[1 + root.count("/") :])
+
+
+def whole_path(scope: Scope) -> str:
+    """Return the path as it was sent, still percent-encoded."""
+    sent: bytes | None = scope.get("raw_path")
+    return sent.decode("ascii", "replace") if sent else quote(scope["path"])
 
 
 def segment(raw: str) -> str:

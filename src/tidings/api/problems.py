@@ -80,6 +80,7 @@ class Refusal(errors.CallerError):
 _PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
     {
         errors.MalformedError: Problem.MALFORMED_REQUEST,
+        errors.UnsupportedMediaTypeError: Problem.UNSUPPORTED_MEDIA_TYPE,
         errors.EnvelopeTooLargeError: Problem.ENVELOPE_TOO_LARGE,
         errors.EnvelopeError: Problem.INVALID_ENVELOPE,
         errors.UnknownTypeError: Problem.VERSION_UNKNOWN,

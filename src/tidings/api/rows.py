@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -16,13 +18,21 @@ from tidings.events.timestamp import time_text, time_us
 from tidings.store.rows import Column, ColumnKind, Key, Row
 
 _INT64 = 2**63
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
 
 
 def _integer(text: str) -> int:
-    value = int(text) if text.isascii() and len(text) <= 20 else _INT64
+    value = int(text) if _WHOLE.fullmatch(text) else _INT64
     if not -_INT64 <= value < _INT64:
         raise ValueError("out of range")
     return value
+
+
+def _real(text: str) -> float:
+    value = float(text)
+    if math.isnan(value):
+        raise ValueError("no column holds it, and engines take it for NULL")
+    return value + 0.0
 
 
 def _boolean(text: str) -> bool:
@@ -37,7 +47,7 @@ _READ: Mapping[ColumnKind, tuple[Callable[[str], Any], str]] = MappingProxyType(
     {
         "text": (str, "a text"),
         "integer": (_integer, "a whole number of 64 bits"),
-        "real": (float, "a number"),
+        "real": (_real, "a number"),
         "boolean": (_boolean, "true or false"),
         "blob": (_blob, "base64"),
         "time": (time_us, "an RFC 3339 timestamp with an offset"),

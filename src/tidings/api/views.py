@@ -2,5 +2,145 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+
+from tidings.api.answer import Answer, Header, Scope, json_answer
+from tidings.api.headers import choose, is_current
+from tidings.api.paths import segment, to_path
+from tidings.api.problems import Problem, Refusal
+from tidings.api.progress import Progress
+from tidings.api.queries import limit, one, read_query
+from tidings.api.reading import Reading
+from tidings.api.rows import etag, read_cursor, read_key, read_value, row_object, write_cursor
+from tidings.api.waiting import Patience, Waiting
+from tidings.app.opened import Opened
+from tidings.errors import CallerError, FoldError, NotFoundError
+from tidings.events.media import JSON
+from tidings.store.rows import Key, Row, ViewRecord, ViewTable
+from tidings.views.declaration import ViewSpec
+from tidings.views.live import Live
+
 _PAGING = frozenset({"after", "limit"})
-_LOOK_SECONDS = 0.005
+
+
+class Views:
+    """Reads views for callers."""
+
+    def __init__(self, opened: Opened, reading: Reading, waiting: Waiting) -> None:
+        self._views = {(view.service, view.name): view for view in opened.views}
+        self._live = {(view.service, view.name): Live(view, opened.log) for view in opened.views if view.mode == "live"}
+        self._store = opened.store
+        self._reading = reading
+        self._waiting = waiting
+        self._progress = Progress(opened, reading)
+
+    async def list(self, request: Request) -> Answer:
+        """Answer which views there are, as they are declared."""
+        read_query(request.scope, known=())
+        choose(request.scope, JSON)
+        return json_answer({"views": [_described(view) for view in self._views.values()]})
+
+    async def rows(self, request: Request) -> Answer:
+        """Answer the rows after a cursor, by key, whose columns have the values that the query names."""
+        scope, view = request.scope, self._named(request)
+        choose(scope, JSON)
+        if view.mode == "live":
+            raise NotFoundError(
+                f"{view} is live, folded when a row is read, so there is no list: GET {_row_path(view)}"
+            )
+        wanted, patience = self._reading.wanted(scope), self._waiting.patience(scope)
+        _selection(scope, view.table(1))  # what cannot be asked is refused before anything is waited for
+        reflected = await self._progress.reach(view, wanted, patience)
+        assert reflected.record is not None
+        table = reflected.record.table
+        headers = (*await self._progress.incomplete(reflected, wanted), *self._said(reflected.position, patience))
+        equal, after, most = _selection(scope, table)
+        rows = await self._store.select(table, equal=equal, after=after, limit=most)
+        page = {
+            "rows": [row_object(table.columns, row) for row in rows],
+            "next": write_cursor(_key(table, rows[-1])) if len(rows) == most else None,
+        }
+        return json_answer(page, *headers)
+
+    async def row(self, request: Request) -> Answer:
+        """Answer the row of the key in the path, one segment for each of its columns, with an ETag."""
+        scope, view = request.scope, self._named(request)
+        read_query(scope, known=())
+        choose(scope, JSON)
+        segments = [segment(raw) for raw in request.path_params["key"].split("/")]
+        read_key(view.columns, view.key, segments)
+        wanted, patience = self._reading.wanted(scope), self._waiting.patience(scope)
+        reflected = await self._progress.reach(view, wanted, patience)
+        headers = (*await self._progress.incomplete(reflected, wanted), *self._said(reflected.position, patience))
+        found = await self._find(view, reflected.record, segments)
+        if found is None:
+            named = ", ".join(f"{name}={text[:100]!r}" for name, text in zip(view.key, segments, strict=True))
+            raise Refusal(Problem.NOT_FOUND, f"{view} has no row with {named}", *headers)
+        tag, shown = found
+        headers = ((b"etag", tag.encode()), *headers)
+        return Answer(304, headers) if is_current(scope, tag) else json_answer({"row": shown}, *headers)
+
+    async def _find(
+        self, view: ViewSpec, record: ViewRecord | None, segments: Sequence[str]
+    ) -> tuple[str, dict[str, Any]] | None:
+        """Return the ETag of the row with this key, and the row; None if there is none."""
+        if record is None:
+            row = await self._folded(view, read_key(view.columns, view.key, segments))
+            return None if row is None else (etag(view.version, row), row_object(view.columns, row))
+        table = record.table
+        equal = dict(zip(table.key, read_key(table.columns, table.key, segments), strict=True))
+        for row in await self._store.select(table, equal=equal, after=None, limit=1):
+            return etag(table.version, row), row_object(table.columns, row)
+        return None
+
+    def _named(self, request: Request) -> ViewSpec:
+        service, name = segment(request.path_params["service"]), segment(request.path_params["view"])
+        view = self._views.get((service, name))
+        if view is None:
+            there = ", ".join(f"{view.service}/{view.name}" for view in self._views.values()) or "none"
+            raise NotFoundError(f"there is no view {service[:100]}/{name[:100]}; there is {there}")
+        return view
+
+    def _said(self, position: int, patience: Patience) -> tuple[Header, ...]:
+        return (self._reading.reflects(position), *patience.headers)
+
+    async def _folded(self, view: ViewSpec, key: Key) -> Row | None:
+        try:
+            return await self._live[view.service, view.name].row(key)
+        except CallerError as error:  # it is not this caller who wrote what the fold cannot read
+            raise FoldError(f"{view} cannot be folded for {key!r}: {error}") from error
+
+
+def _selection(scope: Scope, table: ViewTable) -> tuple[Mapping[str, Any], Key | None, int]:
+    """Return which rows a query asks for: equal values by column, after which key, how many."""
+    filters = {column.name: column for column in table.columns if column.name not in _PAGING}
+    query = read_query(scope, known={*_PAGING, *filters})
+    given = {name: one(query, name) for name in query if name in filters}
+    equal = {name: read_value(filters[name], text) for name, text in given.items() if text is not None}
+    cursor = one(query, "after")
+    after = None if cursor is None else read_cursor(cursor, table.columns, table.key)
+    return equal, after, limit(query)
+
+
+def _key(table: ViewTable, row: Row) -> Key:
+    names = [column.name for column in table.columns]
+    return tuple(row.values[names.index(name)] for name in table.key)
+
+
+def _row_path(view: ViewSpec) -> str:
+    return to_path("views", view.service, view.name) + "".join(f"/{{{name}}}" for name in view.key)
+
+
+def _described(view: ViewSpec) -> dict[str, Any]:
+    return {
+        "service": view.service,
+        "view": view.name,
+        "mode": view.mode,
+        "version": view.version,
+        "key": view.key,
+        "columns": [{"name": column.name, "kind": column.kind, "nullable": column.nullable} for column in view.columns],
+        "types": sorted(view.types),
+    }

@@ -68,7 +68,7 @@ class App:
         `async with app.unit("orders", key=request_key) as ctx: …`. With a `key` a repeat changes nothing, and ends
         where the first one did; ConflictError if it emits something else under the same key.
         """
-        return self._running().unit(service.name if isinstance(service, Service) else service, key=key)
+        return self.opened.unit(service.name if isinstance(service, Service) else service, key=key)
 
     async def publish(
         self, event: Any, *, source: str, id: str | None = None, time: datetime | None = None
@@ -79,9 +79,11 @@ class App:
         when it happened, None for now. DeclarationError, EnvelopeError, InvalidDataError if it cannot be kept as it
         is; ConflictError if the id is kept with other content; LogUnavailableError: repeat it with the same id.
         """
-        return await self._running().publish(event, source=source, id=id, time=time)
+        return await self.opened.publish(event, source=source, id=id, time=time)
 
-    def _running(self) -> Opened:
+    @property
+    def opened(self) -> Opened:
+        """What the open application is made of; RefusedError if it is not open."""
         if self._opened is None:
             raise RefusedError("the app is not open: write `async with app.open():` around, or serve it")
         return self._opened

@@ -37,7 +37,10 @@ _ID_BITS = 74
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """What an open application is made of. Everything in it is ready until the block of `App.open` is left."""
+    """What an open application is made of. Everything in it is ready until the block of `App.open` is left.
+
+    `stopping`: set it to let no further page or delivery begin; leaving the block sets it, and waits for their end.
+    """
 
     settings: Settings
     ports: Ports
@@ -50,6 +53,7 @@ class Opened:
     carrying: Carrying
     crew: Crew
     resources: Mapping[str, Resources]
+    stopping: asyncio.Event
 
     def unit(self, service: str, *, key: str | None = None) -> AbstractAsyncContextManager[Context]:
         """See `App.unit`."""
@@ -81,12 +85,11 @@ async def open_services(
     try:
         opened = _put_together(services, settings, ports, back_end, log)
         await opened.carrying.prepare()
-        stopping = asyncio.Event()
-        running = asyncio.create_task(opened.crew.run(stopping)) if consume else None
+        running = asyncio.create_task(opened.crew.run(opened.stopping)) if consume else None
         try:
             yield opened
         finally:
-            stopping.set()
+            opened.stopping.set()
             if running is not None:
                 await running
     finally:
@@ -128,6 +131,7 @@ def _put_together(services: Sequence[Service], settings: Settings, ports: Ports,
         carrying=carrying,
         crew=Crew(carrying, others, ports),
         resources=resources,
+        stopping=asyncio.Event(),
     )
 
 

@@ -1,0 +1,147 @@
+"""The one ASGI application: events in by the short way, everything else by Starlette, all errors as problems."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.routing import Route, Router
+
+from tidings import __version__
+from tidings.api.answer import JSON_TYPE, Answer, Receive, Scope, Send
+from tidings.api.bodies import DisconnectedError
+from tidings.api.entries import Entries
+from tidings.api.guard import admit_local
+from tidings.api.headers import choose, is_current
+from tidings.api.health import Health
+from tidings.api.ingest import Ingest
+from tidings.api.lifespan import live
+from tidings.api.openapi.document import describe
+from tidings.api.paths import raw_path, whole_path
+from tidings.api.problems import Problem, Refusal, answer_to
+from tidings.api.queries import read_query
+from tidings.api.reading import Reading
+from tidings.api.tokens import Tokens
+from tidings.api.views import Views
+from tidings.api.waiting import Waiting
+from tidings.app.opened import Opened
+from tidings.errors import NotFoundError
+from tidings.events.codec import encode_json
+from tidings.events.media import JSON
+
+UNDER_WAY_MAX = 1_024
+_PROBES = frozenset({"/healthz", "/readyz"})  # open: they tell nothing but names of checks
+
+
+class Application:
+    """Serves an open App over ASGI, under any root path. `incarnation`: of its log, which marks position tokens.
+
+    `waiting`: stop it when the server stops, so that no request waits any more.
+    """
+
+    def __init__(self, opened: Opened, incarnation: str) -> None:
+        tokens, self.waiting = Tokens(incarnation), Waiting(opened.ports.clock)
+        reading = Reading(opened.log, tokens)
+        self._ingest = Ingest(opened.log, opened.catalog, tokens, opened.ports.clock)
+        self._entries = Entries(opened.log, tokens, reading, self.waiting)
+        self._description = _Description(opened)
+        self._under_way = 0
+        views, health = Views(opened, reading, self.waiting), Health(opened)
+        self.routes = (
+            Route("/events", self._events, methods=["GET", "POST"]),
+            Route("/events/{source}/{id}", self._event, methods=["GET", "PUT"]),
+            Route("/views", views.list),
+            Route("/views/{service}/{view}", views.rows),
+            Route("/views/{service}/{view}/{key:path}", views.row),
+            Route("/healthz", health.alive),
+            Route("/readyz", health.ready),
+            Route("/openapi.json", self._description.get),
+        )
+        self._router = Router(self.routes, redirect_slashes=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await live(receive, send, self._until_shutdown())
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        self._under_way += 1
+        try:
+            await self._serve(scope, receive, send)
+        except DisconnectedError:
+            pass
+        except Exception as error:
+            await answer_to(error, instance=whole_path(scope))(scope, receive, send)
+        finally:
+            self._under_way -= 1
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = raw_path(scope)
+        if path not in _PROBES:
+            admit_local(scope)
+            if self._under_way > UNDER_WAY_MAX:
+                raise Refusal(Problem.OVERLOADED, f"{UNDER_WAY_MAX:,} requests are under way: repeat this one later")
+        if scope["method"] == "PUT" and path.startswith("/events/") and path.count("/") == 3:
+            _, _, source, id = path.split("/")
+            answer = await self._ingest.put(scope, receive, source, id)
+        elif scope["method"] == "POST" and path == "/events":
+            answer = await self._ingest.post(scope, receive)
+        else:
+            return await self._route(path, scope, receive, send)
+        return await answer(scope, receive, send)
+
+    async def _route(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let Starlette find the route by the path as it was sent, in which `%2F` is no slash."""
+        root = scope.get("root_path", "").rstrip("/")
+        try:
+            inner = {**scope, "path": path, "root_path": "", "app": self, "tidings.root": root}
+            await self._router(inner, receive, send)
+        except HTTPException as error:
+            if error.status_code != 405:
+                raise NotFoundError(f"nothing is at {path[:200]!r}; /openapi.json lists what is") from None
+            allowed = ", ".join(sorted((error.headers or {})["Allow"].split(", ")))
+            message = f"{scope['method'][:20]} is not allowed at {path[:200]!r}; allowed are {allowed}"
+            raise Refusal(Problem.METHOD_NOT_ALLOWED, message, (b"allow", allowed.encode())) from None
+
+    async def _events(self, request: Request) -> Answer:
+        if request.method == "POST":
+            return await self._ingest.post(request.scope, request.receive)
+        return await self._entries.list(request)
+
+    async def _event(self, request: Request) -> Answer:
+        if request.method == "PUT":
+            source, id = request.path_params["source"], request.path_params["id"]
+            return await self._ingest.put(request.scope, request.receive, source, id)
+        return await self._entries.get(request)
+
+    @asynccontextmanager
+    async def _until_shutdown(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            self.waiting.stop()
+
+
+class _Description:
+    """`/openapi.json`: the document of this application."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._document = describe(opened.catalog, opened.views, version=__version__)
+
+    async def get(self, request: Request) -> Answer:
+        read_query(request.scope, known=())
+        choose(request.scope, JSON)
+        root = request.scope["tidings.root"]
+        body = encode_json({**self._document, "servers": [{"url": root or "/"}]})
+        tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        headers = ((b"etag", tag.encode()),)
+        return Answer(304, headers) if is_current(request.scope, tag) else Answer(200, (JSON_TYPE, *headers), body)
+
+
+async def application(opened: Opened) -> Application:
+    """Return the ASGI application over an open App."""
+    return Application(opened, (await opened.log.head()).incarnation)

@@ -1,0 +1,53 @@
+"""An App under somebody else's server, or mounted in somebody else's application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tidings.api.answer import Application as AsgiApplication
+from tidings.api.answer import Receive, Scope, Send
+from tidings.api.application import Application, application
+from tidings.api.lifespan import live
+from tidings.app.app import App
+from tidings.app.opened import Opened
+from tidings.ports import Ports
+from tidings.settings import Settings
+
+
+def asgi(app: App, settings: Settings | None = None, *, ports: Ports | None = None) -> AsgiApplication:
+    """Return an ASGI application that opens the App with its lifespan: `uvicorn module:served`.
+
+    Mounted, it gets no lifespan of its own: open the App in that of the application around it, with
+    `async with app.open():`. `settings`, `ports`: as of `App.open`.
+    """
+    return _Hosted(app, settings, ports)
+
+
+class _Hosted:
+    def __init__(self, app: App, settings: Settings | None, ports: Ports | None) -> None:
+        self._app = app
+        self._settings = settings
+        self._ports = ports
+        self._served: tuple[Opened, Application] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await live(receive, send, self._open())
+        else:
+            await (await self._application())(scope, receive, send)
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[None]:
+        async with self._app.open(self._settings, ports=self._ports):
+            served = await self._application()
+            try:
+                yield
+            finally:
+                served.waiting.stop()
+
+    async def _application(self) -> Application:
+        opened = self._app.opened
+        if self._served is None or self._served[0] is not opened:
+            self._served = opened, await application(opened)
+        return self._served[1]
