@@ -63,6 +63,17 @@ def load(environ: Mapping[str, str], toml_text: str | None = None) -> Settings:
     return Settings(**{name: _READ.get(name, _text)(value, name) for name, value in given.items()})
 
 
+def origins(environ: Mapping[str, str], toml_text: str | None = None) -> dict[str, str]:
+    """Return who set each setting: the name of a variable, "tidings.toml", or "default". SettingError as in `load`."""
+    in_file = _from_toml(toml_text) if toml_text else {}
+    found = {}
+    for field in fields(Settings):
+        variable = PREFIX + field.name.upper()
+        below = "tidings.toml" if field.name in in_file else "default"
+        found[field.name] = variable if environ.get(variable) else below
+    return found
+
+
 def _from_toml(text: str) -> dict[str, Any]:
     try:
         given = tomllib.loads(text)

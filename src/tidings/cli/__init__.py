@@ -1,0 +1,5 @@
+"""The command line: parse, call an operation, show what it returns."""
+
+from tidings.cli.program import main
+
+__all__ = ["main"]

@@ -6,15 +6,16 @@ import asyncio
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tidings.cli.output import Output
 from tidings.cli.session import AsJson
-from tidings.demo.report import Report, as_table
-from tidings.demo.run import Demo, Plan
 from tidings.ports import Ports
+
+if TYPE_CHECKING:
+    from tidings.demo.report import Report
 
 
 def demo(
@@ -26,6 +27,8 @@ def demo(
 
     Exit code 0 only if all of it agrees. Example: tidings demo --seed 7 --events 10000
     """
+    from tidings.demo.run import Demo, Plan  # its HTTP client is of no use to any other command, and slow to import
+
     output = Output(as_json=as_json)
     ports = Ports()
     plan = Plan.draw(ports.random.getrandbits(31) if seed is None else seed, events=events)
@@ -46,6 +49,8 @@ def _show(output: Output, report: Report) -> None:
         return
     for what, found in report.facts:
         output.say(f"  {what:<20} {found}")
+    from tidings.demo.report import as_table
+
     output.say("")
     output.console.print(as_table(report))
     if report.agrees:

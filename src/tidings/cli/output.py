@@ -9,26 +9,32 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 
-from tidings.demo.run import Progress as Report
+from tidings.operations.progress import Progress, unwatched
+
+WIDE = 10_000
+"""A pipe has no edge, so nothing is wrapped or cut for it."""
 
 
 class Output:
-    """Standard output for results, standard error for progress and errors."""
+    """Standard output for results, standard error for progress."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.console = Console(soft_wrap=True)
-        self.errors = Console(stderr=True, soft_wrap=True)
+        self.console = Console(highlight=False, soft_wrap=True)
+        if not self.console.is_terminal:
+            self.console = Console(highlight=False, soft_wrap=True, width=WIDE)
+        self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def rows(self, rows: Sequence[Mapping[str, Any]], *, empty: str) -> None:
         """Show rows of the same members: as a JSON array, or as a table; `empty` is said when there are none."""
         if self.as_json:
             self.json(list(rows))
         elif not rows:
-            self.console.print(empty, highlight=False)
+            self.say(empty)
         else:
             self.console.print(_table(rows))
 
@@ -39,26 +45,28 @@ class Output:
             return
         table = Table(box=None, show_header=False, pad_edge=False)
         for name, value in fields.items():
-            table.add_row(f"[bold]{escape(name)}[/]", escape(_text(value)))
+            table.add_row(f"[bold]{escape(name.replace('_', ' '))}[/]", escape(text_of(value)))
         self.console.print(table)
 
     def json(self, value: Any) -> None:
-        """Print JSON, on one line."""
+        """Print JSON, on one line, at once."""
         self.console.out(json.dumps(value, ensure_ascii=False, default=str), highlight=False)
+        self.console.file.flush()
 
     def say(self, text: str) -> None:
         """Say a sentence to people; programs that asked for JSON do not get it."""
         if not self.as_json:
-            self.console.print(text, highlight=False)
+            self.console.print(escape(text))
+            self.console.file.flush()
 
     @contextmanager
-    def progress(self) -> Iterator[Report]:
+    def progress(self) -> Iterator[Progress]:
         """Give a function that is told (what, done, of how many); it draws a bar on a terminal, nothing in a pipe."""
         if not self.errors.is_terminal:
-            yield lambda what, done, total: None
+            yield unwatched
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self.errors, transient=True) as bar:
+        with Bar(*columns, console=self.errors, transient=True) as bar:
             task = bar.add_task("", total=None)
             yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 
@@ -66,13 +74,15 @@ class Output:
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, value in rows[0].items():
-        table.add_column(name.replace("_", " "), justify="right" if isinstance(value, int | float) else "left")
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        table.add_column(name.replace("_", " "), justify="right" if is_number else "left")
     for row in rows:
-        table.add_row(*(escape(_text(value)) for value in row.values()))
+        table.add_row(*(escape(text_of(value)) for value in row.values()))
     return table
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """Return a value as people read it."""
     if value is None:
         return "-"
     if isinstance(value, bool):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -15,15 +14,13 @@ from tidings.demo.server import Server
 from tidings.demo.traffic import Request, arrange, put, requests
 from tidings.demo.truth import tell
 from tidings.errors import OperatorError
+from tidings.operations.progress import Progress
 from tidings.ports import Ports
 
 KILLS = 2
 WEEK_ENDS = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z in µs: the same for every run, so that a seed says everything."""
 SETTLE_WITHIN = 60.0
-
-Progress = Callable[[str, int, int], None]
-"""Is told what is going on, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 
 from tidings.backends.sqlite.appender import SqliteAppender
-from tidings.backends.sqlite.database import Database, Synchronous
+from tidings.backends.sqlite.database import Database, Synchronous, is_transient
 from tidings.backends.sqlite.log import SqliteLog
 from tidings.backends.sqlite.seen import Seen
 from tidings.backends.sqlite.seen_pace import Pace
@@ -13,6 +14,7 @@ from tidings.backends.sqlite.seen_run import SIZES, Sizes
 from tidings.backends.sqlite.seen_upkeep import Upkeep
 from tidings.backends.sqlite.store import SqliteStore
 from tidings.backends.sqlite.wakes import Wakes
+from tidings.errors import OperatorError, SchemaError, StoreUnavailableError
 from tidings.ports import Ports
 
 
@@ -32,10 +34,13 @@ class Sqlite:
 def open_sqlite(path: str, ports: Ports, *, synchronous: Synchronous = "full", sizes: Sizes = SIZES) -> Sqlite:
     """Open the database at `path`, or one in memory for ":memory:", and make its tables if they are not there.
 
-    `synchronous` "normal" may lose acknowledged appends at power loss. SchemaError if it belongs to another release.
-    `sizes`: for tests.
+    `synchronous` "normal" may lose acknowledged appends at power loss. `sizes`: for tests. SchemaError if it belongs to
+    another release, or is no database at all; StoreUnavailableError if it cannot be opened now.
     """
-    database = Database(path, synchronous=synchronous)
+    try:
+        database = Database(path, synchronous=synchronous)
+    except sqlite3.Error as error:
+        raise _not_opened(path, error) from error
     seen = Seen()
     wakes = Wakes(ports.clock, database.connect_idle)
     pace = Pace(database, seen, Upkeep(sizes, ports.points), sizes=sizes, clock=ports.clock)
@@ -48,3 +53,12 @@ def open_sqlite(path: str, ports: Ports, *, synchronous: Synchronous = "full", s
     store = SqliteStore(database, ports, log=appender)
     log = SqliteLog(database, ports, appender=appender, inline=store, wakes=wakes, pace=pace)
     return Sqlite(log, store)
+
+
+def _not_opened(path: str, error: sqlite3.Error) -> OperatorError:
+    if is_transient(error):
+        return StoreUnavailableError(
+            f"the database {path} cannot be opened now ({error}): see that its folder is there and may be written to, "
+            "and that nobody holds it locked"
+        )
+    return SchemaError(f"{path} cannot be used as a database ({error}): point TIDINGS_DATABASE_URL at another file")

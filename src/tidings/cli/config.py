@@ -1,0 +1,31 @@
+"""`tidings config`."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from tidings.cli.output import Output
+from tidings.cli.session import AsJson, read_settings, read_toml
+from tidings.settings import origins
+
+commands = typer.Typer(help="What is set, and where.")
+
+
+@commands.command()
+def show(as_json: AsJson = False) -> None:
+    """Show every setting, and whether the environment, tidings.toml or nobody set it.
+
+    Example: TIDINGS_PORT=9000 tidings config show
+    """
+    settings = read_settings()
+    said = origins(os.environ, read_toml())
+    rows = [{"setting": name, "value": getattr(settings, name), "set_by": said[name]} for name in said]
+    if not as_json:
+        rows = [{**row, "value": _plain(row["value"])} for row in rows]
+    Output(as_json=as_json).rows(rows, empty="there are no settings")
+
+
+def _plain(value: object) -> str:
+    return "-" if value is None else str(value)

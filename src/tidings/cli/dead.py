@@ -1,0 +1,130 @@
+"""`tidings dead`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from tidings.app import Opened
+from tidings.cli.output import Output
+from tidings.cli.session import AsJson, Session
+from tidings.cli.shapes import entry_line, entry_object, parked_row
+from tidings.errors import CallerError
+from tidings.operations import dead
+from tidings.store.driver import Parked
+
+commands = typer.Typer(help="What failed: subjects that are parked, with their entries set aside.")
+
+
+class State(StrEnum):
+    retrying = "retrying"
+    dead = "dead"
+
+
+Consumer = Annotated[str, typer.Argument(help="Whose handler or fold failed.")]
+Subject = Annotated[str, typer.Argument(help="As `tidings dead list` shows it.")]
+OfConsumer = Annotated[str | None, typer.Option("--consumer", help="Only of this consumer.")]
+InState = Annotated[State | None, typer.Option("--state", help="Only those that are tried again, or that are not.")]
+ForReason = Annotated[str | None, typer.Option("--reason", help="Only for this reason, such as handler-failed.")]
+
+
+@commands.command("list")
+def list_(
+    consumer: OfConsumer = None, state: InState = None, reason: ForReason = None, as_json: AsJson = False
+) -> None:
+    """List the parked subjects, oldest first, with the reason and the last error.
+
+    Example: tidings dead list --consumer bookmarks --state dead
+    """
+
+    async def work(opened: Opened) -> list[dict[str, Any]]:
+        return [parked_row(each) for each in await dead.parked(opened.store, _which(consumer, state, reason))]
+
+    Output(as_json=as_json).rows(Session().look(work), empty="nothing is parked")
+
+
+@commands.command()
+def show(consumer: Consumer, subject: Subject, as_json: AsJson = False) -> None:
+    """Show one parked subject with its entries, in the order in which they will be handled.
+
+    Example: tidings dead show bookmarks jack
+    """
+
+    async def work(opened: Opened) -> dead.Opened:
+        return await dead.show(opened.store, consumer, dead.typed(subject))
+
+    found = Session().look(work)
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json({**parked_row(found.parked), "letters": [entry_object(each.entry) for each in found.letters]})
+        return
+    output.fields(parked_row(found.parked))
+    output.say("")
+    for letter in found.letters:
+        output.say(entry_line(letter.entry))
+
+
+@commands.command()
+def redrive(
+    consumer: Annotated[str | None, typer.Argument(help="Whose handler or fold failed.")] = None,
+    subject: Annotated[str | None, typer.Argument(help="As `tidings dead list` shows it.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All subjects, or all that --state and --reason say.")] = False,
+    state: InState = None,
+    reason: ForReason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give parked entries back to their handler, in order: one subject, or with --all many.
+
+    Example: tidings dead redrive bookmarks jack
+    Example: tidings dead redrive bookmarks --all --reason handler-failed
+    """
+    if every == (subject is not None):
+        raise CallerError("redrive what? Give CONSUMER and SUBJECT, or --all with what it is limited to")
+
+    async def work(opened: Opened) -> list[Parked]:
+        store, clock = opened.store, opened.ports.clock
+        if subject is not None and consumer is not None:
+            return [await dead.redrive(store, clock, consumer, dead.typed(subject))]
+        return list(await dead.redrive_all(store, clock, _which(consumer, state, reason)))
+
+    found = Session().look(work)
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json([{"consumer": each.consumer, "subject": dead.written(each.subject)} for each in found])
+    entries = sum(each.entries for each in found)
+    output.say(f"{len(found):,} subjects with {entries:,} entries are due now: a running server takes them up")
+
+
+@commands.command()
+def drop(
+    consumer: Consumer,
+    subject: Subject,
+    reason: Annotated[str, typer.Option(help="Why it is given up; kept in the audit.")],
+    position: Annotated[int | None, typer.Option(help="Which entry; the first, which failed, if absent.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All entries of the subject.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give up a dead letter for ever, for a reason. What waits behind it goes on by itself.
+
+    Example: tidings dead drop bookmarks jack --reason "the user asked for erasure"
+    """
+    if every and position is not None:
+        raise CallerError("give --position or --all, not both")
+
+    async def work(opened: Opened) -> dead.Dropped:
+        if every:
+            return await dead.drop_subject(opened.store, consumer, dead.typed(subject), reason=reason)
+        return await dead.drop(opened.store, consumer, dead.typed(subject), position=position, reason=reason)
+
+    done = Session().look(work)
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json({"consumer": consumer, "subject": subject, "dropped": list(done.positions), "left": done.left})
+    at = ", ".join(map(str, done.positions))
+    output.say(f"dropped the entries at {at}; {done.left:,} of {subject} are left")
+
+
+def _which(consumer: str | None, state: State | None, reason: str | None) -> dead.Which:
+    return dead.Which(consumer=consumer, state=None if state is None else state.value, reason=reason)

@@ -1,0 +1,55 @@
+"""`tidings emit`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from tidings.app import Opened
+from tidings.cli.exits import UnknownOutcomeError
+from tidings.cli.output import Output
+from tidings.cli.session import AppName, AsJson, Session
+from tidings.errors import LogBusyError, LogUnavailableError
+from tidings.operations.emit import Given, emit_event
+
+SOURCE = "/tidings/cli"
+
+
+def emit(
+    type: Annotated[str, typer.Argument(help="The event's type, such as tweet-bookmarked.")],
+    data: Annotated[str, typer.Argument(metavar="JSON", help="The event's data, or - to read it from standard input.")],
+    source: Annotated[str, typer.Option(help="Who says it, a URI-reference.")] = SOURCE,
+    id: Annotated[str | None, typer.Option(help="Its id; the same (source, id) again changes nothing.")] = None,
+    subject: Annotated[str | None, typer.Option(help="What it is about; else the declared member says it.")] = None,
+    time: Annotated[str | None, typer.Option(help="When it happened, RFC 3339; now if absent.")] = None,
+    version: Annotated[int | None, typer.Option(help="The type's version; the newest if absent.")] = None,
+    app: AppName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Append one event. Exit code 1 if its id is taken by another event, 3 if nobody knows whether it was kept.
+
+    Example: tidings emit tweet-bookmarked '{"tweet_id": "20", "user_id": "jack"}' --id bm-1 --app chirp:app
+    """
+    session = Session(app)
+    raw = sys.stdin.buffer.read() if data == "-" else os.fsencode(data)
+    given = Given(type=type, data=raw, source=source, id=id, subject=subject, time=time, version=version)
+
+    async def work(opened: Opened) -> dict[str, Any]:
+        kept = await emit_event(opened.log, opened.catalog, opened.ports, given)
+        return {"source": kept.source, "id": kept.id, "position": kept.position, "outcome": kept.outcome}
+
+    output = Output(as_json=as_json)
+    try:
+        kept = session.act(work)
+    except LogBusyError:
+        raise
+    except LogUnavailableError as error:
+        raise UnknownOutcomeError(
+            f"nobody knows whether it was kept, so emit it again with the same --id: {error}"
+        ) from error
+    if as_json:
+        output.json(kept)
+    output.say(f"{kept['outcome']} at position {kept['position']}: {kept['source']} {kept['id']}")

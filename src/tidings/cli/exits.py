@@ -1,0 +1,21 @@
+"""What the exit code says: 0 ok, 1 a clear no, 2 wrong use or failure, 3 unknown, which counts as no."""
+
+from __future__ import annotations
+
+from tidings.errors import ConflictError, NotFoundError, OperatorError, RefusedError
+
+OK = 0
+NO = 1
+FAILED = 2
+UNKNOWN = 3
+
+
+class UnknownOutcomeError(OperatorError):
+    """Nobody knows whether it was done; the message says how to find out."""
+
+
+def code_of(error: Exception) -> int:
+    """Return the exit code of an error: a refusal is an answer, everything else is a failure."""
+    if isinstance(error, UnknownOutcomeError):
+        return UNKNOWN
+    return NO if isinstance(error, ConflictError | NotFoundError | RefusedError) else FAILED

@@ -1,0 +1,126 @@
+"""`tidings log`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from tidings.app import Opened
+from tidings.cli.output import Output
+from tidings.cli.session import AppName, AsJson, Session
+from tidings.cli.shapes import entry_line, entry_object
+from tidings.errors import CallerError
+from tidings.events.filter import Filter
+from tidings.events.timestamp import time_us
+from tidings.operations import inspect, replay
+
+commands = typer.Typer(help="What was said: the log's entries.")
+
+
+@commands.command()
+def tail(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    type: Annotated[list[str] | None, typer.Option(help="Only this event type; may be given again.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only what this source says.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only what is about this subject.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many of the last entries.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show the log's last entries, oldest first. With --follow, --json prints one object a line.
+
+    Example: tidings log tail --follow --type tweet-bookmarked
+    """
+    where = Filter(types=frozenset(type) if type else None, source=source, subject=subject)
+    output = Output(as_json=as_json)
+
+    async def work(opened: Opened) -> None:
+        entries, upto = await inspect.tail(opened.log, where=where, limit=limit)
+        if as_json and not follow:
+            output.json([entry_object(entry) for entry in entries])
+            return
+        for entry in entries:
+            _print(output, entry)
+        if not entries and not follow:
+            output.say("no entry matches" if where != Filter() else "the log is empty")
+        if follow:
+            async for entry in inspect.follow(opened.log, after=upto, where=where):
+                _print(output, entry)
+
+    try:
+        Session().look(work)
+    except KeyboardInterrupt:
+        if not follow:
+            raise
+
+
+@commands.command()
+def show(
+    source: Annotated[str, typer.Argument(help="Who said it.")],
+    id: Annotated[str, typer.Argument(help="The id that the source gave it.")],
+    app: AppName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one event whole, and what every consumer has made of it. Exit code 1 if it is not kept here.
+
+    Example: tidings log show web bm-1
+    """
+    session = Session(app)
+
+    async def work(opened: Opened) -> inspect.Shown:
+        return await inspect.show(opened.log, opened.store, session.services, source=source, id=id)
+
+    found = session.look(work)
+    output = Output(as_json=as_json)
+    standings = [_standing(each) for each in found.standings]
+    if as_json:
+        output.json({**entry_object(found.entry), "consumers": standings})
+        return
+    output.fields({"position": found.entry.position, **entry_object(found.entry)["event"]})
+    output.say("")
+    output.rows(standings, empty="no consumer has been here yet")
+
+
+@commands.command("replay")
+def replay_(
+    consumer: Annotated[str, typer.Argument(help="As `tidings consumers` names it.")],
+    from_position: Annotated[int | None, typer.Option(help="Begin with the entry at this position.")] = None,
+    from_time: Annotated[str | None, typer.Option(help="Begin with what was recorded then, RFC 3339.")] = None,
+    app: AppName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have a consumer handle old entries again. Nothing is emitted or delivered twice: what it did before is gated.
+
+    Exit code 1, with the reason, if its handlers are not declared replayable.
+
+    Example: tidings log replay bookmarks --from-time 2026-05-04T10:00:00Z --app chirp:app
+    """
+    if (from_position is None) == (from_time is None):
+        raise CallerError("replay from where? Give --from-position N or --from-time T, one of them")
+    session = Session(app)
+    services = tuple(session.app.services.values())
+
+    async def work(opened: Opened) -> replay.Replay:
+        log, store = opened.log, opened.store
+        if from_position is not None:
+            return await replay.replay_from_position(log, store, services, consumer, from_position)
+        return await replay.replay_from_time(log, store, services, consumer, time_us(from_time or ""))
+
+    done = session.look(work)
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json({"consumer": done.consumer, "after": done.after, "gate": done.gate, "entries": done.entries})
+    count = f"over {done.entries:,}" if done.at_least else f"{done.entries:,}"
+    output.say(f"{done.consumer} goes back to position {done.after}: {count} entries are before it now")
+
+
+def _print(output: Output, entry: Any) -> None:
+    if output.as_json:
+        output.json(entry_object(entry))
+    output.say(entry_line(entry))
+
+
+def _standing(standing: inspect.Standing) -> dict[str, Any]:
+    parked = standing.parked
+    why = None if parked is None else f"{parked.state}, {parked.reason}: {parked.error}"
+    return {"consumer": standing.consumer, "state": standing.state, "why": why}

@@ -1,0 +1,44 @@
+"""`tidings run`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tidings.cli import records
+from tidings.cli.loading import load_app
+from tidings.cli.output import Output
+from tidings.cli.session import AsJson, read_settings
+from tidings.errors import SettingError
+from tidings.ports import Ports
+
+
+def run(
+    app: Annotated[
+        str | None,
+        typer.Argument(metavar="APP", help="MODULE:ATTRIBUTE of the App; else TIDINGS_APP or tidings.toml say it."),
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Where to listen; 127.0.0.1 if nothing else is said.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port, 0 for a free one; 8080 if nothing else is said.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Serve an application: its HTTP API, its handlers, its views. Ctrl-C finishes what is under way; twice stops.
+
+    Example: tidings run chirp:app --port 9000
+    """
+    from tidings.api.serve import run as serve  # the server is of no use to any other command, and slow to import
+
+    settings = read_settings(app=app, host=host, port=port)
+    if settings.app is None:
+        raise SettingError("which application? Write `tidings run MODULE:ATTRIBUTE`, or set TIDINGS_APP")
+    loaded = load_app(settings.app)
+    records.set_up()
+    output = Output(as_json=as_json)
+
+    def ready(url: str) -> None:
+        if as_json:
+            output.json({"app": settings.app, "url": url, "database": settings.sqlite_path})
+        output.say(f"{settings.app} is at {url}, database {settings.sqlite_path} (Ctrl-C ends it)")
+
+    raise typer.Exit(serve(loaded, settings, Ports(), ready))

@@ -1,0 +1,91 @@
+"""What every command begins with: its settings, the application if it needs one, and an open database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from tidings import settings as setting
+from tidings.app import App, Opened
+from tidings.cli.loading import load_app
+from tidings.errors import NotFoundError, SettingError
+from tidings.services.service import Service
+from tidings.settings import IN_MEMORY, Settings
+
+T = TypeVar("T")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+AppName = Annotated[
+    str | None,
+    typer.Option("--app", metavar="MODULE:ATTRIBUTE", help="The application; else TIDINGS_APP or tidings.toml say it."),
+]
+TOML = "tidings.toml"
+
+
+class Session:
+    """The settings, and the application that they or the command line name. SettingError; DeclarationError."""
+
+    def __init__(self, app: str | None = None) -> None:
+        self.settings = read_settings(app=app)
+        self._app = load_app(self.settings.app) if self.settings.app is not None else None
+
+    @property
+    def app(self) -> App:
+        """The application; SettingError if none is named."""
+        if self._app is None:
+            raise SettingError("which application? Give --app MODULE:ATTRIBUTE, or set TIDINGS_APP")
+        return self._app
+
+    @property
+    def services(self) -> Sequence[Service] | None:
+        """The services of the application at hand; None if there is none."""
+        return None if self._app is None else tuple(self._app.services.values())
+
+    def look(self, work: Callable[[Opened], Awaitable[T]]) -> T:
+        """Run `work` on the database as it is: no table is made, nothing is carried. NotFoundError if there is none."""
+        self._check_there()
+        return _run(App(), self.settings, work)
+
+    def act(self, work: Callable[[Opened], Awaitable[T]]) -> T:
+        """Run `work` on the application over its database, which is made if it is not there; nothing is carried."""
+        return _run(self.app, self.settings, work)
+
+    def _check_there(self) -> None:
+        path = self.settings.sqlite_path
+        if path == IN_MEMORY:
+            raise SettingError("TIDINGS_DATABASE_URL names a database in memory, which only its own process can see")
+        if not Path(path).is_file():
+            raise NotFoundError(
+                f"there is no database {path}: `tidings run` makes it, or set TIDINGS_DATABASE_URL to another one"
+            )
+
+
+def read_settings(*, app: str | None = None, host: str | None = None, port: int | None = None) -> Settings:
+    """Return the settings of the environment over `tidings.toml`, and over both what the command line says."""
+    given = {"TIDINGS_APP": app, "TIDINGS_HOST": host, "TIDINGS_PORT": None if port is None else str(port)}
+    said = {name: value for name, value in given.items() if value is not None}
+    return setting.load({**os.environ, **said}, read_toml())
+
+
+def read_toml() -> str | None:
+    """Return the text of `tidings.toml` in this folder; None if there is none. SettingError if it cannot be read."""
+    file = Path(TOML)
+    if not file.is_file():
+        return None
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{TOML} cannot be read: {error}") from None
+
+
+def _run(app: App, settings: Settings, work: Callable[[Opened], Awaitable[T]]) -> T:
+    async def opened() -> T:
+        async with app.open(settings, consume=False) as open_app:
+            return await work(open_app)
+
+    return asyncio.run(opened())

@@ -1,0 +1,148 @@
+"""`tidings views`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from tidings.api.rows import read_value
+from tidings.app import Opened
+from tidings.cli.exits import NO
+from tidings.cli.output import Output
+from tidings.cli.session import AppName, AsJson, Session
+from tidings.cli.shapes import row_of, verified_object
+from tidings.errors import CallerError
+from tidings.operations import verify as verifying
+from tidings.operations import views as operation
+from tidings.store.rows import Column
+
+commands = typer.Typer(help="What is shown: the tables that folds make of the log.")
+
+Name = Annotated[str, typer.Argument(metavar="VIEW", help="As `tidings views list` names it: SERVICE.VIEW.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="[VIEW]...", help="Views; all of them if absent.")]
+
+
+@commands.command("list")
+def list_(app: AppName = None, as_json: AsJson = False) -> None:
+    """List the views, with their tables and where these stand.
+
+    Example: tidings views list --app chirp:app
+    """
+    session = Session(app)
+    specs = None if session.services is None else session.app.views
+
+    async def work(opened: Opened) -> tuple[operation.Listed, ...]:
+        return await operation.listed(opened.store, specs)
+
+    rows = [
+        {
+            "view": each.name,
+            "mode": each.mode,
+            "state": each.state,
+            "version": each.version,
+            "table": each.table,
+            "position": each.position,
+            "declared": each.declared,
+        }
+        for each in session.look(work)
+    ]
+    Output(as_json=as_json).rows(rows, empty="there are no views yet")
+
+
+@commands.command()
+def show(
+    view: Name,
+    where: Annotated[list[str] | None, typer.Argument(metavar="[COLUMN=VALUE]...", help="Only such rows.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many rows at most.")] = 50,
+    app: AppName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show rows of a view, by key. A live view needs the application, and its whole key.
+
+    Example: tidings views show bookmarks.bookmark user_id=jack
+    """
+    session = Session(app)
+    specs = () if session.services is None else session.app.views
+
+    async def work(opened: Opened) -> operation.Shown:
+        record = await operation.live_record(opened.store, view)
+        if record is not None:
+            equal = _equal(where or (), record.table.columns)
+            return await operation.show(opened.store, record, equal=equal, limit=limit)
+        spec = operation.declared_view(specs, view)
+        return await operation.show_live(opened.log, spec, equal=_equal(where or (), spec.columns))
+
+    found = session.look(work)
+    output = Output(as_json=as_json)
+    output.rows([row_of(found.columns, row) for row in found.rows], empty="no such row")
+    if found.after is not None:
+        output.say(f"… and perhaps more: these are the first {limit:,}")
+
+
+@commands.command()
+def verify(views: Names = None, app: AppName = None, as_json: AsJson = False) -> None:
+    """Compare views with a refold of the log, while everything goes on. Exit code 1 if one of them differs.
+
+    Example: tidings views verify --app chirp:app
+    """
+    session = Session(app)
+    specs = [operation.declared_view(session.app.views, name) for name in views or ()] or session.app.views
+    output = Output(as_json=as_json)
+
+    async def work(opened: Opened) -> tuple[verifying.Verified, ...]:
+        with output.progress() as progress:
+            return await verifying.verify(opened.log, opened.store, specs, progress=progress)
+
+    found = [verified_object(each) for each in session.look(work)]
+    if as_json:
+        output.json(found)
+    else:
+        _say_verified(output, found)
+    if not all(each["equal"] for each in found):
+        raise typer.Exit(NO)
+
+
+@commands.command()
+def rebuild(view: Name, app: AppName = None, as_json: AsJson = False) -> None:
+    """Build a view anew beside the old one, then swap. Reads and appends go on meanwhile.
+
+    Example: tidings views rebuild bookmarks.bookmark --app chirp:app
+    """
+    session = Session(app)
+    spec = operation.declared_view(session.app.views, view)
+    output = Output(as_json=as_json)
+
+    async def work(opened: Opened) -> operation.Rebuilt:
+        with output.progress() as progress:
+            return await operation.rebuild(opened.carrying, spec, progress=progress)
+
+    done = session.act(work)
+    if as_json:
+        output.json({"view": done.view, "table": done.table})
+    output.say(f"{done.view} is read from {done.table} now")
+
+
+def _equal(where: Sequence[str], columns: Sequence[Column]) -> dict[str, Any]:
+    known = {column.name: column for column in columns}
+    equal = {}
+    for text in where:
+        name, equals, value = text.partition("=")
+        if not equals or name not in known:
+            raise CallerError(f"{text[:80]!r} is not COLUMN=VALUE; there is {', '.join(known)}")
+        equal[name] = read_value(known[name], value)
+    return equal
+
+
+def _say_verified(output: Output, found: Sequence[dict[str, Any]]) -> None:
+    counts = ("view", "upto", "rows", "entries", "parked", "unreadable", "differing")
+    output.rows([{**{name: each[name] for name in counts}, "equal": each["equal"]} for each in found], empty=_NONE)
+    for each in found:
+        for difference in each["differences"]:
+            at = "" if difference["position"] is None else f" (entry {difference['position']})"
+            why = difference["error"] or f"found {difference['found']}, the log says {difference['expected']}"
+            output.say(f"{each['view']} {difference['key']} {difference['kind']}{at}: {why}")
+
+
+_NONE = "there is no table that folds made: nothing to compare"

@@ -1,0 +1,121 @@
+"""Parked subjects and their dead letters: looked at, given back to their handler, or given up for a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tidings.errors import CallerError, NotFoundError
+from tidings.log.driver import Position
+from tidings.ports import Clock
+from tidings.store.driver import DeadLetter, Parked, StoreDriver
+
+NO_SUBJECT = "\x00"
+_WRITTEN = "\\0"
+LETTERS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Which:
+    """Which parked subjects; None: whatever it is. `reason`: the kebab-case word why, such as `handler-failed`."""
+
+    consumer: str | None = None
+    state: Literal["retrying", "dead"] | None = None
+    reason: str | None = None
+
+    def matches(self, parked: Parked) -> bool:
+        return self.state in (None, parked.state) and self.reason in (None, parked.reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A parked subject with the first of its entries, in the order in which they will be handled."""
+
+    parked: Parked
+    letters: tuple[DeadLetter, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """What was given up, and how many entries of the subject are left."""
+
+    consumer: str
+    subject: str
+    positions: tuple[Position, ...]
+    left: int
+
+
+def written(subject: str) -> str:
+    r"""Return a parked subject as a person can type it: an event without one waits as `\0source\0id`."""
+    return subject.replace(NO_SUBJECT, _WRITTEN)
+
+
+def typed(text: str) -> str:
+    """Return the parked subject that a person typed as `written` gave it."""
+    return text.replace(_WRITTEN, NO_SUBJECT) if text.startswith(_WRITTEN) else text
+
+
+async def parked(store: StoreDriver, which: Which) -> Sequence[Parked]:
+    """Return the parked subjects, oldest first."""
+    return [each for each in await store.parked(which.consumer) if which.matches(each)]
+
+
+async def show(store: StoreDriver, consumer: str, subject: str, *, limit: int = LETTERS) -> Opened:
+    """Return one parked subject with its entries. NotFoundError if it is not parked."""
+    found = await _parked(store, consumer, subject)
+    return Opened(parked=found, letters=tuple(await store.dead_letters(consumer, subject, limit=limit)))
+
+
+async def redrive(store: StoreDriver, clock: Clock, consumer: str, subject: str) -> Parked:
+    """Have one subject tried again now, with a full budget of attempts; return it as it was. NotFoundError."""
+    found = await _parked(store, consumer, subject)
+    await store.schedule_redrive(consumer, subject, at=clock.now_us())
+    return found
+
+
+async def redrive_all(store: StoreDriver, clock: Clock, which: Which) -> Sequence[Parked]:
+    """Have all of these tried again now; return them as they were. One that was freed meanwhile is left out."""
+    scheduled = []
+    for each in await parked(store, which):
+        try:
+            await store.schedule_redrive(each.consumer, each.subject, at=clock.now_us())
+        except NotFoundError:
+            continue
+        scheduled.append(each)
+    return scheduled
+
+
+async def drop(
+    store: StoreDriver, consumer: str, subject: str, *, position: Position | None = None, reason: str
+) -> Dropped:
+    """Give up one entry, or the first if no position is given, for a reason that the audit keeps.
+
+    What waited behind it goes on by itself. CallerError without a reason; NotFoundError.
+    """
+    if not reason.strip():
+        raise CallerError("say why it is given up: the reason is kept in the audit")
+    found = await _parked(store, consumer, subject)
+    chosen = found.first_position if position is None else position
+    await store.drop(consumer, subject, chosen, reason=reason.strip())
+    return Dropped(consumer=consumer, subject=subject, positions=(chosen,), left=found.entries - 1)
+
+
+async def drop_subject(store: StoreDriver, consumer: str, subject: str, *, reason: str) -> Dropped:
+    """Give up all entries of a subject that are set aside now. CallerError without a reason; NotFoundError."""
+    found = await _parked(store, consumer, subject)
+    positions: list[Position] = []
+    letters = await store.dead_letters(consumer, subject, limit=found.entries)
+    # From the last to the first: dropping the first would have the next one tried meanwhile.
+    for letter in reversed(letters):
+        await drop(store, consumer, subject, position=letter.entry.position, reason=reason)
+        positions.append(letter.entry.position)
+    left = sum(each.entries for each in await store.parked(consumer) if each.subject == subject)
+    return Dropped(consumer=consumer, subject=subject, positions=tuple(reversed(positions)), left=left)
+
+
+async def _parked(store: StoreDriver, consumer: str, subject: str) -> Parked:
+    for each in await store.parked(consumer):
+        if each.subject == subject:
+            return each
+    raise NotFoundError(f"{written(subject)!r} is not parked for {consumer}; `tidings dead list` shows what is")

@@ -1,0 +1,66 @@
+"""One event, handed in by an operator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tidings.events.catalog import Catalog
+from tidings.events.envelope import Envelope
+from tidings.events.identity import uuid7
+from tidings.events.media import JSON
+from tidings.log.driver import Position
+from tidings.log.log import Log
+from tidings.ports import Ports
+
+_ID_BITS = 74
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """An event as it was given. `data`: JSON. None: a new id, the declared subject, now, the newest version."""
+
+    type: str
+    data: bytes
+    source: str
+    id: str | None = None
+    subject: str | None = None
+    time: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Where the event stands, and whether it was there before."""
+
+    source: str
+    id: str
+    position: Position
+    outcome: Literal["appended", "duplicate"]
+
+
+async def emit_event(log: Log, catalog: Catalog, ports: Ports, given: Given) -> Kept:
+    """Append one event as the catalog admits it; the same (source, id) again is answered with its old position.
+
+    ConflictError if the id is kept with other content; EnvelopeError, MalformedError, UnknownTypeError,
+    InvalidDataError; LogUnavailableError.
+    """
+    now = ports.clock.now_us()
+    envelope = Envelope(
+        id=uuid7(now, ports.random.getrandbits(_ID_BITS)) if given.id is None else given.id,
+        source=given.source,
+        type=given.type,
+        version=_newest(catalog, given.type) if given.version is None else given.version,
+        subject=given.subject,
+        time=given.time,
+        attributes={"datacontenttype": JSON},
+        data=given.data,
+    )
+    receipt = await log.append((catalog.admit(envelope, now_us=now),))
+    outcome: Literal["appended", "duplicate"] = "duplicate" if receipt.outcome == "duplicate" else "appended"
+    return Kept(source=envelope.source, id=envelope.id, position=receipt.positions[0], outcome=outcome)
+
+
+def _newest(catalog: Catalog, type: str) -> int:
+    """Return the type's highest declared version; 1 if the type is unknown, for the catalog to say so."""
+    return max((version for name, version in catalog.types() if name == type), default=1)

@@ -1,0 +1,96 @@
+"""Looking into the log: its last entries, what comes, and one event with what every consumer made of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from tidings.errors import NotFoundError
+from tidings.events.envelope import Entry
+from tidings.events.filter import EVERYTHING, Filter
+from tidings.events.identity import lane_subject
+from tidings.log.driver import Position
+from tidings.log.log import Log
+from tidings.operations.roster import Reader, roster
+from tidings.services.service import Service
+from tidings.store.driver import Parked, StoreDriver
+
+PAGE = 500
+LOOK_AGAIN = timedelta(seconds=10)
+DEAD_LETTERS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a consumer stands to an event.
+
+    `state` "settled": handled, folded, or given up; "ahead": not read yet; "parked": set aside with its subject, as
+    `parked` says; "unread": it does not read this type; "unknown": nobody here knows whether it reads it.
+    """
+
+    consumer: str
+    state: Literal["settled", "ahead", "parked", "unread", "unknown"]
+    parked: Parked | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """An entry, and how each consumer stands to it."""
+
+    entry: Entry
+    standings: tuple[Standing, ...]
+
+
+async def tail(log: Log, *, where: Filter = EVERYTHING, limit: int = 20) -> tuple[tuple[Entry, ...], Position]:
+    """Return the last entries that match, oldest first, and the position up to which was looked."""
+    head = await log.head()
+    after, reach = head.position, limit
+    while after > head.floor and await log.count(after=after, where=where, most=limit) < limit:
+        after, reach = max(head.floor, after - reach), reach * 4
+    last: deque[Entry] = deque(maxlen=limit)
+    while after < head.position:
+        page = await log.read(after=after, limit=PAGE, where=where)
+        last.extend(page.entries)
+        after = max(page.upto, after + 1)
+    return tuple(last), max(after, head.position)
+
+
+async def follow(log: Log, *, after: Position, where: Filter = EVERYTHING) -> AsyncIterator[Entry]:
+    """Yield the entries after this position that match, as they come; for ever."""
+    while True:
+        page = await log.read(after=after, limit=PAGE, where=where)
+        for entry in page.entries:
+            yield entry
+        after = page.upto
+        if not page.entries:
+            await log.wait(after=after, timeout=LOOK_AGAIN)
+
+
+async def show(log: Log, store: StoreDriver, services: Sequence[Service] | None, *, source: str, id: str) -> Shown:
+    """Return one event with how every consumer stands to it. NotFoundError if it is not kept here."""
+    entry = await log.find(source, id)
+    if entry is None:
+        raise NotFoundError(f"no event {id[:100]!r} of {source[:100]!r} is kept here")
+    standings = [await _standing(store, reader, entry) for reader in await roster(store, services)]
+    return Shown(entry=entry, standings=tuple(standings))
+
+
+async def _standing(store: StoreDriver, reader: Reader, entry: Entry) -> Standing:
+    envelope = entry.envelope
+    subject = lane_subject(envelope.source, envelope.id, envelope.subject)
+    for parked in await store.parked(reader.name):
+        if parked.subject == subject and await _is_among(store, parked, entry.position):
+            return Standing(consumer=reader.name, state="parked", parked=parked)
+    if reader.types is not None and envelope.type not in reader.types:
+        return Standing(consumer=reader.name, state="unread")
+    if reader.is_inline or reader.checkpoint_of(envelope) >= entry.position:
+        return Standing(consumer=reader.name, state="settled" if reader.types is not None else "unknown")
+    return Standing(consumer=reader.name, state="ahead")
+
+
+async def _is_among(store: StoreDriver, parked: Parked, position: Position) -> bool:
+    letters = await store.dead_letters(parked.consumer, parked.subject, limit=DEAD_LETTERS)
+    return any(letter.entry.position == position for letter in letters)

@@ -1,0 +1,150 @@
+"""How far each consumer is behind the log, and what it had to set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tidings.events.filter import Filter
+from tidings.events.identity import SLOTS
+from tidings.log.driver import Position
+from tidings.log.log import Log
+from tidings.operations.roster import Reader, roster
+from tidings.ports import Clock, is_gone
+from tidings.services.service import Service
+from tidings.store.driver import Checkpoint, Parked, StoreDriver
+
+EXACT_UPTO = 10_000
+
+State = Literal["running", "stopped", "paused", "new", "inline", "replaced"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionLag:
+    """One partition. `entries` are exact up to `EXACT_UPTO`, else `at_least`; `seconds`: the first one's age."""
+
+    part: int
+    checkpoint: Position
+    entries: int
+    at_least: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerLag:
+    """One consumer.
+
+    `state` "running": a process holds its lease; "stopped": none does; "new": it has never run; "inline": appends fold
+    for it; "replaced": a newer table took the place of the one it folds. The last two have no lag and no partitions.
+    `declared` as in `Reader`; with `types` None every entry was counted, since nobody knows what it reads.
+    `parked`: subjects that wait, `dead` of them for an operator; `dead_letters`: the entries that wait with them.
+    """
+
+    name: str
+    state: State
+    declared: bool | None
+    types: frozenset[str] | None
+    head: Position
+    partitions: tuple[PartitionLag, ...]
+    paused: str | None
+    parked: int
+    dead: int
+    dead_letters: int
+
+    @property
+    def checkpoint(self) -> Position | None:
+        """The lowest of its partitions' checkpoints."""
+        return min((partition.checkpoint for partition in self.partitions), default=None)
+
+    @property
+    def entries(self) -> int:
+        return sum(partition.entries for partition in self.partitions)
+
+    @property
+    def at_least(self) -> bool:
+        return any(partition.at_least for partition in self.partitions)
+
+    @property
+    def seconds(self) -> float:
+        return max((partition.seconds for partition in self.partitions), default=0.0)
+
+
+async def lag(
+    log: Log, store: StoreDriver, clock: Clock, services: Sequence[Service] | None
+) -> tuple[ConsumerLag, ...]:
+    """Return every consumer's lag, by name. `services`: those of the application at hand, None if there is none."""
+    head = (await log.head()).position
+    parked: dict[str, list[Parked]] = {}
+    for each in await store.parked():
+        parked.setdefault(each.consumer, []).append(each)
+    measured = _Measuring(log, clock, head)
+    return tuple(
+        [await measured.consumer(reader, parked.get(reader.name, ())) for reader in await roster(store, services)]
+    )
+
+
+class _Measuring:
+    def __init__(self, log: Log, clock: Clock, head: Position) -> None:
+        self._log = log
+        self._clock = clock
+        self._head = head
+
+    async def consumer(self, reader: Reader, parked: Sequence[Parked]) -> ConsumerLag:
+        carries = not (reader.is_inline or reader.is_replaced)
+        return ConsumerLag(
+            name=reader.name,
+            state=self._state(reader),
+            declared=reader.declared,
+            types=reader.types,
+            head=self._head,
+            partitions=await self._partitions(reader) if carries else (),
+            paused=next((each.paused for each in reader.checkpoints.values() if each.paused is not None), None),
+            parked=len(parked),
+            dead=sum(each.state == "dead" for each in parked),
+            dead_letters=sum(each.entries for each in parked),
+        )
+
+    def _state(self, reader: Reader) -> State:
+        if reader.is_inline:
+            return "inline"
+        if reader.is_replaced:
+            return "replaced"
+        if not reader.checkpoints:
+            return "new"
+        if any(each.paused is not None for each in reader.checkpoints.values()):
+            return "paused"
+        return "running" if any(map(self._is_held, reader.checkpoints.values())) else "stopped"
+
+    def _is_held(self, checkpoint: Checkpoint) -> bool:
+        if checkpoint.owner is None or checkpoint.until is None:
+            return False
+        return checkpoint.until > self._clock.now_us() and not is_gone(checkpoint.owner)
+
+    async def _partitions(self, reader: Reader) -> tuple[PartitionLag, ...]:
+        if not reader.checkpoints:
+            return (await self._partition(0, 0, Filter(types=reader.types)),)
+        count = len(reader.checkpoints)
+        found = []
+        for part, checkpoint in sorted(reader.checkpoints.items()):
+            slots = (part * SLOTS // count, (part + 1) * SLOTS // count)
+            where = Filter(types=reader.types, slots=slots if count > 1 else None)
+            found.append(await self._partition(part, checkpoint.position, where))
+        return tuple(found)
+
+    async def _partition(self, part: int, checkpoint: Position, where: Filter) -> PartitionLag:
+        counted, seconds = 0, 0.0
+        # A checkpoint beyond the head belongs to a log that was restored from an older copy: its consumer says so.
+        if checkpoint < self._head and where.types != frozenset():
+            counted = await self._log.count(after=checkpoint, where=where, most=EXACT_UPTO + 1)
+        if counted:
+            page = await self._log.read(after=checkpoint, limit=1, where=where)
+            age = self._clock.now_us() - page.entries[0].recorded
+            seconds = max(0.0, age / 1_000_000)
+        return PartitionLag(
+            part=part,
+            checkpoint=checkpoint,
+            entries=min(counted, EXACT_UPTO),
+            at_least=counted > EXACT_UPTO,
+            seconds=seconds,
+        )

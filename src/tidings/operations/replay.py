@@ -1,0 +1,99 @@
+"""The log to a consumer again, from a position or a time, with emits and deliveries gated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tidings.errors import CallerError, RefusedError
+from tidings.events.filter import Filter
+from tidings.events.timestamp import time_text
+from tidings.log.driver import Position
+from tidings.log.log import Log
+from tidings.operations.lag import EXACT_UPTO
+from tidings.operations.roster import Reader, named, roster
+from tidings.services.service import Service
+from tidings.store.driver import StoreDriver
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What was set back. Entries after `after` come again; up to `gate` nothing is emitted or delivered a second time.
+
+    `entries`: how many the consumer now has before it, exact up to `EXACT_UPTO`, else `at_least`.
+    """
+
+    consumer: str
+    after: Position
+    gate: Position
+    entries: int
+    at_least: bool
+
+
+async def replay_from_position(
+    log: Log, store: StoreDriver, services: Sequence[Service], consumer: str, position: Position
+) -> Replay:
+    """Have the entry at this position and all later ones handled again. NotFoundError; RefusedError; CallerError."""
+    if position < 1:
+        raise CallerError("the first entry of a log stands at 1 or above: give --from-position 1 for all of them")
+    return await _replay(log, store, services, consumer, position - 1)
+
+
+async def replay_from_time(
+    log: Log, store: StoreDriver, services: Sequence[Service], consumer: str, recorded: int
+) -> Replay:
+    """Have everything recorded from this time on (µs since 1970) handled again, and up to a minute from before it.
+
+    NotFoundError; RefusedError; CallerError.
+    """
+    return await _replay(log, store, services, consumer, await log.recorded_from(recorded), time_text(recorded))
+
+
+async def _replay(
+    log: Log,
+    store: StoreDriver,
+    services: Sequence[Service],
+    consumer: str,
+    after: Position,
+    asked: str | None = None,
+) -> Replay:
+    reader = named(await roster(store, services), consumer)
+    _check_may_replay(reader)
+    gate = max(max(each.position, each.gate) for each in reader.checkpoints.values())
+    reached = max(each.position for each in reader.checkpoints.values())
+    if after >= reached:
+        wanted = f"after {asked}" if asked is not None else f"at or after position {after + 1}"
+        raise RefusedError(
+            f"{consumer} has settled nothing {wanted}: it stands at {reached}, so nothing can come again"
+        )
+    await store.rewind(consumer, to=after)
+    counted = await log.count(after=after, where=Filter(types=reader.types), most=EXACT_UPTO + 1)
+    return Replay(
+        consumer=consumer,
+        after=after,
+        gate=gate,
+        entries=min(counted, EXACT_UPTO),
+        at_least=counted > EXACT_UPTO,
+    )
+
+
+def _check_may_replay(reader: Reader) -> None:
+    """RefusedError unless running the consumer's reaction again does no harm."""
+    if not reader.declared:
+        raise RefusedError(
+            f"the application at hand does not declare {reader.name}, so nobody here knows whether it may be replayed"
+        )
+    if reader.is_inline:
+        raise RefusedError(f"{reader.name} is folded by appends: to build it anew, use `tidings views rebuild`")
+    if reader.is_replaced:
+        raise RefusedError(f"{reader.name} folds a table that was replaced: nobody reads it any more")
+    if not reader.checkpoints:
+        raise RefusedError(f"{reader.name} has never run, so there is nothing to replay")
+    if reader.service is None:
+        return
+    harmful = [handler.name for handler in reader.service.handlers if not handler.replayable]
+    if harmful:
+        raise RefusedError(
+            f"{reader.name} may not be replayed: {', '.join(harmful)} might change its own tables twice. If it does no "
+            f"harm, declare @{reader.service.name}.on(…, replayable=True)"
+        )

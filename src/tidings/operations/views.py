@@ -1,0 +1,148 @@
+"""Views as an operator sees them: their tables, their rows, and building them anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from tidings.errors import NotFoundError, RefusedError
+from tidings.log.driver import Position
+from tidings.log.log import Log
+from tidings.operations.progress import Progress, unwatched
+from tidings.store.driver import StoreDriver
+from tidings.store.rows import Column, Key, Row, ViewRecord
+from tidings.views.declaration import ViewSpec, consumer_name
+from tidings.views.live import Live
+from tidings.views.rebuild import Progress as RebuildProgress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A view, or one of its tables.
+
+    `table`: None for a live view, and for one whose table is not made yet. `position`: where the table's consumer
+    stands; None where there is none. `declared` as in `tidings.operations.roster.Reader`.
+    """
+
+    service: str
+    view: str
+    mode: Literal["async", "inline", "live"]
+    state: Literal["live", "building", "old", "missing", "read"]
+    version: int
+    table: str | None
+    position: Position | None
+    declared: bool | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.service}.{self.view}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Rows of a view, and their columns. `after`: the key of the last one, if more may follow."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    after: Key | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """A view, and the table that is read from now on."""
+
+    view: str
+    table: str
+
+
+class Builder(Protocol):
+    """What builds a view's next table beside the live one and swaps them."""
+
+    async def rebuild(self, view: ViewSpec, *, progress: RebuildProgress) -> ViewRecord: ...
+
+
+async def listed(store: StoreDriver, views: Sequence[ViewSpec] | None) -> tuple[Listed, ...]:
+    """Return all views, by name. `views`: those of the application at hand, None if there is none."""
+    declared = {(view.service, view.name): view for view in views or ()}
+    found = [await _listed(store, record, None if views is None else declared) for record in await store.views()]
+    there = {(each.service, each.view) for each in found}
+    found += [_without_table(view) for name, view in declared.items() if name not in there]
+    return tuple(sorted(found, key=lambda each: (each.service, each.view, each.table or "")))
+
+
+async def _listed(
+    store: StoreDriver, record: ViewRecord, declared: Mapping[tuple[str, str], ViewSpec] | None
+) -> Listed:
+    checkpoints = await store.checkpoints(consumer_name(record.table))
+    table = record.table
+    return Listed(
+        service=table.service,
+        view=table.view,
+        mode=record.mode,
+        state=record.state,
+        version=record.declared,
+        table=table.name,
+        position=min((each.position for each in checkpoints.values()), default=None),
+        declared=None if declared is None else (table.service, table.view) in declared,
+    )
+
+
+def _without_table(view: ViewSpec) -> Listed:
+    return Listed(
+        service=view.service,
+        view=view.name,
+        mode=view.mode,
+        state="read" if view.mode == "live" else "missing",
+        version=view.version,
+        table=None,
+        position=None,
+        declared=True,
+    )
+
+
+async def live_record(store: StoreDriver, name: str) -> ViewRecord | None:
+    """Return the live table of the view `service.view`; None if there is none."""
+    for record in await store.views():
+        if record.state == "live" and f"{record.table.service}.{record.table.view}" == name:
+            return record
+    return None
+
+
+def declared_view(views: Sequence[ViewSpec], name: str) -> ViewSpec:
+    """Return the view `service.view`; NotFoundError, with those there are, if there is none."""
+    for view in views:
+        if f"{view.service}.{view.name}" == name:
+            return view
+    there = ", ".join(f"{view.service}.{view.name}" for view in views) or "none"
+    raise NotFoundError(f"there is no view {name!r}; there is {there}")
+
+
+async def show(store: StoreDriver, record: ViewRecord, *, equal: Mapping[str, Any], limit: int) -> Shown:
+    """Return the rows of a table, by key, whose columns have these stored values."""
+    rows = tuple(await store.select(record.table, equal=equal, after=None, limit=limit))
+    names = [column.name for column in record.table.columns]
+    places = [names.index(name) for name in record.table.key]
+    more = len(rows) == limit
+    after = tuple(rows[-1].values[place] for place in places) if more and rows else None
+    return Shown(columns=record.table.columns, rows=rows, after=after)
+
+
+async def show_live(log: Log, view: ViewSpec, *, equal: Mapping[str, Any]) -> Shown:
+    """Return the row of a live view, whose whole key must be given. RefusedError if it is not."""
+    if set(equal) != set(view.key):
+        wanted = " ".join(f"{name}=…" for name in view.key)
+        raise RefusedError(f"{view} is folded when it is read, so it has no list: give its key, {wanted}")
+    row = await Live(view, log).row([equal[name] for name in view.key])
+    return Shown(columns=view.columns, rows=() if row is None else (row,), after=None)
+
+
+async def rebuild(builder: Builder, view: ViewSpec, *, progress: Progress = unwatched) -> Rebuilt:
+    """Build the view's next table beside the live one, and swap. RefusedError if it has no folds or no table."""
+    name = f"{view.service}.{view.name}"
+
+    def reached(*, at: Position, head: Position) -> None:
+        progress(f"rebuilding {name}", at, head)
+
+    record = await builder.rebuild(view, progress=reached)
+    return Rebuilt(view=name, table=record.table.name)
