@@ -45,7 +45,7 @@ async def serve(app: App, settings: Settings, ports: Ports, on_ready: Callable[[
 class Server:
     """One run of an App's server. `on_ready` is told the address as soon as requests are answered."""
 
-    def __init__(self, app: App, settings: Settings, ports: Ports, *, on_ready: Callable[[str], None] = nobody) -> None:
+    def __init__(self, app: App, settings: Settings, ports: Ports, on_ready: Callable[[str], None] = nobody) -> None:
         self._app = app
         self._settings = settings
         self._ports = ports

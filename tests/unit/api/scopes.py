@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from tidings.api.answer import Message, Receive
+from tidings.api.answer import Application, Message, Receive
 
 
 def scope(
@@ -42,3 +44,45 @@ def receiving(*chunks: bytes, then: Message | None = None) -> Receive:
         return next(remaining)
 
     return receive
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an application sent back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def slug(self) -> str:
+        return str(self.json["type"]).rpartition(":")[2]
+
+
+async def ask(
+    app: Application,
+    method: str = "GET",
+    target: str = "/",
+    headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+    body: bytes = b"",
+    **more: Any,
+) -> Reply:
+    """Send one request to an ASGI application, and return its whole answer."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope(method, target, headers, **more), receiving(body), send)
+    start, *parts = sent
+    names = [name.decode() for name, _ in start["headers"]]
+    assert len(names) == len(set(names)), f"a header stands twice: {names}"
+    return Reply(
+        start["status"],
+        {name.decode(): value.decode() for name, value in start["headers"]},
+        b"".join(part["body"] for part in parts),
+    )

@@ -32,7 +32,7 @@ _WRITE = (
     Problem.INVALID_DATA,
     Problem.VERSION_UNKNOWN,
 )
-_READ = (Problem.INVALID_POSITION, Problem.POSITION_NOT_REACHED)
+_READ = (Problem.INVALID_POSITION, Problem.POSITION_NOT_REACHED, Problem.NOT_ACCEPTABLE)
 _POSITION = ("Tidings-Position",)
 _WAITED = ("Tidings-Position", "Preference-Applied")
 _VIEWED = (*_WAITED, "Tidings-Incomplete")
@@ -55,7 +55,13 @@ def view_paths(views: Iterable[ViewSpec]) -> dict[str, Object]:
     """Return the paths of the views: one for the rows of each that has a table, one for the row of a key."""
     paths: dict[str, Object] = {
         "/views": {
-            "get": _operation("listViews", "The views", [], {"200": response("The views.", {JSON: schema("Views")})})
+            "get": _operation(
+                "listViews",
+                "The views",
+                [],
+                {"200": response("The views.", {JSON: schema("Views")})},
+                Problem.NOT_ACCEPTABLE,
+            )
         }
     }
     for view in views:
@@ -101,6 +107,7 @@ def own_paths() -> dict[str, Object]:
                     "200": response("The document.", document, ["ETag"]),
                     "304": response("Not modified.", headers=["ETag"]),
                 },
+                Problem.NOT_ACCEPTABLE,
             )
         },
     }
@@ -178,7 +185,6 @@ def _list_events() -> Object:
         {"200": response("The entries; a batch says where it ends in `Tidings-Position`.", pages, _WAITED)},
         *_READ,
         Problem.POSITION_EXPIRED,
-        Problem.NOT_ACCEPTABLE,
     )
 
 
@@ -190,7 +196,6 @@ def _get_event() -> Object:
         {"200": response("The event.", {STRUCTURED_TYPE: schema("Event"), "*/*": {}}, _WAITED)},
         *_READ,
         Problem.NOT_FOUND,
-        Problem.NOT_ACCEPTABLE,
     )
 
 
