@@ -123,10 +123,13 @@ class Catalog:
         return checked(made, data_bytes_max=self._data_bytes_max)
 
     def json_schema(self, type: str, version: int) -> dict[str, Any]:
-        """Return the JSON Schema (2020-12) of the data of this version of the type; references stay inside of it."""
+        """Return the JSON Schema (2020-12) of the data of this version of the type; references stay inside of it.
+
+        It says what is read; a member whose class says nothing about its form may be any value.
+        """
         cls: Any = self.known(type, version).cls
         try:
-            made = cls.model_json_schema(mode="serialization") if is_pydantic(cls) else msgspec.json.schema(cls)
+            made = cls.model_json_schema() if is_pydantic(cls) else msgspec.json.schema(cls, schema_hook=_any_value)
         except TypeError as error:
             raise DeclarationError(f"{_place(cls)} has no JSON Schema: {error}") from error
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
@@ -190,6 +193,10 @@ def _read_back(event: Any, data: bytes, decode: Callable[[bytes], Any]) -> Any:
 
 def _not_finite(name: str) -> InvalidDataError:
     return InvalidDataError(f"{name} holds NaN or Infinity, which JSON cannot say: leave the member out, or use None")
+
+
+def _any_value(_: type) -> dict[str, Any]:
+    return {"description": "any value"}
 
 
 def _from_nothing(decode: Any) -> Any:

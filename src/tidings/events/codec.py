@@ -21,6 +21,7 @@ T = TypeVar("T")
 Stored = tuple[str, str, str, int, str | None, bytes, bytes | None]
 """An envelope as a row keeps it: source, id, type, version, subject, attributes (`attributes_to_bytes`), data."""
 
+_WHY_MAX = 500  # what is wrong may quote what was sent
 _TIME = "time"
 _TIME_STAMPED = "time-stamped"  # with a hyphen no attribute can have this name
 _AT = re.compile(r"^(.*) - at (`key` in )?`\$(.*)`$", re.DOTALL)
@@ -30,12 +31,12 @@ _MISSING = re.compile(r"^Object missing required field `(.*)`$", re.DOTALL)
 
 def _foreign(value: Any) -> Any:
     if is_pydantic(type(value)):
-        return msgspec.Raw(value.model_dump_json(by_alias=True).encode())
+        return msgspec.Raw(value.model_dump_json(by_alias=True, warnings=False).encode())
     raise TypeError(f"a value of type {type(value).__qualname__} has no form in JSON")
 
 
 def _foreign_parts(value: Any) -> Any:
-    return value.model_dump() if is_pydantic(type(value)) else None
+    return value.model_dump(warnings=False) if is_pydantic(type(value)) else None
 
 
 _encode = msgspec.json.Encoder(enc_hook=_foreign).encode
@@ -89,7 +90,8 @@ class Decoder(Generic[T]):
         except Exception as error:  # whatever the class's own validation raises
             raise self._refused(_found_by(error)) from error
 
-    def _refused(self, errors: list[tuple[str, str]]) -> InvalidDataError:
+    def _refused(self, found: list[tuple[str, str]]) -> InvalidDataError:
+        errors = [(at, why if len(why) <= _WHY_MAX else why[:_WHY_MAX] + "…") for at, why in found]
         told = "; ".join(f"{at}: {why}" if at else why for at, why in errors[:5])
         return InvalidDataError(f"the data does not fit {self._name}: {told}", errors=errors)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from tidings.errors import MalformedError
 from tidings.events.envelope import AttributeValue, Envelope
@@ -24,6 +25,7 @@ NOT_CONTENT = frozenset(
 )
 """Attributes that change on the way, or from one retry to the next, and say nothing about the event."""
 
+_json = msgspec.json.Encoder().encode
 _sorted_json = msgspec.json.Encoder(order="deterministic").encode
 _compact = msgspec.json.format
 
@@ -36,27 +38,57 @@ def content_hash(envelope: Envelope) -> bytes:
     after a line feed: JSON without insignificant whitespace, else as it is. The hash is stored and compared for ever,
     so it must never change. MalformedError if JSON data is nested too deep to be read.
     """
-    attributes = {
-        "dataversion": str(envelope.version),
-        "id": envelope.id,
-        "source": envelope.source,
-        "type": envelope.type,
-    }
-    if envelope.subject is not None:
-        attributes["subject"] = envelope.subject
-    if envelope.time is not None and not envelope.time_stamped:
-        attributes["time"] = envelope.time
-    for name, value in envelope.attributes.items():
-        if name not in NOT_CONTENT:
-            attributes[name] = value if isinstance(value, str) else text_of(value)
-    head = _sorted_json(attributes)
-    data = envelope.data
+    head, data = _head_of(envelope), envelope.data
     if data is None:
         return sha256(head).digest()
     content_type = envelope.attributes.get("datacontenttype")
     if isinstance(content_type, str) and is_json(content_type):
         data = _without_whitespace(data)
     return sha256(head + b"\n" + data).digest()
+
+
+class _Usual(msgspec.Struct, frozen=True, gc=False):
+    """The attributes of nearly every event, sorted by name: writing them costs half of sorting a mapping."""
+
+    datacontenttype: str | UnsetType
+    dataversion: str
+    id: str
+    source: str
+    subject: str | UnsetType
+    time: str | UnsetType
+    type: str
+
+
+def _head_of(envelope: Envelope) -> bytes:
+    given = envelope.attributes
+    content_type = given.get("datacontenttype", UNSET)
+    time = None if envelope.time_stamped else envelope.time
+    if len(given) == (content_type is not UNSET) and isinstance(content_type, str | UnsetType):
+        return _json(
+            _Usual(
+                content_type,
+                str(envelope.version),
+                envelope.id,
+                envelope.source,
+                UNSET if envelope.subject is None else envelope.subject,
+                UNSET if time is None else time,
+                envelope.type,
+            )
+        )
+    named = {
+        "dataversion": str(envelope.version),
+        "id": envelope.id,
+        "source": envelope.source,
+        "type": envelope.type,
+    }
+    if envelope.subject is not None:
+        named["subject"] = envelope.subject
+    if time is not None:
+        named["time"] = time
+    for name, value in given.items():
+        if name not in NOT_CONTENT:
+            named[name] = value if isinstance(value, str) else text_of(value)
+    return _sorted_json(named)
 
 
 def text_of(value: AttributeValue) -> str:

@@ -6,14 +6,28 @@ Hashes are fixed for ever: they are stored, and every engine and process must ag
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from struct import unpack
 from uuid import UUID
 
 SLOTS = 1024
+
+_BEGUN = hashlib.blake2b(digest_size=8)
 
 
 def subject_key(subject: str) -> int:
     """Return the signed 64-bit `skey` of a subject: the first 8 bytes of its BLAKE2b hash, big-endian."""
     return int.from_bytes(hashlib.blake2b(subject.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def subject_keys(subjects: Sequence[str]) -> tuple[int, ...]:
+    """Return the `subject_key` of each: for many at half the cost."""
+    digests: list[bytes] = []
+    for subject in subjects:
+        digest = _BEGUN.copy()
+        digest.update(subject.encode())
+        digests.append(digest.digest())
+    return unpack(f">{len(digests)}q", b"".join(digests))
 
 
 def identity_key(source: str, id: str) -> int:

@@ -6,10 +6,12 @@ import re
 from functools import lru_cache
 
 JSON = "application/json"
+MEDIA_TYPE_MAX = 255
 
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+# Possessive where two parts could share what they match: else the empty parameters of `;  ;  ;` take for ever.
 _MEDIA_TYPE = re.compile(
-    rf'({_WORD})/({_WORD})(?:[ \t]*;[ \t]*(?:{_WORD}=(?:{_WORD}|"(?:[^"\\\x00-\x1f]|\\[\x20-\x7e])*"))?)*[ \t]*'
+    rf'{_WORD}/{_WORD}(?:[ \t]*+;[ \t]*+(?:{_WORD}=(?:{_WORD}|"(?:[^"\\\x00-\x1f]|\\[\x20-\x7e])*+"))?+)*+[ \t]*'
 )
 _CHARSET = re.compile(rf';[ \t]*charset="?({_WORD})"?', re.IGNORECASE)
 _KNOWN_CHARSET = re.compile(
@@ -24,11 +26,17 @@ def is_media_type(text: str) -> bool:
     return text.isascii() and _MEDIA_TYPE.fullmatch(text) is not None
 
 
-@lru_cache(maxsize=1024)
 def is_json(content_type: str) -> bool:
     """Say whether the media type is `*/json` or `*/*+json`, in any case, whatever its parameters."""
+    return _is_json_remembered(content_type) if len(content_type) <= MEDIA_TYPE_MAX else _is_json(content_type)
+
+
+def _is_json(content_type: str) -> bool:
     subtype = bare(content_type).partition("/")[2]
     return subtype == "json" or subtype.endswith("+json")
+
+
+_is_json_remembered = lru_cache(maxsize=1024)(_is_json)  # of short texts only: strangers choose what is remembered
 
 
 def bare(content_type: str) -> str:

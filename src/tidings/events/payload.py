@@ -72,12 +72,12 @@ def _from_base64(coded: Any) -> bytes:
 
 def _from_text(value: Any, content_type: str) -> bytes:
     if not isinstance(value, str):
-        why = f"{content_type} is no JSON type, so the data must be a string, or base64 in `data_base64`"
+        why = f"{content_type[:64]} is no JSON type, so the data must be a string, or base64 in `data_base64`"
         raise EnvelopeError(f"data: {why}", errors=[("/data", why)])
     if can_be_text(content_type):
         with contextlib.suppress(UnicodeEncodeError):
             return value.encode(charset_of(content_type))
-    why = f"it cannot be written as {content_type}: send it in `data_base64`"
+    why = f"it cannot be written as {content_type[:64]}: send it in `data_base64`"
     raise EnvelopeError(f"data: {why}", errors=[("/data", why)])
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from tidings.errors import EnvelopeError, EnvelopeTooLargeError
 from tidings.events.codec import pointer
 from tidings.events.envelope import AttributeValue, Envelope
-from tidings.events.media import is_media_type
+from tidings.events.media import JSON, MEDIA_TYPE_MAX, charset_of, is_json, is_media_type
 from tidings.events.timestamp import time_text, time_us
 from tidings.events.uri import is_absolute_uri, is_uri_reference
 
@@ -42,6 +42,9 @@ def checked(envelope: Envelope, *, data_bytes_max: int = DATA_BYTES_MAX) -> Enve
     what it may not; EnvelopeTooLargeError for more than `data_bytes_max` of data or 16 KiB of attributes.
     """
     _check_text("id", envelope.id, 256)
+    if envelope.source.__class__ is not str or envelope.type.__class__ is not str:  # such may have no hash
+        _check_text("source", envelope.source, 1024)
+        _check_text("type", envelope.type, 255)
     _check_source(envelope.source)
     _check_type(envelope.type)
     version = envelope.version
@@ -109,8 +112,13 @@ def _check_attributes(attributes: Mapping[str, AttributeValue]) -> int:
 
 
 def _check_content_type(value: AttributeValue) -> None:
-    if not isinstance(value, str) or len(value) > 255 or not is_media_type(value):
-        raise wrong("datacontenttype", "expected a media type of at most 255 characters, such as application/json")
+    if value == JSON:
+        return
+    if not isinstance(value, str) or len(value) > MEDIA_TYPE_MAX or not is_media_type(value):
+        why = f"expected a media type of at most {MEDIA_TYPE_MAX} characters, such as {JSON}"
+        raise wrong("datacontenttype", why)
+    if is_json(value) and charset_of(value) != "utf-8":
+        raise wrong("datacontenttype", f"JSON is always UTF-8, not {charset_of(value)}: send {JSON}")
 
 
 def _check_known(name: str, value: AttributeValue) -> None:

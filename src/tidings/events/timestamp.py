@@ -11,19 +11,23 @@ from tidings.errors import EnvelopeError
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_US = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z
 _LAST_US = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
+_REMEMBERED_MAX = 64  # characters; a fraction may have any number of digits, and strangers choose what is remembered
 _HOUR = "(?:[01][0-9]|2[0-3])"
 _RFC_3339 = re.compile(
     rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[Tt]{_HOUR}:[0-9]{{2}}:([0-9]{{2}})(?:\.[0-9]+)?(?:[Zz]|[+-]{_HOUR}:[0-5][0-9])"
 )
 
 
-@lru_cache(maxsize=8192)
 def time_us(text: str) -> int:
     """Return the microseconds since 1970 (UTC) of an RFC 3339 timestamp; digits beyond them are cut off.
 
     Second 60 is the first of the next minute. EnvelopeError if the text is no timestamp with an offset, or not of the
     years 1 to 9999 in UTC.
     """
+    return _time_us_remembered(text) if len(text) <= _REMEMBERED_MAX else _time_us(text)
+
+
+def _time_us(text: str) -> int:
     found = _RFC_3339.fullmatch(text)
     if found is None:
         raise _refused(text)
@@ -43,6 +47,9 @@ def time_text(us: int) -> str:
     """Return the RFC 3339 text, in UTC, of a time of the years 1 to 9999 in microseconds since 1970."""
     second, fraction = divmod(us, 1_000_000)
     return f"{_second_text(second)}.{fraction:06d}Z"
+
+
+_time_us_remembered = lru_cache(maxsize=8192)(_time_us)
 
 
 @lru_cache(maxsize=256)
