@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.operations.stage import OrderPaid, OrderPlaced, Stage
+from tidings.errors import CallerError, NotFoundError
+from tidings.operations import dead
+from tidings.operations.dead import Which
+from tidings.store.driver import Reason
+
+
+@pytest.fixture
+async def parked(stage: Stage) -> Stage:
+    """`a` with two entries and `b` with one are parked for billing, `a` is retried; `a` is dead for rates too."""
+    await stage.say(OrderPlaced("a", 1), OrderPaid("a"), OrderPlaced("b", 1))
+    later = stage.clock.now_us() + 60_000_000
+    await stage.park("billing", "a", [1, 2], Reason(kind="handler-failed", error="ValueError: no", next_at=later))
+    await stage.park("billing", "b", [3], Reason(kind="process-died", error="it died", next_at=None))
+    await stage.park("rates", "a", [1])
+    return stage
+
+
+async def names(stage: Stage, which: Which) -> list[tuple[str, str]]:
+    return sorted((each.consumer, each.subject) for each in await dead.parked(stage.store, which))
+
+
+async def test_parked_subjects_are_listed_by_what_is_asked_for(parked: Stage) -> None:
+    assert await names(parked, Which()) == [("billing", "a"), ("billing", "b"), ("rates", "a")]
+    assert await names(parked, Which(consumer="billing", state="dead")) == [("billing", "b")]
+    assert await names(parked, Which(reason="process-died")) == [("billing", "b")]
+    assert await names(parked, Which(state="retrying")) == [("billing", "a")]
+
+
+async def test_a_subject_is_shown_with_its_entries_in_order(parked: Stage) -> None:
+    shown = await dead.show(parked.store, "billing", "a")
+    assert [letter.entry.position for letter in shown.letters] == [1, 2]
+    assert shown.parked.entries == 2
+
+
+async def test_what_is_not_parked_is_refused(parked: Stage) -> None:
+    with pytest.raises(NotFoundError, match="'c' is not parked for billing; `tidings dead list` shows what is"):
+        await dead.show(parked.store, "billing", "c")
+    with pytest.raises(NotFoundError, match="is not parked"):
+        await dead.redrive(parked.store, parked.clock, "billing", "c")
+    with pytest.raises(NotFoundError, match="is not parked"):
+        await dead.drop(parked.store, "billing", "c", reason="why not")
+
+
+async def test_a_redrive_is_due_at_once_with_a_full_budget(parked: Stage) -> None:
+    await dead.redrive(parked.store, parked.clock, "billing", "b")
+    [found] = [each for each in await parked.store.parked("billing") if each.subject == "b"]
+    assert (found.state, found.next_at, found.attempts) == ("retrying", parked.clock.now_us(), 0)
+
+
+async def test_all_of_a_filter_are_redriven_and_no_other(parked: Stage) -> None:
+    scheduled = await dead.redrive_all(parked.store, parked.clock, Which(state="dead"))
+    assert sorted((each.consumer, each.subject) for each in scheduled) == [("billing", "b"), ("rates", "a")]
+    assert await names(parked, Which(state="dead")) == []
+    [waiting] = [each for each in await parked.store.parked("billing") if each.subject == "a"]
+    assert waiting.next_at != parked.clock.now_us()
+
+
+async def test_the_first_entry_is_dropped_for_a_reason_that_is_kept(parked: Stage) -> None:
+    dropped = await dead.drop(parked.store, "billing", "a", reason=" a test order ")
+    assert (dropped.positions, dropped.left) == ((1,), 1)
+    [audited] = await parked.store.audit()
+    assert (audited.what, audited.consumer, audited.subject, audited.position) == ("drop", "billing", "a", 1)
+    assert audited.reason == "a test order"
+
+
+async def test_another_entry_can_be_named(parked: Stage) -> None:
+    dropped = await dead.drop(parked.store, "billing", "a", position=2, reason="twice")
+    assert (dropped.positions, dropped.left) == ((2,), 1)
+    with pytest.raises(NotFoundError, match="no dead letter of 'a' at 2"):
+        await dead.drop(parked.store, "billing", "a", position=2, reason="twice")
+
+
+async def test_a_whole_subject_is_dropped_and_free(parked: Stage) -> None:
+    dropped = await dead.drop_subject(parked.store, "billing", "a", reason="a test order")
+    assert (dropped.positions, dropped.left) == ((1, 2), 0)
+    assert await names(parked, Which(consumer="billing")) == [("billing", "b")]
+    assert {audited.position for audited in await parked.store.audit()} == {1, 2}
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+async def test_nothing_is_dropped_without_a_reason(parked: Stage, reason: str) -> None:
+    with pytest.raises(CallerError, match="say why"):
+        await dead.drop(parked.store, "billing", "a", reason=reason)
+    with pytest.raises(CallerError, match="say why"):
+        await dead.drop_subject(parked.store, "billing", "a", reason=reason)
+    assert len(await dead.parked(parked.store, Which())) == 3
+
+
+@pytest.mark.parametrize("subject", ["a", "\x00/shop\x00id-1", "with space"])
+def test_a_parked_subject_can_be_typed_as_it_is_written(subject: str) -> None:
+    assert dead.typed(dead.written(subject)) == subject
+    assert "\x00" not in dead.written(subject)
