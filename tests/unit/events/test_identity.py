@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidings.events.identity import SLOTS, derived_id, identity_key, lane_subject, slot_of, subject_key, uuid7
+from tidings.events.identity import (
+    SLOTS,
+    derived_id,
+    identity_key,
+    lane_subject,
+    slot_of,
+    subject_key,
+    subject_keys,
+    uuid7,
+)
 
 MILLISECOND = 1_777_888_999_123
 TIMES = st.integers(0, 2**48 * 1_000 - 1)
@@ -54,6 +63,12 @@ def test_an_event_without_a_subject_is_a_subject_of_its_own() -> None:
 def test_every_subject_has_one_of_1024_slots(subject: str) -> None:
     assert 0 <= slot_of("a", "b", subject) < SLOTS
     assert slot_of("a", "b", subject) == slot_of("c", "d", subject)
+
+
+def test_keys_of_many_subjects_are_the_keys_of_each() -> None:
+    subjects = ["20", "", "jack", "20", "é"]
+    assert list(subject_keys(subjects)) == [subject_key(subject) for subject in subjects]
+    assert subject_keys([]) == ()
 
 
 @given(TIMES, st.integers(0, 2**80))

@@ -12,7 +12,7 @@ from tidings.backends.sqlite.multirow import add_rows
 from tidings.errors import EnvelopeError
 from tidings.events.codec import attributes_to_bytes, envelope_of
 from tidings.events.envelope import Entry, Envelope
-from tidings.events.identity import SLOTS, identity_key, subject_key
+from tidings.events.identity import SLOTS, identity_key, subject_keys
 from tidings.events.timestamp import time_us
 from tidings.log.driver import Position
 
@@ -41,7 +41,8 @@ def entries_of(rows: Iterable[Sequence[Any]]) -> tuple[Entry, ...]:
 def columns_of(envelopes: Sequence[Envelope]) -> Columns:
     """Return the columns that keep these envelopes."""
     subjects = [envelope.subject for envelope in envelopes]
-    skeys = [None if subject is None else subject_key(subject) for subject in subjects]
+    keys = iter(subject_keys([subject for subject in subjects if subject is not None]))
+    skeys = [None if subject is None else next(keys) for subject in subjects]
     return (
         [_slot(skey, envelope) for skey, envelope in zip(skeys, envelopes, strict=True)],
         skeys,

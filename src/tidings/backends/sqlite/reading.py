@@ -8,15 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from tidings.backends.sqlite.entries import READ, entries_of
+from tidings.backends.sqlite.schema import BUCKET_BITS
 from tidings.backends.sqlite.statements import filled, values
 from tidings.errors import LogRewoundError, PositionExpiredError
 from tidings.events.envelope import Entry
 from tidings.events.filter import EVERYTHING, Filter
 from tidings.events.identity import subject_key
 from tidings.log.driver import Head, History, Page, Position
-
-BUCKET_BITS = 18
-"""The subject index is made of buckets of 2^18 positions, so that appends touch one warm region of it."""
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from string import ascii_lowercase, ascii_uppercase, digits
+from struct import unpack
 
 from tidings.events.content import content_hash
 from tidings.events.envelope import Envelope
@@ -128,11 +129,10 @@ class Keys:
         self._sources[source] = begun
         return begun
 
-    def _marks(self, envelopes: Sequence[Envelope]) -> list[int]:
-        begun, read = self._mark, int.from_bytes
-        found: list[int] = []
+    def _marks(self, envelopes: Sequence[Envelope]) -> tuple[int, ...]:
+        found: list[bytes] = []
         for envelope in envelopes:
-            digest = begun.copy()
+            digest = self._mark.copy()
             digest.update(content_hash(envelope))
-            found.append(read(digest.digest(), "big", signed=True))
-        return found
+            found.append(digest.digest())
+        return unpack(f">{len(found)}q", b"".join(found))
