@@ -20,7 +20,7 @@ from tidings.api.health import Health
 from tidings.api.ingest import Ingest
 from tidings.api.lifespan import live
 from tidings.api.openapi.document import describe
-from tidings.api.paths import raw_path, whole_path
+from tidings.api.paths import raw_path, root_path, whole_path
 from tidings.api.problems import Problem, Refusal, answer_to
 from tidings.api.queries import read_query
 from tidings.api.reading import Reading
@@ -96,9 +96,8 @@ class Application:
 
     async def _route(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Let Starlette find the route by the path as it was sent, in which `%2F` is no slash."""
-        root = scope.get("root_path", "").rstrip("/")
+        inner = {**scope, "path": path, "root_path": "", "app": self, "tidings.root": root_path(scope)}
         try:
-            inner = {**scope, "path": path, "root_path": "", "app": self, "tidings.root": root}
             await self._router(inner, receive, send)
         except HTTPException as error:
             if error.status_code != 405:

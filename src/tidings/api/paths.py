@@ -31,6 +31,12 @@ def whole_path(scope: Scope) -> str:
     return sent.decode("ascii", "replace") if sent else quote(scope["path"])
 
 
+def root_path(scope: Scope) -> str:
+    """Return the path under which the application is mounted, percent-encoded, without a slash at its end."""
+    root: str = scope.get("root_path", "").rstrip("/")
+    return quote(root) if root else ""
+
+
 def segment(raw: str) -> str:
     """Return one segment of a path, percent-decoded once; MalformedError if it is no UTF-8 or wrongly encoded."""
     if "%" not in raw:

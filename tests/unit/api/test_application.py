@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from tests.unit.api.scopes import ask, receiving, scope
+from tests.unit.api.shop import Shop, open_shop
+
+from tidings.api import application as module
+from tidings.api.answer import Message
+from tidings.errors import LogUnavailableError, StoreUnavailableError
+
+JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Shop]:
+    async with open_shop() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "allowed"),
+    [
+        ("PATCH", "/events", "GET, HEAD, POST"),
+        ("DELETE", "/events/web/1", "GET, HEAD, PUT"),
+        ("POST", "/events/web/1", "GET, HEAD, PUT"),
+        ("PUT", "/views", "GET, HEAD"),
+        ("POST", "/views/stock/line", "GET, HEAD"),
+        ("POST", "/views/stock/line/a/b", "GET, HEAD"),
+        ("OPTIONS", "/healthz", "GET, HEAD"),
+    ],
+)
+async def test_a_method_that_a_path_has_not_is_answered_with_those_it_has(
+    shop: Shop, method: str, target: str, allowed: str
+) -> None:
+    reply = await ask(shop.http, method, target)
+    assert (reply.status, reply.slug, reply.headers["allow"]) == (405, "method-not-allowed", allowed)
+
+
+@pytest.mark.parametrize("target", ["/", "/event", "/events/", "/events/a", "/events/a/b/c", "/views/", "/views/x"])
+async def test_there_are_no_other_paths_and_no_redirects(shop: Shop, target: str) -> None:
+    reply = await ask(shop.http, "GET", target)
+    assert (reply.status, reply.slug, reply.json["instance"]) == (404, "not-found", target)
+
+
+async def test_head_is_get_without_the_body(shop: Shop) -> None:
+    await shop.place("1")
+    for route in (
+        "/events",
+        "/events/web/1",
+        "/views",
+        "/views/stock/line",
+        "/views/stock/order/1",
+        "/healthz",
+        "/nix",
+    ):
+        got, headed = await ask(shop.http, "GET", route), await ask(shop.http, "HEAD", route)
+        assert (headed.status, headed.headers, headed.body) == (got.status, got.headers, b"")
+
+
+async def test_every_route_refuses_parameters_it_does_not_know(shop: Shop) -> None:
+    await shop.place("1")
+    gets = ["/events", "/events/web/1", "/views", "/views/stock/line", "/views/stock/order/1", "/healthz", "/readyz"]
+    for method, target in [("PUT", "/events/web/1"), ("POST", "/events"), *(("GET", target) for target in gets)]:
+        reply = await ask(shop.http, method, f"{target}?pretty=1", {"ce-type": "order-placed", **JSON})
+        assert (reply.status, reply.slug) == (400, "malformed-request"), target
+
+
+async def test_a_stranger_reaches_nothing_but_the_probes(shop: Shop) -> None:
+    stranger = {"host": "evil.example"}
+    for route in ("/events", "/events/web/1", "/views", "/views/stock/line", "/openapi.json", "/nix"):
+        reply = await ask(shop.http, "GET", route, stranger)
+        assert (reply.status, reply.slug, reply.headers["www-authenticate"]) == (401, "unauthenticated", "Bearer")
+    assert (await ask(shop.http, "PUT", "/events/web/1", stranger)).status == 401
+    assert (await ask(shop.http, "POST", "/events", stranger)).status == 401
+    for route in ("/healthz", "/readyz"):
+        assert (await ask(shop.http, "GET", route, stranger)).status == 200
+
+
+async def test_a_foreign_page_may_not_append(shop: Shop) -> None:
+    headers = {"ce-type": "order-placed", "origin": "https://evil.example", **JSON}
+    assert (await ask(shop.http, "PUT", "/events/web/1", headers, b"{}")).slug == "unauthenticated"
+
+
+async def test_a_failure_nobody_foresaw_tells_nothing_of_itself(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the secret")
+
+    monkeypatch.setattr(shop.opened.store, "select", fail)
+    monkeypatch.setattr(shop.opened.log, "append", fail)
+    with caplog.at_level(logging.ERROR, logger="tidings.api"):
+        for reply in (await ask(shop.http, "GET", "/views/stock/line"), await shop.place("1")):
+            assert (reply.status, reply.slug) == (500, "internal")
+            assert "secret" not in reply.body.decode()
+    assert "the secret" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "slug"), [(LogUnavailableError, "log-unavailable"), (StoreUnavailableError, "store-unavailable")]
+)
+async def test_what_is_out_of_reach_says_when_to_ask_again(
+    shop: Shop, error: type[Exception], slug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any, **__: Any) -> None:
+        raise error("gone")
+
+    monkeypatch.setattr(shop.opened.store, "select", fail)
+    reply = await ask(shop.http, "GET", "/views/stock/line")
+    assert (reply.status, reply.slug, reply.headers["retry-after"]) == (503, slug, "1")
+
+
+async def test_more_requests_than_can_be_held_are_sent_away(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "UNDER_WAY_MAX", 2)
+    token = (await shop.place("1")).headers["tidings-position"]
+    headers = {"tidings-min-position": token, "prefer": "wait=30"}
+    waiting = [asyncio.create_task(ask(shop.http, "GET", "/views/stock/total", headers)) for _ in range(2)]
+    await asyncio.wait(waiting, timeout=0.02)
+    reply = await shop.place("2")
+    assert (reply.status, reply.slug, reply.headers["retry-after"]) == (503, "overloaded", "1")
+    assert (await ask(shop.http, "GET", "/healthz")).status == 200
+    shop.http.waiting.stop()
+    await asyncio.gather(*waiting)
+    assert (await shop.place("2")).status == 201
+
+
+async def test_a_caller_who_goes_away_is_no_event_and_no_error(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    async def send(message: Message) -> None:
+        raise AssertionError(f"nobody is there, and is told {message}")
+
+    asked = scope("PUT", "/events/web/1", {"ce-type": "order-placed", **JSON})
+    await shop.http(asked, receiving(b'{"order', then={"type": "http.disconnect"}), send)
+    assert (await shop.opened.log.head()).position == 0
+    assert caplog.records == []
+
+
+async def test_a_caller_who_does_not_wait_for_the_answer_is_no_error(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def send(_: Message) -> None:
+        raise OSError("the connection is closed")
+
+    await shop.http(scope("GET", "/views"), receiving(b""), send)
+    await shop.http(scope("GET", "/nix"), receiving(b""), send)
+    assert caplog.records == []
+
+
+async def test_it_serves_under_any_root_path(shop: Shop) -> None:
+    around = Starlette(routes=[Mount("/inner/{tenant}", shop.http)])
+    body = b'{"order_id":"a/b","customer":"ann","amount":1}'
+    headers = {"ce-type": "order-placed", **JSON}
+    reply = await ask(around, "PUT", "/inner/x%20y/events/w%2Fb/1", headers, body, app_root="")
+    assert (reply.status, reply.headers["location"]) == (201, "/inner/x%20y/events/w%2Fb/1")
+    assert (await ask(around, "GET", reply.headers["location"])).json["source"] == "w/b"
+    assert (await ask(around, "GET", "/inner/t/views/stock/order/a%2Fb")).json["row"]["order_id"] == "a/b"
+    assert (await ask(around, "GET", "/inner/t/openapi.json")).json["servers"] == [{"url": "/inner/t"}]
+    assert (await ask(around, "GET", "/inner/t/nix")).json["instance"] == "/inner/t/nix"
+
+
+async def test_the_description_is_sent_again_only_when_it_has_changed(shop: Shop) -> None:
+    first = await ask(shop.http, "GET", "/openapi.json")
+    again = await ask(shop.http, "GET", "/openapi.json", {"if-none-match": first.headers["etag"]})
+    assert (first.json["openapi"], again.status, again.body) == ("3.1.0", 304, b"")
+
+
+async def test_a_websocket_is_turned_away(shop: Shop) -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await shop.http({"type": "websocket", "path": "/events"}, receiving(b""), send)
+    assert sent == [{"type": "websocket.close", "code": 1000}]
