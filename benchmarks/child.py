@@ -1,0 +1,63 @@
+"""What has to run in a process of its own, since its memory and its time are what is measured.
+
+`python -m benchmarks.child replay PATH` folds a view anew from the whole log; `wait PATH SECONDS` runs Chirp without
+traffic. Both print one line of JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.events import bookmarks
+from tidings import App
+from tidings.settings import Settings
+
+_CHIRP = Path(__file__).parent.parent / "examples"
+SETTLE_SECONDS = 2.0
+
+
+async def replay(path: str) -> dict[str, float]:
+    """Rebuild the view beside the live one; return seconds and the process's memory."""
+    app = App(bookmarks)
+    async with app.open(_settings(path), consume=False) as opened:
+        before = memory("VmRSS")
+        started = time.perf_counter()
+        await opened.carrying.rebuild(app.views[0])
+        seconds = time.perf_counter() - started
+    return {"seconds": seconds, "before": before, "peak": memory("VmHWM")}
+
+
+async def wait(path: str, seconds: float) -> dict[str, float]:
+    """Run Chirp with all its consumers, none of which has anything to do; return its share of a core and its memory."""
+    sys.path.insert(0, str(_CHIRP))
+    from chirp import app
+
+    async with app.open(_settings(path)) as opened:
+        await asyncio.sleep(SETTLE_SECONDS)
+        started, used = time.perf_counter(), time.process_time()
+        await asyncio.sleep(seconds)
+        share = (time.process_time() - used) / (time.perf_counter() - started)
+        consumers = len(await opened.carrying.consumers())
+        return {"share": share, "memory": memory("VmRSS"), "consumers": consumers}
+
+
+def memory(name: str) -> float:
+    """Return a size of this process in MB (10^6 bytes), as the kernel counts it: VmRSS now, VmHWM at most ever."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1_024 / 1_000_000
+    raise RuntimeError(f"the kernel does not tell {name}")
+
+
+def _settings(path: str) -> Settings:
+    return Settings(database_url=f"sqlite:///{path}")
+
+
+if __name__ == "__main__":
+    found = replay(sys.argv[2]) if sys.argv[1] == "replay" else wait(sys.argv[2], float(sys.argv[3]))
+    print(msgspec.json.encode(asyncio.run(found)).decode())

@@ -1,0 +1,48 @@
+"""How much is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """`kept`: at how many kept events appends of opaque ids are measured; `waiting`: seconds; the others: events of
+    one round, or of the whole measure where it has no rounds."""
+
+    rounds: int
+    batches: int
+    opaque: int
+    kept: tuple[int, ...]
+    one_caller: int
+    callers: int
+    fold: int
+    peer: int
+    replay: int
+    waiting: float
+
+
+FULL = Sizes(
+    rounds=7,
+    batches=50_000,
+    opaque=40_000,
+    kept=(0, 1_000_000, 5_000_000),
+    one_caller=1_000,
+    callers=16_000,
+    fold=100_000,
+    peer=20_000,
+    replay=1_000_000,
+    waiting=20.0,
+)
+QUICK = Sizes(
+    rounds=3,
+    batches=10_000,
+    opaque=10_000,
+    kept=(0, 50_000),
+    one_caller=200,
+    callers=3_200,
+    fold=10_000,
+    peer=1_000,
+    replay=20_000,
+    waiting=3.0,
+)
