@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+
 from chirp.events import UserClosed, UserRegistered, UserRenamed, UserWelcomed
 from tidings import Context, Delivery, Service
 
@@ -51,4 +54,12 @@ async def welcome(event: UserRegistered, ctx: Context) -> None:
 
 @users.delivery
 async def greet(payload: dict[str, str], delivery: Delivery) -> None:
-    """Where a mail would be sent: at least once, always with the same `delivery.idempotency_key`."""
+    """Stands for a mail: sent at least once, always with the same key, by which the other side can tell a repeat."""
+    _post({"to": payload["user_id"], "key": delivery.idempotency_key})
+
+
+def _post(mail: dict[str, str]) -> None:
+    mailbox = os.environ.get("CHIRP_MAILBOX")
+    if mailbox:
+        with open(mailbox, "a", encoding="utf-8") as file:
+            file.write(json.dumps(mail) + "\n")

@@ -10,48 +10,73 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tidings.cli.exits import NO
 from tidings.cli.output import Output
 from tidings.cli.session import AsJson
+from tidings.errors import OperatorError
 from tidings.ports import Ports
 
 if TYPE_CHECKING:
     from tidings.demo.report import Report
+    from tidings.demo.run import Plan
+
+EVENTS = 4_000
+SEED_BITS = 20
 
 
 def demo(
-    seed: Annotated[int | None, typer.Option(help="Replay the run of this seed; drawn if absent.")] = None,
-    events: Annotated[int, typer.Option(min=20, max=1_000_000, help="How many different events truly happen.")] = 4_000,
+    seed: Annotated[int | None, typer.Option(help="Send what this seed sent before; drawn if absent.")] = None,
+    events: Annotated[int, typer.Option(min=20, max=1_000_000, help="How many events truly happen.")] = EVENTS,
     as_json: AsJson = False,
 ) -> None:
     """Run Chirp's real server against duplicates, delays, disorder and kill -9, and compare every view with the truth.
 
-    Exit code 0 only if all of it agrees. Example: tidings demo --seed 7 --events 10000
+    Exit code 0 only if all of it agrees, else 1. A seed fixes what happens, what is sent and in which order.
+
+    Example: tidings demo --seed 7 --events 1000
     """
-    from tidings.demo.run import Demo, Plan  # its HTTP client is of no use to any other command, and slow to import
+    from tidings.demo.run import Plan  # its HTTP client is of no use to any other command, and slow to import
 
     output = Output(as_json=as_json)
     ports = Ports()
-    plan = Plan.draw(ports.random.getrandbits(31) if seed is None else seed, events=events)
+    plan = Plan.draw(ports.random.getrandbits(SEED_BITS) if seed is None else seed, events=events)
+    output.say(
+        f"Chirp's server gets {events:,} events {len(plan.arrivals):,} times: twice, late, out of order, and across "
+        f"kill -9 (seed {plan.seed})\n"
+    )
     folder = Path(tempfile.mkdtemp(prefix="tidings-demo-"))
-    output.say(f"Chirp on SQLite, seed {plan.seed}: {events:,} events, sent {len(plan.arrivals):,} times")
-    with output.progress() as progress:
-        report = asyncio.run(Demo(plan, folder, ports, progress).run())
+    report = _run(plan, folder, ports, output)
     _show(output, report)
-    if not report.agrees:
-        output.say(f"\nNot everything agrees. Database and server log are kept in {folder}")
-        raise typer.Exit(1)
-    shutil.rmtree(folder, ignore_errors=True)
+    if report.agrees:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    output.say(f"\nNot everything agrees. The database and the server's log are kept in {folder}")
+    raise typer.Exit(NO)
+
+
+def _run(plan: Plan, folder: Path, ports: Ports, output: Output) -> Report:
+    from tidings.demo.run import Demo
+
+    try:
+        with output.progress() as progress:
+            return asyncio.run(Demo(plan, folder, ports, progress).run())
+    except OperatorError as error:
+        raise OperatorError(f"{error} (the database and the server's log are kept in {folder})") from error
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _show(output: Output, report: Report) -> None:
+    from tidings.demo.report import facts_table, lines_table
+
     if output.as_json:
         output.json(report.as_json())
         return
-    for what, found in report.facts:
-        output.say(f"  {what:<20} {found}")
-    from tidings.demo.report import as_table
-
-    output.say("")
-    output.console.print(as_table(report))
+    output.say("What happened")
+    output.console.print(facts_table(report))
+    output.say("\nWhat the server has, compared with what truly happened")
+    output.console.print(lines_table(report))
     if report.agrees:
-        output.say(f"\nEverything agrees. The same run again: tidings demo --seed {report.seed}")
+        size = "" if report.events == EVENTS else f" --events {report.events}"
+        output.say(f"\nEverything agrees. The same again: tidings demo --seed {report.seed}{size}")

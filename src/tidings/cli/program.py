@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Sequence
 
@@ -46,21 +47,30 @@ def run_with(arguments: Sequence[str]) -> int:
         _check_texts(arguments)
         code = build()(list(arguments) or ["--help"], prog_name="tidings", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except TidingsError as error:
-        return _end(str(error), code_of(error))
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, asyncio.CancelledError, typer.Abort):
         return _end("stopped before it was done", UNKNOWN)
     except BrokenPipeError:
         return FAILED
     except Exception as error:
-        if isinstance(error, _MISUSE):
-            return _end(_misuse(error), FAILED)
-        if sys.flags.dev_mode:
-            raise
-        return _end(
-            f"unexpected {type(error).__name__}: {error} (please report it; `python -X dev -m tidings …` says where)",
-            FAILED,
-        )
+        return _failed(_only(error))
+
+
+def _failed(error: Exception) -> int:
+    if isinstance(error, TidingsError):
+        return _end(str(error), code_of(error))
+    if isinstance(error, _MISUSE):
+        return _end(_misuse(error), FAILED)
+    if sys.flags.dev_mode:
+        raise error
+    what = f"unexpected {type(error).__name__}: {error}"
+    return _end(f"{what} (please report it; `python -X dev -m tidings …` says where)", FAILED)
+
+
+def _only(error: Exception) -> Exception:
+    """Return what a group of errors is about: tasks that run together fail together, mostly for one reason."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _check_texts(arguments: Sequence[str]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -24,11 +26,17 @@ PAGE = 1000
 
 @dataclass(slots=True)
 class Tally:
-    """What was answered. `acknowledged`: identities whose 2xx was seen; `unexpected`: answers that should not be."""
+    """What was answered.
+
+    `acknowledged`: identities whose 2xx was seen; `appended`: how often each was said to be new; `duplicates`: how many
+    events were said to be known; `asked_again`: requests without an answer; `unexpected`: answers that should not be.
+    """
 
     answers: Counter[str] = field(default_factory=Counter)
-    repeated: int = 0
+    asked_again: int = 0
     acknowledged: set[tuple[str, str]] = field(default_factory=set)
+    appended: Counter[tuple[str, str]] = field(default_factory=Counter)
+    duplicates: int = 0
     unexpected: list[str] = field(default_factory=list)
 
 
@@ -57,21 +65,22 @@ class Sender:
 
     async def _until_answered(self, session: aiohttp.ClientSession, request: Request) -> tuple[int, str]:
         deadline = self._clock.monotonic() + GIVE_UP_AFTER
+        asked = 0
         while True:
-            try:
-                url = f"{self._url}{request.path}"
-                async with session.request(
-                    request.method, _raw(url), headers=request.headers, data=request.body
-                ) as answer:
-                    text = await answer.text()
-                    if answer.status != 503:
-                        return answer.status, text
-            except (aiohttp.ClientError, ConnectionError, TimeoutError):
-                pass
-            self.tally.repeated += 1
+            asked += 1
+            with suppress(aiohttp.ClientError, ConnectionError, TimeoutError):
+                status, text = await self._answer(session, request)
+                if status != 503:
+                    return status, text
+            self.tally.asked_again += asked == 1
             if self._clock.monotonic() > deadline:
                 raise OperatorError(f"no answer to {request.method} {request.path} within {GIVE_UP_AFTER:.0f} s")
             await self._clock.sleep(0.05)
+
+    async def _answer(self, session: aiohttp.ClientSession, request: Request) -> tuple[int, str]:
+        url = _raw(f"{self._url}{request.path}")
+        async with session.request(request.method, url, headers=request.headers, data=request.body) as answer:
+            return answer.status, await answer.text()
 
     def _note(self, request: Request, status: int, text: str) -> None:
         tally = self.tally
@@ -80,9 +89,19 @@ class Sender:
             expected = status == 409
         else:
             expected = status in (200, 201)
-            tally.acknowledged.update(request.carries if expected else ())
+            if expected:
+                self._note_outcomes(request, json.loads(text))
         if not expected:
             tally.unexpected.append(f"{request.method} {request.path} -> {status} {text[:300]}")
+
+    def _note_outcomes(self, request: Request, said: dict[str, Any]) -> None:
+        tally = self.tally
+        tally.acknowledged.update(request.carries)
+        for identity, result in zip(request.carries, said.get("results", [said]), strict=True):
+            tally.duplicates += result["outcome"] == "duplicate"
+            tally.appended[identity] += result["outcome"] == "appended"
+            if tally.appended[identity] > 1:
+                tally.unexpected.append(f"{request.method} {request.path} -> {identity} was appended a second time")
 
 
 class Reader:
@@ -98,7 +117,7 @@ class Reader:
         async with aiohttp.ClientSession() as session:
             while True:
                 page = await self._get(session, f"/events?limit={PAGE}{after}")
-                found.update((entry["source"], entry["id"]) for entry in page["entries"])
+                found.update((entry["event"]["source"], entry["event"]["id"]) for entry in page["entries"])
                 if not page["entries"]:
                     return found
                 after = f"&after={page['next']}"

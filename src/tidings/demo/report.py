@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from rich.markup import escape
 from rich.table import Table
 
 from tidings.demo.truth import Rows, View
@@ -25,6 +26,7 @@ class Report:
     """All lines, and what happened on the way. `agrees`: every line is right."""
 
     seed: int
+    events: int
     lines: tuple[Line, ...]
     facts: tuple[tuple[str, str], ...]
 
@@ -36,7 +38,13 @@ class Report:
         lines = [
             {"what": line.what, "found": line.found, "right": line.right, "detail": line.detail} for line in self.lines
         ]
-        return {"seed": self.seed, "agrees": self.agrees, "lines": lines, "facts": dict(self.facts)}
+        return {
+            "seed": self.seed,
+            "events": self.events,
+            "agrees": self.agrees,
+            "lines": lines,
+            "facts": dict(self.facts),
+        }
 
 
 def compare_view(view: View, truth: Rows, rows: Rows) -> Line:
@@ -53,20 +61,27 @@ def compare_log(acknowledged: set[tuple[str, str]], log: Counter[tuple[str, str]
     """Every acknowledged event must stand in the log, and nothing twice."""
     lost = [identity for identity in acknowledged if identity not in log]
     twice = [identity for identity, times in log.items() if times > 1]
-    found = f"{len(acknowledged) - len(lost):,} of {len(acknowledged):,} acknowledged events kept, {len(twice):,} twice"
+    found = f"{len(acknowledged) - len(lost):,} of {len(acknowledged):,} acknowledged events kept"
+    found += f", {len(twice):,} twice" if twice else ", each once"
     return Line("log", found, not lost and not twice, f"lost {lost[:3]} twice {twice[:3]}" if lost or twice else "")
 
 
-def as_table(report: Report) -> Table:
-    """Draw the report."""
-    table = Table(
-        title="Chirp, compared with the generator's own truth", title_justify="left", box=None, pad_edge=False
-    )
-    table.add_column("compared")
-    table.add_column("found", justify="right")
-    table.add_column("")
-    for line in report.lines:
-        table.add_row(line.what, line.found, "[green]right[/]" if line.right else "[bold red]WRONG[/]")
-        if line.detail:
-            table.add_row("", line.detail, "")
+def facts_table(report: Report) -> Table:
+    """Draw what happened on the way."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for what, found in report.facts:
+        table.add_row(f"  [bold]{what}[/]", escape(found))
     return table
+
+
+def lines_table(report: Report) -> Table:
+    """Draw what was compared."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for line in report.lines:
+        table.add_row(f"  [bold]{line.what}[/]", escape(line.found), "[green]right[/]" if line.right else _WRONG)
+        if line.detail and not line.right:
+            table.add_row("", f"[red]{escape(line.detail)}[/]", "")
+    return table
+
+
+_WRONG = "[bold red]WRONG[/]"

@@ -40,6 +40,7 @@ class Server:
         self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / "server.log"
+        self.mailbox = folder / "mailbox.jsonl"
 
     @property
     def url(self) -> str:
@@ -58,6 +59,7 @@ class Server:
         return kept | {
             "TIDINGS_DATABASE_URL": self.database_url,
             "TIDINGS_APP": "chirp:app",
+            "CHIRP_MAILBOX": str(self.mailbox),
             "PYTHONPATH": str(chirp_folder()),
         }
 
