@@ -1,0 +1,106 @@
+"""What a server without keys takes from whom, and how much of it; and what it does when the disk is full."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.http_server import BOOKMARKED, Caller, HastyClock, in_file, program, serving
+from tidings.ports import Ports
+
+
+@pytest.fixture
+async def caller(tmp_path: Path) -> AsyncIterator[Caller]:
+    async with serving(program(), in_file(tmp_path)) as started:
+        yield started
+
+
+async def raw(caller: Caller, text: bytes) -> bytes:
+    """Send bytes as they are; return everything that comes back until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(caller.url.rpartition(":")[2]))
+    writer.write(text)
+    try:
+        async with asyncio.timeout(10):
+            return await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"host": "evil.example"}, {"x-forwarded-for": "127.0.0.1"}, {"forwarded": "for=127.0.0.1"}],
+)
+async def test_whoever_may_come_from_elsewhere_is_turned_away(caller: Caller, headers: dict[str, str]) -> None:
+    for reply in (
+        await caller.ask("GET", "/views", headers),
+        await caller.put("/events/web/1", {**BOOKMARKED, **headers}, "{}"),
+    ):
+        assert (reply.problem, reply.headers["www-authenticate"]) == ((401, "unauthenticated"), "Bearer")
+
+
+async def test_another_sites_page_may_not_append(caller: Caller) -> None:
+    reply = await caller.put("/events/web/1", {**BOOKMARKED, "origin": "https://evil.example"}, "{}")
+    assert reply.problem == (401, "unauthenticated")
+    own = await caller.put("/events/web/1", {**BOOKMARKED, "origin": caller.url}, '{"tweet_id":"1","user_id":"jack"}')
+    assert own.status == 201
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"GET /views HTTP/1.1\r\nhost: localhost\r\nx-long: " + b"a" * 70_000 + b"\r\n\r\n",
+        b"GET /views HTTP/1.1\r\nhost: localhost\r\nx-endless: " + b"a" * 65_600,
+        b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET /views HTTP/1.1\r\nhost: localhost\r\n" + b"".join(b"x-%d: a\r\n" % n for n in range(9_000)) + b"\r\n",
+        b"this is no request\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+    ],
+)
+async def test_what_cannot_be_a_request_is_a_problem_and_the_end(caller: Caller, text: bytes) -> None:
+    answer = await raw(caller, text)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in head
+    assert b"urn:tidings:problem:malformed-request" in body
+    assert (await caller.get("/healthz")).status == 200
+
+
+async def test_attributes_of_the_largest_size_fit(caller: Caller) -> None:
+    reply = await caller.bookmark("1", shade="%C3%BC" * 8_000)
+    assert reply.status == 201, reply.body
+
+
+async def test_requests_of_one_connection_are_answered_in_their_order(caller: Caller) -> None:
+    one = b"GET /events/web/%d HTTP/1.1\r\nhost: localhost\r\n%s\r\n"
+    answer = await raw(caller, one % (1, b"") + one % (2, b"") + one % (3, b"connection: close\r\n"))
+    places = [answer.index(b"/events/web/%d" % n) for n in (1, 2, 3)]
+    assert places == sorted(places)
+
+
+async def test_a_full_disk_is_503_nothing_half_done_and_then_it_goes_on(tmp_path: Path) -> None:
+    app, ports = program(), Ports(clock=HastyClock())
+    async with serving(app, in_file(tmp_path), ports) as caller:
+        assert (await caller.bookmark("before")).status == 201
+        await fill_disk(app, pages=1)
+        big = "x" * 100_000
+        replies = await asyncio.gather(*(caller.bookmark(f"{n}", tweet=f"{n}", user=big) for n in range(5)))
+        for reply in replies:
+            assert (reply.problem, reply.headers["retry-after"]) == ((503, "log-unavailable"), "1")
+        assert await caller.count() == 1
+        assert (await caller.get("/healthz")).status == 200
+        await fill_disk(app, pages=1 << 30)
+        replies = await asyncio.gather(*(caller.bookmark(f"{n}", tweet=f"{n}", user=big) for n in range(5)))
+        assert {reply.status for reply in replies} <= {200, 201}
+        assert await caller.count() == 6
+
+
+async def fill_disk(app: Any, *, pages: int) -> None:
+    """Let the database grow no further than this; SQLite takes 1 as the number of pages there are."""
+    database = app.opened.store._database
+    await database.hop(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}"))
