@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
+from tidings.consumers.aside import Aside
+from tidings.consumers.breaker import Breaker
+from tidings.consumers.faults import PASSING
+from tidings.consumers.leases import Leases
+from tidings.consumers.reacting import Reacting
 from tidings.consumers.reaction import Reaction
+from tidings.consumers.work import Rest, Work
 from tidings.log.log import Log
 from tidings.ports import Ports
 from tidings.store.driver import StoreDriver
@@ -22,9 +29,63 @@ class Consumer:
         self, reaction: Reaction, *, log: Log, store: StoreDriver, ports: Ports, owner: str, carries: bool = True
     ) -> None:
         self.name = reaction.name
+        self._log = log
+        self._clock = ports.clock
+        self._leases = Leases(reaction.name, store=store, ports=ports, owner=owner)
+        reacting = Reacting(
+            reaction=reaction,
+            store=store,
+            ports=ports,
+            leases=self._leases,
+            aside=Aside(reaction.name, store),
+            breaker=Breaker(reaction.name),
+        )
+        self._work = Work(reacting, log, carries=carries)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Carry entries until `stopping` is set; then finish the page under way, release the leases, and return.
 
         Cancelling rolls the page back and settles nothing. A store or a log that is out of reach is waited for.
+        LogRewoundError and PositionExpiredError if the log does not have what comes next.
         """
+        renewing = asyncio.create_task(self._leases.keep())
+        try:
+            while not stopping.is_set():
+                if renewing.done():
+                    renewing.result()
+                rest = await self.step(stopping)
+                if rest is not None:
+                    await self._rest(rest, stopping)
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+            await self._release()
+
+    async def step(self, stopping: asyncio.Event) -> Rest | None:
+        """Do what is next, a page at most; return how long to rest, None to go on at once. Raises as `run` does."""
+        return await self._work.step(stopping)
+
+    async def _release(self) -> None:
+        try:
+            await self._leases.let_go()
+        except PASSING:
+            return  # they end by themselves
+
+    async def _rest(self, rest: Rest, stopping: asyncio.Event) -> None:
+        stopped = asyncio.create_task(stopping.wait())
+        rested = asyncio.create_task(self._until(rest))
+        try:
+            await asyncio.wait((stopped, rested), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            rested.cancel()
+            await asyncio.gather(stopped, rested, return_exceptions=True)
+
+    async def _until(self, rest: Rest) -> None:
+        if rest.after is not None:
+            try:
+                await self._log.wait(after=rest.after, timeout=timedelta(seconds=rest.seconds))
+            except PASSING:
+                await self._clock.sleep(rest.seconds)
+        else:
+            await self._clock.sleep(rest.seconds)

@@ -1,0 +1,145 @@
+"""The partitions that this process may read, for as long as it may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from tidings.consumers.faults import PASSING
+from tidings.consumers.lane import Lane, Part
+from tidings.ports import Ports, is_gone
+from tidings.store.driver import Checkpoint, Claim, StoreDriver
+
+TTL = timedelta(seconds=8)
+RENEW_SECONDS = 2.0
+LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one process should hold. `most`: its fair share; `is_more_free`: whether some partition can be claimed."""
+
+    most: int
+    is_more_free: bool
+
+
+def share_of(
+    checkpoints: Mapping[int, Checkpoint], owner: str, *, now: int, gone: Callable[[str], bool] = is_gone
+) -> Share:
+    """Return the share of `owner` among the owners that hold something and are alive. `now`: µs since 1970."""
+    alive: dict[str, bool] = {}
+    owners, is_more_free = {owner}, False
+    for checkpoint in checkpoints.values():
+        holder = checkpoint.owner
+        is_held = holder is not None and checkpoint.until is not None and checkpoint.until > now
+        if holder is not None and is_held and holder not in alive:
+            alive[holder] = holder == owner or not gone(holder)
+        if holder is not None and is_held and alive[holder]:
+            owners.add(holder)
+        elif checkpoint.paused is None:
+            is_more_free = True
+    return Share(-(-len(checkpoints) // len(owners)), is_more_free)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    part: Part
+    good_until: float
+
+
+class Leases:
+    """Claims a consumer's partitions, renews them beside the work, and forgets those it can no longer be sure of.
+
+    A lease counts from before its last good renewal was sent, by this process's own clock. That only stops reading in
+    time: what is kept is decided by the epoch, in the store.
+    """
+
+    def __init__(self, consumer: str, *, store: StoreDriver, ports: Ports, owner: str) -> None:
+        self._consumer = consumer
+        self._store = store
+        self._ports = ports
+        self._owner = owner
+        self._held: dict[int, _Held] = {}
+        self._partitions = 0
+        self._next_look = 0.0
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The partitions that may be read now."""
+        now = self._ports.clock.monotonic()
+        if any(held.good_until <= now for held in self._held.values()):
+            self._held = {number: held for number, held in self._held.items() if held.good_until > now}
+            self._next_look = now
+        return tuple(held.part for held in self._held.values())
+
+    async def register(self) -> None:
+        """Make the consumer known, before the log's first entry, unless it is."""
+        if not await self._store.checkpoints(self._consumer):
+            await self._store.register(self._consumer, partitions=self._store.facts.partitions, start=0)
+
+    async def look(self) -> bool:
+        """Claim what is free and due to this process, let go of a surplus; say whether something was claimed."""
+        now = self._ports.clock.monotonic()
+        if now < self._next_look or (self._held and len(self.parts) == self._partitions == 1):
+            return False
+        checkpoints = await self._store.checkpoints(self._consumer)
+        share = share_of(checkpoints, self._owner, now=self._ports.clock.now_us())
+        self._partitions = len(checkpoints)
+        wanted = share.most - len(self._held)
+        self._next_look = now + (LOOK_SECONDS if wanted > 0 else RENEW_SECONDS)
+        if wanted < 0:
+            await self.let_go([part.claim for part in self.parts[share.most :]])
+        return wanted > 0 and share.is_more_free and await self._claim(wanted)
+
+    async def _claim(self, wanted: int) -> bool:
+        sent = self._ports.clock.monotonic()
+        claims = await self._store.claim(self._consumer, owner=self._owner, want=wanted, ttl=TTL)
+        for claim in claims:
+            part = Part(claim, claim.position, is_careful=claim.expired)
+            self._held[claim.part] = _Held(part, sent + TTL.total_seconds())
+        if claims:
+            self._ports.points.at("unit:claimed")
+        return bool(claims)
+
+    async def keep(self) -> None:
+        """Renew what is held, until cancelled."""
+        while True:
+            await self._ports.clock.sleep(RENEW_SECONDS)
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Renew what is held; what is not ours any more is forgotten. If the store is out of reach, time decides."""
+        sent = self._ports.clock.monotonic()
+        before = [held.part.claim for held in self._held.values()]
+        try:
+            ours = _fences(await self._store.renew(before, ttl=TTL))
+        except PASSING:
+            return
+        for claim in before:  # meanwhile the checkpoint may have moved on, or the partition been claimed anew
+            held = self._held.get(claim.part)
+            if held is None or held.part.claim.epoch != claim.epoch:
+                continue
+            if (claim.part, claim.epoch) in ours:
+                self._held[claim.part] = replace(held, good_until=sent + TTL.total_seconds())
+            else:
+                del self._held[claim.part]
+
+    def moved(self, lane: Lane) -> None:
+        """Be told how far the lane's partitions are read, and where their checkpoints stand."""
+        for part in lane.parts:
+            held = self._held.get(part.claim.part)
+            if held is not None and held.part.claim.epoch == part.claim.epoch:
+                self._held[part.claim.part] = replace(held, part=part)
+
+    async def let_go(self, claims: Sequence[Claim] | None = None) -> None:
+        """Give partitions back, all if none are named; those that are not ours any more are forgotten."""
+        given = [held.part.claim for held in self._held.values()] if claims is None else claims
+        for claim in given:
+            self._held.pop(claim.part, None)
+        self._next_look = 0.0
+        await self._store.release(given)
+
+
+def _fences(claims: Iterable[Claim]) -> set[tuple[int, int]]:
+    return {(claim.part, claim.epoch) for claim in claims}

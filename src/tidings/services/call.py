@@ -1,0 +1,93 @@
+"""One call to the outside: its payload read, its function awaited, its result written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from tidings.consumers.faults import PASSING, called
+from tidings.consumers.retry import reason_of
+from tidings.errors import CheckpointMovedError, NotFoundError
+from tidings.log.flush import retry_delay
+from tidings.ports import Ports
+from tidings.services.delivery import Delivery
+from tidings.services.functions import Function
+from tidings.store.driver import ClaimedDelivery, Reason, StoreDriver
+
+CALL_SECONDS = 30.0
+WRITES = 12
+
+
+class Call:
+    """Makes calls whose attempt is counted already, outside of any transaction."""
+
+    def __init__(
+        self,
+        functions: Mapping[str, Mapping[str, Function]],
+        *,
+        store: StoreDriver,
+        ports: Ports,
+        seconds: float = CALL_SECONDS,
+    ) -> None:
+        self._functions = functions
+        self._read: dict[tuple[str, str], Callable[[bytes], Any]] = {
+            (service, name): function.decoder()
+            for service, declared in functions.items()
+            for name, function in declared.items()
+        }
+        self._store = store
+        self._ports = ports
+        self._seconds = seconds
+
+    async def make(self, claimed: ClaimedDelivery) -> None:
+        """Call the function and write the result under the claim's epoch, unless somebody else has it by now."""
+        reason: Reason | None = None
+        try:
+            await self._made(claimed)
+        except Exception as error:
+            ports = self._ports
+            draw, now = ports.random.random(), ports.clock.now_us()
+            reason = reason_of(error, attempt=claimed.attempt, now=now, draw=draw)
+        self._ports.points.at("delivery:answered")
+        await self._settle(claimed, reason)
+
+    async def _made(self, claimed: ClaimedDelivery) -> None:
+        given = claimed.delivery
+        function = self._functions.get(given.service, {}).get(given.function)
+        if function is None:
+            raise NotFoundError(
+                f"{given.service} has no delivery named {given.function!r}: run a release that declares it"
+            )
+        payload = self._read[given.service, given.function](given.payload)
+        told = Delivery(
+            idempotency_key=given.key,
+            attempt=claimed.attempt,
+            service=given.service,
+            function=given.function,
+            order=given.order,
+        )
+        self._ports.points.at("delivery:calling")
+        await called(self._timed(function.call(payload, told)))
+
+    async def _timed(self, call: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout(self._seconds) as limit:
+                await call
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise TimeoutError(f"it took longer than {self._seconds:g} s and was cancelled") from error
+
+    async def _settle(self, claimed: ClaimedDelivery, reason: Reason | None) -> None:
+        """Write the result; if the store stays out of reach, the lease ends and the call is made again."""
+        for attempt in range(1, WRITES + 1):
+            try:
+                await self._store.settle_delivery(claimed, reason)
+            except CheckpointMovedError:
+                return
+            except PASSING:
+                await self._ports.clock.sleep(retry_delay(attempt, self._ports.random))
+            else:
+                self._ports.points.at("delivery:result-written")
+                return

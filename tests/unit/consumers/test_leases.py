@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from tests.unit.consumers.room import Room, room
+from tidings.consumers.leases import Leases, Share, share_of
+from tidings.store.driver import Checkpoint
+
+
+def checkpoints(*owners: str | None, until: int = 100) -> dict[int, Checkpoint]:
+    return {
+        part: Checkpoint(
+            part=part, position=0, epoch=1, gate=0, owner=owner, until=until if owner else None, paused=None
+        )
+        for part, owner in enumerate(owners)
+    }
+
+
+def share(*owners: str | None, now: int = 0, gone: str = "") -> Share:
+    return share_of(checkpoints(*owners), "me", now=now, gone=lambda owner: owner == gone)
+
+
+def test_who_is_alone_may_have_all() -> None:
+    assert share(None, None, None, None) == Share(4, is_more_free=True)
+    assert share("me", "me", "me", "me") == Share(4, is_more_free=False)
+
+
+def test_owners_share_evenly_and_round_up() -> None:
+    assert share("me", "me", "me", "you") == Share(2, is_more_free=False)
+    assert share("me", "you", "she", None) == Share(2, is_more_free=True)
+
+
+def test_an_owner_that_is_dead_or_out_of_time_has_no_share() -> None:
+    assert share("you", "you", "me", "me", gone="you") == Share(4, is_more_free=True)
+    assert share("you", "you", "me", "me", now=100) == Share(4, is_more_free=True)
+
+
+def test_what_is_paused_is_not_free() -> None:
+    paused = {
+        part: Checkpoint(part=part, position=0, epoch=1, gate=0, owner=None, until=None, paused="why")
+        for part in range(2)
+    }
+    assert share_of(paused, "me", now=0) == Share(2, is_more_free=False)
+
+
+def leases(at: Room, owner: str = "me") -> Leases:
+    return Leases("trail", store=at.store, ports=at.ports, owner=owner)
+
+
+async def test_a_lease_ends_by_our_own_clock_from_before_its_last_renewal() -> None:
+    async with room() as at:
+        held = leases(at)
+        await held.register()
+        assert await held.look()
+        at.clock.move(7.9)
+        await held.renew()
+        at.clock.move(7.9)
+        assert len(held.parts) == 1
+        at.clock.move(0.1)
+        assert held.parts == ()
+
+
+async def test_a_lease_that_is_not_renewed_is_claimed_anew_and_walked_with_care() -> None:
+    async with room() as at:
+        held = leases(at)
+        await held.register()
+        await held.look()
+        at.clock.move(8)
+        assert held.parts == ()
+        assert await held.look()
+        assert held.parts[0].is_careful
+
+
+async def test_what_is_lost_is_noticed_at_the_next_renewal() -> None:
+    async with room() as at:
+        held = leases(at)
+        await held.register()
+        await held.look()
+        await at.store.pause("trail", "an operator said so")
+        await held.renew()
+        assert held.parts == ()
+        at.clock.move(1)
+        assert not await held.look()
+
+
+async def test_renewing_goes_on_beside_the_work() -> None:
+    async with room() as at:
+        held = leases(at)
+        await held.register()
+        await held.look()
+        for _ in range(6):
+            at.clock.move(2)
+            await held.renew()
+        assert not await leases(at, "you").look()
+
+
+async def test_a_surplus_is_let_go() -> None:
+    async with room() as at:
+        at.partitions(4)
+        held = leases(at)
+        await held.register()
+        [theirs] = await at.store.claim("trail", owner="you", want=1, ttl=_ttl())
+        assert await held.look()
+        assert len(held.parts) == 2
+        at.clock.move(1)
+        await held.look()
+        assert {part.claim.part for part in held.parts} == {1, 2}
+        assert theirs.part == 0
+
+
+async def test_the_partitions_of_the_dead_are_taken_over() -> None:
+    async with room() as at:
+        at.partitions(4)
+        held = leases(at)
+        await held.register()
+        await at.store.claim("trail", owner="you", want=2, ttl=_ttl())
+        await held.look()
+        assert len(held.parts) == 2
+        at.clock.move(7)
+        await held.renew()
+        at.clock.move(2)
+        await held.look()
+        assert [part.is_careful for part in held.parts] == [False, False, True, True]
+
+
+def _ttl():
+    from tidings.consumers.leases import TTL
+
+    return TTL
