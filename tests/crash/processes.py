@@ -1,0 +1,89 @@
+"""Children that work on a database until they are done, or until a signal hits them at a point."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120.0
+LOOK = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child ended. `told`: the lines it printed, each before it went on: what the world outside knows."""
+
+    code: int
+    told: tuple[str, ...]
+    errors: str
+
+    @property
+    def was_killed(self) -> bool:
+        return self.code == -signal.SIGKILL
+
+
+class Child:
+    """One process that does one of `tests.crash.work`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def line(self) -> str:
+        """Return the next line it prints; "" once it has ended."""
+        assert self._process.stdout is not None
+        return (await asyncio.wait_for(self._process.stdout.readline(), PATIENCE)).decode().strip()
+
+    async def until_stopped(self) -> None:
+        """Come back when the process stands still; fail if it ends."""
+        for _ in range(int(PATIENCE / LOOK)):
+            state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+            if state in "Tt":
+                return
+            assert state != "Z", "it ended and was not stopped"
+            await asyncio.sleep(LOOK)
+        raise AssertionError("it was not stopped")
+
+    def send(self, which: signal.Signals) -> None:
+        self._process.send_signal(which)
+
+    async def ended(self) -> Ended:
+        out, errors = await asyncio.wait_for(self._process.communicate(), PATIENCE)
+        code = self._process.returncode
+        assert code is not None
+        return Ended(code, tuple(out.decode().splitlines()), errors.decode())
+
+
+async def start(work: str, folder: Path, *, point: str = "", nth: int = 1, options: str = "") -> Child:
+    """Begin a work in this folder. It is killed the `nth` time that it passes the point."""
+    arguments = ("-m", "tests.crash.child", work, str(folder), point, str(nth), options)
+    return Child(
+        await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+    )
+
+
+async def run(work: str, folder: Path, *, point: str = "", nth: int = 1, options: str = "") -> Ended:
+    return await (await start(work, folder, point=point, nth=nth, options=options)).ended()
+
+
+async def run_killed(work: str, folder: Path, *, point: str, nth: int = 1, options: str = "") -> Ended:
+    """Run it, and see that it was killed where it should be."""
+    ended = await run(work, folder, point=point, nth=nth, options=options)
+    assert ended.was_killed, f"it was not killed at {point}: {ended.code} {ended.errors[-2000:]}"
+    return ended
+
+
+async def run_whole(work: str, folder: Path, *, options: str = "") -> Ended:
+    """Run it, and see that it came to its end."""
+    ended = await run(work, folder, options=options)
+    assert ended.code == 0, ended.errors[-4000:]
+    return ended

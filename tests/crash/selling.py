@@ -1,0 +1,85 @@
+"""What a child of the shop does: it sells, and goes on until all that follows from it is done."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.crash import shop
+from tests.crash.telling import tell
+from tidings import App
+from tidings.app.opened import Opened
+from tidings.ports import Clock, Ports, SystemClock
+from tidings.views.declaration import consumer_name
+
+AHEAD_US = 60_000_000
+POLL_SECONDS = 0.02
+
+
+class ClockAhead(SystemClock):
+    """A clock by which every lease that somebody else holds is over."""
+
+    def now_us(self) -> int:
+        return super().now_us() + AHEAD_US
+
+
+async def sell(folder: Path, ports: Ports, options: str) -> None:
+    """Publish every sale, each twice, and carry on until nothing is left to do.
+
+    `options`: words. "version-2": the views are of a newer release. "ahead": nothing is published, and the clock is
+    ahead, so that leases of others are over.
+    """
+    words = options.split()
+    app = shop.make(folder, version=2 if "version-2" in words else 1)
+    if "ahead" in words:
+        ports = Ports(clock=ClockAhead(), points=ports.points)
+    if not shop.file(folder).exists():
+        await make_tables(app, folder)
+    async with app.open(shop.settings(folder), ports=ports) as opened:
+        tell("open")
+        if "ahead" not in words:
+            await asyncio.gather(*(publish(app, item) for item in range(shop.ITEMS)), publish_flaky(app))
+        await until_settled(opened, ports.clock)
+        tell("settled")
+
+
+async def make_tables(app: App, folder: Path) -> None:
+    async with app.open(shop.settings(folder), consume=False), app.unit("till") as ctx:
+        for statement in shop.TABLES:
+            await ctx.sql.execute(statement)
+
+
+async def publish(app: App, item: int) -> None:
+    for n in [*range(shop.SALES), *reversed(range(shop.SALES))]:
+        event, time = shop.sold(item, n)
+        await app.publish(event, source="/web", id=shop.sale(item, n), time=time)
+        tell(shop.sale(item, n))
+
+
+async def publish_flaky(app: App) -> None:
+    for n in range(shop.FLAKY):
+        await app.publish(shop.Checked(f"flaky-{n}"), source="/web", id=f"check-{n}", time=shop.BEGAN)
+        tell(f"check-{n}")
+
+
+async def until_settled(opened: Opened, clock: Clock) -> None:
+    """Come back when every consumer has reached the head, and nothing is waiting to be tried or delivered."""
+    while not await is_settled(opened):
+        await clock.sleep(POLL_SECONDS)
+
+
+async def is_settled(opened: Opened) -> bool:
+    head = (await opened.log.head()).position
+    if await opened.carrying.changed() or await opened.store.next_due() is not None:
+        return False
+    names = [service.name for service in opened.services if service.handlers]
+    names += [consumer_name(each.table) for each in await opened.store.views() if is_carried(each.state, each.mode)]
+    for name in names:
+        checkpoints = (await opened.store.checkpoints(name)).values()
+        if not checkpoints or any(checkpoint.position < head for checkpoint in checkpoints):
+            return False
+    return (await opened.log.head()).position == head
+
+
+def is_carried(state: str, mode: str) -> bool:
+    return state == "live" and mode == "async"

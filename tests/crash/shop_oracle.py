@@ -1,0 +1,73 @@
+"""What must hold of the shop after kills: of its log, its views, its own table, and the world outside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.crash import shop
+from tests.crash.oracle import reopened
+from tests.crash.telling import noted
+from tidings.app.opened import Opened
+from tidings.conformance.samples import everything
+from tidings.views.verify import Verifier
+
+
+async def check_midway(folder: Path, told: Iterable[str]) -> None:
+    """Whatever has been done up to now was done whole, and once."""
+    async with reopened(shop.file(folder)) as back_end:
+        entries = [entry.envelope for entry in await everything(back_end.log)]
+        ids = [(each.source, each.id) for each in entries]
+        assert len(ids) == len(set(ids))
+        assert {id for id in told if id.startswith(("sale", "check"))} <= {id for _, id in ids}
+        async with back_end.store.unit() as unit:
+            booked = Counter(sale for (sale,) in await unit.sql.fetch("SELECT sale FROM booked"))
+        emitted = Counter(each.causation_id for each in entries if each.type == "sale-booked")
+        intended = await back_end.store.deliveries(limit=10_000)
+    assert set(booked.values()) <= {1}
+    assert booked == emitted, "a handler's writes and the events it emits are kept together"
+    assert len({each["key"] for each in intended}) == len(intended) == len(booked)
+
+
+async def check_end(folder: Path, told: Iterable[str], *, version: int = 1) -> None:
+    """All that was published had all its effects, each once."""
+    await check_midway(folder, told)
+    app = shop.make(folder, version=version)
+    async with app.open(shop.settings(folder), consume=False) as opened:
+        entries = [entry.envelope for entry in await everything(opened.log)]
+        assert {each.id for each in entries if each.type == "item-sold"} == shop.sales()
+        assert {each.causation_id for each in entries if each.type == "sale-booked"} == shop.sales()
+        async with app.unit("till") as ctx:
+            checked = await ctx.sql.fetch("SELECT item FROM checked")
+        assert sorted(checked) == [(f"flaky-{n}",) for n in range(shop.FLAKY)]
+        assert await opened.store.parked() == []
+        await check_views(opened)
+    check_calls(folder)
+
+
+async def check_views(opened: Opened) -> None:
+    """Every table is what a refold of the log is."""
+    records = {each.table.view: each for each in await opened.store.views() if each.state == "live"}
+    for view in opened.views:
+        found = await Verifier(view, records[view.name], opened.store, opened.log).run()
+        assert found.is_right, found.first
+        assert found.rows > 0
+        assert (found.parked, found.unreadable) == (0, 0)
+    turnover = {row.values[0]: row.values for row in await all_rows(opened, "turnover")}
+    for item in range(shop.ITEMS):
+        cents = sum(shop.sold(item, n)[0].cents for n in range(shop.SALES))
+        assert turnover[f"item-{item}"] == (f"item-{item}", cents, shop.SALES)
+
+
+async def all_rows(opened: Opened, name: str) -> list:  # type: ignore[type-arg]
+    record = await opened.tables.of(next(view for view in opened.views if view.name == name))
+    assert record is not None
+    return list(await opened.store.every(record.table, after=None, limit=10_000))
+
+
+def check_calls(folder: Path) -> None:
+    """Each sale was delivered at least once, and always with the same key."""
+    calls = {tuple(line.split()) for line in noted(folder / shop.CALLS)}
+    assert {sale for _, sale in calls} == shop.sales()
+    assert len(calls) == len({key for key, _ in calls}) == len(shop.sales())

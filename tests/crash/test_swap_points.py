@@ -1,0 +1,22 @@
+"""A process that is killed while a view is built anew: readers see a whole table, and the new one in the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.crash.points import of
+from tests.crash.processes import run_killed, run_whole
+from tests.crash.shop_oracle import check_end, check_midway
+
+
+@pytest.mark.parametrize("point", of("swap"))
+async def test_a_kill_while_a_view_is_swapped_leaves_the_old_table_or_the_new_one(tmp_path: Path, point: str) -> None:
+    told = list((await run_whole("sell", tmp_path)).told)
+    await check_end(tmp_path, told)
+    for _ in ("an inline view, before anything is appended", "an async one"):
+        told += (await run_killed("sell", tmp_path, point=point, options="version-2")).told
+        await check_midway(tmp_path, told)
+    told += (await run_whole("sell", tmp_path, options="version-2")).told
+    await check_end(tmp_path, told, version=2)
