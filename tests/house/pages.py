@@ -1,0 +1,229 @@
+"""Documents as a reader uses them: files are written, programs run, a server started, requests sent."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+WRITTEN_AS = "localhost:8080"
+ELSEWHERE = {"pip", "make", "uvicorn"}  # what a reader runs and a test does not
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_FILE = re.compile(r"# (\w+\.py)\n")
+_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block. `line`: where it begins in its page."""
+
+    kind: str
+    text: str
+    page: str
+    line: int
+
+    def commands(self) -> list[tuple[str, str]]:
+        """Return each command after a `$` (in `sh`: each line) with the lines shown below it."""
+        text = self.text.replace("\\\n", " ")
+        if self.kind == "sh":
+            return [(line, "") for line in text.splitlines() if line and not line.startswith("#")]
+        found: list[tuple[str, str]] = []
+        for line in text.splitlines():
+            if line.startswith("$ "):
+                found.append((line[2:], ""))
+            elif found:
+                found[-1] = (found[-1][0], found[-1][1] + line + "\n")
+        return found
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the blocks of a page; those without a kind, which are drawings, have an empty one."""
+    text = page.read_text("utf-8")
+    name = str(page.relative_to(ROOT))
+    return [Block(found[1], found[2], name, text.count("\n", 0, found.start()) + 1) for found in _FENCE.finditer(text)]
+
+
+def brings_a_program(page: Path) -> bool:
+    """Say whether a page can be followed from its first line: it writes the program down that it talks about."""
+    return any(block.kind == "python" and _FILE.match(block.text) for block in blocks(page))
+
+
+def words_of(command: str) -> list[str]:
+    """Return the words of a command, without variables set in front of it."""
+    words = shlex.split(command)
+    while re.fullmatch(r"[A-Z_]+=.*", words[0]):
+        words = words[1:]
+    return words
+
+
+class Reader:
+    """Does what a page says, in a folder of its own. `close` ends the server and forgets the modules."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._module = ModuleType("page")
+        self._modules = {"page"}
+        self._server: subprocess.Popen[str] | None = None
+        self._address = ""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
+        self._environment = {**inherited, "PYTHONPATH": str(ROOT / "src")}
+        sys.modules["page"] = self._module
+
+    def follow(self, block: Block) -> None:
+        if block.kind == "python":
+            self._python(block)
+        elif block.kind == "console":
+            for command, shown in block.commands():
+                self._command(block, command, shown)
+
+    def close(self) -> None:
+        self._stop()
+        for name in self._modules:
+            sys.modules.pop(name, None)
+
+    def _python(self, block: Block) -> None:
+        file = _FILE.match(block.text)
+        if file is not None:
+            (self._folder / file[1]).write_text(block.text, "utf-8")
+            self._modules.add(file[1].removesuffix(".py"))
+            return
+        where = f"{block.page}:{block.line}"
+        code = compile(block.text, where, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        made = eval(code, self._module.__dict__)
+        if inspect.iscoroutine(made):
+            asyncio.run(asyncio.wait_for(made, timeout=_SECONDS))
+
+    def _command(self, block: Block, command: str, shown: str) -> None:
+        words = words_of(command)
+        if words[0] in ELSEWHERE:
+            return
+        if words[:2] == ["tidings", "run"]:
+            self._start(words[2:])
+            return
+        end = time.monotonic() + _SECONDS
+        while True:
+            said, may_be_repeated = self._said(words, must_succeed=not shown)
+            missing = [line for line in shown.splitlines() if not _stands_in(line, said)]
+            if not missing or not may_be_repeated or time.monotonic() > end:
+                break  # else it looks at what is a moment behind the log
+        assert not missing, f"{block.page}: `{command}` shows\n{said}\nand not\n{missing[0]}"
+
+    def _said(self, words: list[str], *, must_succeed: bool) -> tuple[str, bool]:
+        """Return what a command prints, and whether it only looks."""
+        if words[0] == "curl":
+            request = curl(words[1:])
+            return self._request(request, must_succeed=must_succeed), request.method == "GET"
+        program = {"tidings": [sys.executable, "-m", "tidings"], "python": [sys.executable]}[words[0]]
+        return self._run([*program, *words[1:]]), words[2:3] in (["list"], ["tail"], ["show"])
+
+    def _run(self, arguments: list[str]) -> str:
+        done = subprocess.run(
+            arguments, cwd=self._folder, env=self._environment, capture_output=True, text=True, timeout=_SECONDS
+        )
+        assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def _start(self, arguments: list[str]) -> None:
+        self._stop()
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tidings", "run", *arguments, "--port", "0", "--json"],
+            cwd=self._folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._server.stdout is not None
+        first = self._server.stdout.readline()
+        assert first, "the server ended before it was ready"
+        self._address = urlsplit(json.loads(first)["url"]).netloc
+
+    def _stop(self) -> None:
+        if self._server is None:
+            return
+        self._server.terminate()
+        self._server.communicate(timeout=_SECONDS)
+        self._server = None
+
+    def _request(self, request: Request, *, must_succeed: bool) -> str:
+        assert request.host == WRITTEN_AS
+        connection = HTTPConnection(self._address, timeout=_SECONDS)
+        try:
+            headers = {"host": self._address, **request.headers}
+            connection.request(request.method, request.target, request.body, headers)
+            answer = connection.getresponse()
+            body = answer.read().decode()
+        finally:
+            connection.close()
+        assert answer.status < 400 or not must_succeed, f"{request}: {answer.status} {body}"
+        return f"{_head(answer)}\n{body}" if request.shows_head else body
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    host: str
+    target: str
+    headers: dict[str, str]
+    body: str | None
+    shows_head: bool
+
+
+def curl(arguments: list[str]) -> Request:
+    """Return the request that these arguments of curl mean; only the options that the documents use are known."""
+    method, body, headers, shows_head, urls = None, None, {}, False, []
+    left = iter(arguments)
+    for word in left:
+        if word == "-X":
+            method = next(left)
+        elif word == "-H":
+            name, _, value = next(left).partition(":")
+            headers[name] = value.strip()
+        elif word == "-d":
+            body = next(left)
+        elif word == "-i":
+            shows_head = True
+        else:
+            assert not word.startswith("-"), f"{word} is not known here"
+            urls.append(word)
+    [url] = urls
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    if body is not None:
+        headers = {"content-type": "application/x-www-form-urlencoded", **{k.lower(): v for k, v in headers.items()}}
+    return Request(method or ("GET" if body is None else "POST"), parts.netloc, target, headers, body, shows_head)
+
+
+def _stands_in(line: str, said: str) -> bool:
+    return re.search(".*".join(map(re.escape, line.split("…"))), said, re.DOTALL) is not None
+
+
+def _head(answer: HTTPResponse) -> str:
+    lines = [f"HTTP/1.1 {answer.status} {answer.reason}", *(f"{name}: {value}" for name, value in answer.getheaders())]
+    return "\n".join(lines)
+
+
+def table(heading: str, page: Path) -> list[tuple[str, ...]]:
+    """Return the rows of the table below a heading, without its head."""
+    section = page.read_text("utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    return [tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]) for row in rows[2:]]
+
+
+def paragraph(thing: Any) -> str:
+    """Return the docstring in one line."""
+    return " ".join((inspect.getdoc(thing) or "").split())
