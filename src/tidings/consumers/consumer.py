@@ -48,6 +48,7 @@ class Consumer:
         Cancelling rolls the page back and settles nothing. A store or a log that is out of reach is waited for.
         LogRewoundError and PositionExpiredError if the log does not have what comes next.
         """
+        self._work.begin()
         renewing = asyncio.create_task(self._leases.keep())
         try:
             while not stopping.is_set():

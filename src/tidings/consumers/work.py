@@ -51,6 +51,10 @@ class Work:
         self._failures = 0
         self._unavailable = 0
 
+    def begin(self) -> None:
+        """Begin, also once more after an end: meanwhile the consumer may have been forgotten."""
+        self._is_registered = False
+
     async def step(self, stopping: asyncio.Event) -> Rest | None:
         """Do one page, or some redrives, or whatever is next; return how long to rest, None to go on at once.
 
@@ -84,6 +88,7 @@ class Work:
             self._is_registered = True
         if await self._leases.look():
             self._reacting.aside.forget()
+            self._next_due = float("-inf")
         if not self._leases.parts:
             return Rest(LOOK_SECONDS)
         if not self._reacting.aside.is_known:

@@ -280,3 +280,38 @@ async def test_running_it_carries_what_is_appended_later_and_ends_when_it_is_tol
         stopping.set()
         await running
         assert await at.trail() == [one, two]
+
+
+async def test_a_unit_ends_when_its_handlers_have_taken_their_time() -> None:
+    async with room() as at:
+        said = await at.say(*["a"] * 100)
+        trail = Trail()
+        trail.fault = lambda entry: at.clock.move(0.004)
+        await at.consumer(trail).step(asyncio.Event())
+        assert await at.trail() == said[:5]
+        assert await at.at() == said[4]
+
+
+async def test_an_isolated_unit_ends_when_its_handlers_have_taken_their_time() -> None:
+    async with room() as at:
+        said = await at.say(*[f"s{n}" for n in range(40)])
+        trail = Trail()
+
+        def slow(entry: Entry) -> Exception | None:
+            at.clock.move(0.004)
+            return ValueError("no") if entry.position == said[0] else None
+
+        trail.fault = slow
+        await at.consumer(trail).step(asyncio.Event())
+        assert at.points.passed.count("unit:committed") > 5
+        assert await at.trail() == said[1:]
+
+
+async def test_pages_of_quick_handlers_grow() -> None:
+    async with room() as at:
+        await at.say(*["a"] * 3_000)
+        trail = Trail()
+        await until_idle(at.consumer(trail))
+        before = {call[0] for call in trail.calls}
+        assert max(len(call) for call in trail.calls) > 500
+        assert len(before) < 12

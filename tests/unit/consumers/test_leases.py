@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.unit.consumers.room import Room, room
-from tidings.consumers.leases import Leases, Share, share_of
+from tidings.consumers.leases import TTL, Leases, Share, share_of
 from tidings.store.driver import Checkpoint
 
 
@@ -97,7 +97,7 @@ async def test_a_surplus_is_let_go() -> None:
         at.partitions(4)
         held = leases(at)
         await held.register()
-        [theirs] = await at.store.claim("trail", owner="you", want=1, ttl=_ttl())
+        [theirs] = await at.store.claim("trail", owner="you", want=1, ttl=TTL)
         assert await held.look()
         assert len(held.parts) == 2
         at.clock.move(1)
@@ -111,7 +111,7 @@ async def test_the_partitions_of_the_dead_are_taken_over() -> None:
         at.partitions(4)
         held = leases(at)
         await held.register()
-        await at.store.claim("trail", owner="you", want=2, ttl=_ttl())
+        await at.store.claim("trail", owner="you", want=2, ttl=TTL)
         await held.look()
         assert len(held.parts) == 2
         at.clock.move(7)
@@ -119,9 +119,3 @@ async def test_the_partitions_of_the_dead_are_taken_over() -> None:
         at.clock.move(2)
         await held.look()
         assert [part.is_careful for part in held.parts] == [False, False, True, True]
-
-
-def _ttl():
-    from tidings.consumers.leases import TTL
-
-    return TTL

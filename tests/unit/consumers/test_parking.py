@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.consumers.room import Room, Trail, room, until_idle
 from tidings.consumers.consumer import Consumer
+from tidings.consumers.retry import reason_of
 from tidings.errors import CheckpointMovedError, InvalidDataError, NotRetryable, StoreUnavailableError
 
 
@@ -247,8 +248,6 @@ async def test_an_inline_views_consumer_only_redrives() -> None:
         assert await at.at() == two
         [entry] = await at.log.at([one])
         async with at.store.unit() as unit:
-            from tidings.consumers.retry import reason_of
-
             why = reason_of(ValueError("no"), attempt=1, now=at.clock.now_us(), draw=0.5)
             await unit.park("trail", "a", [entry], why)
         await pass_time(at, consumer, 2)
@@ -265,4 +264,19 @@ async def test_what_a_former_owner_set_aside_is_known_to_the_next() -> None:
         await first._release()
         [two] = await at.say("a")
         await until_idle(at.consumer(trail, owner="two"))
+        assert await at.waiting("a") == [one, two]
+
+
+async def test_what_another_owner_set_aside_meanwhile_is_known_when_the_partition_comes_back() -> None:
+    async with room() as at:
+        trail = Trail()
+        first, second = at.consumer(trail), at.consumer(trail, owner="two")
+        await until_idle(first)
+        await first._release()
+        [one] = await at.say("a")
+        trail.fault = Switch(one)
+        await until_idle(second)
+        await second._release()
+        [two] = await at.say("a")
+        await until_idle(first)
         assert await at.waiting("a") == [one, two]

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.services.shop import Confirmed, Shop
+from tidings import App, Context, DeclarationError, InvalidDataError, Service
+from tidings.errors import AppendInUnitError
+
+
+async def test_a_handler_is_given_its_event_where_it_stands_and_when_it_happened() -> None:
+    seen: list[Any] = []
+    shop = Shop()
+
+    async def act(event: Any, ctx: Context) -> None:
+        seen.append((event.order_id, ctx.envelope.id, ctx.position, ctx.time.tzinfo is not None))
+
+    shop.act = act
+    async with shop.open():
+        position = await shop.place("7", id="e1")
+        await shop.carry()
+    assert seen == [("7", "e1", position, True)]
+
+
+async def test_rows_that_a_handler_puts_are_there_and_one_that_it_deletes_is_not() -> None:
+    shop = Shop()
+
+    async def act(event: Any, ctx: Context) -> None:
+        before = await ctx.get(shop.Order, order_id=event.order_id)
+        if event.cents:
+            await ctx.put(shop.Order(event.order_id, event.cents + (before.cents if before else 0)))
+        else:
+            await ctx.delete(shop.Order, order_id=event.order_id)
+
+    shop.act = act
+    async with shop.open():
+        await shop.place(id="e1", cents=5)
+        await shop.place(id="e2", cents=2)
+        await shop.carry()
+        assert await shop.order() == shop.Order("1", 7)
+        await shop.place(id="e3", cents=0)
+        await shop.carry()
+        assert await shop.order() is None
+
+
+async def test_all_that_a_failing_handler_did_is_rolled_back() -> None:
+    shop = Shop()
+
+    async def act(event: Any, ctx: Context) -> None:
+        await ctx.put(shop.Order(event.order_id, event.cents))
+        await ctx.sql.execute("CREATE TABLE IF NOT EXISTS mine (a TEXT)")
+        await ctx.sql.execute("INSERT INTO mine VALUES (?)", (event.order_id,))
+        await ctx.emit(Confirmed(event.order_id))
+        await ctx.deliver(shop.tell, {"to": "me"})
+        if event.cents < 0:
+            raise ValueError("no")
+
+    shop.act = act
+    async with shop.open():
+        await shop.place("1", id="e1", cents=5)
+        await shop.place("2", id="e2", cents=-5)
+        await shop.carry()
+        assert await shop.order("1") == shop.Order("1", 5)
+        assert await shop.order("2") is None
+        assert [type for type, _ in await shop.log()] == ["placed", "placed", "confirmed"]
+        assert len(await shop.opened.store.deliveries()) == 1
+        async with shop.app.unit("shop") as ctx:
+            assert await ctx.sql.fetch("SELECT a FROM mine") == [("1",)]
+
+
+async def test_ids_and_randomness_are_the_same_on_each_retry() -> None:
+    seen: list[tuple[Any, ...]] = []
+    shop = Shop()
+
+    async def act(event: Any, ctx: Context) -> None:
+        seen.append((ctx.uuid(), ctx.uuid(1), ctx.random.random(), await ctx.emit(Confirmed(event.order_id))))
+        if len(seen) < 3:
+            raise ValueError("no")
+
+    shop.act = act
+    async with shop.open():
+        await shop.place()
+        await shop.carry()
+        await shop.opened.store.schedule_redrive("shop", "1", at=0)
+        await shop.carry()
+        assert [type for type, _ in await shop.log()] == ["placed", "confirmed"]
+        assert (await shop.log())[1][1] == seen[-1][-1]
+    assert len(seen) == 3
+    assert len(set(seen)) == 1
+    assert seen[0][0] != seen[0][1]
+
+
+async def test_what_is_emitted_names_its_cause() -> None:
+    shop = Shop()
+
+    async def act(event: Any, ctx: Context) -> None:
+        await ctx.emit(Confirmed(event.order_id))
+
+    shop.act = act
+    async with shop.open():
+        await shop.place(id="e1")
+        await shop.carry()
+        page = await shop.opened.log.read(after=1, limit=1)
+    envelope = page.entries[0].envelope
+    assert (envelope.source, envelope.causation_id, envelope.correlation_id) == ("/shop", "e1", "e1")
+
+
+async def test_a_delivery_is_intended_once_however_often_its_handler_runs() -> None:
+    shop = Shop()
+
+    async def act(event: Any, ctx: Context) -> None:
+        await ctx.deliver(shop.tell, {"to": "me"})
+
+    shop.act = act
+    async with shop.open():
+        await shop.place()
+        await shop.carry()
+        [first] = await shop.opened.store.deliveries()
+        await shop.opened.store.rewind("shop", to=0)
+        await shop.carry()
+        assert await shop.opened.store.deliveries() == [first]
+
+
+async def test_a_replay_emits_and_delivers_nothing_but_writes_its_rows() -> None:
+    shop = Shop()
+
+    async def act(event: Any, ctx: Context) -> None:
+        await ctx.put(shop.Order(event.order_id, 1))
+
+    async def more(event: Any, ctx: Context) -> None:
+        await ctx.put(shop.Order(event.order_id, 2))
+        await ctx.emit(Confirmed(event.order_id))
+        await ctx.deliver(shop.tell, {"to": "me"})
+
+    shop.act = act
+    async with shop.open():
+        await shop.place()
+        await shop.carry()
+        shop.act = more
+        await shop.opened.store.rewind("shop", to=0)
+        await shop.carry()
+        assert [type for type, _ in await shop.log()] == ["placed"]
+        assert await shop.opened.store.deliveries() == []
+
+
+async def test_an_event_whose_data_does_not_fit_is_parked_at_once() -> None:
+    from tidings import Envelope
+
+    shop = Shop()
+    async with shop.open():
+        bad = Envelope(id="e1", source="/web", type="placed", subject="1", data=b'{"order_id": 5}')
+        await shop.opened.log.append([bad])
+        await shop.carry()
+        [parked] = await shop.opened.store.parked("shop")
+    assert (parked.state, parked.reason) == ("dead", "undecodable")
+
+
+async def test_a_version_without_a_handler_is_parked_at_once() -> None:
+    from tidings import Envelope
+
+    shop = Shop()
+    async with shop.open():
+        other = Envelope(id="e1", source="/web", type="placed", version=9, subject="1", data=b'{"order_id":"1"}')
+        await shop.opened.log.append([other])
+        await shop.carry()
+        [parked] = await shop.opened.store.parked("shop")
+    assert (parked.state, parked.reason) == ("dead", "undecodable")
+    assert "it handles placed version 1" in parked.error
+
+
+async def test_appending_to_the_log_inside_a_handler_is_the_handlers_failure() -> None:
+    shop = Shop()
+
+    async def act(event: Any, ctx: Context) -> None:
+        await shop.app.publish(Confirmed("1"), source="/shop")
+
+    shop.act = act
+    async with shop.open():
+        await shop.place()
+        await shop.carry()
+        [error] = await shop.parked()
+    assert error.startswith(AppendInUnitError.__name__)
+
+
+async def test_emitting_a_class_that_the_app_does_not_know_says_what_to_write() -> None:
+    from tidings import event
+
+    @event("unknown")
+    class Unknown:
+        a: int
+
+    shop = Shop()
+
+    async def act(happened: Any, ctx: Context) -> None:
+        await ctx.emit(Unknown(1))
+
+    shop.act = act
+    async with shop.open():
+        await shop.place()
+        await shop.carry()
+        [error] = await shop.parked()
+    assert "emits=[Unknown]" in error
+
+
+async def test_handlers_of_one_event_are_called_in_the_order_of_their_declaration() -> None:
+    from tests.unit.services.shop import IN_MEMORY, Placed
+
+    calls: list[str] = []
+    service = Service("two")
+
+    @service.on(Placed)
+    async def first(happened: Placed, ctx: Context) -> None:
+        calls.append("first")
+
+    @service.on(Placed)
+    def second(happened: Placed, ctx: Context) -> None:
+        calls.append("second")
+
+    app = App(service)
+    async with app.open(IN_MEMORY, consume=False) as opened:
+        await app.publish(Placed("1"), source="/web")
+        from tests.unit.consumers.room import until_idle
+
+        await until_idle((await opened.carrying.consumers())["two"])
+    assert calls == ["first", "second"]
+
+
+async def test_a_delivery_is_checked_when_it_is_intended() -> None:
+    shop = Shop()
+    errors: list[BaseException] = []
+
+    async def act(event: Any, ctx: Context) -> None:
+        for function, payload in ((shop.tell, {"to": 5}), (print, {"to": "me"})):
+            try:
+                await ctx.deliver(function, payload)
+            except Exception as error:
+                errors.append(error)
+
+    shop.act = act
+    async with shop.open():
+        await shop.place()
+        await shop.carry()
+    assert [type(error) for error in errors] == [InvalidDataError, DeclarationError]
+
+
+async def test_a_view_that_folds_write_is_not_written_by_hand() -> None:
+    shop = Shop()
+
+    @shop.service.view(key=("order_id",))
+    class Folded:
+        order_id: str
+
+    from tests.unit.services.shop import Placed
+
+    @shop.service.fold(Folded, Placed)
+    def placed(row: Any, happened: Placed) -> Folded:
+        return Folded(happened.order_id)
+
+    app = App(shop.service)
+    from tests.unit.services.shop import IN_MEMORY
+
+    async with app.open(IN_MEMORY, consume=False):
+        with pytest.raises(DeclarationError, match="written by its folds alone"):
+            async with app.unit("shop") as ctx:
+                await ctx.put(Folded("1"))
