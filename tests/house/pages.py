@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
-import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 WRITTEN_AS = "localhost:8080"
-ELSEWHERE = {"pip", "make", "uvicorn"}  # what a reader runs and a test does not
+ELSEWHERE = {"pip", "make"}  # what a reader runs and a test does not
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r"# (\w+\.py)\n")
 _SECONDS = 60
@@ -78,7 +78,7 @@ class Reader:
         self._folder = folder
         self._module = ModuleType("page")
         self._modules = {"page"}
-        self._server: subprocess.Popen[str] | None = None
+        self._server: subprocess.Popen[bytes] | None = None
         self._address = ""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
         self._environment = {**inherited, "PYTHONPATH": str(ROOT / "src")}
@@ -112,8 +112,8 @@ class Reader:
         words = words_of(command)
         if words[0] in ELSEWHERE:
             return
-        if words[:2] == ["tidings", "run"]:
-            self._start(words[2:])
+        if words[0] == "uvicorn" or words[:2] == ["tidings", "run"]:
+            self._serve(words)
             return
         end = time.monotonic() + _SECONDS
         while True:
@@ -138,25 +138,27 @@ class Reader:
         assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def _start(self, arguments: list[str]) -> None:
+    def _serve(self, words: list[str]) -> None:
+        """Start a server as the page says, but on a port that is free; return when it takes connections."""
         self._stop()
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", "tidings", "run", *arguments, "--port", "0", "--json"],
-            cwd=self._folder,
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._server.stdout is not None
-        first = self._server.stdout.readline()
-        assert first, "the server ended before it was ready"
-        self._address = urlsplit(json.loads(first)["url"]).netloc
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self._address = f"127.0.0.1:{port}"
+        arguments = [sys.executable, "-m", *words, "--port", str(port)]
+        quiet = subprocess.DEVNULL
+        self._server = subprocess.Popen(arguments, cwd=self._folder, env=self._environment, stdout=quiet, stderr=quiet)
+        end = time.monotonic() + _SECONDS
+        while not _is_taken(port):
+            assert self._server.poll() is None, f"{words} ended before it was ready"
+            assert time.monotonic() < end, f"{words} is not ready"
+            time.sleep(0.02)
 
     def _stop(self) -> None:
         if self._server is None:
             return
         self._server.terminate()
-        self._server.communicate(timeout=_SECONDS)
+        self._server.wait(timeout=_SECONDS)
         self._server = None
 
     def _request(self, request: Request, *, must_succeed: bool) -> str:
@@ -206,6 +208,11 @@ def curl(arguments: list[str]) -> Request:
     if body is not None:
         headers = {"content-type": "application/x-www-form-urlencoded", **{k.lower(): v for k, v in headers.items()}}
     return Request(method or ("GET" if body is None else "POST"), parts.netloc, target, headers, body, shows_head)
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _stands_in(line: str, said: str) -> bool:

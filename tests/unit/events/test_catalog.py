@@ -342,6 +342,13 @@ def test_the_limit_of_the_data_is_that_of_the_catalog() -> None:
     assert admitted("day-ended", json.dumps({"note": "x" * 262_000}).encode())
 
 
+@pytest.mark.parametrize("filler", [b"0,", b'"a",', b"{},", b"[],", b'"\\u0061",'])
+def test_64_kib_are_accepted_whatever_they_hold_and_whatever_is_set(filler: bytes) -> None:
+    data = b'{"note":"","more":[' + filler * ((65_536 - 30) // len(filler)) + b"0]}"
+    envelope = sent("day-ended", data + b" " * (65_536 - len(data)))
+    assert Catalog([DayEnded], data_bytes_max=65_536).admit(envelope, now_us=0).data == envelope.data
+
+
 class Colour(enum.Enum):
     RED = "red"
 
