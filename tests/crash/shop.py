@@ -112,11 +112,11 @@ def sale(item: int, n: int) -> str:
     return f"sale-{item}-{n}"
 
 
-def sales() -> set[str]:
-    """Return the id of every sale there is."""
-    return {sale(item, n) for item in range(ITEMS) for n in range(SALES)}
-
-
 def sold(item: int, n: int) -> tuple[Sold, datetime]:
     """Return one sale of an item, and when it was: not in the order of their numbers."""
     return Sold(f"item-{item}", f"shop-{n % 2}", item * 100 + n), BEGAN + timedelta(hours=n * 7 % SALES)
+
+
+def sales() -> dict[str, Sold]:
+    """Return every sale that a child of this shop makes, by its id."""
+    return {sale(item, n): sold(item, n)[0] for item in range(ITEMS) for n in range(SALES)}

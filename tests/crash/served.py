@@ -1,0 +1,9 @@
+"""The shop for `tidings run tests.crash.served:app`: it notes its calls in the folder that it is started in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.crash import shop
+
+app = shop.make(Path.cwd())

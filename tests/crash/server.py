@@ -1,0 +1,84 @@
+"""The real server as a process, started on the same file and port again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.crash import shop
+from tests.crash.processes import PATIENCE, ROOT
+from tests.crash.telling import noted
+
+LOOK = 0.005
+
+
+class Server:
+    """One `tidings run` at a time. `folder`: of its database, its records, and its notes of calls."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = _free_port()
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Begin the process; it may take a moment until it answers."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
+        set_up = {"TIDINGS_DATABASE_URL": shop.settings(self._folder).database_url, "PYTHONPATH": str(ROOT)}
+        with (self._folder / "server.log").open("ab") as records:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tidings", "run", "tests.crash.served:app", "--port", str(self.port)],
+                cwd=self._folder,
+                env=kept | set_up,
+                stdout=records,
+                stderr=records,
+            )
+
+    async def until_listening(self) -> None:
+        """Come back when it takes connections; fail if it ends before."""
+        async with asyncio.timeout(PATIENCE):
+            while not await self._is_listening():
+                assert self._running.poll() is None, self.last_words()
+                await asyncio.sleep(LOOK)
+
+    async def _is_listening(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    async def kill(self) -> None:
+        """`kill -9`, and come back when nothing is left of it. It must not have ended by itself."""
+        assert self._running.poll() is None, self.last_words()
+        self._running.send_signal(signal.SIGKILL)
+        await asyncio.to_thread(self._running.wait)
+
+    async def stop(self) -> int:
+        """SIGTERM; return the exit code."""
+        self._running.terminate()
+        return await asyncio.to_thread(self._running.wait, PATIENCE)
+
+    def last_words(self) -> str:
+        return "\n".join(noted(self._folder / "server.log")[-20:])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,17 @@
+"""A loaded server, killed at random moments. `python -m tests.crash.random_kills` does the same for longer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.crash.random_kills import run
+from tests.scale import SCALE
+
+KILLS = 6
+
+
+async def test_a_loaded_server_that_is_killed_at_random_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
+    counts = await run(tmp_path, kills=KILLS * SCALE, seed=1)
+    print(counts)
+    assert counts.acknowledged > 0
+    assert counts.rows > 0
