@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +21,19 @@ async def caller(tmp_path: Path) -> AsyncIterator[Caller]:
         yield started
 
 
-async def raw(caller: Caller, text: bytes) -> bytes:
+async def raw(caller: Caller, *chunks: bytes) -> bytes:
     """Send bytes as they are; return everything that comes back until the server closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(caller.url.rpartition(":")[2]))
-    writer.write(text)
     try:
         async with asyncio.timeout(10):
+            for chunk in chunks:
+                writer.write(chunk)
+                await writer.drain()
             return await reader.read()
     finally:
         writer.close()
-        await writer.wait_closed()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +59,6 @@ async def test_another_sites_page_may_not_append(caller: Caller) -> None:
     "text",
     [
         b"GET /views HTTP/1.1\r\nhost: localhost\r\nx-long: " + b"a" * 70_000 + b"\r\n\r\n",
-        b"GET /views HTTP/1.1\r\nhost: localhost\r\nx-endless: " + b"a" * 65_600,
         b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
         b"GET /views HTTP/1.1\r\nhost: localhost\r\n" + b"".join(b"x-%d: a\r\n" % n for n in range(9_000)) + b"\r\n",
         b"this is no request\r\n\r\n",
@@ -68,6 +72,13 @@ async def test_what_cannot_be_a_request_is_a_problem_and_the_end(caller: Caller,
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"application/problem+json" in head
     assert b"urn:tidings:problem:malformed-request" in body
+    assert (await caller.get("/healthz")).status == 200
+
+
+async def test_a_head_that_never_ends_is_given_up(caller: Caller) -> None:
+    beginning = b"GET /views HTTP/1.1\r\nhost: localhost\r\nx-endless: "
+    with suppress(ConnectionError):  # it is cut off in the midst, whether or not the answer still gets through
+        await raw(caller, beginning, *repeat(b"a" * 65_536, 100))
     assert (await caller.get("/healthz")).status == 200
 
 

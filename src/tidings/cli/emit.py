@@ -47,9 +47,8 @@ def emit(
     except LogBusyError:
         raise
     except LogUnavailableError as error:
-        raise UnknownOutcomeError(
-            f"nobody knows whether it was kept, so emit it again with the same --id: {error}"
-        ) from error
+        why = f"nobody knows whether it was kept: emit it again with the same --id ({error})"
+        raise UnknownOutcomeError(why) from error
     if as_json:
         output.json(kept)
     output.say(f"{kept['outcome']} at position {kept['position']}: {kept['source']} {kept['id']}")

@@ -8,16 +8,13 @@ from typing import Any
 
 import msgspec
 
-from tidings.api.rows import row_object
 from tidings.events.cloudevents import shown, write_structured
-from tidings.events.codec import encode_json
 from tidings.events.envelope import Entry
 from tidings.events.timestamp import time_text
 from tidings.operations.dead import written
 from tidings.operations.lag import ConsumerLag
 from tidings.operations.verify import Verified
 from tidings.store.driver import Parked
-from tidings.store.rows import Column, Row
 
 DATA_SHOWN = 100
 
@@ -131,12 +128,6 @@ def verified_object(verified: Verified) -> dict[str, Any]:
         "differing": result.differing,
         "differences": differences,
     }
-
-
-def row_of(columns: Sequence[Column], row: Row) -> dict[str, Any]:
-    """Return a view's row as HTTP shows it."""
-    shown_row: dict[str, Any] = json.loads(encode_json(row_object(columns, row)))
-    return shown_row
 
 
 def _plain(values: Sequence[Any] | None) -> Any:

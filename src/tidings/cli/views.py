@@ -7,16 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from tidings.api.rows import read_value
 from tidings.app import Opened
 from tidings.cli.exits import NO
 from tidings.cli.output import Output
 from tidings.cli.session import AppName, AsJson, Session
-from tidings.cli.shapes import row_of, verified_object
-from tidings.errors import CallerError
+from tidings.cli.shapes import verified_object
 from tidings.operations import verify as verifying
 from tidings.operations import views as operation
-from tidings.store.rows import Column
 
 commands = typer.Typer(help="What is shown: the tables that folds make of the log.")
 
@@ -63,16 +60,18 @@ def show(
 
     Example: tidings views show bookmarks.bookmark user_id=jack
     """
+    from tidings.cli.rows import equal_to, row_of  # it brings the HTTP server along, which is slow to import
+
     session = Session(app)
     specs = () if session.services is None else session.app.views
 
     async def work(opened: Opened) -> operation.Shown:
         record = await operation.live_record(opened.store, view)
         if record is not None:
-            equal = _equal(where or (), record.table.columns)
+            equal = equal_to(where or (), record.table.columns)
             return await operation.show(opened.store, record, equal=equal, limit=limit)
         spec = operation.declared_view(specs, view)
-        return await operation.show_live(opened.log, spec, equal=_equal(where or (), spec.columns))
+        return await operation.show_live(opened.log, spec, equal=equal_to(where or (), spec.columns))
 
     found = session.look(work)
     output = Output(as_json=as_json)
@@ -122,17 +121,6 @@ def rebuild(view: Name, app: AppName = None, as_json: AsJson = False) -> None:
     if as_json:
         output.json({"view": done.view, "table": done.table})
     output.say(f"{done.view} is read from {done.table} now")
-
-
-def _equal(where: Sequence[str], columns: Sequence[Column]) -> dict[str, Any]:
-    known = {column.name: column for column in columns}
-    equal = {}
-    for text in where:
-        name, equals, value = text.partition("=")
-        if not equals or name not in known:
-            raise CallerError(f"{text[:80]!r} is not COLUMN=VALUE; there is {', '.join(known)}")
-        equal[name] = read_value(known[name], value)
-    return equal
 
 
 def _say_verified(output: Output, found: Sequence[dict[str, Any]]) -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
 from random import Random
 
 from tidings.demo.history import write_history
+from tidings.demo.mail import compare_mail, due_greetings, read_calls
 from tidings.demo.report import compare_log, compare_view
 from tidings.demo.run import Plan, late_share
 from tidings.demo.truth import tell
@@ -51,8 +54,29 @@ def test_a_missing_a_wrong_and_a_surplus_row_are_each_seen() -> None:
 
 
 def test_a_lost_and_a_repeated_event_are_each_seen() -> None:
-    from collections import Counter
-
     assert compare_log({("s", "1")}, Counter([("s", "1"), ("s", "2")])).right
     assert not compare_log({("s", "1")}, Counter([("s", "2")])).right
     assert not compare_log({("s", "1")}, Counter([("s", "1"), ("s", "1")])).right
+
+
+def test_every_registration_must_be_greeted_under_one_key_of_its_own() -> None:
+    due = Counter({"ann": 1, "bob": 1})
+    assert compare_mail(due, [("ann", "k1"), ("bob", "k2"), ("bob", "k2")]).right
+    assert not compare_mail(due, [("ann", "k1")]).right
+    assert not compare_mail(due, [("ann", "k1"), ("bob", "k2"), ("bob", "k3")]).right
+    assert not compare_mail(due, [("ann", "k1"), ("bob", "k1")]).right
+    assert not compare_mail(due, [("ann", "k1"), ("bob", "k2"), ("eve", "k3")]).right
+
+
+def test_calls_are_read_from_the_mailbox(tmp_path: Path) -> None:
+    mailbox = tmp_path / "mailbox.jsonl"
+    assert read_calls(mailbox) == []
+    mailbox.write_text('{"to": "ann", "key": "k1"}\n{"to": "ann", "key": "k1"}\n', "utf-8")
+    assert read_calls(mailbox) == [("ann", "k1"), ("ann", "k1")]
+
+
+def test_greetings_are_due_for_registrations_alone() -> None:
+    history = write_history(Random(1), events=500, now=NOW)
+    registered = [happening.data["user_id"] for happening in history if happening.type == "user-registered"]
+    assert due_greetings(history) == Counter(registered)
+    assert registered

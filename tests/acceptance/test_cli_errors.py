@@ -1,0 +1,130 @@
+"""What goes wrong ends in one line on standard error that says what to do, and in an exit code that means something."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.place import Ended, Place
+
+DATA = '{"order_id": "1", "total": 1}'
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """An application with one event in its database."""
+    place = Place(tmp_path_factory.mktemp("shop"))
+    assert place.emit("1", 10, id="order-1").code == 0
+    return place
+
+
+def check(ended: Ended, code: int, told: str) -> None:
+    assert ended.code == code, ended
+    assert ended.out == ""
+    assert ended.err.startswith("tidings: ")
+    assert ended.err.count("\n") == 1
+    assert "Traceback" not in ended.err
+    assert told in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("fly",), 2, "No such command 'fly' (see `tidings --help`)"),
+        (("log", "show", "web", "x"), 1, "no event 'x' of 'web' is kept here"),
+        (("run", "ship:app"), 2, "there is no module 'ship' in"),
+        (("run", "shop:app", "--host", "0.0.0.0"), 2, "TIDINGS_HOST"),
+    ],
+)
+def test_wrong_use_is_one_line(place: Place, arguments: tuple[str, ...], code: int, told: str) -> None:
+    check(place.tidings(*arguments), code, told)
+
+
+def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    check(place.tidings("consumers"), 1, "there is no database tidings.db: `tidings run` makes it")
+    assert not (tmp_path / "tidings.db").exists()
+
+
+def test_a_file_that_is_no_database_is_refused(place: Place) -> None:
+    (place.folder / "text.db").write_text("hello, this is a text, and longer than a header\n" * 20, "utf-8")
+    check(place.tidings("dead", "list", TIDINGS_DATABASE_URL="sqlite:///text.db"), 2, "text.db cannot be used")
+
+
+def test_a_folder_that_is_not_there_is_told(place: Place) -> None:
+    ended = place.tidings("emit", "order-placed", DATA, "--app", "shop:app", TIDINGS_DATABASE_URL="sqlite:///no/x.db")
+    check(ended, 2, "the database no/x.db cannot be opened now")
+
+
+def test_a_database_of_a_newer_release_is_refused_with_the_command_to_run(place: Place) -> None:
+    newer = place.folder / "newer.db"
+    with sqlite3.connect(newer) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    ended = place.tidings("log", "tail", TIDINGS_DATABASE_URL="sqlite:///newer.db")
+    check(ended, 2, "run `pip install --upgrade tidings`")
+
+
+def test_a_database_in_memory_has_nothing_to_look_at(place: Place) -> None:
+    check(place.tidings("consumers", TIDINGS_DATABASE_URL="sqlite:///:memory:"), 2, "only its own process can see")
+
+
+def test_a_wrong_setting_is_named(place: Place) -> None:
+    ended = place.tidings("consumers", TIDINGS_DATABSE_URL="x")
+    check(ended, 2, "no setting TIDINGS_DATABSE_URL: did you mean TIDINGS_DATABASE_URL?")
+
+
+def test_nobody_knows_whether_an_event_was_kept_while_another_holds_the_database(place: Place) -> None:
+    connection = sqlite3.connect(place.folder / "tidings.db", isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    ended = place.emit("2", 20, id="order-2")
+    connection.execute("ROLLBACK")
+    connection.close()
+    check(ended, 3, "nobody knows whether it was kept: emit it again with the same --id")
+
+
+def test_a_port_in_use_is_told(place: Place) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        check(place.tidings("run", "shop:app", "--port", port), 2, f"cannot listen on 127.0.0.1 port {port}")
+
+
+def test_bytes_that_are_no_text_are_refused(place: Place) -> None:
+    check(place.tidings("log", "show", "web", "a\udcff"), 2, "is not UTF-8")
+
+
+def test_ctrl_c_ends_a_server_in_order(place: Place) -> None:
+    process = place.begin("run", "shop:app", "--port", "0")
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith("shop:app is at http://127.0.0.1:")
+    assert line.endswith(", database tidings.db (Ctrl-C ends it)\n")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_ctrl_c_before_the_end_counts_as_unknown(place: Place) -> None:
+    process = place.begin("emit", "order-placed", "-", "--app", "shop:app")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "is kept" not in err
+
+
+def test_a_pipe_that_is_closed_is_no_fault(place: Place) -> None:
+    process = place.begin("log", "tail", "--follow")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert place.emit("3", 30).code == 0
+    assert process.wait(timeout=30) in (0, 1, 2)
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()

@@ -1,0 +1,75 @@
+"""The demonstration, whole: a real server, killed twice, against a generator that knows what truly happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidings.cli import exits
+from tidings.cli.program import run_with
+from tidings.demo import run as demo
+from tidings.demo.history import Happening
+from tidings.demo.truth import Rows, View, tell
+
+
+def test_everything_agrees_after_duplicates_disorder_and_two_kills(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "tidings", "demo", "--seed", "7", "--events", "200", "--json"],
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert ended.returncode == 0, ended
+    assert ended.stderr == ""
+    report = json.loads(ended.stdout)
+    assert report["agrees"]
+    lines = {line["what"]: line["found"] for line in report["lines"]}
+    assert lines["log"] == "200 of 200 acknowledged events kept, each once"
+    assert {what for what in lines if what.startswith("view ")} == {
+        "view users.user",
+        "view users.welcome",
+        "view lists.list",
+        "view lists.member",
+        "view lists.name",
+        "view bookmarks.bookmark",
+        "view bookmarks.shelf",
+    }
+    assert lines["refold"] == "6 of 6 tables equal a refold of the log"
+    assert lines["calls outside"].startswith("10 of 10 users greeted")
+    assert report["facts"]["kill -9"].startswith("2 times")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_row_is_found_and_ends_with_a_no(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tell_after_tampering(history: Iterable[Happening]) -> dict[View, Rows]:
+        """Stand between the last write and the comparison, and change one row behind the server's back."""
+        [database] = tmp_path.glob("*/chirp.db")
+        with sqlite3.connect(database) as connection:
+            connection.execute("UPDATE users_user__v1 SET handle = 'wrong' WHERE user_id = 'user-1'")
+        connection.close()
+        return tell(history)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(demo, "tell", tell_after_tampering)
+    monkeypatch.setattr(demo, "KILLS", 0)
+    assert run_with(["demo", "--seed", "7", "--events", "60", "--json"]) == exits.NO
+    report: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert not report["agrees"]
+    wrong = {line["what"]: line["detail"] for line in report["lines"] if not line["right"]}
+    assert set(wrong) == {"view users.user", "refold"}
+    assert "'handle': 'wrong'" in wrong["view users.user"]
+    assert wrong["refold"] == "users.user"
+    assert [path.name for path in tmp_path.glob("*/server.log")] == ["server.log"]

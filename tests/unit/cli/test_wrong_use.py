@@ -1,0 +1,195 @@
+"""Wrong use ends in one line on standard error, in the caller's words, and in an exit code that means something."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.place import SHOP
+from tidings.cli import exits, program
+from tidings.errors import RefusedError
+
+DATA = '{"order_id": "1", "total": 1}'
+
+
+VERBS = [
+    ("run",),
+    ("emit",),
+    ("consumers",),
+    ("demo",),
+    ("version",),
+    ("log", "tail"),
+    ("log", "show"),
+    ("log", "replay"),
+    ("views", "list"),
+    ("views", "show"),
+    ("views", "verify"),
+    ("views", "rebuild"),
+    ("dead", "list"),
+    ("dead", "show"),
+    ("dead", "redrive"),
+    ("dead", "drop"),
+    ("config", "show"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+class Shell:
+    """Runs the command line in this process, in a folder with an application and a database of one event."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self._capsys = capsys
+
+    def tidings(self, *arguments: str) -> Ended:
+        self._capsys.readouterr()
+        code = program.run_with(arguments)
+        said = self._capsys.readouterr()
+        return Ended(code, said.out, said.err)
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
+    (tmp_path / "shop.py").write_text(SHOP, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("COLUMNS", "200")
+    made = Shell(tmp_path, capsys)
+    assert made.tidings("emit", "order-placed", DATA, "--id", "1", "--app", "shop:app").code == 0
+    yield made
+    for name in ("shop", "broken"):
+        sys.modules.pop(name, None)
+
+
+def check(ended: Ended, code: int, told: str) -> None:
+    assert ended.code == code, ended
+    assert ended.out == ""
+    assert ended.err.startswith("tidings: ")
+    assert ended.err.count("\n") == 1
+    assert "Traceback" not in ended.err
+    assert told in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("fly",), 2, "No such command 'fly' (see `tidings --help`)"),
+        (("log",), 2, "Missing command (see `tidings log --help`)"),
+        (("log", "show", "web"), 2, "Missing argument 'id' (see `tidings log show --help`)"),
+        (("log", "tail", "--limit", "0"), 2, "'--limit'"),
+        (("log", "show", "web", "x"), 1, "no event 'x' of 'web' is kept here"),
+        (("log", "replay", "stock", "--app", "shop:app"), 2, "Give --from-position N or --from-time T"),
+        (("log", "replay", "stock", "--from-time", "soon", "--app", "shop:app"), 2, "RFC 3339"),
+        (("log", "replay", "gone", "--from-position", "1", "--app", "shop:app"), 1, "no consumer 'gone'; there is"),
+        (("log", "replay", "stock", "--from-position", "1"), 2, "which application? Give --app"),
+        (("emit", "order-placed", DATA), 2, "which application? Give --app MODULE:ATTRIBUTE, or set TIDINGS_APP"),
+        (("emit", "order-placed", "{", "--app", "shop:app"), 2, "the JSON cannot be read"),
+        (("emit", "order-placed", "{}", "--app", "shop:app"), 2, "/order_id"),
+        (("emit", "order-lost", DATA, "--app", "shop:app"), 2, "no event type 'order-lost' is declared here"),
+        (("emit", "order-placed", DATA, "--time", "now", "--app", "shop:app"), 2, "RFC 3339"),
+        (("views", "show", "orders.none"), 1, "no view 'orders.none'"),
+        (
+            ("views", "show", "orders.order", "colour=red"),
+            2,
+            "'colour=red' is not COLUMN=VALUE; there is order_id, total",
+        ),
+        (("views", "show", "orders.order", "total=red"), 2, "'red' is not a whole number"),
+        (("views", "show", "orders.last", "--app", "shop:app"), 1, "give its key, order_id=…"),
+        (("views", "verify"), 2, "which application?"),
+        (("views", "rebuild", "orders.none", "--app", "shop:app"), 1, "no view 'orders.none'; there is orders.order"),
+        (("views", "rebuild", "orders.last", "--app", "shop:app"), 1, "cannot be rebuilt"),
+        (("dead", "show", "stock", "1"), 1, "'1' is not parked for stock; `tidings dead list` shows what is"),
+        (("dead", "redrive"), 2, "redrive what?"),
+        (("dead", "redrive", "stock", "1"), 1, "is not parked"),
+        (("dead", "drop", "stock", "1"), 2, "Missing option '--reason'"),
+        (("dead", "drop", "stock", "1", "--reason", " "), 2, "say why"),
+        (("dead", "drop", "stock", "1", "--reason", "x", "--all", "--position", "1"), 2, "not both"),
+        (("run",), 2, "Write `tidings run MODULE:ATTRIBUTE`, or set TIDINGS_APP"),
+        (("run", "shop"), 2, "MODULE:ATTRIBUTE"),
+        (("run", "ship:app"), 2, "there is no module 'ship' in"),
+        (("run", "shop:ap"), 2, "shop has no attribute 'ap': did you mean shop:app?"),
+        (("run", "shop:orders"), 2, "shop:orders is a Service, not a tidings.App: did you mean shop:app?"),
+        (("run", "shop:app", "--port", "70000"), 2, "from 0 to 65,535"),
+        (("demo", "--events", "1"), 2, "'--events'"),
+    ],
+)
+def test_wrong_use_is_one_line(shell: Shell, arguments: tuple[str, ...], code: int, told: str) -> None:
+    check(shell.tidings(*arguments), code, told)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import nowhere\n", "broken.py, line 1): ModuleNotFoundError: No module named 'nowhere'"),
+        ("x = 1\nraise ValueError('two\\nlines')\n", "broken.py, line 2): ValueError: two lines"),
+        ("def f(:\n", "broken.py, line 1): SyntaxError"),
+        ("import sys\nsys.exit(0)\n", "broken.py, line 2): SystemExit: 0"),
+        ("from tidings import Service\n\nService('Not a name')\n", "broken.py, line 3): 'Not a name' is no name"),
+    ],
+)
+def test_an_application_that_cannot_be_imported_is_told_by_its_line(shell: Shell, text: str, told: str) -> None:
+    (shell.folder / "broken.py").write_text(text, "utf-8")
+    check(shell.tidings("run", "broken:app"), 2, told)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("TIDINGS_PORT", "http", "must be a whole number from 0 to 65,535"),
+        ("TIDINGS_APP", "shop", "MODULE:ATTRIBUTE"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    check(shell.tidings("consumers"), 2, told)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [(b"port = ", "cannot be read"), (b"\xff", "cannot be read"), (b"prot = 1", "did you mean port?")],
+)
+def test_a_wrong_file_of_settings_is_named(shell: Shell, text: bytes, told: str) -> None:
+    (shell.folder / "tidings.toml").write_bytes(text)
+    check(shell.tidings("config", "show"), 2, told)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_helps_with_an_example(shell: Shell, verb: tuple[str, ...]) -> None:
+    ended = shell.tidings(*verb, "--help")
+    assert ended.code == 0
+    assert f"Example: {'TIDINGS_PORT=9000 ' if verb[0] == 'config' else ''}tidings {' '.join(verb)}" in ended.out
+    assert "--json" in ended.out
+
+
+def test_without_a_word_the_help_is_shown(shell: Shell) -> None:
+    ended = shell.tidings()
+    assert ended.code == 0
+    assert "Usage: tidings" in ended.out
+
+
+def test_an_error_among_tasks_is_told_as_itself(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> None:
+        raise ExceptionGroup("tasks", [ExceptionGroup("inner", [RefusedError("it is paused")])])
+
+    monkeypatch.setattr(program, "version", refused)
+    check(shell.tidings("refused"), exits.NO, "it is paused")
+
+
+def test_what_nobody_foresaw_is_one_line_too(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(program, "version", broken)
+    check(shell.tidings("broken"), exits.FAILED, "unexpected ZeroDivisionError: division by zero (please report it")
