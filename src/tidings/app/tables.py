@@ -13,7 +13,7 @@ from tidings.ports import Ports
 from tidings.services.handlers import Handlers
 from tidings.store.driver import StoreDriver
 from tidings.store.rows import ViewRecord
-from tidings.views.declaration import ViewSpec
+from tidings.views.declaration import ViewSpec, consumer_name
 from tidings.views.folder import Folder
 from tidings.views.rebuild import Progress, Rebuild, no_progress
 from tidings.views.tables import standing
@@ -38,6 +38,7 @@ class Carrying:
         self._store = store
         self._ports = ports
         self._owner = owner
+        self._made: dict[str, Consumer] = {}
 
     async def prepare(self) -> None:
         """Make the tables that are not there. ShapeChangedError if a view changed and its version did not.
@@ -65,16 +66,24 @@ class Carrying:
         return await Rebuild(self._store, self._log, self._carry, self._ports).run(view, progress=progress)
 
     async def consumers(self) -> dict[str, Consumer]:
-        """Return the consumers there must be now, by name: another process may have swapped a table meanwhile."""
-        records = await self._store.views()
-        found = {handlers.name: self._consumer(handlers) for handlers in self._handlers}
+        """Return the consumers there must be now, by name: another process may have swapped a table meanwhile.
+
+        Those of the call before are the same ones: this is asked every second, and making them is most of what an
+        application costs that waits.
+        """
+        records, made = await self._store.views(), self._made
+        found = {handlers.name: made.get(handlers.name) or self._consumer(handlers) for handlers in self._handlers}
         for view in self._views:
             live = standing(view, records).live
             if live is not None and live.shape == view.shape and view.folds:
                 # An inline table is written by appends; its consumer is there for the subjects that are parked.
-                folder = Folder(view, live.table, self._log)
-                found[folder.name] = self._consumer(folder, carries=live.mode == "async")
+                name = consumer_name(live.table)
+                found[name] = made.get(name) or self._of_table(view, live)
+        self._made = found
         return found
+
+    def _of_table(self, view: ViewSpec, live: ViewRecord) -> Consumer:
+        return self._consumer(Folder(view, live.table, self._log), carries=live.mode == "async")
 
     def _consumer(self, reaction: Reaction, *, carries: bool = True) -> Consumer:
         return Consumer(
