@@ -76,6 +76,29 @@ def test_what_changes_on_the_way_is_no_content(name: str) -> None:
     assert content_hash(changed(attributes={**EVENT.attributes, name: "x"})) == content_hash(EVENT)
 
 
+@given(ENVELOPES)
+def test_an_event_has_one_hash_whether_or_not_it_carries_a_trace(envelope: Envelope) -> None:
+    traced = msgspec.structs.replace(envelope, attributes={**envelope.attributes, "traceparent": "x"})
+    assert content_hash(traced) == content_hash(envelope)
+
+
+@pytest.mark.parametrize(
+    ("fields", "before", "after", "data"),
+    [
+        ({}, "", "", b""),
+        ({"attributes": JSON, "data": b" [ ] "}, '"datacontenttype":"application/json",', "", b"\n[]"),
+        ({"subject": "\x7f\u2028é/", "data": b" "}, "", ',"subject":"\x7f\u2028é/"', b"\n "),
+        ({"time": "2026-05-04T10:11:12Z"}, "", ',"time":"2026-05-04T10:11:12Z"', b""),
+        ({"time": "2026-05-04T10:11:12Z", "time_stamped": True}, "", "", b""),
+    ],
+)
+def test_an_event_with_the_usual_attributes_has_the_same_form(
+    fields: dict[str, Any], before: str, after: str, data: bytes
+) -> None:
+    text = f'{{{before}"dataversion":"1","id":"1","source":"web"{after},"type":"t"}}'
+    assert content_hash(Envelope(id="1", source="web", type="t", **fields)) == sha256(text.encode() + data).digest()
+
+
 def test_what_is_no_content_is_as_specified() -> None:
     deprecation = {"deprecated", "deprecationfrom", "deprecationsunset", "deprecationmigration"}
     assert {"traceparent", "tracestate", "recordedtime", "sequence", *deprecation} == NOT_CONTENT

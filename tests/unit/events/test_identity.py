@@ -39,6 +39,11 @@ def test_the_key_of_a_subject_is_fixed_for_ever(subject: str, key: int) -> None:
     assert -(2**63) <= key < 2**63
 
 
+@given(st.lists(st.text(st.characters(exclude_categories=("Cs",)))))
+def test_many_subjects_have_the_keys_of_each(subjects: list[str]) -> None:
+    assert list(subject_keys(subjects)) == [subject_key(subject) for subject in subjects]
+
+
 def test_the_key_and_the_slot_of_an_identity_are_fixed_for_ever() -> None:
     assert identity_key("web", "bm-1") == 8_967_021_906_566_827_474
     assert slot_of("web", "bm-1", None) == 466
