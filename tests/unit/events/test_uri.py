@@ -13,7 +13,7 @@ ABSOLUTE = [
     "http://[v7.a:b]/",
     "urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66",
     "mailto:jack@example.com",
-    "file:///etc/hosts",
+    "app:///a/b",
     "tel:+1-816-555-1212",
     "a:",
     "a://",
