@@ -23,12 +23,12 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._head_bytes = 0
-        self._in_head = True
+        self._in_head = self._has_begun = False
+        self._waited_for = 0  # bytes that came for this head after the chunk in which it began
 
     def on_message_begin(self) -> None:
-        self._in_head = True
-        self._head_bytes = 0
+        self._in_head = self._has_begun = True
+        self._waited_for = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -38,10 +38,11 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
+        self._has_begun = False
         super().data_received(data)
-        if self._in_head and not self.transport.is_closing():
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES_MAX:
+        if self._in_head and not self._has_begun and not self.transport.is_closing():
+            self._waited_for += len(data)
+            if self._waited_for > HEAD_BYTES_MAX:
                 self.send_400_response("")
 
     def send_400_response(self, msg: str) -> None:

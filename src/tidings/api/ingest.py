@@ -9,7 +9,7 @@ from tidings.api.answer import JSON_TYPE, Answer, Header, Receive, Scope
 from tidings.api.bodies import read_body
 from tidings.api.headers import pick
 from tidings.api.naming import UNNAMED, named, refuse_unnamed
-from tidings.api.paths import root_path, segment, to_path
+from tidings.api.paths import segment, whole_path
 from tidings.api.problems import Problem, Refusal
 from tidings.api.queries import one, read_query
 from tidings.api.tokens import Tokens
@@ -66,8 +66,7 @@ class Ingest:
         body_out = self._result(envelope, receipt.positions[0], receipt.outcome)
         if receipt.outcome == "duplicate":
             return self._answer(200, receipt.positions, body_out)
-        location = root_path(scope) + to_path("events", *route)
-        return self._answer(201, receipt.positions, body_out, (b"location", location.encode("ascii")))
+        return self._answer(201, receipt.positions, body_out, (b"location", whole_path(scope).encode("ascii")))
 
     async def post(self, scope: Scope, receive: Receive) -> Answer:
         """Append one event or a batch, whole or not at all."""
