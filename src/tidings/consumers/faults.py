@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
-from tidings.errors import CheckpointMovedError, InlineViewError, LogUnavailableError, StoreUnavailableError
+from tidings.errors import (
+    CheckpointMovedError,
+    InlineViewError,
+    LogUnavailableError,
+    PositionNotReachedError,
+    StoreUnavailableError,
+)
 from tidings.log.driver import Position
 
-PASSING = (StoreUnavailableError, LogUnavailableError, InlineViewError)
+PASSING = (StoreUnavailableError, LogUnavailableError, InlineViewError, PositionNotReachedError)
 """No fault of a handler: the same is done again later, and nothing is counted."""
 
 NOBODYS = (*PASSING, CheckpointMovedError)

@@ -10,7 +10,8 @@ from tidings.errors import EnvelopeError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_US = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z
-_LAST_US = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
+LAST_US = 253_402_300_799_999_999
+"""9999-12-31T23:59:59.999999Z, the last time that can be written."""
 _REMEMBERED_MAX = 64  # characters; a fraction may have any number of digits, and strangers choose what is remembered
 _HOUR = "(?:[01][0-9]|2[0-3])"
 _RFC_3339 = re.compile(
@@ -38,7 +39,7 @@ def _time_us(text: str) -> int:
     except ValueError:
         raise _refused(text) from None
     us = (past.days * 86_400 + past.seconds + leap) * 1_000_000 + past.microseconds
-    if not _FIRST_US <= us <= _LAST_US:  # an offset can lead out of the years that UTC can be written in
+    if not _FIRST_US <= us <= LAST_US:  # an offset can lead out of the years that UTC can be written in
         raise _refused(text)
     return us
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from tidings.errors import ConflictError
 from tidings.events.content import content_hash
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.conflicts import refused
@@ -36,7 +37,7 @@ async def command(
         async with store.unit() as unit:
             act = Act(unit, origin)
             yield Context(act, resources)
-            before = await _found(log, act.emitted) if key is not None else ()
+            before = await _found(log, act) if key is not None else ()
             if before:
                 act.position = _checked(act.emitted, before)
                 raise _Repeated
@@ -50,11 +51,11 @@ async def command(
         resources.on_intend()
 
 
-async def _found(log: Log, emitted: Sequence[Envelope]) -> Sequence[Entry]:
-    """Return the entries of these events; none if the first of them is not kept."""
-    found = []
-    for envelope in emitted:
-        entry = await log.find(envelope.source, envelope.id)
+async def _found(log: Log, act: Act) -> Sequence[Entry]:
+    """Return the entries of the events that were emitted under the act's key before, one more than it emits at most."""
+    found: list[Entry] = []
+    while len(found) <= len(act.emitted):
+        entry = await log.find(act.origin.source, act.origin.event_id(len(found)))
         if entry is None:
             break
         found.append(entry)
@@ -62,17 +63,26 @@ async def _found(log: Log, emitted: Sequence[Envelope]) -> Sequence[Entry]:
 
 
 def _checked(emitted: Sequence[Envelope], before: Sequence[Entry]) -> Position:
-    """Return where the last of the events stands; ConflictError if one of them says something else now."""
+    """Return where the last of the events stands; ConflictError if they are not the same events now."""
     for envelope, entry in zip(emitted, before, strict=False):
         given, kept = content_hash(envelope).hex(), content_hash(entry.envelope).hex()
         if given != kept:
-            conflict = Conflict(
-                kind="id",
-                position=entry.position,
-                source=envelope.source,
-                id=envelope.id,
-                kept_hash=kept,
-                given_hash=given,
-            )
-            raise refused(conflict)
+            raise refused(_conflict(entry, kept_hash=kept, given_hash=given))
+    if len(emitted) != len(before):
+        how_many = "fewer" if len(before) < len(emitted) else "more"
+        raise ConflictError(
+            f"under the same key a block emitted {how_many} events before: give another command another key",
+            conflict=_conflict(before[0]),
+        )
     return before[-1].position
+
+
+def _conflict(entry: Entry, *, kept_hash: str | None = None, given_hash: str | None = None) -> Conflict:
+    return Conflict(
+        kind="id",
+        position=entry.position,
+        source=entry.envelope.source,
+        id=entry.envelope.id,
+        kept_hash=kept_hash,
+        given_hash=given_hash,
+    )

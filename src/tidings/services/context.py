@@ -107,18 +107,19 @@ class Context:
     async def emit(self, event: Any) -> str:
         """Append an event when the transaction commits; return its id, which follows from this event or command.
 
-        Its source is this service, its time that of the event which is reacted to. DeclarationError if its class is not
-        known to the app; EnvelopeError or InvalidDataError if it cannot be kept.
+        Its source is this service. Its time follows from that of the event which is reacted to, a microsecond later for
+        each one emitted, so that views see causes before effects. DeclarationError if its class is not known to the
+        app; EnvelopeError or InvalidDataError if it cannot be kept.
         """
-        origin, service = self._act.origin, self._resources.service
+        origin, service, n = self._act.origin, self._resources.service, len(self._act.emitted)
         try:
             envelope = self._resources.catalog.envelope(
                 event,
-                id=origin.event_id(len(self._act.emitted)),
-                source=f"/{service}",
-                now_us=origin.time_us,
+                id=origin.event_id(n),
+                source=origin.source,
+                now_us=origin.event_time(n),
                 # A command's time is stamped, not said: a repeat under the same key is another moment.
-                time=None if origin.entry is None else time_text(origin.time_us),
+                time=None if origin.entry is None else time_text(origin.event_time(n)),
                 attributes=origin.attributes,
             )
         except UnknownTypeError as error:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Entry
 from tidings.events.identity import derived_id, identity_key, uuid7
-from tidings.events.timestamp import time_us
+from tidings.events.timestamp import LAST_US, time_us
 from tidings.ports import Ports
 
 _TRACE = ("traceparent", "tracestate")
@@ -32,6 +32,10 @@ class Origin(Protocol):
         """When it happened, in microseconds since 1970: the event's own time, or now."""
 
     @property
+    def source(self) -> str:
+        """Who says what is emitted: the service."""
+
+    @property
     def tie(self) -> int:
         """What orders two writes of the same time: a hash of the identity."""
 
@@ -41,6 +45,12 @@ class Origin(Protocol):
 
     def event_id(self, n: int) -> str:
         """Return the id of the nth event emitted."""
+
+    def event_time(self, n: int) -> int:
+        """Return the time of the nth event emitted, in microseconds since 1970: after its cause and those before it.
+
+        Rows are folded in the order of the events' times, and there an effect must not come before its cause.
+        """
 
     def made_id(self, kind: str, n: int) -> str:
         """Return the nth id of another kind."""
@@ -63,6 +73,10 @@ class Cause:
         return self.entry.recorded if time is None else time_us(time)
 
     @property
+    def source(self) -> str:
+        return f"/{self.service}"
+
+    @property
     def tie(self) -> int:
         return identity_key(self.entry.envelope.source, self.entry.envelope.id)
 
@@ -74,6 +88,9 @@ class Cause:
 
     def event_id(self, n: int) -> str:
         return self._derived(str(n))
+
+    def event_time(self, n: int) -> int:
+        return min(self.time_us + n + 1, LAST_US)
 
     def made_id(self, kind: str, n: int) -> str:
         return self._derived(kind, str(n))
@@ -100,6 +117,10 @@ class Command:
         return None
 
     @property
+    def source(self) -> str:
+        return f"/{self.service}"
+
+    @property
     def tie(self) -> int:
         return 0
 
@@ -109,6 +130,9 @@ class Command:
 
     def event_id(self, n: int) -> str:
         return self.made_id("event", n)
+
+    def event_time(self, n: int) -> int:
+        return min(self.time_us + n, LAST_US)
 
     def made_id(self, kind: str, n: int) -> str:
         if self.key is None:

@@ -83,3 +83,19 @@ async def test_a_later_command_wins_over_what_it_has_read_whatever_the_clocks_sa
             async with shop.app.unit("shop") as ctx:
                 await ctx.put(shop.Order("1", cents))
         assert await shop.order() == shop.Order("1", 3)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+async def test_a_key_that_is_used_again_for_more_or_fewer_events_is_refused(count: int) -> None:
+    shop = Shop()
+    async with shop.open():
+        async with shop.app.unit("shop", key="k") as ctx:
+            await ctx.emit(Confirmed("1"))
+            await ctx.emit(Confirmed("2"))
+        with pytest.raises(ConflictError, match=r"emitted (more|fewer) events before"):
+            async with shop.app.unit("shop", key="k") as ctx:
+                await ctx.put(shop.Order("9", 9))
+                for n in range(count):
+                    await ctx.emit(Confirmed(str(n + 1)))
+        assert await shop.order("9") is None
+        assert len(await shop.log()) == 2

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.services.shop import Confirmed, Shop
 from tidings import App, Context, DeclarationError, InvalidDataError, Service
 from tidings.errors import AppendInUnitError
+from tidings.events.timestamp import time_us
 
 
 async def test_a_handler_is_given_its_event_where_it_stands_and_when_it_happened() -> None:
@@ -67,6 +68,22 @@ async def test_all_that_a_failing_handler_did_is_rolled_back() -> None:
         assert len(await shop.opened.store.deliveries()) == 1
         async with shop.app.unit("shop") as ctx:
             assert await ctx.sql.fetch("SELECT a FROM mine") == [("1",)]
+
+
+async def test_what_is_emitted_comes_after_its_cause_in_the_order_in_which_it_was_emitted() -> None:
+    shop = Shop()
+
+    async def act(event: Any, ctx: Context) -> None:
+        await ctx.emit(Confirmed(event.order_id, 1))
+        await ctx.emit(Confirmed(event.order_id, 2))
+
+    shop.act = act
+    async with shop.open():
+        await shop.place(id="e1")
+        await shop.carry()
+        page = await shop.opened.log.read(after=0, limit=10)
+    cause, first, second = (time_us(entry.envelope.time or "") for entry in page.entries)
+    assert (first, second) == (cause + 1, cause + 2)
 
 
 async def test_ids_and_randomness_are_the_same_on_each_retry() -> None:
