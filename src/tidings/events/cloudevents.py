@@ -205,7 +205,7 @@ def _of_member(text: bytes, index: int, unnamed: str | None) -> Envelope:
 
 
 def _of_document(text: bytes, *, route: Route | None = None, unnamed: str | None = None) -> Envelope:
-    document = decode_json(text)
+    document = decode_json(text, is_event=True)
     if not isinstance(document, dict):
         raise EnvelopeError("an event is one JSON object", errors=[("", "expected an object")])
     attributes: dict[str, AttributeValue] = {}

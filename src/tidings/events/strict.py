@@ -12,6 +12,7 @@ from tidings.errors import MalformedError
 DEPTH_MAX = 64
 NODES_MAX = 50_000
 DIGITS_MAX = 1_000
+ATTRIBUTES_MAX = 100  # more than an event may have
 
 _decode = msgspec.json.Decoder().decode
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -21,46 +22,50 @@ _DIGITS_AS_ZEROS = bytes(ord("0") if chr(byte) in "0123456789" else ord(" ") for
 _TOO_MANY_ZEROS = b"0" * (DIGITS_MAX + 1)
 
 # Both match once, from the start, and step over each string whole: linear in the text, whatever it holds.
-_TOO_MANY_VALUES = re.compile(rb'(?:(?:[^",\[{]++|%b)*+[,\[{]){%d}' % (_TEXT, NODES_MAX), re.DOTALL)
+_VALUES = rb'(?:(?:[^",\[{]++|%b)*+[,\[{]){%d}'
+_TOO_MANY_VALUES = re.compile(_VALUES % (_TEXT, NODES_MAX), re.DOTALL)
+_TOO_MANY_VALUES_AND_ATTRIBUTES = re.compile(_VALUES % (_TEXT, NODES_MAX + ATTRIBUTES_MAX), re.DOTALL)
 _LONG_NUMBER = re.compile(rb'(?:[^"0-9]++|%b|[0-9]{1,%d}+(?![0-9]))*+[0-9]' % (_TEXT, DIGITS_MAX), re.DOTALL)
 
 
-def decode_json(data: bytes) -> Any:
+def decode_json(data: bytes, *, is_event: bool = False) -> Any:
     """Return the value of a JSON text (RFC 8259) that every reader understands alike.
 
     MalformedError for anything else: invalid UTF-8, a byte order mark, NaN, a member name twice in one object, a lone
     surrogate, more than `DEPTH_MAX` levels, `NODES_MAX` values or `DIGITS_MAX` digits in a number, a number that no
     float holds. Values and digits are counted before any is built, so that refusing a long text costs little.
+    `is_event`: the text is a whole event, and what is allowed is allowed to its data, so that data which is read alone
+    is read within an event too.
     """
     opening = data.count(b"{") + data.count(b"[")
     if len(data) > DIGITS_MAX:
-        _check_size(data, opening)
+        _check_size(data, opening, _TOO_MANY_VALUES_AND_ATTRIBUTES if is_event else _TOO_MANY_VALUES)
     try:
         value = _decode(data)
     except (UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
         raise unreadable(data, error) from None
     if opening:
-        kept = _count_members(value) if opening > 1 else len(value) if value.__class__ is dict else 0
+        kept = _count_members(value, DEPTH_MAX + is_event) if opening > 1 else len(value) if type(value) is dict else 0
         if kept != data.count(b":") and kept < _count_written(data, at_least=kept):
             raise _malformed("a member name stands twice in one object")
     return value
 
 
-def _check_size(data: bytes, opening: int) -> None:
+def _check_size(data: bytes, opening: int, too_many_values: re.Pattern[bytes]) -> None:
     """Refuse too many values or digits. The cheap counts also see what strings hold, so they only ever clear a text."""
-    if opening + data.count(b",") >= NODES_MAX and _TOO_MANY_VALUES.match(data):
+    if opening + data.count(b",") >= NODES_MAX and too_many_values.match(data):
         raise _malformed(f"it has more than {NODES_MAX:,} values")
     if _TOO_MANY_ZEROS in data.translate(_DIGITS_AS_ZEROS) and _LONG_NUMBER.match(data):
         raise _malformed(f"a number has more than {DIGITS_MAX:,} digits")
 
 
-def _count_members(value: Any) -> int:
+def _count_members(value: Any, depth_max: int) -> int:
     """Return how many members all objects of the value have; MalformedError if it is nested too deep."""
     members, depth = 0, 0
     level = [value]
     while level:
         depth += 1
-        if depth > DEPTH_MAX:
+        if depth > depth_max:
             raise _too_deep()
         inner: list[Any] = []
         for container in level:

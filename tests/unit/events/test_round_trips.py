@@ -101,6 +101,21 @@ def test_any_text_comes_back_from_a_header(text: str) -> None:
     assert header_text(value) == text
 
 
+@pytest.mark.parametrize("data", [b"[" * 64 + b"]" * 64, b"[" + b"0," * 49_997 + b"0]"], ids=["deep", "wide"])
+def test_data_at_its_limits_is_read_in_every_mode(data: bytes) -> None:
+    attributes = {"datacontenttype": "application/json", **{f"e{n}": n for n in range(32)}}
+    sent = Envelope(id="1", source="web", type="t", attributes=attributes, data=data)
+    assert decode_json(data)
+    assert read_structured(write_structured(sent)) == sent
+    assert read_batch(write_batch([sent])) == (sent,)
+    beyond = (
+        data.replace(b"[", b"[[", 1).replace(b"]", b"]]", 1) if data[1:2] == b"[" else b"[" + b"0," * 101 + data[1:]
+    )
+    for read in (lambda: decode_json(beyond), lambda: read_structured(doc(b'"data":' + beyond))):
+        with pytest.raises(MalformedError, match=r"deeper than 64 levels|more than 50,000 values"):
+            read()
+
+
 ATTRIBUTE_NAMES = st.sampled_from(
     ["id", "source", "type", "time", "subject", "data", "data_base64", "datacontenttype", "dataversion", "specversion"]
 )
