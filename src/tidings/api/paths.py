@@ -39,6 +39,8 @@ def root_path(scope: Scope) -> str:
 
 def segment(raw: str) -> str:
     """Return one segment of a path, percent-decoded once; MalformedError if it is no UTF-8 or wrongly encoded."""
+    if not raw.isascii():
+        raise _malformed(raw, "it is not percent-encoded")
     if "%" not in raw:
         return raw
     if _BROKEN.search(raw):
