@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.scale import SCALE
 from tests.unit.views.events import (
     DAY,
     Bookmarked,
@@ -148,7 +149,7 @@ def arrivals(draw: st.DrawFn, events: st.SearchStrategy[Any]) -> list[list[Envel
     ids=["set-membership", "counter-of-many-subjects", "last-writer", "every-place-counts"],
 )
 @kept
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60 * SCALE, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 async def test_random_histories_end_as_their_folds_say(
     view: ViewSpec, events: st.SearchStrategy[Any], mode: Mode, data: st.DataObject
