@@ -25,6 +25,7 @@ NOT_CONTENT = frozenset(
 )
 """Attributes that change on the way, or from one retry to the next, and say nothing about the event."""
 
+_TEXT_OR_NONE = (str, UnsetType)
 _json = msgspec.json.Encoder().encode
 _sorted_json = msgspec.json.Encoder(order="deterministic").encode
 _compact = msgspec.json.format
@@ -63,7 +64,7 @@ def _head_of(envelope: Envelope) -> bytes:
     given = envelope.attributes
     content_type = given.get("datacontenttype", UNSET)
     time = None if envelope.time_stamped else envelope.time
-    if len(given) == (content_type is not UNSET) and isinstance(content_type, str | UnsetType):
+    if len(given) == (content_type is not UNSET) and isinstance(content_type, _TEXT_OR_NONE):
         return _json(
             _Usual(
                 content_type,
