@@ -28,14 +28,13 @@ PAGE = 1000
 class Tally:
     """What was answered.
 
-    `acknowledged`: identities whose 2xx was seen; `appended`: how often each was said to be new; `duplicates`: how many
-    events were said to be known; `asked_again`: requests without an answer; `unexpected`: answers that should not be.
+    `positions`: where each event that was answered with 2xx stands; `duplicates`: how many answers gave a position that
+    was known; `asked_again`: requests without an answer; `unexpected`: answers that should not be.
     """
 
     answers: Counter[str] = field(default_factory=Counter)
     asked_again: int = 0
-    acknowledged: set[tuple[str, str]] = field(default_factory=set)
-    appended: Counter[tuple[str, str]] = field(default_factory=Counter)
+    positions: dict[tuple[str, str], str] = field(default_factory=dict)
     duplicates: int = 0
     unexpected: list[str] = field(default_factory=list)
 
@@ -90,18 +89,16 @@ class Sender:
         else:
             expected = status in (200, 201)
             if expected:
-                self._note_outcomes(request, json.loads(text))
+                self._note_positions(request, json.loads(text))
         if not expected:
             tally.unexpected.append(f"{request.method} {request.path} -> {status} {text[:300]}")
 
-    def _note_outcomes(self, request: Request, said: dict[str, Any]) -> None:
+    def _note_positions(self, request: Request, said: dict[str, Any]) -> None:
         tally = self.tally
-        tally.acknowledged.update(request.carries)
         for identity, result in zip(request.carries, said.get("results", [said]), strict=True):
-            tally.duplicates += result["outcome"] == "duplicate"
-            tally.appended[identity] += result["outcome"] == "appended"
-            if tally.appended[identity] > 1:
-                tally.unexpected.append(f"{request.method} {request.path} -> {identity} was appended a second time")
+            tally.duplicates += identity in tally.positions
+            if tally.positions.setdefault(identity, result["position"]) != result["position"]:
+                tally.unexpected.append(f"{request.method} {request.path} -> {identity} stands at two positions")
 
 
 class Reader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from rich.markup import escape
@@ -57,7 +58,7 @@ def compare_view(view: View, truth: Rows, rows: Rows) -> Line:
     return Line(f"view {'.'.join(view)}", found, right == len(truth) and not surplus, detail)
 
 
-def compare_log(acknowledged: set[tuple[str, str]], log: Counter[tuple[str, str]]) -> Line:
+def compare_log(acknowledged: Collection[tuple[str, str]], log: Counter[tuple[str, str]]) -> Line:
     """Every acknowledged event must stand in the log, and nothing twice."""
     lost = [identity for identity in acknowledged if identity not in log]
     twice = [identity for identity, times in log.items() if times > 1]

@@ -124,7 +124,7 @@ class Demo:
     async def _compare(self) -> list[Line]:
         reader = Reader(self._server.url)
         truth = tell(self._plan.history)
-        lines = [compare_log(self._tally.acknowledged, await reader.identities()), self._answers()]
+        lines = [compare_log(self._tally.positions, await reader.identities()), self._answers()]
         for place, (view, rows) in enumerate(truth.items()):
             self._progress("comparing every view with the truth", place, len(truth))
             lines.append(compare_view(view, rows, await reader.rows(view, rows)))
