@@ -1,6 +1,7 @@
 """What consumers promise over any history: the effects are those of the set of causes, each once, and in order.
 
-A process ends at any point of the code, handlers fail now and then, events are appended twice.
+Processes end at any point of the code, or sleep past their leases and go on; handlers fail now and then; events are
+appended twice.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class Histories:
         self.ledger = Ledger(draw, fails=0.2)
         self.appended: dict[str, str | None] = {}
         self._lives = 0
+        self._alive: list[Consumer] = []
         self._kill_in: int | None = None
         at.points.hook = self._pass
 
@@ -76,25 +78,31 @@ class Histories:
             await self.at.log.append([Envelope(id=id, source="/test", type="said", subject=subject, data=b"1")])
 
     async def live(self, *, dies: bool) -> None:
-        """Let a new process work for a while; it ends at one of the next points, or lets go."""
-        self._lives += 1
-        consumer, stopping = self._consumer(), asyncio.Event()
+        """Let processes work for a while, beside those that slept meanwhile; one may end at one of the next points."""
+        self._alive = [*self._alive[-1:], self._consumer()]
         self._kill_in = self.draw.randint(1, 40) if dies else None
-        try:
-            for _ in range(self.draw.randint(1, 12)):
-                if self.draw.random() < 0.3:
-                    self.at.clock.move(self.draw.choice((0.5, 2.0)))
-                await consumer.step(stopping)
-        except Killed:
-            pass
+        for _ in range(self.draw.randint(1, 16)):
+            if not self._alive:
+                break
+            if self.draw.random() < 0.3:
+                self.at.clock.move(self.draw.choice((0.5, 2.0, 7.0)))
+            await self._step(self.draw.choice(self._alive))
         self._kill_in = None
-        self.at.clock.move(self.draw.choice((9.0, 30.0)))
+        self.at.clock.move(self.draw.choice((1.0, 9.0, 30.0)))
+
+    async def _step(self, consumer: Consumer) -> None:
+        try:
+            if self.draw.random() < 0.5:
+                await consumer._leases.renew()
+            await consumer.step(asyncio.Event())
+        except Killed:
+            self._alive.remove(consumer)
+            self._kill_in = None
 
     async def finish(self) -> None:
         """Have everything come right: nothing fails any more, and an operator redrives what was given up."""
         self._kill_in, self.ledger.fails = None, 0.0
         for _ in range(PATIENCE):
-            self._lives += 1
             self.at.clock.move(9)
             await until_idle(self._consumer())
             parked = await self.at.store.parked("ledger")
@@ -108,6 +116,7 @@ class Histories:
         return await self.at.at("ledger") < (await self.at.log.head()).position
 
     def _consumer(self) -> Consumer:
+        self._lives += 1
         return self.at.consumer(self.ledger, owner=f"life {self._lives}")
 
 
@@ -125,9 +134,10 @@ async def check(history: Histories) -> None:
     assert sorted(each["key"] for each in await at.store.deliveries(limit=1_000)) == sorted(history.appended)
 
 
-async def run(seed: int, rounds: int) -> None:
+async def run(seed: int, *, rounds: int, partitions: int) -> None:
     draw = random.Random(seed)
     async with room(seed=seed) as at:
+        at.partitions(partitions)
         async with at.store.unit() as unit:
             await unit.sql.execute(
                 "CREATE TABLE booked (n INTEGER PRIMARY KEY, cause TEXT UNIQUE, pos INTEGER, subject TEXT)"
@@ -141,6 +151,6 @@ async def run(seed: int, rounds: int) -> None:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(seed=st.integers(0, 1 << 32), rounds=st.integers(1, 8))
-def test_effects_are_those_of_the_set_of_causes_each_once_and_in_order(seed: int, rounds: int) -> None:
-    asyncio.run(run(seed, rounds))
+@given(seed=st.integers(0, 1 << 32), rounds=st.integers(1, 8), partitions=st.sampled_from((1, 4)))
+def test_effects_are_those_of_the_set_of_causes_each_once_and_in_order(seed: int, rounds: int, partitions: int) -> None:
+    asyncio.run(run(seed, rounds=rounds, partitions=partitions))

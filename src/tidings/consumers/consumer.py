@@ -8,7 +8,7 @@ from datetime import timedelta
 from tidings.consumers.aside import Aside
 from tidings.consumers.breaker import Breaker
 from tidings.consumers.faults import PASSING
-from tidings.consumers.leases import Leases
+from tidings.consumers.leases import RENEW_SECONDS, Leases
 from tidings.consumers.reacting import Reacting
 from tidings.consumers.reaction import Reaction
 from tidings.consumers.work import Rest, Work
@@ -41,6 +41,7 @@ class Consumer:
             breaker=Breaker(reaction.name),
         )
         self._work = Work(reacting, log, carries=carries)
+        self._resting: asyncio.Task[None] | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Carry entries until `stopping` is set; then finish the page under way, release the leases, and return.
@@ -49,17 +50,19 @@ class Consumer:
         LogRewoundError and PositionExpiredError if the log does not have what comes next.
         """
         self._work.begin()
-        renewing = asyncio.create_task(self._leases.keep())
+        renewing = asyncio.create_task(self._keep_leases())
+        stopped = asyncio.create_task(self._end_rest(stopping))
         try:
             while not stopping.is_set():
                 if renewing.done():
                     renewing.result()
                 rest = await self.step(stopping)
-                if rest is not None:
-                    await self._rest(rest, stopping)
+                if rest is not None and not stopping.is_set():
+                    await self._rest(rest)
         finally:
             renewing.cancel()
-            await asyncio.gather(renewing, return_exceptions=True)
+            stopped.cancel()
+            await asyncio.gather(renewing, stopped, return_exceptions=True)
             await self._release()
 
     async def step(self, stopping: asyncio.Event) -> Rest | None:
@@ -72,21 +75,34 @@ class Consumer:
         except PASSING:
             return  # they end by themselves
 
-    async def _rest(self, rest: Rest, stopping: asyncio.Event) -> None:
-        stopped = asyncio.create_task(stopping.wait())
-        rested = asyncio.create_task(self._until(rest))
+    async def _keep_leases(self) -> None:
+        while True:
+            await self._clock.sleep(RENEW_SECONDS)
+            if not await self._leases.renew():
+                self._disturb()
+
+    async def _end_rest(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        self._disturb()
+
+    def _disturb(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+
+    async def _rest(self, rest: Rest) -> None:
+        self._resting = asyncio.create_task(self._until(rest))
         try:
-            await asyncio.wait((stopped, rested), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((self._resting,))
         finally:
-            stopped.cancel()
-            rested.cancel()
-            await asyncio.gather(stopped, rested, return_exceptions=True)
+            self._resting.cancel()
+            await asyncio.gather(self._resting, return_exceptions=True)
+            self._resting = None
 
     async def _until(self, rest: Rest) -> None:
-        if rest.after is not None:
-            try:
-                await self._log.wait(after=rest.after, timeout=timedelta(seconds=rest.seconds))
-            except PASSING:
-                await self._clock.sleep(rest.seconds)
-        else:
+        if rest.after is None:
+            await self._clock.sleep(rest.seconds)
+            return
+        try:
+            await self._log.wait(after=rest.after, timeout=timedelta(seconds=rest.seconds))
+        except PASSING:
             await self._clock.sleep(rest.seconds)

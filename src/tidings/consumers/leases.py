@@ -102,20 +102,17 @@ class Leases:
             self._ports.points.at("unit:claimed")
         return bool(claims)
 
-    async def keep(self) -> None:
-        """Renew what is held, until cancelled."""
-        while True:
-            await self._ports.clock.sleep(RENEW_SECONDS)
-            await self.renew()
+    async def renew(self) -> bool:
+        """Renew what is held; what is not ours any more is forgotten. Say whether all of it still is.
 
-    async def renew(self) -> None:
-        """Renew what is held; what is not ours any more is forgotten. If the store is out of reach, time decides."""
+        If the store is out of reach, time decides.
+        """
         sent = self._ports.clock.monotonic()
         before = [held.part.claim for held in self._held.values()]
         try:
             ours = _fences(await self._store.renew(before, ttl=TTL))
         except PASSING:
-            return
+            return True
         for claim in before:  # meanwhile the checkpoint may have moved on, or the partition been claimed anew
             held = self._held.get(claim.part)
             if held is None or held.part.claim.epoch != claim.epoch:
@@ -124,6 +121,8 @@ class Leases:
                 self._held[claim.part] = replace(held, good_until=sent + TTL.total_seconds())
             else:
                 del self._held[claim.part]
+                self._next_look = sent
+        return len(ours) == len(before)
 
     def moved(self, lane: Lane) -> None:
         """Be told how far the lane's partitions are read, and where their checkpoints stand."""

@@ -9,7 +9,7 @@ from tidings.consumers.breaker import PARKED_ENTRIES
 from tidings.consumers.carrier import Carrier
 from tidings.consumers.faults import PASSING, TIMES_UNAVAILABLE
 from tidings.consumers.lane import Batch, Lane, next_lane
-from tidings.consumers.leases import LOOK_SECONDS, RENEW_SECONDS
+from tidings.consumers.leases import LOOK_SECONDS
 from tidings.consumers.pace import FIRST_LIMIT
 from tidings.consumers.reacting import Reacting
 from tidings.consumers.redriving import Redriving
@@ -20,6 +20,7 @@ from tidings.log.flush import retry_delay
 from tidings.log.log import Log
 
 DUE_SECONDS = 1.0
+IDLE_SECONDS = 10.0
 SETTLE_SECONDS = 0.05
 SETTLE_SECONDS_MOST = 0.5
 
@@ -151,7 +152,7 @@ class Work:
             return SETTLE_SECONDS
         if lane.claims[0].partitions > len(lane.parts):
             return LOOK_SECONDS
-        return RENEW_SECONDS if self._reacting.aside.is_empty else DUE_SECONDS
+        return IDLE_SECONDS if self._reacting.aside.is_empty else DUE_SECONDS
 
     async def _settle(self, lane: Lane) -> None:
         async with self._reacting.store.unit(*lane.claims) as unit:

@@ -315,3 +315,41 @@ async def test_pages_of_quick_handlers_grow() -> None:
         before = {call[0] for call in trail.calls}
         assert max(len(call) for call in trail.calls) > 500
         assert len(before) < 12
+
+
+async def test_a_consumer_that_rests_goes_on_once_its_lease_is_lost_to_a_replay() -> None:
+    async with room() as at:
+        [one] = await at.say("a")
+        stopping, handled = asyncio.Event(), asyncio.Event()
+        trail = Trail()
+        trail.fault = lambda entry: handled.set()
+        running = asyncio.create_task(at.consumer(trail).run(stopping))
+        await handled.wait()
+        handled.clear()
+        async with at.store.unit() as unit:
+            await unit.sql.execute("DELETE FROM trail")
+        await at.store.rewind("trail", to=0)
+        async with asyncio.timeout(5):  # it is a bound for a test that fails: resting ends by itself much later
+            while not handled.is_set():
+                at.clock.move(0.5)
+                for _ in range(5):
+                    await at.log.head()
+        stopping.set()
+        await running
+        assert await at.trail() == [one]
+
+
+async def test_a_failure_of_the_renewals_is_not_hidden() -> None:
+    async with room() as at:
+        consumer = at.consumer(Trail())
+
+        async def broken(claims, *, ttl):
+            raise RuntimeError("a defect")
+
+        at.store.renew = broken
+        running = asyncio.create_task(consumer.run(asyncio.Event()))
+        while not running.done():
+            at.clock.move(2)
+            await at.say("a")
+        with pytest.raises(RuntimeError, match="a defect"):
+            await running
