@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from tidings.api.answer import JSON_TYPE, Answer, Header, Receive, Scope
 from tidings.api.bodies import read_body
@@ -83,13 +82,10 @@ class Ingest:
         envelopes = tuple(named(envelope) if envelope.id is UNNAMED else envelope for envelope in admitted)
         if not envelopes:
             return self._answer(200, (), {"results": []})
-        before = (await self._log.head()).position if len(envelopes) > 1 else None
         receipt = await self._log.append(envelopes, expected=await self._expected(headers, envelopes))
         results = [
-            self._result(envelope, position, outcome)
-            for envelope, position, outcome in zip(
-                envelopes, receipt.positions, _outcomes(receipt, before), strict=True
-            )
+            self._result(envelope, position, receipt.outcome_of(place))
+            for place, (envelope, position) in enumerate(zip(envelopes, receipt.positions, strict=True))
         ]
         return self._answer(201 if receipt.outcome == "appended" else 200, receipt.positions, {"results": results})
 
@@ -158,13 +154,6 @@ def _is_by_content(scope: Scope) -> bool:
     if dedupe not in (None, "content"):
         raise MalformedError(f"dedupe: {dedupe[:40]!r} is no way to tell repeats; there is `content`")
     return dedupe is not None
-
-
-def _outcomes(receipt: Receipt, before: Position | None) -> list[Literal["appended", "duplicate"]]:
-    """Return what became of each envelope: known before, or added now."""
-    if receipt.outcome == "duplicate":
-        return ["duplicate"] * len(receipt.positions)
-    return ["duplicate" if before is not None and position <= before else "appended" for position in receipt.positions]
 
 
 def _other_event(read: Envelope, route: Route) -> Refusal:

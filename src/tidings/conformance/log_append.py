@@ -84,6 +84,7 @@ class Appending:
         first = await keep(driver, event("b"))
         receipt = await keep(driver, event("a"), event("b"), event("c"))
         assert receipt.outcome == "appended"
+        assert [receipt.outcome_of(place) for place in range(3)] == ["appended", "duplicate", "appended"]
         assert receipt.positions[1] == first.positions[0] < receipt.positions[0] < receipt.positions[2]
         assert await ids_in(driver) == ["b", "a", "c"]
 

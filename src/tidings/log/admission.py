@@ -9,7 +9,7 @@ from tidings.events.codec import pointer
 from tidings.events.content import content_hash
 from tidings.events.envelope import Envelope
 from tidings.log.conflicts import refused
-from tidings.log.driver import Conflict, Facts
+from tidings.log.driver import Conflict, Facts, Receipt
 from tidings.log.flush import Identity
 
 _OVERHEAD = 256  # what an envelope holds beside its data, on average
@@ -72,6 +72,20 @@ def without_repeats(envelopes: Sequence[Envelope]) -> tuple[tuple[Envelope, ...]
             _check_same(kept[place], envelope)
         which.append(place)
     return tuple(kept), which
+
+
+def with_repeats(receipt: Receipt, which: Sequence[int]) -> Receipt:
+    """Return the receipt of all envelopes from that of each once; a repeat is known by the first of its kind."""
+    positions = tuple([receipt.positions[place] for place in which])
+    if receipt.outcome == "duplicate":
+        return Receipt(outcome="duplicate", positions=positions)
+    seen: set[int] = set()
+    known: list[int] = []
+    for place, unique in enumerate(which):
+        if unique in seen or unique in receipt.known:
+            known.append(place)
+        seen.add(unique)
+    return Receipt(outcome=receipt.outcome, positions=positions, known=frozenset(known))
 
 
 def _check_same(first: Envelope, second: Envelope) -> None:

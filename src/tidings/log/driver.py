@@ -21,6 +21,7 @@ Position = int
 """Where an entry stands: increasing, gaps allowed. Compare, never subtract; 0 stands before the first entry."""
 
 NOTHING_EXPECTED: Mapping[str, Position] = MappingProxyType({})
+NONE_KNOWN: frozenset[int] = frozenset()
 Outcome = Literal["appended", "duplicate", "conflict"]
 
 
@@ -65,13 +66,19 @@ class Conflict:
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The answer to one write.
 
-    `outcome` "duplicate": every envelope was already there. `positions` is parallel to the envelopes, the old
-    position where the id was known; empty on conflict.
+    `outcome` "duplicate": every envelope was already there; "appended": some may have been, and `known` holds the
+    places of these among the envelopes. `positions` is parallel to the envelopes, the old position where the id was
+    known; empty on conflict.
     """
 
     outcome: Outcome
     positions: tuple[Position, ...] = ()
+    known: frozenset[int] = NONE_KNOWN
     conflict: Conflict | None = None
+
+    def outcome_of(self, place: int) -> Outcome:
+        """Return what became of the envelope at this place."""
+        return "duplicate" if place in self.known else self.outcome
 
 
 class Page(msgspec.Struct, frozen=True, gc=False):

@@ -14,7 +14,7 @@ from datetime import timedelta
 from tidings.errors import AppendInUnitError, LogUnavailableError, RefusedError
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.filter import EVERYTHING, Filter
-from tidings.log.admission import measured, without_repeats
+from tidings.log.admission import measured, with_repeats, without_repeats
 from tidings.log.conflicts import refused
 from tidings.log.driver import (
     NOTHING_EXPECTED,
@@ -88,7 +88,7 @@ class Log:
         if len(identities) < len(envelopes):
             unique, which = without_repeats(envelopes)
             receipt = await self.append(unique, expected=expected, condition=condition, timeout=timeout)
-            return Receipt(outcome=receipt.outcome, positions=tuple([receipt.positions[place] for place in which]))
+            return with_repeats(receipt, which)
         if not identities:
             return Receipt(outcome="duplicate")
         write = Write(envelopes=tuple(envelopes), expected=expected, condition=condition)

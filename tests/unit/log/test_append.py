@@ -86,6 +86,7 @@ async def test_a_repeat_within_one_call_has_one_position(log: Log, driver: Scrip
     assert receipt.outcome == "appended"
     first, second = receipt.positions[:2]
     assert receipt.positions == (first, second, first, first)
+    assert receipt.known == {2, 3}
 
 
 async def test_two_contents_under_one_id_in_one_call_conflict(log: Log, driver: Scripted) -> None:

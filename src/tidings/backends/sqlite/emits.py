@@ -48,9 +48,11 @@ def _one_by_one(connection: sqlite3.Connection, log: Appender, envelopes: Emitte
         for envelope in envelopes
         for receipt in _kept(log.append_in(connection, [Write(envelopes=(envelope,))]))
     ]
-    is_known = bool(receipts) and all(receipt.outcome == "duplicate" for receipt in receipts)
     positions = tuple(position for receipt in receipts for position in receipt.positions)
-    return Receipt(outcome="duplicate" if is_known else "appended", positions=positions)
+    known = frozenset(place for place, receipt in enumerate(receipts) if receipt.outcome == "duplicate")
+    if receipts and len(known) == len(receipts):
+        return Receipt(outcome="duplicate", positions=positions)
+    return Receipt(outcome="appended", positions=positions, known=known)
 
 
 def _kept(receipts: Sequence[Receipt]) -> Sequence[Receipt]:

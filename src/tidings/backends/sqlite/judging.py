@@ -63,19 +63,20 @@ def _judge(
     places: range,
 ) -> Receipt:
     positions: list[Position] = []
-    is_new = False
+    old: list[int] = []
     for n, envelope in zip(places, write.envelopes, strict=True):
         found = known.get(sought.keys[n])
         if found is not None and found[1] != sought.marks[n]:
             return Receipt(outcome="conflict", conflict=_taken(connection, envelope, found[0]))
-        is_new = is_new or found is None
+        if found is not None:
+            old.append(n - places.start)
         positions.append(drawn[n] if found is None else found[0])
-    if not is_new:
+    if len(old) == len(places):
         return Receipt(outcome="duplicate", positions=tuple(positions))
     conflict = violated(connection, write)
     if conflict is not None:
         return Receipt(outcome="conflict", conflict=conflict)
-    return Receipt(outcome="appended", positions=tuple(positions))
+    return Receipt(outcome="appended", positions=tuple(positions), known=frozenset(old))
 
 
 def _taken(connection: sqlite3.Connection, envelope: Envelope, position: Position) -> Conflict:
