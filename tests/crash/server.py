@@ -32,7 +32,8 @@ class Server:
     def start(self) -> None:
         """Begin the process; it may take a moment until it answers."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
-        set_up = {"TIDINGS_DATABASE_URL": shop.settings(self._folder).database_url, "PYTHONPATH": str(ROOT)}
+        paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        set_up = {"TIDINGS_DATABASE_URL": shop.settings(self._folder).database_url, "PYTHONPATH": paths}
         with (self._folder / "server.log").open("ab") as records:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tidings", "run", "tests.crash.served:app", "--port", str(self.port)],

@@ -64,7 +64,9 @@ class Appending:
         await refusal(driver, event("before"), event("taken", data=b"2"), event("after"))
         assert await ids_in(driver) == ["taken"]
         assert await driver.find(event("before").source, "before") is None
+        await keep(driver, *events(0, 9))
         assert (await keep(driver, event("before"), event("after"))).outcome == "appended"
+        assert await ids_in(driver) == ["taken", *map(str, range(9)), "before", "after"]
 
     async def test_a_refused_write_spoils_no_neighbour(self, driver: LogDriver) -> None:
         await keep(driver, event("taken"))

@@ -1,0 +1,185 @@
+"""For each promise, where its rule stands in the code, and how the code would look without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`old` stands exactly once in `file`, below `src/tidings`; with `new` in its place the promise is broken."""
+
+    promise: str
+    file: str
+    old: str
+    new: str
+
+
+RULES = (
+    Rule(
+        "acknowledged",
+        "backends/sqlite/database.py",
+        '                result = job(connection)\n                connection.execute("COMMIT")\n',
+        '                result = job(connection)\n                connection.execute("ROLLBACK")\n',
+    ),
+    Rule(
+        "power",
+        "backends/sqlite/database.py",
+        '            connection.execute(f"PRAGMA synchronous={self._synchronous.upper()}")\n\n',
+        "            pass\n\n",
+    ),
+    Rule(
+        "loaded",
+        "backends/sqlite/log.py",
+        "            receipts = await self._database.job(flush)\n",
+        "            self.late = asyncio.create_task(self._database.job(flush))\n"
+        "            receipts = [Receipt(outcome='appended', positions=(1,)) for _ in draft.writes]\n",
+    ),
+    Rule(
+        "once",
+        "backends/sqlite/seen.py",
+        "        if keys and self._filters:\n",
+        "        if False:\n",
+    ),
+    Rule(
+        "keys",
+        "backends/sqlite/seen_upkeep.py",
+        "        first, end = range_of(building.done, building.slices)\n",
+        "        first, end = range_of(building.done, building.slices * 2)\n",
+    ),
+    Rule(
+        "conflict",
+        "backends/sqlite/judging.py",
+        "        if found is not None and found[1] != sought.marks[n]:\n",
+        "        if False:\n",
+    ),
+    Rule(
+        "whole",
+        "backends/sqlite/appender.py",
+        "        if judgement.refused:\n",
+        "        if False:\n",
+    ),
+    Rule(
+        "expected",
+        "backends/sqlite/judging.py",
+        "    conflict = violated(connection, write)\n",
+        "    conflict = None\n",
+    ),
+    Rule(
+        "prefix",
+        "backends/sqlite/reading.py",
+        "    return Page(found, found[-1].position if len(found) == limit else now.position)\n",
+        "    return Page(found, found[-1].position if len(found) == limit else head(connection).position)\n",
+    ),
+    Rule(
+        "woken",
+        "backends/sqlite/wakes.py",
+        "        pause = SOONEST\n        while self._waiting:\n",
+        "        pause = SOONEST\n        self._before = _head(connection)\n        while self._waiting:\n",
+    ),
+    Rule("cost", "backends/sqlite/multirow.py", "ROWS = 250\n", "ROWS = 1\n"),
+    Rule("disk", "backends/sqlite/database.py", '    "SQLITE_FULL",\n', ""),
+    Rule(
+        "unit",
+        "backends/sqlite/unit.py",
+        '        self._around.ports.points.at("unit:after-emit")\n',
+        '        connection.execute("COMMIT")\n'
+        '        connection.execute("BEGIN IMMEDIATE")\n'
+        '        self._around.ports.points.at("unit:after-emit")\n',
+    ),
+    Rule(
+        "effects",
+        "consumers/carrier.py",
+        "            async with unit.savepoint():\n",
+        "            if True:\n",
+    ),
+    Rule(
+        "ids",
+        "services/origin.py",
+        "        return derived_id(self.entry.recorded, self.service, self.handler, cause.source, cause.id, *parts)\n",
+        "        return derived_id(self.entry.recorded, self.service, self.handler, str(id(self)), *parts)\n",
+    ),
+    Rule(
+        "lease",
+        "backends/sqlite/leases.py",
+        '"c.consumer = o.consumer AND c.part = o.part AND c.epoch = o.epoch"',
+        '"c.consumer = o.consumer AND c.part = o.part"',
+    ),
+    Rule(
+        "takeover",
+        "backends/sqlite/leases.py",
+        "    alive = {owner for owner in owners if not is_gone(owner)}\n",
+        "    alive = owners\n",
+    ),
+    Rule(
+        "parked",
+        "consumers/aside.py",
+        "        if self.is_empty or not entries:\n",
+        "        if True:\n",
+    ),
+    Rule(
+        "failure",
+        "consumers/reacting.py",
+        "        await self.aside.park(unit, entry, reason)\n",
+        "",
+    ),
+    Rule("deadly", "consumers/singly.py", "        return attempt > ATTEMPTS\n", "        return False\n"),
+    Rule("command", "services/command.py", "            if before:\n", "            if False:\n"),
+    Rule(
+        "call",
+        "backends/sqlite/deliveries.py",
+        "SET attempts = attempts + 1, epoch = epoch + 1, owner = ?, next_at = ? ",
+        "SET attempts = attempts + 1, state = 'done', epoch = epoch + 1, owner = ?, next_at = ? ",
+    ),
+    Rule("replay", "services/context.py", "        if not self._act.gated:\n", "        if True:\n"),
+    Rule(
+        "staged",
+        "backends/sqlite/unit.py",
+        "        staged = await self._run(lambda connection: outbox.take(connection, limit=limit))\n",
+        "        staged = await self._run(lambda connection: outbox.take(connection, limit=limit))\n"
+        '        await self._run(lambda connection: connection.execute("COMMIT"))\n'
+        '        await self._transaction.run(lambda connection: connection.execute("BEGIN IMMEDIATE"))\n',
+    ),
+    Rule(
+        "order",
+        "views/folder.py",
+        "        return row is None or is_above(lowest.at, lowest.source, lowest.id, row.rank)\n",
+        "        return True\n",
+    ),
+    Rule(
+        "modes",
+        "views/live.py",
+        "        row = self._folding.fold(key, in_rank_order(steps))\n",
+        "        row = self._folding.fold(key, steps)\n",
+    ),
+    Rule(
+        "inline",
+        "backends/sqlite/appender.py",
+        "        self.inline_types = frozenset([type for (type,) in rows])\n",
+        "        self.inline_types = frozenset()\n",
+    ),
+    Rule(
+        "reader",
+        "backends/sqlite/views.py",
+        "        if swap.old_consumer is not None and _is_behind(connection, swap.consumer, swap.old_consumer):\n",
+        "        if False:\n",
+    ),
+    Rule(
+        "swap",
+        "views/rebuild.py",
+        "            await self._reach(record, whole_at, progress)\n",
+        "",
+    ),
+    Rule(
+        "token",
+        "api/reading.py",
+        "            return wanted is None or position >= wanted\n",
+        "            return True\n",
+    ),
+    Rule(
+        "verify",
+        "views/verify.py",
+        "        if (_values(row), row.rank) != (_values(expected), expected.rank):\n",
+        "        if False:\n",
+    ),
+)
