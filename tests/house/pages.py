@@ -157,9 +157,12 @@ class Reader:
     def _stop(self) -> None:
         if self._server is None:
             return
-        self._server.terminate()
-        self._server.wait(timeout=_SECONDS)
-        self._server = None
+        server, self._server = self._server, None
+        server.terminate()
+        try:
+            server.wait(timeout=_SECONDS)
+        finally:
+            server.kill()
 
     def _request(self, request: Request, *, must_succeed: bool) -> str:
         assert request.host == WRITTEN_AS
