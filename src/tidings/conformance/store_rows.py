@@ -185,11 +185,11 @@ class Rowing:
             left = given + draw.choices(given, k=40)
             draw.shuffle(left)
             while left:
+                first, second = draw.randrange(1, 30), draw.randrange(1, 30)
                 async with store.unit() as unit:
-                    for _ in range(2):
-                        count = draw.randrange(1, 30)
-                        await unit.put(view, left[:count])
-                        del left[:count]
+                    await unit.put(view, left[:first])
+                    await unit.put(view, left[first : first + second])
+                del left[: first + second]
             assert await rows_in(store, view) == [newest[key] for key in sorted(newest)]
 
     async def test_a_late_put_does_not_bring_back_what_is_deleted(self, store: StoreDriver) -> None:
