@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 
 from tidings.consumers.breaker import PARKED_ENTRIES
@@ -13,7 +14,7 @@ from tidings.consumers.leases import LOOK_SECONDS
 from tidings.consumers.pace import FIRST_LIMIT
 from tidings.consumers.reacting import Reacting
 from tidings.consumers.redriving import Redriving
-from tidings.errors import CheckpointMovedError, StoreUnavailableError
+from tidings.errors import CheckpointMovedError, StoreUnavailableError, TidingsError
 from tidings.events.filter import Filter
 from tidings.log.driver import Position
 from tidings.log.flush import retry_delay
@@ -23,6 +24,7 @@ DUE_SECONDS = 1.0
 IDLE_SECONDS = 10.0
 SETTLE_SECONDS = 0.05
 SETTLE_SECONDS_MOST = 0.5
+_log = logging.getLogger("tidings.consumers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +66,18 @@ class Work:
         """
         try:
             rest = await self._step(stopping)
-        except CheckpointMovedError:
+        except CheckpointMovedError as error:
             await self._let_go()
-            return self._back_off()
+            return self._back_off(error)
         except PASSING as error:
             self._unavailable += isinstance(error, StoreUnavailableError)
-            return self._back_off()
+            return self._back_off(error)
         self._failures = self._unavailable = 0
         return rest
 
-    def _back_off(self) -> Rest:
+    def _back_off(self, error: TidingsError) -> Rest:
+        if self._failures == 0:  # one line for a row of failures
+            _log.warning("%s tries again: %s", self._reacting.reaction.name, error)
         self._failures = min(self._failures + 1, 32)
         return Rest(retry_delay(self._failures, self._ports.random))
 

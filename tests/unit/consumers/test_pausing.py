@@ -75,7 +75,9 @@ async def test_many_parked_entries_pause_until_they_are_fewer(monkeypatch: pytes
 @pytest.mark.parametrize(
     "error", [StoreUnavailableError("full"), LogUnavailableError("gone"), InlineViewError("another release")]
 )
-async def test_what_is_out_of_reach_is_tried_again_and_counts_nothing(error: Exception) -> None:
+async def test_what_is_out_of_reach_is_tried_again_and_counts_nothing(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     async with room() as at:
         said = await at.say("a", "b")
         trail = Trail()
@@ -85,6 +87,7 @@ async def test_what_is_out_of_reach_is_tried_again_and_counts_nothing(error: Exc
             rest = await consumer.step(stopping)
             assert rest is not None
             assert rest.seconds > 0
+        assert [record.getMessage() for record in caplog.records] == [f"trail tries again: {error}"]
         assert await at.parked() == {}
         trail.fault = lambda entry: None
         await until_idle(consumer)
