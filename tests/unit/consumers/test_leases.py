@@ -92,18 +92,28 @@ async def test_renewing_goes_on_beside_the_work() -> None:
         assert not await leases(at, "you").look()
 
 
+async def test_who_comes_second_takes_no_more_than_its_share() -> None:
+    async with room() as at:
+        at.partitions(4)
+        held = leases(at)
+        await held.register()
+        await at.store.claim("trail", owner="you", want=1, ttl=TTL)
+        assert await held.look()
+        assert [part.claim.part for part in held.parts] == [1, 2]
+
+
 async def test_a_surplus_is_let_go() -> None:
     async with room() as at:
         at.partitions(4)
         held = leases(at)
         await held.register()
-        [theirs] = await at.store.claim("trail", owner="you", want=1, ttl=TTL)
-        assert await held.look()
-        assert len(held.parts) == 2
-        at.clock.move(1)
         await held.look()
-        assert {part.claim.part for part in held.parts} == {1, 2}
-        assert theirs.part == 0
+        await held.let_go([held.parts[0].claim])
+        await at.store.claim("trail", owner="you", want=1, ttl=TTL)
+        assert len(held.parts) == 3
+        await held.look()
+        assert [part.claim.part for part in held.parts] == [1, 2]
+        assert (await at.store.checkpoints("trail"))[3].owner is None
 
 
 async def test_the_partitions_of_the_dead_are_taken_over() -> None:
