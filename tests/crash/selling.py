@@ -26,11 +26,11 @@ class ClockAhead(SystemClock):
 async def sell(folder: Path, ports: Ports, options: str) -> None:
     """Publish every sale, each twice, and carry on until nothing is left to do.
 
-    `options`: words. "version-2": the views are of a newer release. "ahead": nothing is published, and the clock is
-    ahead, so that leases of others are over.
+    `options`: words. "version-2": the views are of a newer release. "no-views": there are none yet. "ahead": nothing is
+    published, and the clock is ahead, so that leases of others are over.
     """
     words = options.split()
-    app = shop.make(folder, version=2 if "version-2" in words else 1)
+    app = shop.make(folder, version=2 if "version-2" in words else 1, views="no-views" not in words)
     if "ahead" in words:
         ports = Ports(clock=ClockAhead(), points=ports.points)
     if not shop.file(folder).exists():

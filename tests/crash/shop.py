@@ -35,9 +35,17 @@ class Booked:
     sale: str
 
 
-def make(folder: Path, *, version: int = 1) -> App:
+def make(folder: Path, *, version: int = 1, views: bool = True) -> App:
     """Return the application. What it does to the world outside is noted in files in `folder`."""
     service = Service("till", emits=[Booked])
+    if views:
+        add_views(service, version)
+    add_handlers(service, folder)
+    return App(service)
+
+
+def add_views(service: Service, version: int) -> None:
+    """Add a view of each kind: within one subject, inline, over several subjects, of what handlers emit."""
 
     @service.view(key=("item",), version=version)
     class Turnover:
@@ -76,6 +84,10 @@ def make(folder: Path, *, version: int = 1) -> App:
     def booked(row: Bookings | None, event: Booked) -> Bookings:
         return Bookings(event.item, sorted([*(row.sales if row else []), event.sale]))
 
+
+def add_handlers(service: Service, folder: Path) -> None:
+    """Add a handler with effects of each kind, and one that fails at first."""
+
     @service.delivery
     async def call(payload: dict[str, str], delivery: Delivery) -> None:
         note(folder / CALLS, f"{delivery.idempotency_key} {payload['sale']}")
@@ -92,8 +104,6 @@ def make(folder: Path, *, version: int = 1) -> App:
         if noted(folder / TRIES).count(event.item) == 1:
             raise ValueError("not yet")
         await ctx.sql.execute("INSERT INTO checked (item) VALUES (?)", (event.item,))
-
-    return App(service)
 
 
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)

@@ -13,8 +13,8 @@ from tests.crash.shop_oracle import check_end, check_midway
 
 async def kill_twice_and_finish(folder: Path, point: str) -> None:
     told: list[str] = []
-    for nth in (1, 2):
-        told += (await run_killed("sell", folder, point=point, nth=nth)).told
+    for options in ("no-views", ""):  # so that it is a handler's unit at first, and then one of anybody's
+        told += (await run_killed("sell", folder, point=point, options=options)).told
         await check_midway(folder, told)
     told += (await run_whole("sell", folder)).told
     await check_end(folder, told)
