@@ -9,6 +9,7 @@ from typing import Any
 from tests.unit.consumers.room import until_idle
 from tidings import App, Context, Delivery, Service, Settings, event
 from tidings.app.opened import Opened
+from tidings.ports import Ports
 
 IN_MEMORY = Settings(database_url="sqlite:///:memory:")
 Act = Callable[[Any, Context], Awaitable[None]]
@@ -52,8 +53,8 @@ class Shop:
         self.opened: Opened
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Shop]:
-        async with self.app.open(IN_MEMORY, consume=False) as self.opened:
+    async def open(self, ports: Ports | None = None) -> AsyncIterator[Shop]:
+        async with self.app.open(IN_MEMORY, ports=ports, consume=False) as self.opened:
             yield self
 
     async def place(self, order_id: str = "1", *, id: str = "e1", cents: int = 0) -> int:

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.unit.consumers.clock import HandClock
 from tests.unit.services.shop import Confirmed, Shop
 from tidings import ConflictError
 from tidings.errors import RefusedError
+from tidings.ports import Ports
 
 
 async def test_what_a_command_writes_and_emits_is_kept_together() -> None:
@@ -78,7 +80,7 @@ async def test_a_command_reacts_to_no_event() -> None:
 
 async def test_a_later_command_wins_over_what_it_has_read_whatever_the_clocks_say() -> None:
     shop = Shop()
-    async with shop.open():
+    async with shop.open(Ports(clock=HandClock())):
         for cents in (1, 2, 3):
             async with shop.app.unit("shop") as ctx:
                 await ctx.put(shop.Order("1", cents))

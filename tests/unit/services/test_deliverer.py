@@ -27,7 +27,12 @@ class Desk:
         self.deliverer = Deliverer(functions, store=at.store, ports=at.ports, owner=owner, call_seconds=call_seconds)
         self.written = asyncio.Semaphore(0)
         self.stopping = asyncio.Event()
+        self.running: asyncio.Task[None]
         at.points.hook = self._passed
+
+    async def finish(self) -> None:
+        self.stopping.set()
+        await self.running
 
     def _passed(self, name: str) -> None:
         if name == "delivery:result-written":
@@ -61,10 +66,9 @@ class Desk:
 async def desk(call: Call, **how: Any) -> AsyncIterator[Desk]:
     async with room() as at:
         made = Desk(at, call, **how)
-        running = asyncio.create_task(made.deliverer.run(made.stopping))
+        made.running = asyncio.create_task(made.deliverer.run(made.stopping))
         yield made
-        made.stopping.set()
-        await running
+        await made.finish()
 
 
 async def test_a_delivery_is_called_once_with_its_payload_and_its_key() -> None:
@@ -237,8 +241,9 @@ async def test_stopping_waits_for_the_calls_under_way_and_writes_their_results()
         await made.intend("k1")
         await begun.wait()
         made.stopping.set()
-        done, _ = await asyncio.wait({running}, timeout=0)
-        assert not done
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not running.done()
         go_on.set()
         await running
         assert (await made.only())["state"] == "done"
@@ -293,7 +298,7 @@ async def test_the_call_of_a_process_that_died_is_made_again_with_the_same_key()
     assert calls == [("k1", 1), ("k1", 2)]
 
 
-async def test_a_result_is_not_written_over_that_of_another_owner() -> None:
+async def test_a_result_is_not_written_over_that_of_another_owner(caplog: pytest.LogCaptureFixture) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(payload: Any, delivery: Delivery) -> None:
@@ -308,12 +313,17 @@ async def test_a_result_is_not_written_over_that_of_another_owner() -> None:
         [taken] = await at.at.store.claim_deliveries(owner="two", services=["shop"], limit=1, ttl=timedelta(seconds=60))
         await at.at.store.settle_delivery(taken, None)
         go_on.set()
-        at.stopping.set()
+        await at.finish()
+        assert (await at.only())["state"] == "done"
     assert taken.attempt == 2
+    assert caplog.records == []
 
 
 async def test_a_store_out_of_reach_is_asked_again() -> None:
-    async def tell(payload: Any, delivery: Delivery) -> None: ...
+    calls: list[int] = []
+
+    async def tell(payload: Any, delivery: Delivery) -> None:
+        calls.append(delivery.attempt)
 
     async with desk(tell) as at:
         settle, asked = at.at.store.settle_delivery, asyncio.Event()
@@ -327,6 +337,7 @@ async def test_a_store_out_of_reach_is_asked_again() -> None:
         await at.intend("k1")
         await asked.wait()
         while not at.written._value:
-            at.at.clock.move(2)
-            await asyncio.sleep(0)
+            at.pass_time(2)
+            await at.states()
         assert (await at.only())["state"] == "done"
+    assert calls == [1]

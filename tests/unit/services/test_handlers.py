@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.services.shop import Confirmed, Shop
-from tidings import App, Context, DeclarationError, InvalidDataError, Service
+from tests.unit.consumers.room import until_idle
+from tests.unit.services.shop import IN_MEMORY, Confirmed, Placed, Shop
+from tidings import App, Context, DeclarationError, Envelope, InvalidDataError, Service, event
 from tidings.errors import AppendInUnitError
 from tidings.events.timestamp import time_us
 
@@ -162,8 +163,6 @@ async def test_a_replay_emits_and_delivers_nothing_but_writes_its_rows() -> None
 
 
 async def test_an_event_whose_data_does_not_fit_is_parked_at_once() -> None:
-    from tidings import Envelope
-
     shop = Shop()
     async with shop.open():
         bad = Envelope(id="e1", source="/web", type="placed", subject="1", data=b'{"order_id": 5}')
@@ -174,8 +173,6 @@ async def test_an_event_whose_data_does_not_fit_is_parked_at_once() -> None:
 
 
 async def test_a_version_without_a_handler_is_parked_at_once() -> None:
-    from tidings import Envelope
-
     shop = Shop()
     async with shop.open():
         other = Envelope(id="e1", source="/web", type="placed", version=9, subject="1", data=b'{"order_id":"1"}')
@@ -201,8 +198,6 @@ async def test_appending_to_the_log_inside_a_handler_is_the_handlers_failure() -
 
 
 async def test_emitting_a_class_that_the_app_does_not_know_says_what_to_write() -> None:
-    from tidings import event
-
     @event("unknown")
     class Unknown:
         a: int
@@ -221,8 +216,6 @@ async def test_emitting_a_class_that_the_app_does_not_know_says_what_to_write() 
 
 
 async def test_handlers_of_one_event_are_called_in_the_order_of_their_declaration() -> None:
-    from tests.unit.services.shop import IN_MEMORY, Placed
-
     calls: list[str] = []
     service = Service("two")
 
@@ -237,8 +230,6 @@ async def test_handlers_of_one_event_are_called_in_the_order_of_their_declaratio
     app = App(service)
     async with app.open(IN_MEMORY, consume=False) as opened:
         await app.publish(Placed("1"), source="/web")
-        from tests.unit.consumers.room import until_idle
-
         await until_idle((await opened.carrying.consumers())["two"])
     assert calls == ["first", "second"]
 
@@ -268,15 +259,11 @@ async def test_a_view_that_folds_write_is_not_written_by_hand() -> None:
     class Folded:
         order_id: str
 
-    from tests.unit.services.shop import Placed
-
     @shop.service.fold(Folded, Placed)
     def placed(row: Any, happened: Placed) -> Folded:
         return Folded(happened.order_id)
 
     app = App(shop.service)
-    from tests.unit.services.shop import IN_MEMORY
-
     async with app.open(IN_MEMORY, consume=False):
         with pytest.raises(DeclarationError, match="written by its folds alone"):
             async with app.unit("shop") as ctx:
