@@ -54,7 +54,9 @@ def test_a_text_in_a_url_is_read_by_the_columns_kind(name: str, text: str, value
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("count", "x"), ("count", "9223372036854775808"), ("count", "1" * 30), ("open", "1"), ("share", "x"), ("raw", "?"),
+    [("count", "x"), ("count", "9223372036854775808"), ("count", "1" * 30),
+     ("count", "1_0"), ("count", "+1"), ("count", " 1"),
+     ("open", "1"), ("share", "x"), ("share", "nan"), ("raw", "?"),
      ("at", "yesterday"), ("tags", "[]")],
 )  # fmt: skip
 def test_a_text_that_is_no_value_of_its_column_is_refused(name: str, text: str) -> None:

@@ -8,6 +8,26 @@ import pytest
 from tests.unit.api.scopes import Reply, ask
 from tests.unit.api.shop import Shop, open_shop
 
+from tidings.api.progress import LOOK_SECONDS
+from tidings.events.envelope import Envelope
+from tidings.ports import Ports, SystemClock
+from tidings.store.rows import Rank, Row
+from tidings.views.declaration import consumer_name
+
+TIME = "2026-03-01T10:00:00Z"
+
+
+class Pauses(SystemClock):
+    """A clock that knows how many pauses between two looks there were at once."""
+
+    now = most = 0
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds == LOOK_SECONDS
+        self.most = max(self.most, self.now)
+        await super().sleep(seconds)
+        self.now -= seconds == LOOK_SECONDS
+
 
 @pytest.fixture
 async def shop() -> AsyncIterator[Shop]:
@@ -68,8 +88,9 @@ async def test_rows_are_filtered_by_equal_columns(shop: Shop) -> None:
         ("limit=0", "limit: '0' is no number from 1 to 1000"),
     ],
 )
-async def test_a_question_that_cannot_be_asked_is_refused(shop: Shop, query: str, told: str) -> None:
-    reply = await get(shop, f"/views/stock/line?{query}", prefer="wait=30")
+async def test_a_question_that_cannot_be_asked_is_refused_unwaited_for(shop: Shop, query: str, told: str) -> None:
+    far = (await get(shop, "/views/stock/line")).headers["tidings-position"] + "9"
+    reply = await get(shop, f"/views/stock/line?{query}", tidings_min_position=far)
     assert (reply.status, reply.slug) == (400, "malformed-request")
     assert told in reply.json["detail"]
 
@@ -108,6 +129,12 @@ async def test_a_fold_that_fails_when_it_is_read_is_not_the_readers_mistake(shop
     reply = await get(shop, "/views/stock/order/1")
     assert (reply.status, reply.slug) == (500, "internal")
     assert "owed" not in reply.body.decode()
+
+
+async def test_an_entry_that_cannot_be_read_is_not_the_readers_mistake_either(shop: Shop) -> None:
+    unfit = Envelope(id="1", source="web", type="order-placed", version=1, subject="9", time=TIME, data=b'{"n":1}')
+    await shop.opened.log.append([unfit])
+    assert (await get(shop, "/views/stock/order/9")).slug == "internal"
 
 
 async def test_what_is_no_view_is_not_found_and_what_there_is_is_told(shop: Shop) -> None:
@@ -158,23 +185,34 @@ async def test_a_read_waits_until_the_view_has_come_so_far(shop: Shop) -> None:
         assert reply.headers["preference-applied"] == "wait=30"
 
 
-async def test_waiting_requests_share_their_looks(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    token, looks = (await shop.place("1")).headers["tidings-position"], 0
-    consumer = await shop.consumer("total")
-    checkpoints = shop.opened.store.checkpoints
+async def test_a_read_that_waits_follows_a_rebuilt_view_to_its_new_table(shop: Shop) -> None:
+    token = (await shop.place("1")).headers["tidings-position"]
+    store, view, old = shop.opened.store, shop.view("total"), await shop.consumer("total")
+    await shop.come_to(old, 0)
+    reading = asyncio.create_task(get(shop, "/views/stock/total/1", tidings_min_position=token, prefer="wait=30"))
+    await asyncio.wait([reading], timeout=0.02)
+    record = view.record(2, "building")
+    await store.create_view(record)
+    async with store.unit() as unit:
+        await unit.replace(record.table, [Row(("1", 77), Rank(1, 0, 0, 1), 1)])
+    await shop.come_to(consumer_name(record.table), 1)
+    assert await store.swap_view(record, consumer=consumer_name(record.table), old_consumer=old)
+    reply = await reading
+    assert (reply.status, reply.json["row"]["amount"], reply.headers["etag"][:3]) == (200, 77, '"2.')
 
-    async def counted(name: str) -> Any:
-        nonlocal looks
-        looks += 1
-        if looks == 10:
-            await shop.come_to(consumer, 1)
-        return await checkpoints(name)
 
-    monkeypatch.setattr(shop.opened.store, "checkpoints", counted)
-    headers = {"tidings_min_position": token, "prefer": "wait=30"}
-    replies = await asyncio.gather(*(get(shop, "/views/stock/total", **headers) for _ in range(50)))
-    assert {reply.status for reply in replies} == {200}
-    assert looks < 20
+async def test_waiting_requests_share_one_pause() -> None:
+    clock = Pauses()
+    async with open_shop(Ports(clock=clock)) as shop:
+        token = (await shop.place("1")).headers["tidings-position"]
+        headers = {"tidings_min_position": token, "prefer": "wait=30"}
+        reads = []
+        for _ in range(20):
+            reads.append(asyncio.create_task(get(shop, "/views/stock/total", **headers)))
+            await asyncio.wait(reads, timeout=0.001)
+        await shop.come_to(await shop.consumer("total"), 1)
+        assert {reply.status for reply in await asyncio.gather(*reads)} == {200}
+    assert clock.most == 1
 
 
 async def test_a_server_that_stops_ends_the_waits(shop: Shop) -> None:
