@@ -50,9 +50,8 @@ def _imported(name: str) -> ModuleType:
 
 
 def _said(name: str, error: BaseException) -> str:
-    words = " ".join(str(error).split())
     kind = "" if isinstance(error, DeclarationError) else f"{type(error).__name__}: "
-    return f"{name} cannot be imported ({_place(error)}): {kind}{words}"
+    return f"{name} cannot be imported ({_place(error)}): {kind}{error}"
 
 
 def _place(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -17,6 +18,7 @@ from tidings.operations.progress import Progress, unwatched
 
 WIDE = 10_000
 """A pipe has no edge, so nothing is wrapped or cut for it."""
+_CONTROLS = MappingProxyType({code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))})
 
 
 class Output:
@@ -24,10 +26,10 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.console = Console(highlight=False, soft_wrap=True)
+        self.console = Console(highlight=False, emoji=False, soft_wrap=True)
         if not self.console.is_terminal:
-            self.console = Console(highlight=False, soft_wrap=True, width=WIDE)
-        self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
+            self.console = Console(highlight=False, emoji=False, soft_wrap=True, width=WIDE)
+        self.errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
     def rows(self, rows: Sequence[Mapping[str, Any]], *, empty: str) -> None:
         """Show rows of the same members: as a JSON array, or as a table; `empty` is said when there are none."""
@@ -45,7 +47,7 @@ class Output:
             return
         table = Table(box=None, show_header=False, pad_edge=False)
         for name, value in fields.items():
-            table.add_row(f"[bold]{escape(name.replace('_', ' '))}[/]", escape(text_of(value)))
+            table.add_row(f"[bold]{escape(name.replace('_', ' '))}[/]", _plain(text_of(value)))
         self.console.print(table)
 
     def json(self, value: Any) -> None:
@@ -56,7 +58,7 @@ class Output:
     def say(self, text: str) -> None:
         """Say a sentence to people; programs that asked for JSON do not get it."""
         if not self.as_json:
-            self.console.print(escape(text))
+            self.console.print(_plain(text))
             self.console.file.flush()
 
     @contextmanager
@@ -77,8 +79,13 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         table.add_column(name.replace("_", " "), justify="right" if is_number else "left")
     for row in rows:
-        table.add_row(*(escape(text_of(value)) for value in row.values()))
+        table.add_row(*(_plain(text_of(value)) for value in row.values()))
     return table
+
+
+def _plain(text: str) -> str:
+    """Return the text so that it is printed as it is, and can do nothing to a terminal: it may come from outside."""
+    return escape(text.translate(_CONTROLS))
 
 
 def text_of(value: Any) -> str:

@@ -133,10 +133,8 @@ class _Measuring:
         return tuple(found)
 
     async def _partition(self, part: int, checkpoint: Position, where: Filter) -> PartitionLag:
-        counted, seconds = 0, 0.0
-        # A checkpoint beyond the head belongs to a log that was restored from an older copy: its consumer says so.
-        if checkpoint < self._head and where.types != frozenset():
-            counted = await self._log.count(after=checkpoint, where=where, most=EXACT_UPTO + 1)
+        counted = await self._log.count(after=checkpoint, where=where, most=EXACT_UPTO + 1)
+        seconds = 0.0
         if counted:
             page = await self._log.read(after=checkpoint, limit=1, where=where)
             age = self._clock.now_us() - page.entries[0].recorded

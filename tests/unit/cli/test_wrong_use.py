@@ -189,7 +189,7 @@ def test_an_error_among_tasks_is_told_as_itself(shell: Shell, monkeypatch: pytes
 
 def test_what_nobody_foresaw_is_one_line_too(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
-        raise ZeroDivisionError("division by zero")
+        raise ZeroDivisionError("division\nby zero")
 
     monkeypatch.setattr(program, "version", broken)
     check(shell.tidings("broken"), exits.FAILED, "unexpected ZeroDivisionError: division by zero (please report it")

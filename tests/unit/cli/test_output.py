@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from tidings.cli.output import Output
+from tidings.operations.progress import unwatched
+
+
+def test_rows_are_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).rows([{"a_name": "[x]", "n": 1_000}, {"a_name": None, "n": 2}], empty="none")
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["a", "name", "n"],
+        ["[x]", "1,000"],
+        ["-", "2"],
+    ]
+
+
+def test_rows_are_an_array_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).rows([{"name": "é", "at": datetime(2026, 1, 1, tzinfo=UTC)}], empty="none")
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert json.loads(out) == [{"name": "é", "at": "2026-01-01 00:00:00+00:00"}]
+
+
+def test_no_rows_are_said_or_an_empty_array(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).rows([], empty="nothing is parked")
+    assert capsys.readouterr().out == "nothing is parked\n"
+    Output(as_json=True).rows([], empty="nothing is parked")
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_wide_row_stays_on_one_line_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).rows([{"error": "x" * 500, "subject": "y"}], empty="none")
+    assert "x" * 500 in capsys.readouterr().out
+
+
+def test_json_of_any_length_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).json({"data": "[bold]" + "z" * 20_000})
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert json.loads(out)["data"].startswith("[bold]z")
+
+
+def test_progress_is_not_drawn_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    with Output(as_json=False).progress() as progress:
+        progress("rebuilding", 1, 2)
+        assert progress is unwatched
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+def test_sentences_are_for_people_only(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).say("done")
+    assert capsys.readouterr().out == ""
+    Output(as_json=False).say("[done] :smile:")
+    assert capsys.readouterr().out == "[done] :smile:\n"
+
+
+def test_what_comes_from_outside_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).rows([{"error": "a\x1b[2Jb\x9b"}], empty="none")
+    out = capsys.readouterr().out
+    assert "a\\x1b[2Jb\\x9b" in out
+    assert "\x1b" not in out
