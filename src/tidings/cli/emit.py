@@ -17,7 +17,10 @@ from tidings.operations.emit import Given, emit_event
 
 SOURCE = "/tidings/cli"
 
+commands = typer.Typer()
 
+
+@commands.command()
 def emit(
     type: Annotated[str, typer.Argument(help="The event's type, such as tweet-bookmarked.")],
     data: Annotated[str, typer.Argument(metavar="JSON", help="The event's data, or - to read it from standard input.")],

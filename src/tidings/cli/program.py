@@ -8,10 +8,9 @@ from collections.abc import Sequence
 
 import typer
 
-from tidings.cli import config, dead, log, views
+from tidings.cli import config, dead, emit, log, views
 from tidings.cli.consumers import consumers
 from tidings.cli.demo import demo
-from tidings.cli.emit import emit
 from tidings.cli.exits import FAILED, UNKNOWN, code_of
 from tidings.cli.run import run
 from tidings.cli.version import version
@@ -29,8 +28,9 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (run, emit, consumers, demo, version):
+    for command in (run, consumers, demo, version):
         program.command()(command)
+    program.add_typer(emit.commands)
     for name, group in (("log", log), ("views", views), ("dead", dead), ("config", config)):
         program.add_typer(group.commands, name=name)
     return program

@@ -85,10 +85,9 @@ def _declared(
     for service in services:
         if service.handlers:
             yield service.name, (service, frozenset(handler.event.type for handler in service.handlers))
-        for view in service.views:
-            if view.folds and view.mode != "live":
-                for name in _consumers_of(view, records):
-                    yield name, (None, view.types)
+    for view in (view for service in services for view in service.views if view.folds and view.mode != "live"):
+        for name in _consumers_of(view, records):
+            yield name, (None, view.types)
 
 
 def _consumers_of(view: ViewSpec, records: Sequence[ViewRecord]) -> list[str]:
