@@ -1,6 +1,6 @@
 """Take each promise's rule out of the code, and see its test fail: `python -m tests.promises.mutations [NAME …]`.
 
-Prints a line for each promise. Ends with 1 if a test still passes without its rule, or if a rule is not found.
+Prints each promise with what its test said. Ends with 1 if a test passes without its rule, or a rule is not found.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.promises.guarantees import ROOT, promises
@@ -26,31 +27,40 @@ def times_found(rule: Rule) -> int:
     return (SOURCE / "tidings" / rule.file).read_text("utf-8").count(rule.old)
 
 
-def outcome(rule: Rule, test: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a test without its rule. `reason`: what it said first."""
+
+    word: str
+    reason: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        return self.word == "fails"
+
+
+def outcome(rule: Rule, test: str) -> Outcome:
     """Run the test on a copy of the code without the rule, and say what became of it."""
     if times_found(rule) != 1:
-        return "NOT FOUND"
+        return Outcome("RULE NOT FOUND")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "src"
         shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
         changed = copy / "tidings" / rule.file
         changed.write_text(changed.read_text("utf-8").replace(rule.old, rule.new), "utf-8")
-        try:
-            return named(run(test, copy))
-        except subprocess.TimeoutExpired:
-            return "fails (never ends)"
+        return run(test, copy)
 
 
-def run(test: str, source: Path) -> int:
+def run(test: str, source: Path) -> Outcome:
     command = [sys.executable, "-m", "pytest", "-x", f"--timeout={SECONDS}", f"{ROOT}/{test}"]
-    found = subprocess.run(
-        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(source)}, capture_output=True, timeout=2 * SECONDS
-    )
-    return found.returncode
-
-
-def named(code: int) -> str:
-    return {PASSED: "STILL PASSES", FAILED: "fails"}.get(code, f"COULD NOT RUN ({code})")
+    env = os.environ | {"PYTHONPATH": str(source)}
+    try:
+        found = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=2 * SECONDS)
+    except subprocess.TimeoutExpired:
+        return Outcome("fails", "it never ends")
+    reasons = [line[1:].strip() for line in found.stdout.splitlines() if line.startswith("E  ")]
+    word = {PASSED: "STILL PASSES", FAILED: "fails"}.get(found.returncode, f"COULD NOT RUN ({found.returncode})")
+    return Outcome(word, reasons[0] if reasons else "")
 
 
 def main(names: Sequence[str]) -> int:
@@ -59,9 +69,11 @@ def main(names: Sequence[str]) -> int:
     for rule in RULES:
         if names and rule.promise not in names:
             continue
-        found = outcome(rule, proven[rule.promise].test)
-        wrong += not found.startswith("fails")
-        print(f"{rule.promise:14}{found:20}{rule.file:34}{proven[rule.promise].test.rpartition('::')[2]}", flush=True)
+        test = proven[rule.promise].test
+        found = outcome(rule, test)
+        wrong += not found.is_right
+        print(f"{rule.promise:14}{found.word:16}{rule.file:34}{test.rpartition('::')[2]}", flush=True)
+        print(f"{'':30}{found.reason:.120}", flush=True)
     return 1 if wrong else 0
 
 
