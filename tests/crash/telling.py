@@ -15,7 +15,7 @@ def tell(line: str) -> None:
 
 def note(path: Path, line: str) -> None:
     """Add a line to a file that no transaction knows of."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.write(file, f"{line}\n".encode())
     os.close(file)
 

@@ -33,7 +33,8 @@ RULES = (
         "backends/sqlite/log.py",
         "            receipts = await self._database.job(flush)\n",
         "            self.late = asyncio.create_task(self._database.job(flush))\n"
-        "            receipts = [Receipt(outcome='appended', positions=(1,)) for _ in draft.writes]\n",
+        "            sizes = [len(write.envelopes) for write in draft.writes]\n"
+        "            receipts = [Receipt(outcome='appended', positions=(1,) * size) for size in sizes]\n",
     ),
     Rule(
         "once",
