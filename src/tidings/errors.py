@@ -33,10 +33,8 @@ TidingsError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tidings.log.driver import Conflict
+from dataclasses import dataclass
+from typing import Literal
 
 
 class TidingsError(Exception):
@@ -76,6 +74,25 @@ class UnknownTypeError(CallerError):
 
 class InvalidDataError(CallerError):
     """The data does not fit the declared class; `errors` has the path of the field."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Why a write was refused.
+
+    `kind` "id": (`source`, `id`) is kept at `position` with other content (0: the write itself holds it twice);
+    "subject": `subject` has an entry at `position`, after the expected one (0: the expected entry is not there);
+    "condition": the entry at `position` matches.
+    `kept_hash`, `given_hash`: hex content hashes, as far as the back end keeps them; "id" only.
+    """
+
+    kind: Literal["id", "subject", "condition"]
+    position: int
+    source: str | None = None
+    id: str | None = None
+    subject: str | None = None
+    kept_hash: str | None = None
+    given_hash: str | None = None
 
 
 class ConflictError(CallerError):

@@ -52,9 +52,7 @@ class Crew:
         try:
             while not stopping.is_set():
                 await self._look()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await stopping.wait()
+                await _rest(stopping, LOOK_SECONDS)
         except BaseException:
             for _, task in self._running.values():
                 task.cancel()
@@ -101,13 +99,16 @@ class Crew:
                     pause = AGAIN_SECONDS
                 self._failing[runner.name] = f"{type(error).__name__}: {error}"
                 _log.exception("%s failed and is begun again in %.0f s", runner.name, pause)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await stopping.wait()
+                await _rest(stopping, pause)
                 pause = min(pause * 2, AGAIN_SECONDS_MAX)
             else:
                 self._failing.pop(runner.name, None)
                 return
+
+
+async def _rest(stopping: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)
 
 
 class _Rebuild:

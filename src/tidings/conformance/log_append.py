@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from tidings.conformance.samples import JSON, attempted, event, events, everything, ids_in, keep, refusal
-from tidings.errors import EnvelopeError, EnvelopeTooLargeError
+from tidings.errors import Conflict, EnvelopeError, EnvelopeTooLargeError
 from tidings.events.envelope import Envelope
-from tidings.log.driver import Conflict, LogDriver, Receipt, Write
+from tidings.log.driver import LogDriver, Receipt, Write
 from tidings.log.log import Log
 
 ALIKE = ["a", "A", "a ", " a", "á", "a\u0301", "ａ", "1", "01", "1.0", "%61", "a'\"`;--", "\u202ea", "🜁"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from tidings.conformance.samples import attempted, event, events, everything, ids_in, keep, refusal
+from tidings.errors import Conflict
 from tidings.events.filter import Filter
-from tidings.log.driver import Condition, Conflict, LogDriver, Position, Receipt, Write
+from tidings.log.driver import Condition, LogDriver, Position, Receipt, Write
 from tidings.log.log import Log
 
 FAR = 1 << 40

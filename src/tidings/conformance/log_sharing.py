@@ -12,7 +12,8 @@ from tidings.conformance.log_dedupe import SEEDS, Oracle, compare
 from tidings.conformance.log_skipping import race
 from tidings.conformance.log_waiting import waiting, woken
 from tidings.conformance.samples import attempted, event, events, everything, ids_in, keep, refusal, turn
-from tidings.log.driver import Conflict, LogDriver, Receipt
+from tidings.errors import Conflict
+from tidings.log.driver import LogDriver, Receipt
 from tidings.log.log import Log
 from tidings.ports import Ports
 

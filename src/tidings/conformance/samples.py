@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from tidings.errors import ConflictError
+from tidings.errors import Conflict, ConflictError
 from tidings.events.envelope import Entry, Envelope
-from tidings.log.driver import NOTHING_EXPECTED, Condition, Conflict, LogDriver, Position, Receipt, Write
+from tidings.log.driver import NOTHING_EXPECTED, Condition, LogDriver, Position, Receipt, Write
 from tidings.log.log import Log
 
 SOURCE = "https://suite.example/one"

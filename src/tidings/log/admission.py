@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tidings.errors import EnvelopeError, EnvelopeTooLargeError
+from tidings.errors import Conflict, EnvelopeError, EnvelopeTooLargeError
 from tidings.events.codec import pointer
 from tidings.events.content import content_hash
 from tidings.events.envelope import Envelope
 from tidings.log.conflicts import refused
-from tidings.log.driver import Conflict, Facts, Receipt
+from tidings.log.driver import Facts, Receipt
 from tidings.log.flush import Identity
 
 _OVERHEAD = 256  # what an envelope holds beside its data, on average

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tidings.errors import ConflictError
-from tidings.log.driver import NOTHING_EXPECTED, Conflict, Position
+from tidings.errors import Conflict, ConflictError
+from tidings.log.driver import NOTHING_EXPECTED, Position
 
 
 def refused(conflict: Conflict, expected: Mapping[str, Position] = NOTHING_EXPECTED) -> ConflictError:

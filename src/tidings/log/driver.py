@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from tidings.errors import Conflict
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.filter import EVERYTHING, Filter
 
@@ -42,25 +43,6 @@ class Write(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     envelopes: tuple[Envelope, ...]
     expected: Mapping[str, Position] = NOTHING_EXPECTED
     condition: Condition | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conflict:
-    """Why a write was refused.
-
-    `kind` "id": (`source`, `id`) is kept at `position` with other content (0: the write itself holds it twice);
-    "subject": `subject` has an entry at `position`, after the expected one (0: the expected entry is not there);
-    "condition": the entry at `position` matches.
-    `kept_hash`, `given_hash`: hex content hashes, as far as the back end keeps them; "id" only.
-    """
-
-    kind: Literal["id", "subject", "condition"]
-    position: Position
-    source: str | None = None
-    id: str | None = None
-    subject: str | None = None
-    kept_hash: str | None = None
-    given_hash: str | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):

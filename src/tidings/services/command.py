@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from tidings.errors import ConflictError
+from tidings.errors import Conflict, ConflictError
 from tidings.events.content import content_hash
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.conflicts import refused
-from tidings.log.driver import Conflict, Position
+from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.ports import Ports
 from tidings.services.act import Act

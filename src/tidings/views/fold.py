@@ -98,7 +98,7 @@ class Folding:
 
         An event that no row results of leaves a tombstone, which keeps the rank.
         """
-        codec, row_class, stored, is_plain = self.codec, self.view.row, self.codec.stored, self.codec.stored.is_plain
+        codec, is_plain = self.codec, self.codec.stored.is_plain
         row = None if onto is None or onto.is_tombstone else codec.load(onto.values)
         values: Values | None = None
         position = 0 if onto is None else onto.position
@@ -106,15 +106,8 @@ class Folding:
             try:
                 row = step.function(row, step.event)
                 if row is not None:
-                    if type(row) is not row_class:
-                        raise TypeError(
-                            f"it returned {row!r:.100}, which is neither a {row_class.__qualname__} nor None"
-                        )
-                    values = stored(codec.values(row))
-                    if not is_plain:
-                        row = codec.load(values)
-                    if codec.key(values) != key:
-                        raise ValueError(f"it returned a row of another key, {codec.key(values)!r} instead of {key!r}")
+                    values = self._stored(row, key)
+                    row = row if is_plain else codec.load(values)
             except Exception as error:
                 raise self._failed(step, error) from error
             if step.position > position:
@@ -123,6 +116,15 @@ class Folding:
         if row is None or values is None:
             return Row(codec.tombstone(key), Rank(last.at, 0, 1, last.hash), position)
         return Row(values, Rank(last.at, 0, 0, last.hash), position)
+
+    def _stored(self, row: Any, key: Key) -> Values:
+        """Return the values of what a fold returned, as stored; TypeError or ValueError if it may not return that."""
+        if type(row) is not self.view.row:
+            raise TypeError(f"it returned {row!r:.100}, which is neither a {self.view.row.__qualname__} nor None")
+        values = self.codec.stored(self.codec.values(row))
+        if self.codec.key(values) != key:
+            raise ValueError(f"it returned a row of another key, {self.codec.key(values)!r} instead of {key!r}")
+        return values
 
     def _failed(self, step: Step, error: Exception) -> FoldError:
         name = getattr(step.function, "__qualname__", "a fold")

@@ -7,7 +7,7 @@ import pytest
 
 from tidings import errors
 from tidings.api.problems import TYPE_BASE, Problem, Refusal, answer_to, problem_of
-from tidings.log.driver import Conflict
+from tidings.errors import Conflict
 
 
 def conflict(kind: str) -> errors.ConflictError:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tidings.backends.sqlite.entries import READ, entries_of
-from tidings.errors import ConflictError
+from tidings.errors import Conflict, ConflictError
 from tidings.events.envelope import Entry, Envelope
-from tidings.log.driver import Conflict, Position, Receipt, Write
+from tidings.log.driver import Position, Receipt, Write
 
 Emitted = tuple[Envelope, ...]
 """What one call of `emit` was given."""

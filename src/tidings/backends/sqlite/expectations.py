@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from tidings.backends.sqlite import reading
-from tidings.log.driver import Condition, Conflict, Position, Write
+from tidings.errors import Conflict
+from tidings.log.driver import Condition, Position, Write
 
 
 def violated(connection: sqlite3.Connection, write: Write) -> Conflict | None:

@@ -10,9 +10,10 @@ from tidings.backends.sqlite import reading
 from tidings.backends.sqlite.expectations import violated
 from tidings.backends.sqlite.seen import Known
 from tidings.backends.sqlite.seen_key import Sought
+from tidings.errors import Conflict
 from tidings.events.content import content_hash
 from tidings.events.envelope import Envelope
-from tidings.log.driver import NOTHING_EXPECTED, Conflict, Position, Receipt, Write
+from tidings.log.driver import NOTHING_EXPECTED, Position, Receipt, Write
 
 
 @dataclass(frozen=True, slots=True)

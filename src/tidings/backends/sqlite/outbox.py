@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from tidings.backends.sqlite.parked import stored_of
 from tidings.backends.sqlite.statements import ROWS, filled, flat, values
-from tidings.errors import ConflictError
+from tidings.errors import Conflict, ConflictError
 from tidings.events.codec import envelope_of
 from tidings.events.content import content_hash
 from tidings.events.envelope import Entry, Envelope
-from tidings.log.driver import Conflict, Position
+from tidings.log.driver import Position
 from tidings.store.driver import Staged
 
 
