@@ -72,7 +72,7 @@ class _Sides:
         seeds = [next(self._seeds) for _ in range(missing // PIECE)]
         for seed in seeds:
             given = envelopes(PIECE, seed=seed, opaque=True)
-            await ours.append(self._log, given, batch=ours.FILLING, watch=Stopwatch())
+            await ours.append(self._log, given, batch=BATCH, watch=Stopwatch())
         if seeds:
             self._unique.fill(self._rows(seeds))
         self._kept += len(seeds) * PIECE

@@ -23,7 +23,7 @@ class Sizes:
 
 
 FULL = Sizes(
-    rounds=7,
+    rounds=5,
     batches=50_000,
     opaque=40_000,
     kept=(0, 1_000_000, 5_000_000),

@@ -1,4 +1,8 @@
-"""When the upkeep of the runs is done: a step for every so many new keys, and all that is left once it is quiet."""
+"""When the upkeep of the runs is done: a step for every so many new keys, and all that is left once it is quiet.
+
+All steps that are due are done at once. One at a time would let whoever appends in turn with it bring more keys than a
+step is for, so that runs gather, and every new key has to be looked for in all of them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import asyncio
 import sqlite3
 from contextlib import suppress
 from contextvars import Context
+from functools import partial
 
 from tidings.backends.sqlite.database import Database, is_transient
 from tidings.backends.sqlite.seen import Seen
@@ -14,10 +19,11 @@ from tidings.backends.sqlite.seen_upkeep import Upkeep
 from tidings.ports import Clock
 
 QUIET = 0.05
+STEPS_AT_ONCE = 20  # what the largest write makes due; others wait for no longer than about as long as it took
 
 
 class Pace:
-    """One task at most. Each step is a job between flushes and units, which wait for no more than that one step."""
+    """One task at most. Its steps are jobs between flushes and units, which wait for those that are due, no more."""
 
     def __init__(self, database: Database, seen: Seen, upkeep: Upkeep, *, sizes: Sizes, clock: Clock) -> None:
         self._database = database
@@ -41,23 +47,29 @@ class Pace:
     async def _work(self) -> None:
         try:
             while self._has_work:
-                await self._due()
-                self._unfinished = await self._database.job(self._upkeep.step, lazily=True)
+                steps = partial(self._steps, await self._due())
+                self._unfinished = await self._database.job(steps, lazily=True)
         except sqlite3.Error as error:
             if not is_transient(error):
                 raise
         finally:
             self._task = None
 
-    async def _due(self) -> None:
-        """Come back when enough keys were added since the last step, or none for a while."""
-        while self._seen.added - self._settled < self._sizes.pace:
+    def _steps(self, count: int, connection: sqlite3.Connection) -> bool:
+        """Do so many steps; False if there is nothing left to do."""
+        return all(self._upkeep.step(connection) for _ in range(count))
+
+    async def _due(self) -> int:
+        """Come back when steps are due for the keys that were added, or one, if none were for a while."""
+        while (due := (self._seen.added - self._settled) // self._sizes.pace) == 0:
             before = self._seen.added
             await self._clock.sleep(QUIET)
             if self._seen.added == before:
                 self._settled = before
-                return
-        self._settled += self._sizes.pace
+                return 1
+        due = min(due, STEPS_AT_ONCE)
+        self._settled += due * self._sizes.pace
+        return due
 
     async def close(self) -> None:
         """Stop after the step under way; twice is once."""
