@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.place import Ended, Place
+from tidings.backends.sqlite.schema import APPLICATION_ID
 
 DATA = '{"order_id": "1", "total": 1}'
 
@@ -46,8 +47,19 @@ def test_wrong_use_is_one_line(place: Place, arguments: tuple[str, ...], code: i
 
 def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     place = Place(tmp_path)
-    check(place.tidings("consumers"), 1, "there is no database tidings.db: `tidings run` makes it")
+    check(place.tidings("consumers"), 1, "there is no database tidings.db with a log in it: `tidings run`")
     assert not (tmp_path / "tidings.db").exists()
+
+
+def test_looking_into_another_programs_database_makes_nothing_in_it(place: Place) -> None:
+    path = place.folder / "theirs.db"
+    with sqlite3.connect(path) as theirs:
+        theirs.execute("CREATE TABLE note (text)")
+    check(
+        place.tidings("log", "tail", TIDINGS_DATABASE_URL="sqlite:///theirs.db"), 1, "no database theirs.db with a log"
+    )
+    assert theirs.execute("SELECT name FROM sqlite_master").fetchall() == [("note",)]
+    theirs.close()
 
 
 def test_a_file_that_is_no_database_is_refused(place: Place) -> None:
@@ -61,10 +73,10 @@ def test_a_folder_that_is_not_there_is_told(place: Place) -> None:
 
 
 def test_a_database_of_a_newer_release_is_refused_with_the_command_to_run(place: Place) -> None:
-    newer = place.folder / "newer.db"
-    with sqlite3.connect(newer) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
+    with sqlite3.connect(place.folder / "newer.db") as newer:
+        newer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        newer.execute("PRAGMA user_version = 99")
+    newer.close()
     ended = place.tidings("log", "tail", TIDINGS_DATABASE_URL="sqlite:///newer.db")
     check(ended, 2, "run `pip install --upgrade tidings`")
 

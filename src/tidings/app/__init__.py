@@ -1,6 +1,6 @@
 """The one room that knows all: services, back ends, and what carries entries between them."""
 
 from tidings.app.app import App
-from tidings.app.opened import Opened
+from tidings.app.opened import Opened, holds_log
 
-__all__ = ["App", "Opened"]
+__all__ = ["App", "Opened", "holds_log"]

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Protocol
 
 from tidings.app.tables import Carrying
-from tidings.errors import OperatorError
 from tidings.ports import Ports
 from tidings.views.declaration import ViewSpec
 
@@ -67,8 +66,10 @@ class Crew:
             for view in await self._carrying.changed():
                 rebuild = _Rebuild(view, self._carrying)
                 wanted[rebuild.name] = rebuild
-        except OperatorError as error:
-            self._failing["tables"] = str(error)
+        except Exception as error:
+            if "tables" not in self._failing:
+                _log.exception("which consumers there must be cannot be told; asked again every %.0f s", LOOK_SECONDS)
+            self._failing["tables"] = f"{type(error).__name__}: {error}"
             return
         self._failing.pop("tables", None)
         kept = {runner.name for runner in self._others} | wanted.keys()

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from tidings.app.crew import Crew
 from tidings.app.tables import Carrying
+from tidings.backends import sqlite
 from tidings.backends.sqlite import Sqlite, open_sqlite
 from tidings.errors import EnvelopeError, NotFoundError
 from tidings.events.catalog import Catalog
@@ -95,6 +97,12 @@ async def open_services(
     finally:
         await log.close()
         await back_end.close()
+
+
+def holds_log(settings: Settings) -> bool:
+    """Say whether the database of these settings is there, with a log in it. SchemaError; StoreUnavailableError."""
+    path = Path(settings.sqlite_path)
+    return path.is_file() and sqlite.holds_log(str(path))
 
 
 def _put_together(services: Sequence[Service], settings: Settings, ports: Ports, back_end: Sqlite, log: Log) -> Opened:

@@ -92,10 +92,14 @@ class Carrying:
 
     @asynccontextmanager
     async def _carry(self, folder: Folder) -> AsyncIterator[None]:
+        """Run the consumer of a table while the block runs. Whichever fails ends both, and its error is raised."""
         stopping = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._consumer(folder).run(stopping))
-            try:
-                yield
-            finally:
-                stopping.set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._consumer(folder).run(stopping))
+                try:
+                    yield
+                finally:
+                    stopping.set()
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None

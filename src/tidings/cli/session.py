@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from tidings import settings as setting
-from tidings.app import App, Opened
+from tidings.app import App, Opened, holds_log
 from tidings.cli.loading import load_app
 from tidings.errors import NotFoundError, SettingError
 from tidings.services.service import Service
@@ -59,9 +59,10 @@ class Session:
         path = self.settings.sqlite_path
         if path == IN_MEMORY:
             raise SettingError("TIDINGS_DATABASE_URL names a database in memory, which only its own process can see")
-        if not Path(path).is_file():
+        if not holds_log(self.settings):
             raise NotFoundError(
-                f"there is no database {path}: `tidings run` makes it, or set TIDINGS_DATABASE_URL to another one"
+                f"there is no database {path} with a log in it: `tidings run` makes it, or set TIDINGS_DATABASE_URL "
+                "to another one"
             )
 
 

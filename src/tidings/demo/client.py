@@ -97,6 +97,8 @@ class Sender:
         tally = self.tally
         for identity, result in zip(request.carries, said.get("results", [said]), strict=True):
             tally.duplicates += identity in tally.positions
+            if result["outcome"] == "appended" and identity in tally.positions:
+                tally.unexpected.append(f"{request.method} {request.path} -> {identity} was appended a second time")
             if tally.positions.setdefault(identity, result["position"]) != result["position"]:
                 tally.unexpected.append(f"{request.method} {request.path} -> {identity} stands at two positions")
 

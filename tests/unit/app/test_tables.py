@@ -63,6 +63,19 @@ async def test_a_view_that_changed_under_its_version_stops_the_start(tmp_path: P
             pass
 
 
+async def test_what_breaks_a_rebuild_is_raised_as_it_is(tmp_path: Path) -> None:
+    app = shop()
+    async with app.open(in_file(tmp_path), consume=False) as opened:
+        await app.publish(OrderPlaced("1", 5), source="/web", id="a")
+        spec = next(spec for spec in opened.views if spec.name == "order")
+
+        def broken(*, at: int, head: int) -> None:
+            raise ValueError("nobody listens")
+
+        with pytest.raises(ValueError, match="nobody listens"):
+            await opened.carrying.rebuild(spec, progress=broken)
+
+
 async def test_a_table_that_another_process_swaps_is_carried_on_here(tmp_path: Path) -> None:
     here, elsewhere = shop(), shop()
     async with here.open(in_file(tmp_path)) as opened:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from tidings.backends.sqlite.appender import SqliteAppender
 from tidings.backends.sqlite.database import Database, Synchronous, is_transient
 from tidings.backends.sqlite.log import SqliteLog
+from tidings.backends.sqlite.schema import APPLICATION_ID
 from tidings.backends.sqlite.seen import Seen
 from tidings.backends.sqlite.seen_pace import Pace
 from tidings.backends.sqlite.seen_run import SIZES, Sizes
@@ -53,6 +56,18 @@ def open_sqlite(path: str, ports: Ports, *, synchronous: Synchronous = "full", s
     store = SqliteStore(database, ports, log=appender)
     log = SqliteLog(database, ports, appender=appender, inline=store, wakes=wakes, pace=pace)
     return Sqlite(log, store)
+
+
+def holds_log(path: str) -> bool:
+    """Say whether the file at `path` is a database with a log in it, of whatever release. Nothing is made of it.
+
+    SchemaError if it is no database; StoreUnavailableError if it cannot be read now.
+    """
+    try:
+        with closing(sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+            return bool(connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,))
+    except sqlite3.Error as error:
+        raise _not_opened(path, error) from error
 
 
 def _not_opened(path: str, error: sqlite3.Error) -> OperatorError:
