@@ -30,7 +30,7 @@ FULL = Sizes(
     one_caller=1_000,
     callers=16_000,
     fold=100_000,
-    peer=20_000,
+    peer=5_000,
     replay=1_000_000,
     waiting=20.0,
 )
