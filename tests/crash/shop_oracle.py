@@ -34,7 +34,7 @@ async def check_end(folder: Path, told: Iterable[str], *, version: int = 1) -> N
     """All that was published had all its effects, each once."""
     await check_midway(folder, told)
     await check_effects(folder, shop.sales(), version=version)
-    app = shop.make(folder)
+    app = shop.make(folder, version=version)
     async with app.open(shop.settings(folder), consume=False), app.unit("till") as ctx:
         checked = await ctx.sql.fetch("SELECT item FROM checked")
     assert sorted(checked) == [(f"flaky-{n}",) for n in range(shop.FLAKY)]
