@@ -10,6 +10,7 @@ from tidings.backends.sqlite.entries import Columns, add_entries, columns_of, so
 from tidings.backends.sqlite.judging import Judgement, judge
 from tidings.backends.sqlite.seen import Seen
 from tidings.backends.sqlite.seen_key import Keys, Sought
+from tidings.events.codec import attributes_to_bytes
 from tidings.events.envelope import Envelope
 from tidings.log.driver import Receipt, Write
 from tidings.ports import Ports
@@ -51,11 +52,12 @@ class SqliteAppender:
     def draft(self, writes: Sequence[Write]) -> Draft:
         """Work out what the rows of these writes are. It takes no transaction, so none is held for it."""
         envelopes = [envelope for write in writes for envelope in write.envelopes]
+        attributes = [attributes_to_bytes(envelope) for envelope in envelopes]
         return Draft(
             writes=writes,
             envelopes=envelopes,
-            sought=self._keys.sought(envelopes),
-            columns=columns_of(envelopes),
+            sought=self._keys.sought(envelopes, attributes),
+            columns=columns_of(envelopes, attributes),
             types=frozenset([envelope.type for envelope in envelopes]),
         )
 
@@ -96,5 +98,5 @@ class SqliteAppender:
         self.inline_types = frozenset([type for (type,) in rows])
 
     def sought(self, source: str, id: str) -> Sought:
-        """Return what stands for this identity."""
-        return self._keys.sought([Envelope(source=source, id=id, type="")])
+        """Return what stands for this identity. It has no content, so its mark says nothing."""
+        return self._keys.sought([Envelope(source=source, id=id, type="")], [b""])

@@ -13,7 +13,7 @@ from tidings.backends.sqlite.statements import filled, values
 from tidings.errors import LogRewoundError, PositionExpiredError
 from tidings.events.envelope import Entry
 from tidings.events.filter import EVERYTHING, Filter
-from tidings.events.identity import subject_key
+from tidings.events.identity import SLOTS, subject_key
 from tidings.log.driver import Head, History, Page, Position
 
 
@@ -102,7 +102,7 @@ def _conditions(where: Filter) -> tuple[str, list[Any]]:
         conditions += " AND skey = ? AND subject = ?"
         held += [subject_key(where.subject), where.subject]
     if where.slots is not None:
-        conditions += " AND slot >= ? AND slot < ?"
+        conditions += f" AND skey & {SLOTS - 1} >= ? AND skey & {SLOTS - 1} < ?"
         held += where.slots
     return conditions, held
 
@@ -146,7 +146,7 @@ def history(connection: sqlite3.Connection, wanted: History) -> tuple[Entry, ...
             keys = [subject_key(subject) for subject in piece]
             statement = (
                 f"SELECT {READ} FROM tidings_log WHERE pos >> {BUCKET_BITS} = ? "
-                f"AND skey IN (VALUES {values(1, len(keys))}) AND pos <= ? "
+                f"AND skey IN (VALUES {values(1, len(keys))}) AND subject IS NOT NULL AND pos <= ? "
                 f"AND type IN ({','.join('?' * len(types))}) ORDER BY pos"
             )
             rows += connection.execute(statement, (bucket, *keys, wanted.upto, *types)).fetchall()

@@ -14,13 +14,16 @@ from functools import reduce
 from string import ascii_lowercase, ascii_uppercase, digits
 from struct import unpack
 
-from tidings.events.content import content_hash
+from msgspec.structs import replace
+
+from tidings.events.codec import attributes_to_bytes
 from tidings.events.envelope import Envelope
 
 KEY_BYTES = 16
 MARK_BYTES = 8
 ORDER_BYTES = 6
 SOURCES = 1_000
+TYPES = 1_000
 
 # What looks like a time is believed from 2000 to 2100, so that few opaque ids are taken for one by chance.
 _FIRST_MS = 946_684_800_000
@@ -80,8 +83,9 @@ def _order_of_time(ms: int) -> bytes | None:
 class Sought:
     """What stands for some envelopes. `keys`: 16 bytes for each identity, of an ordered id its order first.
 
-    `marks`: a signed 64-bit number for each content. `timed`, `opaque`: the places of the keys that are, or are not,
-    in order.
+    `marks`: a signed 64-bit number for each content as it was handed in. Equal marks are equal contents; of different
+    ones the contents may yet be equal, written in another way. `timed`, `opaque`: the places of the keys that are, or
+    are not, in order.
     """
 
     keys: Sequence[bytes]
@@ -95,11 +99,11 @@ class Keys:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
-        self._mark = hashlib.blake2b(digest_size=MARK_BYTES, key=secret)
+        self._types: dict[tuple[str, int], hashlib.blake2b] = {}
         self._sources: dict[str, hashlib.blake2b] = {}
 
-    def sought(self, envelopes: Sequence[Envelope]) -> Sought:
-        """Return what stands for the envelopes, in their order."""
+    def sought(self, envelopes: Sequence[Envelope], attributes: Sequence[bytes]) -> Sought:
+        """Return what stands for the envelopes, in their order. `attributes`: of each, as a row keeps them."""
         keys: list[bytes] = []
         timed: list[int] = []
         opaque: list[int] = []
@@ -112,7 +116,7 @@ class Keys:
             else:
                 timed.append(n)
                 keys.append(order + digest[ORDER_BYTES:])
-        return Sought(keys=keys, marks=self._marks(envelopes), timed=timed, opaque=opaque)
+        return Sought(keys=keys, marks=self._marks(envelopes, attributes), timed=timed, opaque=opaque)
 
     def _digest(self, source: str, id: str) -> bytes:
         begun = self._sources.get(source)
@@ -129,10 +133,28 @@ class Keys:
         self._sources[source] = begun
         return begun
 
-    def _marks(self, envelopes: Sequence[Envelope]) -> tuple[int, ...]:
+    def _marks(self, envelopes: Sequence[Envelope], attributes: Sequence[bytes]) -> tuple[int, ...]:
         found: list[bytes] = []
-        for envelope in envelopes:
-            digest = self._mark.copy()
-            digest.update(content_hash(envelope))
+        for envelope, kept in zip(envelopes, attributes, strict=True):
+            digest = self._type(envelope.type, envelope.version).copy()
+            digest.update(_said(envelope, kept))
             found.append(digest.digest())
         return unpack(f">{len(found)}q", b"".join(found))
+
+    def _type(self, type: str, version: int) -> hashlib.blake2b:
+        begun = self._types.get((type, version))
+        if begun is None:
+            if len(self._types) >= TYPES:
+                self._types.clear()
+            begun = hashlib.blake2b(f"{len(type)}:{type}{version};".encode(), digest_size=MARK_BYTES, key=self._secret)
+            self._types[type, version] = begun
+        return begun
+
+
+def _said(envelope: Envelope, attributes: bytes) -> bytes:
+    """Return what was said beside type and version, as it was said. No text holds U+0000, so the parts stay apart."""
+    if envelope.time_stamped:
+        attributes = attributes_to_bytes(replace(envelope, time=None, time_stamped=False))
+    subject = b"" if envelope.subject is None else envelope.subject.encode()
+    parts = (subject, attributes) if envelope.data is None else (subject, attributes, envelope.data)
+    return b"\0".join(parts)

@@ -16,8 +16,8 @@ from tidings.log.driver import History, LogDriver, Write
 ENTRIES = 100_000
 FILL = [
     f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ENTRIES}) "
-    "INSERT INTO tidings_log SELECT i, i % 1024, i % 5000, 's', i, 'type' || (i % 9), 1, 'subject' || (i % 5000), "
-    "i, i, x'7b7d', NULL FROM n",
+    "INSERT INTO tidings_log SELECT i, i, i % 5000, 's', i, 'type' || (i % 9), 1, 'subject' || (i % 5000), x'7b7d', "
+    "NULL FROM n",
     f"UPDATE tidings_head SET pos = {ENTRIES}",
 ]
 
