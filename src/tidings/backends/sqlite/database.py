@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from typing import Literal, TypeVar
 
 from tidings.backends.sqlite.schema import prepare
+from tidings.backends.sqlite.wal import Quiet, Wal
 from tidings.errors import LogUnavailableError, StoreUnavailableError
 
 T = TypeVar("T")
@@ -25,8 +26,6 @@ Synchronous = Literal["full", "normal"]
 
 MEMORY = ":memory:"
 READERS = 3
-CHECKPOINT_PAGES = 10_000
-IDLE_CHECKPOINT_PAGES = 1_000
 _TRANSIENT = {
     "SQLITE_BUSY",
     "SQLITE_LOCKED",
@@ -89,8 +88,8 @@ class Database:
         self._writer = self._connect()
         prepare(self._writer, path)
         self.secret: bytes = self._writer.execute("SELECT secret FROM tidings_head").fetchone()[0]
-        self._pages = _PageCount()
-        self._checkpointer = self._writer if self.in_memory else self._connect()
+        self._wal = None if self.in_memory else Wal(self._connect())
+        self._quiet = None if self._wal is None else Quiet(self._wal, partial(self._take_in, self._wal))
         self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="tidings-reader")
         if not self.in_memory:
@@ -159,7 +158,13 @@ class Database:
             return result
 
         async with self._held():
-            return await self.hop(partial(self._without_flush, whole) if lazily else whole)
+            result = await self.hop(partial(self._without_flush, whole) if lazily else whole)
+        self._written()
+        return result
+
+    def _written(self) -> None:
+        if self._quiet is not None:
+            self._quiet.written()
 
     def _without_flush(self, job: Job[T], connection: sqlite3.Connection) -> T:
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -182,6 +187,7 @@ class Database:
                 raise
             finally:
                 self._inside.reset(token)
+        self._written()
 
     async def read(self, job: Job[T]) -> T:
         """Run a query on a reader: it sees what is committed, or inside a unit in memory, what the unit sees."""
@@ -217,27 +223,21 @@ class Database:
         self._after_commit(connection)
 
     def _after_commit(self, connection: sqlite3.Connection) -> None:
-        if self.in_memory:
-            return
-        limit = CHECKPOINT_PAGES if self._queued > 1 else IDLE_CHECKPOINT_PAGES
-        if self._pages.since_checkpoint(connection.total_changes) >= limit:
-            self._checkpoint(connection)
+        if self._wal is not None:
+            self._wal.committed(connection)
 
-    def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        # Releases before 3.51.3 can corrupt the file when a commit meets a second checkpoint: none may meanwhile.
-        with suppress(sqlite3.Error):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                _, frames, _ = self._checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                self._pages.checkpointed(connection.total_changes, frames)
-            finally:
-                connection.execute("ROLLBACK")
+    async def _take_in(self, wal: Wal) -> None:
+        with suppress(DatabaseClosedError):
+            async with self._held():
+                await self.hop(wal.take_in)
 
     async def close(self) -> None:
         """Wait for the running job, then close every connection; twice is once."""
         if self.closed:
             return
         self.closed = True
+        if self._quiet is not None:
+            await self._quiet.stop()
         async with self._writing:
             self._is_shut = True
             await asyncio.to_thread(self._shut)
@@ -247,26 +247,9 @@ class Database:
         self._reading.shutdown(wait=True)
         while not self._readers.empty():
             self._readers.get().close()
-        self._checkpointer.close()
+        if self._wal is not None:
+            self._wal.close()
         self._writer.close()
-
-
-class _PageCount:
-    """Guesses how many pages the write-ahead log holds: SQLite tells only when a checkpoint is run."""
-
-    __slots__ = ("_base", "_pages_per_change")
-
-    def __init__(self) -> None:
-        self._base = 0
-        self._pages_per_change = 0.5
-
-    def since_checkpoint(self, changes: int) -> float:
-        return (changes - self._base) * self._pages_per_change
-
-    def checkpointed(self, changes: int, frames: int) -> None:
-        if changes > self._base and frames > 0:
-            self._pages_per_change = min(8.0, max(0.05, frames / (changes - self._base)))
-        self._base = changes
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

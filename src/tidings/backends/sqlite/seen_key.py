@@ -135,19 +135,19 @@ class Keys:
 
     def _marks(self, envelopes: Sequence[Envelope], attributes: Sequence[bytes]) -> tuple[int, ...]:
         found: list[bytes] = []
+        types = self._types
         for envelope, kept in zip(envelopes, attributes, strict=True):
-            digest = self._type(envelope.type, envelope.version).copy()
+            begun = types.get((envelope.type, envelope.version)) or self._type(envelope.type, envelope.version)
+            digest = begun.copy()
             digest.update(_said(envelope, kept))
             found.append(digest.digest())
         return unpack(f">{len(found)}q", b"".join(found))
 
     def _type(self, type: str, version: int) -> hashlib.blake2b:
-        begun = self._types.get((type, version))
-        if begun is None:
-            if len(self._types) >= TYPES:
-                self._types.clear()
-            begun = hashlib.blake2b(f"{len(type)}:{type}{version};".encode(), digest_size=MARK_BYTES, key=self._secret)
-            self._types[type, version] = begun
+        if len(self._types) >= TYPES:
+            self._types.clear()
+        begun = hashlib.blake2b(f"{len(type)}:{type}{version};".encode(), digest_size=MARK_BYTES, key=self._secret)
+        self._types[type, version] = begun
         return begun
 
 
@@ -155,6 +155,6 @@ def _said(envelope: Envelope, attributes: bytes) -> bytes:
     """Return what was said beside type and version, as it was said. No text holds U+0000, so the parts stay apart."""
     if envelope.time_stamped:
         attributes = attributes_to_bytes(replace(envelope, time=None, time_stamped=False))
-    subject = b"" if envelope.subject is None else envelope.subject.encode()
-    parts = (subject, attributes) if envelope.data is None else (subject, attributes, envelope.data)
-    return b"\0".join(parts)
+    subject, data = envelope.subject, envelope.data
+    said = b"\0" + attributes if subject is None else subject.encode() + b"\0" + attributes
+    return said if data is None else said + b"\0" + data
