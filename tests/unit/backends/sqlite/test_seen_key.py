@@ -1,0 +1,153 @@
+"""What stands for ids: fixed for ever, since it is stored, and a function of the id's text alone."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from tidings.backends.sqlite.seen_key import Keys, Sought, order_of, orders_of
+from tidings.events.codec import attributes_to_bytes
+from tidings.events.envelope import Envelope
+
+SECRET = bytes(range(32))
+MS = 0x019C1B7D8C00  # 2026-02-01
+UUID_7 = "019c1b7d-8c00-7abc-8def-0123456789ab"
+
+EVENT = Envelope(
+    id=UUID_7,
+    source="/web",
+    type="placed",
+    subject="s",
+    time="2026-05-04T10:11:12Z",
+    attributes={"datacontenttype": "application/json"},
+    data=b'{"n":1}',
+)
+
+
+def sought(*envelopes: Envelope) -> Sought:
+    return Keys(SECRET).sought(envelopes, [attributes_to_bytes(envelope) for envelope in envelopes])
+
+
+def mark(envelope: Envelope) -> int:
+    return sought(envelope).marks[0]
+
+
+@pytest.mark.parametrize(
+    ("id", "order"),
+    [
+        (UUID_7, MS),
+        (UUID_7.upper(), MS),
+        (UUID_7.replace("-7abc", "-8abc"), MS),
+        ("0", 0),
+        ("281474976710655", 2**48 - 1),
+        ("281474976710656", 2**32),
+        ("18446744073709551615", 2**48 - 1),
+        ("01KGDQV300ABCDEFGHJKMNPQRS", 0x019C1B7D8C00),
+        ("01kgdqv300abcdefghjkmnpqrs", 0x019C1B7D8C00),
+        ("2SwcbqZrPFDzWpxIWAj1sSNeHWk", None),
+    ],
+)
+def test_an_id_that_holds_a_time_or_a_number_is_in_its_order(id: str, order: int | None) -> None:
+    if order is None:
+        ms = int.from_bytes(order_of(id) or b"", "big")
+        assert ms % 1_000 == 0
+        assert 1_600_000_000_000 < ms < 1_800_000_000_000  # a KSUID of 2023: its second, in milliseconds
+    else:
+        assert order_of(id) == order.to_bytes(6, "big")
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        "",
+        "a",
+        "-1",
+        "1.5",
+        "٣",
+        "18446744073709551616",
+        UUID_7.replace("-7abc", "-4abc"),
+        UUID_7.replace("-", "x"),
+        "019c1b7 -8c00-7abc-8def-0123456789ab",
+        "ffffffff-ffff-7abc-8def-0123456789ab",  # after 2100, so it is taken for no time
+        "00000000-0000-7abc-8def-0123456789ab",
+        "81KGDQV300ABCDEFGHJKMNPQRS",
+        "01KGDQV300ABCDEFGHJKMNPQRU",
+    ],
+)
+def test_any_other_id_is_opaque(id: str) -> None:
+    assert order_of(id) is None
+
+
+UUIDS = st.one_of(
+    st.integers(0, 2**128 - 1).map(lambda number: str(UUID(int=number))),
+    st.integers(MS, MS + 2**30).map(lambda ms: str(UUID(int=ms << 80 | 7 << 76 | 2 << 62))),
+    st.text(alphabet="0123456789abcdefABCDEF- 78", min_size=36, max_size=36),
+    st.sampled_from([UUID_7, UUID_7.upper(), "019c1b7 -8c00-7abc-8def-0123456789ab", "17", "opaque"]),
+)
+
+
+@given(st.lists(UUIDS, max_size=6))
+def test_many_at_once_have_the_orders_that_each_has_alone(ids: list[str]) -> None:
+    assert list(orders_of(ids)) == [order_of(id) for id in ids]
+
+
+@given(st.lists(st.integers(MS, MS + 2**30).map(lambda ms: str(UUID(int=ms << 80 | 7 << 76))), min_size=1))
+def test_many_uuids_of_times_have_them_too(ids: list[str]) -> None:
+    assert list(orders_of(ids)) == [order_of(id) for id in ids]
+    assert None not in orders_of(ids)
+
+
+def test_keys_and_marks_are_fixed_for_ever() -> None:
+    found = sought(EVENT, replace(EVENT, id="opaque"))
+    assert [key.hex() for key in found.keys] == [
+        "019c1b7d8c00a7bd81631c17feb7a6e3",
+        "6aaba05b219214c4c52f298fcec920f2",
+    ]
+    assert (found.timed, found.opaque) == ([0], [1])
+    assert found.marks[0] == 1380004858711231762
+
+
+def test_sources_and_ids_do_not_run_together() -> None:
+    one = sought(replace(EVENT, source="/a", id="bc"), replace(EVENT, source="/ab", id="c"))
+    assert one.keys[0] != one.keys[1]
+
+
+def test_another_log_has_other_keys() -> None:
+    other = Keys(bytes(32)).sought([EVENT], [attributes_to_bytes(EVENT)])
+    assert other.keys[0][6:] != sought(EVENT).keys[0][6:]
+    assert other.marks != sought(EVENT).marks
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"type": "other"},
+        {"version": 2},
+        {"subject": "t"},
+        {"subject": None},
+        {"time": "2026-05-04T10:11:13Z"},
+        {"time": None},
+        {"attributes": {}},
+        {"data": b'{"n":2}'},
+        {"data": b""},
+        {"data": None},
+    ],
+)
+def test_whatever_was_said_otherwise_changes_the_mark(change: dict[str, object]) -> None:
+    assert mark(replace(EVENT, **change)) != mark(EVENT)
+
+
+def test_a_time_that_was_stamped_is_no_part_of_the_mark() -> None:
+    stamped = replace(EVENT, time_stamped=True)
+    later = replace(stamped, time="2026-05-04T10:11:13Z")
+    assert mark(stamped) == mark(later) != mark(EVENT)
+
+
+def test_the_parts_of_what_was_said_do_not_run_together() -> None:
+    plain = replace(EVENT, attributes={}, time=None)
+    assert mark(replace(plain, subject="a", data=b"b")) != mark(replace(plain, subject="ab", data=b""))
+    assert mark(replace(plain, type="a", version=11)) != mark(replace(plain, type="a1", version=1))
