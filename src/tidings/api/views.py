@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,13 +18,14 @@ from tidings.api.reading import Reading
 from tidings.api.rows import etag, read_cursor, read_key, read_value, row_object, write_cursor
 from tidings.api.waiting import Patience, Waiting
 from tidings.app.opened import Opened
-from tidings.errors import CallerError, FoldError, NotFoundError
+from tidings.errors import AuthorError, CallerError, NotFoundError
 from tidings.events.media import JSON
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
-from tidings.views.declaration import ViewSpec
+from tidings.views.declaration import PAGING, ViewSpec
 from tidings.views.live import Live
 
-_PAGING = frozenset({"after", "limit"})
+TOLD_MAX = 1_000
+_log = logging.getLogger("tidings.api")
 
 
 class Views:
@@ -36,6 +38,7 @@ class Views:
         self._reading = reading
         self._waiting = waiting
         self._progress = Progress(opened, reading)
+        self._told: set[tuple[str, Key]] = set()
 
     async def list(self, request: Request) -> Answer:
         """Answer which views there are, as they are declared."""
@@ -110,14 +113,28 @@ class Views:
     async def _folded(self, view: ViewSpec, key: Key) -> Row | None:
         try:
             return await self._live[view.service, view.name].row(key)
-        except CallerError as error:  # it is not this caller who wrote what the fold cannot read
-            raise FoldError(f"{view} cannot be folded for {key!r}: {error}") from error
+        except (CallerError, AuthorError) as error:  # it is not this caller who wrote what the fold cannot read
+            self._tell_once(view, key, error)
+        raise Refusal(
+            Problem.INTERNAL,
+            f"the fold of {view} fails on the history of this row, and will until who wrote the application mends it; "
+            "the server's log has the reason",
+        )
+
+    def _tell_once(self, view: ViewSpec, key: Key, error: Exception) -> None:
+        """Log it at the first of the reads that it fails."""
+        if (str(view), key) in self._told:
+            return
+        if len(self._told) >= TOLD_MAX:
+            self._told.clear()
+        self._told.add((str(view), key))
+        _log.error("%s cannot be folded for %r", view, key, exc_info=error)
 
 
 def _selection(scope: Scope, table: ViewTable) -> tuple[Mapping[str, Any], Key | None, int]:
     """Return which rows a query asks for: equal values by column, after which key, how many."""
-    filters = {column.name: column for column in table.columns if column.name not in _PAGING}
-    query = read_query(scope, known={*_PAGING, *filters})
+    filters = {column.name: column for column in table.columns}
+    query = read_query(scope, known={*PAGING, *filters})
     given = {name: one(query, name) for name in query if name in filters}
     equal = {name: read_value(filters[name], text) for name, text in given.items() if text is not None}
     cursor = one(query, "after")

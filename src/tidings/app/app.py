@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from tidings import settings as setting
 from tidings.app.opened import Opened, open_services
-from tidings.errors import DeclarationError, RefusedError
+from tidings.errors import CallerError, DeclarationError, RefusedError, SettingError
 from tidings.events.catalog import Catalog
 from tidings.log.driver import Position
 from tidings.ports import Ports
@@ -40,6 +40,7 @@ class App:
         self.views: tuple[ViewSpec, ...] = tuple(view for service in services for view in service.views)
         self.events: tuple[type, ...] = tuple(dict.fromkeys(event for service in services for event in service.events))
         self.catalog = Catalog(self.events)
+        _check_tables(self.views)
         self._opened: Opened | None = None
 
     @asynccontextmanager
@@ -54,6 +55,10 @@ class App:
         """
         if self._opened is not None:
             raise RefusedError("the app is open already: open it once, and share it")
+        if settings is not None and not isinstance(settings, Settings):
+            raise SettingError(
+                f"{settings!r:.80} is no Settings: write app.open(Settings(database_url='sqlite:///FILE'))"
+            )
         used = _from_outside() if settings is None else settings
         async with open_services(tuple(self.services.values()), used, ports or Ports(), consume=consume) as opened:
             self._opened = opened
@@ -68,6 +73,8 @@ class App:
         `async with app.unit("orders", key=request_key) as ctx: …`. With a `key` a repeat changes nothing, and ends
         where the first one did; ConflictError if it emits something else under the same key.
         """
+        if key is not None and not (isinstance(key, str) and key):
+            raise CallerError(f"key={key!r:.80} must be a text that names the command, or None")
         return self.opened.unit(service.name if isinstance(service, Service) else service, key=key)
 
     async def publish(
@@ -87,6 +94,17 @@ class App:
         if self._opened is None:
             raise RefusedError("the app is not open: write `async with app.open():` around, or serve it")
         return self._opened
+
+
+def _check_tables(views: Sequence[ViewSpec]) -> None:
+    made: dict[str, ViewSpec] = {}
+    for view in (view for view in views if view.mode != "live"):
+        name = view.table(1).public_name
+        other = made.setdefault(name, view)
+        if other is not view:
+            raise DeclarationError(
+                f"{other} and {view} would both be the table {name}: rename a class, or one of the services"
+            )
 
 
 def _from_outside() -> Settings:

@@ -11,7 +11,7 @@ import msgspec
 
 from tidings.errors import DeclarationError, InvalidDataError, UnknownTypeError
 from tidings.events.codec import Decoder, decode_json, encode_json, has_non_finite, pointer
-from tidings.events.declaration import Declared, check_subject_type, declared, is_pydantic
+from tidings.events.declaration import Declared, check_subject_type, declared, declared_instance, is_pydantic
 from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Envelope
 from tidings.events.media import JSON, is_json
 from tidings.events.rules import DATA_BYTES_MAX, SUBJECT_MAX, checked, is_text, time_text, wrong
@@ -104,7 +104,7 @@ class Catalog:
         DeclarationError if its class is not declared, UnknownTypeError if it is not of this catalog; EnvelopeError and
         InvalidDataError as in `admit`.
         """
-        found = declared(event)
+        found = declared_instance(event)
         if self.known(found.type, found.version).cls is not found.cls:
             raise DeclarationError(f"{_place(found.cls)} is not the class that this application knows as {found.type}")
         data = encode_json(event)

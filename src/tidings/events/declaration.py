@@ -30,6 +30,9 @@ _MARK = "__tidings_event__"
 _TYPE_NAME = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 _RIGHT_FORM = '@event("tweet-bookmarked", version=1, subject="tweet_id")'
 _VERSION_MAX = 2**31 - 1
+_REQUIRED = re.compile(r"Required field '(\w+)' cannot follow optional")
+_CANNOT_DEFINE = re.compile(r"Struct types cannot define (\w+)")
+_MUTABLE = re.compile(r"mutable collection \((.*)\) as a default", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Declared:
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
-def event(type: str, *, version: int = 1, subject: str | None = None) -> Callable[[type[T]], type[T]]:
+def event(type: str = "", *, version: int = 1, subject: str | None = None) -> Callable[[type[T]], type[T]]:
     """Declare a class as the event `type` of this version; `subject` names the member that says what it is about.
 
     A plain annotated class becomes a frozen msgspec.Struct; dataclasses, Structs and pydantic models stay as they are.
@@ -63,6 +66,24 @@ def declared(event: Any) -> Declared:
     if not isinstance(found, Declared):
         raise DeclarationError(f"{cls.__qualname__} is not declared as an event: write {_RIGHT_FORM} above the class")
     return found
+
+
+def declared_class(cls: Any) -> Declared:
+    """Return what was declared for this class; DeclarationError if nothing was, or if it is no class."""
+    if not isinstance(cls, type):
+        raise DeclarationError(
+            f"{cls!r:.100} is no class: give the event's class itself, above which {_RIGHT_FORM} is written"
+        )
+    return declared(cls)
+
+
+def declared_instance(event: Any) -> Declared:
+    """Return what was declared for the class of this event; DeclarationError if nothing was, or if it is a class."""
+    if isinstance(event, type):
+        raise DeclarationError(
+            f"{event.__qualname__} is a class: give one event of it, written {event.__qualname__}(…)"
+        )
+    return declared(event)
 
 
 def value_class(cls: type[T]) -> type[T]:
@@ -87,7 +108,7 @@ def value_class(cls: type[T]) -> type[T]:
     try:
         made: Any = msgspec.StructMeta(cls.__name__, (msgspec.Struct,), namespace, frozen=True)
     except TypeError as error:
-        raise DeclarationError(f"{cls.__qualname__} cannot be a value: {error}") from error
+        raise DeclarationError(f"{cls.__qualname__} cannot be a value: {_said(cls, str(error))}") from error
     _point_super_at(made, cls)
     return cast("type[T]", made)
 
@@ -160,6 +181,21 @@ def _declare(cls: type[T], type: str, version: int, subject: str | None) -> Any:
     _check_subject(found)
     setattr(made, _MARK, found)
     return made
+
+
+def _said(cls: type, why: str) -> str:
+    """Return why a plain class cannot be a value, in words that can be followed in it."""
+    if follower := _REQUIRED.search(why):
+        return f"{follower[1]!r} has no default and stands behind a member that has one: give it one, or move it up"
+    if method := _CANNOT_DEFINE.search(why):
+        return f"it defines {method[1]}, which is made for it: leave that out, or make the class a frozen dataclass"
+    if default := _MUTABLE.search(why):
+        member = next((name for name, value in cls.__dict__.items() if repr(value) == default[1]), "member")
+        return (
+            f"the default {default[1]} of {member!r} could be changed: write "
+            f"`{member}: … = msgspec.field(default_factory=lambda: {default[1]})`"
+        )
+    return why
 
 
 def _plain(hint: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, get_type_hints
 
 from tidings.errors import DeclarationError
@@ -48,12 +49,16 @@ def check_call(function: object, *, form: str, must_be: Literal["plain", "async"
     if not callable(function):
         raise DeclarationError(f"{function!r:.80} is no function: write {form}")
     name = getattr(function, "__qualname__", repr(function))
+    if isinstance(function, type):
+        raise DeclarationError(f"{name} is a class, not a function: write {form}")
     try:
         inspect.signature(function).bind(None, None)
     except (TypeError, ValueError) as error:
         raise DeclarationError(f"{name} cannot be called with two arguments ({error}): write {form}") from None
-    is_async = inspect.iscoroutinefunction(function)
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+    # An object is called by its class's method, and that is what is plain or async.
+    called = function if inspect.isroutine(function) or isinstance(function, partial) else type(function).__call__
+    is_async = inspect.iscoroutinefunction(called)
+    if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
         raise DeclarationError(f"{name} is a generator: write {form}")
     if must_be == "plain" and is_async:
         raise DeclarationError(f"{name} must not be async: write {form}")

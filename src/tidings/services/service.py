@@ -9,7 +9,7 @@ from typing import Any, TypeVar, dataclass_transform, get_args
 import msgspec
 
 from tidings.errors import DeclarationError
-from tidings.events.declaration import declared, value_class
+from tidings.events.declaration import declared_class, value_class
 from tidings.services.context import Context
 from tidings.services.delivery import Delivery
 from tidings.services.functions import Function, Handler, check_call, named
@@ -35,9 +35,7 @@ class Service:
     def __init__(self, name: str, emits: Sequence[type] = ()) -> None:
         check_service_name(name)
         self.name = name
-        self.emits = tuple(emits)
-        for each in self.emits:
-            declared(each)
+        self.emits = _checked_emits(name, emits)
         self._views: dict[type, ViewSpec] = {}
         self._modes: dict[type, Mode] = {}
         self._ranks: dict[type, str | None] = {}
@@ -46,7 +44,14 @@ class Service:
 
     @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
     def view(
-        self, *, key: Sequence[str], mode: Mode = "async", version: int = 1, rank: str | None = None
+        self,
+        wrongly: None = None,
+        /,
+        *,
+        key: Sequence[str] = (),
+        mode: Mode = "async",
+        version: int = 1,
+        rank: str | None = None,
     ) -> Callable[[type[R]], type[R]]:
         """Declare a class as the rows of a view; its members are the columns, those in `key` name a row.
 
@@ -54,8 +59,9 @@ class Service:
         only. `version`: raise it when columns, key, rank or the meaning of a fold change; the view is then built anew.
         `rank`: the member of each event, a whole number or a datetime, that orders them; None: the event's time.
         """
-        if isinstance(key, str):
-            raise DeclarationError(f"key={key!r} must be a tuple, even of one: write key=({key!r},)")
+        if wrongly is not None or key == ():
+            raise DeclarationError(f"a view needs a key, which names its rows: write {_VIEW_FORM.format(self.name)}")
+        members = _checked_key(key)
         if mode not in get_args(Mode):
             raise DeclarationError(f'mode={mode!r} is none of "async", "inline", "live"')
 
@@ -65,7 +71,7 @@ class Service:
             if any(view.name == name for view in self._views.values()):
                 raise DeclarationError(f"{self.name} has two views named {name!r}: give one class another name")
             # Without its folds a view is complete only if handlers write it, so what depends on them is checked later.
-            self._views[row] = ViewSpec(service=self.name, row=row, key=tuple(key), version=version)
+            self._views[row] = ViewSpec(service=self.name, row=row, key=members, version=version)
             self._modes[row], self._ranks[row] = mode, rank
             return row
 
@@ -79,15 +85,13 @@ class Service:
         `key`: the event's members that name the row, in the order of the view's key; None: those of the same names.
         """
         form = _FOLD_FORM.format(self.name)
-        if view not in self._views:
+        if not isinstance(view, type) or view not in self._views:
             raise DeclarationError(self._no_view(view))
-        if isinstance(key, str):
-            raise DeclarationError(f"key={key!r} must be a tuple, even of one: write key=({key!r},)")
-        declared(event)
+        members = None if key is None else _checked_key(key)
+        declared_class(event)
 
         def declare(function: Callable[[R | None, E], R | None]) -> Callable[[R | None, E], R | None]:
             check_call(function, form=form, must_be="plain")
-            members = None if key is None else tuple(key)
             added = FoldSpec(event=event, function=function, key=members)
             self._views[view] = self._spec(view, (*self._views[view].folds, added))
             return function
@@ -102,7 +106,7 @@ class Service:
         It may run again at any time, and then leaves the same behind. The ids of what it emits follow from its name, so
         keep that when you move it. `replayable`: whether running it again over old events does its own tables no harm.
         """
-        known = declared(event)
+        known = declared_class(event)
 
         def declare(
             function: Callable[[E, Context], Awaitable[None] | None],
@@ -182,3 +186,18 @@ class Service:
 
     def __repr__(self) -> str:
         return f"Service({self.name!r})"
+
+
+def _checked_emits(service: str, emits: Sequence[type]) -> tuple[type, ...]:
+    if isinstance(emits, str) or not isinstance(emits, Sequence):
+        name = getattr(emits, "__qualname__", "Event")
+        raise DeclarationError(f"emits must be a list of event classes: write Service({service!r}, emits=[{name}])")
+    return tuple(declared_class(each).cls for each in emits)
+
+
+def _checked_key(key: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(key, str):
+        raise DeclarationError(f"key={key!r} must be a tuple, even of one: write key=({key!r},)")
+    if not isinstance(key, Sequence) or not all(isinstance(member, str) for member in key):
+        raise DeclarationError(f'key={key!r:.80} must be a tuple of members\' names: write key=("user_id",)')
+    return tuple(key)

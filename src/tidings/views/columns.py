@@ -162,10 +162,15 @@ def _json(inner: Any) -> Form:
                 inner
             )  # a Decoder would take a class that msgspec cannot make, and fail on the first value
         except (TypeError, NameError) as error:
-            raise DeclarationError(f"a column cannot hold {inner!r}: {error}") from error
+            raise DeclarationError(f"a column cannot hold {inner!r}: {_said(error)}") from error
     load = Decoder(inner).decode
     encode = encode_json if is_pydantic(inner) else _ENCODE_SORTED
     return Form("json", lambda value: encode(value).decode(), lambda text: load(text.encode()))
+
+
+def _said(error: Exception) -> str:
+    """Return what a user of msgspec would be told, without what only its caller can do."""
+    return str(error).rpartition("\n\n")[2]
 
 
 def _through(cls: type, store: Convert) -> Convert:

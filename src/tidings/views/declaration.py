@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tidings.errors import DeclarationError
 from tidings.events.codec import encode_json
-from tidings.events.declaration import Declared, declared, hints_of, value_class
+from tidings.events.declaration import Declared, declared, hints_of, members_of, value_class
 from tidings.store.rows import Column, ViewRecord, ViewTable
 from tidings.views.columns import Form, form_of
 
@@ -23,7 +24,12 @@ Fold = Callable[[Any, Any], Any]
 """(row or None, event) -> row or None. Pure: what it returns follows from what it is given, and from nothing else."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-_COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")  # 63 characters are PostgreSQL's own limit
+_TAKEN = frozenset({"tidings", "sqlite"})
+PAGING = frozenset({"after", "limit"})
+"""What a query by HTTP says of a page, so that no column can be asked for by these names."""
+_SYSTEM = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})  # every table of PostgreSQL has these
+_COLUMNS = 1_000  # SQLite has 2,000 and PostgreSQL 1,600, with those that are ours
 _NAMES_MAX = 48  # with the version behind it, within PostgreSQL's 63 bytes
 _KEY_KINDS = frozenset({"text", "integer", "boolean", "blob", "time"})
 _RANK_KINDS = frozenset({"integer", "time"})
@@ -79,6 +85,7 @@ class ViewSpec:
         _check_names(self)
         forms = forms_of(self.row)
         fill("columns", tuple(Column(name, form.kind, form.nullable) for name, form in forms.items()))
+        _check_columns(self)
         _check_key(self, forms)
         for fold in self.folds:
             _check_fold(self, fold, forms)
@@ -143,15 +150,15 @@ def view_name(row: type) -> str:
 
 def consumer_name(table: ViewTable) -> str:
     """Return the name of the consumer that folds this table, under which its subjects are parked."""
-    return f"{table.service}.{table.view}@{table.version}"
+    return table.consumer
 
 
 def check_service_name(name: str) -> None:
     """Raise DeclarationError unless tables can begin with this name."""
-    if not _NAME.fullmatch(name) or name == "tidings":
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name.split("_")[0] in _TAKEN:
         raise DeclarationError(
-            f"{name!r} is no name for a service: its tables begin with it, so use lower case letters and digits, "
-            "joined by single '_', beginning with a letter ('tidings' is taken)"
+            f"{name!r:.100} is no name for a service: its tables begin with it, so use lower case letters and digits, "
+            "joined by single '_', beginning with a letter, but not with 'tidings' or 'sqlite', which are taken"
         )
 
 
@@ -183,16 +190,34 @@ def _check_names(view: ViewSpec) -> None:
 _CLASS_FORM = "with letters and digits, as in `class TweetStat`"
 
 
-def _check_key(view: ViewSpec, forms: Mapping[str, Form]) -> None:
-    lowered = [name.lower() for name in forms]
-    for name in forms:
-        if not _COLUMN.fullmatch(name) or lowered.count(name.lower()) > 1:
+def _check_columns(view: ViewSpec) -> None:
+    names = [column.name for column in view.columns]
+    if len(names) > _COLUMNS:
+        raise DeclarationError(
+            f"{view} has {len(names):,} members, but a table takes {_COLUMNS:,}: keep some of them in one member, "
+            "such as a dict"
+        )
+    times = Counter(name.lower() for name in names)
+    for name in names:
+        if name.lower() in _SYSTEM | PAGING:
+            raise DeclarationError(f"{view}: {name!r} cannot name a column, {_why_taken(name.lower())}: rename it")
+        if not _COLUMN.fullmatch(name) or times[name.lower()] > 1:
             raise DeclarationError(
                 f"{view}: {name!r} cannot name a column: use ASCII letters, digits and '_', beginning with a letter, "
-                "and no two names that differ only in case"
+                "at most 63, and no two names that differ only in case"
             )
+
+
+def _why_taken(name: str) -> str:
+    if name in PAGING:
+        return f"since `GET /views/…?{name}=` asks for a page"
+    return "since every table of PostgreSQL has a column of that name"
+
+
+def _check_key(view: ViewSpec, forms: Mapping[str, Form]) -> None:
     if not view.key or len(set(view.key)) != len(view.key):
-        raise DeclarationError(f"{view} needs a key of one or more different members, such as key=({lowered[0]!r},)")
+        first = next(iter(forms), "user_id")
+        raise DeclarationError(f"{view} needs a key of one or more different members, such as key=({first!r},)")
     for name in view.key:
         form = forms.get(name)
         if form is None:
@@ -209,6 +234,11 @@ def _check_fold(view: ViewSpec, fold: FoldSpec, forms: Mapping[str, Form]) -> No
     where = f"the fold of {known.type} into {view.service}.{view.name}"
     if not callable(fold.function) or inspect.iscoroutinefunction(fold.function):
         raise DeclarationError(f"{where} must be a plain function (row or None, event) -> row or None, not async")
+    if view.rank and view.rank not in members_of(known.cls):
+        raise DeclarationError(
+            f"{where}: {known.cls.__qualname__} has no member {view.rank!r} to order by, which rank={view.rank!r} asks "
+            f"for; there is {', '.join(members_of(known.cls))}"
+        )
     hints = forms_of_members(known.cls, (*view.members(fold), *([view.rank] if view.rank else [])), where=where)
     if len(view.members(fold)) != len(view.key):
         raise DeclarationError(f"{where}: key={fold.key!r} must name one member for each of {view.key!r}")

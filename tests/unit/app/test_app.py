@@ -9,7 +9,7 @@ import pytest
 from tests.unit.app.shop import IN_MEMORY, OrderConfirmed, OrderPlaced, eventually, in_file, orders, shop
 from tidings import App, ConflictError, DeclarationError, Service, event
 from tidings.app.opened import Opened
-from tidings.errors import EnvelopeError, NotFoundError, RefusedError
+from tidings.errors import EnvelopeError, NotFoundError, RefusedError, SettingError
 
 
 async def rows(opened: Opened, view: str) -> list[tuple[Any, ...]]:
@@ -36,6 +36,19 @@ def test_two_classes_of_one_type_and_version_are_refused_before_anything_is_open
 
     with pytest.raises(DeclarationError, match="both declared as order-placed"):
         App(orders(), Service("copies", emits=[Other]))
+
+
+async def test_an_app_is_opened_with_settings() -> None:
+    with pytest.raises(SettingError, match=r"'sqlite:///x\.db' is no Settings: write app\.open\(Settings\("):
+        async with shop().open("sqlite:///x.db"):  # type: ignore[arg-type]
+            pass
+
+
+async def test_an_event_is_published_and_not_its_class() -> None:
+    app = shop()
+    async with app.open(IN_MEMORY):
+        with pytest.raises(DeclarationError, match=r"OrderPlaced is a class: give one event of it, written"):
+            await app.publish(OrderPlaced, source="/web")
 
 
 async def test_an_app_that_is_not_open_says_so() -> None:

@@ -9,7 +9,7 @@ import pydantic
 import pytest
 
 from tidings.errors import DeclarationError
-from tidings.events.declaration import declared, event, hints_of, value_class
+from tidings.events.declaration import declared, declared_class, declared_instance, event, hints_of, value_class
 
 Name = NewType("Name", str)
 
@@ -129,6 +129,19 @@ def test_the_decorator_without_a_type_says_what_to_write() -> None:
             pass
 
 
+def test_the_decorator_called_with_nothing_says_what_to_write() -> None:
+    with pytest.raises(DeclarationError, match=r'as in @event\("tweet-bookmarked", version=1, subject="tweet_id"\)'):
+        event()
+
+
+def test_a_class_is_wanted_where_events_are_declared_and_an_event_where_they_are_said() -> None:
+    assert declared_class(TweetBookmarked) is declared_instance(TweetBookmarked("20", "jack"))
+    with pytest.raises(DeclarationError, match="is no class: give the event's class itself"):
+        declared_class(TweetBookmarked("20", "jack"))
+    with pytest.raises(DeclarationError, match=r"TweetBookmarked is a class: .* written TweetBookmarked\(…\)"):
+        declared_instance(TweetBookmarked)
+
+
 def test_the_subject_must_be_a_member() -> None:
     with pytest.raises(DeclarationError, match="has no member 'tweet' to name the subject; it has tweet_id, user_id"):
 
@@ -164,7 +177,7 @@ def test_the_subject_may_be_nothing_else() -> None:
 
 
 def test_what_cannot_be_a_value_is_refused_with_the_reason() -> None:
-    with pytest.raises(DeclarationError, match=r"Later cannot be a value: .*[Rr]equired"):
+    with pytest.raises(DeclarationError, match=r"'second' has no default and stands behind a member that has one: gi"):
 
         @event("thing-said")
         class Later:
@@ -176,6 +189,21 @@ def test_what_cannot_be_a_value_is_refused_with_the_reason() -> None:
         @event("thing-said")
         class Made:
             tags: list[str] = dataclasses.field(default_factory=list)
+
+    with pytest.raises(DeclarationError, match=r"`tags: … = msgspec\.field\(default_factory=lambda: \['a'\]\)`"):
+
+        @event("thing-said")
+        class Tagged:
+            tags: list[str] = ["a"]  # noqa: RUF012 - what is refused
+
+    with pytest.raises(DeclarationError, match=r"defines __init__, which is made for it: .* a frozen dataclass"):
+
+        @event("thing-said")
+        class Initialised:
+            text: str
+
+            def __init__(self, text: str) -> None:
+                self.text = text
 
     class Plain:
         pass

@@ -136,7 +136,7 @@ async def asynchronous(row: Any, event: Any) -> None:
         ({"mode": "inline", "folds": ()}, "needs a fold"),
         ({"mode": "live", "folds": ()}, "needs a fold"),
         ({"rank": "at", "folds": ()}, "must be a member of the row"),
-        ({"rank": "at"}, "has no member 'at'"),
+        ({"rank": "at"}, "has no member 'at' to order by"),
         ({"rank": "user_id"}, "must be an int or a datetime"),
         ({"folds": (fold(Bookmarked, asynchronous),)}, "not async"),
         ({"folds": (fold(Bookmarked, put), fold(Bookmarked, remove))}, "twice"),
@@ -166,6 +166,35 @@ def test_a_member_that_is_named_like_our_own_columns_is_refused() -> None:
 
     with pytest.raises(DeclarationError, match="cannot name a column"):
         ViewSpec(service="s", row=Row, key=("key",))
+
+
+@pytest.mark.parametrize("name", ["limit", "after", "After", "ctid", "XMIN", "a" * 64])
+def test_a_column_that_http_or_another_engine_has_a_use_for_is_refused(name: str) -> None:
+    row = dataclasses.make_dataclass("Row", [("key", str), (name, int)])
+    with pytest.raises(DeclarationError, match=f"{name!r} cannot name a column"):
+        ViewSpec(service="s", row=row, key=("key",))
+
+
+@pytest.mark.parametrize("name", ["select", "rowid", "offset", "a" * 63])
+def test_any_other_name_may_be_a_column(name: str) -> None:
+    row = dataclasses.make_dataclass("Row", [("key", str), (name, int)])
+    assert [column.name for column in ViewSpec(service="s", row=row, key=("key",)).columns] == ["key", name]
+
+
+def test_a_view_of_more_columns_than_a_table_takes_is_refused() -> None:
+    def view_of(members: int) -> ViewSpec:
+        row = dataclasses.make_dataclass("Row", [(f"c{n}", int) for n in range(members)])
+        return ViewSpec(service="s", row=row, key=("c0",))
+
+    assert len(view_of(1_000).columns) == 1_000
+    with pytest.raises(DeclarationError, match=r"has 1,001 members, but a table takes 1,000"):
+        view_of(1_001)
+
+
+def test_a_column_that_json_cannot_hold_is_told_in_words_that_can_be_followed() -> None:
+    row = dataclasses.make_dataclass("Row", [("key", str), ("what", object)])
+    with pytest.raises(DeclarationError, match=r"Row\.what: a column cannot hold <class 'object'>: type .* supported$"):
+        ViewSpec(service="s", row=row, key=("key",))
 
 
 def test_two_members_that_differ_only_in_case_are_refused() -> None:
