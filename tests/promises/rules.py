@@ -39,7 +39,7 @@ RULES = (
     Rule(
         "once",
         "backends/sqlite/seen.py",
-        "        if keys and self._filters:\n",
+        "        if self._runs:\n",
         "        if False:\n",
     ),
     Rule(

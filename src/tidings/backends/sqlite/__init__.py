@@ -44,7 +44,8 @@ def open_sqlite(path: str, ports: Ports, *, synchronous: Synchronous = "full", s
         database = Database(path, synchronous=synchronous)
     except sqlite3.Error as error:
         raise _not_opened(path, error) from error
-    seen = Seen()
+    seen = Seen(lambda: database.transactions)
+    database.on_commit = seen.committed
     wakes = Wakes(ports.clock, database.connect_idle)
     pace = Pace(database, seen, Upkeep(sizes, ports.points), sizes=sizes, clock=ports.clock)
 

@@ -73,12 +73,18 @@ class Transaction:
 
 
 class Database:
-    """The connections to one file, or to one database in memory, of one event loop."""
+    """The connections to one file, or to one database in memory, of one event loop.
+
+    `transactions` counts those that were begun; `on_commit` is called after each commit, before the next can begin,
+    both on the writer's thread.
+    """
 
     def __init__(self, path: str, *, synchronous: Synchronous = "full") -> None:
         self.path = path
         self.in_memory = path == MEMORY
         self.closed = False
+        self.transactions = 0
+        self.on_commit: Callable[[], None] = _nothing
         self._is_shut = False
         self._synchronous = synchronous
         self._writing = asyncio.Lock()
@@ -147,7 +153,7 @@ class Database:
         """
 
         def whole(connection: sqlite3.Connection) -> T:
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin(connection)
             try:
                 result = job(connection)
                 connection.execute("COMMIT")
@@ -179,7 +185,7 @@ class Database:
         async with self._held():
             token = self._inside.set(True)
             try:
-                await self.hop(lambda connection: connection.execute("BEGIN IMMEDIATE"))
+                await self.hop(self._begin)
                 yield Transaction(self)
                 await self.hop(self._commit)
             except BaseException:
@@ -222,7 +228,12 @@ class Database:
         connection.execute("COMMIT")
         self._after_commit(connection)
 
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        self.transactions += 1
+        connection.execute("BEGIN IMMEDIATE")
+
     def _after_commit(self, connection: sqlite3.Connection) -> None:
+        self.on_commit()
         if self._wal is not None:
             self._wal.committed(connection)
 
@@ -250,6 +261,10 @@ class Database:
         if self._wal is not None:
             self._wal.close()
         self._writer.close()
+
+
+def _nothing() -> None:
+    return None
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tidings.backends.sqlite import reading
 from tidings.backends.sqlite.expectations import violated
-from tidings.backends.sqlite.seen import Known
+from tidings.backends.sqlite.seen_hot import Known
 from tidings.backends.sqlite.seen_key import Sought
 from tidings.errors import Conflict
 from tidings.events.content import content_hash

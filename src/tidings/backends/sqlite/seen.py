@@ -1,89 +1,104 @@
 """Which (source, id) are kept, for ever: each key with its position and the mark of its content.
 
-Keys in order of time stand in one table, at whose edge new ones are added. Opaque ones go into the hot run, small
-enough that its pages are few; those of closed runs are met through filters in memory, so that a new key seldom costs a
-look at a page of old ones.
+Keys in order of time stand in one table, at whose edge new ones are added. Opaque ones are hot at first; when there are
+enough of them they become a run, which never changes. Runs are merged into larger ones, each of which is met through a
+filter in memory, so that a new key seldom costs a look at a page of old ones.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from tidings.backends.sqlite.multirow import add_rows
 from tidings.backends.sqlite.seen_filter import Filter, Probe
+from tidings.backends.sqlite.seen_hot import Hot, Known, find_in_table
 from tidings.backends.sqlite.seen_key import Sought
-from tidings.backends.sqlite.seen_run import count_in, filter_of, hot_of, runs_of, table_of
+from tidings.backends.sqlite.seen_run import Run, filter_of, keys_of, runs_of, table_of
 from tidings.backends.sqlite.statements import filled, values
 from tidings.log.driver import Position
-
-Known = dict[bytes, tuple[Position, int]]
-"""Keys that are kept, with position and mark."""
 
 TIMED = "tidings_seen_time"
 
 
 class Seen:
-    """Used inside the append's transaction, on the writer's thread. What it holds is what is committed."""
+    """Used inside the append's transaction, on the writer's thread. What it holds is what is committed.
 
-    def __init__(self) -> None:
+    `transaction` returns the number of the transaction that is open.
+    """
+
+    def __init__(self, transaction: Callable[[], int]) -> None:
         self.added = 0
-        self.hot_entries = 0
         self._version = -1
-        self._hot = ""
-        self._filters: dict[int, Filter] = {}
+        self._hot = Hot(transaction)
+        self._runs: dict[int, frozenset[bytes] | Filter] = {}
+
+    @property
+    def hot_entries(self) -> int:
+        return len(self._hot)
+
+    def committed(self) -> None:
+        """Be told, on the writer's thread, that the transaction which is open has been committed."""
+        self._hot.committed()
 
     def catch_up(self, connection: sqlite3.Connection, version: int) -> bool:
-        """Read the runs again if any process changed them since; say whether one did."""
-        if version == self._version:
-            return False
-        runs = runs_of(connection)
-        closed = [run.bucket for run in runs if run.state == "closed"]
-        # A closed run never changes and its number is never used again, so its filter is read once.
-        known = self._filters
-        self._filters = {bucket: known.get(bucket) or filter_of(connection, bucket) for bucket in closed}
-        self._hot = hot_of(runs).table
-        self.hot_entries = count_in(connection, self._hot)
-        self._version = version
-        return True
+        """Learn what other processes did since the last transaction; say whether one changed the runs."""
+        is_changed = version != self._version
+        self._hot.catch_up(connection, anew=is_changed)
+        if is_changed:
+            # A closed run never changes and its number is never used again, so it is read once.
+            known, closed = self._runs, [run for run in runs_of(connection) if run.state == "closed"]
+            self._runs = {run.bucket: known.get(run.bucket) or _members_of(connection, run) for run in closed}
+            self._version = version
+        return is_changed
 
     def take(self, connection: sqlite3.Connection, sought: Sought, positions: Sequence[Position]) -> Known:
         """Keep the keys that are new, at these positions, all above the head; return the others."""
-        known = self._in_closed_runs(connection, [sought.keys[n] for n in sought.opaque])
-        opaque = [n for n in sought.opaque if sought.keys[n] not in known] if known else sought.opaque
-        added = 0
-        for table, places in ((TIMED, sought.timed), (self._hot, opaque)):
-            if places:
-                added += _add(connection, table, sought, positions, places)
-        self.hot_entries += len(opaque)
-        self.added += len(opaque)
-        if added < len(sought.timed) + len(opaque):
-            for table, places in ((TIMED, sought.timed), (self._hot, opaque)):
-                known |= _find(connection, table, [sought.keys[n] for n in places], below=positions[0])
+        known = self._take_opaque(connection, sought, positions) if sought.opaque else {}
+        if sought.timed and _add_timed(connection, sought, positions) < len(sought.timed):
+            known |= _find(connection, TIMED, [sought.keys[n] for n in sought.timed], below=positions[0])
+        return known
+
+    def _take_opaque(self, connection: sqlite3.Connection, sought: Sought, positions: Sequence[Position]) -> Known:
+        keys = [sought.keys[n] for n in sought.opaque]
+        known = self._hot.find(keys) | self._in_closed_runs(connection, keys)
+        places = [n for n in sought.opaque if sought.keys[n] not in known] if known else sought.opaque
+        if places:
+            columns = _at((sought.keys, positions, sought.marks), places, of=len(positions))
+            self._hot.take(connection, *columns)
+            self.added += len(places)
         return known
 
     def forget(self, connection: sqlite3.Connection, sought: Sought, places: Sequence[int]) -> None:
         """Take back what `take` has just kept at these places."""
         opaque = frozenset(sought.opaque)
-        for table, is_opaque in ((TIMED, False), (self._hot, True)):
-            for piece in filled([sought.keys[n] for n in places if (n in opaque) == is_opaque], 1):
-                connection.execute(f"DELETE FROM {table} WHERE k IN (VALUES {values(1, len(piece))})", piece)
+        self._hot.forget(connection, [sought.keys[n] for n in places if n in opaque])
+        for piece in filled([sought.keys[n] for n in places if n not in opaque], 1):
+            connection.execute(f"DELETE FROM {TIMED} WHERE k IN (VALUES {values(1, len(piece))})", piece)
 
     def _in_closed_runs(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> Known:
         known: Known = {}
-        if keys and self._filters:
-            probe = Probe(keys)
-            for bucket, filter in self._filters.items():
-                known |= _find(connection, table_of(bucket), probe.maybe_in(filter))
+        if self._runs:
+            probe, wanted = Probe(keys), frozenset(keys)
+            for bucket, members in self._runs.items():
+                maybe = probe.maybe_in(members) if isinstance(members, Filter) else list(members & wanted)
+                known |= _find(connection, table_of(bucket), maybe)
         return known
+
+
+def _members_of(connection: sqlite3.Connection, run: Run) -> frozenset[bytes] | Filter:
+    """Return what tells whether a key may be in a closed run. The small ones are held whole: that is asked faster."""
+    return filter_of(connection, run.bucket) if run.level else keys_of(connection, run)
 
 
 def find_anywhere(connection: sqlite3.Connection, sought: Sought) -> Known:
     """Return those of the keys that are kept, by the tables alone: for whoever reads. In one transaction."""
     known = _find(connection, TIMED, [sought.keys[n] for n in sought.timed])
     opaque = [sought.keys[n] for n in sought.opaque]
+    known |= find_in_table(connection, opaque)
     for run in runs_of(connection) if opaque else ():
-        if run.state in ("hot", "closed"):
+        if run.state == "closed":
             known |= _find(connection, run.table, opaque)
     return known
 
@@ -100,14 +115,10 @@ def _find(connection: sqlite3.Connection, table: str, keys: Sequence[bytes], *, 
     return known
 
 
-def _add(
-    connection: sqlite3.Connection,
-    table: str,
-    sought: Sought,
-    positions: Sequence[Position],
-    places: Sequence[int],
-) -> int:
-    columns: tuple[Sequence[object], ...] = (sought.keys, positions, sought.marks)
-    if len(places) < len(positions):
-        columns = tuple([column[n] for n in places] for column in columns)
-    return add_rows(connection, f"{table} (k, pos, h)", columns, tail="ON CONFLICT DO NOTHING")
+def _add_timed(connection: sqlite3.Connection, sought: Sought, positions: Sequence[Position]) -> int:
+    columns = _at((sought.keys, positions, sought.marks), sought.timed, of=len(positions))
+    return add_rows(connection, f"{TIMED} (k, pos, h)", columns, tail="ON CONFLICT DO NOTHING")
+
+
+def _at(columns: tuple[Sequence[Any], ...], places: Sequence[int], *, of: int) -> tuple[Sequence[Any], ...]:
+    return columns if len(places) == of else tuple([column[n] for n in places] for column in columns)

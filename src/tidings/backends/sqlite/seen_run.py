@@ -8,19 +8,19 @@ its sources do. Buckets are numbered by `seen_version`, which rises with every o
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from tidings.backends.sqlite.seen_filter import Filter
+from tidings.backends.sqlite.seen_key import KEY_BYTES
 
-State = Literal["hot", "closed", "building", "spent"]
+State = Literal["closed", "building", "spent"]
 KEY_END = b"\xff" * 17
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """`hot`: keys at which the hot run is closed; `fan_in`: runs that are merged into one; `slice`: about how many keys
+    """`hot`: how many hot keys become a run; `fan_in`: runs that are merged into one; `slice`: about how many keys
     are moved at a time, a power of two, at least 4; `pace`: a slice is due for so many new keys."""
 
     hot: int = 1 << 14
@@ -94,6 +94,12 @@ def filter_of(connection: sqlite3.Connection, bucket: int) -> Filter:
     return Filter(words for (words,) in connection.execute(statement, (bucket,)).fetchall())
 
 
+def keys_of(connection: sqlite3.Connection, run: Run) -> frozenset[bytes]:
+    """Return all keys of a run, which should be a small one."""
+    keys = keys_between(connection, run.table, b"", KEY_END)
+    return frozenset([keys[start : start + KEY_BYTES] for start in range(0, len(keys), KEY_BYTES)])
+
+
 def keys_between(connection: sqlite3.Connection, table: str, first: bytes, end: bytes) -> bytes:
     """Return the keys of a range, one after the other, as one value: a row each would be a step each."""
     statement = f"SELECT CAST(group_concat(k, '') AS BLOB) FROM {table} WHERE k >= ? AND k < ?"
@@ -104,7 +110,3 @@ def keys_between(connection: sqlite3.Connection, table: str, first: bytes, end: 
 def count_in(connection: sqlite3.Connection, table: str) -> int:
     [(count,)] = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
     return int(count)
-
-
-def hot_of(runs: Sequence[Run]) -> Run:
-    return next(run for run in runs if run.state == "hot")

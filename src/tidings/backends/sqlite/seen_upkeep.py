@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from math import ceil, log2
 
 from tidings.backends.sqlite.seen_filter import BITS_PER_KEY, WORD_BITS, piece_of
+from tidings.backends.sqlite.seen_hot import TABLE as HOT
 from tidings.backends.sqlite.seen_run import (
     Run,
     Sizes,
     add_run,
     count_in,
-    hot_of,
     keys_between,
     next_bucket,
     range_of,
@@ -38,20 +38,16 @@ class Upkeep:
     def step(self, connection: sqlite3.Connection) -> bool:
         """Do what is due next; False if nothing is."""
         runs = runs_of(connection)
-        return self._close(connection, hot_of(runs)) or self._merge(connection, runs) or self._drop(connection, runs)
+        return self._close(connection) or self._merge(connection, runs) or self._drop(connection, runs)
 
-    def _close(self, connection: sqlite3.Connection, hot: Run) -> bool:
-        entries = count_in(connection, hot.table)
+    def _close(self, connection: sqlite3.Connection) -> bool:
+        entries = count_in(connection, HOT)
         if entries < self._sizes.hot:
             return False
-        slices = self._slices(entries)
-        for n in range(slices):
-            self._write_filter(connection, hot.bucket, n, slices)
-        connection.execute(
-            "UPDATE tidings_seen_run SET state = 'closed', entries = ?, slices = ?, done = 0 WHERE bucket = ?",
-            (entries, slices, hot.bucket),
-        )
-        add_run(connection, Run(next_bucket(connection), 0, "hot", 0, 0, 0, None))
+        run = Run(next_bucket(connection), 0, "closed", entries, self._slices(entries), 0, None)
+        add_run(connection, run)
+        connection.execute(f"INSERT INTO {run.table} (k, pos, h) SELECT k, pos, h FROM {HOT} ORDER BY k")
+        connection.execute(f"DELETE FROM {HOT}")
         self._points.at("run:closed")
         return True
 

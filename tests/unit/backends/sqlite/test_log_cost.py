@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.unit.backends.sqlite.store_of import Opened, opened
+from tidings.backends.sqlite.seen_run import SIZES
+from tidings.backends.sqlite.seen_upkeep import Upkeep
 from tidings.conformance.samples import event, keep
 from tidings.errors import PositionExpiredError
 from tidings.events.filter import Filter
 from tidings.events.identity import subject_key
 from tidings.log.driver import History, LogDriver, Write
+from tidings.ports import NoPoints
 
 ENTRIES = 100_000
 FILL = [
@@ -53,11 +56,12 @@ async def statements(each: Opened, writes: list[Write]) -> list[str]:
 async def test_a_flush_takes_few_statements_whatever_its_size(fresh: Opened) -> None:
     await fresh.log.append(random_ids(1))
     single = await statements(fresh, random_ids(1, 10))
-    assert [step.split()[0] for step in single] == ["BEGIN", "SELECT", "INSERT", "UPDATE", "INSERT", "COMMIT"]
+    assert [step.split()[0] for step in single] == ["BEGIN", "SELECT", "SELECT", "INSERT", "UPDATE", "INSERT", "COMMIT"]
     thousand = await statements(fresh, random_ids(1_000, 100))
     assert [step.split()[0] for step in thousand] == [
         "BEGIN",
-        "SELECT",
+        "SELECT",  # the head
+        "SELECT",  # hot keys of other processes
         *["INSERT"] * 4,  # the keys: 250 rows at a time
         "UPDATE",
         *["INSERT"] * 4,  # the entries
@@ -114,10 +118,13 @@ async def test_positions_are_found_by_the_primary_key(full: Opened) -> None:
 
 
 async def test_a_repeat_is_looked_up_by_its_key(fresh: Opened) -> None:
-    await fresh.log.append(random_ids(20))
-    steps = await statements(fresh, [*random_ids(20), Write(envelopes=(event("1"),))])
+    numbered = [Write(envelopes=(event(str(n)),)) for n in range(20)]
+    await fresh.log.append([*random_ids(20_000), *numbered])  # so many opaque ones that they become a run
+    while await fresh.store._database.job(Upkeep(SIZES, NoPoints()).step):
+        pass
+    steps = await statements(fresh, [*random_ids(20), *numbered])
     probes = [await fresh.plan(step) for step in steps if step.startswith("SELECT k, pos, h")]
-    assert probes
+    assert len(probes) == 2
     for plan in probes:
         assert "USING PRIMARY KEY (k=?)" in plan
 

@@ -1,0 +1,133 @@
+"""A key that was taken in a transaction that failed must not be known, and one of another process must be."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tidings.backends.sqlite.schema import prepare
+from tidings.backends.sqlite.seen_hot import TABLE, Hot
+
+
+class Process:
+    """One process's connection, whose transactions are counted."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = sqlite3.connect(path, isolation_level=None, timeout=0)
+        prepare(self.connection, str(path))
+        self.transactions = 0
+        self.hot = Hot(lambda: self.transactions)
+
+    def begin(self, *, anew: bool = False) -> None:
+        self.transactions += 1
+        self.connection.execute("BEGIN IMMEDIATE")
+        self.hot.catch_up(self.connection, anew=anew)
+
+    def commit(self, *, tell: bool = True) -> None:
+        self.connection.execute("COMMIT")
+        if tell:
+            self.hot.committed()
+
+    def roll_back(self) -> None:
+        self.connection.execute("ROLLBACK")
+
+    def take(self, *keys: bytes, first: int) -> None:
+        positions = range(first, first + len(keys))
+        self.hot.take(self.connection, keys, positions, [-position for position in positions])
+
+    def known(self, *keys: bytes) -> set[bytes]:
+        return set(self.hot.find(keys))
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Iterator[Process]:
+    process = Process(tmp_path / "x.db")
+    yield process
+    process.connection.close()
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Process]:
+    process = Process(tmp_path / "x.db")
+    yield process
+    process.connection.close()
+
+
+def test_a_key_is_known_once_its_transaction_is_committed(one: Process) -> None:
+    one.begin()
+    one.take(b"a", b"b", first=1)
+    one.commit()
+    one.begin()
+    assert one.hot.find([b"b", b"c"]) == {b"b": (2, -2)}
+
+
+def test_a_key_whose_transaction_was_rolled_back_is_not_known(one: Process) -> None:
+    one.begin()
+    one.take(b"a", first=1)
+    one.roll_back()
+    one.begin()
+    assert one.known(b"a") == set()
+    one.take(b"b", first=1)  # the position was never given out
+    one.commit()
+    one.begin()
+    assert one.known(b"a", b"b") == {b"b"}
+
+
+def test_a_key_taken_before_is_known_within_the_transaction_and_gone_with_it(one: Process) -> None:
+    one.begin()
+    one.take(b"a", first=1)
+    one.hot.catch_up(one.connection, anew=False)
+    assert one.known(b"a") == {b"a"}
+    one.take(b"b", first=2)
+    one.roll_back()
+    one.begin()
+    assert one.known(b"a", b"b") == set()
+
+
+def test_a_commit_that_nobody_told_of_is_read_from_the_table(one: Process) -> None:
+    one.begin()
+    one.take(b"a", first=1)
+    one.commit(tell=False)
+    one.begin()
+    assert one.known(b"a") == {b"a"}
+
+
+def test_what_another_process_committed_is_known(one: Process, other: Process) -> None:
+    one.begin()
+    one.take(b"a", first=1)
+    one.commit()
+    other.begin()
+    assert other.known(b"a") == {b"a"}
+    other.take(b"b", first=2)
+    other.commit()
+    one.begin()
+    one.take(b"c", first=3)
+    one.commit()
+    one.begin()
+    assert one.known(b"a", b"b", b"c") == {b"a", b"b", b"c"}
+
+
+def test_a_key_that_is_taken_back_is_not_known(one: Process) -> None:
+    one.begin()
+    one.take(b"a", b"b", first=1)
+    one.hot.forget(one.connection, [b"a"])
+    one.commit()
+    for anew in (False, True):
+        one.begin(anew=anew)
+        assert one.known(b"a", b"b") == {b"b"}
+        one.commit()
+
+
+def test_keys_that_have_left_the_table_are_forgotten(one: Process) -> None:
+    one.begin()
+    one.take(b"a", first=1)
+    one.commit()
+    one.begin()
+    one.connection.execute(f"DELETE FROM {TABLE}")
+    one.commit()
+    one.begin(anew=True)
+    assert one.known(b"a") == set()
+    assert len(one.hot) == 0
