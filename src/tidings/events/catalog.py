@@ -28,6 +28,7 @@ class Catalog:
 
     def __init__(self, classes: Iterable[type], *, data_bytes_max: int = DATA_BYTES_MAX) -> None:
         self._data_bytes_max = data_bytes_max
+        self._stamped = 0
         self._known: dict[tuple[str, int], Declared] = {}
         for cls in classes:
             found = declared(cls)
@@ -83,7 +84,7 @@ class Catalog:
             type=envelope.type,
             version=envelope.version,
             subject=subject,
-            time=time_text(now_us) if envelope.time is None else envelope.time,
+            time=self._stamp(now_us) if envelope.time is None else envelope.time,
             time_stamped=envelope.time_stamped or envelope.time is None,
             attributes=envelope.attributes,
             data=envelope.data,
@@ -115,7 +116,7 @@ class Catalog:
             type=found.type,
             version=found.version,
             subject=None if found.subject is None else _subject_of(found, read),
-            time=time_text(now_us) if time is None else time,
+            time=self._stamp(now_us) if time is None else time,
             time_stamped=time is None,
             attributes={**attributes, "datacontenttype": JSON} if attributes else _JSON_ATTRIBUTES,
             data=data,
@@ -133,6 +134,15 @@ class Catalog:
         except TypeError as error:
             raise DeclarationError(f"{_place(cls)} has no JSON Schema: {error}") from error
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+    def _stamp(self, now_us: int) -> str:
+        """Return the text of a time for an event that says none: now, but later than those stamped before.
+
+        Views fold by time, so of two events that came one after the other the second must win, though the clock was set
+        back between them, or did not move.
+        """
+        self._stamped = max(now_us, self._stamped + 1)
+        return time_text(self._stamped)
 
     def _unknown(self, type: str, version: int) -> UnknownTypeError:
         versions = [str(known) for name, known in self.types() if name == type]

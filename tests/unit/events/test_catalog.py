@@ -23,6 +23,7 @@ from tidings.errors import (
 from tidings.events.catalog import Catalog
 from tidings.events.declaration import declared, event
 from tidings.events.envelope import Envelope
+from tidings.events.timestamp import time_text
 
 NOW = 1_777_888_999_123_456
 NOW_TEXT = "2026-05-04T10:03:19.123456Z"
@@ -65,7 +66,8 @@ class DayEnded:
     note: str = ""
 
 
-CATALOG = Catalog([OrderPlaced, OrderPlaced2, OrderShipped, OrderPaid, DayEnded])
+CLASSES = (OrderPlaced, OrderPlaced2, OrderShipped, OrderPaid, DayEnded)
+CATALOG = Catalog(CLASSES)
 
 
 def sent(type: str, data: bytes | None, **fields: Any) -> Envelope:
@@ -73,7 +75,7 @@ def sent(type: str, data: bytes | None, **fields: Any) -> Envelope:
 
 
 def admitted(type: str, data: bytes | None, **fields: Any) -> Envelope:
-    return CATALOG.admit(sent(type, data, **fields), now_us=NOW)
+    return Catalog(CLASSES).admit(sent(type, data, **fields), now_us=NOW)
 
 
 def refused(error: type[CallerError], type: str, data: bytes | None, **fields: Any) -> CallerError:
@@ -83,7 +85,7 @@ def refused(error: type[CallerError], type: str, data: bytes | None, **fields: A
 
 
 def made(event: Any, **more: Any) -> Envelope:
-    return CATALOG.envelope(event, id="1", source="web", now_us=NOW, **more)
+    return Catalog(CLASSES).envelope(event, id="1", source="web", now_us=NOW, **more)
 
 
 def test_it_knows_every_type_and_version() -> None:
@@ -412,3 +414,12 @@ def test_a_schema_says_what_is_read_and_asks_for_nothing_that_may_be_left_out() 
     assert "required" not in catalog.json_schema("thing-said", 1)
     thing = catalog.json_schema("thing-held", 1)["$defs"]["Held"]["properties"]["thing"]
     assert thing == {"description": "any value", "default": None}
+
+
+def test_a_time_that_is_stamped_is_later_than_those_before_though_the_clock_went_back() -> None:
+    catalog = Catalog(CLASSES)
+    times = [
+        catalog.admit(sent("day-ended", b"{}", time=None), now_us=now).time
+        for now in (NOW, NOW, NOW - 5_000_000, NOW + 9)
+    ]
+    assert times == [time_text(NOW), time_text(NOW + 1), time_text(NOW + 2), time_text(NOW + 9)]
