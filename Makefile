@@ -16,14 +16,14 @@ demo: $(VENV)/installed
 	$(BIN)/tidings demo $(ARGS)
 
 test: $(VENV)/developing
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: $(VENV)/developing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest tests/house
+	$(BIN)/python -m pytest tests/house --ignore tests/house/test_docs.py
 
 bench: $(VENV)/measuring
 	$(BIN)/python -m benchmarks $(ARGS)
