@@ -43,6 +43,11 @@ class ViewTable:
         return f"{self.service}_{self.view}__v{self.version}"
 
     @property
+    def consumer(self) -> str:
+        """The name of the consumer that folds the table, under which its subjects are parked."""
+        return f"{self.service}.{self.view}@{self.version}"
+
+    @property
     def public_name(self) -> str:
         """The name of the SQL view over the live table, without tombstones."""
         return f"{self.service}_{self.view}"
