@@ -9,7 +9,7 @@ import pytest
 from tidings.conformance.store_harness import StoreHarness
 from tidings.conformance.store_samples import OTHER, OWNER, SOON, TTL, delivery, reason, undone
 from tidings.errors import CheckpointMovedError
-from tidings.store.driver import ClaimedDelivery, Delivery, StoreDriver
+from tidings.store.driver import ClaimedDelivery, Delivery, Reason, StoreDriver
 
 
 async def intend(store: StoreDriver, *deliveries: Delivery) -> None:
@@ -113,15 +113,31 @@ class Delivering:
         [again] = await claim(store)
         assert again.attempt == 2
 
+    async def test_attempts_whose_result_was_written_are_counted_apart_from_those_that_died(
+        self, store: StoreDriver, harness: StoreHarness
+    ) -> None:
+        await intend(store, delivery("a"))
+        counts: list[tuple[int, int]] = []
+        for dies in (True, False, True, True, False):
+            [claimed] = await claim(store)
+            counts.append((claimed.failed, claimed.died))
+            if not dies:
+                await store.settle_delivery(claimed, reason(harness.clock.now_us()))
+            harness.clock.move(TTL.total_seconds())
+        assert counts == [(0, 0), (0, 1), (1, 1), (1, 2), (1, 3)]
+        [last] = await claim(store)
+        assert (last.attempt, last.failed, last.died) == (6, 2, 3)
+
     async def test_a_call_that_is_given_up_is_dead(self, store: StoreDriver, harness: StoreHarness) -> None:
         await intend(store, delivery("a"), delivery("b"))
         [first, second] = await claim(store)
-        await store.settle_delivery(first, reason(None, error="refused"))
+        await store.settle_delivery(first, Reason(kind="process-died", error="refused", next_at=None))
         await store.settle_delivery(second, None)
         harness.clock.move(1_000)
         assert list(await claim(store)) == []
         assert await store.next_due() is None
-        assert [(each["key"], each["error"]) for each in await store.deliveries("dead")] == [("a", "refused")]
+        [dead] = await store.deliveries("dead")
+        assert (dead["key"], dead["reason"], dead["error"]) == ("a", "process-died", "refused")
         assert [each["key"] for each in await store.deliveries("done")] == ["b"]
         assert await store.deliveries("pending") == []
         assert len(await store.deliveries(limit=1)) == 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+
 import pytest
 
 from tidings.conformance.samples import SOURCE, event, everything, ids_in, keep
@@ -108,6 +111,43 @@ class Emitting:
         assert await ids_in(log) == before
         assert await rows_in(store, view) == []
         assert await position_of(store) == 0
+
+    async def test_what_is_emitted_while_the_unit_is_left_is_refused_and_not_lost(
+        self, store: StoreDriver, log: LogDriver
+    ) -> None:
+        emitted: list[str] = []
+        begun = asyncio.Event()
+
+        async def go_on() -> None:
+            for n in itertools.count():
+                unit.emit([event(str(n))])
+                emitted.append(str(n))
+                begun.set()
+                await unit.sql.fetch("SELECT 1")
+
+        async with store.unit() as unit:
+            task = asyncio.create_task(go_on())
+            await begun.wait()
+        with pytest.raises(RefusedError):
+            await task
+        assert await ids_in(log) == emitted
+
+    async def test_a_task_that_outlives_its_unit_is_as_free_as_any(self, store: StoreDriver, log: LogDriver) -> None:
+        begun, over = asyncio.Event(), asyncio.Event()
+
+        async def later() -> None:
+            begun.set()
+            await over.wait()
+            await log.append([Write(envelopes=(event("a"),))])
+            async with store.unit() as other:
+                other.emit([event("b")])
+
+        async with store.unit():
+            task = asyncio.create_task(later())
+            await begun.wait()
+        over.set()
+        await task
+        assert await ids_in(log) == ["a", "b"]
 
     async def test_the_log_cannot_be_appended_to_inside_a_unit(self, store: StoreDriver, log: LogDriver) -> None:
         async with store.unit():

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import pytest
 
+from tidings.conformance.store_commands import Remembering
 from tidings.conformance.store_delivering import Delivering
 from tidings.conformance.store_emitting import Emitting, Staging
 from tidings.conformance.store_harness import StoreHarness, StoreWithLogHarness
@@ -31,7 +32,7 @@ from tidings.log.driver import LogDriver
 from tidings.store.driver import StoreDriver
 
 
-class _Chapters(Leasing, Keeping, Undoing, Parking, Redriving, TakingIn, Delivering, Rowing, Swapping):
+class _Chapters(Leasing, Keeping, Undoing, Parking, Redriving, TakingIn, Remembering, Delivering, Rowing, Swapping):
     @pytest.fixture
     async def store(self, harness: StoreHarness) -> StoreDriver:
         return await harness.open()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -39,6 +40,7 @@ async def write_everything(unit: Unit, view: ViewTable) -> None:
     await unit.join(view, [(("a",), 1)])
     await unit.park(CONSUMER, "subject/1", [entry(1)], FAILED)
     await unit.intend([delivery("call")])
+    await unit.remember("shop", "k", 1)
     unit.emit([event("emitted")])
     unit.advance(to=1)
 
@@ -53,6 +55,7 @@ async def assert_nothing_was_kept(store: StoreDriver, view: ViewTable) -> None:
         assert await unit.first_deliveries(CONSUMER, [entry(1)]) == {1}
         assert await unit.sql.fetch("SELECT * FROM suite_notes") == []
         assert await unit.join(view, [(("a",), 1)]) == {(("a",), 1)}
+        assert await unit.command("shop", "k") is None
         assert list(await unit.take_outbox(limit=10)) == []
 
 
@@ -237,6 +240,25 @@ class Keeping:
             unit.emit([event("late")])
         with pytest.raises(RefusedError):
             unit.advance(to=1)
+
+    async def test_a_unit_that_is_left_does_nothing_more_from_the_first_moment(
+        self, store: StoreDriver, view: ViewTable
+    ) -> None:
+        done: list[int] = []
+        begun = asyncio.Event()
+
+        async def go_on() -> None:
+            for n in itertools.count():
+                begun.set()
+                await unit.replace(view, [row(f"{n:06}", n)])
+                done.append(n)
+
+        async with store.unit() as unit:
+            task = asyncio.create_task(go_on())
+            await begun.wait()
+        with pytest.raises(RefusedError):
+            await task
+        assert [each.values[1] for each in await rows_in(store, view)] == done
 
     async def test_what_cannot_be_kept_is_refused_whole_and_can_be_repeated(
         self, store: StoreDriver, harness: StoreHarness, view: ViewTable

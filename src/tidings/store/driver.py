@@ -133,11 +133,20 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedDelivery:
-    """A delivery whose `attempt` (from 1) was counted and committed before the call; `epoch` fences the result."""
+    """A delivery whose `attempt` (from 1) was counted and committed before the call; `epoch` fences the result.
+
+    `failed`: of how many attempts before this one the result was written.
+    """
 
     delivery: Delivery
     attempt: int
     epoch: int
+    failed: int = 0
+
+    @property
+    def died(self) -> int:
+        """How many attempts before this one have no result: the process ended, or its lease did."""
+        return self.attempt - 1 - self.failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +172,7 @@ class Unit(Protocol):
 
     On leaving, in this order: the emitted envelopes are appended (or staged, where the log is elsewhere), inline
     views are folded, the claims' checkpoints are advanced under their epochs, and the transaction is committed.
+    RefusedError for whatever is asked from the first moment of leaving, also by a task that was begun inside.
     """
 
     sql: Sql
@@ -201,6 +211,14 @@ class Unit(Protocol):
         """Take one dead letter away; with the last one the subject is free. NotFoundError if somebody was first.
 
         The entry behind it begins with attempts of its own."""
+
+    async def command(self, service: str, key: str) -> int | None:
+        """Return how many events the service's command of this key emitted; None if it was not done yet.
+
+        Who asks for the same key in another unit waits until this one ends."""
+
+    async def remember(self, service: str, key: str, emitted: int) -> None:
+        """Note, for ever, that the command of this key is done. RefusedError if that is noted already."""
 
     async def intend(self, deliveries: Sequence[Delivery]) -> None:
         """Add deliveries; one whose key is there already is left as it is."""
@@ -309,7 +327,9 @@ class StoreDriver(Protocol):
     async def deliveries(
         self, state: Literal["pending", "done", "dead"] | None = None, *, limit: int = 100
     ) -> Sequence[Mapping[str, Any]]:
-        """Return deliveries, oldest first: key, service, function, state, attempts, next_at, error."""
+        """Return deliveries, oldest first: key, service, function, state, attempts, next_at, reason, error.
+
+        `reason` and `error` are the kind and the text of the last failure."""
 
     async def next_due(self) -> int | None:
         """Return when the next retry of a parked subject or a delivery comes; None if none is waiting."""

@@ -63,10 +63,11 @@ def translated(kind: type[LogUnavailableError] | type[StoreUnavailableError]) ->
 class Transaction:
     """An open transaction on the writer. Each `run` is one hop to its thread."""
 
-    __slots__ = ("_database",)
+    __slots__ = ("_database", "is_open")
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.is_open = True
 
     async def run(self, job: Job[T]) -> T:
         return await self._database.hop(job)
@@ -90,7 +91,7 @@ class Database:
         self._writing = asyncio.Lock()
         self._queued = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tidings-writer")
-        self._inside: ContextVar[bool] = ContextVar(f"inside a unit of {path}", default=False)
+        self._inside: ContextVar[Transaction | None] = ContextVar(f"inside a unit of {path}", default=None)
         self._writer = self._connect()
         prepare(self._writer, path)
         self.secret: bytes = self._writer.execute("SELECT secret FROM tidings_head").fetchone()[0]
@@ -131,8 +132,9 @@ class Database:
 
     @property
     def inside_unit(self) -> bool:
-        """Whether the running task stands inside a transaction of this database."""
-        return self._inside.get()
+        """Whether the running task stands inside a transaction of this database, which is still open."""
+        transaction = self._inside.get()  # a task inherits it from who began it, and may outlive it
+        return transaction is not None and transaction.is_open
 
     @asynccontextmanager
     async def _held(self) -> AsyncIterator[None]:
@@ -183,15 +185,17 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Hold the writer: BEGIN IMMEDIATE now, COMMIT on leaving, ROLLBACK if an exception leaves."""
         async with self._held():
-            token = self._inside.set(True)
+            transaction = Transaction(self)
+            token = self._inside.set(transaction)
             try:
                 await self.hop(self._begin)
-                yield Transaction(self)
+                yield transaction
                 await self.hop(self._commit)
             except BaseException:
                 await self.hop(_roll_back)
                 raise
             finally:
+                transaction.is_open = False
                 self._inside.reset(token)
         self._written()
 

@@ -18,7 +18,7 @@ DUE = (
     "AND (ordering IS NULL OR NOT EXISTS (SELECT 1 FROM tidings_delivery e WHERE e.state = 'pending' "
     "AND e.service = d.service AND e.ordering = d.ordering AND e.n < d.n)) ORDER BY next_at, n LIMIT ?"
 )
-_SEEN = "SELECT key, service, function, state, attempts, next_at, error FROM tidings_delivery"
+_SEEN = ("key", "service", "function", "state", "attempts", "next_at", "reason", "error")
 
 
 def intend(connection: sqlite3.Connection, deliveries: Sequence[Delivery], *, now: int) -> None:
@@ -44,7 +44,7 @@ def claim(
         found += connection.execute(
             "UPDATE tidings_delivery SET attempts = attempts + 1, epoch = epoch + 1, owner = ?, next_at = ? "
             f"WHERE n IN {values(len(piece), 1)} "
-            "RETURNING n, key, service, function, payload, ordering, attempts, epoch",
+            "RETURNING n, key, service, function, payload, ordering, attempts, epoch, failed",
             (lease.owner, lease.until, *piece),
         ).fetchall()
     return [_claimed(row) for row in sorted(found)]
@@ -63,19 +63,19 @@ def _let_go_of_the_dead(connection: sqlite3.Connection, *, now: int) -> None:
 
 
 def _claimed(row: tuple[Any, ...]) -> ClaimedDelivery:
-    _, key, service, function, payload, order, attempt, epoch = row
+    _, key, service, function, payload, order, attempt, epoch, failed = row
     delivery = Delivery(key=key, service=service, function=function, payload=payload, order=order)
-    return ClaimedDelivery(delivery=delivery, attempt=attempt, epoch=epoch)
+    return ClaimedDelivery(delivery=delivery, attempt=attempt, epoch=epoch, failed=failed)
 
 
 def settle(connection: sqlite3.Connection, claimed: ClaimedDelivery, reason: Reason | None) -> None:
     """Write the result; CheckpointMovedError if another owner has it by now."""
     if reason is None:
-        told: tuple[Any, ...] = ("done", None, None)
+        told: tuple[Any, ...] = ("done", None, None, None)
     else:
-        told = ("dead" if reason.next_at is None else "pending", reason.next_at, reason.error)
+        told = ("dead" if reason.next_at is None else "pending", reason.next_at, reason.kind, reason.error)
     changed = connection.execute(
-        "UPDATE tidings_delivery SET state = ?, next_at = ?, error = ?, owner = NULL "
+        "UPDATE tidings_delivery SET state = ?, next_at = ?, reason = ?, error = ?, failed = failed + 1, owner = NULL "
         "WHERE key = ? AND epoch = ? AND state = 'pending'",
         (*told, claimed.delivery.key, claimed.epoch),
     )
@@ -85,6 +85,5 @@ def settle(connection: sqlite3.Connection, claimed: ClaimedDelivery, reason: Rea
 
 def listed(connection: sqlite3.Connection, state: str | None, *, limit: int) -> list[Mapping[str, Any]]:
     where, held = ("WHERE state = ?", [state]) if state is not None else ("", [])
-    rows = connection.execute(f"{_SEEN} {where} ORDER BY n LIMIT ?", [*held, limit]).fetchall()
-    names = ("key", "service", "function", "state", "attempts", "next_at", "error")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    statement = f"SELECT {', '.join(_SEEN)} FROM tidings_delivery {where} ORDER BY n LIMIT ?"
+    return [dict(zip(_SEEN, row, strict=True)) for row in connection.execute(statement, [*held, limit])]

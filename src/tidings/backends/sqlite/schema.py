@@ -53,9 +53,12 @@ CREATE TABLE tidings_dead_letter (consumer TEXT, subject TEXT, pos INTEGER, reco
   attrs BLOB NOT NULL, data BLOB, PRIMARY KEY (consumer, subject, pos)) STRICT, WITHOUT ROWID;
 CREATE TABLE tidings_audit (n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, what TEXT NOT NULL,
   consumer TEXT NOT NULL, subject TEXT NOT NULL, pos INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;
+CREATE TABLE tidings_command (service TEXT, key TEXT, emitted INTEGER NOT NULL, PRIMARY KEY (service, key)) STRICT,
+  WITHOUT ROWID;
 CREATE TABLE tidings_delivery (n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, service TEXT NOT NULL,
   function TEXT NOT NULL, payload BLOB NOT NULL, ordering TEXT, state TEXT NOT NULL, attempts INTEGER NOT NULL
-  DEFAULT 0, next_at INTEGER, owner TEXT, epoch INTEGER NOT NULL DEFAULT 0, error TEXT) STRICT;
+  DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, next_at INTEGER, owner TEXT, epoch INTEGER NOT NULL DEFAULT 0,
+  reason TEXT, error TEXT) STRICT;
 CREATE INDEX tidings_delivery_due ON tidings_delivery (service, next_at, n) WHERE state = 'pending';
 CREATE INDEX tidings_delivery_order ON tidings_delivery (service, ordering, n)
   WHERE state = 'pending' AND ordering IS NOT NULL;

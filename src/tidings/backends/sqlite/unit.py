@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar
 
+from tidings.backends.sqlite import commands, leases, outbox, parked
 from tidings.backends.sqlite import deliveries as delivery_rows
-from tidings.backends.sqlite import leases, outbox, parked
 from tidings.backends.sqlite.database import Database, Transaction, translated
 from tidings.backends.sqlite.emits import Appender, Emitted, append_emitted, entries_after
 from tidings.backends.sqlite.inline import Inline
@@ -60,11 +60,18 @@ class SqliteUnit:
         self._depth = 0
         self._ended = False
 
-    async def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:
+    def _check(self) -> None:
         if self._ended:
             raise RefusedError("the unit has ended; open another one")
 
         def inside(connection: sqlite3.Connection) -> T:
+    async def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        self._check()
+        return await self._do(job)
+
+    async def _do(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a job of our own, also while the unit is left."""
+
             # A full disk or a statement's own `OR ROLLBACK` ends the transaction; what followed would be kept alone.
             if not connection.in_transaction:
                 raise StoreUnavailableError("SQLite rolled the unit back after an error; nothing of it is kept")
@@ -127,6 +134,12 @@ class SqliteUnit:
         await self._run(lambda connection: parked.unpark(connection, consumer, subject, position))
 
     async def intend(self, deliveries: Sequence[Delivery]) -> None:
+    async def command(self, service: str, key: str) -> int | None:
+        return await self._run(lambda connection: commands.find(connection, service, key))
+
+    async def remember(self, service: str, key: str, emitted: int) -> None:
+        await self._run(lambda connection: commands.remember(connection, service, key, emitted))
+
         now = self._around.ports.clock.now_us()
         await self._run(lambda connection: delivery_rows.intend(connection, deliveries, now=now))
 
@@ -138,21 +151,21 @@ class SqliteUnit:
 
     # what is done on leaving
     def emit(self, envelopes: Sequence[Envelope]) -> None:
-        if self._ended:
-            raise RefusedError("the unit has ended; open another one")
+        self._check()
         self._emitted.append(tuple(envelopes))
 
     def advance(self, *, to: Position) -> None:
-        if self._ended:
-            raise RefusedError("the unit has ended; open another one")
+        self._check()
         self._to = to
 
     async def leave(self) -> None:
         """Do all that is left to do before the commit."""
-        appended = await self._run(self._finish)
+        appended = await self._do(self._finish)
         if appended.tables:
-            await self._fold(appended)
-            await self._run(self._advance)
+            folding = SqliteUnit(self._transaction, self._around, ())  # to everybody else this one has ended
+            await folding._fold(appended)
+            folding.end()
+            await self._do(self._advance)
         self.receipts = appended.receipts
 
     async def flush(self, log: Appender, writes: Sequence[Write]) -> Sequence[Receipt]:
@@ -236,6 +249,7 @@ class OpenUnit(AbstractAsyncContextManager["SqliteUnit", None]):
             try:
                 await self._unit.leave()
                 self._around.ports.points.at("unit:commit-sent")
+        self._unit.end()
             except BaseException as late:
                 kind, error, trace = type(late), late, late.__traceback__
                 await self._close(kind, error, trace)
@@ -247,7 +261,6 @@ class OpenUnit(AbstractAsyncContextManager["SqliteUnit", None]):
     async def _close(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._unit.end()
         with translated(StoreUnavailableError):
             await self._held.__aexit__(kind, error, trace)
 
