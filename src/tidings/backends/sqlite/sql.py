@@ -32,20 +32,76 @@ def refuse_control(statement: str) -> None:
         )
 
 
+# Where SQLite says which tables, or things upon them, a statement writes: in the first name, the second, or both.
+_FIRST = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
+_SECOND = frozenset({sqlite3.SQLITE_ALTER_TABLE})
+_BOTH = frozenset(
+    getattr(sqlite3, f"SQLITE_{what}_{kind}")
+    for what in ("CREATE", "DROP")
+    for kind in ("TABLE", "TEMP_TABLE", "VIEW", "TEMP_VIEW", "INDEX", "TEMP_INDEX", "TRIGGER", "TEMP_TRIGGER", "VTABLE")
+)
+_OURS = re.compile(r"tidings_.*|.*__v[0-9]+(__members)?", re.DOTALL)
+
+
+class Guard:
+    """Runs handlers' statements on the writer, and refuses those that write tables of tidings or of views.
+
+    SQLite tells what a statement writes when it prepares it, whatever its text looks like and through any trigger.
+    """
+
+    __slots__ = ("_handlers", "_refused", "_watched")
+
+    def __init__(self) -> None:
+        self._watched: sqlite3.Connection | None = None
+        self._handlers = False
+        self._refused: str | None = None
+
+    def execute(self, connection: sqlite3.Connection, statement: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
+        """Run a handler's statement, on the writer's thread; RefusedError if it writes what is not the handler's."""
+        if self._watched is not connection:
+            # For good: whenever it is set, SQLite prepares all statements of the connection anew.
+            connection.set_authorizer(self._judge)
+            self._watched = connection
+        self._handlers, self._refused = True, None
+        try:
+            # Prepared statements are kept by their text: with this behind it, none of ours can pass for a handler's.
+            return connection.execute(f"{statement}\n-- a handler's", parameters)
+        except sqlite3.DatabaseError as error:
+            if self._refused is None:
+                raise
+            raise RefusedError(
+                f"{self._refused} is not a handler's to write: views are written by folds, ctx.put and ctx.delete, and "
+                "names that begin with tidings_ or end in __v and a number are taken; make a table of another name"
+            ) from error
+        finally:
+            self._handlers = False
+
+    def _judge(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
+        if not self._handlers:
+            return sqlite3.SQLITE_OK
+        named = (first if action in _FIRST | _BOTH else None, second if action in _SECOND | _BOTH else None)
+        for name in named:
+            if name is not None and _OURS.fullmatch(name.lower()):
+                self._refused = name
+                return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK
+
+
 class HandlerSql:
     """Runs statements in the unit's transaction, each of them in one hop to the writer's thread."""
 
-    __slots__ = ("_run",)
+    __slots__ = ("_guard", "_run")
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, guard: Guard) -> None:
         self._run = run
+        self._guard = guard
 
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
         refuse_control(statement)
 
         def job(connection: sqlite3.Connection) -> int:
             before = connection.total_changes
-            cursor = connection.execute(statement, parameters)
+            cursor = self._guard.execute(connection, statement, parameters)
             cursor.fetchall()
             if cursor.rowcount < 0 and connection.total_changes > before:  # Python does not count after WITH
                 return int(connection.execute("SELECT changes()").fetchone()[0])
@@ -57,6 +113,6 @@ class HandlerSql:
     async def fetch(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         refuse_control(statement)
         rows: list[tuple[Any, ...]] = await self._run(
-            lambda connection: connection.execute(statement, parameters).fetchall()
+            lambda connection: self._guard.execute(connection, statement, parameters).fetchall()
         )
         return rows

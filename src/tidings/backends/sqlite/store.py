@@ -12,6 +12,7 @@ from tidings.backends.sqlite import deliveries, leases, parked
 from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.emits import Appender
 from tidings.backends.sqlite.inline import Inline
+from tidings.backends.sqlite.sql import Guard
 from tidings.backends.sqlite.table import Table
 from tidings.backends.sqlite.unit import OpenUnit, Surroundings
 from tidings.backends.sqlite.views import Swap, Views
@@ -47,7 +48,7 @@ class SqliteStore:
         self._views = Views(self._table)
         self._inline = Inline(self._views)
         self._log = log
-        self._around = Surroundings(ports=ports, tables=self._table, inline=self._inline, log=log)
+        self._around = Surroundings(ports=ports, tables=self._table, inline=self._inline, guard=Guard(), log=log)
 
     def _table(self, view: ViewTable) -> Table:
         found = self._made.get(view)

@@ -14,7 +14,7 @@ from tidings.backends.sqlite import deliveries as delivery_rows
 from tidings.backends.sqlite.database import Database, Transaction, translated
 from tidings.backends.sqlite.emits import Appender, Emitted, append_emitted, entries_after
 from tidings.backends.sqlite.inline import Inline
-from tidings.backends.sqlite.sql import HandlerSql
+from tidings.backends.sqlite.sql import Guard, HandlerSql
 from tidings.backends.sqlite.views import Tables
 from tidings.errors import RefusedError, StoreUnavailableError
 from tidings.events.envelope import Entry, Envelope
@@ -33,6 +33,7 @@ class Surroundings:
     ports: Ports
     tables: Tables
     inline: Inline
+    guard: Guard
     log: Appender | None
 
 
@@ -49,7 +50,7 @@ class SqliteUnit:
     """See `tidings.store.driver.Unit`. Each method is one hop to the writer's thread, whatever the number of rows."""
 
     def __init__(self, transaction: Transaction, around: Surroundings, claims: Sequence[Claim]) -> None:
-        self.sql: Sql = HandlerSql(self._run)
+        self.sql: Sql = HandlerSql(self._run, around.guard)
         self.receipts: Sequence[Receipt] = ()
         self.has_taken = False
         self._transaction = transaction
