@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from itertools import repeat
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.http_server import BOOKMARKED, Caller, HastyClock, in_file, program, serving
-from tidings.ports import Ports
+from tidings.ports import Ports, SystemClock
 
 
 @pytest.fixture
@@ -80,6 +81,73 @@ async def test_a_head_that_never_ends_is_given_up(caller: Caller) -> None:
     with suppress(ConnectionError):  # it is cut off in the midst, whether or not the answer still gets through
         await raw(caller, beginning, *repeat(b"a" * 65_536, 100))
     assert (await caller.get("/healthz")).status == 200
+
+
+PUT = (
+    b"PUT /events/web/%b HTTP/1.1\r\nhost: localhost\r\nce-type: tweet-bookmarked\r\ncontent-type: application/json\r\n"
+)
+BODY = b'{"tweet_id":"20","user_id":"jack"}'
+SIZED = b"content-length: %d\r\n\r\n" % len(BODY)
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAIAAAABAAMAAABk\r\n",
+        b"connection: upgrade\r\nupgrade: websocket\r\n",
+    ],
+)
+@pytest.mark.parametrize("body", [SIZED + BODY, b"transfer-encoding: chunked\r\n\r\n22\r\n" + BODY + b"\r\n0\r\n\r\n"])
+async def test_an_event_of_a_client_that_offers_another_protocol_is_kept_whole(
+    caller: Caller, offer: bytes, body: bytes
+) -> None:
+    last = PUT % b"2" + b"connection: close\r\n" + SIZED + BODY
+    assert (await raw(caller, PUT % b"1" + offer + body + last)).count(b"201 Created") == 2
+    assert (await caller.get("/events/web/1")).json["data"] == json.loads(BODY)
+
+
+async def test_an_id_with_a_fragment_is_no_other_event(caller: Caller) -> None:
+    assert (await caller.bookmark("a")).status == 201
+    answer = await raw(caller, PUT % b"a#b" + SIZED + BODY)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert (await caller.bookmark("a%23b")).status == 201
+    assert await caller.count() == 2
+
+
+async def test_what_follows_a_body_is_no_attribute(caller: Caller) -> None:
+    body = b"transfer-encoding: chunked\r\n\r\n22\r\n" + BODY + b"\r\n0\r\nce-subject: x\r\nhost: evil.example\r\n\r\n"
+    last = PUT % b"2" + b"connection: close\r\n" + SIZED + BODY
+    assert (await raw(caller, PUT % b"1" + body + last)).count(b"201 Created") == 2
+    assert (await caller.get("/events/web/1")).json["subject"] == "20"
+
+
+async def test_an_event_is_answered_before_the_garbage_behind_it(caller: Caller) -> None:
+    answer = await raw(caller, PUT % b"1" + SIZED + BODY + b"garbage\r\n\r\n")
+    assert answer.index(b"HTTP/1.1 201 ") < answer.index(b"HTTP/1.1 400 ")
+    assert await caller.count() == 1
+
+
+async def test_another_host_in_the_target_is_turned_away(caller: Caller) -> None:
+    target = b"GET http://%b/views HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    assert (await raw(caller, target % b"evil.example")).startswith(b"HTTP/1.1 401 ")
+    assert (await raw(caller, target % b"localhost:1")).startswith(b"HTTP/1.1 200 ")
+
+
+class SwiftClock(SystemClock):
+    """A clock on which a second passes in a moment."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds / 200)
+
+
+async def test_who_does_not_go_on_is_given_up(tmp_path: Path) -> None:
+    async with serving(program(), in_file(tmp_path), Ports(clock=SwiftClock())) as caller:
+        for beginning in (b"", b"GET /views HTTP/1.1\r\nhost: loc", b"\r\n"):
+            assert await raw(caller, beginning) == b""
+        answer = await raw(caller, PUT % b"1" + SIZED + BODY[:-1])
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"urn:tidings:problem:body-timeout" in answer
+        assert await caller.count() == 0
 
 
 async def test_attributes_of_the_largest_size_fit(caller: Caller) -> None:

@@ -207,6 +207,20 @@ async def test_the_second_signal_rolls_back_and_ends_at_once(place: Place, numbe
     assert place.passed() == ["a"]
 
 
+async def test_the_second_signal_is_a_problem_to_the_requests_under_way(place: Place) -> None:
+    async with place.started() as (process, url):
+        putting = await Raw.to(url)
+        await putting.begin_put("c")
+        process.terminate()
+        await refuses(url)
+        process.terminate()
+        head, _, body = (await putting.answer()).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert {b"retry-after: 1", b"content-type: application/problem+json"} <= set(head.split(b"\r\n"))
+        assert b"urn:tidings:problem:log-unavailable" in body
+        assert await process.wait() == 128 + signal.SIGTERM
+
+
 async def test_what_does_not_end_in_its_time_is_rolled_back(place: Place) -> None:
     async with place.started(grace=0.3) as (process, url):
         assert await reach(url, "a") == 201

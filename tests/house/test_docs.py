@@ -25,7 +25,9 @@ from tests.house.pages import (
     words_of,
 )
 from tidings import App, Settings, errors
-from tidings.api.application import application
+from tidings.api.application import UNDER_WAY_MAX, application
+from tidings.api.bodies import BODY_SECONDS, SILENCE_SECONDS
+from tidings.api.connection import CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_SECONDS
 from tidings.api.ingest import EVENT_BYTES_MAX
 from tidings.api.problems import TYPE_BASE, Problem
 from tidings.api.queries import LIMIT_DEFAULT, LIMIT_MAX
@@ -179,6 +181,10 @@ def test_the_page_of_http_states_the_limits_of_the_code() -> None:
         "batch": f"{BATCH_EVENTS_MAX} events, {BATCH_BYTES_MAX // kib // kib} MiB",
         "`limit` of a page": f"1 to {LIMIT_MAX:,}, {LIMIT_DEFAULT} if left out",
         "`Prefer: wait`": "30 s",
+        "request line and headers": f"{HEAD_BYTES_MAX // kib} KiB, whole within {HEAD_SECONDS} s",
+        "body on its way": f"{SILENCE_SECONDS} s without a byte, {BODY_SECONDS} s in all",
+        "requests under way": f"{UNDER_WAY_MAX:,}, those not counted whose body is on its way",
+        "connections": f"{CONNECTIONS_MAX:,}, or what file descriptors allow",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from starlette.routing import Route, Router
 
 from tidings import __version__
 from tidings.api.answer import JSON_TYPE, Answer, Receive, Scope, Send
-from tidings.api.bodies import DisconnectedError
+from tidings.api.bodies import Bodies, DisconnectedError
 from tidings.api.entries import Entries
 from tidings.api.guard import admit_local
 from tidings.api.headers import choose, is_current
@@ -28,7 +29,7 @@ from tidings.api.tokens import Tokens
 from tidings.api.views import Views
 from tidings.api.waiting import Waiting
 from tidings.app.opened import Opened
-from tidings.errors import NotFoundError
+from tidings.errors import MalformedError, NotFoundError
 from tidings.events.codec import encode_json
 from tidings.events.media import JSON
 
@@ -45,7 +46,8 @@ class Application:
     def __init__(self, opened: Opened, incarnation: str) -> None:
         tokens, self.waiting = Tokens(incarnation), Waiting(opened.ports.clock)
         reading = Reading(opened.log, tokens)
-        self._ingest = Ingest(opened.log, opened.catalog, tokens, opened.ports.clock)
+        self._bodies = Bodies(opened.ports.clock)
+        self._ingest = Ingest(opened.log, opened.catalog, tokens, self._bodies, opened.ports.clock)
         self._entries = Entries(opened.log, tokens, reading, self.waiting)
         self._description = _Description(opened)
         self._under_way = 0
@@ -74,6 +76,10 @@ class Application:
             await self._serve(scope, receive, send)
         except DisconnectedError:
             pass
+        except asyncio.CancelledError:
+            if self.waiting.stopping.is_set():
+                await answer_to(_cut_short(), instance=whole_path(scope))(scope, receive, send)
+            raise
         except Exception as error:
             await answer_to(error, instance=whole_path(scope))(scope, receive, send)
         finally:
@@ -83,8 +89,10 @@ class Application:
         path = raw_path(scope)
         if path not in _PROBES:
             admit_local(scope)
-            if self._under_way > UNDER_WAY_MAX:
+            if self._under_way - len(self._bodies) > UNDER_WAY_MAX:
                 raise Refusal(Problem.OVERLOADED, f"{UNDER_WAY_MAX:,} requests are under way: repeat this one later")
+        if "#" in path or b"#" in scope["query_string"]:
+            raise MalformedError("a # stands in the request's target: write it as %23")
         if scope["method"] == "PUT" and path.startswith("/events/") and path.count("/") == 3:
             _, _, source, id = path.split("/")
             answer = await self._ingest.put(scope, receive, source, id)
@@ -139,6 +147,14 @@ class _Description:
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = ((b"etag", tag.encode()),)
         return Answer(304, headers) if is_current(request.scope, tag) else Answer(200, (JSON_TYPE, *headers), body)
+
+
+def _cut_short() -> Refusal:
+    return Refusal(
+        Problem.LOG_UNAVAILABLE,
+        "the server ended before this was done, and nobody knows whether it was kept: repeat it with the same ids",
+        (b"connection", b"close"),
+    )
 
 
 async def application(opened: Opened) -> Application:

@@ -1,55 +1,163 @@
-"""Bodies, read no further than their limit."""
+"""Bodies: read no further than their limit, waited for no longer than theirs, and taken only whole."""
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from contextvars import Context
+from typing import Any
+
 from tidings.api.answer import Receive, Scope
 from tidings.api.problems import Problem, Refusal
-from tidings.errors import CallerError
+from tidings.errors import CallerError, MalformedError
+from tidings.ports import Clock
+
+SILENCE_SECONDS = 10
+BODY_SECONDS = 60
+_DIGITS_MAX = 18
+_FRAMING = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})
 
 
 class DisconnectedError(CallerError):
     """The caller went away before the body was whole; nobody waits for an answer."""
 
 
-async def read_body(scope: Scope, receive: Receive, *, most: int) -> bytes:
-    """Return the body, at most `most` bytes of it.
+class _Arrival:
+    """A body on its way: for how many seconds, and for how many of them without a byte."""
 
-    `unsupported-media-type` if it is compressed, since tidings does not decompress what strangers send;
-    `body-too-large` as soon as the limit is passed, whatever Content-Length says. DisconnectedError.
+    age = silence = 0
+    is_late = False
+
+
+class Bodies:
+    """Reads the bodies of requests. Its length: how many are on their way.
+
+    `silence`: after how many seconds without a byte one is given up; `whole`: after how many in all. One pause of the
+    clock serves them all, so either may last a second longer.
     """
-    for name, value in scope["headers"]:
-        if name == b"content-encoding" and value.strip().lower() != b"identity":
-            raise Refusal(
-                Problem.UNSUPPORTED_MEDIA_TYPE,
-                f"the body is coded as {value.decode('latin-1')[:40]!r}: send it as it is, without Content-Encoding",
-                (b"accept-encoding", b"identity"),
-            )
-        if name == b"content-length" and (len(value) > 18 or (value.isdigit() and int(value) > most)):
+
+    def __init__(self, clock: Clock, *, silence: int = SILENCE_SECONDS, whole: int = BODY_SECONDS) -> None:
+        self._clock = clock
+        self._silence = silence
+        self._whole = whole
+        self._arriving: dict[asyncio.Task[Any], _Arrival] = {}
+        self._watch: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._arriving)
+
+    async def read(self, scope: Scope, receive: Receive, *, most: int) -> bytes:
+        """Return the body, at most `most` bytes of it.
+
+        `unsupported-media-type` if it is compressed, since tidings does not decompress what strangers send;
+        `body-too-large` as soon as the limit is passed, whatever Content-Length says; `body-timeout`. MalformedError if
+        it has another length than Content-Length says. DisconnectedError.
+        """
+        length = _length(scope, most)
+        task = asyncio.current_task()
+        assert task is not None
+        arrival = self._arriving[task] = _Arrival()
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().create_task(self._give_up_the_slow(), context=Context())
+        try:
+            message = await receive()
+            body: bytes = message.get("body", b"")
+            if message.get("more_body"):
+                body = await _rest(receive, arrival, bytearray(body), most)
+            elif message["type"] != "http.request":
+                raise _gone()
+        except asyncio.CancelledError:
+            if not arrival.is_late or task.uncancel():
+                raise
+            raise self._too_slow() from None
+        finally:
+            del self._arriving[task]
+        if len(body) > most:
             raise _too_large(most)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if message.get("more_body"):
-        return await _rest(receive, bytearray(body), most)
-    if message["type"] != "http.request":
-        raise DisconnectedError("the caller went away")
-    if len(body) > most:
-        raise _too_large(most)
-    return body
+        if len(body) != length:
+            _check_length(scope, body, length)
+        return body
+
+    async def _give_up_the_slow(self) -> None:
+        is_needed = True
+        while is_needed:
+            await self._clock.sleep(1)  # first, for most bodies are whole before this begins
+            for task, arrival in tuple(self._arriving.items()):
+                arrival.age += 1
+                arrival.silence += 1
+                if not arrival.is_late and (arrival.silence > self._silence or arrival.age > self._whole):
+                    arrival.is_late = True
+                    task.cancel()
+            is_needed = bool(self._arriving)
+        self._watch = None
+
+    def _too_slow(self) -> Refusal:
+        return Refusal(
+            Problem.BODY_TIMEOUT,
+            f"the body was not whole after {self._whole} s, or for {self._silence} s no byte of it came: send it again",
+            (b"connection", b"close"),
+        )
 
 
-async def _rest(receive: Receive, body: bytearray, most: int) -> bytes:
+async def _rest(receive: Receive, arrival: _Arrival, body: bytearray, most: int) -> bytes:
     while True:
         if len(body) > most:
             raise _too_large(most)
         message = await receive()
         if message["type"] != "http.request":
-            raise DisconnectedError("the caller went away")
-        body += message.get("body", b"")
+            raise _gone()
+        more = message.get("body", b"")
+        if more:
+            arrival.silence = 0
+            body += more
         if not message.get("more_body"):
-            break
-    if len(body) > most:
-        raise _too_large(most)
-    return bytes(body)
+            return bytes(body)
+
+
+def _length(scope: Scope, most: int) -> int | None:
+    """Return what Content-Length says, None without it."""
+    length = None
+    for name, value in scope["headers"]:
+        if name not in _FRAMING:
+            continue
+        if name == b"content-length":
+            number = int(value) if value.isdigit() and len(value) < _DIGITS_MAX else _odd_length(value)
+            if number > most:
+                raise _too_large(most)
+            if length is not None and number != length:
+                raise MalformedError("Content-Length stands twice, with different lengths: send it once")
+            length = number
+        elif value.strip().lower() != (b"identity" if name == b"content-encoding" else b"chunked"):
+            raise Refusal(
+                Problem.UNSUPPORTED_MEDIA_TYPE,
+                f"the body is coded as {value.decode('latin-1')[:40]!r}: send it as it is, with no coding but chunked",
+                (b"accept-encoding", b"identity"),
+            )
+    return length
+
+
+def _odd_length(value: bytes) -> int:
+    if value.isdigit():
+        return sys.maxsize
+    raise MalformedError("Content-Length is no number: send the length of the body in bytes")
+
+
+def _check_length(scope: Scope, body: bytes, length: int | None) -> None:
+    """Refuse a body that lost some of itself on its way, as under servers that stop reading at an Upgrade header."""
+    if length is not None:
+        raise MalformedError(
+            f"the body has {len(body):,} bytes here, but Content-Length says {length:,}: "
+            "send it again, and without an Upgrade header if there is one"
+        )
+    names = {name for name, _ in scope["headers"]}
+    if not body and {b"upgrade", b"transfer-encoding"} <= names:
+        raise MalformedError(
+            "the server in front of this application drops bodies behind an Upgrade header: leave it out"
+        )
+
+
+def _gone() -> DisconnectedError:
+    return DisconnectedError("the caller went away")
 
 
 def _too_large(most: int) -> Refusal:

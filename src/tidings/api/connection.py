@@ -1,57 +1,196 @@
-"""One HTTP connection: uvicorn's own, with a limit for what stands before a body and with problems for what is no HTTP.
+"""One HTTP connection: uvicorn's own, where what it lets pass is bounded, and what it drops is refused or kept.
 
-The parser below has no such limit, and keeps a header that never ends in memory for ever.
+Its parser keeps a header that never ends for ever, gives up the body of a request that offers another protocol, and its
+reader of targets cuts off what follows a `#`.
 """
 
 from __future__ import annotations
 
+import asyncio
+import re
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from tidings.api.problems import MEDIA_TYPE, Problem, Refusal, answer_to
+from tidings.api.problems import Problem, Refusal, answer_to
 
 HEAD_BYTES_MAX = 65_536  # 16 KiB of attributes, each byte percent-encoded, and room for the rest
+HEAD_SECONDS = 10
+CONNECTIONS_MAX = 2_048
+_SMALL = HEAD_BYTES_MAX // 2
+METHODS = ("GET", "HEAD", "POST", "PUT")
 
-
-class _HeadTooLargeError(ValueError):
-    pass
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}) [^ \r\n]+ HTTP/1\.[01]\r?\n")
+_AUTHORITY = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
 
 class Connection(HttpToolsProtocol):
-    """Reads requests whose line and headers have `HEAD_BYTES_MAX` bytes at most."""
+    """Reads requests whose line and headers have `HEAD_BYTES_MAX` bytes at most, and come within `HEAD_SECONDS`.
 
-    def __init__(self, *args: Any, **more: Any) -> None:
+    Whoever serves it calls `tick` every second. `most`: connections there may be at once.
+    """
+
+    waits = 0
+    """For how many seconds it has been waiting for its caller; the longest wait ends first when there is no room."""
+
+    def __init__(self, *args: Any, most: int = CONNECTIONS_MAX, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._in_head = self._has_begun = False
-        self._waited_for = 0  # bytes that came for this head after the chunk in which it began
+        self._most = most
+        self._has_begun = self._has_moved = self._is_over = False
+        self._size = 0  # of the chunk that is being read
+        self._waited_for = 0  # bytes since the last piece of a body, or since the chunk in which a head began
+        self._again = b""  # the head of a request that offers another protocol, without the offer
+        self._refusal: Refusal | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self._most:
+            self._make_room()
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        self._has_moved = False
+        self._size = size = len(data)
+        while data and not self._is_over:
+            data = self._feed(data)
+        self._waited_for = self._waited_for + size if self._has_begun and not self._has_moved else 0
+        if self._waited_for > HEAD_BYTES_MAX and not self._is_over:
+            self._refuse(_refusal_of(b"", ValueError()))
+
+    def tick(self) -> None:
+        """Be told that a second went by."""
+        if self.is_served:
+            self.waits = 0
+            return
+        self.waits += 1
+        is_for_a_head = (self.cycle is None or self.cycle.response_complete) and self.timeout_keep_alive_task is None
+        if is_for_a_head and self.waits >= HEAD_SECONDS:
+            self.transport.close()
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a whole request is here that has no whole answer yet."""
+        return self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
 
     def on_message_begin(self) -> None:
-        self._in_head = self._has_begun = True
-        self._waited_for = 0
+        self._has_begun = self._has_moved = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
-        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_BYTES_MAX:
-            raise _HeadTooLargeError
+        self.waits = 0
+        if self._size > _SMALL or not self._has_moved:  # else the head began in this chunk, and cannot be large
+            self._check_size()
+        if self.parser.should_upgrade():
+            self._set_aside()
+            return
+        if b"#" in self.url:
+            self._fail(Problem.MALFORMED_REQUEST, "a # stands in the request's target: write it as %23")
+        if self.url[:1] != b"/":
+            self._name_host()
+        self._has_moved = True
         super().on_headers_complete()
+        self.headers = []  # takes the trailers, which mean nothing here
 
-    def data_received(self, data: bytes) -> None:
-        self._has_begun = False
-        super().data_received(data)
-        if self._in_head and not self._has_begun and not self.transport.is_closing():
-            self._waited_for += len(data)
-            if self._waited_for > HEAD_BYTES_MAX:
-                self.send_400_response("")
+    def on_body(self, body: bytes) -> None:
+        self._has_moved = True
+        super().on_body(body)
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what cannot be a request, and close."""
-        detail = f"this is no HTTP/1.1 request whose line and headers have at most {HEAD_BYTES_MAX:,} bytes"
-        answer = answer_to(Refusal(Problem.MALFORMED_REQUEST, detail), instance="/")
-        head = (
-            f"HTTP/1.1 400 Bad Request\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(answer.body)}\r\n"
-            "connection: close\r\n\r\n"
+    def on_message_complete(self) -> None:
+        if not self._again:
+            self._has_begun = False
+            super().on_message_complete()
+
+    def _check_size(self) -> None:
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_BYTES_MAX:
+            raise ValueError  # the parser ends, and `_feed` tells why
+
+    def _feed(self, data: bytes) -> bytes:
+        """Have this parsed, and return what is to be parsed next."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as end:
+            head, self._again = self._again, b""
+            return head + data[end.args[0] :]
+        except httptools.HttpParserError as error:
+            self._refuse(self._refusal or _refusal_of(data, error))
+        return b""
+
+    def _set_aside(self) -> None:
+        """Keep the head, to read it as that of a request which offers nothing: RFC 9110 section 7.8 lets a server."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refusal = _unknown_method(method)
+            raise ValueError
+        version = self.parser.get_http_version().encode()
+        lines = [method + b" " + self.url + b" HTTP/" + version]
+        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        self._again = b"\r\n".join((*lines, b"", b""))
+
+    def _name_host(self) -> None:
+        """Have the host in the target be the one that is asked for: RFC 9112 section 3.2.2."""
+        found = _AUTHORITY.match(self.url)
+        if found:
+            self.headers[:] = [(b"host", found[1]), *(header for header in self.headers if header[0] != b"host")]
+
+    def _fail(self, problem: Problem, detail: str) -> None:
+        self._refusal = Refusal(problem, detail)
+        raise ValueError
+
+    def _make_room(self) -> None:
+        """Close who has kept us waiting for longest; if everybody else is being served, refuse this one."""
+        there = [each for each in self.connections if isinstance(each, Connection) and not each.transport.is_closing()]
+        if len(there) <= self._most:
+            return
+        waiting = [each for each in there if each is not self and not each.is_served]
+        if waiting:
+            max(waiting, key=lambda each: each.waits).transport.close()
+        else:
+            self._refuse(Refusal(Problem.OVERLOADED, f"{self._most:,} connections are being served: repeat this later"))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer what is no request, or none that can be served, when what came before it is answered; then close."""
+        self._is_over = True
+        answer = answer_to(refusal, instance="/")
+        last, cycle = self.cycle, self._last_cycle()
+        self.cycle = cycle
+        if last is None or last.response_complete:
+            self._start_asgi_task(cycle, answer)  # type: ignore[arg-type]
+        elif not last.more_body:
+            self.pipeline.appendleft((cycle, answer))  # type: ignore[arg-type]
+        else:  # it is the one at fault, so this is its answer
+            last.disconnected = True
+            last.message_event.set()
+            if self.pipeline:
+                self.pipeline[0] = (cycle, answer)  # type: ignore[assignment]
+            else:
+                self._start_asgi_task(cycle, answer)  # type: ignore[arg-type]
+
+    def _last_cycle(self) -> RequestResponseCycle:
+        return RequestResponseCycle(
+            scope={"type": "http", "method": "GET", "http_version": "1.1"},  # type: ignore[typeddict-item]
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=False,
+            on_response=self.on_response_complete,
         )
-        self.transport.write(head.encode("ascii") + answer.body)
-        self.transport.close()
+
+
+def _refusal_of(data: bytes, error: Exception) -> Refusal:
+    line = _REQUEST_LINE.match(data)
+    if isinstance(error, httptools.HttpParserInvalidMethodError) and line and line[1].decode() not in METHODS:
+        return _unknown_method(line[1])
+    detail = f"this is no HTTP/1.1 request whose line and headers have at most {HEAD_BYTES_MAX:,} bytes"
+    return Refusal(Problem.MALFORMED_REQUEST, detail)
+
+
+def _unknown_method(method: bytes) -> Refusal:
+    allowed = ", ".join(METHODS)
+    detail = f"{method.decode()} is no method of anything here; there is {allowed}"
+    return Refusal(Problem.METHOD_NOT_ALLOWED, detail, (b"allow", allowed.encode()))

@@ -20,7 +20,7 @@ from tidings.events.cloudevents import BATCH_TYPE, STRUCTURED_TYPE, shown, write
 from tidings.events.envelope import Entry
 from tidings.events.filter import Filter
 from tidings.events.media import JSON, bare
-from tidings.log.driver import Page
+from tidings.log.driver import Page, Position
 from tidings.log.log import Log
 
 _PARAMETERS = frozenset({"after", "limit", "type", "source", "subject"})
@@ -42,7 +42,7 @@ class Entries:
         chosen = choose(request.scope, JSON, BATCH_TYPE)
         patience = self._waiting.patience(request.scope)
         head = await self._reading.reach_head(self._reading.wanted(request.scope), patience)
-        page = await self._page(query, patience)
+        page = await self._page(query, patience, head)
         headers = (self._reading.reflects(page.upto), *patience.headers)
         if chosen == BATCH_TYPE:
             batch = write_batch(shown(entry) for entry in page.entries)
@@ -73,9 +73,11 @@ class Entries:
         attributes, body = write_binary(envelope)
         return Answer(200, (*attributes, *headers), body)
 
-    async def _page(self, query: Query, patience: Patience) -> Page:
+    async def _page(self, query: Query, patience: Patience, head: Position) -> Page:
         after, most, where = one(query, "after"), limit(query), _filter(query)
         start = (await self._log.head()).floor if after is None else self._tokens.read(after, name="after")
+        if after is not None:
+            self._tokens.check(start, head=head, name="after")
         page = Page((), start)
 
         async def found() -> bool:

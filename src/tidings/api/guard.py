@@ -39,6 +39,8 @@ def admit_local(scope: Scope) -> None:
                 raise _refused("two Host headers")
             host = value
         elif name == b"origin":
+            if origin is not None:
+                raise _refused("two Origin headers")
             origin = value
         elif name.startswith(_FORWARDED):
             raise _refused(f"a {name.decode('latin-1')} header")

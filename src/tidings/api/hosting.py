@@ -9,8 +9,11 @@ from tidings.api.answer import Application as AsgiApplication
 from tidings.api.answer import Receive, Scope, Send
 from tidings.api.application import Application, application
 from tidings.api.lifespan import live
+from tidings.api.paths import whole_path
+from tidings.api.problems import Problem, Refusal, answer_to
 from tidings.app.app import App
 from tidings.app.opened import Opened
+from tidings.errors import RefusedError
 from tidings.ports import Ports
 from tidings.settings import Settings
 
@@ -34,8 +37,13 @@ class _Hosted:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await live(receive, send, self._open())
+            return
+        try:
+            served = await self._application()
+        except RefusedError as error:
+            await _not_open(error, scope, receive, send)
         else:
-            await (await self._application())(scope, receive, send)
+            await served(scope, receive, send)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[None]:
@@ -51,3 +59,12 @@ class _Hosted:
         if self._served is None or self._served[0] is not opened:
             self._served = opened, await application(opened)
         return self._served[1]
+
+
+async def _not_open(error: RefusedError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer what whoever mounts it has to do; a mounted application gets no lifespan of its own."""
+    if scope["type"] != "http":
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    detail = f"{error}; a mounted application has to be opened in the lifespan of the one around it"
+    await answer_to(Refusal(Problem.STORE_UNAVAILABLE, detail), instance=whole_path(scope))(scope, receive, send)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tidings.api.answer import JSON_TYPE, Answer, Header, Receive, Scope
-from tidings.api.bodies import read_body
+from tidings.api.bodies import Bodies
 from tidings.api.headers import pick
 from tidings.api.naming import UNNAMED, named, refuse_unnamed
 from tidings.api.paths import segment, whole_path
@@ -40,10 +40,11 @@ _DEDUPE = frozenset({"dedupe"})
 class Ingest:
     """Appends what is sent, and answers when it is kept."""
 
-    def __init__(self, log: Log, catalog: Catalog, tokens: Tokens, clock: Clock) -> None:
+    def __init__(self, log: Log, catalog: Catalog, tokens: Tokens, bodies: Bodies, clock: Clock) -> None:
         self._log = log
         self._catalog = catalog
         self._tokens = tokens
+        self._bodies = bodies
         self._clock = clock
 
     async def put(self, scope: Scope, receive: Receive, raw_source: str, raw_id: str) -> Answer:
@@ -54,7 +55,7 @@ class Ingest:
         mode = _mode(headers)
         if mode == "batch":
             raise UnsupportedMediaTypeError("a path names one event: send a batch as POST to /events")
-        body = await read_body(scope, receive, most=EVENT_BYTES_MAX)
+        body = await self._bodies.read(scope, receive, most=EVENT_BYTES_MAX)
         read = (
             read_binary(scope["headers"], body, route=route) if mode == "binary" else read_structured(body, route=route)
         )
@@ -72,7 +73,7 @@ class Ingest:
         by_content = _is_by_content(scope)
         headers = pick(scope, _HEADERS)
         mode = _mode(headers)
-        body = await read_body(scope, receive, most=BATCH_BYTES_MAX if mode == "batch" else EVENT_BYTES_MAX)
+        body = await self._bodies.read(scope, receive, most=BATCH_BYTES_MAX if mode == "batch" else EVENT_BYTES_MAX)
         read = _read(scope, body, mode)
         if not by_content:
             refuse_unnamed(read, mode)
@@ -119,7 +120,10 @@ class Ingest:
         subject = envelopes[0].subject
         # The token may come from any read, while the log wants the subject's own last position. A later one the log
         # refuses itself, after it has looked whether the event is a repeat.
-        return {subject: min(await self._log.last_of(subject), seen)}
+        last = await self._log.last_of(subject)
+        if seen > last:
+            self._tokens.check(seen, head=(await self._log.head()).position, name="Tidings-Expected-Position")
+        return {subject: min(last, seen)}
 
     def _result(self, envelope: Envelope, position: Position, outcome: str) -> dict[str, object]:
         token = self._tokens.write(position)

@@ -6,6 +6,7 @@ The slugs are contract: clients branch on them.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
@@ -18,6 +19,7 @@ from tidings.events.codec import encode_json
 TYPE_BASE = "urn:tidings:problem:"
 MEDIA_TYPE = "application/problem+json"
 _CONTENT_TYPE: Header = (b"content-type", MEDIA_TYPE.encode())
+_AT_POSITION = re.compile(r" at position \d+(?= with other content)")
 _log = logging.getLogger("tidings.api")
 
 
@@ -32,6 +34,7 @@ class Problem(Enum):
     NOT_FOUND = "not-found", 404, "There is nothing of that name"
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The method is not allowed here"
     NOT_ACCEPTABLE = "not-acceptable", 406, "No representation fits the Accept header"
+    BODY_TIMEOUT = "body-timeout", 408, "The body did not come in time"
     EVENT_CONFLICT = "event-conflict", 409, "The id is taken by an event with other content"
     SUBJECT_MOVED = "subject-moved", 409, "The subject has a later event than expected"
     POSITION_EXPIRED = "position-expired", 410, "The log no longer keeps these entries"
@@ -109,11 +112,24 @@ def problem_of(error: BaseException) -> Problem:
     return Problem.INTERNAL
 
 
+def _conflict(error: errors.ConflictError) -> str:
+    """Return what stands in the way, without positions: callers know tokens only."""
+    conflict = error.conflict
+    if conflict.kind != "subject":
+        return _AT_POSITION.sub("", str(error))
+    subject = repr((conflict.subject or "")[:100])
+    if conflict.position:
+        return f"the subject {subject} has a later event than the expected one: read it and decide again"
+    return f"the subject {subject} has no event at the expected position: expect one that you read"
+
+
 def answer_to(error: BaseException, *, instance: str) -> Answer:
     """Return the problem document for an error of a request to the path `instance`; log what is not the caller's."""
     problem = problem_of(error)
     detail = str(error)
-    if problem is Problem.INTERNAL:
+    if isinstance(error, errors.ConflictError):
+        detail = _conflict(error)
+    elif problem is Problem.INTERNAL and not isinstance(error, Refusal):
         _log.error("a request to %r failed", instance, exc_info=error)
         detail = "the server's log has the reason; the same request may be repeated"
     elif problem.status == 503:

@@ -46,7 +46,7 @@ class Progress:
         self._pause: asyncio.Future[None] | None = None
 
     async def reach(self, view: ViewSpec, wanted: Position | None, patience: Patience) -> Reflected:
-        """Return what a read reflects, as soon as that has the wanted position. PositionNotReachedError.
+        """Return what a read reflects, as soon as that has the wanted position. `position-not-reached`.
 
         The view's table is looked up each time: while a request waits, a rebuild may put another in its place.
         """
@@ -91,14 +91,22 @@ class Progress:
     async def _look(self, view: ViewSpec) -> Reflected:
         if view.mode == "live":
             return Reflected((await self._log.head()).position, None, None)
+        record = await self._table(view)
+        consumer = self._consumer(view, record)
+        while consumer is None or (view.folds and record.mode == "inline"):
+            head = (await self._log.head()).position
+            last, record = record, await self._table(view)
+            if record == last:  # else a rebuild has put it in the other's place, which may lack what came since
+                return Reflected(head, record, consumer)
+            consumer = self._consumer(view, record)
+        checkpoints = (await self._store.checkpoints(consumer)).values()
+        return Reflected(min((checkpoint.position for checkpoint in checkpoints), default=0), record, consumer)
+
+    async def _table(self, view: ViewSpec) -> ViewRecord:
         record = await self._tables.of(view)
         if record is None:
             raise NotFoundError(f"{view} has no table yet: ask again when the application has made it")
-        consumer = self._consumer(view, record)
-        if consumer is None or (view.folds and record.mode == "inline"):
-            return Reflected((await self._log.head()).position, record, consumer)
-        checkpoints = (await self._store.checkpoints(consumer)).values()
-        return Reflected(min((checkpoint.position for checkpoint in checkpoints), default=0), record, consumer)
+        return record
 
     def _consumer(self, view: ViewSpec, record: ViewRecord) -> str | None:
         """Return who writes the table, or keeps the parked subjects of an inline one; None: only commands write it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import unquote_to_bytes
 
@@ -11,6 +12,7 @@ from tidings.errors import MalformedError
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1_000
 _PARAMETERS_MAX = 64
+_BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 Query = Mapping[str, Sequence[str]]
 
@@ -53,6 +55,11 @@ def limit(query: Query) -> int:
 
 
 def _decoded(text: bytes) -> str:
+    if b"%" in text and _BROKEN.search(text):
+        raise MalformedError(
+            f"the query part {text[:80].decode('latin-1')!r} cannot be read: "
+            "a % is not followed by two hexadecimal digits"
+        )
     try:
         return unquote_to_bytes(text.replace(b"+", b" ")).decode()
     except UnicodeDecodeError:

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from tidings.api.answer import Header, Scope
 from tidings.api.headers import header
+from tidings.api.problems import Problem, Refusal
 from tidings.api.tokens import Tokens
 from tidings.api.waiting import Patience
-from tidings.errors import PositionNotReachedError
 from tidings.log.driver import Position
 from tidings.log.log import Log
 
@@ -31,7 +31,7 @@ class Reading:
         return b"tidings-position", self._tokens.write(position).encode()
 
     async def reach_head(self, wanted: Position | None, patience: Patience) -> Position:
-        """Return where the log's head stands, as soon as it has the wanted position. PositionNotReachedError."""
+        """Return where the log's head stands, as soon as it has the wanted position. `position-not-reached`."""
 
         async def head() -> Position:
             return (await self._log.head()).position
@@ -49,7 +49,7 @@ class Reading:
         now: Callable[[], Awaitable[Position]],
         pause: Callable[[float], Awaitable[object]],
     ) -> Position:
-        """Return what `now` says, as soon as it is at or above the wanted position. PositionNotReachedError."""
+        """Return what `now` says, as soon as it is at or above the wanted position. `position-not-reached`."""
         position = 0
 
         async def reached() -> bool:
@@ -61,6 +61,5 @@ class Reading:
             return position
         assert wanted is not None
         advice = "ask again" if patience.seconds is not None else "ask again, or send Prefer: wait=N"
-        raise PositionNotReachedError(
-            f"this reflects {self._tokens.write(position)} now, not yet {self._tokens.write(wanted)}: {advice}"
-        )
+        why = f"this reflects {self._tokens.write(position)} now, not yet {self._tokens.write(wanted)}: {advice}"
+        raise Refusal(Problem.POSITION_NOT_REACHED, why, *patience.headers)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
+from typing import cast
 
 import uvicorn
 
 from tidings.api.application import Application, application
-from tidings.api.connection import Connection
+from tidings.api.connection import CONNECTIONS_MAX, Connection
 from tidings.api.guard import is_loopback
 from tidings.app.app import App
 from tidings.app.opened import Opened
 from tidings.errors import OperatorError, SettingError
-from tidings.ports import Ports
+from tidings.ports import Clock, Ports
 from tidings.settings import Settings
 
 BACKLOG = 1_024
@@ -98,6 +101,8 @@ class Server:
         if self._work is None or self._work.done():
             return
         self._code = code
+        if self._application is not None:
+            self._application.waiting.stop()
         for task in () if self._http is None else tuple(self._http.server_state.tasks):
             task.cancel()
         self._work.cancel()
@@ -113,7 +118,11 @@ class Server:
                 self._http = _Http(_configured(self._application), lambda: self._on_ready(url))
                 if self._is_stopping:
                     self._pass_on_stop()
-                await self._http.listen(listening)
+                ticking = asyncio.create_task(self._http.tick(self._ports.clock))
+                try:
+                    await self._http.listen(listening)
+                finally:
+                    ticking.cancel()
 
 
 class _Http(uvicorn.Server):
@@ -133,6 +142,14 @@ class _Http(uvicorn.Server):
         except OSError as error:
             raise _taken(listening.getsockname(), error) from None
 
+    async def tick(self, clock: Clock) -> None:
+        """Let each connection know of every second."""
+        while True:
+            await clock.sleep(1)
+            for each in tuple(self.server_state.connections):
+                if isinstance(each, Connection):
+                    each.tick()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_started()
@@ -141,7 +158,7 @@ class _Http(uvicorn.Server):
 def _configured(served: Application) -> uvicorn.Config:
     return uvicorn.Config(
         served,
-        http=Connection,
+        http=cast(type[asyncio.Protocol], partial(Connection, most=_connections_max())),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -153,6 +170,12 @@ def _configured(served: Application) -> uvicorn.Config:
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
+
+
+def _connections_max() -> int:
+    """Return for how many connections there are file descriptors, the database's own left out."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return CONNECTIONS_MAX if allowed == resource.RLIM_INFINITY else min(CONNECTIONS_MAX, max(allowed - 64, 16))
 
 
 async def _bound(host: str, port: int) -> socket.socket:

@@ -34,3 +34,11 @@ class Tokens:
                 f"{name}: {token[:80]!r} is of another log, or of this one before it was restored: read anew",
             )
         return int(digits)
+
+    def check(self, position: Position, *, head: Position, name: str) -> None:
+        """Refuse as `invalid-position` one that came as `name` and lies beyond the log's head: none was given out."""
+        if position > head:
+            raise Refusal(
+                Problem.INVALID_POSITION,
+                f"{name}: {self.write(position)[:80]!r} lies beyond the last event: send one that this API gave you",
+            )

@@ -21,6 +21,13 @@ _COLON_AFTER_QUOTE = re.compile(rb'"[ \t\n\r]*+:')
 _DIGITS_AS_ZEROS = bytes(ord("0") if chr(byte) in "0123456789" else ord(" ") for byte in range(256))
 _TOO_MANY_ZEROS = b"0" * (DIGITS_MAX + 1)
 
+# msgspec says of a half of a surrogate pair near the end of a text that the text is cut off.
+_HALF = re.compile(
+    rb"(?:[^\\]++|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?!u[dD][89abAB]).)*+"
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}[^\\]",
+    re.DOTALL,
+)
+
 # Both match once, from the start, and step over each string whole: linear in the text, whatever it holds.
 _VALUES = rb'(?:(?:[^",\[{]++|%b)*+[,\[{]){%d}'
 _TOO_MANY_VALUES = re.compile(_VALUES % (_TEXT, NODES_MAX), re.DOTALL)
@@ -96,6 +103,8 @@ def unreadable(data: bytes, error: Exception) -> MalformedError:
         return _malformed("it is not valid UTF-8")
     if isinstance(error, RecursionError):
         return _too_deep()
+    if "surrogate" in str(error) or ("truncated" in str(error) and _HALF.match(data)):
+        return _malformed("an escape is half of a surrogate pair, which is no character")
     said = str(error).removeprefix("JSON is malformed: ").partition(" - at ")[0]
     return _malformed("it ends too early" if said == "Input data was truncated" else said[:1].lower() + said[1:])
 

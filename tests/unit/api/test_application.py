@@ -131,6 +131,86 @@ async def test_more_requests_than_can_be_held_are_sent_away(shop: Shop, monkeypa
     assert (await shop.place("2")).status == 201
 
 
+def slow(shop: Shop, sent: list[Message]) -> asyncio.Task[None]:
+    """A request that has begun its body and does not go on."""
+    chunks: asyncio.Queue[Message] = asyncio.Queue()
+    chunks.put_nowait({"type": "http.request", "body": b"{", "more_body": True})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asked = scope("PUT", "/events/web/slow", {"ce-type": "order-placed", **JSON})
+    return asyncio.create_task(shop.http(asked, chunks.get, send))  # type: ignore[arg-type]
+
+
+async def test_requests_that_are_still_being_received_keep_nobody_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "UNDER_WAY_MAX", 2)
+    uploads = [slow(shop, []) for _ in range(20)]
+    await asyncio.wait(uploads, timeout=0.02)
+    assert (await shop.place("1")).status == 201
+    assert (await ask(shop.http, "GET", "/views")).status == 200
+    for upload in uploads:
+        upload.cancel()
+    await asyncio.wait(uploads)
+
+
+async def test_a_request_that_is_cut_short_by_the_end_of_the_server_says_so(shop: Shop) -> None:
+    sent: list[Message] = []
+    upload = slow(shop, sent)
+    await asyncio.wait([upload], timeout=0.02)
+    shop.http.waiting.stop()
+    upload.cancel()
+    await asyncio.wait([upload])
+    assert upload.cancelled()
+    assert [message.get("status") for message in sent] == [503, None]
+    assert b"urn:tidings:problem:log-unavailable" in sent[1]["body"]
+    assert b"repeat it with the same ids" in sent[1]["body"]
+    assert {b"retry-after", b"connection"} <= {name for name, _ in sent[0]["headers"]}
+
+
+async def test_a_request_that_its_server_cancels_is_not_answered(shop: Shop) -> None:
+    sent: list[Message] = []
+    upload = slow(shop, sent)
+    await asyncio.wait([upload], timeout=0.02)
+    upload.cancel()
+    await asyncio.wait([upload])
+    assert sent == []
+
+
+async def test_a_fragment_that_a_server_hands_over_is_refused(shop: Shop) -> None:
+    body = b'{"order_id":"1","customer":"ann","amount":1}'
+    for more in ({"raw_path": b"/events/web/1#2"}, {"query_string": b"#2"}, {"query_string": b"a=1#"}):
+        headers = {"ce-type": "order-placed", **JSON}
+        reply = await ask(shop.http, "PUT", "/events/web/1", headers, body, **more)
+        assert (reply.status, reply.slug) == (400, "malformed-request")
+        assert "%23" in reply.json["detail"]
+    assert (await shop.opened.log.head()).position == 0
+
+
+async def test_a_position_beyond_the_head_is_none_of_this_log_where_it_is_to_be_read_from(shop: Shop) -> None:
+    token = (await shop.place("1")).headers["tidings-position"]
+    beyond = token.rpartition("-")[0] + "-2"
+    headers = {"ce-type": "order-placed", "tidings-expected-position": beyond, **JSON}
+    body = b'{"order_id":"1","customer":"ann","amount":2}'
+    for reply, name in (
+        (await ask(shop.http, "GET", f"/events?after={beyond}"), "after: "),
+        (await ask(shop.http, "PUT", "/events/web/2", headers, body), "Tidings-Expected-Position: "),
+    ):
+        assert (reply.status, reply.slug) == (400, "invalid-position")
+        assert reply.json["detail"].startswith(f"{name}{beyond!r} lies beyond the last event")
+    assert (await ask(shop.http, "GET", "/events", {"tidings-min-position": beyond})).slug == "position-not-reached"
+
+
+async def test_a_position_between_the_subjects_last_and_the_head_may_be_expected(shop: Shop) -> None:
+    await shop.place("1")
+    token = (await shop.place("2")).headers["tidings-position"]
+    headers = {"ce-type": "order-placed", "tidings-expected-position": token, **JSON}
+    body = b'{"order_id":"1","customer":"ann","amount":2}'
+    assert (await ask(shop.http, "PUT", "/events/web/3", headers, body)).status == 201
+
+
 async def test_a_caller_who_goes_away_is_no_event_and_no_error(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     async def send(message: Message) -> None:
         raise AssertionError(f"nobody is there, and is told {message}")

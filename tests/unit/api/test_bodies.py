@@ -1,13 +1,42 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from tests.unit.api.scopes import receiving, scope
 
-from tidings.api.answer import Message
-from tidings.api.bodies import DisconnectedError, read_body
+from tidings.api.answer import Message, Receive, Scope
+from tidings.api.bodies import Bodies, DisconnectedError
 from tidings.api.problems import Problem, Refusal
+from tidings.errors import MalformedError
+from tidings.ports import SystemClock
 
 MOST = 100
+
+
+class Seconds(SystemClock):
+    """A clock whose seconds pass when the test says so."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        assert seconds == 1
+        await self._next.wait()
+
+    async def pass_one(self) -> None:
+        told, self._next = self._next, asyncio.Event()
+        told.set()
+        await turns()
+
+
+async def turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def read_body(scope: Scope, receive: Receive, *, most: int) -> bytes:
+    return await Bodies(SystemClock()).read(scope, receive, most=most)
 
 
 async def refused(*chunks: bytes, **headers: str) -> Problem:
@@ -63,3 +92,113 @@ async def test_a_caller_who_goes_away_is_noticed() -> None:
     for chunks in ((), (b"x",)):
         with pytest.raises(DisconnectedError):
             await read_body(scope(), receiving(*chunks, then={"type": "http.disconnect"}), most=MOST)
+
+
+@pytest.mark.parametrize("length", ["0", "2", "4", "100"])
+async def test_a_body_of_another_length_than_its_header_says_is_refused(length: str) -> None:
+    with pytest.raises(MalformedError, match=f"3 bytes here, but Content-Length says {length}"):
+        await read_body(scope(headers={"content-length": length}), receiving(b"ab", b"c"), most=MOST)
+    assert await read_body(scope(headers={"content-length": "3"}), receiving(b"ab", b"c"), most=MOST) == b"abc"
+
+
+@pytest.mark.parametrize("lengths", [["3", "4"], ["three"], [""], ["-3"], ["+3"]])
+async def test_a_length_that_is_none_is_refused(lengths: list[str]) -> None:
+    headers = [("content-length", length) for length in lengths]
+    with pytest.raises(MalformedError):
+        await read_body(scope(headers=headers), receiving(b"abc"), most=MOST)
+
+
+async def test_a_body_that_another_server_lost_at_an_upgrade_header_is_refused() -> None:
+    headers = {"upgrade": "h2c", "transfer-encoding": "chunked"}
+    with pytest.raises(MalformedError, match="Upgrade"):
+        await read_body(scope(headers=headers), receiving(b""), most=MOST)
+    assert await read_body(scope(headers=headers), receiving(b"x"), most=MOST) == b"x"
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "identity", "x"])
+async def test_a_coded_transfer_is_refused(coding: str) -> None:
+    assert await refused(b"x", transfer_encoding=coding) is Problem.UNSUPPORTED_MEDIA_TYPE
+    assert await read_body(scope(headers={"transfer-encoding": "Chunked"}), receiving(b"x"), most=MOST) == b"x"
+
+
+class Upload:
+    """One body that comes byte by byte, and is waited for."""
+
+    def __init__(self, bodies: Bodies) -> None:
+        self.chunks: asyncio.Queue[Message] = asyncio.Queue()
+        self.task = asyncio.create_task(bodies.read(scope(), self.chunks.get, most=MOST))
+
+    async def send(self, byte: bytes, *, more: bool = True) -> None:
+        self.chunks.put_nowait({"type": "http.request", "body": byte, "more_body": more})
+        await turns()
+
+
+async def test_a_body_without_a_byte_for_too_long_is_given_up_and_the_connection_with_it() -> None:
+    clock = Seconds()
+    upload = Upload(Bodies(clock, silence=3))
+    await upload.send(b"x")
+    for _ in range(3):
+        await upload.send(b"")
+        await clock.pass_one()
+    assert not upload.task.done()
+    await clock.pass_one()
+    with pytest.raises(Refusal) as caught:
+        await upload.task
+    assert (caught.value.problem, caught.value.headers) == (Problem.BODY_TIMEOUT, ((b"connection", b"close"),))
+
+
+async def test_a_body_of_which_nothing_ever_comes_is_given_up_too() -> None:
+    clock = Seconds()
+    upload = Upload(Bodies(clock, silence=0))
+    await turns()
+    await clock.pass_one()
+    with pytest.raises(Refusal, match="no byte"):
+        await upload.task
+
+
+async def test_a_body_that_drips_is_given_up_in_the_end() -> None:
+    clock = Seconds()
+    upload = Upload(Bodies(clock, silence=3, whole=8))
+    for _ in range(8):
+        await upload.send(b"x")
+        await clock.pass_one()
+    assert not upload.task.done()
+    await clock.pass_one()
+    with pytest.raises(Refusal, match="8 s"):
+        await upload.task
+
+
+async def test_a_body_that_comes_slowly_but_comes_is_read_whole_and_counted_as_on_its_way_until_then() -> None:
+    clock = Seconds()
+    bodies = Bodies(clock, silence=1)
+    upload = Upload(bodies)
+    for _ in range(5):
+        await upload.send(b"x")
+        await clock.pass_one()
+        assert len(bodies) == 1
+    await upload.send(b"y", more=False)
+    assert await upload.task == b"xxxxxy"
+    assert len(bodies) == 0
+
+
+async def test_the_time_of_a_second_body_begins_with_itself() -> None:
+    clock = Seconds()
+    bodies = Bodies(clock, silence=1)
+    first = Upload(bodies)
+    await first.send(b"x", more=False)
+    await clock.pass_one()
+    second = Upload(bodies)
+    await turns()
+    await clock.pass_one()
+    await second.send(b"y", more=False)
+    assert (await first.task, await second.task) == (b"x", b"y")
+
+
+async def test_whoever_else_cancels_the_request_is_obeyed() -> None:
+    bodies = Bodies(SystemClock())
+    upload = Upload(bodies)
+    await turns()
+    upload.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await upload.task
+    assert len(bodies) == 0

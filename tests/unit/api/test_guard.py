@@ -53,6 +53,13 @@ def test_two_hosts_or_none_are_refused() -> None:
         admit_local(scope() | {"headers": []})
 
 
+def test_two_origins_are_refused_whatever_they_are() -> None:
+    own = ("origin", "http://localhost:8080")
+    for pair in ([own, own], [("origin", "http://evil.example"), own]):
+        with pytest.raises(Refusal):
+            admit_local(scope("POST", headers=[("host", "localhost:8080"), *pair]))
+
+
 def test_a_client_on_another_machine_is_refused_whatever_host_it_names() -> None:
     with pytest.raises(Refusal):
         admit_local(scope(client=("10.0.0.7", 1)))

@@ -66,9 +66,11 @@ async def test_a_mounted_app_is_opened_by_whoever_mounts_it() -> None:
             assert (await ask(served, "GET", "/views")).status == 200
 
 
-async def test_requests_to_an_app_that_nobody_opened_are_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(RefusedError, match=r"async with app\.open"):
-        await ask(asgi(shop()), "GET", "/views")
+async def test_requests_to_an_app_that_nobody_opened_are_a_problem_that_says_what_to_do() -> None:
+    reply = await ask(asgi(shop()), "GET", "/views")
+    assert (reply.status, reply.slug, reply.headers["retry-after"]) == (503, "store-unavailable", "1")
+    assert "async with app.open" in reply.json["detail"]
+    assert "lifespan of the one around it" in reply.json["detail"]
 
 
 async def test_the_waits_end_with_the_lifespan() -> None:

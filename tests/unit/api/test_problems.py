@@ -8,6 +8,7 @@ import pytest
 from tidings import errors
 from tidings.api.problems import TYPE_BASE, Problem, Refusal, answer_to, problem_of
 from tidings.errors import Conflict
+from tidings.log.conflicts import refused
 
 
 def conflict(kind: str) -> errors.ConflictError:
@@ -67,6 +68,28 @@ def test_an_unforeseen_error_is_logged_and_says_nothing_of_itself(caplog: pytest
     assert b"secret" not in answer.body
     assert b"ZeroDivision" not in answer.body
     assert "secret of the inside" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("conflict", "told"),
+    [
+        (Conflict(kind="id", position=7, source="web", id="1"), "'1' of 'web' is kept with other content"),
+        (Conflict(kind="id", position=0, source="web", id="1"), "'1' of 'web' stands twice"),
+        (Conflict(kind="subject", position=7, subject="s"), "'s' has a later event"),
+        (Conflict(kind="subject", position=0, subject="s"), "'s' has no event at the expected position"),
+    ],
+)
+def test_a_conflict_is_told_without_positions_which_callers_do_not_know(conflict: Conflict, told: str) -> None:
+    answer = answer_to(refused(conflict, {"s": 77}), instance="/events")
+    detail = json.loads(answer.body)["detail"]
+    assert told in detail
+    assert "7" not in detail
+
+
+def test_what_fails_for_good_and_is_explained_is_not_logged_again(caplog: pytest.LogCaptureFixture) -> None:
+    answer = answer_to(Refusal(Problem.INTERNAL, "the fold fails"), instance="/views")
+    assert b"the fold fails" in answer.body
+    assert caplog.records == []
 
 
 def test_each_slug_stands_once() -> None:

@@ -39,6 +39,13 @@ def test_a_query_that_is_no_utf_8_is_refused() -> None:
         read_query(scope(target="/?type=%ff"), known={"type"})
 
 
+@pytest.mark.parametrize("text", ["%", "%4", "a%zz", "%%41", "100%25%"])
+def test_a_query_that_is_wrongly_encoded_is_refused(text: str) -> None:
+    for target in (f"/?type={text}", f"/?{text}=type"):
+        with pytest.raises(MalformedError, match="two hexadecimal digits"):
+            read_query(scope(target=target), known={"type"})
+
+
 def test_a_query_of_many_parameters_is_refused() -> None:
     with pytest.raises(MalformedError):
         read_query(scope(target="/?" + "&".join(["type=a"] * 65)), known={"type"})

@@ -32,3 +32,10 @@ def test_a_token_of_another_log_or_none_is_refused(token: str) -> None:
         TOKENS.read(token, name="after")
     assert caught.value.problem is Problem.INVALID_POSITION
     assert str(caught.value).startswith("after: ")
+
+
+def test_a_token_beyond_the_head_was_never_given_out() -> None:
+    TOKENS.check(7, head=7, name="after")
+    with pytest.raises(Refusal, match="after: 'k3f9-a1c2-8' lies beyond the last event") as caught:
+        TOKENS.check(8, head=7, name="after")
+    assert caught.value.problem is Problem.INVALID_POSITION

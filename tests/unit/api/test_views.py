@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from tests.unit.api.scopes import Reply, ask
 from tests.unit.api.shop import Shop, open_shop
 
+from tidings.api.application import Application
 from tidings.api.progress import LOOK_SECONDS
 from tidings.events.envelope import Envelope
 from tidings.ports import Ports, SystemClock
@@ -129,6 +132,20 @@ async def test_a_fold_that_fails_when_it_is_read_is_not_the_readers_mistake(shop
     reply = await get(shop, "/views/stock/order/1")
     assert (reply.status, reply.slug) == (500, "internal")
     assert "owed" not in reply.body.decode()
+    assert "the fold of the view" in reply.json["detail"]
+    assert "who wrote the application" in reply.json["detail"]
+
+
+async def test_a_fold_that_fails_is_logged_once_for_each_row(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    for order in ("1", "2"):
+        await shop.place(order, amount=-1)
+        for _ in range(3):
+            await get(shop, f"/views/stock/order/{order}")
+    failed = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [("'1'" in record.getMessage(), record.exc_info is not None) for record in failed] == [
+        (True, True),
+        (False, True),
+    ]
 
 
 async def test_an_entry_that_cannot_be_read_is_not_the_readers_mistake_either(shop: Shop) -> None:
@@ -201,6 +218,34 @@ async def test_a_read_that_waits_follows_a_rebuilt_view_to_its_new_table(shop: S
     assert (reply.status, reply.json["row"]["amount"], reply.headers["etag"][:3]) == (200, 77, '"2.')
 
 
+class Swapping:
+    """The log; while its head is looked up another table takes a view's place, and an event comes behind it."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._is_swapped = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._shop.opened.log, name)
+
+    async def head(self) -> Any:
+        if not self._is_swapped:
+            self._is_swapped = True
+            store, view = self._shop.opened.store, self._shop.view("line")
+            record = view.record(2, "building")
+            await store.create_view(record)
+            assert await store.swap_view(record, consumer=consumer_name(record.table), old_consumer=None)
+            await self._shop.place("late")
+        return await self._shop.opened.log.head()
+
+
+async def test_a_table_that_takes_anothers_place_during_the_look_is_the_one_that_is_read(shop: Shop) -> None:
+    opened = dataclasses.replace(shop.opened, log=Swapping(shop))  # type: ignore[arg-type]
+    http = Application(opened, (await shop.place("1")).headers["tidings-position"].rpartition("-")[0])
+    reply = await ask(http, "GET", "/views/stock/line/ann/late")
+    assert (reply.status, reply.headers["tidings-position"][-2:], reply.headers["etag"][:3]) == (200, "-2", '"2.')
+
+
 async def test_waiting_requests_share_one_pause() -> None:
     clock = Pauses()
     async with open_shop(Ports(clock=clock)) as shop:
@@ -213,6 +258,15 @@ async def test_waiting_requests_share_one_pause() -> None:
         await shop.come_to(await shop.consumer("total"), 1)
         assert {reply.status for reply in await asyncio.gather(*reads)} == {200}
     assert clock.most == 1
+
+
+async def test_a_wait_that_was_in_vain_says_how_long_it_was(shop: Shop) -> None:
+    token = (await shop.place("1")).headers["tidings-position"]
+    headers = {"tidings_min_position": token, "prefer": "wait=0"}
+    for target in ("/views/stock/total", "/views/stock/total/1"):
+        reply = await get(shop, target, **headers)
+        assert (reply.slug, reply.headers["preference-applied"]) == ("position-not-reached", "wait=0")
+        assert "preference-applied" not in (await get(shop, target, tidings_min_position=token)).headers
 
 
 async def test_a_server_that_stops_ends_the_waits(shop: Shop) -> None:

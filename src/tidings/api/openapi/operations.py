@@ -25,6 +25,7 @@ _WRITE = (
     Problem.INVALID_POSITION,
     Problem.EVENT_CONFLICT,
     Problem.SUBJECT_MOVED,
+    Problem.BODY_TIMEOUT,
     Problem.BODY_TOO_LARGE,
     Problem.ENVELOPE_TOO_LARGE,
     Problem.UNSUPPORTED_MEDIA_TYPE,
