@@ -24,8 +24,10 @@ def _taken_id(conflict: Conflict) -> str:
     what = f"the id {_short(conflict.id)} of {_short(conflict.source)}"
     if conflict.position == 0:
         return f"{what} stands twice in this call, with different content: give each event an id of its own"
+    if conflict.kept_hash is None:
+        return f"{what} was taken by an event that is no longer kept, so nobody can tell whether this is the same"
     hashes = ""
-    if conflict.kept_hash is not None and conflict.given_hash is not None:
+    if conflict.given_hash is not None:
         hashes = f" (hash {conflict.kept_hash[:16]}, this one {conflict.given_hash[:16]})"
     return (
         f"{what} is kept at position {conflict.position} with other content{hashes}: "

@@ -121,4 +121,4 @@ def _subjects(write: Write) -> set[str]:
 
 def retry_delay(attempt: int, draw: random.Random) -> float:
     """Return the seconds to wait after the failed attempt of this number, from 1: full jitter, 20 ms to 2 s."""
-    return draw.uniform(0, min(2.0, 0.01 * 2.0**attempt))
+    return draw.uniform(0, min(2.0, 0.01 * 2.0 ** min(attempt, 16)))

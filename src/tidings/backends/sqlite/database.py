@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 
 from tidings.backends.sqlite.schema import prepare
 from tidings.backends.sqlite.wal import Quiet, Wal
-from tidings.errors import LogUnavailableError, StoreUnavailableError
+from tidings.errors import LogUnavailableError, SchemaError, StoreUnavailableError
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
@@ -26,6 +26,9 @@ Synchronous = Literal["full", "normal"]
 
 MEMORY = ":memory:"
 READERS = 3
+OLDEST_SQLITE = (3, 37)
+"""The first release with STRICT tables."""
+
 _TRANSIENT = {
     "SQLITE_BUSY",
     "SQLITE_LOCKED",
@@ -73,6 +76,15 @@ class Transaction:
         return await self._database.hop(job)
 
 
+class _Open:
+    """A transaction, as the tasks know it that stand inside it."""
+
+    __slots__ = ("is_over",)
+
+    def __init__(self) -> None:
+        self.is_over = False
+
+
 class Database:
     """The connections to one file, or to one database in memory, of one event loop.
 
@@ -81,6 +93,11 @@ class Database:
     """
 
     def __init__(self, path: str, *, synchronous: Synchronous = "full") -> None:
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise SchemaError(
+                f"this Python has SQLite {sqlite3.sqlite_version}, and tidings needs "
+                f"{'.'.join(map(str, OLDEST_SQLITE))} or later: use another build of Python"
+            )
         self.path = path
         self.in_memory = path == MEMORY
         self.closed = False
@@ -95,7 +112,7 @@ class Database:
         self._writer = self._connect()
         prepare(self._writer, path)
         self.secret: bytes = self._writer.execute("SELECT secret FROM tidings_head").fetchone()[0]
-        self._wal = None if self.in_memory else Wal(self._connect())
+        self._wal = None if self.in_memory else Wal(self._connect(), f"{path}-wal")
         self._quiet = None if self._wal is None else Quiet(self._wal, partial(self._take_in, self._wal))
         self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="tidings-reader")
@@ -108,7 +125,11 @@ class Database:
         connection = sqlite3.connect(
             self.path, timeout=5, isolation_level=None, check_same_thread=False, cached_statements=512
         )
-        connection.execute("PRAGMA journal_mode=WAL")
+        [(mode,)] = connection.execute("PRAGMA journal_mode=WAL").fetchall()
+        if mode not in ("wal", "memory"):
+            raise SchemaError(
+                f"{self.path} cannot have a write-ahead log (SQLite says {mode!r}): put the database on a local disk"
+            )
         connection.execute(f"PRAGMA synchronous={self._synchronous.upper()}")
         connection.execute("PRAGMA fullfsync=ON")  # only macOS heeds it
         connection.execute("PRAGMA cache_size=-65536" if not query_only else "PRAGMA cache_size=-16384")

@@ -156,7 +156,10 @@ def history(connection: sqlite3.Connection, wanted: History) -> tuple[Entry, ...
 
 
 def recorded_from(connection: sqlite3.Connection, recorded: int) -> Position:
-    """Return a position with everything recorded from this time on after it; the clock may have gone back by 60 s."""
+    """Return the last position before the first entry recorded at or after this time, the head if there is none.
+
+    Times rise with positions, but for a clock that was set back: by up to 60 s of it the search is not misled.
+    """
     now = head(connection)
     low, high = now.floor, now.position
     aim = recorded - 60_000_000
@@ -169,4 +172,7 @@ def recorded_from(connection: sqlite3.Connection, recorded: int) -> Position:
             high = middle - 1
         else:
             low = row[0] if row[0] <= high else high
-    return low
+    first: tuple[Position] | None = connection.execute(
+        "SELECT pos FROM tidings_log WHERE pos > ? AND recorded >= ? ORDER BY pos LIMIT 1", (low, recorded)
+    ).fetchone()
+    return now.position if first is None else first[0] - 1

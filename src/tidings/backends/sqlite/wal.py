@@ -8,6 +8,7 @@ and no commit, of this process or another, can come between.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -16,22 +17,37 @@ from typing import Any
 
 LONG_PAGES = 10_000
 WORTH_PAGES = 1_000
+PAGE_BYTES = 4_096
 QUIET_SECONDS = 0.05
 
 
 class Wal:
-    """The write-ahead log of one file. `checkpointer`: a connection that nobody else uses."""
+    """The write-ahead log of one file, itself the file `path`. `checkpointer`: a connection that nobody else uses."""
 
-    def __init__(self, checkpointer: sqlite3.Connection) -> None:
+    def __init__(self, checkpointer: sqlite3.Connection, path: str) -> None:
         self._checkpointer = checkpointer
+        self._path = path
+        self._size = 0
         self._base = 0
         self._changes = 0
         self._pages_per_change = 0.5
 
     @property
     def pages(self) -> float:
-        """About how many pages it holds: SQLite tells only when it is taken in, so it is guessed from the changes."""
-        return (self._changes - self._base) * self._pages_per_change
+        """About how many pages it holds: SQLite tells only when it is taken in, so it is guessed from the changes.
+
+        Its file does not shrink when it is taken in, but is written anew from its start. So if the file has grown
+        since, all of it is new.
+        """
+        guessed = (self._changes - self._base) * self._pages_per_change
+        size = self._size_now()
+        return max(guessed, size / PAGE_BYTES) if size > self._size else guessed
+
+    def _size_now(self) -> int:
+        try:
+            return os.stat(self._path).st_size
+        except OSError:
+            return 0
 
     def committed(self, connection: sqlite3.Connection) -> None:
         """Be told, on the writer's thread, of a commit by the writer; take it in if it has grown long."""
@@ -52,8 +68,9 @@ class Wal:
     def _taken_in(self, frames: int) -> None:
         changes = self._changes - self._base
         if changes > 0 and frames > 0:
-            self._pages_per_change = min(8.0, max(0.05, frames / changes))
+            self._pages_per_change = max(0.05, frames / changes)
         self._base = self._changes
+        self._size = self._size_now()
 
     def close(self) -> None:
         self._checkpointer.close()

@@ -82,3 +82,12 @@ async def test_a_file_that_is_closed_while_it_would_be_taken_in_is_closed_all_th
     await database.close()
     assert database._quiet is not None
     assert database._quiet._timer is None or database._quiet._timer.cancelled()
+
+
+async def test_it_does_not_grow_long_by_few_large_rows(tmp_path: Path) -> None:
+    database = Database(str(tmp_path / "x.db"))
+    await database.job(lambda connection: connection.execute("CREATE TABLE filler (page BLOB)"))
+    for _ in range(200):
+        await database.job(lambda connection: connection.execute("INSERT INTO filler VALUES (zeroblob(1000000))"))
+    assert size(tmp_path / "x.db-wal") < wal.LONG_PAGES * 1.2
+    await database.close()
