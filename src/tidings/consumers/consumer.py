@@ -46,8 +46,9 @@ class Consumer:
     async def run(self, stopping: asyncio.Event) -> None:
         """Carry entries until `stopping` is set; then finish the page under way, release the leases, and return.
 
-        Cancelling rolls the page back and settles nothing. A store or a log that is out of reach is waited for.
-        LogRewoundError and PositionExpiredError if the log does not have what comes next.
+        Cancelling rolls the page back and settles nothing; it may be a handler's own doing, so the leases are left
+        behind as if the process had been killed, and whoever follows is careful. A store or a log that is out of reach
+        is waited for. LogRewoundError and PositionExpiredError if the log does not have what comes next.
         """
         self._work.begin()
         renewing = asyncio.create_task(self._keep_leases())
@@ -56,7 +57,7 @@ class Consumer:
             while not stopping.is_set():
                 if renewing.done():
                     renewing.result()
-                rest = await self.step(stopping)
+                rest = await self._next(stopping)
                 if rest is not None and not stopping.is_set():
                     await self._rest(rest)
         finally:
@@ -68,6 +69,15 @@ class Consumer:
     async def step(self, stopping: asyncio.Event) -> Rest | None:
         """Do what is next, a page at most; return how long to rest, None to go on at once. Raises as `run` does."""
         return await self._work.step(stopping)
+
+    async def _next(self, stopping: asyncio.Event) -> Rest | None:
+        try:
+            return await self.step(stopping)
+        except Exception:
+            raise
+        except BaseException:
+            self._leases.abandon()
+            raise
 
     async def _release(self) -> None:
         try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Any
 
+from tidings.consumers.retry import told
 from tidings.errors import (
     CheckpointMovedError,
     InlineViewError,
@@ -25,15 +27,36 @@ class StrayCancelError(Exception):
     """A handler was ended by a cancellation that nobody asked of us: of a task of its own, say."""
 
 
+class EscapedError(Exception):
+    """A handler raised what is no Exception, such as what `sys.exit()` raises: it would end whoever calls it."""
+
+
 async def called(call: Awaitable[None]) -> None:
-    """Await a handler; what it cancels itself is its failure, and not the end of who calls it."""
+    """Await a handler. Whatever it raises is an Exception, a failure of its own, and not the end of who calls it.
+
+    Only a cancellation that was asked of the running task passes as it is.
+    """
+    task = asyncio.current_task()
     try:
         await call
+    except Exception:
+        raise
     except asyncio.CancelledError as error:
-        task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
         raise StrayCancelError("it was cancelled from inside; catch CancelledError where you await a task") from error
+    except BaseException as error:
+        if _is_thrown_away(task):
+            raise
+        raise EscapedError(f"{told(error)} (no Exception: raise one, so that it is only this that fails)") from error
+
+
+def _is_thrown_away(task: asyncio.Task[Any] | None) -> bool:
+    """Say whether nobody runs the call any more: its loop was ended, and it is collected as garbage."""
+    try:
+        return asyncio.current_task() is not task
+    except RuntimeError:
+        return True
 
 
 class Suspicion:

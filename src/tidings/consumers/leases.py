@@ -139,6 +139,11 @@ class Leases:
         self._next_look = 0.0
         await self._store.release(given)
 
+    def abandon(self) -> None:
+        """Forget what is held without giving it back: its leases run out, and whoever claims it knows that they did."""
+        self._held.clear()
+        self._next_look = 0.0
+
 
 def _fences(claims: Iterable[Claim]) -> set[tuple[int, int]]:
     return {(claim.part, claim.epoch) for claim in claims}

@@ -12,6 +12,8 @@ FIRST_SECONDS = 1.0
 GROWTH = 4.0
 LONGEST_SECONDS = 600.0
 ERROR_CHARACTERS = 2_000
+KINDS = frozenset({"fold-failed", "handler-failed", "not-retryable", "process-died", "undecodable"})
+"""Every word why something is parked."""
 _UNREADABLE = (UnknownTypeError, InvalidDataError, EnvelopeError)
 
 
@@ -47,9 +49,9 @@ def reason_of(error: BaseException, *, attempt: int, now: int, draw: float) -> R
     return Reason(kind=kind_of(error), error=told(error), next_at=next_at)
 
 
-def died_reason(attempts: int) -> Reason:
-    """Return the reason of an entry in each of whose attempts the process ended."""
-    error = f"the process ended in each of {attempts} attempts: correct the handler, then redrive the subject"
+def died_reason(attempts: int, then: str = "correct the handler, then redrive the subject") -> Reason:
+    """Return the reason of an entry, or of a call, in each of whose attempts the process ended."""
+    error = f"the process ended in each of {attempts} attempts: {then}"
     return Reason(kind="process-died", error=error, next_at=None)
 
 
@@ -66,7 +68,7 @@ def told(error: BaseException) -> str:
     """Return the error's class and message as text that any store can keep, whatever its author made of `__str__`."""
     try:
         message = str(error)
-    except Exception as worse:
+    except BaseException as worse:  # an author's `__str__` may raise whatever it likes
         message = f"its message cannot be read ({type(worse).__name__})"
     text = f"{type(error).__name__}: {message}"[:ERROR_CHARACTERS]
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")

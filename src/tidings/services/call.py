@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from tidings.consumers.faults import PASSING, called
-from tidings.consumers.retry import reason_of
+from tidings.consumers.retry import ATTEMPTS, died_reason, reason_of
 from tidings.errors import CheckpointMovedError, NotFoundError
 from tidings.log.flush import retry_delay
 from tidings.ports import Ports
@@ -41,14 +41,20 @@ class Call:
         self._seconds = seconds
 
     async def make(self, claimed: ClaimedDelivery) -> None:
-        """Call the function and write the result under the claim's epoch, unless somebody else has it by now."""
+        """Call the function and write the result under the claim's epoch, unless somebody else has it by now.
+
+        A call that has ended its process in as many attempts as there are is not made again: it is dead.
+        """
+        if claimed.died >= ATTEMPTS:
+            await self._settle(claimed, died_reason(ATTEMPTS, then="correct the function, and do it by hand"))
+            return
         reason: Reason | None = None
         try:
-            await self._made(claimed)
+            await called(self._made(claimed))
         except Exception as error:
             ports = self._ports
             draw, now = ports.random.random(), ports.clock.now_us()
-            reason = reason_of(error, attempt=claimed.attempt, now=now, draw=draw)
+            reason = reason_of(error, attempt=claimed.failed + 1, now=now, draw=draw)
         self._ports.points.at("delivery:answered")
         await self._settle(claimed, reason)
 
@@ -68,7 +74,7 @@ class Call:
             order=given.order,
         )
         self._ports.points.at("delivery:calling")
-        await called(self._timed(function.call(payload, told)))
+        await self._timed(function.call(payload, told))
 
     async def _timed(self, call: Awaitable[None]) -> None:
         try:

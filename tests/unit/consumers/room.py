@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -23,13 +23,28 @@ STEPS = 2_000
 Fault = Callable[[Entry], BaseException | None]
 
 
+class Died(BaseException):
+    """The process ends here."""
+
+
+async def _die() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.Event().wait()
+
+
 class Trail:
-    """A reaction that inserts each entry into `trail`, and raises what `fault` says, after the insert."""
+    """A reaction that inserts each entry into `trail`, and raises what `fault` says, after the insert.
+
+    With `Died` the process ends there, as far as a test can have it: nothing that comes after it is done.
+    """
 
     def __init__(self, name: str = "trail", types: frozenset[str] = frozenset({"said"})) -> None:
         self.name = name
         self.types = types
         self.fault: Fault = lambda entry: None
+        self.before: Callable[[], Awaitable[None]] | None = None
         self.emits: Callable[[Entry], Envelope | None] = lambda entry: None
         self.calls: list[tuple[int, ...]] = []
         self.gated: list[int] = []
@@ -40,7 +55,11 @@ class Trail:
             await unit.sql.execute(
                 "INSERT INTO trail (consumer, pos, id, subject) VALUES (?, ?, ?, ?)", self._row(entry)
             )
+            if self.before is not None:
+                await self.before()
             error = self.fault(entry)
+            if isinstance(error, Died):
+                await _die()
             if error is not None:
                 raise error
             emitted = None if gated else self.emits(entry)

@@ -210,7 +210,8 @@ async def test_a_lost_lease_keeps_nothing_and_counts_nothing() -> None:
         class Losing(Trail):
             async def apply(self, unit, entries, *, gated=False):
                 await super().apply(unit, entries, gated=gated)
-                await unit.sql.execute("UPDATE tidings_checkpoint SET epoch = epoch + 1, owner = 'other'")
+                lost = "UPDATE tidings_checkpoint SET epoch = epoch + 1, owner = 'other'"
+                await unit._run(lambda connection: connection.execute(lost))
 
         await at.consumer(Losing(), owner="late").step(asyncio.Event())
         assert await at.trail() == []

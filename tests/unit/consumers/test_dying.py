@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
-from tests.unit.consumers.room import Room, Trail, room, until_idle
+from tests.unit.consumers.room import Died, Room, Trail, room, until_idle
 from tidings.consumers.consumer import Consumer
 from tidings.errors import StoreUnavailableError
-
-
-class Died(BaseException):
-    """The process ends here, as far as a test can have it."""
 
 
 def deadly(*positions: int):
@@ -22,11 +16,12 @@ def deadly(*positions: int):
 async def live(at: Room, trail: Trail, life: int) -> Consumer | None:
     """Run a process of its own until it is idle or dies; its leases run out."""
     consumer = at.consumer(trail, owner=f"life {life}")
-    try:
-        await until_idle(consumer)
-    except Died:
+    living = asyncio.create_task(until_idle(consumer))
+    await asyncio.wait((living,))
+    if living.cancelled():
         at.clock.move(9)
         return None
+    living.result()
     return consumer
 
 
@@ -128,13 +123,3 @@ async def test_a_redrive_that_ends_its_process_is_given_up_after_its_attempts() 
         parked = (await at.parked())["a"]
         assert (parked.reason, parked.state) == ("process-died", "dead")
         assert await at.trail() == [two]
-
-
-async def test_the_end_of_a_process_in_a_handler_is_not_caught() -> None:
-    async with room() as at:
-        await at.say("a")
-        trail = Trail()
-        trail.fault = deadly(1)
-        with pytest.raises(Died):
-            await at.consumer(trail).step(asyncio.Event())
-        assert await at.at() == 0

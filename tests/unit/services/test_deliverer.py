@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -184,6 +185,87 @@ async def test_a_call_that_cancels_itself_has_failed_and_ends_nothing_else() -> 
         await at.intend("k1", "k2")
         await at.results(2)
         assert await at.states() == {"k1": "pending", "k2": "done"}
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(7), KeyboardInterrupt(), GeneratorExit(), BaseExceptionGroup("g", [SystemExit()])]
+)
+async def test_a_call_that_would_end_its_process_has_failed(error: BaseException) -> None:
+    async def tell(payload: Any, delivery: Delivery) -> None:
+        raise error
+
+    async with desk(tell) as at:
+        await at.intend("k1")
+        await at.results()
+        found = await at.only()
+    assert (found["state"], found["reason"]) == ("pending", "handler-failed")
+    assert type(error).__name__ in found["error"]
+
+
+async def test_a_payload_class_that_would_end_its_process_is_a_failure_too() -> None:
+    @dataclass
+    class Letter:
+        to: str
+
+        def __post_init__(self) -> None:
+            raise SystemExit(7)
+
+    async def tell(payload: Letter, delivery: Delivery) -> None: ...
+
+    tell.__annotations__["payload"] = Letter
+    async with desk(tell) as at:
+        await at.intend("k1")
+        await at.results()
+        found = await at.only()
+    assert found["state"] == "pending"
+    assert "SystemExit: 7" in found["error"]
+
+
+async def claimed_by_the_dead(at: Room, times: int) -> None:
+    """Have this many processes claim what is there, and die with it."""
+    for n in range(times):
+        await at.store.claim_deliveries(owner=f"dead {n}", services=["shop"], limit=1, ttl=timedelta(seconds=60))
+        at.clock.move(61)
+
+
+async def test_a_call_that_ended_its_process_in_each_attempt_is_dead_and_not_made_again() -> None:
+    calls: list[int] = []
+
+    async def tell(payload: Any, delivery: Delivery) -> None:
+        calls.append(delivery.attempt)
+
+    async with room() as at:
+        made = Desk(at, tell)
+        await made.intend("k1")
+        await claimed_by_the_dead(at, 6)
+        made.running = asyncio.create_task(made.deliverer.run(made.stopping))
+        await made.results()
+        await made.finish()
+        found = await made.only()
+    assert calls == []
+    assert (found["state"], found["reason"]) == ("dead", "process-died")
+    assert found["error"].startswith("the process ended in each of 6 attempts")
+
+
+async def test_a_call_whose_process_was_killed_a_few_times_has_its_six_attempts_all_the_same() -> None:
+    calls: list[int] = []
+
+    async def tell(payload: Any, delivery: Delivery) -> None:
+        calls.append(delivery.attempt)
+        raise ConnectionError("nobody there")
+
+    async with room() as at:
+        made = Desk(at, tell)
+        await made.intend("k1")
+        await claimed_by_the_dead(at, 5)
+        made.running = asyncio.create_task(made.deliverer.run(made.stopping))
+        for _ in range(6):
+            await made.results()
+            made.pass_time(600)
+        await made.finish()
+        found = await made.only()
+    assert calls == [6, 7, 8, 9, 10, 11]
+    assert (found["state"], found["reason"]) == ("dead", "handler-failed")
 
 
 async def test_several_calls_are_on_their_way_at_once_but_not_too_many() -> None:
