@@ -162,14 +162,46 @@ RULES = (
     Rule(
         "reader",
         "backends/sqlite/views.py",
-        "        if swap.old_consumer is not None and _is_behind(connection, swap.consumer, swap.old_consumer):\n",
-        "        if False:\n",
+        "    if _is_behind(connection, swap.consumer, swap.old_consumer):\n",
+        "    if False:\n",
     ),
     Rule(
         "swap",
         "views/rebuild.py",
         "            await self._reach(record, whole_at, progress)\n",
         "",
+    ),
+    Rule(
+        "lacking",
+        "backends/sqlite/views.py",
+        "    return parked.sets_back(connection, swap.consumer, swap.old_consumer, upto=upto)\n",
+        "    return False\n",
+    ),
+    Rule(
+        "dropped",
+        "views/history.py",
+        "            if entry.position in dropped:\n                continue\n",
+        "",
+    ),
+    Rule("dropped", "views/folder.py", '        return self._feed == "rebuilt"\n', "        return False\n"),
+    Rule(
+        "dropped",
+        "backends/sqlite/views.py",
+        "(SELECT coalesce(max(n), 0) FROM tidings_audit)",
+        "0",
+    ),
+    Rule("dropped", "views/verify.py", "            if entry.position in aside.dropped:\n", "            if False:\n"),
+    Rule(
+        "unread",
+        "views/history.py",
+        "                for key in self._rows_of(entry, upto):\n",
+        "                for key in ():\n",
+    ),
+    Rule(
+        "unread",
+        "views/verify.py",
+        'result.note(Difference(kind="fails", key=(), position=entry.position, error=str(error)))',
+        "pass",
     ),
     Rule(
         "token",

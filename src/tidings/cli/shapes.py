@@ -123,6 +123,7 @@ def verified_object(verified: Verified) -> dict[str, Any]:
         "upto": result.upto,
         "rows": result.rows,
         "entries": result.entries,
+        "dropped": result.dropped,
         "parked": result.parked,
         "unreadable": result.unreadable,
         "differing": result.differing,

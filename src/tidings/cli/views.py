@@ -115,16 +115,17 @@ def rebuild(view: Name, app: AppName = None, as_json: AsJson = False) -> None:
 
     async def work(opened: Opened) -> operation.Rebuilt:
         with output.progress() as progress:
-            return await operation.rebuild(opened.carrying, spec, progress=progress)
+            return await operation.rebuild(opened.carrying, opened.store, spec, progress=progress)
 
     done = session.act(work)
     if as_json:
-        output.json({"view": done.view, "table": done.table})
-    output.say(f"{done.view} is read from {done.table} now")
+        output.json({"view": done.view, "table": done.table, "parked": done.parked})
+    waiting = "1 subject is" if done.parked == 1 else f"{done.parked:,} subjects are"
+    output.say(f"{done.view} is read from {done.table} now; {waiting} parked for it")
 
 
 def _say_verified(output: Output, found: Sequence[dict[str, Any]]) -> None:
-    counts = ("view", "upto", "rows", "entries", "parked", "unreadable", "differing")
+    counts = ("view", "upto", "rows", "entries", "dropped", "parked", "unreadable", "differing")
     output.rows([{**{name: each[name] for name in counts}, "equal": each["equal"]} for each in found], empty=_NONE)
     for each in found:
         for difference in each["differences"]:

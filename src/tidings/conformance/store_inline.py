@@ -14,6 +14,7 @@ from tidings.conformance.store_samples import (
     OTHER,
     TTL,
     claimed_one,
+    entry,
     position_of,
     reason,
     record,
@@ -167,6 +168,15 @@ class FoldingInline:
         await store.drop_view(LIVE)
         await keep(log, event("b"))
         assert await self.counts(store, BUILDING) == {"subject/1": 2}
+
+    async def test_the_live_table_has_everything_but_what_is_parked_for_it(self, store: StoreDriver) -> None:
+        await store.create_view(LIVE)
+        await store.create_view(BUILDING)
+        for consumer, is_swapped in (("suite.new", False), ("suite.inline", True)):
+            async with store.unit() as unit:
+                await unit.park(consumer, "subject/1", [entry(6)], reason(None))
+            swapped = await store.swap_view(BUILDING, consumer="suite.new", old_consumer="suite.inline")
+            assert swapped == is_swapped
 
     async def test_a_table_that_is_given_up_is_not_waited_for(self, store: StoreDriver, log: LogDriver) -> None:
         store.hold_inline(Counting(LIVE, BUILDING))

@@ -12,15 +12,33 @@ from tidings.conformance.store_samples import (
     TTL,
     claimed_one,
     entry,
+    made,
     only_parked,
     park,
     reason,
+    record,
     refused,
+    table,
     undone,
     waiting,
 )
 from tidings.errors import CheckpointMovedError, NotFoundError
+from tidings.log.driver import Position
 from tidings.store.driver import Audited, StoreDriver
+from tidings.store.rows import ViewTable
+
+
+async def drop(store: StoreDriver, consumer: str, *positions: Position) -> None:
+    """Park an entry at each position, each with a subject of its own, and drop it."""
+    for position in positions:
+        async with store.unit() as unit:
+            await unit.park(consumer, f"subject/{position}", [entry(position)], reason(None))
+        await store.drop(consumer, f"subject/{position}", position, reason="not wanted")
+
+
+async def dropped(store: StoreDriver, view: ViewTable) -> frozenset[Position]:
+    async with store.unit() as unit:
+        return await unit.dropped(view)
 
 
 class Redriving:
@@ -143,3 +161,40 @@ class Redriving:
             await store.drop(CONSUMER, "subject/9", 3, reason="a slip")
         assert list(await store.audit()) == []
         assert await waiting(store) == [3]
+
+    async def test_what_is_dropped_for_a_table_is_given_up_for_it(self, store: StoreDriver) -> None:
+        first = await made(store, table(version=1))
+        assert await dropped(store, first) == frozenset()
+        await drop(store, first.consumer, 5, 3)
+        assert await dropped(store, first) == {3, 5}
+        await drop(store, CONSUMER, 6)
+        async with store.unit() as unit:
+            await unit.park(first.consumer, "subject/7", [entry(7)], reason(None))
+        assert await dropped(store, first) == {3, 5}
+
+    async def test_a_table_gives_up_what_was_dropped_for_the_view_before_it_was_made(self, store: StoreDriver) -> None:
+        first = await made(store, table(version=1))
+        await drop(store, first.consumer, 3)
+        second, tenth = (table(version=version) for version in (2, 10))
+        for later in (second, tenth):
+            await store.create_view(record(later, "building", shape=f"shape {later.version}"))
+        await drop(store, first.consumer, 4)
+        await drop(store, second.consumer, 5)
+        assert await dropped(store, first) == {3, 4}
+        assert await dropped(store, second) == {3, 5}
+        assert await dropped(store, tenth) == {3}
+
+    async def test_what_is_given_up_outlives_the_table_that_it_was_dropped_for(self, store: StoreDriver) -> None:
+        first = record(table(version=1), "building")
+        await store.create_view(first)
+        await drop(store, first.table.consumer, 3)
+        await store.drop_view(first)
+        await store.forget(first.table.consumer)
+        assert await dropped(store, await made(store, table(version=2))) == {3}
+
+    @pytest.mark.parametrize(
+        "other", ["suite.sampled@1", "suite.sample_a@1", "suite.samplea", "suite", "suit.sample@1"]
+    )
+    async def test_views_of_other_names_give_up_nothing_for_each_other(self, store: StoreDriver, other: str) -> None:
+        await drop(store, other, 3)
+        assert await dropped(store, await made(store, table(version=2))) == frozenset()

@@ -12,7 +12,9 @@ from tidings.conformance.store_samples import (
     TTL,
     claimed,
     claimed_one,
+    entry,
     made,
+    reason,
     record,
     refused,
     replace_rows,
@@ -32,6 +34,19 @@ NEW = "suite.new"
 async def advance(store: StoreDriver, *claims: Claim, to: int) -> None:
     async with store.unit(*claims) as unit:
         unit.advance(to=to)
+
+
+async def park(store: StoreDriver, consumer: str, *positions: int, subject: str = "subject/1") -> None:
+    async with store.unit() as unit:
+        await unit.park(consumer, subject, [entry(position, subject=subject) for position in positions], reason(None))
+
+
+async def both_at(store: StoreDriver, position: int) -> None:
+    """Make the live table and the one that is to take its place, with their consumers at this position."""
+    await store.create_view(FIRST)
+    await store.create_view(SECOND)
+    for claim in (await claimed_one(store), await claimed_one(store, NEW)):
+        await advance(store, claim, to=position)
 
 
 async def read(store: StoreDriver, query: str = "SELECT * FROM suite_sample ORDER BY key") -> list[tuple[object, ...]]:
@@ -134,6 +149,38 @@ class Swapping:
         assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
         await advance(store, new.at(4), to=5)
         assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+
+    async def test_a_swap_waits_for_a_subject_that_only_the_new_table_lacks(self, store: StoreDriver) -> None:
+        await both_at(store, 5)
+        await park(store, NEW, 3, 4)
+        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        async with store.unit() as unit:
+            await unit.unpark(NEW, "subject/1", 3)
+        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        await store.drop(NEW, "subject/1", 4, reason="not wanted")
+        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+
+    async def test_a_subject_that_both_tables_lack_stops_no_swap(self, store: StoreDriver) -> None:
+        await both_at(store, 5)
+        await park(store, CONSUMER, 3)
+        await park(store, NEW, 3, 4)
+        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+
+    async def test_what_only_the_new_table_lacks_of_a_subject_stops_the_swap(self, store: StoreDriver) -> None:
+        await both_at(store, 5)
+        await park(store, CONSUMER, 4)
+        await park(store, NEW, 3, 4)
+        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+
+    async def test_what_the_live_table_has_not_reached_stops_no_swap(self, store: StoreDriver) -> None:
+        await both_at(store, 5)
+        await park(store, NEW, 6)
+        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+
+    async def test_without_a_live_table_nothing_can_go_back(self, store: StoreDriver) -> None:
+        await store.create_view(SECOND)
+        await park(store, NEW, 6)
+        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=None)
 
     async def test_after_the_swap_the_old_owner_is_refused(self, store: StoreDriver) -> None:
         await store.create_view(FIRST)

@@ -50,10 +50,11 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """A view, and the table that is read from now on."""
+    """A view, and the table that is read from now on. `parked`: subjects whose entries are missing in it for now."""
 
     view: str
     table: str
+    parked: int
 
 
 class Builder(Protocol):
@@ -137,12 +138,16 @@ async def show_live(log: Log, view: ViewSpec, *, equal: Mapping[str, Any]) -> Sh
     return Shown(columns=view.columns, rows=() if row is None else (row,), after=None)
 
 
-async def rebuild(builder: Builder, view: ViewSpec, *, progress: Progress = unwatched) -> Rebuilt:
-    """Build the view's next table beside the live one, and swap. RefusedError if it has no folds or no table."""
+async def rebuild(builder: Builder, store: StoreDriver, view: ViewSpec, *, progress: Progress = unwatched) -> Rebuilt:
+    """Build the view's next table beside the live one, and swap.
+
+    RefusedError if it has no folds or no table, or if subjects are dead for the new table that the live one has.
+    """
     name = f"{view.service}.{view.name}"
 
     def reached(*, at: Position, head: Position) -> None:
         progress(f"rebuilding {name}", at, head)
 
     record = await builder.rebuild(view, progress=reached)
-    return Rebuilt(view=name, table=record.table.name)
+    parked = await store.parked(consumer_name(record.table))
+    return Rebuilt(view=name, table=record.table.name, parked=len(parked))

@@ -212,6 +212,13 @@ class Unit(Protocol):
 
         The entry behind it begins with attempts of its own."""
 
+    async def dropped(self, view: ViewTable) -> frozenset[Position]:
+        """Return the positions of the entries that are given up for this table: its folds leave them out for ever.
+
+        Those dropped for the table's own consumer, and those that were dropped for other tables of the view before
+        this one was made. One that is dropped for another table later is that table's alone: here it may be in its row.
+        """
+
     async def command(self, service: str, key: str) -> int | None:
         """Return how many events the service's command of this key emitted; None if it was not done yet.
 
@@ -346,8 +353,10 @@ class StoreDriver(Protocol):
     async def swap_view(self, record: ViewRecord, *, consumer: str, old_consumer: str | None) -> bool:
         """In one transaction make this version the live one and the live one `old`.
 
-        False, and nothing done, while the checkpoints of `consumer` stand before those of `old_consumer`; that one is
-        paused, so that its owner is refused from then on. NotFoundError if the table is not there."""
+        False, and nothing done, while a read would go back by it: while the checkpoints of `consumer` stand before
+        those of `old_consumer`, or a subject is parked for `consumer` by an entry that the live table has passed and
+        `old_consumer` has not parked. That one is paused, so that its owner is refused from then on. NotFoundError if
+        the table is not there."""
 
     async def drop_view(self, record: ViewRecord) -> None:
         """Remove the table and the note of a view that is not live: RefusedError if it is. Twice is once."""

@@ -60,24 +60,23 @@ class Folding:
         """Return an entry of the view's types as the key of its row and the step it is.
 
         UnknownTypeError: this version has no fold. InvalidDataError: the data, the key, the rank or the subject is not
-        what the event's class says.
+        what the event's class says, or its code raised anything at all. Each names the entry.
         """
         envelope = entry.envelope
         rule = self._rules.get((envelope.type, envelope.version))
         if rule is None:
             raise self._unknown(entry)
-        event = rule.decode(b"{}" if envelope.data is None else envelope.data)
+        place, is_elsewhere = self._subject, False
         try:
+            event = rule.decode(b"{}" if envelope.data is None else envelope.data)
             key = rule.key(event)
             at = time_rank(entry) if rule.rank is None else member_rank(rule.rank(event))
-        except (TypeError, ValueError, OverflowError) as error:
-            raise InvalidDataError(f"{_place(entry)} cannot be placed in {self.view}: {error}") from error
-        place = self._subject
-        if place is not None and envelope.subject != key[place] and envelope.subject != str(key[place]):
-            raise InvalidDataError(
-                f"{_place(entry)} has the subject {envelope.subject!r}, but its data says {key[place]!r}: "
-                "order is kept per subject, so append it with the subject its class declares"
-            )
+            if place is not None:
+                is_elsewhere = bool(envelope.subject != key[place] and envelope.subject != str(key[place]))
+        except BaseException as error:  # classes may have code of their own, and it may raise what it likes
+            raise self._not_placed(entry, error) from error
+        if is_elsewhere:
+            raise self._elsewhere(entry, key)
         return key, Step(at, entry.position, envelope.source, envelope.id, event, rule.function)
 
     def by_key(self, entries: Sequence[Entry]) -> dict[Key, list[Step]]:
@@ -108,7 +107,7 @@ class Folding:
                 if row is not None:
                     values = self._stored(row, key)
                     row = row if is_plain else codec.load(values)
-            except Exception as error:
+            except BaseException as error:  # an exit, too: a fold has nothing to end but itself
                 raise self._failed(step, error) from error
             if step.position > position:
                 position = step.position
@@ -126,11 +125,24 @@ class Folding:
             raise ValueError(f"it returned a row of another key, {self.codec.key(values)!r} instead of {key!r}")
         return values
 
-    def _failed(self, step: Step, error: Exception) -> FoldError:
+    def _failed(self, step: Step, error: BaseException) -> FoldError:
         name = getattr(step.function, "__qualname__", "a fold")
         return FoldError(
             f"{name}, a fold of {self.view}, failed on event {step.source!r} {step.id!r} at position {step.position} "
-            f"with {type(error).__name__}: {error}; correct the fold, then redrive the subject"
+            f"with {type(error).__name__}: {_said(error)}; correct the fold, then redrive the subject"
+        )
+
+    def _not_placed(self, entry: Entry, error: BaseException) -> InvalidDataError:
+        if isinstance(error, InvalidDataError):
+            return InvalidDataError(f"{_place(entry)} cannot be read: {error}", errors=error.errors)
+        why = f"{type(error).__name__}: {_said(error)}"
+        return InvalidDataError(f"{_place(entry)} cannot be placed in {self.view}: {why}")
+
+    def _elsewhere(self, entry: Entry, key: Key) -> InvalidDataError:
+        said = key[self._subject or 0]
+        return InvalidDataError(
+            f"{_place(entry)} has the subject {entry.envelope.subject!r}, but its data says {said!r}: "
+            "order is kept per subject, so append it with the subject its class declares"
         )
 
     def _unknown(self, entry: Entry) -> UnknownTypeError:
@@ -162,6 +174,13 @@ def _rule(view: ViewSpec, fold: FoldSpec) -> _Rule:
         rank=(lambda event: rank(event)[0]) if rank else None,
         function=fold.function,
     )
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as worse:
+        return f"its message cannot be read ({type(worse).__name__})"
 
 
 def _place(entry: Entry) -> str:

@@ -8,13 +8,16 @@ came in. It is what folding them once each, in rank order, from None gives.
   the row is folded once more with all that the log has of it by now, before its subject is parked.
 - A row that spans subjects holds the entries noted for it. One that is parked with its subject is missing from the row,
   and only that one, until it is redriven; then its rank decides, as always.
-- An entry that an operator drops is settled without being in the row. A later refold meets it again in the row's
-  history, where the fold decides what becomes of it: to give up for good what a fold refuses, let it pass over it.
+- An entry that an operator dropped is given up for ever: it is left out wherever it comes again, which is in a refold,
+  when one looks ahead, in a replay, and in the tables that are built later. It need never be taken out of a row: it was
+  dropped because it failed, or waited behind one that did, and so was not folded. The one exception is an entry that
+  waited, and that an earlier one, when it was redriven, found ahead of it; the next refold leaves it out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from tidings.errors import FoldError
 from tidings.events.envelope import Entry
@@ -25,19 +28,24 @@ from tidings.views.fold import UNREADABLE, Folding, Step, in_rank_order
 from tidings.views.history import Entries, Groups, MemberHistory, RowHistory, SubjectHistory
 from tidings.views.ranks import is_above
 
+Feed = Literal["carried", "rebuilt", "appended", "appended beside"]
+"""Where a table's entries come from: its consumer, also one that reads the log from the beginning to build it anew; or
+the appends themselves, of a table that is live or of one that is being built beside it."""
+
 
 class Folder:
     """Folds entries into one table of a view. Errors say which entry failed; nothing of the page is kept then.
 
-    `from_history`: fold each row from its whole history, never on top of what is there: for a table that is being built
-    while appends write it too, whose rows are not known to hold everything that came before.
+    Appends fold each row of a table "beside" from its whole history, never on top of what is there: while it is being
+    built, nobody knows whether a row holds everything that came before.
     """
 
-    def __init__(self, view: ViewSpec, table: ViewTable, log: Entries, *, from_history: bool = False) -> None:
+    def __init__(self, view: ViewSpec, table: ViewTable, log: Entries, *, feed: Feed = "carried") -> None:
         self.view = view
         self.table = table
         self.name = consumer_name(table)
         self.types = view.types
+        self._feed = feed
         self._folding = Folding(view)
         self._history: RowHistory = (
             MemberHistory(self._folding, log, table)
@@ -45,13 +53,17 @@ class Folder:
             else SubjectHistory(self._folding, log, view.subject)
         )
         # Rows that span subjects hold what is noted for them, so they are right at every moment of a build.
-        self._from_history = from_history and view.subject is not None
+        self._from_history = feed == "appended beside" and view.subject is not None
 
     async def apply(self, unit: Unit, entries: Sequence[Entry], *, gated: bool = False) -> None:
         """Fold entries, which are in log order; those that are in their rows already change nothing, gated or not.
 
-        FoldError; UnknownTypeError and InvalidDataError for an entry that cannot be read.
+        FoldError; UnknownTypeError and InvalidDataError for an entry that cannot be read: one of these, or one in the
+        history of a row that one of these came late for.
         """
+        if self._may_be_dropped(entries, gated=gated):
+            dropped = await unit.dropped(self.table)
+            entries = [entry for entry in entries if entry.position not in dropped]
         groups = self._folding.by_key(entries)
         if not groups:
             return
@@ -73,6 +85,12 @@ class Folder:
         if folded.rows:
             await unit.replace(self.table, [folded.rows[key] for key in keys if key in folded.rows])
 
+    def _may_be_dropped(self, entries: Sequence[Entry], *, gated: bool) -> bool:
+        """Say whether some of these may be given up. Asking costs a query, and what comes first cannot be."""
+        if self._feed == "carried":
+            return gated or len(entries) == 1  # as a redrive is, perhaps of one that followed in a replay
+        return self._feed == "rebuilt"
+
     def _goes_on(self, row: Row | None, lowest: Step) -> bool:
         """Say whether steps from this one on can be folded onto the row."""
         if self._from_history:
@@ -81,14 +99,14 @@ class Folder:
 
     async def _refold(self, unit: Unit, late: Groups, folded: _Folded) -> None:
         upto = {key: max(step.position for step in group) for key, group in late.items()}
-        history = await self._history.read(unit, upto)
+        history = await self._history.read(unit, upto, await unit.dropped(self.table))
         for key, group in late.items():
             folded.fold(key, in_rank_order([*history.get(key, ()), *group]))
 
     async def _look_ahead(self, unit: Unit, failed: Groups, entries: Sequence[Entry], folded: _Folded) -> None:
         first = next(iter(folded.failed.values()))
         try:
-            history = await self._history.read_ahead(unit, failed, entries)
+            history = await self._history.read_ahead(unit, failed, entries, await unit.dropped(self.table))
             for key, group in failed.items():
                 folded.rows[key] = self._folding.fold(key, in_rank_order([*history.get(key, ()), *group]))
         except (FoldError, *UNREADABLE):

@@ -3,13 +3,19 @@
 A row whose history lies within one subject needs nothing but the log: entries of a subject come in log order, so all at
 or below the row's position are settled. A row that spans subjects has its entries noted beside it, one by one, because
 the order of entries of different subjects is nobody's promise.
+
+Entries that an operator dropped are given up for ever, so they are left out wherever a history is read. Any other one
+that cannot be read is part of its row, and to go on without it would make the row wrong: whoever needs it fails.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from tidings.errors import CallerError
 from tidings.events.envelope import Entry
 from tidings.log.driver import Head, History, Position
 from tidings.store.driver import Unit
@@ -31,17 +37,41 @@ class Entries(Protocol):
     async def head(self) -> Head: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Histories of rows. `unread`: the rows whose history has entries that cannot be read, and why the first cannot."""
+
+    steps: Groups = field(default_factory=dict)
+    unread: dict[Key, CallerError] = field(default_factory=dict)
+
+    def whole(self) -> Groups:
+        """Return the steps; raise why one cannot be read, if one cannot."""
+        for error in self.unread.values():
+            raise type(error)(
+                f"its row cannot be folded anew, since {error}; have the event's class, or a fold of its version, read "
+                "that again, then redrive the subject",
+                errors=error.errors,
+            ) from error
+        return self.steps
+
+
 class RowHistory(Protocol):
-    """How a view knows which entries its rows hold."""
+    """How a view knows which entries its rows hold. `dropped`: where those stand that are left out of it."""
 
     async def fresh(self, unit: Unit, steps: Groups, rows: Mapping[Key, Row]) -> Groups:
         """Return the steps that are not in their rows yet."""
 
-    async def read(self, unit: Unit, upto: Mapping[Key, Position]) -> Groups:
-        """Return all steps of these rows at or below a position of each, the fresh ones among them."""
+    async def read(self, unit: Unit, upto: Mapping[Key, Position], dropped: AbstractSet[Position]) -> Groups:
+        """Return all steps of these rows at or below a position of each, the fresh ones among them.
 
-    async def read_ahead(self, unit: Unit, failed: Groups, entries: Sequence[Entry]) -> Groups:
-        """Return all steps of these rows that the log has by now, of later entries of the failed subjects too."""
+        UnknownTypeError or InvalidDataError, naming the entry, if one of their entries cannot be read."""
+
+    async def read_ahead(
+        self, unit: Unit, failed: Groups, entries: Sequence[Entry], dropped: AbstractSet[Position]
+    ) -> Groups:
+        """Return all steps of these rows that the log has by now, of later entries of the failed subjects too.
+
+        Raises as `read`."""
 
 
 class SubjectHistory:
@@ -64,28 +94,37 @@ class SubjectHistory:
                 found[key] = group
         return found
 
-    async def read(self, unit: Unit, upto: Mapping[Key, Position]) -> Groups:
-        return await self.steps(upto)
+    async def read(self, unit: Unit, upto: Mapping[Key, Position], dropped: AbstractSet[Position]) -> Groups:
+        return (await self.steps(upto, dropped)).whole()
 
-    async def steps(self, upto: Mapping[Key, Position]) -> Groups:
-        """Return all steps of these rows at or below a position of each, up to which their subjects are settled."""
-        found: Groups = {}
+    async def steps(self, upto: Mapping[Key, Position], dropped: AbstractSet[Position]) -> Found:
+        """Return all steps of these rows at or below a position of each, up to which their subjects are settled.
+
+        Whose row an entry is that cannot be read, nobody knows: it is one of its subject's.
+        """
+        found = Found()
         for entry in await self._entries(upto, max(upto.values())):
+            if entry.position in dropped:
+                continue
             try:
                 key, step = self._folding.read(entry)
-            except UNREADABLE:
-                continue  # settled without being in a row: it was parked, and then given up
+            except UNREADABLE as error:
+                for key in self._rows_of(entry, upto):
+                    found.unread.setdefault(key, error)
+                continue
             if entry.position <= upto.get(key, 0):
-                found.setdefault(key, []).append(step)
+                found.steps.setdefault(key, []).append(step)
         return found
 
-    async def read_ahead(self, unit: Unit, failed: Groups, entries: Sequence[Entry]) -> Groups:
-        found: Groups = {}
-        for entry in await self._entries(failed, await _reach(self._log, entries)):
-            key, step = self._folding.read(entry)
-            if key in failed:
-                found.setdefault(key, []).append(step)
-        return found
+    def _rows_of(self, entry: Entry, upto: Mapping[Key, Position]) -> Iterable[Key]:
+        subject = entry.envelope.subject
+        return [key for key, last in upto.items() if str(key[self._subject]) == subject and entry.position <= last]
+
+    async def read_ahead(
+        self, unit: Unit, failed: Groups, entries: Sequence[Entry], dropped: AbstractSet[Position]
+    ) -> Groups:
+        reach = await _reach(self._log, entries)
+        return await self.read(unit, dict.fromkeys(failed, reach), dropped)
 
     async def _entries(self, keys: Iterable[Key], upto: Position) -> Sequence[Entry]:
         subjects = sorted({str(key[self._subject]) for key in keys})
@@ -109,28 +148,36 @@ class MemberHistory:
                 found[key] = group
         return found
 
-    async def read(self, unit: Unit, upto: Mapping[Key, Position]) -> Groups:
-        return await self.steps(await unit.members(self._table, sorted(upto)))
+    async def read(self, unit: Unit, upto: Mapping[Key, Position], dropped: AbstractSet[Position]) -> Groups:
+        return (await self.steps(await unit.members(self._table, sorted(upto)), dropped)).whole()
 
-    async def steps(self, members: Mapping[Key, Sequence[Position]]) -> Groups:
+    async def steps(self, members: Mapping[Key, Sequence[Position]], dropped: AbstractSet[Position]) -> Found:
         """Return the steps that these entries are."""
-        positions = sorted({position for noted in members.values() for position in noted})
-        found: Groups = {}
+        rows = {position: key for key, noted in members.items() for position in noted if position not in dropped}
+        positions = sorted(rows)
+        found = Found()
         for start in range(0, len(positions), PAGE):
             for entry in await self._log.at(positions[start : start + PAGE]):
-                key, step = self._folding.read(entry)
-                found.setdefault(key, []).append(step)
+                try:
+                    key, step = self._folding.read(entry)
+                except UNREADABLE as error:
+                    found.unread.setdefault(rows[entry.position], error)
+                    continue
+                found.steps.setdefault(key, []).append(step)
         return found
 
-    async def read_ahead(self, unit: Unit, failed: Groups, entries: Sequence[Entry]) -> Groups:
+    async def read_ahead(
+        self, unit: Unit, failed: Groups, entries: Sequence[Entry], dropped: AbstractSet[Position]
+    ) -> Groups:
         upto = await _reach(self._log, entries)
         where = {step.position for group in failed.values() for step in group}
         failing = {entry.envelope.subject for entry in entries if entry.position in where}
         subjects = sorted(subject for subject in failing if subject is not None)
         wanted = History(subjects=subjects, types=self._folding.view.types, upto=upto)
-        ahead = [self._folding.read(entry) for entry in await self._log.history(wanted)]
+        history = [entry for entry in await self._log.history(wanted) if entry.position not in dropped]
+        ahead = [self._folding.read(entry) for entry in history]
         await unit.join(self._table, [(key, step.position) for key, step in ahead if key in failed])
-        return await self.read(unit, dict.fromkeys(failed, upto))
+        return await self.read(unit, dict.fromkeys(failed, upto), dropped)
 
 
 async def _reach(log: Entries, entries: Sequence[Entry]) -> Position:

@@ -66,7 +66,9 @@ class InlineFolds:
                     f"{table.name} is folded when its events are appended, and this process does not have those folds: "
                     f"append {', '.join(record.types)} from a process that runs this release of {table.service}"
                 )
-            found = self._folders[table, building] = Folder(view, table, self._log, from_history=building)
+            found = self._folders[table, building] = Folder(
+                view, table, self._log, feed="appended beside" if building else "appended"
+            )
         return found
 
     async def _fold(self, unit: Unit, folder: Folder, wanted: Sequence[_Lane]) -> None:

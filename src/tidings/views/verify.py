@@ -2,7 +2,9 @@
 
 A row within one subject is right if it is the fold of its subject's history up to the row's own position; a row that
 spans subjects, if it is the fold of the entries noted for it. And every entry up to the checkpoint must be in its row.
-Both are judged in pages, so memory stays bounded, and nothing has to stop: a row's position only rises.
+Both are judged in pages, so memory stays bounded, and nothing has to stop: a row's position only rises. Entries that an
+operator dropped are in no row. Any other one that cannot be read any more is a difference: nobody can say what its row
+should be.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from tidings.store.driver import StoreDriver, Unit
 from tidings.store.rows import Key, Row, ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
 from tidings.views.fold import UNREADABLE, Folding, in_rank_order
-from tidings.views.history import Entries, Groups, MemberHistory, SubjectHistory
+from tidings.views.history import Entries, Found, Groups, MemberHistory, SubjectHistory
 
 ROWS = 200
 ENTRIES = 1000
@@ -38,7 +40,8 @@ class Difference:
     """A row that is not what the log says. `found`, `expected`: its values as stored, None for no row.
 
     `kind` "differs": other values; "extra": no entry makes it; "missing": the entry at `position` is not in it;
-    "fails": its fold fails, as `error` says.
+    "fails": its fold fails, or the entry at `position`, whose row is not known, cannot be read, as `error` says.
+    `key`: empty where it is not known.
     """
 
     kind: Literal["differs", "extra", "missing", "fails"]
@@ -51,12 +54,14 @@ class Difference:
 
 @dataclass(slots=True, kw_only=True)
 class Verification:
-    """What was compared. `rows`, tombstones included; `entries` up to `upto`, those of parked subjects and those that
-    cannot be read counted apart. `differing`: how many differences there are; `first`: the first of them."""
+    """What was compared. `rows`, tombstones included; `entries` up to `upto`: those that were dropped, those of parked
+    subjects and those that cannot be read, which are differences, are counted apart, too. `differing`: how many
+    differences there are; `first`: the first of them."""
 
     upto: Position
     rows: int = 0
     entries: int = 0
+    dropped: int = 0
     parked: int = 0
     unreadable: int = 0
     differing: int = 0
@@ -70,6 +75,19 @@ class Verification:
         self.differing += 1
         if len(self.first) < SHOWN:
             self.first.append(difference)
+
+
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """Entries that are in no row. `waiting`: parked subjects, with the position of the first entry that waits."""
+
+    waiting: Mapping[str, Position]
+    dropped: frozenset[Position]
+
+    def waits(self, entry: Entry) -> bool:
+        envelope = entry.envelope
+        first = self.waiting.get(lane_subject(envelope.source, envelope.id, envelope.subject))
+        return first is not None and first <= entry.position
 
 
 class _Undo(Exception):
@@ -111,17 +129,24 @@ class Verifier:
             compared, history = await self._history(rows)
             result.rows += len(compared)
             for key, row in compared.items():
-                self._compare(key, row, history, result)
+                if key not in history.unread:  # that is told where the entry itself is looked for
+                    self._compare(key, row, history.steps, result)
 
-    async def _history(self, rows: Mapping[Key, Row]) -> tuple[Mapping[Key, Row], Groups]:
+    async def _history(self, rows: Mapping[Key, Row]) -> tuple[Mapping[Key, Row], Found]:
         """Return the rows, as they are now where they span subjects, and the steps that they should be the fold of."""
         if self._view.subject is not None:
             within = SubjectHistory(self._folding, self._log, self._view.subject)
-            return rows, await within.steps({key: row.position for key, row in rows.items()})
+            dropped = await self._dropped()
+            return rows, await within.steps({key: row.position for key, row in rows.items()}, dropped)
         async with self._store.unit() as unit:
             now = await unit.rows(self._table, sorted(rows))
             members = await unit.members(self._table, sorted(rows))
-        return now, await MemberHistory(self._folding, self._log, self._table).steps(members)
+            dropped = await unit.dropped(self._table)
+        return now, await MemberHistory(self._folding, self._log, self._table).steps(members, dropped)
+
+    async def _dropped(self) -> frozenset[Position]:
+        async with self._store.unit() as unit:
+            return await unit.dropped(self._table)
 
     def _compare(self, key: Key, row: Row, history: Groups, result: Verification) -> None:
         steps = history.get(key)
@@ -139,32 +164,35 @@ class Verifier:
     async def _look_for_entries(self, result: Verification) -> None:
         where = Filter(types=self._view.types)
         waiting = {parked.subject: parked.first_position for parked in await self._store.parked(self._consumer)}
+        aside = _Aside(waiting, await self._dropped())  # in this order: what waits may be dropped meanwhile
         after = 0
         while after < result.upto:
             page = await self._log.read(after=after, limit=ENTRIES, where=where)
             due = [entry for entry in page.entries if entry.position <= result.upto]
-            for key, position in await self._absent(self._placed(due, waiting, result)):
+            for key, position in await self._absent(self._placed(due, aside, result)):
                 result.note(Difference(kind="missing", key=key, position=position))
             if page.upto <= after:
                 break
             after = page.upto
 
-    def _placed(
-        self, entries: Sequence[Entry], waiting: Mapping[str, Position], result: Verification
-    ) -> list[tuple[Key, Position]]:
-        """Return where each entry belongs, but for those that wait with their subject."""
+    def _placed(self, entries: Sequence[Entry], aside: _Aside, result: Verification) -> list[tuple[Key, Position]]:
+        """Return where each entry belongs, but for those that are not to be in a row; note those that nobody can read.
+
+        One that is dropped or waits may well be unreadable.
+        """
         placed = []
         for entry in entries:
-            envelope = entry.envelope
-            first = waiting.get(lane_subject(envelope.source, envelope.id, envelope.subject))
             result.entries += 1
-            if first is not None and first <= entry.position:
+            if entry.position in aside.dropped:
+                result.dropped += 1
+            elif aside.waits(entry):
                 result.parked += 1
-                continue
-            try:
-                placed.append((self._folding.read(entry)[0], entry.position))
-            except UNREADABLE:
-                result.unreadable += 1
+            else:
+                try:
+                    placed.append((self._folding.read(entry)[0], entry.position))
+                except UNREADABLE as error:
+                    result.unreadable += 1
+                    result.note(Difference(kind="fails", key=(), position=entry.position, error=str(error)))
         return placed
 
     async def _absent(self, placed: Sequence[tuple[Key, Position]]) -> Iterable[tuple[Key, Position]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any
@@ -27,6 +28,7 @@ from tests.unit.views.events import (
     fold,
     names,
     pasts,
+    remove,
 )
 from tidings.errors import EnvelopeError, FoldError, InvalidDataError, UnknownTypeError
 from tidings.events.declaration import event
@@ -257,3 +259,69 @@ def test_an_event_that_is_there_twice_is_one_step() -> None:
     folding = Folding(names())
     ((_, steps),) = folding.by_key([entry(n, Renamed("jack", "A"), "same", 1) for n in (1, 2, 3)]).items()
     assert len(in_rank_order(steps)) == 1
+
+
+class Outrage(BaseException):
+    """An error of an author who did not derive it from Exception, and whose message cannot be read either."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), Outrage()], ids=type)
+def test_whatever_a_fold_raises_is_its_failure(error: BaseException) -> None:
+    def end(row: Name | None, event: Renamed) -> Name:
+        raise error
+
+    view = ViewSpec(service="s", row=Name, key=("user_id",), folds=(fold(Renamed, end),))
+    with pytest.raises(FoldError, match=f"position 7 with {type(error).__name__}"):
+        folded(view, [entry(7, Renamed("jack", "A"), "e", 1)])
+
+
+def test_whatever_the_code_of_an_events_class_raises_is_a_failure_of_that_entry() -> None:
+    @event("ended", subject="user_id")
+    class Ended:
+        user_id: str
+        name: str
+
+        def __post_init__(self) -> None:
+            raise SystemExit(self.name)
+
+    view = ViewSpec(service="s", row=Name, key=("user_id",), folds=(fold(Ended, remove),))
+    with pytest.raises(InvalidDataError, match=r"event 'web' 'e' at position 7 cannot be placed .* SystemExit: now"):
+        Folding(view).read(
+            Entry(
+                7,
+                0,
+                Envelope(id="e", source="web", type="ended", subject="jack", data=b'{"user_id":"jack","name":"now"}'),
+            )
+        )
+
+
+def test_whatever_the_code_of_a_keys_class_raises_is_a_failure_of_that_entry() -> None:
+    class Odd(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __ne__(self, other: object) -> bool:
+            raise KeyboardInterrupt
+
+    @event("oddly-named", subject="user_id")
+    @dataclass
+    class Named:
+        user_id: str
+
+        def __post_init__(self) -> None:
+            self.user_id = Odd(self.user_id)
+
+    view = ViewSpec(service="s", row=Name, key=("user_id",), folds=(fold(Named, remove),))
+    said = Envelope(id="e", source="web", type="oddly-named", subject="jack", data=b'{"user_id":"jack"}')
+    with pytest.raises(InvalidDataError, match=r"position 7 .*KeyboardInterrupt"):
+        Folding(view).read(Entry(7, 0, said))
+
+
+def test_an_entry_that_cannot_be_read_is_named() -> None:
+    wrong = Entry(7, 0, Envelope(id="e", source="web", type="user-left", subject="jack", data=b'{"user_id":5}'))
+    with pytest.raises(InvalidDataError, match="event 'web' 'e' at position 7") as refused:
+        Folding(names()).read(wrong)
+    assert [at for at, _ in refused.value.errors] == ["/user_id"]

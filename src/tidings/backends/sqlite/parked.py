@@ -15,6 +15,7 @@ from tidings.events.envelope import Entry, Envelope
 from tidings.events.identity import SLOTS, slot_of
 from tidings.log.driver import Position
 from tidings.store.driver import Audited, Claim, DeadLetter, Parked, Reason
+from tidings.store.rows import ViewTable
 
 _PARKED = (
     "SELECT consumer, subject, part, state, attempts, next_at, reason, error, parked_at, "
@@ -117,6 +118,28 @@ def drop(connection: sqlite3.Connection, dropping: Dropping) -> None:
     )
     if not _free(connection, consumer, subject) and first == position:
         schedule(connection, consumer, subject, at=dropping.now)
+
+
+def dropped(connection: sqlite3.Connection, view: ViewTable) -> frozenset[Position]:
+    """Return what is given up for the table: by drops of its own, and by those of others before it was made."""
+    others = f"{view.service}.{view.view}@", f"{view.service}.{view.view}A"  # "A" comes right after "@"
+    rows = connection.execute(
+        "SELECT pos FROM tidings_audit WHERE what = 'drop' AND consumer = ? UNION "
+        "SELECT pos FROM tidings_audit WHERE what = 'drop' AND consumer > ? AND consumer < ? AND n <= "
+        "(SELECT audited FROM tidings_view WHERE service = ? AND name = ? AND version = ?)",
+        (view.consumer, *others, view.service, view.view, view.version),
+    ).fetchall()
+    return frozenset([position for (position,) in rows])
+
+
+def sets_back(connection: sqlite3.Connection, consumer: str, old_consumer: str, *, upto: Position) -> bool:
+    """Say whether a subject waits for `consumer` from an entry on, at or below `upto`, that the other one passed."""
+    statement = (
+        "SELECT 1 FROM (SELECT subject, min(pos) AS first FROM tidings_dead_letter WHERE consumer = ? GROUP BY subject)"
+        " AS new WHERE new.first <= ? AND NOT EXISTS (SELECT 1 FROM tidings_dead_letter AS old "
+        "WHERE old.consumer = ? AND old.subject = new.subject AND old.pos <= new.first) LIMIT 1"
+    )
+    return connection.execute(statement, (consumer, upto, old_consumer)).fetchone() is not None
 
 
 def _first(connection: sqlite3.Connection, consumer: str, subject: str) -> Position | None:

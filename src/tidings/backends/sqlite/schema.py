@@ -53,6 +53,7 @@ CREATE TABLE tidings_dead_letter (consumer TEXT, subject TEXT, pos INTEGER, reco
   attrs BLOB NOT NULL, data BLOB, PRIMARY KEY (consumer, subject, pos)) STRICT, WITHOUT ROWID;
 CREATE TABLE tidings_audit (n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, what TEXT NOT NULL,
   consumer TEXT NOT NULL, subject TEXT NOT NULL, pos INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;
+CREATE INDEX tidings_audit_dropped ON tidings_audit (consumer, pos) WHERE what = 'drop';
 CREATE TABLE tidings_command (service TEXT, key TEXT, emitted INTEGER NOT NULL, PRIMARY KEY (service, key)) STRICT,
   WITHOUT ROWID;
 CREATE TABLE tidings_delivery (n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, service TEXT NOT NULL,
@@ -64,8 +65,8 @@ CREATE INDEX tidings_delivery_order ON tidings_delivery (service, ordering, n)
   WHERE state = 'pending' AND ordering IS NOT NULL;
 CREATE INDEX tidings_delivery_owner ON tidings_delivery (owner) WHERE state = 'pending' AND owner IS NOT NULL;
 CREATE TABLE tidings_view (service TEXT, name TEXT, version INTEGER, state TEXT NOT NULL, shape TEXT NOT NULL,
-  mode TEXT NOT NULL, declared INTEGER NOT NULL, spec BLOB NOT NULL, PRIMARY KEY (service, name, version)) STRICT,
-  WITHOUT ROWID;
+  mode TEXT NOT NULL, declared INTEGER NOT NULL, spec BLOB NOT NULL, audited INTEGER NOT NULL,
+  PRIMARY KEY (service, name, version)) STRICT, WITHOUT ROWID;
 """
 
 

@@ -134,6 +134,9 @@ class SqliteUnit:
     async def unpark(self, consumer: str, subject: str, position: Position) -> None:
         await self._run(lambda connection: parked.unpark(connection, consumer, subject, position))
 
+    async def dropped(self, view: ViewTable) -> frozenset[Position]:
+        return await self._run(lambda connection: parked.dropped(connection, view))
+
     async def intend(self, deliveries: Sequence[Delivery]) -> None:
     async def command(self, service: str, key: str) -> int | None:
         return await self._run(lambda connection: commands.find(connection, service, key))

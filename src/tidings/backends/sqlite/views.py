@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from tidings.backends.sqlite import leases
+from tidings.backends.sqlite import leases, parked
 from tidings.backends.sqlite.table import Table
 from tidings.errors import NotFoundError, RefusedError
 from tidings.events.codec import Decoder, encode_json
@@ -14,6 +14,7 @@ from tidings.store.driver import Checkpoint
 from tidings.store.rows import ViewRecord, ViewTable
 
 Tables = Callable[[ViewTable], Table]
+_LAST = 2**63 - 1
 SAME_NAME = "{} is there already, made by somebody else: rename it, or rename the view"
 
 
@@ -69,8 +70,8 @@ class Views:
         if record.state == "live":
             self._publish(connection, table)
         connection.execute(
-            "INSERT INTO tidings_view (service, name, version, state, shape, mode, declared, spec) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO tidings_view (service, name, version, state, shape, mode, declared, spec, audited) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(n), 0) FROM tidings_audit))",
             (
                 record.table.service,
                 record.table.view,
@@ -85,18 +86,18 @@ class Views:
         _stamp(connection, self.all(connection))
 
     def swap(self, connection: sqlite3.Connection, swap: Swap) -> bool:
-        """Make the building table the live one. False while it has not seen all that the old one has."""
+        """Make the building table the live one. False while it does not have all that the old one has."""
         found = self.of(connection, swap.record.table)
         ours = next((record for record in found if _version(record) == _version(swap.record)), None)
         if ours is None:
             raise NotFoundError(f"there is no table {swap.record.table.name}: build it first")
         if ours.state != "building":
             return ours.state == "live"
-        if swap.old_consumer is not None and _is_behind(connection, swap.consumer, swap.old_consumer):
+        live = next((record for record in found if record.state == "live"), None)
+        if live is not None and _goes_back(connection, swap, live):
             return False
-        for record in found:
-            if record.state == "live":
-                _set_state(connection, record, "old")
+        if live is not None:
+            _set_state(connection, live, "old")
         _set_state(connection, ours, "live")
         self._publish(connection, self._tables(ours.table))
         if swap.old_consumer is not None and leases.partitions_of(connection, swap.old_consumer):
@@ -135,6 +136,18 @@ def _version(record: ViewRecord) -> tuple[str, str, int]:
 def _set_state(connection: sqlite3.Connection, record: ViewRecord, state: str) -> None:
     statement = "UPDATE tidings_view SET state = ? WHERE service = ? AND name = ? AND version = ?"
     connection.execute(statement, (state, *_version(record)))
+
+
+def _goes_back(connection: sqlite3.Connection, swap: Swap, live: ViewRecord) -> bool:
+    """Say whether a reader of the live table would miss something in the new one."""
+    if swap.old_consumer is None:
+        return False
+    if _is_behind(connection, swap.consumer, swap.old_consumer):
+        return True
+    old = leases.checkpoints(connection, swap.old_consumer).values()
+    # An inline table is as new as the log itself.
+    upto = _LAST if live.mode == "inline" else max((checkpoint.position for checkpoint in old), default=0)
+    return parked.sets_back(connection, swap.consumer, swap.old_consumer, upto=upto)
 
 
 def _is_behind(connection: sqlite3.Connection, consumer: str, old_consumer: str) -> bool:

@@ -1,0 +1,93 @@
+"""A swap never makes reads go back: subjects that only the new table lacks are waited for, or an operator decides."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.unit.views.poison import IN_MEMORY, Bank, app, begun, eventually, moved, unknown
+from tidings import Settings
+from tidings.errors import RefusedError
+from tidings.operations import views as operation
+from tidings.views.declaration import Mode
+
+NEW = "bank.account@2"
+both_modes = pytest.mark.parametrize("mode", ["async", "inline"])
+
+
+async def with_rows(settings: Settings, mode: Mode) -> None:
+    async with app(mode=mode).open(settings) as application:
+        await Bank(application).take(begun(), moved(1, 1), begun(account="b"))
+
+
+def in_file(folder: Path) -> Settings:
+    return Settings(database_url=f"sqlite:///{folder / 'bank.db'}")
+
+
+async def test_a_subject_that_is_dead_for_the_new_table_alone_refuses_the_swap(tmp_path: Path) -> None:
+    await with_rows(in_file(tmp_path), "async")
+    stricter = app(version=2, strict=True)
+    async with stricter.open(in_file(tmp_path), consume=False) as application:
+        bank = Bank(application)
+        with pytest.raises(RefusedError) as refused:
+            await application.carrying.rebuild(bank.view)
+        assert await bank.rows() == {("a",): [1], ("b",): []}
+        told = str(refused.value)
+        assert "1 subject is parked for bank.account@2 and not for bank.account@1, first 'a' at position 2" in told
+        assert "`tidings dead drop bank.account@2 a --reason …`" in told
+        await bank.store.drop(NEW, "a", 2, reason="not wanted")
+        record = await application.carrying.rebuild(bank.view)
+        assert (record.table.version, await bank.rows()) == (2, {("a",): [], ("b",): []})
+
+
+async def test_an_inline_view_that_lacks_a_subject_in_its_new_version_stops_the_start(tmp_path: Path) -> None:
+    await with_rows(in_file(tmp_path), "inline")
+    with pytest.raises(RefusedError, match="1 subject is parked for bank"):
+        async with app(version=2, strict=True, mode="inline").open(in_file(tmp_path), consume=False):
+            pass
+    async with app(mode="inline").open(in_file(tmp_path), consume=False) as application:
+        assert await Bank(application).rows() == {("a",): [1], ("b",): []}
+
+
+@both_modes
+async def test_a_subject_that_is_retried_for_the_new_table_is_waited_for(mode: Mode) -> None:
+    refused = {-1}
+    async with app(mode=mode, refuses=refused.__contains__).open(IN_MEMORY) as application:
+        bank = Bank(application)
+        await bank.take(begun(), moved(1, 1))
+        refused.add(1)
+        rebuild = asyncio.create_task(application.carrying.rebuild(bank.view))
+
+        async def is_parked() -> bool:
+            return bool(await bank.store.parked(NEW))
+
+        await eventually(is_parked)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert ((await bank.record()).table.version, await bank.rows()) == (1, {("a",): [1]})
+        refused.clear()
+        await bank.store.schedule_redrive(NEW, "a", at=application.ports.clock.now_us())
+        assert (await rebuild).table.version == 2
+        assert (await bank.rows(), await bank.parked()) == ({("a",): [1]}, [])
+
+
+@both_modes
+async def test_what_both_tables_lack_is_told_and_stops_nothing(mode: Mode) -> None:
+    async with app(mode=mode).open(IN_MEMORY) as application:
+        bank = Bank(application)
+        await bank.take(begun(), moved(1, 1), unknown(2), begun(account="b"))
+        done = await operation.rebuild(application.carrying, bank.store, bank.view)
+        assert (done.table, done.parked) == ("bank_account__v2", 1)
+        assert await bank.rows() == {("a",): [1], ("b",): []}
+
+
+async def test_a_view_without_a_live_table_is_made_whatever_its_folds_fail_on(tmp_path: Path) -> None:
+    settings = in_file(tmp_path)
+    async with app(strict=True).open(settings, consume=False) as application:
+        await application.log.append([begun(), moved(1, 1)])
+    async with app(strict=True, mode="inline", name="shop").open(settings, consume=False) as application:
+        bank = Bank(application)
+        assert await bank.rows() == {("a",): []}
+        assert [each.state for each in await bank.parked()] == ["dead"]
