@@ -111,10 +111,16 @@ class Connection(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as end:
             head, self._again = self._again, b""
+            self.parser = self._new_parser()  # this one has come to its end if the caller wants to close
             return head + data[end.args[0] :]
         except httptools.HttpParserError as error:
             self._refuse(self._refusal or _refusal_of(data, error))
         return b""
+
+    def _new_parser(self) -> httptools.HttpRequestParser:
+        parser = httptools.HttpRequestParser(self)
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
 
     def _set_aside(self) -> None:
         """Keep the head, to read it as that of a request which offers nothing: RFC 9110 section 7.8 lets a server."""

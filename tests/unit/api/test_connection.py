@@ -131,6 +131,13 @@ async def test_a_request_that_offers_another_protocol_keeps_its_body(upgrade: by
     assert bodies(await sent(whole[:-1], whole[-1:] + whole)) == [b"/a|host=h|ce-type=t|abc"] * 2
 
 
+async def test_an_offer_of_who_wants_to_close_then_is_answered_and_closed() -> None:
+    for body in BODIES:
+        wire = await sent(b"PUT /a HTTP/1.1\r\nhost: h\r\nconnection: upgrade, close\r\nupgrade: h2c\r\n" + body)
+        assert bodies(wire) == [b"/a|host=h|abc"]
+        assert wire.closed
+
+
 async def test_an_offer_without_a_body_is_answered_as_if_it_was_not_made() -> None:
     wire = await sent(b"GET /a HTTP/1.1\r\nhost: h\r\n" + UPGRADES[0] + b"\r\nGET /b HTTP/1.1\r\n\r\n")
     assert bodies(wire) == [b"/a|host=h|", b"/b|"]

@@ -73,7 +73,10 @@ def test_an_unforeseen_error_is_logged_and_says_nothing_of_itself(caplog: pytest
 @pytest.mark.parametrize(
     ("conflict", "told"),
     [
-        (Conflict(kind="id", position=7, source="web", id="1"), "'1' of 'web' is kept with other content"),
+        (
+            Conflict(kind="id", position=7, source="web", id="1", kept_hash="a", given_hash="b"),
+            "'1' of 'web' is kept with other content",
+        ),
         (Conflict(kind="id", position=0, source="web", id="1"), "'1' of 'web' stands twice"),
         (Conflict(kind="subject", position=7, subject="s"), "'s' has a later event"),
         (Conflict(kind="subject", position=0, subject="s"), "'s' has no event at the expected position"),
