@@ -168,8 +168,10 @@ RULES = (
     Rule(
         "swap",
         "views/rebuild.py",
-        "            await self._reach(record, whole_at, progress)\n",
-        "",
+        "            await self._reach(record, whole_at, progress)\n"
+        '            self._ports.points.at("swap:drained")\n'
+        "            await self._swap(record, before.live)\n",
+        '            self._ports.points.at("swap:drained")\n            await self._swap(record, None)\n',
     ),
     Rule(
         "lacking",
