@@ -125,7 +125,12 @@ RULES = (
         "",
     ),
     Rule("deadly", "consumers/singly.py", "        return attempt > ATTEMPTS\n", "        return False\n"),
-    Rule("command", "services/command.py", "            if before:\n", "            if False:\n"),
+    Rule(
+        "command",
+        "services/command.py",
+        "    act.is_repeat = emitted is not None\n",
+        "    act.is_repeat = False\n",
+    ),
     Rule(
         "call",
         "backends/sqlite/deliveries.py",

@@ -12,7 +12,7 @@ from typing import Any
 
 from tidings import settings as setting
 from tidings.app.opened import Opened, open_services
-from tidings.errors import CallerError, DeclarationError, RefusedError, SettingError
+from tidings.errors import DeclarationError, RefusedError, SettingError
 from tidings.events.catalog import Catalog
 from tidings.log.driver import Position
 from tidings.ports import Ports
@@ -70,11 +70,9 @@ class App:
     def unit(self, service: str | Service, *, key: str | None = None) -> AbstractAsyncContextManager[Context]:
         """Open a transaction for a command: what its block changes and emits is kept together, or not at all.
 
-        `async with app.unit("orders", key=request_key) as ctx: …`. With a `key` a repeat changes nothing, and ends
-        where the first one did; ConflictError if it emits something else under the same key.
+        `async with app.unit("orders", key=request_key) as ctx: …`. A `key` names one command for ever: a repeat keeps
+        nothing of its block, not even what it raises, and ends where the first one did. `ctx.is_repeat` tells.
         """
-        if key is not None and not (isinstance(key, str) and key):
-            raise CallerError(f"key={key!r:.80} must be a text that names the command, or None")
         return self.opened.unit(service.name if isinstance(service, Service) else service, key=key)
 
     async def publish(

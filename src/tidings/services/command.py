@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 
-from tidings.errors import Conflict, ConflictError
-from tidings.events.content import content_hash
-from tidings.events.envelope import Entry, Envelope
-from tidings.log.conflicts import refused
-from tidings.log.driver import Position
+from tidings.errors import InvalidDataError
 from tidings.log.log import Log
 from tidings.ports import Ports
 from tidings.services.act import Act
 from tidings.services.context import Context, Resources
 from tidings.services.origin import Command
-from tidings.store.driver import StoreDriver
+from tidings.store.driver import StoreDriver, Unit
+
+_KEPT = re.compile("[^\x00\ud800-\udfff]+")  # text that every store keeps as it is
 
 
 class _Repeated(Exception):
     """Leaves a unit so that nothing of it is kept: it was all done before. No error."""
 
 
-@asynccontextmanager
-async def command(
+def command(
     resources: Resources, store: StoreDriver, log: Log, ports: Ports, *, key: str | None = None
-) -> AsyncIterator[Context]:
+) -> AbstractAsyncContextManager[Context]:
     """Open a transaction for a command of the service.
 
-    With a `key` the ids of its events follow from the key, and a repeat, which is recognised by them, changes nothing:
-    whatever its block writes is rolled back, and its position is the old one. ConflictError if the block now emits
-    other events under the same key.
+    A `key` names one command for ever. The unit remembers it with what it does, so a repeat keeps nothing, whatever its
+    block does, raises or would emit by now; its position is that of the first run. InvalidDataError for a key that is
+    no text.
     """
+    _check_key(key)
     origin = Command(service=resources.service, time_us=ports.clock.now_us(), ports=ports, key=key)
+    return _command(resources, store, log, origin)
+
+
+@asynccontextmanager
+async def _command(resources: Resources, store: StoreDriver, log: Log, origin: Command) -> AsyncIterator[Context]:
     try:
         async with store.unit() as unit:
-            act = Act(unit, origin)
-            yield Context(act, resources)
-            before = await _found(log, act) if key is not None else ()
-            if before:
-                act.position = _checked(act.emitted, before)
-                raise _Repeated
+            act = await _begun(unit, origin, log)
+            with _acting(act):
+                yield Context(act, resources)
+            if origin.key is not None:
+                await unit.remember(origin.service, origin.key, len(act.emitted))
             if act.intended:
                 await unit.intend(act.intended)
     except _Repeated:
@@ -51,38 +54,32 @@ async def command(
         resources.on_intend()
 
 
-async def _found(log: Log, act: Act) -> Sequence[Entry]:
-    """Return the entries of the events that were emitted under the act's key before, one more than it emits at most."""
-    found: list[Entry] = []
-    while len(found) <= len(act.emitted):
-        entry = await log.find(act.origin.source, act.origin.event_id(len(found)))
-        if entry is None:
-            break
-        found.append(entry)
-    return found
+def _check_key(key: object) -> None:
+    if key is not None and not (isinstance(key, str) and _KEPT.fullmatch(key)):
+        raise InvalidDataError(f"key={key!r:.200} must be a text that names the command, such as a UUID, or None")
 
 
-def _checked(emitted: Sequence[Envelope], before: Sequence[Entry]) -> Position:
-    """Return where the last of the events stands; ConflictError if they are not the same events now."""
-    for envelope, entry in zip(emitted, before, strict=False):
-        given, kept = content_hash(envelope).hex(), content_hash(entry.envelope).hex()
-        if given != kept:
-            raise refused(_conflict(entry, kept_hash=kept, given_hash=given))
-    if len(emitted) != len(before):
-        how_many = "fewer" if len(before) < len(emitted) else "more"
-        raise ConflictError(
-            f"under the same key a block emitted {how_many} events before: give another command another key",
-            conflict=_conflict(before[0]),
-        )
-    return before[-1].position
+async def _begun(unit: Unit, origin: Command, log: Log) -> Act:
+    """Return the act; of a repeat with the position of the first run, 0 if that emitted nothing."""
+    act = Act(unit, origin)
+    emitted = None if origin.key is None else await unit.command(origin.service, origin.key)
+    act.is_repeat = emitted is not None
+    if emitted:
+        last = await log.find(origin.source, origin.event_id(emitted - 1))
+        act.position = 0 if last is None else last.position
+    return act
 
 
-def _conflict(entry: Entry, *, kept_hash: str | None = None, given_hash: str | None = None) -> Conflict:
-    return Conflict(
-        kind="id",
-        position=entry.position,
-        source=entry.envelope.source,
-        id=entry.envelope.id,
-        kept_hash=kept_hash,
-        given_hash=given_hash,
-    )
+@contextmanager
+def _acting(act: Act) -> Iterator[None]:
+    """End the act with its block. A repeat's is left with `_Repeated`, also if it raises: it may well refuse by now."""
+    try:
+        yield
+    except Exception as error:
+        if act.is_repeat:
+            raise _Repeated from error
+        raise
+    finally:
+        act.has_ended = True
+    if act.is_repeat:
+        raise _Repeated

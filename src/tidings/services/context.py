@@ -16,7 +16,7 @@ from tidings.events.envelope import Envelope
 from tidings.events.timestamp import time_text
 from tidings.log.driver import Position
 from tidings.ports import utc
-from tidings.services.act import Act
+from tidings.services.act import Act, ActSql
 from tidings.services.delivery import Delivery
 from tidings.services.rows import Given, Shelves
 from tidings.store import driver as store
@@ -44,7 +44,8 @@ class Resources:
 class Context:
     """One act: a handler's reaction to one event, or a command. All it does is kept together, or not at all.
 
-    After its transaction it can be asked for its `position`, and for nothing else.
+    Once the handler or the block is left it can tell what it told before, and a command's `position`; whatever reads or
+    writes is refused with RefusedError, also to a task that was begun inside.
     """
 
     __slots__ = ("_act", "_random", "_resources")
@@ -64,8 +65,21 @@ class Context:
 
     @property
     def position(self) -> Position:
-        """Where the event stands. Of a command, after its block: where the last event it emitted stands; 0 for none."""
+        """Where the event stands. Of a command, after its block: where the last event it emitted stands; 0 for none.
+
+        Of a repeat: where that of the first run stands, from the start.
+        """
         return self._act.position
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether the command of this key was done before, so that nothing of this block is kept.
+
+        RefusedError in a handler: it may run again at any time, and must do the same as the first time.
+        """
+        if self._act.origin.entry is not None:
+            raise RefusedError("a handler is not told whether it runs again: have it do the same each time")
+        return self._act.is_repeat
 
     @property
     def time(self) -> datetime:
@@ -86,7 +100,7 @@ class Context:
     @property
     def sql(self) -> Sql:
         """The transaction, for the service's own tables: `await ctx.sql.execute(…)`, `await ctx.sql.fetch(…)`."""
-        return self._act.unit.sql
+        return ActSql(self._act)
 
     async def get(self, view: type[R], key: Any = None, /, **named: Any) -> R | None:
         """Return the row of a view of this service, None if there is none.
@@ -111,6 +125,7 @@ class Context:
         each one emitted, so that views see causes before effects. DeclarationError if its class is not known to the
         app; EnvelopeError or InvalidDataError if it cannot be kept.
         """
+        self._act.check()
         origin, service, n = self._act.origin, self._resources.service, len(self._act.emitted)
         try:
             envelope = self._resources.catalog.envelope(
@@ -138,6 +153,7 @@ class Context:
         `payload` travels as JSON. `order`: deliveries of one value are made one after the other. DeclarationError if
         the function is no delivery of this service; InvalidDataError if the payload is not what its annotation says.
         """
+        self._act.check()
         name = getattr(function, "__name__", repr(function))
         service = self._resources.service
         read = self._resources.payloads.get(name)

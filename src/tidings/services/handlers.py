@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from tidings.errors import UnknownTypeError
 from tidings.events.envelope import Entry
@@ -40,15 +41,20 @@ class Handlers:
             event = self._resources.catalog.decode(entry.envelope)
             written: Written = set()
             for handler in handlers:
-                cause = Cause(service=self.name, handler=handler.name, entry=entry)
-                act = Act(unit, cause, gated, written)
-                result = handler.call(event, Context(act, self._resources))
-                if inspect.isawaitable(result):
-                    await result
+                act = Act(unit, Cause(service=self.name, handler=handler.name, entry=entry), gated, written)
+                await self._call(handler, event, act)
                 intended += act.intended
         if intended and not gated:
             await unit.intend(intended)
             self._resources.on_intend()
+
+    async def _call(self, handler: Handler, event: Any, act: Act) -> None:
+        try:
+            result = handler.call(event, Context(act, self._resources))
+            if inspect.isawaitable(result):
+                await result
+        finally:
+            act.has_ended = True
 
     def _wanted(self, entry: Entry) -> tuple[Handler, ...]:
         envelope = entry.envelope

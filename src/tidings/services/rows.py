@@ -61,16 +61,19 @@ class Shelves:
         await self._keep(act, shelf.view, key, lambda kept: _written(act.origin, values, kept, at=at))
 
     async def delete(self, act: Act, view: type, given: Given) -> None:
-        """Remove the row, unless a later one is kept; that it was removed is remembered."""
+        """Remove the row, unless a later one is kept; that it was removed is remembered.
+
+        DeclarationError if the view has a rank: a delete has none, so what it removes would depend on when it arrives.
+        """
         shelf = self._writable(view)
+        if shelf.view.rank is not None:
+            raise DeclarationError(
+                f"{shelf.view} is ordered by {shelf.view.rank!r}, which a delete does not have: put a row that says it "
+                f"is gone (a member such as `gone: bool = False` of {view.__qualname__}), or delete by a fold"
+            )
         key = shelf.key(given)
-        values, by_member = shelf.codec.tombstone(key), shelf.view.rank is not None
-
-        def deleted(kept: Row | None) -> Row:
-            at = (kept.rank.at if kept else 0) if by_member else None
-            return _written(act.origin, values, kept, at=at, kind=1)
-
-        await self._keep(act, shelf.view, key, deleted)
+        values = shelf.codec.tombstone(key)
+        await self._keep(act, shelf.view, key, lambda kept: _written(act.origin, values, kept, at=None, kind=1))
 
     async def _keep(self, act: Act, view: ViewSpec, key: Key, made: Callable[[Row | None], Row]) -> None:
         table = await self._table(act.unit, view)
@@ -83,9 +86,10 @@ class Shelves:
     async def _table(self, unit: Unit, view: ViewSpec) -> ViewTable:
         if unit is not self._unit:  # what was found in one unit says nothing about the next
             self._unit, self._found = unit, {}
-        table = self._found.get(view.row)
+        found = self._found
+        table = found.get(view.row)
         if table is None:
-            table = self._found[view.row] = await self._look_up(view)
+            table = found[view.row] = await self._look_up(view)
         return table
 
     async def _look_up(self, view: ViewSpec) -> ViewTable:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from tests.unit.consumers.clock import HandClock
 from tests.unit.services.shop import Confirmed, Shop
-from tidings import ConflictError
-from tidings.errors import RefusedError
+from tidings.errors import InvalidDataError, RefusedError
 from tidings.ports import Ports
 
 
@@ -50,15 +52,109 @@ async def test_a_repeat_under_the_same_key_changes_nothing_and_ends_where_the_fi
         assert len(await shop.log()) == 1
 
 
-async def test_another_event_under_the_same_key_is_refused() -> None:
+async def test_a_repeat_is_told_apart_from_the_start() -> None:
     shop = Shop()
     async with shop.open():
-        async with shop.app.unit("shop", key="request 1") as ctx:
-            await ctx.emit(Confirmed("1", 5))
-        with pytest.raises(ConflictError):
-            async with shop.app.unit("shop", key="request 1") as ctx:
-                await ctx.emit(Confirmed("1", 6))
+        seen: list[tuple[bool, int]] = []
+        for _ in range(2):
+            async with shop.app.unit("shop", key="k") as ctx:
+                seen.append((ctx.is_repeat, ctx.position))
+                await ctx.emit(Confirmed("1"))
+        async with shop.app.unit("shop") as ctx:
+            seen.append((ctx.is_repeat, ctx.position))
+    assert seen == [(False, 0), (True, 1), (False, 0)]
+
+
+async def test_a_command_that_emits_nothing_is_done_once_too() -> None:
+    shop = Shop()
+    async with shop.open():
+        async with shop.app.unit("shop") as ctx:
+            await ctx.sql.execute("CREATE TABLE balance AS SELECT 100 AS cents")
+        for _ in range(3):
+            async with shop.app.unit("shop", key="pay") as ctx:
+                await ctx.sql.execute("UPDATE balance SET cents = cents - 10")
+                await ctx.deliver(shop.tell, {"to": "me"})
+            assert ctx.position == 0
+        async with shop.app.unit("shop") as ctx:
+            assert await ctx.sql.fetch("SELECT cents FROM balance") == [(90,)]
+        assert len(await shop.opened.store.deliveries()) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+async def test_a_repeat_that_decides_otherwise_by_now_keeps_nothing_and_ends_where_the_first_did(count: int) -> None:
+    shop = Shop()
+    async with shop.open():
+        async with shop.app.unit("shop", key="k") as ctx:
+            await ctx.emit(Confirmed("1"))
+            await ctx.emit(Confirmed("2"))
+        await shop.place("9")
+        async with shop.app.unit("shop", key="k") as ctx:
+            await ctx.put(shop.Order("9", 9))
+            for n in range(count):
+                await ctx.emit(Confirmed(str(n), 7))
+        assert ctx.position == 2
+        assert await shop.order("9") is None
+        assert len(await shop.log()) == 3
+
+
+async def test_what_a_repeats_block_raises_is_no_error_for_the_command_is_done() -> None:
+    shop = Shop()
+
+    async def take() -> int:
+        async with shop.app.unit("shop", key="k") as ctx:
+            if await ctx.get(shop.Order, order_id="1") is not None:
+                raise ValueError("it is taken")
+            await ctx.put(shop.Order("1", 5))
+            await ctx.emit(Confirmed("1"))
+        return ctx.position
+
+    async with shop.open():
+        assert [await take(), await take()] == [1, 1]
+
+
+async def test_a_repeat_that_is_cancelled_ends_so() -> None:
+    shop = Shop()
+    async with shop.open():
+        async with shop.app.unit("shop", key="k"):
+            pass
+        with pytest.raises(asyncio.CancelledError):
+            async with shop.app.unit("shop", key="k"):
+                raise asyncio.CancelledError
+
+
+async def test_a_command_that_failed_was_not_done() -> None:
+    shop = Shop()
+    async with shop.open():
+        with pytest.raises(ValueError, match="no"):
+            async with shop.app.unit("shop", key="k") as ctx:
+                await ctx.emit(Confirmed("1"))
+                raise ValueError("no")
+        async with shop.app.unit("shop", key="k") as ctx:
+            assert not ctx.is_repeat
+            await ctx.emit(Confirmed("2"))
         assert len(await shop.log()) == 1
+
+
+async def test_commands_of_one_key_that_come_at_once_are_one() -> None:
+    shop = Shop()
+
+    async def confirm(n: int) -> int:
+        async with shop.app.unit("shop", key="k") as ctx:
+            await ctx.emit(Confirmed(str(n)))
+        return ctx.position
+
+    async with shop.open():
+        assert await asyncio.gather(*(confirm(n) for n in range(8))) == [1] * 8
+        assert len(await shop.log()) == 1
+
+
+@pytest.mark.parametrize("key", ["", "\ud800", "a\x00b", 7, b"k"])
+async def test_a_key_that_cannot_be_kept_is_refused(key: Any) -> None:
+    shop = Shop()
+    async with shop.open():
+        with pytest.raises(InvalidDataError, match="must be a text that names the command"):
+            async with shop.app.unit("shop", key=key):
+                pass
 
 
 async def test_commands_without_a_key_are_each_their_own() -> None:
@@ -85,19 +181,3 @@ async def test_a_later_command_wins_over_what_it_has_read_whatever_the_clocks_sa
             async with shop.app.unit("shop") as ctx:
                 await ctx.put(shop.Order("1", cents))
         assert await shop.order() == shop.Order("1", 3)
-
-
-@pytest.mark.parametrize("count", [0, 1, 3])
-async def test_a_key_that_is_used_again_for_more_or_fewer_events_is_refused(count: int) -> None:
-    shop = Shop()
-    async with shop.open():
-        async with shop.app.unit("shop", key="k") as ctx:
-            await ctx.emit(Confirmed("1"))
-            await ctx.emit(Confirmed("2"))
-        with pytest.raises(ConflictError, match=r"emitted (more|fewer) events before"):
-            async with shop.app.unit("shop", key="k") as ctx:
-                await ctx.put(shop.Order("9", 9))
-                for n in range(count):
-                    await ctx.emit(Confirmed(str(n + 1)))
-        assert await shop.order("9") is None
-        assert len(await shop.log()) == 2

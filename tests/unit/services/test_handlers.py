@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -268,3 +270,71 @@ async def test_a_view_that_folds_write_is_not_written_by_hand() -> None:
         with pytest.raises(DeclarationError, match="written by its folds alone"):
             async with app.unit("shop") as ctx:
                 await ctx.put(Folded("1"))
+
+
+async def test_a_ranked_row_is_not_deleted_by_hand_for_a_delete_has_no_rank() -> None:
+    shop = Shop()
+
+    @shop.service.view(key=("order_id",), rank="cents")
+    class Ranked:
+        order_id: str
+        cents: int
+
+    async def act(event: Any, ctx: Context) -> None:
+        await ctx.delete(Ranked, order_id=event.order_id)
+
+    shop.act = act
+    shop.app = App(shop.service)
+    async with shop.open():
+        await shop.place()
+        await shop.carry()
+        [error] = await shop.parked()
+        async with shop.app.unit("shop") as ctx:
+            with pytest.raises(DeclarationError, match="put a row that says it is gone"):
+                await ctx.delete(Ranked, "1")
+    assert error.startswith("DeclarationError: ")
+    assert "is ordered by 'cents'" in error
+
+
+@pytest.mark.parametrize("kind", ["async", "plain"])
+async def test_a_handler_that_exits_is_a_failure_of_its_event(kind: str) -> None:
+    service = Service("two")
+
+    async def later(happened: Placed, ctx: Context) -> None:
+        sys.exit(1)
+
+    def at_once(happened: Placed, ctx: Context) -> None:
+        sys.exit(1)
+
+    service.on(Placed)(later if kind == "async" else at_once)
+    app = App(service)
+    async with app.open(IN_MEMORY, consume=False) as opened:
+        await app.publish(Placed("1"), source="/web")
+        await until_idle((await opened.carrying.consumers())["two"])
+        [parked] = await opened.store.parked()
+    assert parked.reason == "handler-failed"
+    assert "SystemExit: 1" in parked.error
+
+
+async def test_an_event_class_that_exits_is_a_failure_of_its_event() -> None:
+    @event("exiting", subject="order_id")
+    @dataclass(frozen=True)
+    class Exiting:
+        order_id: str
+
+        def __post_init__(self) -> None:
+            if self.order_id == "bad":
+                sys.exit(1)
+
+    service = Service("two")
+
+    @service.on(Exiting)
+    async def handle(happened: Exiting, ctx: Context) -> None: ...
+
+    app = App(service)
+    async with app.open(IN_MEMORY, consume=False) as opened:
+        bad = Envelope(id="e1", source="/web", type="exiting", subject="bad", data=b'{"order_id":"bad"}')
+        await opened.log.append([bad])
+        await until_idle((await opened.carrying.consumers())["two"])
+        [parked] = await opened.store.parked()
+    assert "SystemExit: 1" in parked.error
