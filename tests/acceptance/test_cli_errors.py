@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,10 +96,14 @@ def test_a_wrong_setting_is_named(place: Place) -> None:
 def test_nobody_knows_whether_an_event_was_kept_while_another_holds_the_database(place: Place) -> None:
     connection = sqlite3.connect(place.folder / "tidings.db", isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
-    ended = place.emit("2", 20, id="order-2")
+    given = place.emit("2", 20, id="order 2")
+    made = place.emit("2", 20)
     connection.execute("ROLLBACK")
     connection.close()
-    check(ended, 3, "nobody knows whether it was kept: emit it again with the same --id")
+    check(given, 3, "nobody knows whether it was kept: emit it again with --source /shop --id 'order 2' (")
+    check(made, 3, "nobody knows whether it was kept: emit it again with --source /shop --id ")
+    [id] = re.findall(r"--id ([0-9a-f-]{36}) ", made.err)
+    assert place.emit("2", 20, id=id).json["id"] == id
 
 
 def test_a_port_in_use_is_told(place: Place) -> None:
@@ -109,6 +116,28 @@ def test_a_port_in_use_is_told(place: Place) -> None:
 
 def test_bytes_that_are_no_text_are_refused(place: Place) -> None:
     check(place.tidings("log", "show", "web", "a\udcff"), 2, "is not UTF-8")
+
+
+def test_letters_that_the_encoding_does_not_have_are_written_as_escapes(place: Place) -> None:
+    ended = place.tidings("log", "show", "é", "x", PYTHONIOENCODING="ascii")
+    check(ended, 1, r"no event 'x' of '\xe9' is kept here")
+    said = place.tidings("emit", "order-placed", DATA, "--id", "é", "--app", "shop:app", PYTHONIOENCODING="ascii")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.endswith(": /tidings/cli \\xe9\n")
+
+
+def test_a_full_disk_behind_the_output_is_told(place: Place) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "tidings", "log", "tail"],
+            cwd=place.folder,
+            env=place.environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    check(Ended(ended.returncode, "", ended.stderr), 2, "the system refused it: [Errno 28] No space left on device")
 
 
 def test_ctrl_c_ends_a_server_in_order(place: Place) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from tidings.app import Opened
 from tidings.cli.output import Output
-from tidings.cli.session import AsJson, Session
+from tidings.cli.session import LAST, AsJson, Session
 from tidings.cli.shapes import entry_line, entry_object, parked_row
 from tidings.errors import CallerError
 from tidings.operations import dead
@@ -39,10 +39,13 @@ def list_(
     Example: tidings dead list --consumer bookmarks --state dead
     """
 
-    async def work(opened: Opened) -> list[dict[str, Any]]:
-        return [parked_row(each) for each in await dead.parked(opened.store, _which(consumer, state, reason))]
+    session = Session()
 
-    Output(as_json=as_json).rows(Session().look(work), empty="nothing is parked")
+    async def work(opened: Opened) -> list[dict[str, Any]]:
+        found = await dead.parked(opened.store, session.services, _which(consumer, state, reason))
+        return [parked_row(each) for each in found]
+
+    Output(as_json=as_json).rows(session.look(work), empty="nothing is parked")
 
 
 @commands.command()
@@ -83,13 +86,15 @@ def redrive(
     if every == (subject is not None):
         raise CallerError("redrive what? Give CONSUMER and SUBJECT, or --all with what it is limited to")
 
+    session = Session()
+
     async def work(opened: Opened) -> list[Parked]:
         store, clock = opened.store, opened.ports.clock
         if subject is not None and consumer is not None:
             return [await dead.redrive(store, clock, consumer, dead.typed(subject))]
-        return list(await dead.redrive_all(store, clock, _which(consumer, state, reason)))
+        return list(await dead.redrive_all(store, clock, session.services, _which(consumer, state, reason)))
 
-    found = Session().look(work)
+    found = session.look(work)
     output = Output(as_json=as_json)
     if as_json:
         output.json([{"consumer": each.consumer, "subject": dead.written(each.subject)} for each in found])
@@ -102,7 +107,9 @@ def drop(
     consumer: Consumer,
     subject: Subject,
     reason: Annotated[str, typer.Option(help="Why it is given up; kept in the audit.")],
-    position: Annotated[int | None, typer.Option(help="Which entry; the first, which failed, if absent.")] = None,
+    position: Annotated[
+        int | None, typer.Option(min=1, max=LAST, help="Which entry; the first, which failed, if absent.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="All entries of the subject.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +14,10 @@ from tidings.app import Opened
 from tidings.cli.exits import UnknownOutcomeError
 from tidings.cli.output import Output
 from tidings.cli.session import AppName, AsJson, Session
-from tidings.errors import LogBusyError, LogUnavailableError
-from tidings.operations.emit import Given, emit_event
+from tidings.errors import CallerError, LogBusyError, LogUnavailableError
+from tidings.events.envelope import Envelope
+from tidings.log.log import Log
+from tidings.operations.emit import Given, Kept, emit_event, envelope_of
 
 SOURCE = "/tidings/cli"
 
@@ -37,21 +41,32 @@ def emit(
     Example: tidings emit tweet-bookmarked '{"tweet_id": "20", "user_id": "jack"}' --id bm-1 --app chirp:app
     """
     session = Session(app)
-    raw = sys.stdin.buffer.read() if data == "-" else os.fsencode(data)
+    raw = _standard_input() if data == "-" else os.fsencode(data)
     given = Given(type=type, data=raw, source=source, id=id, subject=subject, time=time, version=version)
 
     async def work(opened: Opened) -> dict[str, Any]:
-        kept = await emit_event(opened.log, opened.catalog, opened.ports, given)
+        kept = await _kept(opened.log, envelope_of(opened.catalog, opened.ports, given))
         return {"source": kept.source, "id": kept.id, "position": kept.position, "outcome": kept.outcome}
 
     output = Output(as_json=as_json)
-    try:
-        kept = session.act(work)
-    except LogBusyError:
-        raise
-    except LogUnavailableError as error:
-        why = f"nobody knows whether it was kept: emit it again with the same --id ({error})"
-        raise UnknownOutcomeError(why) from error
+    kept = session.act(work, makes=True)
     if as_json:
         output.json(kept)
     output.say(f"{kept['outcome']} at position {kept['position']}: {kept['source']} {kept['id']}")
+
+
+async def _kept(log: Log, envelope: Envelope) -> Kept:
+    try:
+        return await emit_event(log, envelope)
+    except LogBusyError:
+        raise
+    except (LogUnavailableError, asyncio.CancelledError) as error:
+        again = f"--source {quote(envelope.source)} --id {quote(envelope.id)}"
+        why = f" ({error})" if str(error) else ""
+        raise UnknownOutcomeError(f"nobody knows whether it was kept: emit it again with {again}{why}") from error
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise CallerError("standard input is closed: give the JSON itself instead of -, or send it through a pipe")
+    return sys.stdin.buffer.read()

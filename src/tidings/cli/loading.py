@@ -26,11 +26,14 @@ def load_app(name: str) -> App:
     if isinstance(found, App):
         return found
     apps = [key for key, value in vars(module).items() if isinstance(value, App)]
-    near = apps or difflib.get_close_matches(attribute, vars(module), n=1)
+    others = [key for key in vars(module) if key != attribute]
+    near = apps or (difflib.get_close_matches(attribute, others, n=1) if found is None else [])
     hint = f"did you mean {module_name}:{near[0]}?" if near else f"write `{attribute} = App(…)` in it"
     if found is None:
         raise SettingError(f"{module_name} has no attribute {attribute!r}: {hint}")
-    raise SettingError(f"{name} is a {type(found).__qualname__}, not a tidings.App: {hint}")
+    kind = type(found).__qualname__
+    article = "an" if kind[0].lower() in "aeiou" else "a"
+    raise SettingError(f"{name} is {article} {kind}, not a tidings.App: {hint}")
 
 
 def _imported(name: str) -> ModuleType:

@@ -8,7 +8,7 @@ import typer
 
 from tidings.app import Opened
 from tidings.cli.output import Output
-from tidings.cli.session import AppName, AsJson, Session
+from tidings.cli.session import LAST, AppName, AsJson, Session
 from tidings.cli.shapes import entry_line, entry_object
 from tidings.errors import CallerError
 from tidings.events.filter import Filter
@@ -84,14 +84,16 @@ def show(
 @commands.command("replay")
 def replay_(
     consumer: Annotated[str, typer.Argument(help="As `tidings consumers` names it.")],
-    from_position: Annotated[int | None, typer.Option(help="Begin with the entry at this position.")] = None,
+    from_position: Annotated[
+        int | None, typer.Option(min=1, max=LAST, help="Begin with the entry at this position.")
+    ] = None,
     from_time: Annotated[str | None, typer.Option(help="Begin with what was recorded then, RFC 3339.")] = None,
     app: AppName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Have a consumer handle old entries again. Nothing is emitted or delivered twice: what it did before is gated.
+    """Have a service handle old entries again. Nothing is emitted or delivered twice: what it did before is gated.
 
-    Exit code 1, with the reason, if its handlers are not declared replayable.
+    Exit code 1, with the reason, if its handlers are not declared replayable, or if it is a view, which is rebuilt.
 
     Example: tidings log replay bookmarks --from-time 2026-05-04T10:00:00Z --app chirp:app
     """

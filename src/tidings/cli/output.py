@@ -31,6 +31,10 @@ class Output:
             self.console = Console(highlight=False, emoji=False, soft_wrap=True, width=WIDE)
         self.errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
+    @property
+    def _speaks_unicode(self) -> bool:
+        return self.console.encoding.lower().startswith("utf")
+
     def rows(self, rows: Sequence[Mapping[str, Any]], *, empty: str) -> None:
         """Show rows of the same members: as a JSON array, or as a table; `empty` is said when there are none."""
         if self.as_json:
@@ -46,13 +50,15 @@ class Output:
             self.json(dict(fields))
             return
         table = Table(box=None, show_header=False, pad_edge=False)
+        for _ in range(2):
+            table.add_column(overflow="fold")
         for name, value in fields.items():
             table.add_row(f"[bold]{escape(name.replace('_', ' '))}[/]", _plain(text_of(value)))
         self.console.print(table)
 
     def json(self, value: Any) -> None:
         """Print JSON, on one line, at once."""
-        self.console.out(json.dumps(value, ensure_ascii=False, default=str), highlight=False)
+        self.console.out(json.dumps(value, ensure_ascii=not self._speaks_unicode, default=str), highlight=False)
         self.console.file.flush()
 
     def say(self, text: str) -> None:
@@ -77,7 +83,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, value in rows[0].items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        table.add_column(name.replace("_", " "), justify="right" if is_number else "left")
+        table.add_column(name.replace("_", " "), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_plain(text_of(value)) for value in row.values()))
     return table

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from tidings.cli import config, dead, emit, log, views
 from tidings.cli.consumers import consumers
@@ -20,9 +23,20 @@ _MISUSE = typer.BadParameter.__mro__[2]
 """The class of everything that the parser says, wherever Typer keeps it."""
 
 
+class _Commands(TyperGroup):
+    """Tells an interrupt apart from a command that ends with 130 by itself: Typer would make it one."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise typer.Abort from error
+
+
 def build() -> typer.Typer:
     """Return the whole command line."""
     program = typer.Typer(
+        cls=_Commands,
         help="Events that arrive twice, late, out of order or never, and a system that ends in the right state anyway.",
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -34,11 +48,6 @@ def build() -> typer.Typer:
     for name, group in (("log", log), ("views", views), ("dead", dead), ("config", config)):
         program.add_typer(group.commands, name=name)
     return program
-
-
-def main() -> None:
-    """Run the command line of this process, and end it."""
-    sys.exit(run_with(sys.argv[1:]))
 
 
 def run_with(arguments: Sequence[str]) -> int:
@@ -60,6 +69,8 @@ def _failed(error: Exception) -> int:
         return _end(str(error), code_of(error))
     if isinstance(error, _MISUSE):
         return _end(_misuse(error), FAILED)
+    if isinstance(error, OSError):
+        return _end(f"the system refused it: {error}", FAILED)
     if sys.flags.dev_mode:
         raise error
     what = f"unexpected {type(error).__name__}: {error}"
@@ -82,10 +93,26 @@ def _check_texts(arguments: Sequence[str]) -> None:
 def _misuse(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", "tidings")
+    found = getattr(error.__cause__, "errors", None)
+    if found is not None:
+        error.message = _unfit(found()[0])  # type: ignore[attr-defined]  # it is what `format_message` puts in its place
     words = getattr(error, "format_message", lambda: str(error))()
     return f"{words.rstrip('.')} (see `{command} --help`)"
 
 
+def _unfit(found: Mapping[str, Any]) -> str:
+    """Return in the caller's words what the parser's validation says of a value."""
+    kind, value, known = found["type"], found["input"], found.get("ctx", {})
+    if kind.startswith("int_"):
+        return f"{str(value)[:40]!r} is not a whole number"
+    if kind == "greater_than_equal":
+        return f"it must be {known['ge']:,} or more, not {value}"
+    if kind == "less_than_equal":
+        return f"it must be {known['le']:,} or less, not {value}"
+    return str(known.get("error", found["msg"]))
+
+
 def _end(message: str, code: int) -> int:
-    sys.stderr.write(f"tidings: {' '.join(message.split())}\n")
+    with suppress(OSError, AttributeError):  # nobody reads it, or it is closed: the code still says it
+        sys.stderr.write(f"tidings: {' '.join(message.split())}\n")
     return code

@@ -25,6 +25,8 @@ AppName = Annotated[
     typer.Option("--app", metavar="MODULE:ATTRIBUTE", help="The application; else TIDINGS_APP or tidings.toml say it."),
 ]
 TOML = "tidings.toml"
+LAST = 2**63 - 1
+"""No entry stands higher."""
 
 
 class Session:
@@ -51,8 +53,13 @@ class Session:
         self._check_there()
         return _run(App(), self.settings, work)
 
-    def act(self, work: Callable[[Opened], Awaitable[T]]) -> T:
-        """Run `work` on the application over its database, which is made if it is not there; nothing is carried."""
+    def act(self, work: Callable[[Opened], Awaitable[T]], *, makes: bool = False) -> T:
+        """Run `work` on the application over its database; nothing is carried.
+
+        `makes`: whether the database is made if it is not there; else NotFoundError.
+        """
+        if not makes:
+            self._check_there()
         return _run(self.app, self.settings, work)
 
     def _check_there(self) -> None:

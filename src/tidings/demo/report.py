@@ -69,7 +69,7 @@ def compare_log(acknowledged: Collection[tuple[str, str]], log: Counter[tuple[st
 
 def facts_table(report: Report) -> Table:
     """Draw what happened on the way."""
-    table = Table(box=None, show_header=False, pad_edge=False)
+    table = _table(2)
     for what, found in report.facts:
         table.add_row(f"  [bold]{what}[/]", escape(found))
     return table
@@ -77,11 +77,18 @@ def facts_table(report: Report) -> Table:
 
 def lines_table(report: Report) -> Table:
     """Draw what was compared."""
-    table = Table(box=None, show_header=False, pad_edge=False)
+    table = _table(3)
     for line in report.lines:
         table.add_row(f"  [bold]{line.what}[/]", escape(line.found), "[green]right[/]" if line.right else _WRONG)
         if line.detail and not line.right:
             table.add_row("", f"[red]{escape(line.detail)}[/]", "")
+    return table
+
+
+def _table(columns: int) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for _ in range(columns):
+        table.add_column(overflow="fold")
     return table
 
 

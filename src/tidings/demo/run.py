@@ -68,8 +68,8 @@ class Demo:
         """Start, send, kill and restart on the way, settle, compare, stop. OperatorError if the server gives up."""
         begun = self._clock.monotonic()
         with _ended_in_order():
-            await self._server.start()
             try:
+                await self._server.start()
                 await self._send()
                 await self._settle()
                 lines = await self._compare()
@@ -168,16 +168,20 @@ class Demo:
 
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """Have SIGTERM cancel the running task, so that the server does not outlive the demonstration."""
+    """Have what ends a process cancel the running task, so that the server does not outlive the demonstration."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    with suppress(ValueError, RuntimeError):
-        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    # Under `nohup` the end of the terminal is ignored, and stays so.
+    heeded = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is not signal.SIG_IGN]
+    for each in heeded:
+        with suppress(ValueError, RuntimeError):
+            loop.add_signal_handler(each, task.cancel)
     try:
         yield
     finally:
-        with suppress(ValueError, RuntimeError):
-            loop.remove_signal_handler(signal.SIGTERM)
+        for each in heeded:
+            with suppress(ValueError, RuntimeError):
+                loop.remove_signal_handler(each)
 
 
 def late_share(arrivals: list[Happening]) -> tuple[int, int]:

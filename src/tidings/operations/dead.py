@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tidings.consumers.retry import KINDS
 from tidings.errors import CallerError, NotFoundError
 from tidings.log.driver import Position
+from tidings.operations.roster import roster
 from tidings.ports import Clock
+from tidings.services.service import Service
 from tidings.store.driver import DeadLetter, Parked, StoreDriver
 
 NO_SUBJECT = "\x00"
@@ -25,7 +28,8 @@ class Which:
     reason: str | None = None
 
     def matches(self, parked: Parked) -> bool:
-        return self.state in (None, parked.state) and self.reason in (None, parked.reason)
+        asked = ((self.consumer, parked.consumer), (self.state, parked.state), (self.reason, parked.reason))
+        return all(wanted in (None, found) for wanted, found in asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +60,23 @@ def typed(text: str) -> str:
     return text.replace(_WRITTEN, NO_SUBJECT) if text.startswith(_WRITTEN) else text
 
 
-async def parked(store: StoreDriver, which: Which) -> Sequence[Parked]:
-    """Return the parked subjects, oldest first."""
-    return [each for each in await store.parked(which.consumer) if which.matches(each)]
+async def parked(store: StoreDriver, services: Sequence[Service] | None, which: Which) -> Sequence[Parked]:
+    """Return the parked subjects, oldest first. `services`: those of the application at hand, None if there is none.
+
+    NotFoundError for a consumer or a reason that there is not: a misspelt one must not look like a day without faults.
+    """
+    every = await store.parked()
+    if which.consumer is not None:
+        consumers = {reader.name for reader in await roster(store, services)} | {each.consumer for each in every}
+        _check_known("consumer", which.consumer, consumers)
+    if which.reason is not None:
+        _check_known("reason", which.reason, {*KINDS, *(each.reason for each in every)})
+    return [each for each in every if which.matches(each)]
+
+
+def _check_known(what: str, name: str, there: Collection[str]) -> None:
+    if name not in there:
+        raise NotFoundError(f"there is no {what} {name[:100]!r}; there is {', '.join(sorted(there)) or 'none'}")
 
 
 async def show(store: StoreDriver, consumer: str, subject: str, *, limit: int = LETTERS) -> Opened:
@@ -74,10 +92,15 @@ async def redrive(store: StoreDriver, clock: Clock, consumer: str, subject: str)
     return found
 
 
-async def redrive_all(store: StoreDriver, clock: Clock, which: Which) -> Sequence[Parked]:
-    """Have all of these tried again now; return them as they were. One that was freed meanwhile is left out."""
+async def redrive_all(
+    store: StoreDriver, clock: Clock, services: Sequence[Service] | None, which: Which
+) -> Sequence[Parked]:
+    """Have all of these tried again now; return them as they were. One that was freed meanwhile is left out.
+
+    NotFoundError as in `parked`.
+    """
     scheduled = []
-    for each in await parked(store, which):
+    for each in await parked(store, services, which):
         try:
             await store.schedule_redrive(each.consumer, each.subject, at=clock.now_us())
         except NotFoundError:

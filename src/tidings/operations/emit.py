@@ -39,11 +39,10 @@ class Kept:
     outcome: Literal["appended", "duplicate"]
 
 
-async def emit_event(log: Log, catalog: Catalog, ports: Ports, given: Given) -> Kept:
-    """Append one event as the catalog admits it; the same (source, id) again is answered with its old position.
+def envelope_of(catalog: Catalog, ports: Ports, given: Given) -> Envelope:
+    """Return the envelope as the catalog admits it, with an id: whatever becomes of it, it can be named.
 
-    ConflictError if the id is kept with other content; EnvelopeError, MalformedError, UnknownTypeError,
-    InvalidDataError; LogUnavailableError.
+    EnvelopeError, MalformedError, UnknownTypeError, InvalidDataError.
     """
     now = ports.clock.now_us()
     envelope = Envelope(
@@ -56,7 +55,15 @@ async def emit_event(log: Log, catalog: Catalog, ports: Ports, given: Given) -> 
         attributes={"datacontenttype": JSON},
         data=given.data,
     )
-    receipt = await log.append((catalog.admit(envelope, now_us=now),))
+    return catalog.admit(envelope, now_us=now)
+
+
+async def emit_event(log: Log, envelope: Envelope) -> Kept:
+    """Append one event; the same (source, id) again is answered with its old position.
+
+    ConflictError if the id is kept with other content; LogUnavailableError.
+    """
+    receipt = await log.append((envelope,))
     outcome: Literal["appended", "duplicate"] = "duplicate" if receipt.outcome == "duplicate" else "appended"
     return Kept(source=envelope.source, id=envelope.id, position=receipt.positions[0], outcome=outcome)
 

@@ -79,18 +79,17 @@ async def _replay(
 
 def _check_may_replay(reader: Reader) -> None:
     """RefusedError unless running the consumer's reaction again does no harm."""
-    if not reader.declared:
+    if reader.is_view:
+        raise RefusedError(
+            f"{reader.name} folds a view, whose readers would be set back: build it anew beside the old one with "
+            f"`tidings views rebuild {reader.name.partition('@')[0]}`"
+        )
+    if reader.service is None:
         raise RefusedError(
             f"the application at hand does not declare {reader.name}, so nobody here knows whether it may be replayed"
         )
-    if reader.is_inline:
-        raise RefusedError(f"{reader.name} is folded by appends: to build it anew, use `tidings views rebuild`")
-    if reader.is_replaced:
-        raise RefusedError(f"{reader.name} folds a table that was replaced: nobody reads it any more")
     if not reader.checkpoints:
         raise RefusedError(f"{reader.name} has never run, so there is nothing to replay")
-    if reader.service is None:
-        return
     harmful = [handler.name for handler in reader.service.handlers if not handler.replayable]
     if harmful:
         raise RefusedError(

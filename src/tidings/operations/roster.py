@@ -32,6 +32,11 @@ class Reader:
     record: ViewRecord | None = None
 
     @property
+    def is_view(self) -> bool:
+        """Whether it folds a view, rather than calling a service's handlers."""
+        return self.record is not None or (self.declared is True and self.service is None)
+
+    @property
     def is_inline(self) -> bool:
         """Whether appends fold for it, so that it carries nothing but what is parked."""
         return self.record is not None and self.record.mode == "inline" and self.record.state == "live"

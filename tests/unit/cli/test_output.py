@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import io
 import json
+import sys
 from datetime import UTC, datetime
 
 import pytest
+from rich.console import Console
 
 from tidings.cli.output import Output
 from tidings.operations.progress import unwatched
@@ -64,3 +67,22 @@ def test_what_comes_from_outside_cannot_steer_a_terminal(capsys: pytest.CaptureF
     out = capsys.readouterr().out
     assert "a\\x1b[2Jb\\x9b" in out
     assert "\x1b" not in out
+
+
+def test_names_are_folded_where_there_is_no_room_and_never_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = Output(as_json=False)
+    output.console = Console(width=20, file=sys.stdout)
+    output.rows([{"name": f"bookmarks.view_{n}", "other": "x" * 30} for n in range(2)], empty="none")
+    output.fields({"name": "bookmarks.view_2", "other": "y" * 30})
+    out = capsys.readouterr().out
+    assert "…" not in out
+    assert (out.count("x"), out.count("y")) == (60, 30)
+
+
+def test_json_for_an_encoding_without_all_letters_is_escaped_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, "ascii", errors="backslashreplace"))
+    Output(as_json=True).json({"name": "é"})
+    assert json.loads(raw.getvalue()) == {"name": "é"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -86,7 +87,17 @@ def check(ended: Ended, code: int, told: str) -> None:
         (("fly",), 2, "No such command 'fly' (see `tidings --help`)"),
         (("log",), 2, "Missing command (see `tidings log --help`)"),
         (("log", "show", "web"), 2, "Missing argument 'id' (see `tidings log show --help`)"),
-        (("log", "tail", "--limit", "0"), 2, "'--limit'"),
+        (("log", "tail", "--limit", "0"), 2, "Invalid value for '--limit': it must be 1 or more, not 0 (see"),
+        (("log", "tail", "--limit", "200000"), 2, "'--limit': it must be 100,000 or less, not 200000 (see"),
+        (("log", "tail", "--limit", "few"), 2, "Invalid value for '--limit': 'few' is not a whole number (see"),
+        (("dead", "list", "--state", "ill"), 2, "'--state': 'ill' is not one of 'retrying', 'dead' (see"),
+        (("dead", "list", "--consumer", "order"), 1, "no consumer 'order'; there is orders.order@1"),
+        (("dead", "list", "--reason", "failed"), 1, "no reason 'failed'; there is fold-failed, handler-failed"),
+        (("dead", "redrive", "order", "--all"), 1, "no consumer 'order'; there is orders.order@1"),
+        (("dead", "redrive", "--all", "--reason", "failed"), 1, "no reason 'failed'"),
+        (("dead", "drop", "stock", "1", "--reason", "x", "--position", str(2**63)), 2, "it must be 9,223,"),
+        (("log", "replay", "stock", "--from-position", "0", "--app", "shop:app"), 2, "it must be 1 or more"),
+        (("log", "replay", "orders.order@1", "--from-position", "1", "--app", "shop:app"), 1, "rebuild orders.order`"),
         (("log", "show", "web", "x"), 1, "no event 'x' of 'web' is kept here"),
         (("log", "replay", "stock", "--app", "shop:app"), 2, "Give --from-position N or --from-time T"),
         (("log", "replay", "stock", "--from-time", "soon", "--app", "shop:app"), 2, "RFC 3339"),
@@ -119,6 +130,7 @@ def check(ended: Ended, code: int, told: str) -> None:
         (("run", "ship:app"), 2, "there is no module 'ship' in"),
         (("run", "shop:ap"), 2, "shop has no attribute 'ap': did you mean shop:app?"),
         (("run", "shop:orders"), 2, "shop:orders is a Service, not a tidings.App: did you mean shop:app?"),
+        (("run", "shop:app.views"), 2, "MODULE:ATTRIBUTE"),
         (("run", "shop:app", "--port", "70000"), 2, "from 0 to 65,535"),
         (("demo", "--events", "1"), 2, "'--events'"),
     ],
@@ -140,6 +152,46 @@ def test_wrong_use_is_one_line(shell: Shell, arguments: tuple[str, ...], code: i
 def test_an_application_that_cannot_be_imported_is_told_by_its_line(shell: Shell, text: str, told: str) -> None:
     (shell.folder / "broken.py").write_text(text, "utf-8")
     check(shell.tidings("run", "broken:app"), 2, told)
+
+
+def test_what_is_no_application_is_never_suggested_itself(shell: Shell) -> None:
+    (shell.folder / "broken.py").write_text("app = 5\napp_ = 6\n", "utf-8")
+    check(shell.tidings("run", "broken:app"), 2, "broken:app is an int, not a tidings.App: write `app = App(…)` in it")
+
+
+@pytest.mark.parametrize("verb", [("rebuild", "orders.order"), ("verify",)])
+def test_a_database_that_is_not_there_is_not_made_for_a_repair(shell: Shell, verb: tuple[str, ...]) -> None:
+    (shell.folder / "tidings.toml").write_text('database_url = "sqlite:///other.db"', "utf-8")
+    check(shell.tidings("views", *verb, "--app", "shop:app"), 1, "there is no database other.db with a log in it")
+    assert not (shell.folder / "other.db").exists()
+
+
+def test_data_from_a_standard_input_that_is_closed_is_refused(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    check(shell.tidings("emit", "order-placed", "-", "--app", "shop:app"), 2, "standard input is closed: give the JSON")
+
+
+def test_a_refusal_of_the_system_is_told_as_one(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(program, "version", full)
+    ended = shell.tidings("full")
+    check(ended, exits.FAILED, "the system refused it: [Errno 28] No space left on device")
+    assert "report" not in ended.err
+
+
+def test_what_is_interrupted_counts_as_unknown(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "version", interrupted)
+    check(shell.tidings("interrupted"), exits.UNKNOWN, "stopped before it was done")
+
+
+def test_where_nobody_can_be_told_the_code_still_says_it(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert shell.tidings("log", "show", "web", "x").code == exits.NO
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.operations.stage import OrderPaid, OrderPlaced, Stage
-from tidings.errors import CallerError, NotFoundError
+from tests.unit.operations.stage import SERVICES, OrderPaid, OrderPlaced, Stage
+from tidings.consumers.retry import KINDS, died_reason, kind_of
+from tidings.errors import CallerError, FoldError, InvalidDataError, NotFoundError, NotRetryable
 from tidings.operations import dead
 from tidings.operations.dead import Which
 from tidings.store.driver import Reason
@@ -21,7 +22,7 @@ async def parked(stage: Stage) -> Stage:
 
 
 async def names(stage: Stage, which: Which) -> list[tuple[str, str]]:
-    return sorted((each.consumer, each.subject) for each in await dead.parked(stage.store, which))
+    return sorted((each.consumer, each.subject) for each in await dead.parked(stage.store, None, which))
 
 
 async def test_parked_subjects_are_listed_by_what_is_asked_for(parked: Stage) -> None:
@@ -29,6 +30,30 @@ async def test_parked_subjects_are_listed_by_what_is_asked_for(parked: Stage) ->
     assert await names(parked, Which(consumer="billing", state="dead")) == [("billing", "b")]
     assert await names(parked, Which(reason="process-died")) == [("billing", "b")]
     assert await names(parked, Which(state="retrying")) == [("billing", "a")]
+
+
+async def test_a_misspelt_consumer_or_reason_is_told_with_those_there_are(parked: Stage) -> None:
+    for which, told in (
+        (Which(consumer="biling"), r"no consumer 'biling'; there is billing, .*orders\.order@1, .*rates$"),
+        (Which(reason="handler-fails"), r"no reason 'handler-fails'; there is fold-failed, handler-failed, "),
+    ):
+        with pytest.raises(NotFoundError, match=told):
+            await dead.parked(parked.store, None, which)
+        with pytest.raises(NotFoundError, match=told):
+            await dead.redrive_all(parked.store, parked.clock, None, which)
+
+
+async def test_where_nothing_is_parked_a_right_name_finds_nothing(stage: Stage) -> None:
+    for which in (Which(consumer="orders.order@1"), Which(reason="process-died"), Which(state="dead")):
+        assert await dead.parked(stage.store, None, which) == []
+    assert await dead.parked(stage.store, SERVICES, Which(consumer="billing")) == []
+    with pytest.raises(NotFoundError, match="no consumer 'billing'"):
+        await dead.parked(stage.store, None, Which(consumer="billing"))
+
+
+def test_every_word_for_what_failed_can_be_asked_for() -> None:
+    errors = [InvalidDataError("x"), NotRetryable("x"), FoldError("x"), ValueError("x")]
+    assert {*map(kind_of, errors), died_reason(3).kind} == KINDS
 
 
 async def test_a_subject_is_shown_with_its_entries_in_order(parked: Stage) -> None:
@@ -53,7 +78,7 @@ async def test_a_redrive_is_due_at_once_with_a_full_budget(parked: Stage) -> Non
 
 
 async def test_all_of_a_filter_are_redriven_and_no_other(parked: Stage) -> None:
-    scheduled = await dead.redrive_all(parked.store, parked.clock, Which(state="dead"))
+    scheduled = await dead.redrive_all(parked.store, parked.clock, None, Which(state="dead"))
     assert sorted((each.consumer, each.subject) for each in scheduled) == [("billing", "b"), ("rates", "a")]
     assert await names(parked, Which(state="dead")) == []
     [waiting] = [each for each in await parked.store.parked("billing") if each.subject == "a"]
@@ -88,7 +113,7 @@ async def test_nothing_is_dropped_without_a_reason(parked: Stage, reason: str) -
         await dead.drop(parked.store, "billing", "a", reason=reason)
     with pytest.raises(CallerError, match="say why"):
         await dead.drop_subject(parked.store, "billing", "a", reason=reason)
-    assert len(await dead.parked(parked.store, Which())) == 3
+    assert len(await dead.parked(parked.store, None, Which())) == 3
 
 
 @pytest.mark.parametrize("subject", ["a", "\x00/shop\x00id-1", "with space"])

@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.operations.stage import Stage
 from tidings.errors import ConflictError, EnvelopeError, InvalidDataError, MalformedError, UnknownTypeError
-from tidings.operations.emit import Given, emit_event
+from tidings.operations.emit import Given, emit_event, envelope_of
 
 
 def given(data: bytes = b'{"order_id": "a", "total": 1}', **fields: object) -> Given:
@@ -12,7 +12,7 @@ def given(data: bytes = b'{"order_id": "a", "total": 1}', **fields: object) -> G
 
 
 async def emitted(stage: Stage, said: Given) -> tuple[int, str]:
-    kept = await emit_event(stage.log, stage.opened.catalog, stage.opened.ports, said)
+    kept = await emit_event(stage.log, envelope_of(stage.opened.catalog, stage.opened.ports, said))
     return kept.position, kept.outcome
 
 

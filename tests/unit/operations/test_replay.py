@@ -43,11 +43,18 @@ async def test_handlers_that_are_not_replayable_are_named_and_nothing_moves(stag
     assert (await stage.store.checkpoints("billing"))[0].position == 1
 
 
-async def test_a_view_may_be_replayed_since_its_folds_skip_what_they_hold(stage: Stage) -> None:
+@pytest.mark.parametrize("view", ["order", "placed"])
+async def test_a_view_is_not_replayed_since_its_readers_would_be_set_back(stage: Stage, view: str) -> None:
     await stage.say(OrderPlaced("a", 1))
-    await stage.fold("order")
-    done = await replay_from_position(stage.log, stage.store, SERVICES, "orders.order@1", 1)
-    assert done.after == 0
+    await stage.fold(view)
+    with pytest.raises(RefusedError, match=f"`tidings views rebuild orders.{view}`"):
+        await replay_from_position(stage.log, stage.store, SERVICES, f"orders.{view}@1", 1)
+    assert (await stage.store.checkpoints(f"orders.{view}@1"))[0].position == 1
+
+
+async def test_a_view_that_nobody_declares_here_is_refused_as_a_view(stage: Stage) -> None:
+    with pytest.raises(RefusedError, match=r"`tidings views rebuild orders\.order`"):
+        await replay_from_position(stage.log, stage.store, (), "orders.order@1", 1)
 
 
 async def test_a_consumer_that_is_not_declared_here_is_refused(stage: Stage) -> None:
@@ -59,11 +66,6 @@ async def test_a_consumer_that_is_not_declared_here_is_refused(stage: Stage) -> 
 async def test_an_unknown_consumer_is_refused_with_those_there_are(stage: Stage) -> None:
     with pytest.raises(NotFoundError, match=r"no consumer 'rate'; there is billing, orders\.order@1"):
         await replay_from_position(stage.log, stage.store, SERVICES, "rate", 1)
-
-
-async def test_an_inline_view_is_refused_with_what_to_do_instead(stage: Stage) -> None:
-    with pytest.raises(RefusedError, match="tidings views rebuild"):
-        await replay_from_position(stage.log, stage.store, SERVICES, "orders.placed@1", 1)
 
 
 async def test_what_is_not_settled_yet_cannot_come_again(stage: Stage) -> None:

@@ -1,0 +1,51 @@
+"""A demonstration that is ended early leaves no server behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tidings.demo.run import Demo, Plan
+from tidings.operations.progress import unwatched
+from tidings.ports import Ports
+
+
+@pytest.fixture
+def ignored() -> Iterator[None]:
+    """The end of the terminal is ignored, as under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+async def started(folder: Path) -> tuple[Demo, asyncio.Task[object]]:
+    demo = Demo(Plan.draw(7, events=20), folder, Ports(), unwatched)
+    task: asyncio.Task[object] = asyncio.create_task(demo.run())
+    await asyncio.sleep(0)  # up to its first wait, which is for the server that was begun
+    return demo, task
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+async def test_what_ends_it_ends_its_server_which_may_still_be_starting(tmp_path: Path, number: signal.Signals) -> None:
+    demo, task = await started(tmp_path)
+    os.kill(os.getpid(), number)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert demo.server._process is not None
+    assert demo.server._process.poll() is not None
+
+
+@pytest.mark.usefixtures("ignored")
+async def test_an_end_of_the_terminal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    demo, task = await started(tmp_path)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert demo.server._process is not None
+    assert demo.server._process.poll() is not None
