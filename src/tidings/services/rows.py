@@ -54,6 +54,8 @@ class Shelves:
 
     async def put(self, act: Act, row: Any) -> None:
         """Keep the row, unless a later one is kept."""
+        if isinstance(row, type):
+            raise DeclarationError(f"{row.__qualname__} is a class: give one row of it, written {row.__qualname__}(…)")
         shelf = self._writable(type(row))
         values = shelf.stored(row)
         key = shelf.codec.key(values)
@@ -99,6 +101,8 @@ class Shelves:
         return record.table
 
     def _shelf(self, view: type) -> _Shelf:
+        if not isinstance(view, type):
+            raise DeclarationError(f"{view!r:.100} is no view's class: give that, then the key, as in (Row, key=…)")
         found = self._shelves.get(view)
         if found is None:
             there = ", ".join(row.__qualname__ for row in self._shelves) or "none"

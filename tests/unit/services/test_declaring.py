@@ -185,3 +185,16 @@ async def test_a_command_is_given_a_key_that_is_a_text() -> None:
         for key in (5, "", b"k"):
             with pytest.raises(CallerError, match="must be a text that names the command"):
                 app.unit("shop", key=key)  # type: ignore[arg-type]
+
+
+async def test_rows_are_named_by_the_class_of_their_view_and_put_as_rows() -> None:
+    service, row = shelf()
+    app = App(service)
+    async with app.open(IN_MEMORY, consume=False), app.unit("shop") as ctx:
+        for wrong in (5, "Row", row("a")):
+            with pytest.raises(DeclarationError, match="is no view's class: give that, then the key"):
+                await ctx.get(wrong, key="a")
+            with pytest.raises(DeclarationError, match="is no view's class: give that, then the key"):
+                await ctx.delete(wrong)
+        with pytest.raises(DeclarationError, match=r"Row is a class: give one row of it, written .*Row\(…\)"):
+            await ctx.put(row)
