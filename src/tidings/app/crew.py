@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from tidings.app.tables import Carrying
+from tidings.consumers.retry import told
 from tidings.ports import Ports
 from tidings.views.declaration import ViewSpec
 
@@ -30,18 +31,23 @@ class Runner(Protocol):
 
 
 class Crew:
-    """Runs the consumers there must be, the rebuilds that are due, and `others`. One that fails is begun again."""
+    """Runs the consumers there must be, the rebuilds that are due, and `others`.
+
+    One that fails is begun again, and so is one that ends without being asked to, whatever ended it.
+    """
 
     def __init__(self, carrying: Carrying, others: Sequence[Runner], ports: Ports) -> None:
         self._carrying = carrying
         self._others = tuple(others)
         self._clock = ports.clock
         self._failing: dict[str, str] = {}
+        self._begun: dict[str, float] = {}
+        self._is_cancelled = False
         self._running: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = {}
 
     @property
     def failing(self) -> Mapping[str, str]:
-        """Who fails again and again, and with what."""
+        """Who has failed and not run well for a minute since, and with what."""
         return MappingProxyType(self._failing)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -53,6 +59,7 @@ class Crew:
                 await self._look()
                 await _rest(stopping, LOOK_SECONDS)
         except BaseException:
+            self._is_cancelled = True
             for _, task in self._running.values():
                 task.cancel()
             raise
@@ -72,6 +79,7 @@ class Crew:
             self._failing["tables"] = f"{type(error).__name__}: {error}"
             return
         self._failing.pop("tables", None)
+        self._forgive()
         kept = {runner.name for runner in self._others} | wanted.keys()
         await self._stop([name for name in self._running if name not in kept])
         for runner in wanted.values():
@@ -89,22 +97,47 @@ class Crew:
             stopping.set()
         await asyncio.gather(*(task for _, task in ended), return_exceptions=True)
 
+    def _forgive(self) -> None:
+        well = self._clock.monotonic() - AGAIN_SECONDS_MAX
+        for name in [name for name, begun in self._begun.items() if begun < well]:
+            self._failing.pop(name, None)
+
     async def _keep_running(self, runner: Runner, stopping: asyncio.Event) -> None:
-        pause = AGAIN_SECONDS
-        while not stopping.is_set():
-            begun = self._clock.monotonic()
-            try:
-                await runner.run(stopping)
-            except Exception as error:
+        pause, name = AGAIN_SECONDS, runner.name
+        try:
+            while not stopping.is_set():
+                begun = self._begun[name] = self._clock.monotonic()
+                error = await self._end(runner, stopping)
+                if error is None:
+                    return
+                del self._begun[name]
                 if self._clock.monotonic() - begun > AGAIN_SECONDS_MAX:
                     pause = AGAIN_SECONDS
-                self._failing[runner.name] = f"{type(error).__name__}: {error}"
-                _log.exception("%s failed and is begun again in %.0f s", runner.name, pause)
+                self._failing[name] = told(error)
+                _log.error("%s failed and is begun again in %.0f s", name, pause, exc_info=error)
                 await _rest(stopping, pause)
                 pause = min(pause * 2, AGAIN_SECONDS_MAX)
-            else:
-                self._failing.pop(runner.name, None)
-                return
+        finally:
+            self._failing.pop(name, None)
+            self._begun.pop(name, None)
+
+    async def _end(self, runner: Runner, stopping: asyncio.Event) -> BaseException | None:
+        """Run until the end; return what ended it, unless that was asked for, or it is done."""
+        try:
+            await runner.run(stopping)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and (self._is_cancelled or stopping.is_set()):
+                raise
+            _stay()  # nobody here asked for it: a handler has cancelled the task that it runs in, say
+            return error
+        return None
+
+
+def _stay() -> None:
+    """Take back what the running task was cancelled with."""
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()
 
 
 async def _rest(stopping: asyncio.Event, seconds: float) -> None:

@@ -3,7 +3,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from tests.unit.app.shop import eventually
+from tests.unit.consumers.clock import HandClock
 from tidings.app.crew import Crew
 from tidings.consumers.consumer import Consumer
 from tidings.ports import Ports
@@ -23,15 +26,31 @@ class NothingToCarry:
 class Failing:
     name = "failing"
 
-    def __init__(self, times: int) -> None:
+    def __init__(self, times: int, error: BaseException | None = None) -> None:
         self.begun = 0
         self._times = times
+        self._error = error or ValueError("not yet")
 
     async def run(self, stopping: asyncio.Event) -> None:
         self.begun += 1
         if self.begun <= self._times:
-            raise ValueError("not yet")
+            raise self._error
         await stopping.wait()
+
+
+class CancelsItself(Failing):
+    async def run(self, stopping: asyncio.Event) -> None:
+        self.begun += 1
+        task = asyncio.current_task()
+        assert task is not None
+        assert not task.cancelling()
+        if self.begun <= self._times:
+            task.cancel()
+        await stopping.wait()
+
+
+class OwnError(BaseException):
+    """An author's class that is no Exception."""
 
 
 class Slow:
@@ -51,8 +70,8 @@ class Slow:
             raise
 
 
-def crew(*runners: Failing | Slow) -> Crew:
-    return Crew(NothingToCarry(), runners, Ports())  # type: ignore[arg-type]
+def crew(*runners: Failing | Slow, ports: Ports | None = None) -> Crew:
+    return Crew(NothingToCarry(), runners, ports or Ports())  # type: ignore[arg-type]
 
 
 async def test_one_that_fails_is_named_and_begun_again() -> None:
@@ -73,6 +92,76 @@ async def test_one_that_fails_is_named_and_begun_again() -> None:
     stopping.set()
     await running
     assert "failing" not in tended.failing
+
+
+@pytest.mark.parametrize(
+    "runner",
+    [
+        Failing(1, OwnError("x")),
+        Failing(1, GeneratorExit()),
+        Failing(1, SystemExit(3)),
+        Failing(1, BaseExceptionGroup("g", [OwnError()])),
+        Failing(1, asyncio.CancelledError()),
+        CancelsItself(1),
+    ],
+    ids=lambda runner: f"{type(runner).__name__} {type(runner._error).__name__}",
+)
+async def test_one_that_ends_without_being_asked_is_named_logged_and_begun_again(
+    runner: Failing, caplog: pytest.LogCaptureFixture
+) -> None:
+    tended = crew(runner)
+    stopping = asyncio.Event()
+    running = asyncio.create_task(tended.run(stopping))
+
+    async def is_named() -> bool:
+        return "failing" in tended.failing
+
+    await eventually(is_named)
+    assert [record.message for record in caplog.records] == ["failing failed and is begun again in 1 s"]
+
+    async def is_begun_again() -> bool:
+        return runner.begun == 2
+
+    await eventually(is_begun_again)
+    assert "failing" in tended.failing
+    stopping.set()
+    await running
+    assert tended.failing == {}
+
+
+async def test_one_that_has_run_well_for_a_minute_is_not_failing_any_more() -> None:
+    failing, clock = Failing(times=1), HandClock()
+    tended = crew(failing, ports=Ports(clock=clock))
+    stopping = asyncio.Event()
+    running = asyncio.create_task(tended.run(stopping))
+
+    async def is_begun_again() -> bool:
+        return failing.begun == 2
+
+    await eventually(is_begun_again)
+    assert "failing" in tended.failing
+    clock.move(61)
+
+    async def is_well() -> bool:
+        return not tended.failing
+
+    await eventually(is_well)
+    stopping.set()
+    await running
+
+
+async def test_cancelling_ends_each_and_none_is_begun_again() -> None:
+    slow, failing = Slow(), Failing(times=0)
+    running = asyncio.create_task(crew(slow, failing).run(asyncio.Event()))
+
+    async def are_begun() -> bool:
+        return failing.begun == 1
+
+    await eventually(are_begun)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert running.cancelled()
+    assert (slow.ended, failing.begun) == ("cancelled", 1)
 
 
 async def test_stopping_waits_for_what_is_under_way() -> None:
