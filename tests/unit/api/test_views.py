@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from tests.unit.api.scopes import Reply, ask
@@ -221,8 +221,9 @@ async def test_a_read_that_waits_follows_a_rebuilt_view_to_its_new_table(shop: S
 class Swapping:
     """The log; while its head is looked up another table takes a view's place, and an event comes behind it."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, mode: Literal["async", "inline"]) -> None:
         self._shop = shop
+        self._mode = mode
         self._is_swapped = False
 
     def __getattr__(self, name: str) -> Any:
@@ -232,7 +233,7 @@ class Swapping:
         if not self._is_swapped:
             self._is_swapped = True
             store, view = self._shop.opened.store, self._shop.view("line")
-            record = view.record(2, "building")
+            record = dataclasses.replace(view.record(2, "building"), mode=self._mode)
             await store.create_view(record)
             assert await store.swap_view(record, consumer=consumer_name(record.table), old_consumer=None)
             await self._shop.place("late")
@@ -240,10 +241,17 @@ class Swapping:
 
 
 async def test_a_table_that_takes_anothers_place_during_the_look_is_the_one_that_is_read(shop: Shop) -> None:
-    opened = dataclasses.replace(shop.opened, log=Swapping(shop))  # type: ignore[arg-type]
+    opened = dataclasses.replace(shop.opened, log=Swapping(shop, "inline"))  # type: ignore[arg-type]
     http = Application(opened, (await shop.place("1")).headers["tidings-position"].rpartition("-")[0])
     reply = await ask(http, "GET", "/views/stock/line/ann/late")
     assert (reply.status, reply.headers["tidings-position"][-2:], reply.headers["etag"][:3]) == (200, "-2", '"2.')
+
+
+async def test_a_table_of_another_mode_that_takes_anothers_place_is_as_new_as_its_own_consumer(shop: Shop) -> None:
+    opened = dataclasses.replace(shop.opened, log=Swapping(shop, "async"))  # type: ignore[arg-type]
+    http = Application(opened, (await shop.place("1")).headers["tidings-position"].rpartition("-")[0])
+    reply = await ask(http, "GET", "/views/stock/line")
+    assert (reply.status, reply.headers["tidings-position"][-2:]) == (200, "-0")
 
 
 async def test_waiting_requests_share_one_pause() -> None:
