@@ -65,7 +65,6 @@ class SqliteUnit:
         if self._ended:
             raise RefusedError("the unit has ended; open another one")
 
-        def inside(connection: sqlite3.Connection) -> T:
     async def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         self._check()
         return await self._do(job)
@@ -73,6 +72,7 @@ class SqliteUnit:
     async def _do(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run a job of our own, also while the unit is left."""
 
+        def inside(connection: sqlite3.Connection) -> T:
             # A full disk or a statement's own `OR ROLLBACK` ends the transaction; what followed would be kept alone.
             if not connection.in_transaction:
                 raise StoreUnavailableError("SQLite rolled the unit back after an error; nothing of it is kept")
@@ -137,13 +137,13 @@ class SqliteUnit:
     async def dropped(self, view: ViewTable) -> frozenset[Position]:
         return await self._run(lambda connection: parked.dropped(connection, view))
 
-    async def intend(self, deliveries: Sequence[Delivery]) -> None:
     async def command(self, service: str, key: str) -> int | None:
         return await self._run(lambda connection: commands.find(connection, service, key))
 
     async def remember(self, service: str, key: str, emitted: int) -> None:
         await self._run(lambda connection: commands.remember(connection, service, key, emitted))
 
+    async def intend(self, deliveries: Sequence[Delivery]) -> None:
         now = self._around.ports.clock.now_us()
         await self._run(lambda connection: delivery_rows.intend(connection, deliveries, now=now))
 
@@ -249,11 +249,11 @@ class OpenUnit(AbstractAsyncContextManager["SqliteUnit", None]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._unit.end()
         if error is None:
             try:
                 await self._unit.leave()
                 self._around.ports.points.at("unit:commit-sent")
-        self._unit.end()
             except BaseException as late:
                 kind, error, trace = type(late), late, late.__traceback__
                 await self._close(kind, error, trace)
