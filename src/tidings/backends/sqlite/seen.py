@@ -62,7 +62,7 @@ class Seen:
 
     def _take_opaque(self, connection: sqlite3.Connection, sought: Sought, positions: Sequence[Position]) -> Known:
         keys = [sought.keys[n] for n in sought.opaque]
-        known = self._hot.find(keys) | self._in_closed_runs(connection, keys)
+        known = self._hot.find(connection, keys) | self._in_closed_runs(connection, keys)
         places = [n for n in sought.opaque if sought.keys[n] not in known] if known else sought.opaque
         if places:
             columns = _at((sought.keys, positions, sought.marks), places, of=len(positions))

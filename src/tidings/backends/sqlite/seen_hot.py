@@ -28,9 +28,10 @@ class Hot:
 
     def __init__(self, transaction: Callable[[], int]) -> None:
         self._number = transaction
-        self._kept: Known = {}
+        self._kept: dict[bytes, Position] = {}
         self._upto: Position = 0
-        self._taken: Known = {}
+        self._taken: dict[bytes, Position] = {}
+        self._last: Position = 0
         self._taken_in = 0
         self._is_committed = False
 
@@ -45,33 +46,40 @@ class Hot:
         """Learn what was committed since the last transaction. `anew`: keys have left the table meanwhile."""
         if self._taken_in == self._number():
             return  # what stands in the table beyond what is known was taken in this very transaction
-        if self._is_committed and not anew and self._taken:
-            self._kept |= self._taken
-            self._upto = max(self._upto, max(position for position, _ in self._taken.values()))
         if anew:
             self._kept, self._upto = {}, 0
+        elif self._is_committed and self._taken:
+            self._kept |= self._taken
+            self._upto = self._last
         self._taken, self._taken_in, self._is_committed = {}, self._number(), False
-        rows = connection.execute(f"SELECT pos, k, h FROM {TABLE} WHERE pos > ? ORDER BY pos", (self._upto,)).fetchall()
+        rows = connection.execute(f"SELECT k, pos FROM {TABLE} WHERE pos > ? ORDER BY pos", (self._upto,)).fetchall()
         if rows:
-            self._kept.update({k: (position, h) for position, k, h in rows})
-            self._upto = rows[-1][0]
+            self._kept.update(rows)
+            self._upto = rows[-1][1]
 
-    def find(self, keys: Sequence[bytes]) -> Known:
+    def find(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> Known:
         """Return those of the keys that are kept, or were taken in this transaction."""
-        wanted = set(keys)
-        known = {k: self._kept[k] for k in self._kept.keys() & wanted}
-        return known | {k: self._taken[k] for k in self._taken.keys() & wanted} if self._taken else known
+        wanted = frozenset(keys)
+        found = [self._kept[key] for key in self._kept.keys() & wanted]
+        found += [self._taken[key] for key in self._taken.keys() & wanted]
+        known: Known = {}
+        for piece in filled(found, 1):
+            statement = f"SELECT k, pos, h FROM {TABLE} WHERE pos IN (VALUES {values(1, len(piece))})"
+            known.update({k: (position, h) for k, position, h in connection.execute(statement, piece).fetchall()})
+        return known
 
     def take(
         self, connection: sqlite3.Connection, keys: Sequence[bytes], positions: Sequence[Position], marks: Sequence[int]
     ) -> None:
-        """Keep keys that `find` does not know, at these positions, all above the head."""
+        """Keep keys that `find` does not know, at these positions, which rise and are all above the head."""
         add_rows(connection, f"{TABLE} (pos, k, h)", (positions, keys, marks))
-        self._taken.update(zip(keys, zip(positions, marks, strict=True), strict=True))
+        self._taken.update(zip(keys, positions, strict=True))
+        self._last = positions[-1]
 
     def forget(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> None:
         """Take back keys that were taken in this transaction."""
-        gone = [self._taken.pop(key)[0] for key in keys]
+        gone = [self._taken.pop(key) for key in keys]
+        self._last = max(self._taken.values(), default=self._upto)  # what was meant for the others is given out again
         for piece in filled(gone, 1):
             connection.execute(f"DELETE FROM {TABLE} WHERE pos IN (VALUES {values(1, len(piece))})", piece)
 

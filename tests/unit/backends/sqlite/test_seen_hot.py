@@ -39,7 +39,7 @@ class Process:
         self.hot.take(self.connection, keys, positions, [-position for position in positions])
 
     def known(self, *keys: bytes) -> set[bytes]:
-        return set(self.hot.find(keys))
+        return set(self.hot.find(self.connection, keys))
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_key_is_known_once_its_transaction_is_committed(one: Process) -> None:
     one.take(b"a", b"b", first=1)
     one.commit()
     one.begin()
-    assert one.hot.find([b"b", b"c"]) == {b"b": (2, -2)}
+    assert one.hot.find(one.connection, [b"b", b"c"]) == {b"b": (2, -2)}
 
 
 def test_a_key_whose_transaction_was_rolled_back_is_not_known(one: Process) -> None:
