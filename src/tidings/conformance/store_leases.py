@@ -186,6 +186,13 @@ class Leasing:
         [again] = await store.claim(CONSUMER, owner=OWNER, want=1, ttl=TTL)
         assert (again.position, again.gate) == (1, 9)
 
+    async def test_after_a_rewind_attempts_are_counted_anew(self, store: StoreDriver) -> None:
+        claim = await claimed_one(store)
+        assert [await store.begin_attempt(claim, 5) for _ in range(3)] == [1, 2, 3]
+        await store.rewind(CONSUMER, to=0)
+        [again] = await store.claim(CONSUMER, owner=OTHER, want=1, ttl=TTL)
+        assert [await store.begin_attempt(again, 5) for _ in range(2)] == [1, 2]
+
     async def test_a_rewind_moves_nobody_forward(self, store: StoreDriver) -> None:
         await self._advanced(store, await claimed_one(store), to=3)
         await store.rewind(CONSUMER, to=8)
