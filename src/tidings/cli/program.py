@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
@@ -26,11 +26,21 @@ _MISUSE = typer.BadParameter.__mro__[2]
 class _Commands(TyperGroup):
     """Tells an interrupt apart from a command that ends with 130 by itself: Typer would make it one."""
 
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        with _interrupts_told():
+            return super().make_context(*arguments, **named)
+
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _interrupts_told():
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise typer.Abort from error
+
+
+@contextmanager
+def _interrupts_told() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise typer.Abort from error
 
 
 def build() -> typer.Typer:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
 
 from tests.acceptance.place import SHOP
 from tidings.cli import exits, program
@@ -187,6 +188,14 @@ def test_what_is_interrupted_counts_as_unknown(shell: Shell, monkeypatch: pytest
 
     monkeypatch.setattr(program, "version", interrupted)
     check(shell.tidings("interrupted"), exits.UNKNOWN, "stopped before it was done")
+
+
+def test_what_is_interrupted_while_it_is_read_counts_as_unknown(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TyperGroup, "parse_args", interrupted)
+    check(shell.tidings("version"), exits.UNKNOWN, "stopped before it was done")
 
 
 def test_where_nobody_can_be_told_the_code_still_says_it(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
