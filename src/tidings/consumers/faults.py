@@ -48,7 +48,7 @@ async def called(call: Awaitable[None]) -> None:
     except BaseException as error:
         if _is_thrown_away(task):
             raise
-        raise EscapedError(f"{told(error)} (no Exception: raise one, so that it is only this that fails)") from error
+        raise EscapedError(f"{told(error)} (that is no Exception and would end more than this: raise one)") from error
 
 
 def _is_thrown_away(task: asyncio.Task[Any] | None) -> bool:

@@ -70,5 +70,6 @@ def told(error: BaseException) -> str:
         message = str(error)
     except BaseException as worse:  # an author's `__str__` may raise whatever it likes
         message = f"its message cannot be read ({type(worse).__name__})"
-    text = f"{type(error).__name__}: {message}"[:ERROR_CHARACTERS]
+    name = type(error).__name__
+    text = f"{name}: {message}"[:ERROR_CHARACTERS] if message else name
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
