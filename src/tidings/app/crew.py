@@ -47,8 +47,8 @@ class Crew:
 
     @property
     def failing(self) -> Mapping[str, str]:
-        """Who has failed and not run well for a minute since, and with what."""
-        return MappingProxyType(self._failing)
+        """Who has failed and not run well for a minute since, or pauses because too much fails; and with what."""
+        return MappingProxyType({**self._carrying.pausing, **self._failing})
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Keep everything running until `stopping` is set; cancelling stops at once, and rolls back."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from tidings.consumers.consumer import Consumer
@@ -81,6 +81,12 @@ class Carrying:
                 found[name] = made.get(name) or self._of_table(view, live)
         self._made = found
         return found
+
+    @property
+    def pausing(self) -> Mapping[str, str]:
+        """Which consumers carry nothing now because too much fails, and why."""
+        told = {name: consumer.pausing for name, consumer in self._made.items()}
+        return {name: why for name, why in told.items() if why is not None}
 
     def _of_table(self, view: ViewSpec, live: ViewRecord) -> Consumer:
         return self._consumer(Folder(view, live.table, self._log), carries=live.mode == "async")

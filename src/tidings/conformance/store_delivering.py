@@ -8,7 +8,7 @@ import pytest
 
 from tidings.conformance.store_harness import StoreHarness
 from tidings.conformance.store_samples import OTHER, OWNER, SOON, TTL, delivery, reason, undone
-from tidings.errors import CheckpointMovedError
+from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.store.driver import ClaimedDelivery, Delivery, Reason, StoreDriver
 
 
@@ -141,6 +141,22 @@ class Delivering:
         assert [each["key"] for each in await store.deliveries("done")] == ["b"]
         assert await store.deliveries("pending") == []
         assert len(await store.deliveries(limit=1)) == 1
+
+    async def test_a_dead_call_that_is_retried_begins_anew(self, store: StoreDriver, harness: StoreHarness) -> None:
+        await intend(store, delivery("a"))
+        [claimed] = await claim(store)
+        await store.settle_delivery(claimed, reason(None))
+        await store.retry_delivery("a", at=harness.clock.now_us())
+        [again] = await claim(store)
+        assert (again.delivery, again.attempt, again.failed) == (delivery("a"), 1, 0)
+        assert again.epoch > claimed.epoch
+
+    async def test_only_a_dead_call_is_retried(self, store: StoreDriver) -> None:
+        with pytest.raises(NotFoundError, match="deliveries list"):
+            await store.retry_delivery("a", at=0)
+        await intend(store, delivery("a"))
+        with pytest.raises(RefusedError, match="is pending"):
+            await store.retry_delivery("a", at=0)
 
     async def test_deliveries_of_one_order_are_made_one_after_the_other(
         self, store: StoreDriver, harness: StoreHarness

@@ -19,7 +19,8 @@ from tidings.conformance.store_samples import (
     waiting,
 )
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
-from tidings.store.driver import Claim, StoreDriver
+from tidings.store.claims import Claim
+from tidings.store.driver import StoreDriver
 
 
 class Leasing:

@@ -11,7 +11,8 @@ from tidings.conformance.samples import event
 from tidings.conformance.store_harness import START_US
 from tidings.events.envelope import Entry
 from tidings.log.driver import Position
-from tidings.store.driver import Claim, Delivery, Parked, Reason, StoreDriver
+from tidings.store.claims import Claim
+from tidings.store.driver import Delivery, Parked, Reason, StoreDriver
 from tidings.store.rows import Column, Rank, Row, ViewRecord, ViewTable
 
 T = TypeVar("T")

@@ -23,7 +23,8 @@ from tidings.conformance.store_samples import (
     table,
 )
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
-from tidings.store.driver import Claim, StoreDriver
+from tidings.store.claims import Claim
+from tidings.store.driver import StoreDriver
 from tidings.store.rows import Column
 
 FIRST = record(table(version=1))

@@ -25,6 +25,7 @@ class Breaker:
         self._error: type[BaseException] | None = None
         self._pause = FIRST_PAUSE
         self.until = float("-inf")
+        self.why = ""
 
     def handled(self) -> None:
         """Be told that an entry was handled."""
@@ -48,6 +49,6 @@ class Breaker:
         """Pause, for twice as long as the last time; a pause under way goes on."""
         if self.is_pausing(now):
             return
-        self.until = now + self._pause
+        self.until, self.why = now + self._pause, why
         _log.error("%s carries nothing for %.0f s: %s", self._consumer, self._pause, why)
         self._pause = min(LONGEST_PAUSE, self._pause * 2)

@@ -32,16 +32,22 @@ class Consumer:
         self._log = log
         self._clock = ports.clock
         self._leases = Leases(reaction.name, store=store, ports=ports, owner=owner)
+        self._breaker = Breaker(reaction.name)
         reacting = Reacting(
             reaction=reaction,
             store=store,
             ports=ports,
             leases=self._leases,
             aside=Aside(reaction.name, store),
-            breaker=Breaker(reaction.name),
+            breaker=self._breaker,
         )
         self._work = Work(reacting, log, carries=carries)
         self._resting: asyncio.Task[None] | None = None
+
+    @property
+    def pausing(self) -> str | None:
+        """Why nothing is carried now, lest a broken release move the log into dead letters; None if all is well."""
+        return self._breaker.why if self._breaker.is_pausing(self._clock.monotonic()) else None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Carry entries until `stopping` is set; then finish the page under way, release the leases, and return.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tidings.events.envelope import Entry
 from tidings.events.identity import SLOTS, slot_of
 from tidings.log.driver import Page, Position
-from tidings.store.driver import Claim
+from tidings.store.claims import Claim
 
 
 @dataclass(frozen=True, slots=True)

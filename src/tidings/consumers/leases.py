@@ -9,7 +9,8 @@ from datetime import timedelta
 from tidings.consumers.faults import PASSING
 from tidings.consumers.lane import Lane, Part
 from tidings.ports import Ports, is_gone
-from tidings.store.driver import Checkpoint, Claim, StoreDriver
+from tidings.store.claims import Checkpoint, Claim
+from tidings.store.driver import StoreDriver
 
 TTL = timedelta(seconds=8)
 RENEW_SECONDS = 2.0

@@ -10,7 +10,8 @@ from tidings.consumers.reacting import Reacting
 from tidings.consumers.retry import ATTEMPTS, died_reason, reason_of
 from tidings.errors import NotFoundError
 from tidings.events.envelope import Entry
-from tidings.store.driver import Claim, Parked
+from tidings.store.claims import Claim
+from tidings.store.driver import Parked
 
 TURN_ENTRIES = 64
 

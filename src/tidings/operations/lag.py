@@ -13,7 +13,8 @@ from tidings.log.log import Log
 from tidings.operations.roster import Reader, roster
 from tidings.ports import Clock, is_gone
 from tidings.services.service import Service
-from tidings.store.driver import Checkpoint, Parked, StoreDriver
+from tidings.store.claims import Checkpoint
+from tidings.store.driver import Parked, StoreDriver
 
 EXACT_UPTO = 10_000
 

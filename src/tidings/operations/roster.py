@@ -10,7 +10,8 @@ from tidings.events.envelope import Envelope
 from tidings.events.identity import SLOTS, slot_of
 from tidings.log.driver import Position
 from tidings.services.service import Service
-from tidings.store.driver import Checkpoint, StoreDriver
+from tidings.store.claims import Checkpoint
+from tidings.store.driver import StoreDriver
 from tidings.store.rows import ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
 

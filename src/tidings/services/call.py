@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from tidings.store.driver import ClaimedDelivery, Reason, StoreDriver
 
 CALL_SECONDS = 30.0
 WRITES = 12
+_log = logging.getLogger("tidings.services")
 
 
 class Call:
@@ -46,7 +48,7 @@ class Call:
         A call that has ended its process in as many attempts as there are is not made again: it is dead.
         """
         if claimed.died >= ATTEMPTS:
-            await self._settle(claimed, died_reason(ATTEMPTS, then="correct the function, and do it by hand"))
+            await self._settle(claimed, died_reason(ATTEMPTS, then="correct the function, then retry the delivery"))
             return
         reason: Reason | None = None
         try:
@@ -96,4 +98,12 @@ class Call:
                 await self._ports.clock.sleep(retry_delay(attempt, self._ports.random))
             else:
                 self._ports.points.at("delivery:result-written")
+                _tell(claimed, reason)
                 return
+
+
+def _tell(claimed: ClaimedDelivery, reason: Reason | None) -> None:
+    if reason is not None and reason.next_at is None:
+        given = claimed.delivery
+        why = "the delivery %s of %s is dead after %d attempts, and is not called again until it is retried: %s"
+        _log.error(why, given.key, f"{given.service}.{given.function}", claimed.attempt, reason.error)

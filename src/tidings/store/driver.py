@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position, Receipt
+from tidings.store.claims import Checkpoint, Claim
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 
 
@@ -24,45 +25,6 @@ class StoreFacts:
     name: str
     partitions: int
     shares_transaction_with_log: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """The right to move one partition's checkpoint. `expired`: its last owner died rather than let go.
-
-    `partitions` is how many the consumer has; `gate` is as it was when the claim was made. `position` is where its
-    owner knows the checkpoint to stand: after a unit that moved it, the owner goes on with `at` the new position.
-    """
-
-    consumer: str
-    part: int
-    partitions: int
-    position: Position
-    epoch: int
-    gate: Position
-    expired: bool
-
-    @property
-    def slots(self) -> tuple[int, int]:
-        """The half-open range of subject slots of this partition: slot * partitions >> 10 == part."""
-        return self.part * 1024 // self.partitions, (self.part + 1) * 1024 // self.partitions
-
-    def at(self, position: Position) -> Claim:
-        """Return the claim as it is once the checkpoint stands here."""
-        return replace(self, position=position)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """One partition's state as anyone may see it. `until`: when its lease ends; `paused`: why, or None."""
-
-    part: int
-    position: Position
-    epoch: int
-    gate: Position
-    owner: str | None
-    until: int | None
-    paused: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,6 +299,11 @@ class StoreDriver(Protocol):
         """Return deliveries, oldest first: key, service, function, state, attempts, next_at, reason, error.
 
         `reason` and `error` are the kind and the text of the last failure."""
+
+    async def retry_delivery(self, key: str, *, at: int) -> None:
+        """Have a dead delivery called again at `at`, as if it had never been tried.
+
+        NotFoundError if there is none of this key; RefusedError if it is not dead."""
 
     async def next_due(self) -> int | None:
         """Return when the next retry of a parked subject or a delivery comes; None if none is waiting."""

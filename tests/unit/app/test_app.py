@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.app.shop import IN_MEMORY, OrderConfirmed, OrderPlaced, eventually, in_file, orders, shop
-from tidings import App, ConflictError, DeclarationError, Service, event
+from tidings import App, ConflictError, Context, DeclarationError, Service, event
 from tidings.app.opened import Opened
 from tidings.errors import EnvelopeError, NotFoundError, RefusedError, SettingError
 
@@ -131,3 +131,21 @@ async def test_a_command_changes_and_emits_together_and_its_key_makes_a_repeat_h
             positions.append(ctx.position)
         assert positions[0] == positions[1] > 0
         assert (await opened.log.head()).position == positions[0]
+
+
+async def test_a_consumer_that_pauses_because_all_fails_alike_is_named() -> None:
+    service = Service("doomed")
+
+    @service.on(OrderPlaced)
+    async def fail(event: OrderPlaced, ctx: Context) -> None:
+        raise ValueError("broken release")
+
+    app = App(service)
+    async with app.open(IN_MEMORY) as opened:
+        for n in range(30):
+            await app.publish(OrderPlaced(str(n), 5), source="/web", id=str(n))
+
+        async def is_named() -> bool:
+            return "20 subjects in a row failed with ValueError" in opened.crew.failing.get("doomed", "")
+
+        await eventually(is_named)

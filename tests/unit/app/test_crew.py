@@ -16,6 +16,9 @@ from tidings.views.declaration import ViewSpec
 class NothingToCarry:
     """The part of `Carrying` that a crew asks, with nothing in it."""
 
+    def __init__(self, pausing: dict[str, str] | None = None) -> None:
+        self.pausing = pausing or {}
+
     async def consumers(self) -> dict[str, Consumer]:
         return {}
 

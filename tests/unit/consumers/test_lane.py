@@ -4,7 +4,7 @@ from tidings.consumers.lane import Lane, Part, next_lane
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.identity import slot_of
 from tidings.log.driver import Page
-from tidings.store.driver import Claim
+from tidings.store.claims import Claim
 
 
 def part(number: int, at: int, *, of: int = 4, gate: int = 0, position: int | None = None) -> Part:

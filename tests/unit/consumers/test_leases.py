@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from tests.unit.consumers.room import Room, room
 from tidings.consumers.leases import TTL, Leases, Share, share_of
-from tidings.store.driver import Checkpoint
+from tidings.store.claims import Checkpoint
 
 
 def checkpoints(*owners: str | None, until: int = 100) -> dict[int, Checkpoint]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.unit.consumers.room import Room, room
 from tidings.consumers.leases import Leases
-from tidings.store.driver import Claim
+from tidings.store.claims import Claim
 
 
 def slow(at: Room, name: str, seconds: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tidings.backends.sqlite.leases import Lease
 from tidings.backends.sqlite.statements import filled, flat, values
-from tidings.errors import CheckpointMovedError
+from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.ports import is_gone
 from tidings.store.driver import ClaimedDelivery, Delivery, Reason
 
@@ -81,6 +81,17 @@ def settle(connection: sqlite3.Connection, claimed: ClaimedDelivery, reason: Rea
     )
     if changed.rowcount == 0:
         raise CheckpointMovedError(f"the delivery {claimed.delivery.key} belongs to another owner, who calls it again")
+
+
+def retry(connection: sqlite3.Connection, key: str, *, at: int) -> None:
+    found = connection.execute("SELECT state FROM tidings_delivery WHERE key = ?", (key,)).fetchall()
+    if not found:
+        raise NotFoundError(f"there is no delivery {key!r}; `tidings deliveries list` shows those there are")
+    if found[0][0] != "dead":
+        raise RefusedError(f"the delivery {key!r} is {found[0][0]}, not dead: there is nothing to retry")
+    connection.execute(
+        "UPDATE tidings_delivery SET state = 'pending', next_at = ?, attempts = 0, failed = 0 WHERE key = ?", (at, key)
+    )
 
 
 def listed(connection: sqlite3.Connection, state: str | None, *, limit: int) -> list[Mapping[str, Any]]:

@@ -10,7 +10,7 @@ from tidings.backends.sqlite.statements import flat, values
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.log.driver import Position
 from tidings.ports import is_gone
-from tidings.store.driver import Checkpoint, Claim
+from tidings.store.claims import Checkpoint, Claim
 
 _OURS = "c.consumer = o.consumer AND c.part = o.part AND c.epoch = o.epoch"
 _MOVED = "a lease on {} is lost: another owner goes on, and nothing of this was kept"

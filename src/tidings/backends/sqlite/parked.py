@@ -14,7 +14,8 @@ from tidings.events.codec import Stored, attributes_to_bytes, envelope_of
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.identity import SLOTS, slot_of
 from tidings.log.driver import Position
-from tidings.store.driver import Audited, Claim, DeadLetter, Parked, Reason
+from tidings.store.claims import Claim
+from tidings.store.driver import Audited, DeadLetter, Parked, Reason
 from tidings.store.rows import ViewTable
 
 _PARKED = (

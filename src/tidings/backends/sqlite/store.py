@@ -19,18 +19,8 @@ from tidings.backends.sqlite.views import Swap, Views
 from tidings.errors import LogUnavailableError, RefusedError, StoreUnavailableError
 from tidings.log.driver import Position, Receipt, Write
 from tidings.ports import Ports
-from tidings.store.driver import (
-    Audited,
-    Checkpoint,
-    Claim,
-    ClaimedDelivery,
-    DeadLetter,
-    InlineFolds,
-    Parked,
-    Reason,
-    StoreFacts,
-    Unit,
-)
+from tidings.store.claims import Checkpoint, Claim
+from tidings.store.driver import Audited, ClaimedDelivery, DeadLetter, InlineFolds, Parked, Reason, StoreFacts, Unit
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 
 T = TypeVar("T")
@@ -154,6 +144,9 @@ class SqliteStore:
         self, state: Literal["pending", "done", "dead"] | None = None, *, limit: int = 100
     ) -> Sequence[Mapping[str, Any]]:
         return await self._read(lambda of: deliveries.listed(of, state, limit=limit))
+
+    async def retry_delivery(self, key: str, *, at: int) -> None:
+        await self._write(lambda to: deliveries.retry(to, key, at=at))
 
     async def next_due(self) -> int | None:
         return await self._read(_next_due)

@@ -20,7 +20,8 @@ from tidings.errors import RefusedError, StoreUnavailableError
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position, Receipt, Write
 from tidings.ports import Ports
-from tidings.store.driver import Claim, Delivery, Reason, Sql, Staged
+from tidings.store.claims import Claim
+from tidings.store.driver import Delivery, Reason, Sql, Staged
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 
 T = TypeVar("T")

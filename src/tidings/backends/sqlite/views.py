@@ -10,7 +10,7 @@ from tidings.backends.sqlite import leases, parked
 from tidings.backends.sqlite.table import Table
 from tidings.errors import NotFoundError, RefusedError
 from tidings.events.codec import Decoder, encode_json
-from tidings.store.driver import Checkpoint
+from tidings.store.claims import Checkpoint
 from tidings.store.rows import ViewRecord, ViewTable
 
 Tables = Callable[[ViewTable], Table]

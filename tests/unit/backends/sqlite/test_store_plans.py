@@ -10,7 +10,7 @@ from tests.unit.backends.sqlite.store_of import Opened, opened
 from tidings.backends.sqlite import deliveries, parked
 from tidings.conformance.store_samples import TTL, record, refused, table
 from tidings.errors import CheckpointMovedError
-from tidings.store.driver import Claim
+from tidings.store.claims import Claim
 
 FILL = [
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "

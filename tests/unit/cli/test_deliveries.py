@@ -1,0 +1,59 @@
+"""What became of calls to the outside can be seen, and a dead one can be made again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tidings.backends.sqlite import open_sqlite
+from tidings.cli.program import run_with
+from tidings.ports import Ports
+from tidings.store.driver import Delivery, Reason
+
+
+@pytest.fixture(autouse=True)
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One delivery that was given up, `k-1`, and one that waits, `k-2`."""
+    monkeypatch.setenv("TIDINGS_DATABASE_URL", f"sqlite:///{tmp_path / 'x.db'}")
+
+    async def fill() -> None:
+        opened = open_sqlite(str(tmp_path / "x.db"), Ports())
+        async with opened.store.unit() as unit:
+            await unit.intend(
+                [Delivery(key=key, service="shop", function="mail", payload=b"1") for key in ("k-1", "k-2")]
+            )
+        [claimed] = await opened.store.claim_deliveries(
+            owner="one", services=["shop"], limit=1, ttl=timedelta(seconds=60)
+        )
+        await opened.store.settle_delivery(claimed, Reason(kind="handler-failed", error="OSError: no", next_at=None))
+        await opened.close()
+
+    asyncio.run(fill())
+
+
+def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[tuple[str, str, str | None]]:
+    assert run_with(["deliveries", "list", *arguments, "--json"]) == 0
+    return [(each["key"], each["state"], each["error"]) for each in json.loads(capsys.readouterr().out)]
+
+
+def test_a_dead_delivery_is_listed_with_its_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert listed(capsys) == [("k-1", "dead", "OSError: no"), ("k-2", "pending", None)]
+    assert listed(capsys, "--state", "dead") == [("k-1", "dead", "OSError: no")]
+    assert listed(capsys, "--limit", "1") == [("k-1", "dead", "OSError: no")]
+
+
+def test_a_dead_delivery_is_retried_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_with(["deliveries", "retry", "k-1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"key": "k-1", "state": "pending"}
+    assert [state for _, state, _ in listed(capsys)] == ["pending", "pending"]
+    assert run_with(["deliveries", "retry", "k-1"]) == 1
+    assert "k-1' is pending, not dead" in capsys.readouterr().err
+
+
+def test_a_delivery_that_is_not_there_is_a_clear_no(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_with(["deliveries", "retry", "k-9"]) == 1
+    assert "there is no delivery 'k-9'" in capsys.readouterr().err
