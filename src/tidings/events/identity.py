@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from struct import Struct, unpack
 from uuid import UUID
 
@@ -36,7 +37,17 @@ def subject_keys(subjects: Sequence[str]) -> tuple[int, ...]:
 
 def identity_key(source: str, id: str) -> int:
     """Return a signed 64-bit hash of (source, id): the tie-breaker between events of the same rank."""
-    return subject_key(f"{len(source)}:{source}{id}")
+    digest = _begun_with(source).copy()
+    digest.update(id.encode())
+    key: int = _signed(digest.digest())[0]
+    return key
+
+
+@lru_cache(maxsize=1024)
+def _begun_with(source: str) -> hashlib.blake2b:
+    digest = _BEGUN.copy()
+    digest.update(f"{len(source)}:{source}".encode())
+    return digest
 
 
 def slot_of(source: str, id: str, subject: str | None) -> int:
