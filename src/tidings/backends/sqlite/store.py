@@ -185,13 +185,6 @@ class SqliteStore:
         self._check()
         return OpenUnit(self._database, self._around, claims)
 
-    def folds_on_append(self, connection: sqlite3.Connection, types: frozenset[str]) -> bool:
-        """Say, inside an append's transaction, whether it must be an `inline_flush` because of what it appends.
-
-        InlineViewError if this process does not hold a fold that these types are fed to.
-        """
-        return bool(self._inline.tables(connection, types))
-
     async def inline_flush(self, writes: Sequence[Write]) -> Sequence[Receipt]:
         """Append as the log's driver does, and fold what is new into the inline views in the same transaction."""
         if self._log is None:
