@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
@@ -14,6 +15,7 @@ from tidings.errors import SettingError
 
 PREFIX = "TIDINGS_"
 IN_MEMORY = ":memory:"
+TOML = "tidings.toml"
 
 _FILE_URL = re.compile(r"sqlite:///([^?#]+)")
 _APP = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -49,6 +51,17 @@ class Settings:
     def sqlite_path(self) -> str:
         """The file of the database, or `:memory:`."""
         return _file(self.database_url)
+
+
+def read_toml() -> str | None:
+    """Return the text of `tidings.toml` in this folder; None if there is none. SettingError if it cannot be read."""
+    file = Path(TOML)
+    if not file.is_file():
+        return None
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{TOML} cannot be read: {error}") from None
 
 
 def load(environ: Mapping[str, str], toml_text: str | None = None) -> Settings:

@@ -6,7 +6,6 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -59,7 +58,7 @@ class App:
             raise SettingError(
                 f"{settings!r:.80} is no Settings: write app.open(Settings(database_url='sqlite:///FILE'))"
             )
-        used = _from_outside() if settings is None else settings
+        used = setting.load(os.environ, setting.read_toml()) if settings is None else settings
         async with open_services(tuple(self.services.values()), used, ports or Ports(), consume=consume) as opened:
             self._opened = opened
             try:
@@ -103,8 +102,3 @@ def _check_tables(views: Sequence[ViewSpec]) -> None:
             raise DeclarationError(
                 f"{other} and {view} would both be the table {name}: rename a class, or one of the services"
             )
-
-
-def _from_outside() -> Settings:
-    file = Path("tidings.toml")
-    return setting.load(os.environ, file.read_text("utf-8") if file.is_file() else None)

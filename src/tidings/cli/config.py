@@ -7,8 +7,8 @@ import os
 import typer
 
 from tidings.cli.output import Output
-from tidings.cli.session import AsJson, read_settings, read_toml
-from tidings.settings import origins
+from tidings.cli.session import AsJson, read_settings
+from tidings.settings import origins, read_toml
 
 commands = typer.Typer(help="What is set, and where.")
 

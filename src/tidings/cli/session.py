@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
@@ -24,7 +23,6 @@ AppName = Annotated[
     str | None,
     typer.Option("--app", metavar="MODULE:ATTRIBUTE", help="The application; else TIDINGS_APP or tidings.toml say it."),
 ]
-TOML = "tidings.toml"
 LAST = 2**63 - 1
 """No entry stands higher."""
 
@@ -77,18 +75,7 @@ def read_settings(*, app: str | None = None, host: str | None = None, port: int 
     """Return the settings of the environment over `tidings.toml`, and over both what the command line says."""
     given = {"TIDINGS_APP": app, "TIDINGS_HOST": host, "TIDINGS_PORT": None if port is None else str(port)}
     said = {name: value for name, value in given.items() if value is not None}
-    return setting.load({**os.environ, **said}, read_toml())
-
-
-def read_toml() -> str | None:
-    """Return the text of `tidings.toml` in this folder; None if there is none. SettingError if it cannot be read."""
-    file = Path(TOML)
-    if not file.is_file():
-        return None
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(f"{TOML} cannot be read: {error}") from None
+    return setting.load({**os.environ, **said}, setting.read_toml())
 
 
 def _run(app: App, settings: Settings, work: Callable[[Opened], Awaitable[T]]) -> T:

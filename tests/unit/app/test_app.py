@@ -149,3 +149,11 @@ async def test_a_consumer_that_pauses_because_all_fails_alike_is_named() -> None
             return "20 subjects in a row failed with ValueError" in opened.crew.failing.get("doomed", "")
 
         await eventually(is_named)
+
+
+async def test_a_settings_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tidings.toml").write_bytes(b"\xff")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingError, match=r"tidings\.toml cannot be read"):
+        async with shop().open():
+            pass
