@@ -1,4 +1,5 @@
-# Every target sets itself up: it needs Python 3.11 or later, make and a package index, nothing else.
+# Every target sets itself up: it needs Python 3.11 or later, make and a package index, nothing else. `make test` also
+# installs a Chromium if there is none, as tests/browser/chromium.py says.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,6 +17,7 @@ demo: $(VENV)/installed
 	$(BIN)/tidings demo $(ARGS)
 
 test: $(VENV)/developing
+	@$(BIN)/python -m tests.browser.chromium > /dev/null
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: $(VENV)/developing
