@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable
 
 from starlette.requests import Request
 
 from tidings.api.answer import Answer, json_answer
 from tidings.api.problems import Problem, Refusal
 from tidings.api.queries import read_query
+from tidings.app.heartbeat import LATE_SECONDS
 from tidings.app.opened import Opened
+from tidings.operations.checks import Check, Checks
 
-ANSWER_SECONDS = 2.0
 _log = logging.getLogger("tidings.api")
 
 
@@ -22,33 +21,35 @@ class Health:
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
+        self._checks = Checks(opened.settings, opened.log, opened.store, opened.ports, opened.services)
 
     async def alive(self, request: Request) -> Answer:
-        """Answer that the process lives; a lost database does not change that."""
+        """Answer that the process lives; a lost database does not change that. `overloaded` if it hardly does."""
         read_query(request.scope, known=())
-        return json_answer({"status": "ok", "checks": ["process"]})
+        age = self._opened.heartbeat.age
+        if age >= LATE_SECONDS:
+            why = f"the event loop has not come round for {age:.0f} s: something in the application blocks it"
+            raise Refusal(Problem.OVERLOADED, why, members={"checks": ["heartbeat"]})
+        return json_answer({"status": "ok", "checks": ["heartbeat"]})
 
     async def ready(self, request: Request) -> Answer:
         """Answer which checks hold; `log-unavailable` or `store-unavailable` with the names of those that do not."""
         read_query(request.scope, known=())
-        log, store = self._opened.log, self._opened.store
-        answering = await asyncio.gather(_answers("log", log.head()), _answers("store", store.consumers()))
-        checks = dict(zip(("log", "store"), answering, strict=True))
-        failing = [name for name, answers in checks.items() if not answers] + sorted(self._opened.crew.failing)
-        if failing:
-            raise Refusal(
-                Problem.STORE_UNAVAILABLE if checks["log"] else Problem.LOG_UNAVAILABLE,
-                f"not ready, for these fail: {', '.join(failing)}; the server's log has the reason",
-                members={"checks": failing},
-            )
-        return json_answer({"status": "ok", "checks": [*checks, "consumers"]})
+        found = (*await self._checks.run(), *_consumers(self._opened))
+        failing = [check.name for check in found if check.problem is not None]
+        if not failing:
+            return json_answer({"status": "ok", "checks": [check.name for check in found]})
+        for check in found:
+            if check.problem is not None:
+                _log.warning("not ready: the check %s fails: %s", check.name, check.problem)
+        raise Refusal(
+            Problem.LOG_UNAVAILABLE if "log" in failing else Problem.STORE_UNAVAILABLE,
+            f"not ready, for these fail: {', '.join(failing)}; the server's log has the reason",
+            members={"checks": failing},
+        )
 
 
-async def _answers(name: str, question: Awaitable[object]) -> bool:
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await question
-    except Exception as error:
-        _log.warning("the %s does not answer: %s: %s", name, type(error).__name__, error)
-        return False
-    return True
+def _consumers(opened: Opened) -> tuple[Check, ...]:
+    """Return a check for each consumer that fails again and again, or one that holds for all of them."""
+    failing = sorted(opened.crew.failing.items())
+    return tuple(Check(name, problem) for name, problem in failing) or (Check("consumers"),)

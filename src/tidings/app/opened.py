@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tidings.app.crew import Crew
+from tidings.app.heartbeat import Heartbeat
 from tidings.app.tables import Carrying
 from tidings.backends import sqlite
 from tidings.backends.sqlite import Sqlite, open_sqlite
@@ -56,6 +57,7 @@ class Opened:
     crew: Crew
     resources: Mapping[str, Resources]
     stopping: asyncio.Event
+    heartbeat: Heartbeat
 
     def unit(self, service: str, *, key: str | None = None) -> AbstractAsyncContextManager[Context]:
         """See `App.unit`."""
@@ -89,7 +91,8 @@ async def open_services(
         await opened.carrying.prepare()
         running = asyncio.create_task(opened.crew.run(opened.stopping)) if consume else None
         try:
-            yield opened
+            with opened.heartbeat.beating():
+                yield opened
         finally:
             opened.stopping.set()
             if running is not None:
@@ -140,6 +143,7 @@ def _put_together(services: Sequence[Service], settings: Settings, ports: Ports,
         crew=Crew(carrying, others, ports),
         resources=resources,
         stopping=asyncio.Event(),
+        heartbeat=Heartbeat(),
     )
 
 

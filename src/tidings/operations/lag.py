@@ -71,6 +71,41 @@ class ConsumerLag:
         return max((partition.seconds for partition in self.partitions), default=0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A partition of a consumer: which entries are its own, and where it stands. `checkpoint`: None if it never ran."""
+
+    number: int
+    where: Filter
+    checkpoint: Checkpoint | None
+
+    @property
+    def at(self) -> Position:
+        return 0 if self.checkpoint is None else self.checkpoint.position
+
+    @property
+    def is_paused(self) -> bool:
+        return self.checkpoint is not None and self.checkpoint.paused is not None
+
+
+def partitions_of(reader: Reader) -> tuple[Share, ...]:
+    """Return the consumer's partitions; one that stands before the first entry if it has never run."""
+    if not reader.checkpoints:
+        return (Share(0, Filter(types=reader.types), None),)
+    count, shares = len(reader.checkpoints), []
+    for part, checkpoint in sorted(reader.checkpoints.items()):
+        slots = (part * SLOTS // count, (part + 1) * SLOTS // count)
+        shares.append(Share(part, Filter(types=reader.types, slots=slots if count > 1 else None), checkpoint))
+    return tuple(shares)
+
+
+def is_held(checkpoint: Checkpoint | None, clock: Clock) -> bool:
+    """Say whether a process that may well be alive holds the partition's lease."""
+    if checkpoint is None or checkpoint.owner is None or checkpoint.until is None:
+        return False
+    return checkpoint.until > clock.now_us() and not is_gone(checkpoint.owner)
+
+
 async def lag(
     log: Log, store: StoreDriver, clock: Clock, services: Sequence[Service] | None
 ) -> tuple[ConsumerLag, ...]:
@@ -115,23 +150,10 @@ class _Measuring:
             return "new"
         if any(each.paused is not None for each in reader.checkpoints.values()):
             return "paused"
-        return "running" if any(map(self._is_held, reader.checkpoints.values())) else "stopped"
-
-    def _is_held(self, checkpoint: Checkpoint) -> bool:
-        if checkpoint.owner is None or checkpoint.until is None:
-            return False
-        return checkpoint.until > self._clock.now_us() and not is_gone(checkpoint.owner)
+        return "running" if any(is_held(each, self._clock) for each in reader.checkpoints.values()) else "stopped"
 
     async def _partitions(self, reader: Reader) -> tuple[PartitionLag, ...]:
-        if not reader.checkpoints:
-            return (await self._partition(0, 0, Filter(types=reader.types)),)
-        count = len(reader.checkpoints)
-        found = []
-        for part, checkpoint in sorted(reader.checkpoints.items()):
-            slots = (part * SLOTS // count, (part + 1) * SLOTS // count)
-            where = Filter(types=reader.types, slots=slots if count > 1 else None)
-            found.append(await self._partition(part, checkpoint.position, where))
-        return tuple(found)
+        return tuple([await self._partition(part.number, part.at, part.where) for part in partitions_of(reader)])
 
     async def _partition(self, part: int, checkpoint: Position, where: Filter) -> PartitionLag:
         counted = await self._log.count(after=checkpoint, where=where, most=EXACT_UPTO + 1)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,6 +12,8 @@ from tests.unit.api.shop import Shop, open_shop
 
 from tidings.api.application import application
 from tidings.errors import LogUnavailableError, StoreUnavailableError
+
+CHECKS = ["settings", "log", "store", "schema", "leases", "checkpoints", "consumers"]
 
 
 @pytest.fixture
@@ -28,11 +31,22 @@ def failing(error: Exception) -> Any:
 
 async def test_a_process_that_answers_lives(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shop.opened.log, "head", failing(LogUnavailableError("disk /dev/secret is gone")))
-    assert (await ask(shop.http, "GET", "/healthz")).json == {"status": "ok", "checks": ["process"]}
+    assert (await ask(shop.http, "GET", "/healthz")).json == {"status": "ok", "checks": ["heartbeat"]}
+
+
+async def test_a_loop_that_does_not_come_round_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    time = loop.time
+    monkeypatch.setattr(loop, "time", lambda: time() + 6)
+    reply = await ask(shop.http, "GET", "/healthz")
+    assert (reply.status, reply.slug, reply.json["checks"]) == (503, "overloaded", ["heartbeat"])
+    for _ in range(2):
+        await asyncio.sleep(0)  # the loop comes round, and with it the heartbeat, which was due
+    assert (await ask(shop.http, "GET", "/healthz")).status == 200
 
 
 async def test_it_is_ready_when_log_store_and_consumers_are(shop: Shop) -> None:
-    assert (await ask(shop.http, "GET", "/readyz")).json == {"status": "ok", "checks": ["log", "store", "consumers"]}
+    assert (await ask(shop.http, "GET", "/readyz")).json == {"status": "ok", "checks": CHECKS}
 
 
 @pytest.mark.parametrize(
@@ -53,6 +67,18 @@ async def test_what_does_not_answer_is_named_and_nothing_else_is_told(
     reply = await ask(shop.http, "GET", "/readyz")
     assert (reply.status, reply.slug, reply.json["checks"], reply.headers["retry-after"]) == (503, slug, names, "1")
     assert "secret" not in reply.body.decode()
+
+
+async def test_each_check_that_fails_is_named_and_its_reason_stands_in_the_log(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(shop.opened.store, "claim", failing(StoreUnavailableError("disk /dev/secret is full")))
+    monkeypatch.setattr(shop.opened.store, "views", failing(StoreUnavailableError("disk /dev/secret is full")))
+    reply = await ask(shop.http, "GET", "/readyz")
+    assert (reply.status, reply.json["checks"]) == (503, ["schema", "leases", "checkpoints"])
+    assert "secret" not in reply.body.decode()
+    told = "not ready: the check leases fails: StoreUnavailableError: disk /dev/secret is full"
+    assert told in [record.getMessage() for record in caplog.records]
 
 
 async def test_a_consumer_that_fails_again_and_again_is_named(shop: Shop) -> None:

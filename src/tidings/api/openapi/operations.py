@@ -88,7 +88,7 @@ def own_paths() -> dict[str, Object]:
         "/readyz": {
             "get": {
                 "operationId": "isReady",
-                "summary": "Whether requests can be served: log and store answer, consumers run",
+                "summary": "Whether requests can be served and entries are carried; a 503 names each check that fails",
                 "responses": healthy
                 | problems(
                     Problem.MALFORMED_REQUEST,
