@@ -15,6 +15,7 @@ from benchmarks.figures import Figure
 from benchmarks.place import file_system
 
 FLUSHES = 100
+PEERS = ("uvicorn", "fastapi", "sqlalchemy", "aiosqlite", "eventsourcing", "dbos")
 
 
 class Disk:
@@ -61,7 +62,7 @@ def described(folder: Path) -> dict[str, str]:
         "sqlite": f"{sqlite3.sqlite_version}, synchronous=FULL",
         "msgspec": msgspec.__version__,
         "tidings": version("tidings"),
-        "eventsourcing": _version("eventsourcing"),
+        **{name: _version(name) for name in PEERS},
     }
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """`kept`: at how many kept events appends of opaque ids are measured; `waiting`: seconds; the others: events of
-    one round, or of the whole measure where it has no rounds."""
+    """`kept`: at how many kept events appends of opaque ids are measured; `waiting`, `calling`: seconds, of the whole
+    measure and of one side's turn; the others: events of one round, or of the whole measure where it has no rounds."""
 
     rounds: int
     batches: int
@@ -20,6 +20,7 @@ class Sizes:
     peer: int
     replay: int
     waiting: float
+    calling: float
 
 
 FULL = Sizes(
@@ -33,6 +34,7 @@ FULL = Sizes(
     peer=5_000,
     replay=1_000_000,
     waiting=20.0,
+    calling=4.0,
 )
 QUICK = Sizes(
     rounds=3,
@@ -45,4 +47,5 @@ QUICK = Sizes(
     peer=1_000,
     replay=20_000,
     waiting=3.0,
+    calling=1.0,
 )

@@ -1,0 +1,79 @@
+"""One measured server, in a process of its own: `python -m benchmarks.serving SIDE DATABASE` prints its port.
+
+Ours is served as `tidings run` does, all others by the same uvicorn with the same settings: one process, uvloop,
+httptools, no access log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import socket
+import sys
+from collections.abc import Callable, Mapping
+
+import uvicorn
+import uvloop
+
+from tidings import App, Service
+from tidings.api.serve import BACKLOG, KEEP_ALIVE_SECONDS, run
+from tidings.ports import Ports
+from tidings.settings import Settings
+
+MADE_BY: Mapping[str, str] = {
+    "answers": "benchmarks.bare_http:only_answers",
+    "bare": "benchmarks.bare_http:group_commit",
+    "fastapi_sqlalchemy": "benchmarks.peers.fastapi_sqlalchemy:application",
+    "fastapi_sql": "benchmarks.peers.fastapi_sql:application",
+}
+"""Where each side's application is made, given the database's path. The others are ours."""
+
+
+def main(side: str, path: str) -> None:
+    if side == "ours":
+        from benchmarks.events import TweetBookmarked
+
+        _serve_ours(App(Service("bookmarks", emits=[TweetBookmarked])), path)
+    elif side == "ours_with_view":
+        from benchmarks.events import bookmarks
+
+        _serve_ours(App(bookmarks), path)
+    else:
+        module, _, name = MADE_BY[side].partition(":")
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(getattr(importlib.import_module(module), name)(path)))
+
+
+def _serve_ours(app: App, path: str) -> None:
+    settings = Settings(database_url=f"sqlite:///{path}", port=0)
+    run(app, settings, Ports(), lambda url: print(url.rpartition(":")[2], flush=True))
+
+
+async def _serve(application: Callable[..., object]) -> None:
+    config = uvicorn.Config(
+        application,  # type: ignore[arg-type]
+        http="httptools",
+        ws="none",
+        log_level="critical",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
+    listening = socket.create_server(("127.0.0.1", 0))
+    await _Told(config, listening.getsockname()[1]).serve(sockets=[listening])
+
+
+class _Told(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, port: int) -> None:
+        super().__init__(config)
+        self._port = port
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(self._port, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
