@@ -15,11 +15,12 @@ from tidings.api.problems import Problem, Refusal
 from tidings.api.progress import Progress
 from tidings.api.queries import limit, one, read_query
 from tidings.api.reading import Reading
-from tidings.api.rows import etag, read_cursor, read_key, read_value, row_object, write_cursor
+from tidings.api.rows import etag, read_key
 from tidings.api.waiting import Patience, Waiting
 from tidings.app.opened import Opened
 from tidings.errors import AuthorError, CallerError, NotFoundError
 from tidings.events.media import JSON
+from tidings.operations.rows import read_cursor, read_value, row_object, write_cursor
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.views.declaration import PAGING, ViewSpec
 from tidings.views.live import Live

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from tidings.api.rows import read_value, row_object
 from tidings.errors import CallerError
 from tidings.events.codec import encode_json
+from tidings.operations.rows import read_value, row_object
 from tidings.store.rows import Column, Row
 
 

@@ -10,6 +10,7 @@ import typer
 from tidings.app import Opened
 from tidings.cli.exits import NO
 from tidings.cli.output import Output
+from tidings.cli.rows import equal_to, row_of
 from tidings.cli.session import AppName, AsJson, Session
 from tidings.cli.shapes import verified_object
 from tidings.operations import verify as verifying
@@ -60,8 +61,6 @@ def show(
 
     Example: tidings views show bookmarks.bookmark user_id=jack
     """
-    from tidings.cli.rows import equal_to, row_of  # it brings the HTTP server along, which is slow to import
-
     session = Session(app)
     specs = () if session.services is None else session.app.views
 

@@ -58,6 +58,30 @@ async def tail(log: Log, *, where: Filter = EVERYTHING, limit: int = 20) -> tupl
     return tuple(last), max(after, head.position)
 
 
+async def before(log: Log, position: Position, *, where: Filter = EVERYTHING, limit: int = 20) -> tuple[Entry, ...]:
+    """Return the last entries that match and stand before this position, oldest first."""
+    head = await log.head()
+    floor, position = head.floor, min(position, head.position + 1)
+    after, reach = max(floor, position - 1), limit
+    while True:
+        after = max(floor, after - reach)
+        found = await _between(log, after, position, where=where, limit=limit)
+        if len(found) == limit or after == floor:
+            return found
+        reach *= 4
+
+
+async def _between(log: Log, after: Position, before: Position, *, where: Filter, limit: int) -> tuple[Entry, ...]:
+    last: deque[Entry] = deque(maxlen=limit)
+    while after < before - 1:
+        page = await log.read(after=after, limit=PAGE, where=where)
+        last.extend(entry for entry in page.entries if entry.position < before)
+        if page.upto <= after:
+            break
+        after = page.upto
+    return tuple(last)
+
+
 async def follow(log: Log, *, after: Position, where: Filter = EVERYTHING) -> AsyncIterator[Entry]:
     """Yield the entries after this position that match, as they come; for ever."""
     while True:

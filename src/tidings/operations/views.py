@@ -119,14 +119,16 @@ def declared_view(views: Sequence[ViewSpec], name: str) -> ViewSpec:
     raise NotFoundError(f"there is no view {name!r}; there is {there}")
 
 
-async def show(store: StoreDriver, record: ViewRecord, *, equal: Mapping[str, Any], limit: int) -> Shown:
-    """Return the rows of a table, by key, whose columns have these stored values."""
-    rows = tuple(await store.select(record.table, equal=equal, after=None, limit=limit))
+async def show(
+    store: StoreDriver, record: ViewRecord, *, equal: Mapping[str, Any], limit: int, after: Key | None = None
+) -> Shown:
+    """Return the rows of a table, by key and after this key, whose columns have these stored values."""
+    rows = tuple(await store.select(record.table, equal=equal, after=after, limit=limit))
     names = [column.name for column in record.table.columns]
     places = [names.index(name) for name in record.table.key]
     more = len(rows) == limit
-    after = tuple(rows[-1].values[place] for place in places) if more and rows else None
-    return Shown(columns=record.table.columns, rows=rows, after=after)
+    last = tuple(rows[-1].values[place] for place in places) if more and rows else None
+    return Shown(columns=record.table.columns, rows=rows, after=last)
 
 
 async def show_live(log: Log, view: ViewSpec, *, equal: Mapping[str, Any]) -> Shown:

@@ -35,6 +35,16 @@ async def test_a_long_tail_is_read_in_pages(stage: Stage) -> None:
     assert [entry.position for entry in entries] == list(range(11, inspect.PAGE + 21))
 
 
+async def test_the_entries_before_a_position_are_the_last_that_match_oldest_first(stage: Stage) -> None:
+    await stage.say(OrderPlaced("a", 1), *(RateSet(rate) for rate in range(200)), OrderPaid("a"), RateSet(7))
+    assert [entry.position for entry in await inspect.before(stage.log, 203, limit=2)] == [201, 202]
+    found = await inspect.before(stage.log, 203, where=Filter(subject="a"), limit=2)
+    assert [entry.position for entry in found] == [1, 202]
+    assert [entry.position for entry in await inspect.before(stage.log, 2, limit=5)] == [1]
+    assert await inspect.before(stage.log, 1, limit=5) == ()
+    assert [entry.position for entry in await inspect.before(stage.log, 9_999, limit=1)] == [203]
+
+
 async def test_following_yields_what_comes(stage: Stage) -> None:
     await stage.say(RateSet(1))
     found: list[int] = []

@@ -36,6 +36,10 @@ async def test_rows_are_shown_by_key_and_by_column(stage: Stage) -> None:
     shown = await views.show(stage.store, record, equal={}, limit=50)
     assert [row.values for row in shown.rows] == [("a", 1, True), ("b", 2, False)]
     assert shown.after is None
+    first = await views.show(stage.store, record, equal={}, limit=1)
+    assert first.after == ("a",)
+    second = await views.show(stage.store, record, equal={}, limit=1, after=first.after)
+    assert [row.values for row in second.rows] == [("b", 2, False)]
     shown = await views.show(stage.store, record, equal={"paid": True}, limit=1)
     assert [row.values for row in shown.rows] == [("a", 1, True)]
     assert shown.after == ("a",)
