@@ -35,7 +35,7 @@ async def replay(path: str) -> dict[str, float]:
 async def wait(path: str, seconds: float) -> dict[str, float]:
     """Run Chirp with all its consumers, none of which has anything to do; return its share of a core and its memory."""
     sys.path.insert(0, str(_CHIRP))
-    from chirp import app
+    from chirp.app import app
 
     async with app.open(_settings(path)) as opened:
         await asyncio.sleep(SETTLE_SECONDS)

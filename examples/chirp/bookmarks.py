@@ -1,11 +1,23 @@
-"""Bookmarks: one row for each, and each user's shelf, which is fed by many tweets and by the users' own events."""
+"""Bookmarks: one row for each, each user's shelf, and the desk that decides whether a bookmark can be had."""
 
 from __future__ import annotations
 
-from chirp.events import TweetBookmarked, TweetUnbookmarked, UserClosed
-from tidings import Service
+from chirp.events import (
+    BookmarkRefused,
+    BookmarkRequested,
+    TweetBookmarked,
+    TweetDeleted,
+    TweetPosted,
+    TweetUnbookmarked,
+    UnbookmarkRequested,
+    UserClosed,
+)
+from tidings import Context, Service
 
-bookmarks = Service("bookmarks")
+SLOTS = 5
+"""How many bookmarks a user may ask for at a time."""
+
+bookmarks = Service("bookmarks", emits=[BookmarkRefused])
 
 
 @bookmarks.view(key=("user_id", "tweet_id"))
@@ -44,3 +56,68 @@ def unshelved(row: Shelf | None, event: TweetUnbookmarked) -> Shelf | None:
 @bookmarks.fold(Shelf, UserClosed)
 def cleared(row: Shelf | None, event: UserClosed) -> None:
     return None
+
+
+@bookmarks.view(key=("tweet_id",))
+class Tweet:
+    """What bookmarks know of a tweet."""
+
+    tweet_id: str
+    author_id: str
+    text: str
+    deleted: bool
+
+
+@bookmarks.fold(Tweet, TweetPosted)
+def posted(row: Tweet | None, event: TweetPosted) -> Tweet:
+    return Tweet(event.tweet_id, event.author_id, event.text, False)
+
+
+@bookmarks.fold(Tweet, TweetDeleted)
+def deleted(row: Tweet | None, event: TweetDeleted) -> Tweet | None:
+    return row and Tweet(row.tweet_id, row.author_id, row.text, True)
+
+
+# The desk decides on rows that its own handlers write: they are as new as its decisions, where a folded view is a
+# moment behind.
+
+
+@bookmarks.view(key=("user_id", "tweet_id"))
+class Slot:
+    user_id: str
+    tweet_id: str
+
+
+@bookmarks.view(key=("tweet_id",))
+class Gone:
+    tweet_id: str
+
+
+@bookmarks.on(TweetDeleted)
+async def note_gone(event: TweetDeleted, ctx: Context) -> None:
+    await ctx.put(Gone(event.tweet_id))
+
+
+@bookmarks.on(BookmarkRequested)
+async def decide(event: BookmarkRequested, ctx: Context) -> None:
+    reason = await _reason_against(event, ctx)
+    if reason is not None:
+        await ctx.emit(BookmarkRefused(event.user_id, event.tweet_id, reason))
+        return
+    await ctx.put(Slot(event.user_id, event.tweet_id))
+    await ctx.emit(TweetBookmarked(event.tweet_id, event.user_id))
+
+
+@bookmarks.on(UnbookmarkRequested)
+async def free(event: UnbookmarkRequested, ctx: Context) -> None:
+    await ctx.delete(Slot, user_id=event.user_id, tweet_id=event.tweet_id)
+    await ctx.emit(TweetUnbookmarked(event.tweet_id, event.user_id))
+
+
+async def _reason_against(event: BookmarkRequested, ctx: Context) -> str | None:
+    if await ctx.get(Gone, tweet_id=event.tweet_id) is not None:
+        return "The tweet was deleted."
+    if await ctx.get(Slot, user_id=event.user_id, tweet_id=event.tweet_id) is not None:
+        return None  # it is theirs already
+    [(taken,)] = await ctx.sql.fetch("SELECT count(*) FROM bookmarks_slot WHERE user_id = ?", (event.user_id,))
+    return f"All {SLOTS} of your bookmarks are taken: remove one first." if taken >= SLOTS else None

@@ -68,3 +68,77 @@ class TweetBookmarked:
 class TweetUnbookmarked:
     tweet_id: str
     user_id: str
+
+
+@event("tweet-posted", subject="tweet_id")
+class TweetPosted:
+    tweet_id: str
+    author_id: str
+    text: str
+
+
+@event("tweet-deleted", subject="tweet_id")
+class TweetDeleted:
+    tweet_id: str
+
+
+# Whoever asks for a bookmark is answered by an event: the bookmark, or the refusal. Both name the request as their
+# cause. Requests are about the user, so that one user's are decided in the order they were made.
+
+
+@event("bookmark-requested", subject="user_id")
+class BookmarkRequested:
+    user_id: str
+    tweet_id: str
+
+
+@event("unbookmark-requested", subject="user_id")
+class UnbookmarkRequested:
+    user_id: str
+    tweet_id: str
+
+
+@event("bookmark-refused", subject="user_id")
+class BookmarkRefused:
+    user_id: str
+    tweet_id: str
+    reason: str
+
+
+# What Till tells. `revision` is its own count of what happened to the order.
+
+
+@event("order-placed", subject="order_id")
+class OrderPlaced:
+    order_id: str
+    revision: int
+    user_id: str
+    item: str
+
+
+@event("order-paid", subject="order_id")
+class OrderPaid:
+    order_id: str
+    revision: int
+    user_id: str
+    cents: int
+
+
+@event("order-shipped", subject="order_id")
+class OrderShipped:
+    order_id: str
+    revision: int
+
+
+@event("order-refunded", subject="order_id")
+class OrderRefunded:
+    order_id: str
+    revision: int
+    user_id: str
+    cents: int
+
+
+@event("order-cancelled", subject="order_id")
+class OrderCancelled:
+    order_id: str
+    revision: int

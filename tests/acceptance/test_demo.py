@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,10 @@ import pytest
 from tidings.cli import exits
 from tidings.cli.program import run_with
 from tidings.demo import run as demo
-from tidings.demo.history import Happening
-from tidings.demo.truth import Rows, View, tell
+from tidings.demo.comparing import Comparison
+from tidings.demo.plan import Plan
+from tidings.demo.report import Line
+from tidings.demo.truth import KEYS
 
 
 def test_everything_agrees_after_duplicates_disorder_and_two_kills(tmp_path: Path) -> None:
@@ -35,41 +36,37 @@ def test_everything_agrees_after_duplicates_disorder_and_two_kills(tmp_path: Pat
     report = json.loads(ended.stdout)
     assert report["agrees"]
     lines = {line["what"]: line["found"] for line in report["lines"]}
-    assert lines["log"] == "200 of 200 acknowledged events kept, each once"
-    assert {what for what in lines if what.startswith("view ")} == {
-        "view users.user",
-        "view users.welcome",
-        "view lists.list",
-        "view lists.member",
-        "view lists.name",
-        "view bookmarks.bookmark",
-        "view bookmarks.shelf",
-    }
-    assert lines["refold"] == "6 of 6 tables equal a refold of the log"
+    kept = len(Plan.draw(7, events=200).wishes) + 200
+    assert lines["log"] == f"{kept} of {kept} acknowledged events kept, each once"
+    assert {tuple(what.split(".")) for what in lines if "." in what} == KEYS.keys()
+    assert lines["orders.order"] == "25 of 25 rows right"
+    assert lines["refold"] == "9 of 9 tables equal a refold of the log"
     assert lines["calls outside"].startswith("10 of 10 users greeted")
-    assert report["facts"]["kill -9"].startswith("2 times")
+    assert report["facts"]["kill -9"].startswith("3 times")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_wrong_row_is_found_and_ends_with_a_no(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def tell_after_tampering(history: Iterable[Happening]) -> dict[View, Rows]:
+    async def lines_after_tampering(comparison: Comparison) -> list[Line]:
         """Stand between the last write and the comparison, and change one row behind the server's back."""
         [database] = tmp_path.glob("*/chirp.db")
         with sqlite3.connect(database) as connection:
             connection.execute("UPDATE users_user__v1 SET handle = 'wrong' WHERE user_id = 'user-1'")
         connection.close()
-        return tell(history)
+        return await compare(comparison)
+
+    compare = Comparison.lines
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(demo, "tell", tell_after_tampering)
+    monkeypatch.setattr(Comparison, "lines", lines_after_tampering)
     monkeypatch.setattr(demo, "KILLS", 0)
     assert run_with(["demo", "--seed", "7", "--events", "60", "--json"]) == exits.NO
     report: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert not report["agrees"]
     wrong = {line["what"]: line["detail"] for line in report["lines"] if not line["right"]}
-    assert set(wrong) == {"view users.user", "refold"}
-    assert "'handle': 'wrong'" in wrong["view users.user"]
+    assert set(wrong) == {"users.user", "refold"}
+    assert "'handle': 'wrong'" in wrong["users.user"]
     assert wrong["refold"] == "users.user"
     assert [path.name for path in tmp_path.glob("*/server.log")] == ["server.log"]

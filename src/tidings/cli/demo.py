@@ -17,10 +17,10 @@ from tidings.errors import OperatorError
 from tidings.ports import Ports
 
 if TYPE_CHECKING:
+    from tidings.demo.plan import Plan
     from tidings.demo.report import Report
-    from tidings.demo.run import Plan
 
-EVENTS = 4_000
+EVENTS = 16_000
 SEED_BITS = 20
 
 
@@ -35,7 +35,7 @@ def demo(
 
     Example: tidings demo --seed 7 --events 1000
     """
-    from tidings.demo.run import Plan  # its HTTP client is of no use to any other command, and slow to import
+    from tidings.demo.plan import Plan  # what it imports is of no use to any other command
 
     output = Output(as_json=as_json)
     ports = Ports()

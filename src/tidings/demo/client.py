@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,43 +32,64 @@ class Tally:
     was known; `asked_again`: requests without an answer; `unexpected`: answers that should not be.
     """
 
-    answers: Counter[str] = field(default_factory=Counter)
+    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
     asked_again: int = 0
     positions: dict[tuple[str, str], str] = field(default_factory=dict)
     duplicates: int = 0
     unexpected: list[str] = field(default_factory=list)
 
+    @property
+    def forms(self) -> str:
+        """How many requests of each form were answered."""
+        forms: Counter[str] = Counter()
+        for (form, _), times in self.answers.items():
+            forms[form] += times
+        return ", ".join(f"{times:,} {form}" for form, times in forms.most_common())
+
+    @property
+    def conflicts(self) -> int:
+        """How many were refused, because the id is taken by other content."""
+        return sum(times for (_, status), times in self.answers.items() if status == 409)
+
 
 class Sender:
     """Sends requests to the server's URL; a refused connection or a 503 is tried again, as any good client does."""
 
-    def __init__(self, url: str, clock: Clock, tally: Tally) -> None:
-        self._url = url
+    def __init__(self, urls: Sequence[str], clock: Clock, tally: Tally) -> None:
+        self._urls = urls
         self._clock = clock
         self.tally = tally
 
-    async def send_all(self, requests: Iterator[Request], progress: Callable[[int], None]) -> None:
-        """Send every request, `CONNECTIONS` at a time; tell `progress` how many events each one carried."""
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+    async def send_all(
+        self, requests: Iterable[Request], progress: Callable[[Request], None], *, connections: int
+    ) -> None:
+        """Send every request, so many at a time, each on a connection that is kept; tell `progress` of each one."""
+        waiting = iter(requests)
+        connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as group:
-            for _ in range(CONNECTIONS):
-                group.create_task(self._work(session, requests, progress))
+            for place in range(connections):
+                url = self._urls[place % len(self._urls)]
+                group.create_task(self._work(session, url, waiting, progress))
 
     async def _work(
-        self, session: aiohttp.ClientSession, requests: Iterator[Request], progress: Callable[[int], None]
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        requests: Iterator[Request],
+        progress: Callable[[Request], None],
     ) -> None:
         for request in requests:
-            status, text = await self._until_answered(session, request)
+            status, text = await self._until_answered(session, url, request)
             self._note(request, status, text)
-            progress(len(request.carries))
+            progress(request)
 
-    async def _until_answered(self, session: aiohttp.ClientSession, request: Request) -> tuple[int, str]:
+    async def _until_answered(self, session: aiohttp.ClientSession, url: str, request: Request) -> tuple[int, str]:
         deadline = self._clock.monotonic() + GIVE_UP_AFTER
         asked = 0
         while True:
             asked += 1
             with suppress(aiohttp.ClientError, ConnectionError, TimeoutError):
-                status, text = await self._answer(session, request)
+                status, text = await _answer(session, url, request)
                 if status != 503:
                     return status, text
             self.tally.asked_again += asked == 1
@@ -76,14 +97,9 @@ class Sender:
                 raise OperatorError(f"no answer to {request.method} {request.path} within {GIVE_UP_AFTER:.0f} s")
             await self._clock.sleep(0.05)
 
-    async def _answer(self, session: aiohttp.ClientSession, request: Request) -> tuple[int, str]:
-        url = _raw(f"{self._url}{request.path}")
-        async with session.request(request.method, url, headers=request.headers, data=request.body) as answer:
-            return answer.status, await answer.text()
-
     def _note(self, request: Request, status: int, text: str) -> None:
         tally = self.tally
-        tally.answers[f"{request.method} {status}"] += 1
+        tally.answers[request.form, status] += 1
         if request.expects == "conflict":
             expected = status == 409
         else:
@@ -111,14 +127,21 @@ class Reader:
 
     async def identities(self) -> Counter[tuple[str, str]]:
         """Return how often each (source, id) stands in the log, from its first entry to its last."""
-        found: Counter[tuple[str, str]] = Counter()
+        return Counter([(event["source"], event["id"]) async for event in self._events("")])
+
+    async def causes(self, type: str) -> Counter[str]:
+        """Return how often each event is the cause of one of this type."""
+        return Counter([event["causationid"] async for event in self._events(f"&type={type}")])
+
+    async def _events(self, where: str) -> AsyncIterator[Any]:
         after = ""
         async with aiohttp.ClientSession() as session:
             while True:
-                page = await self._get(session, f"/events?limit={PAGE}{after}")
-                found.update((entry["event"]["source"], entry["event"]["id"]) for entry in page["entries"])
+                page = await self._get(session, f"/events?limit={PAGE}{where}{after}")
+                for entry in page["entries"]:
+                    yield entry["event"]
                 if not page["entries"]:
-                    return found
+                    return
                 after = f"&after={page['next']}"
 
     async def rows(self, view: View, wanted: Rows) -> Rows:
@@ -151,6 +174,12 @@ class Reader:
             if answer.status != 200:
                 raise OperatorError(f"GET {path} answered {answer.status}: {(await answer.text())[:300]}")
             return await answer.json()
+
+
+async def _answer(session: aiohttp.ClientSession, url: str, request: Request) -> tuple[int, str]:
+    whole = _raw(url + request.path)
+    async with session.request(request.method, whole, headers=request.headers, data=request.body) as answer:
+        return answer.status, await answer.text()
 
 
 def _raw(url: str) -> URL:

@@ -27,7 +27,13 @@ def due_greetings(history: Iterable[Happening]) -> Counter[str]:
     return Counter(happening.data["user_id"] for happening in history if happening.type == "user-registered")
 
 
-def compare_mail(due: Counter[str], calls: Sequence[Call]) -> Line:
+def greeted_again(arrivals: Sequence[Happening]) -> int:
+    """Return how many greetings there would be too many, were each arrival of a registration greeted."""
+    registered = [arrival.id for arrival in arrivals if arrival.type == "user-registered"]
+    return len(registered) - len(set(registered))
+
+
+def compare_mail(due: Counter[str], calls: Sequence[Call], *, again: int = 0) -> Line:
     """Every registration has one key of its own, which was called with at least once; there is no other key."""
     keys = Counter(user for user, _ in set(calls))
     right = sum(keys[user] == times for user, times in due.items())
@@ -37,4 +43,5 @@ def compare_mail(due: Counter[str], calls: Sequence[Call]) -> Line:
     found = f"{right:,} of {len(due):,} users greeted; calls made twice, with the same key: {repeats:,}"
     if shared:
         wrong.append(f"{shared:,} keys name two users")
-    return Line("calls outside", found, not wrong, "; ".join(sorted(wrong)[:3]))
+    otherwise = f"{again:,} greetings more" if again else ""
+    return Line("calls outside", found, not wrong, "; ".join(sorted(wrong)[:3]), otherwise)

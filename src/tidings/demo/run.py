@@ -4,111 +4,103 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
-from tidings.demo.client import Reader, Sender, Tally
-from tidings.demo.history import Happening, write_history
-from tidings.demo.mail import compare_mail, due_greetings, read_calls
-from tidings.demo.report import Line, Report, compare_log, compare_view
-from tidings.demo.server import Server
-from tidings.demo.traffic import Request, arrange, put, requests
-from tidings.demo.truth import tell
+from tidings.demo.client import CONNECTIONS, Reader, Sender, Tally
+from tidings.demo.comparing import Comparison
+from tidings.demo.mail import due_greetings, read_calls
+from tidings.demo.plan import Plan, back_dated, late_share
+from tidings.demo.report import Line, Report
+from tidings.demo.server import Servers
+from tidings.demo.till import CLOCK_ERROR_MAX
+from tidings.demo.traffic import Request
 from tidings.errors import OperatorError
 from tidings.operations.progress import Progress
 from tidings.ports import Ports
 
-KILLS = 2
-WEEK_ENDS = 1_767_225_600_000_000
-"""2026-01-01T00:00:00Z in µs: the same for every run, so that a seed says everything."""
+KILLS = 3
 SETTLE_WITHIN = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything that follows from the seed: what truly happens, how it arrives, what is forged."""
-
-    seed: int
-    history: list[Happening]
-    arrivals: list[Happening]
-    forged: list[Happening]
-
-    @classmethod
-    def draw(cls, seed: int, *, events: int) -> Plan:
-        random = Random(seed)  # noqa: S311 - a replayable draw is the point
-        history = write_history(random, events=events, now=WEEK_ENDS)
-        arrivals, forged = arrange(random, history)
-        return cls(seed, history, arrivals, forged)
-
-    def requests(self) -> list[Request]:
-        return list(requests(Random(self.seed + 1), self.arrivals))  # noqa: S311 - as above
+OnOpen = Callable[[Report, str, str], None]
 
 
 class Demo:
-    """One run: a server, a plan, a report."""
+    """One run: its servers, a plan, a report. `apart`: each of Chirp's services is a process of its own."""
 
-    def __init__(self, plan: Plan, folder: Path, ports: Ports, progress: Progress) -> None:
+    def __init__(self, plan: Plan, folder: Path, ports: Ports, progress: Progress, *, apart: bool = False) -> None:
         self._plan = plan
         self._clock = ports.clock
         self._progress = progress
-        self._server = Server(folder, ports.clock)
+        self._servers = Servers(folder, ports.clock, apart=apart)
         self._tally = Tally()
         self._sent = 0
+        self._sending = 0.0
         self._kills: list[asyncio.Task[None]] = []
 
     @property
-    def server(self) -> Server:
-        """The server, on which the run can be interfered with."""
-        return self._server
+    def servers(self) -> Servers:
+        """The servers, on which the run can be interfered with."""
+        return self._servers
 
-    async def run(self) -> Report:
-        """Start, send, kill and restart on the way, settle, compare, stop. OperatorError if the server gives up."""
+    async def run(self, on_open: OnOpen | None = None) -> Report:
+        """Start, send, kill and restart on the way, settle, compare, stop. OperatorError if the server gives up.
+
+        `on_open`: is told the report and the addresses of server and page, which then stay open until this is
+        cancelled.
+        """
         begun = self._clock.monotonic()
         with _ended_in_order():
             try:
-                await self._server.start()
+                await self._servers.start()
                 await self._send()
                 await self._settle()
                 lines = await self._compare()
+                took = self._clock.monotonic() - begun
+                if on_open is not None:
+                    page = await self._servers.open_page()
+                    on_open(self._report(lines, took), self._servers.urls[0], page)
+                    await asyncio.Event().wait()
             finally:
                 for kill in self._kills:
                     kill.cancel()
                 await asyncio.gather(*self._kills, return_exceptions=True)
-                code = await self._server.stop()
+                code = await self._servers.stop()
         lines.append(Line("shutdown", f"exit code {code} after SIGTERM", code == 0))
-        facts = (*self._facts(), ("it took", f"{self._clock.monotonic() - begun:.1f} s"))
-        return Report(self._plan.seed, len(self._plan.history), tuple(lines), facts)
+        return self._report(lines, took)
 
     async def _send(self) -> None:
-        sender = Sender(self._server.url, self._clock, self._tally)
+        sender = Sender(self._servers.urls, self._clock, self._tally)
+        begun = self._clock.monotonic()
         try:
-            await sender.send_all(iter(self._plan.requests()), self._count)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(sender.send_all(self._plan.requests(), self._count, connections=CONNECTIONS))
+                group.create_task(sender.send_all(self._plan.wish_requests(), _uncounted, connections=1))
             await asyncio.gather(*self._kills)
-            await sender.send_all((put(forged, expects="conflict") for forged in self._plan.forged), lambda _: None)
-        except* OperatorError as group:
-            raise group.exceptions[0] from None
+            await sender.send_all(self._plan.forged_requests(), _uncounted, connections=CONNECTIONS)
+        except* OperatorError as group_error:
+            raise _first(group_error) from None
+        self._sending = self._clock.monotonic() - begun
 
-    def _count(self, events: int) -> None:
-        self._sent += events
+    def _count(self, request: Request) -> None:
+        self._sent += len(request.carries)
         total = len(self._plan.arrivals)
         self._progress("sending events by HTTP", self._sent, total)
         # The next kill waits until the last restart is through: the request count goes on only then anyway.
         due = (len(self._kills) + 1) * total // (KILLS + 1)
         if len(self._kills) < KILLS and self._sent >= due:
-            self._kills.append(asyncio.ensure_future(self._server.kill_and_restart()))
+            self._kills.append(asyncio.ensure_future(self._servers.kill_and_restart()))
 
     async def _settle(self) -> None:
         """Wait until no consumer has anything left to do, and all calls to the outside were made."""
         deadline = self._clock.monotonic() + SETTLE_WITHIN
         greetings = due_greetings(self._plan.history).total()
+        place = self._servers.place
         quiet_at = None
         while True:
-            consumers = await self._server.ask("consumers")
+            consumers = await place.ask("consumers")
             behind = sum(consumer["lag_entries"] for consumer in consumers)
-            missing = max(0, greetings - len(set(read_calls(self._server.mailbox))))
+            missing = max(0, greetings - len(set(read_calls(place.mailbox))))
             self._progress("waiting for the views", max(0, self._sent - behind - missing), self._sent)
             # Consumers are asked one after the other, so only the same head twice says that none caused the next one.
             head = max((consumer["head"] for consumer in consumers), default=0)
@@ -122,48 +114,44 @@ class Demo:
             await self._clock.sleep(0.1)
 
     async def _compare(self) -> list[Line]:
-        reader = Reader(self._server.url)
-        truth = tell(self._plan.history)
-        lines = [compare_log(self._tally.positions, await reader.identities()), self._answers()]
-        for place, (view, rows) in enumerate(truth.items()):
-            self._progress("comparing every view with the truth", place, len(truth))
-            lines.append(compare_view(view, rows, await reader.rows(view, rows)))
-        self._progress("comparing every view with a refold", len(truth), len(truth))
-        lines.append(await self._verified())
-        lines.append(compare_mail(due_greetings(self._plan.history), read_calls(self._server.mailbox)))
-        lines.append(await self._nothing_parked())
-        return lines
+        reader = Reader(self._servers.urls[0])
+        return await Comparison(self._plan, self._tally, reader, self._servers.place, self._progress).lines()
 
-    def _answers(self) -> Line:
-        wrong = self._tally.unexpected
-        total = sum(self._tally.answers.values())
-        return Line("answers", f"{total - len(wrong):,} of {total:,} as promised", not wrong, "; ".join(wrong[:3]))
-
-    async def _verified(self) -> Line:
-        found = await self._server.ask("views", "verify")
-        wrong = [view["view"] for view in found if not view["equal"]]
-        right = f"{len(found) - len(wrong)} of {len(found)} tables equal a refold of the log"
-        return Line("refold", right, bool(found) and not wrong, ", ".join(wrong))
-
-    async def _nothing_parked(self) -> Line:
-        parked = await self._server.ask("dead", "list")
-        first = "; ".join(f"{each['consumer']} {each['subject']}: {each['error']}" for each in parked[:3])
-        return Line("dead letters", f"{len(parked)} subjects parked", not parked, first)
+    def _report(self, lines: list[Line], took: float) -> Report:
+        facts = (*self._facts(), ("it took", f"{took:.1f} s"))
+        return Report(self._plan.seed, len(self._plan.history), tuple(lines), facts)
 
     def _facts(self) -> tuple[tuple[str, str], ...]:
-        plan, tally = self._plan, self._tally
+        plan, tally, kills = self._plan, self._tally, self._servers.kills
         late, worst = late_share(plan.arrivals)
+        requests, processes = sum(tally.answers.values()), len(self._servers.processes)
+        each = "" if processes == 1 else f", {processes} processes at once"
         return (
             ("sent", f"{len(plan.history):,} events of one week, {len(plan.arrivals):,} times"),
+            ("requests", f"{requests:,} over HTTP: {tally.forms}; {requests / self._sending:,.0f} a second"),
             ("twice", f"{tally.duplicates:,} arrivals were known already, and changed nothing"),
             ("late", f"{late:,} arrivals came after a later event, the latest by {worst / 86_400e6:.1f} days"),
-            ("forged", f"{tally.answers['PUT 409']:,} other events under a taken id were refused"),
+            (
+                "back-dated",
+                f"{back_dated(plan.history):,} events of orders say a time before that of what they follow: Till's "
+                f"clock is wrong by up to {CLOCK_ERROR_MAX // 3_600_000_000} h",
+            ),
+            ("forged", f"{tally.conflicts:,} other events under a taken id were refused"),
             (
                 "kill -9",
-                f"{self._server.kills} times in the middle; {tally.asked_again:,} requests without an answer were "
-                "sent again",
+                f"{kills} times in the middle{each}; {tally.asked_again:,} requests without an answer were sent again",
             ),
         )
+
+
+def _uncounted(request: Request) -> None:
+    """Count nothing."""
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 @contextmanager
@@ -182,14 +170,3 @@ def _ended_in_order() -> Iterator[None]:
         for each in heeded:
             with suppress(ValueError, RuntimeError):
                 loop.remove_signal_handler(each)
-
-
-def late_share(arrivals: list[Happening]) -> tuple[int, int]:
-    """Return how many arrivals came after an event with a later time, and by how many µs the latest one did."""
-    late, worst, newest = 0, 0, 0
-    for happening in arrivals:
-        if happening.at < newest:
-            late += 1
-            worst = max(worst, newest - happening.at)
-        newest = max(newest, happening.at)
-    return late, worst

@@ -1,4 +1,4 @@
-"""The real server as a process of its own: started, killed without warning, started again, asked by command line."""
+"""The real server as processes of their own: started, killed without warning, started again, asked by command line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ import aiohttp
 from tidings.errors import OperatorError
 from tidings.ports import Clock
 
-READY_WITHIN = 30.0
+READY_WITHIN = 60.0
+SERVICES = ("users", "lists", "bookmarks", "orders")
 
 
 def chirp_folder() -> Path:
@@ -31,72 +33,55 @@ def chirp_folder() -> Path:
 
 
 class Server:
-    """One `tidings run chirp:app` at a time, always on the same port and database."""
+    """One process that serves, always on the same port. `arguments`: what it runs, as a module, its port left out."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        self.folder = folder
+    def __init__(self, place: Place, clock: Clock, *arguments: str) -> None:
         self.port = _free_port()
-        self.kills = 0
+        self._place = place
         self._clock = clock
+        self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
-        self._log = folder / "server.log"
-        self.mailbox = folder / "mailbox.jsonl"
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def database_url(self) -> str:
-        return f"sqlite:///{self.folder / 'chirp.db'}"
+    def runs(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
-    def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "tidings", *arguments]
-
-    def _environment(self) -> dict[str, str]:
-        # The demo's server must not be configured by whatever its caller runs tidings with.
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
-        return kept | {
-            "TIDINGS_DATABASE_URL": self.database_url,
-            "TIDINGS_APP": "chirp:app",
-            "CHIRP_MAILBOX": str(self.mailbox),
-            "PYTHONPATH": str(chirp_folder()),
-        }
-
-    async def start(self) -> None:
-        """Start the process and wait until it says that it is ready."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own module; forking is over in a moment
-                self._command("run", "--port", str(self.port)),
-                env=self._environment(),
-                cwd=self.folder,
+    def begin(self) -> None:
+        """Start the process."""
+        with self._place.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module; forking is over in a moment
+                [sys.executable, "-m", *self._arguments, "--port", str(self.port)],
+                env=self._place.environment,
+                cwd=self._place.folder,
                 stdout=log,
                 stderr=log,
             )
+
+    async def be_ready(self, path: str) -> None:
+        """Wait until the process answers 200 at this path."""
         deadline = self._clock.monotonic() + READY_WITHIN
         async with aiohttp.ClientSession() as session:
-            while not await self._is_ready(session):
-                if self._process.poll() is not None or self._clock.monotonic() > deadline:
-                    raise OperatorError(f"the server did not start; its last words: {self._last_words()}")
+            while not await self._answers(session, path):
+                if not self.runs or self._clock.monotonic() > deadline:
+                    raise OperatorError(f"the server did not start; its last words: {self._place.last_words()}")
                 await self._clock.sleep(0.05)
 
-    async def _is_ready(self, session: aiohttp.ClientSession) -> bool:
+    async def _answers(self, session: aiohttp.ClientSession, path: str) -> bool:
         with suppress(aiohttp.ClientError, TimeoutError):
-            async with session.get(f"{self.url}/readyz") as answer:
+            async with session.get(self.url + path) as answer:
                 return answer.status == 200
         return False
 
-    def _last_words(self) -> str:
-        lines = self._log.read_text("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else "none"
-
-    async def kill_and_restart(self) -> None:
-        """`kill -9`, no warning, then the same again on the same file."""
+    async def kill(self) -> None:
+        """`kill -9`, no warning."""
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
         await asyncio.to_thread(self._process.wait)
-        self.kills += 1
-        await self.start()
 
     async def stop(self) -> int:
         """SIGTERM; return the exit code. A server that does not end in 30 s is killed."""
@@ -109,11 +94,78 @@ class Server:
             self._process.kill()
             return await asyncio.to_thread(self._process.wait)
 
+
+class Servers:
+    """Chirp's processes on one database: one with all services, or `apart`, one for each."""
+
+    def __init__(self, folder: Path, clock: Clock, *, apart: bool) -> None:
+        self.place = Place(folder)
+        self.kills = 0
+        self._clock = clock
+        chosen = [("--service", service) for service in SERVICES] if apart else [()]
+        self.processes = [Server(self.place, clock, "tidings", "run", *each) for each in chosen]
+        self._page: Server | None = None
+
+    @property
+    def urls(self) -> Sequence[str]:
+        return [process.url for process in self.processes]
+
+    async def start(self) -> None:
+        """Start every process, and wait until each is ready."""
+        for process in self.processes:
+            process.begin()
+        for process in self.processes:
+            await process.be_ready("/readyz")
+
+    async def kill_and_restart(self) -> None:
+        """`kill -9` to every process at once, then the same again on the same file."""
+        await asyncio.gather(*(process.kill() for process in self.processes))
+        self.kills += 1
+        await self.start()
+
+    async def open_page(self) -> str:
+        """Start the process that serves the page beside the others, and return its address."""
+        self._page = Server(self.place, self._clock, "uvicorn", "chirp.site:site", "--timeout-graceful-shutdown", "1")
+        self._page.begin()
+        await self._page.be_ready("/")
+        return self._page.url
+
+    async def stop(self) -> int:
+        """End every process in order; return the highest exit code."""
+        if self._page is not None:
+            await self._page.stop()
+        return max(map(abs, await asyncio.gather(*(process.stop() for process in self.processes))))
+
+
+class Place:
+    """The folder of one run: its database, its log, its mailbox, and the environment of what runs in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "server.log"
+        self.mailbox = folder / "mailbox.jsonl"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        # The demo's server must not be configured by whatever its caller runs tidings with.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
+        return kept | {
+            "TIDINGS_DATABASE_URL": f"sqlite:///{self.folder / 'chirp.db'}",
+            "TIDINGS_APP": "chirp.app:app",
+            "CHIRP_MAILBOX": str(self.mailbox),
+            "PYTHONPATH": str(chirp_folder()),
+        }
+
+    def last_words(self) -> str:
+        """Return the last line that the processes logged."""
+        lines = self.log.read_text("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else "none"
+
     async def ask(self, *arguments: str) -> Any:
         """Run a command of the command line on the same database with --json, and return what it printed."""
         process = await asyncio.create_subprocess_exec(
-            *self._command(*arguments, "--json"),
-            env=self._environment(),
+            *(sys.executable, "-m", "tidings", *arguments, "--json"),
+            env=self.environment,
             cwd=self.folder,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 from urllib.parse import quote
@@ -23,12 +23,16 @@ REACH = 60
 class Request:
     """One HTTP request. `expects`: whether its content is the true one, or another under a taken id."""
 
-    method: Literal["PUT", "POST"]
+    form: Literal["PUT", "POST", "batch"]
     path: str
     headers: dict[str, str]
     body: bytes
     carries: tuple[tuple[str, str], ...]
     expects: Literal["kept", "conflict"]
+
+    @property
+    def method(self) -> Literal["PUT", "POST"]:
+        return "PUT" if self.form == "PUT" else "POST"
 
 
 def arrange(random: Random, history: Sequence[Happening]) -> tuple[list[Happening], list[Happening]]:
@@ -50,7 +54,7 @@ def _forge(happening: Happening) -> Happening:
     data = {
         name: f"{value} (forged)" if name in ("name", "handle") else value for name, value in happening.data.items()
     }
-    return Happening(happening.source, happening.id, happening.type, happening.at - 1, data)
+    return replace(happening, at=happening.at - 1, data=data)
 
 
 def requests(random: Random, arrivals: Sequence[Happening]) -> Iterator[Request]:
@@ -71,6 +75,13 @@ def put(happening: Happening, *, expects: Literal["kept", "conflict"] = "kept") 
     path = f"/events/{quote(happening.source, safe='')}/{quote(happening.id, safe='')}"
     headers = {"ce-type": happening.type, "ce-time": happening.time, "content-type": "application/json"}
     return Request("PUT", path, headers, _data(happening), (_identity(happening),), expects)
+
+
+def put_now(source: str, id: str, type: str, data: dict[str, str]) -> Request:
+    """Return the request of a client that leaves the time to the server, as a page does."""
+    path = f"/events/{quote(source, safe='')}/{quote(id, safe='')}"
+    headers = {"ce-type": type, "content-type": "application/json"}
+    return Request("PUT", path, headers, json.dumps(data).encode(), ((source, id),), "kept")
 
 
 def _binary(happening: Happening) -> Request:
@@ -94,7 +105,7 @@ def _structured(happening: Happening) -> Request:
 def _batch(happenings: Sequence[Happening]) -> Request:
     headers = {"content-type": "application/cloudevents-batch+json"}
     body = json.dumps([_document(happening) for happening in happenings]).encode()
-    return Request("POST", "/events", headers, body, tuple(map(_identity, happenings)), "kept")
+    return Request("batch", "/events", headers, body, tuple(map(_identity, happenings)), "kept")
 
 
 def _document(happening: Happening) -> dict[str, object]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
-from tidings.demo.history import Happening
-
-Rows = dict[tuple[str, ...], dict[str, Any]]
+Row = dict[str, Any]
+Rows = dict[tuple[str, ...], Row]
 View = tuple[str, str]
 
 KEYS: dict[View, tuple[str, ...]] = {
@@ -18,85 +17,112 @@ KEYS: dict[View, tuple[str, ...]] = {
     ("lists", "name"): ("user_id",),
     ("bookmarks", "bookmark"): ("user_id", "tweet_id"),
     ("bookmarks", "shelf"): ("user_id",),
+    ("bookmarks", "tweet"): ("tweet_id",),
+    ("bookmarks", "slot"): ("user_id", "tweet_id"),
+    ("bookmarks", "gone"): ("tweet_id",),
+    ("orders", "order"): ("order_id",),
+    ("orders", "account"): ("user_id",),
 }
 
 
-def tell(history: Iterable[Happening]) -> dict[View, Rows]:
-    """Return the rows of every view after these happenings, which come in the order of their own times."""
-    truth: dict[View, Rows] = {view: {} for view in KEYS}
-    shelves: dict[str, set[str]] = {}
-    for happening in history:
-        _TELLERS[happening.type](truth, shelves, happening.data)
-    truth["bookmarks", "shelf"] = {
-        (user,): {"user_id": user, "tweets": sorted(tweets)} for user, tweets in shelves.items()
-    }
-    return truth
+class Told(Protocol):
+    """Something that happened: its type, and its data."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def data(self) -> dict[str, Any]: ...
 
 
-def _user_registered(truth: dict[View, Rows], shelves: dict[str, set[str]], data: dict[str, Any]) -> None:
+class Truth:
+    """The rows of every view. Told the events in the order they truly happened, each once, it is right."""
+
+    def __init__(self) -> None:
+        self.rows: dict[View, Rows] = {view: {} for view in KEYS}
+
+    def tell(self, happenings: Iterable[Told]) -> Truth:
+        """Let these happen, in this order; return itself."""
+        for happening in happenings:
+            service = _SERVICES[happening.type.partition("-")[0]]
+            service(self.rows, happening.type, happening.data)
+        return self
+
+    def hold(self, slots: Iterable[tuple[str, str]]) -> Truth:
+        """Let these (user, tweet) be the slots that are taken at the desk; return itself."""
+        self.rows["bookmarks", "slot"] = {slot: {"user_id": slot[0], "tweet_id": slot[1]} for slot in slots}
+        return self
+
+
+def _user(rows: dict[View, Rows], type: str, data: Row) -> None:
     key = (data["user_id"],)
-    truth["users", "user"][key] = {**data, "open": True}
-    welcomed = truth["users", "welcome"].get(key, {"times": 0})["times"]
-    truth["users", "welcome"][key] = {"user_id": data["user_id"], "times": welcomed + 1}
-    changes = truth["lists", "name"].get(key, {"changes": 0})["changes"]
-    truth["lists", "name"][key] = {**data, "changes": changes}
+    user, name = rows["users", "user"].get(key), rows["lists", "name"].get(key)
+    if type == "user-registered":
+        rows["users", "user"][key] = {**data, "open": True}
+        welcomed = rows["users", "welcome"].get(key, {"times": 0})["times"]
+        rows["users", "welcome"][key] = {"user_id": data["user_id"], "times": welcomed + 1}
+        rows["lists", "name"][key] = {**data, "changes": name["changes"] if name else 0}
+    elif type == "user-renamed" and user and name:
+        user["handle"] = name["handle"] = data["handle"]
+        name["changes"] += 1
+    elif type == "user-closed":
+        rows["bookmarks", "shelf"].pop(key, None)
+        if user:
+            user["open"] = False
 
 
-def _user_renamed(truth: dict[View, Rows], shelves: dict[str, set[str]], data: dict[str, Any]) -> None:
-    key = (data["user_id"],)
-    if key in truth["users", "user"]:
-        truth["users", "user"][key]["handle"] = data["handle"]
-        name = truth["lists", "name"][key]
-        name["handle"], name["changes"] = data["handle"], name["changes"] + 1
+def _list(rows: dict[View, Rows], type: str, data: Row) -> None:
+    key, lists, members = (data["list_id"],), rows["lists", "list"], rows["lists", "member"]
+    if type == "list-created":
+        lists[key] = dict(data)
+    elif type == "list-renamed" and key in lists:
+        lists[key]["name"] = data["name"]
+    elif type == "list-deleted":
+        lists.pop(key, None)
+    elif type == "list-member-added":
+        members[data["list_id"], data["user_id"]] = dict(data)
+    elif type == "list-member-removed":
+        members.pop((data["list_id"], data["user_id"]), None)
 
 
-def _user_closed(truth: dict[View, Rows], shelves: dict[str, set[str]], data: dict[str, Any]) -> None:
-    shelves.pop(data["user_id"], None)
-    if row := truth["users", "user"].get((data["user_id"],)):
-        row["open"] = False
+def _tweet(rows: dict[View, Rows], type: str, data: Row) -> None:
+    tweet, tweets = data["tweet_id"], rows["bookmarks", "tweet"]
+    bookmarks, shelves = rows["bookmarks", "bookmark"], rows["bookmarks", "shelf"]
+    if type == "tweet-posted":
+        tweets[tweet,] = {**data, "deleted": False}
+    elif type == "tweet-deleted":
+        rows["bookmarks", "gone"][tweet,] = {"tweet_id": tweet}
+        if (tweet,) in tweets:
+            tweets[tweet,]["deleted"] = True
+    elif type == "tweet-bookmarked":
+        user = data["user_id"]
+        bookmarks[user, tweet] = dict(data)
+        shelf = shelves.setdefault((user,), {"user_id": user, "tweets": []})
+        shelf["tweets"] = sorted({*shelf["tweets"], tweet})
+    elif type == "tweet-unbookmarked":
+        bookmarks.pop((data["user_id"], tweet), None)
+        if (data["user_id"],) in shelves:
+            shelf = shelves[data["user_id"],]
+            shelf["tweets"] = [kept for kept in shelf["tweets"] if kept != tweet]
 
 
-def _list_created(truth: dict[View, Rows], shelves: dict[str, set[str]], data: dict[str, Any]) -> None:
-    truth["lists", "list"][data["list_id"],] = dict(data)
+def _refusal(rows: dict[View, Rows], type: str, data: Row) -> None:
+    """A refusal leaves no trace in any view."""
 
 
-def _list_renamed(truth: dict[View, Rows], shelves: dict[str, set[str]], data: dict[str, Any]) -> None:
-    if row := truth["lists", "list"].get((data["list_id"],)):
-        row["name"] = data["name"]
+def _order(rows: dict[View, Rows], type: str, data: Row) -> None:
+    key, state = (data["order_id"],), type.removeprefix("order-")
+    order, cents = rows["orders", "order"].get(key), data.get("cents", 0)
+    if state == "placed":
+        first = {**data, "state": state, "paid": 0, "refunded": 0}
+        rows["orders", "order"][key] = first
+    elif order:
+        order |= {"state": state, "revision": data["revision"]}
+    if state in ("paid", "refunded"):
+        if order:
+            order[state] += cents
+        account = {"user_id": data["user_id"], "paid": 0, "refunded": 0}
+        rows["orders", "account"].setdefault((data["user_id"],), account)[state] += cents
 
 
-def _list_deleted(truth: dict[View, Rows], shelves: dict[str, set[str]], data: dict[str, Any]) -> None:
-    truth["lists", "list"].pop((data["list_id"],), None)
-
-
-def _member_added(truth: dict[View, Rows], shelves: dict[str, set[str]], data: dict[str, Any]) -> None:
-    truth["lists", "member"][data["list_id"], data["user_id"]] = dict(data)
-
-
-def _member_removed(truth: dict[View, Rows], shelves: dict[str, set[str]], data: dict[str, Any]) -> None:
-    truth["lists", "member"].pop((data["list_id"], data["user_id"]), None)
-
-
-def _bookmarked(truth: dict[View, Rows], shelves: dict[str, set[str]], data: dict[str, Any]) -> None:
-    truth["bookmarks", "bookmark"][data["user_id"], data["tweet_id"]] = dict(data)
-    shelves.setdefault(data["user_id"], set()).add(data["tweet_id"])
-
-
-def _unbookmarked(truth: dict[View, Rows], shelves: dict[str, set[str]], data: dict[str, Any]) -> None:
-    truth["bookmarks", "bookmark"].pop((data["user_id"], data["tweet_id"]), None)
-    if shelf := shelves.get(data["user_id"]):
-        shelf.discard(data["tweet_id"])
-
-
-_TELLERS = {
-    "user-registered": _user_registered,
-    "user-renamed": _user_renamed,
-    "user-closed": _user_closed,
-    "list-created": _list_created,
-    "list-renamed": _list_renamed,
-    "list-deleted": _list_deleted,
-    "list-member-added": _member_added,
-    "list-member-removed": _member_removed,
-    "tweet-bookmarked": _bookmarked,
-    "tweet-unbookmarked": _unbookmarked,
-}
+_SERVICES = {"user": _user, "list": _list, "tweet": _tweet, "order": _order, "bookmark": _refusal}

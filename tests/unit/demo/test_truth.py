@@ -5,10 +5,12 @@ from pathlib import Path
 from random import Random
 
 from tidings.demo.history import write_history
-from tidings.demo.mail import compare_mail, due_greetings, read_calls
+from tidings.demo.mail import compare_mail, due_greetings, greeted_again, read_calls
+from tidings.demo.plan import Plan, back_dated, late_share
 from tidings.demo.report import compare_log, compare_view
-from tidings.demo.run import Plan, late_share
-from tidings.demo.truth import tell
+from tidings.demo.server import chirp_folder
+from tidings.demo.truth import Rows, Truth
+from tidings.demo.visitors import SLOTS, decide, draw_wishes
 
 NOW = 1_790_000_000_000_000
 
@@ -41,22 +43,67 @@ def test_every_arrival_is_carried_by_one_request() -> None:
 
 
 def test_the_truth_has_rows_in_every_view() -> None:
-    truth = tell(write_history(Random(5), events=2_000, now=NOW))
-    assert all(truth.values())
+    plan = Plan.draw(5, events=2_000)
+    assert all(plan.rows(plan.history).values())
+
+
+def test_what_is_taken_as_it_came_ends_wrong() -> None:
+    plan = Plan.draw(5, events=2_000)
+    truth, taken = plan.rows(plan.history), plan.rows(plan.arrivals)
+    line = compare_view(("orders", "order"), truth["orders", "order"], {}, taken=taken["orders", "order"])
+    assert line.otherwise.endswith("rows wrong")
+
+
+def test_an_order_is_told_by_its_revisions_under_a_clock_that_is_wrong() -> None:
+    history = write_history(Random(5), events=2_000, now=NOW)
+    orders: dict[str, list[int]] = {}
+    for happening in history:
+        if happening.type.startswith("order-"):
+            orders.setdefault(happening.data["order_id"], []).append(happening.data["revision"])
+    assert len(orders) == 250
+    assert all(revisions == list(range(1, len(revisions) + 1)) for revisions in orders.values())
+    assert back_dated(history) > 50
+
+
+def test_the_truth_of_an_order_adds_up() -> None:
+    history = write_history(Random(5), events=2_000, now=NOW)
+    rows = Truth().tell(history).rows
+    orders, accounts = rows["orders", "order"].values(), rows["orders", "account"].values()
+    assert sum(order["paid"] for order in orders) == sum(account["paid"] for account in accounts)
+    assert sum(order["refunded"] for order in orders) == sum(account["refunded"] for account in accounts)
+    assert {order["state"] for order in orders} == {"placed", "paid", "shipped", "refunded", "cancelled"}
+
+
+def test_no_visitor_is_given_more_than_there_are_slots() -> None:
+    decisions, held = decide(draw_wishes(Random(1), visitors=20))
+    assert max(map(len, held.values())) == SLOTS
+    assert {decision.type for decision in decisions} == {"tweet-bookmarked", "tweet-unbookmarked", "bookmark-refused"}
+
+
+def test_the_limit_of_bookmarks_is_that_of_the_application() -> None:
+    text = (chirp_folder() / "chirp" / "bookmarks.py").read_text("utf-8")
+    assert f"\nSLOTS = {SLOTS}\n" in text
+
+
+def test_wishes_are_sent_in_their_order_and_some_twice() -> None:
+    plan = Plan.draw(3, events=2_000)
+    sent = [identity[1] for request in plan.wish_requests() for identity in request.carries]
+    assert list(dict.fromkeys(sent)) == [wish.id for wish in plan.wishes]
+    assert len(sent) > len(plan.wishes)
 
 
 def test_a_missing_a_wrong_and_a_surplus_row_are_each_seen() -> None:
-    truth = {("a",): {"k": "a", "n": 1}, ("b",): {"k": "b", "n": 2}}
-    assert compare_view(("s", "v"), truth, dict(truth)).right
-    assert not compare_view(("s", "v"), truth, {("a",): truth["a",]}).right
-    assert not compare_view(("s", "v"), truth, truth | {("b",): {"k": "b", "n": 3}}).right
-    assert not compare_view(("s", "v"), truth, truth | {("c",): {"k": "c", "n": 3}}).right
+    truth: Rows = {("a",): {"k": "a", "n": 1}, ("b",): {"k": "b", "n": 2}}
+    assert compare_view(("s", "v"), truth, dict(truth), taken={}).right
+    assert not compare_view(("s", "v"), truth, {("a",): truth["a",]}, taken={}).right
+    assert not compare_view(("s", "v"), truth, truth | {("b",): {"k": "b", "n": 3}}, taken={}).right
+    assert not compare_view(("s", "v"), truth, truth | {("c",): {"k": "c", "n": 3}}, taken={}).right
 
 
 def test_a_lost_and_a_repeated_event_are_each_seen() -> None:
-    assert compare_log({("s", "1")}, Counter([("s", "1"), ("s", "2")])).right
-    assert not compare_log({("s", "1")}, Counter([("s", "2")])).right
-    assert not compare_log({("s", "1")}, Counter([("s", "1"), ("s", "1")])).right
+    assert compare_log({("s", "1")}, Counter([("s", "1"), ("s", "2")]), duplicates=0).right
+    assert not compare_log({("s", "1")}, Counter([("s", "2")]), duplicates=0).right
+    assert not compare_log({("s", "1")}, Counter([("s", "1"), ("s", "1")]), duplicates=0).right
 
 
 def test_every_registration_must_be_greeted_under_one_key_of_its_own() -> None:
@@ -73,6 +120,12 @@ def test_calls_are_read_from_the_mailbox(tmp_path: Path) -> None:
     assert read_calls(mailbox) == []
     mailbox.write_text('{"to": "ann", "key": "k1"}\n{"to": "ann", "key": "k1"}\n', "utf-8")
     assert read_calls(mailbox) == [("ann", "k1"), ("ann", "k1")]
+
+
+def test_registrations_that_came_twice_would_be_greeted_again() -> None:
+    plan = Plan.draw(3, events=2_000)
+    assert greeted_again(plan.history) == 0
+    assert greeted_again(plan.arrivals) > 5
 
 
 def test_greetings_are_due_for_registrations_alone() -> None:

@@ -1,0 +1,67 @@
+"""Everything that the server holds in the end, compared with what truly happened."""
+
+from __future__ import annotations
+
+from tidings.demo.client import Reader, Tally
+from tidings.demo.mail import compare_mail, due_greetings, greeted_again, read_calls
+from tidings.demo.plan import Plan
+from tidings.demo.report import Line, compare_log, compare_view
+from tidings.demo.server import Place
+from tidings.demo.visitors import decide
+from tidings.operations.progress import Progress
+
+
+class Comparison:
+    """Reads everything back, by HTTP and by command line."""
+
+    def __init__(self, plan: Plan, tally: Tally, reader: Reader, place: Place, progress: Progress) -> None:
+        self._plan = plan
+        self._tally = tally
+        self._reader = reader
+        self._place = place
+        self._progress = progress
+
+    async def lines(self) -> list[Line]:
+        """Compare it all, a line for each thing."""
+        plan, tally = self._plan, self._tally
+        log = compare_log(tally.positions, await self._reader.identities(), duplicates=tally.duplicates)
+        lines = [log, self._answers(), *await self._views(), await self._refusals(), await self._refold()]
+        calls = read_calls(self._place.mailbox)
+        lines.append(compare_mail(due_greetings(plan.history), calls, again=greeted_again(plan.arrivals)))
+        lines.append(await self._nothing_parked())
+        return lines
+
+    async def _views(self) -> list[Line]:
+        truth, taken = self._plan.rows(self._plan.history), self._plan.rows(self._plan.arrivals)
+        lines = []
+        for place, (view, rows) in enumerate(truth.items()):
+            self._progress("comparing every view with the truth", place, len(truth))
+            lines.append(compare_view(view, rows, await self._reader.rows(view, rows), taken=taken[view]))
+        return lines
+
+    def _answers(self) -> Line:
+        wrong = self._tally.unexpected
+        total = sum(self._tally.answers.values())
+        return Line("answers", f"{total - len(wrong):,} of {total:,} as promised", not wrong, "; ".join(wrong[:3]))
+
+    async def _refusals(self) -> Line:
+        """Each wish for which there was no slot must have been refused, once; and no other."""
+        decisions, _ = decide(self._plan.wishes)
+        due = {decision.wish.id for decision in decisions if decision.type == "bookmark-refused"}
+        found = await self._reader.causes("bookmark-refused")
+        right = sum(found[wish] == 1 for wish in due)
+        wrong = sorted(wish for wish in found.keys() | due if found[wish] != (wish in due))
+        said = f"{right:,} of {len(due):,} bookmarks beyond a visitor's limit refused, once each"
+        return Line("refusals", said, not wrong, ", ".join(wrong[:3]))
+
+    async def _refold(self) -> Line:
+        self._progress("comparing every view with a refold", 0, 1)
+        found = await self._place.ask("views", "verify")
+        wrong = [view["view"] for view in found if not view["equal"]]
+        right = f"{len(found) - len(wrong)} of {len(found)} tables equal a refold of the log"
+        return Line("refold", right, bool(found) and not wrong, ", ".join(wrong))
+
+    async def _nothing_parked(self) -> Line:
+        parked = await self._place.ask("dead", "list")
+        first = "; ".join(f"{each['consumer']} {each['subject']}: {each['error']}" for each in parked[:3])
+        return Line("dead letters", f"{len(parked)} subjects parked", not parked, first)
