@@ -25,6 +25,7 @@ from tidings.api.paths import raw_path, root_path, whole_path
 from tidings.api.problems import Problem, Refusal, answer_to
 from tidings.api.queries import read_query
 from tidings.api.reading import Reading
+from tidings.api.stream import Stream
 from tidings.api.tokens import Tokens
 from tidings.api.views import Views
 from tidings.api.waiting import Waiting
@@ -54,6 +55,7 @@ class Application:
         views, health = Views(opened, reading, self.waiting), Health(opened)
         self.routes = (
             Route("/events", self._events, methods=["GET", "POST"]),
+            Route("/events/stream", Stream(opened.log, tokens, self.waiting, opened.ports).open),
             Route("/events/{source}/{id}", self._event, methods=["GET", "PUT"]),
             Route("/views", views.list),
             Route("/views/{service}/{view}", views.rows),

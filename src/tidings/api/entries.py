@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 
 from tidings.api.answer import Answer, json_answer
+from tidings.api.filters import FILTERS, read_sought
 from tidings.api.headers import choose
 from tidings.api.paths import segment
 from tidings.api.queries import Query, limit, one, read_query
@@ -18,12 +19,12 @@ from tidings.api.waiting import Patience, Waiting
 from tidings.errors import NotFoundError
 from tidings.events.cloudevents import BATCH_TYPE, STRUCTURED_TYPE, shown, write_batch, write_binary, write_structured
 from tidings.events.envelope import Entry
-from tidings.events.filter import Filter
 from tidings.events.media import JSON, bare
 from tidings.log.driver import Page, Position
 from tidings.log.log import Log
+from tidings.operations.search import search
 
-_PARAMETERS = frozenset({"after", "limit", "type", "source", "subject"})
+_PARAMETERS = FILTERS | {"after", "limit"}
 _UNTYPED = "application/octet-stream"
 
 
@@ -74,7 +75,7 @@ class Entries:
         return Answer(200, (*attributes, *headers), body)
 
     async def _page(self, query: Query, patience: Patience, head: Position) -> Page:
-        after, most, where = one(query, "after"), limit(query), _filter(query)
+        after, most, sought = one(query, "after"), limit(query), read_sought(query)
         start = (await self._log.head()).floor if after is None else self._tokens.read(after, name="after")
         if after is not None:
             self._tokens.check(start, head=head, name="after")
@@ -82,7 +83,7 @@ class Entries:
 
         async def found() -> bool:
             nonlocal page
-            page = await self._log.read(after=page.upto, limit=most, where=where)
+            page = await search(self._log, sought, after=page.upto, limit=most)
             return bool(page.entries)
 
         def pause(left: float) -> Awaitable[object]:
@@ -94,10 +95,3 @@ class Entries:
     def _entry(self, entry: Entry) -> dict[str, object]:
         event = msgspec.Raw(write_structured(shown(entry)))
         return {"position": self._tokens.write(entry.position), "event": event}
-
-
-def _filter(query: Query) -> Filter:
-    types = query.get("type")
-    return Filter(
-        types=None if types is None else frozenset(types), source=one(query, "source"), subject=one(query, "subject")
-    )

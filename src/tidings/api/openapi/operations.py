@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from tidings.api.filters import VERSION_MAX
 from tidings.api.openapi.components import column_schema, event_name, row_name
 from tidings.api.openapi.parts import Object, array, parameter, problems, record, ref, response, schema
 from tidings.api.problems import Problem
+from tidings.api.stream import EVENT_STREAM
 from tidings.events.catalog import Catalog
 from tidings.events.cloudevents import BATCH_TYPE, STRUCTURED_TYPE
 from tidings.events.media import JSON
@@ -44,6 +46,7 @@ def event_paths(catalog: Catalog) -> dict[str, Object]:
     data: Object = {"anyOf": [schema(event_name(*known)) for known in catalog.types()]} if catalog.types() else {}
     return {
         "/events": {"get": _list_events(), "post": _post_events(data)},
+        "/events/stream": {"get": _follow_events()},
         "/events/{source}/{id}": {
             "parameters": [ref("parameters", "Source"), ref("parameters", "Id")],
             "get": _get_event(),
@@ -171,20 +174,43 @@ def _post_events(data: Object) -> Object:
     )
 
 
-def _list_events() -> Object:
-    filters = [
+def _filters() -> list[Object]:
+    time: Object = {"type": "string", "format": "date-time"}
+    whole: Object = {"type": "integer", "minimum": 1, "maximum": VERSION_MAX}
+    return [
         parameter("query", "type", "Only these types.", array({"type": "string"}), explode=True),
         parameter("query", "source", "Only this source.", {"type": "string"}),
         parameter("query", "subject", "Only this subject.", {"type": "string"}),
+        parameter("query", "version", "Only this version of the type.", whole),
+        parameter("query", "correlation", "Only this chain: its first event and what followed.", {"type": "string"}),
+        parameter("query", "recorded_from", "Only what was recorded then or later.", time),
+        parameter("query", "recorded_to", "Only what was recorded before.", time),
     ]
+
+
+def _list_events() -> Object:
     paging = [ref("parameters", name) for name in ("After", "Limit", "MinPosition", "Wait")]
     pages: Object = {JSON: schema("Page"), BATCH_TYPE: array(schema("Event"))}
     return _operation(
         "listEvents",
         "The entries after a position, oldest first",
-        [*paging, *filters],
+        [*paging, *_filters()],
         {"200": response("The entries; a batch says where it ends in `Tidings-Position`.", pages, _WAITED)},
         *_READ,
+        Problem.POSITION_EXPIRED,
+    )
+
+
+def _follow_events() -> Object:
+    last = parameter("header", "Last-Event-ID", "Go on after this position; counts more than `after`.", schema("Token"))
+    followed = "Each entry as an event: `id` is its position, `event` its type, `data` the event as one line of JSON."
+    return _operation(
+        "followEvents",
+        "Entries as they come, as server-sent events; without a position those after the head",
+        [ref("parameters", "After"), last, *_filters()],
+        {"200": response(followed, {EVENT_STREAM: {"type": "string"}}, _POSITION)},
+        Problem.INVALID_POSITION,
+        Problem.NOT_ACCEPTABLE,
         Problem.POSITION_EXPIRED,
     )
 

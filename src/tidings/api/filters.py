@@ -1,0 +1,51 @@
+"""Which entries a query asks for: the same parameters for a page, a batch and the stream."""
+
+from __future__ import annotations
+
+import re
+
+from tidings.api.queries import Query, one
+from tidings.errors import EnvelopeError, MalformedError
+from tidings.events.filter import Filter
+from tidings.events.timestamp import time_us
+from tidings.operations.search import Sought
+
+FILTERS = frozenset({"type", "source", "subject", "version", "correlation", "recorded_from", "recorded_to"})
+VERSION_MAX = 2**31 - 1
+_VERSION = re.compile("[1-9][0-9]{0,9}")
+
+
+def read_sought(query: Query) -> Sought:
+    """Return what is looked for; MalformedError for a version or a time that is none."""
+    types = query.get("type")
+    return Sought(
+        where=Filter(
+            types=None if types is None else frozenset(types),
+            source=one(query, "source"),
+            subject=one(query, "subject"),
+        ),
+        version=_version(query),
+        correlation=one(query, "correlation"),
+        recorded_from=_time(query, "recorded_from"),
+        recorded_to=_time(query, "recorded_to"),
+    )
+
+
+def _version(query: Query) -> int | None:
+    text = one(query, "version")
+    if text is None:
+        return None
+    if not _VERSION.fullmatch(text) or int(text) > VERSION_MAX:
+        raise MalformedError(f"version: {text[:20]!r} is no whole number from 1 to {VERSION_MAX:,}")
+    return int(text)
+
+
+def _time(query: Query, name: str) -> int | None:
+    text = one(query, name)
+    if text is None:
+        return None
+    try:
+        return time_us(text)
+    except EnvelopeError:
+        why = "expected an RFC 3339 timestamp with an offset, such as 2026-05-04T10:11:12Z (+ is written %2B)"
+        raise MalformedError(f"{name}: {why}, not {text[:64]!r}") from None

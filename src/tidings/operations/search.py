@@ -1,0 +1,68 @@
+"""Entries that somebody looks for, also by what the log itself cannot tell apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tidings.events.envelope import Entry
+from tidings.events.filter import EVERYTHING, Filter
+from tidings.log.driver import Page, Position
+from tidings.log.log import Log
+
+PAGE = 500
+PAGES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """Which entries; None: whatever it is.
+
+    `where`: as far as the log can tell. `sources`: any of them. `correlation`: of the event's own id, too, if it names
+    no other, since it is then the first of its chain. `recorded_from`, `recorded_to`: µs since 1970, half-open.
+    """
+
+    where: Filter = EVERYTHING
+    sources: frozenset[str] | None = None
+    version: int | None = None
+    correlation: str | None = None
+    recorded_from: int | None = None
+    recorded_to: int | None = None
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether the log can tell all that is asked."""
+        return self == Sought(where=self.where)
+
+    def matches(self, entry: Entry) -> bool:
+        """Say whether an entry that the log has found is wanted."""
+        envelope = entry.envelope
+        return (
+            (self.sources is None or envelope.source in self.sources)
+            and (self.version is None or envelope.version == self.version)
+            and (self.correlation is None or (envelope.correlation_id or envelope.id) == self.correlation)
+            and (self.recorded_from is None or entry.recorded >= self.recorded_from)
+            and (self.recorded_to is None or entry.recorded < self.recorded_to)
+        )
+
+
+async def search(log: Log, sought: Sought, *, after: Position, limit: int) -> Page:
+    """Return the next wanted entries after a position, oldest first, at most `limit`.
+
+    No more than `PAGE * PAGES` entries are looked at, so there may be fewer, or none, and more behind `upto`.
+    """
+    if sought.is_simple:
+        return await log.read(after=after, limit=limit, where=sought.where)
+    upto = after
+    if sought.recorded_from is not None:
+        upto = max(after, await log.recorded_from(sought.recorded_from))
+    found: list[Entry] = []
+    for _ in range(PAGES):
+        page = await log.read(after=upto, limit=PAGE, where=sought.where)
+        for entry in filter(sought.matches, page.entries):
+            found.append(entry)
+            if len(found) == limit:
+                return Page(tuple(found), entry.position)
+        upto = page.upto
+        if len(page.entries) < PAGE:
+            break
+    return Page(tuple(found), upto)
