@@ -55,6 +55,20 @@ class NoPoints:
         return None
 
 
+class Observer(Protocol):
+    """Is told what is counted, where no seam shows it."""
+
+    def refolded(self, view: str, rows: int) -> None:
+        """Be told that so many rows of `service.view` were folded again from their history."""
+
+
+class NoObserver:
+    """Counts nothing."""
+
+    def refolded(self, view: str, rows: int) -> None:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """One bundle of everything that is not a pure function of its input."""
@@ -62,6 +76,7 @@ class Ports:
     clock: Clock = field(default_factory=SystemClock)
     random: random.Random = field(default_factory=random.SystemRandom)
     points: Points = field(default_factory=NoPoints)
+    observer: Observer = field(default_factory=NoObserver)
 
 
 def utc(microseconds: int) -> datetime:

@@ -20,6 +20,7 @@ from tidings.api.headers import choose, is_current
 from tidings.api.health import Health
 from tidings.api.ingest import Ingest
 from tidings.api.lifespan import live
+from tidings.api.metrics import Metrics
 from tidings.api.openapi.document import describe
 from tidings.api.paths import raw_path, root_path, whole_path
 from tidings.api.problems import Problem, Refusal, answer_to
@@ -48,7 +49,9 @@ class Application:
         tokens, self.waiting = Tokens(incarnation), Waiting(opened.ports.clock)
         reading = Reading(opened.log, tokens)
         self._bodies = Bodies(opened.ports.clock)
-        self._ingest = Ingest(opened.log, opened.catalog, tokens, self._bodies, opened.ports.clock)
+        self._ingest = Ingest(
+            opened.log, opened.catalog, tokens, self._bodies, opened.ports.clock, opened.telemetry.refused
+        )
         self._entries = Entries(opened.log, tokens, reading, self.waiting)
         self._description = _Description(opened)
         self._under_way = 0
@@ -62,6 +65,7 @@ class Application:
             Route("/views/{service}/{view}/{key:path}", views.row),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
+            Route("/metrics", Metrics(opened).get),
             Route("/openapi.json", self._description.get),
         )
         self._router = Router(self.routes, redirect_slashes=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tidings.api.answer import JSON_TYPE, Answer, Header, Receive, Scope
 from tidings.api.bodies import Bodies
@@ -38,10 +38,19 @@ _DEDUPE = frozenset({"dedupe"})
 
 
 class Ingest:
-    """Appends what is sent, and answers when it is kept."""
+    """Appends what is sent, and answers when it is kept. `on_refused` is told the type of what is not fit to be."""
 
-    def __init__(self, log: Log, catalog: Catalog, tokens: Tokens, bodies: Bodies, clock: Clock) -> None:
+    def __init__(
+        self,
+        log: Log,
+        catalog: Catalog,
+        tokens: Tokens,
+        bodies: Bodies,
+        clock: Clock,
+        on_refused: Callable[[str], None],
+    ) -> None:
         self._log = log
+        self._on_refused = on_refused
         self._catalog = catalog
         self._tokens = tokens
         self._bodies = bodies
@@ -107,6 +116,7 @@ class Ingest:
         try:
             return self._catalog.admit(envelope, now_us=self._clock.now_us())
         except CallerError as error:
+            self._on_refused(envelope.type)
             raise placed(error, mode, index=index) from None
 
     async def _expected(self, headers: Mapping[bytes, str], envelopes: Sequence[Envelope]) -> Mapping[str, Position]:

@@ -30,6 +30,7 @@ from tidings.services.rows import Shelves
 from tidings.services.service import Service
 from tidings.settings import Settings
 from tidings.store.driver import StoreDriver
+from tidings.telemetry.telemetry import Telemetry
 from tidings.views.columns import microseconds
 from tidings.views.current import LiveTables
 from tidings.views.declaration import ViewSpec
@@ -58,6 +59,7 @@ class Opened:
     resources: Mapping[str, Resources]
     stopping: asyncio.Event
     heartbeat: Heartbeat
+    telemetry: Telemetry
 
     def unit(self, service: str, *, key: str | None = None) -> AbstractAsyncContextManager[Context]:
         """See `App.unit`."""
@@ -84,10 +86,13 @@ async def open_services(
     services: Sequence[Service], settings: Settings, ports: Ports, *, consume: bool
 ) -> AsyncIterator[Opened]:
     """Open the back ends for these services; see `App.open`."""
+    events = tuple(dict.fromkeys(event for service in services for event in service.events))
+    catalog = Catalog(events, data_bytes_max=settings.data_bytes_max)
+    telemetry = Telemetry({type for type, _ in catalog.types()}, ports)
     back_end = open_sqlite(settings.sqlite_path, ports, synchronous=settings.sqlite_synchronous)
-    log = Log(back_end.log, ports)
+    log = telemetry.log(back_end.log)
     try:
-        opened = _put_together(services, settings, ports, back_end, log)
+        opened = _put_together(services, settings, catalog, back_end, log, telemetry)
         await opened.carrying.prepare()
         running = asyncio.create_task(opened.crew.run(opened.stopping)) if consume else None
         try:
@@ -108,12 +113,13 @@ def holds_log(settings: Settings) -> bool:
     return path.is_file() and sqlite.holds_log(str(path))
 
 
-def _put_together(services: Sequence[Service], settings: Settings, ports: Ports, back_end: Sqlite, log: Log) -> Opened:
+def _put_together(
+    services: Sequence[Service], settings: Settings, catalog: Catalog, back_end: Sqlite, log: Log, telemetry: Telemetry
+) -> Opened:
     views = tuple(view for service in services for view in service.views)
-    events = tuple(dict.fromkeys(event for service in services for event in service.events))
-    catalog = Catalog(events, data_bytes_max=settings.data_bytes_max)
-    store, tables, owner = back_end.store, LiveTables(back_end.store), this_process()
-    store.hold_inline(InlineFolds(views, log, ports.clock))
+    ports, store, owner = telemetry.ports, telemetry.store(back_end.store), this_process()
+    tables = LiveTables(store)
+    store.hold_inline(InlineFolds(views, log, ports))
     deliverer = Deliverer(
         {service.name: service.functions for service in services}, store=store, ports=ports, owner=owner
     )
@@ -127,7 +133,10 @@ def _put_together(services: Sequence[Service], settings: Settings, ports: Ports,
         )
         for service in services
     }
-    handlers = [Handlers(resources[service.name], service.handlers) for service in services if service.handlers]
+    handlers = [
+        Handlers(resources[service.name], telemetry.handlers(service)) for service in services if service.handlers
+    ]
+    telemetry.watch(log, store, services)
     carrying = Carrying(views, handlers, log=log, store=store, ports=ports, owner=owner)
     others = [deliverer] if any(service.functions for service in services) else []
     return Opened(
@@ -144,6 +153,7 @@ def _put_together(services: Sequence[Service], settings: Settings, ports: Ports,
         resources=resources,
         stopping=asyncio.Event(),
         heartbeat=Heartbeat(),
+        telemetry=telemetry,
     )
 
 

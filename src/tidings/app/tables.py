@@ -89,7 +89,9 @@ class Carrying:
         return {name: why for name, why in told.items() if why is not None}
 
     def _of_table(self, view: ViewSpec, live: ViewRecord) -> Consumer:
-        return self._consumer(Folder(view, live.table, self._log), carries=live.mode == "async")
+        return self._consumer(
+            Folder(view, live.table, self._log, observer=self._ports.observer), carries=live.mode == "async"
+        )
 
     def _consumer(self, reaction: Reaction, *, carries: bool = True) -> Consumer:
         return Consumer(

@@ -21,13 +21,14 @@ Identity = tuple[str, str]
 
 
 class Queued(msgspec.Struct, frozen=True, eq=False):
-    """A write that waits for its receipt. `identities`: its (source, id) pairs; `deadline`: by the monotonic clock."""
+    """A write that waits for its receipt. `identities`: its (source, id) pairs; `begun`, `deadline`: monotonic time."""
 
     write: Write
     identities: frozenset[Identity]
     size: int
     deadline: float
     receipt: Future[Receipt]
+    begun: float = 0.0
 
     @property
     def is_answered(self) -> bool:

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextvars import Context
 from datetime import timedelta
+from typing import Protocol
 
-from tidings.errors import AppendInUnitError, LogUnavailableError, RefusedError
+from tidings.errors import AppendInUnitError, CallerError, LogUnavailableError, RefusedError
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.filter import EVERYTHING, Filter
 from tidings.log.admission import measured, with_repeats, without_repeats
@@ -37,11 +38,30 @@ TIMEOUT = timedelta(seconds=10)
 TICK = 0.25
 
 
+class Watch(Protocol):
+    """Is told what only the log itself sees; once a flush, not once a write."""
+
+    def answered(self, taken: Sequence[Queued]) -> None:
+        """Be told of the writes of a flush that were just answered."""
+
+    def refused(self, types: Sequence[str]) -> None:
+        """Be told the types of a write that is not fit to be kept."""
+
+
+class _Nobody:
+    def answered(self, taken: Sequence[Queued]) -> None:
+        return None
+
+    def refused(self, types: Sequence[str]) -> None:
+        return None
+
+
 class Log:
     """Appends to and reads a driver's log, for all tasks of one event loop."""
 
-    def __init__(self, driver: LogDriver, ports: Ports) -> None:
+    def __init__(self, driver: LogDriver, ports: Ports, *, watch: Watch | None = None) -> None:
         self._driver = driver
+        self._watch: Watch = _Nobody() if watch is None else watch
         self._facts = driver.facts
         self._ports = ports
         self._queue = Queue()
@@ -61,6 +81,11 @@ class Log:
     def driver(self) -> LogDriver:
         """The back end's log, for those who need it bare."""
         return self._driver
+
+    @property
+    def queued_bytes(self) -> int:
+        """About how many bytes of writes wait for the driver."""
+        return self._queue.size
 
     async def append(
         self,
@@ -84,7 +109,11 @@ class Log:
         Cancelling takes a write back that no flush has taken; one that was taken goes on.
         """
         self._check_may_append(expected, condition)
-        identities, size = measured(envelopes, self._facts)
+        try:
+            identities, size = measured(envelopes, self._facts)
+        except CallerError:
+            self._watch.refused([envelope.type for envelope in envelopes])
+            raise
         if len(identities) < len(envelopes):
             unique, which = without_repeats(envelopes)
             receipt = await self.append(unique, expected=expected, condition=condition, timeout=timeout)
@@ -112,8 +141,8 @@ class Log:
     ) -> asyncio.Future[Receipt]:
         loop = asyncio.get_running_loop()
         receipt: asyncio.Future[Receipt] = loop.create_future()
-        deadline = self._ports.clock.monotonic() + timeout
-        self._queue.add(Queued(write, identities, size, deadline, receipt))
+        begun = self._ports.clock.monotonic()
+        self._queue.add(Queued(write, identities, size, begun + timeout, receipt, begun))
         if self._flush is None:
             self._begin_flush(loop)
         if self._tick is None:
@@ -155,6 +184,7 @@ class Log:
             else:
                 self._failure = None
                 answer(taken, receipts)
+                self._watch.answered(taken)
 
     async def _keep_apart(self, taken: Sequence[Queued], error: Exception) -> None:
         """Send the writes of a flush that no retry helps one by one, so that a bad one fails alone."""

@@ -201,8 +201,12 @@ class Unit(Protocol):
         ConflictError on leaving if one of the ids is kept with other content; nothing of the unit is kept then."""
 
     @property
+    def emitted(self) -> Sequence[Sequence[Envelope]]:
+        """What is to be appended: one item per `emit` call, in order, without those that were undone."""
+
+    @property
     def receipts(self) -> Sequence[Receipt]:
-        """After the unit: one receipt per `emit` call, in order. Empty where they were staged."""
+        """After the unit: one receipt per item of `emitted`, in order. Empty where they were staged."""
 
     def advance(self, *, to: Position) -> None:
         """Move the claims' checkpoints there on leaving; never back. Without it the claims are still checked.

@@ -21,6 +21,7 @@ from typing import Literal
 
 from tidings.errors import FoldError
 from tidings.events.envelope import Entry
+from tidings.ports import NoObserver, Observer
 from tidings.store.driver import Unit
 from tidings.store.rows import Key, Row, ViewTable
 from tidings.views.declaration import ViewSpec, consumer_name
@@ -40,12 +41,21 @@ class Folder:
     built, nobody knows whether a row holds everything that came before.
     """
 
-    def __init__(self, view: ViewSpec, table: ViewTable, log: Entries, *, feed: Feed = "carried") -> None:
+    def __init__(
+        self,
+        view: ViewSpec,
+        table: ViewTable,
+        log: Entries,
+        *,
+        feed: Feed = "carried",
+        observer: Observer | None = None,
+    ) -> None:
         self.view = view
         self.table = table
         self.name = consumer_name(table)
         self.types = view.types
         self._feed = feed
+        self._observer = NoObserver() if observer is None else observer
         self._folding = Folding(view)
         self._history: RowHistory = (
             MemberHistory(self._folding, log, table)
@@ -98,6 +108,7 @@ class Folder:
         return row is None or is_above(lowest.at, lowest.source, lowest.id, row.rank)
 
     async def _refold(self, unit: Unit, late: Groups, folded: _Folded) -> None:
+        self._observer.refolded(f"{self.view.service}.{self.view.name}", len(late))
         upto = {key: max(step.position for step in group) for key, group in late.items()}
         history = await self._history.read(unit, upto, await unit.dropped(self.table))
         for key, group in late.items():

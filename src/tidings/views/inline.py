@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tidings.errors import FoldError, InlineViewError
 from tidings.events.envelope import Entry
 from tidings.events.identity import lane_subject
-from tidings.ports import Clock
+from tidings.ports import Ports
 from tidings.store.driver import Reason, Unit
 from tidings.store.rows import ViewRecord, ViewTable
 from tidings.views.declaration import ViewSpec
@@ -34,10 +34,10 @@ class _Lane:
 class InlineFolds:
     """The inline views of this process, as `tidings.store.driver.InlineFolds` asks for them."""
 
-    def __init__(self, views: Iterable[ViewSpec], log: Entries, clock: Clock) -> None:
+    def __init__(self, views: Iterable[ViewSpec], log: Entries, ports: Ports) -> None:
         self._views = {(view.service, view.name, view.shape): view for view in views if view.mode == "inline"}
         self._log = log
-        self._clock = clock
+        self._ports = ports
         self._folders: dict[tuple[ViewTable, bool], Folder] = {}
         shapes: dict[str, set[str]] = {}
         for view in self._views.values():
@@ -67,7 +67,11 @@ class InlineFolds:
                     f"append {', '.join(record.types)} from a process that runs this release of {table.service}"
                 )
             found = self._folders[table, building] = Folder(
-                view, table, self._log, feed="appended beside" if building else "appended"
+                view,
+                table,
+                self._log,
+                feed="appended beside" if building else "appended",
+                observer=self._ports.observer,
             )
         return found
 
@@ -100,7 +104,7 @@ class InlineFolds:
             async with unit.savepoint():
                 await folder.apply(unit, [entry])
         except FoldError as error:
-            return Reason(kind="fold-failed", error=_told(error), next_at=self._clock.now_us() + FIRST_RETRY_US)
+            return Reason(kind="fold-failed", error=_told(error), next_at=self._ports.clock.now_us() + FIRST_RETRY_US)
         except UNREADABLE as error:
             return Reason(kind="undecodable", error=_told(error), next_at=None)
         return None

@@ -66,7 +66,7 @@ class Rebuild:
         record = await self._begin(view, before)
         self._ports.points.at("swap:building")
         whole_at = (await self._log.head()).position
-        async with self._carry(Folder(view, record.table, self._log, feed="rebuilt")):
+        async with self._carry(Folder(view, record.table, self._log, feed="rebuilt", observer=self._ports.observer)):
             await self._reach(record, whole_at, progress)
             self._ports.points.at("swap:drained")
             await self._swap(record, before.live)

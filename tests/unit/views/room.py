@@ -34,7 +34,7 @@ class Room:
         self.view = view
         self.table = view.table(1)
         self.folder = Folder(view, self.table, self.log)
-        self.store.hold_inline(InlineFolds([view], self.log, ports.clock))
+        self.store.hold_inline(InlineFolds([view], self.log, ports))
 
     async def append(self, envelopes: Sequence[Envelope]) -> list[Entry]:
         """Append and return the entries, in the order of the envelopes; ones that are there keep their place."""

@@ -102,6 +102,14 @@ def own_paths() -> dict[str, Object]:
                 ),
             }
         },
+        "/metrics": {
+            "get": {
+                "operationId": "measure",
+                "summary": "What this process counts, for Prometheus",
+                "responses": {"200": response("The metrics.", {"text/plain": {"type": "string"}})}
+                | problems(Problem.MALFORMED_REQUEST, Problem.UNAUTHENTICATED, Problem.INTERNAL, Problem.OVERLOADED),
+            }
+        },
         "/openapi.json": {
             "get": _operation(
                 "describe",

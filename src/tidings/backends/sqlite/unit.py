@@ -155,6 +155,10 @@ class SqliteUnit:
         return staged
 
     # what is done on leaving
+    @property
+    def emitted(self) -> Sequence[Emitted]:
+        return self._emitted
+
     def emit(self, envelopes: Sequence[Envelope]) -> None:
         self._check()
         self._emitted.append(tuple(envelopes))

@@ -1,0 +1,116 @@
+"""What is looked up when somebody asks for metrics: how far everything has come, and what waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from prometheus_client.core import Metric as Family
+
+from tidings.log.log import Log
+from tidings.operations.lag import ConsumerLag, lag
+from tidings.ports import Clock
+from tidings.services.service import Service
+from tidings.store.driver import Parked, StoreDriver
+from tidings.telemetry import table
+from tidings.telemetry.series import gauge
+from tidings.views.declaration import consumer_name
+
+LOOK_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stood at one look. `head`, `lags`, `parked`: None if log or store did not answer."""
+
+    log_answers: bool
+    store_answers: bool
+    head: int | None = None
+    lags: Sequence[ConsumerLag] | None = None
+    parked: Sequence[Parked] = ()
+    views: Sequence[tuple[str, int]] = ()
+
+
+class Gauges:
+    """Looks at log and store at most once a second, however many ask, and counts no lag further than 10,000."""
+
+    def __init__(self, log: Log, store: StoreDriver, clock: Clock, services: Sequence[Service]) -> None:
+        self._log = log
+        self._store = store
+        self._clock = clock
+        self._services = services
+        self._looking = asyncio.Lock()
+        self._looked = float("-inf")
+        self._found: Standing | None = None
+
+    async def families(self) -> Sequence[Family]:
+        """Return the gauges of a look that is at most a second old. What does not answer is left out."""
+        async with self._looking:
+            now = self._clock.monotonic()
+            if self._found is None or now - self._looked >= 1.0:
+                self._found = await self._look()
+                self._looked = now
+        return [*self._always(self._found), *_of_consumers(self._found, self._clock.now_us())]
+
+    async def _look(self) -> Standing:
+        head: int | None = None
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                head = (await self._log.head()).position
+        except Exception:
+            return Standing(log_answers=False, store_answers=await self._store_answers())
+        if not await self._store_answers():
+            return Standing(log_answers=True, store_answers=False, head=head)
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                lags = await lag(self._log, self._store, self._clock, self._services)
+                return Standing(True, True, head, lags, await self._store.parked(), await self._views(lags, head))
+        except Exception:
+            return Standing(log_answers=True, store_answers=True, head=head)
+
+    async def _store_answers(self) -> bool:
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._store.consumers()
+        except Exception:
+            return False
+        return True
+
+    async def _views(self, lags: Sequence[ConsumerLag], head: int) -> list[tuple[str, int]]:
+        """Return where the live table of each view stands that folds make; appends fold inline ones, so at the head."""
+        at = {each.name: each.checkpoint for each in lags}
+        found = []
+        for record in await self._store.views():
+            name = consumer_name(record.table)
+            if record.state == "live" and name in at:
+                position = head if record.mode == "inline" else at[name]
+                found.append((f"{record.table.service}.{record.table.view}", position or 0))
+        return found
+
+    def _always(self, found: Standing) -> Iterator[Family]:
+        yield gauge(table.LOG_CONNECTED, [((), found.log_answers)])
+        yield gauge(table.STORE_CONNECTED, [((), found.store_answers)])
+        yield gauge(table.QUEUE_BYTES, [((), self._log.queued_bytes)])
+        # A back end that shares its transaction with the log appends what is emitted at once, and leaves no holes.
+        yield gauge(table.HOLE_SECONDS, [((), 0)])
+        yield gauge(table.OUTBOX, [((), 0)])
+        yield gauge(table.OUTBOX_SECONDS, [((), 0)])
+        yield gauge(table.LOG_HEAD, [] if found.head is None else [((), found.head)])
+
+
+def _of_consumers(found: Standing, now_us: int) -> Iterator[Family]:
+    lags = [each for each in found.lags or () if each.state != "replaced"]
+    parts = [(each, part) for each in lags for part in each.partitions]
+    oldest: dict[str, int] = {}
+    for parked in found.parked:
+        oldest[parked.consumer] = min(parked.parked_at, oldest.get(parked.consumer, parked.parked_at))
+    yield gauge(table.DEAD_LETTERS, [((each.name,), each.dead_letters) for each in lags])
+    yield gauge(table.PARKED, [((each.name,), each.parked) for each in lags])
+    yield gauge(
+        table.PARKED_SECONDS,
+        [((each.name,), max(0, now_us - oldest.get(each.name, now_us)) / 1_000_000) for each in lags],
+    )
+    yield gauge(table.LAG_ENTRIES, [((each.name, str(part.part)), part.entries) for each, part in parts])
+    yield gauge(table.LAG_SECONDS, [((each.name, str(part.part)), part.seconds) for each, part in parts])
+    yield gauge(table.VIEW_POSITION, [((view,), position) for view, position in found.views])

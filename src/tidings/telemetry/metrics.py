@@ -1,0 +1,87 @@
+"""What one open application counts, and how it is shown in Prometheus' text format."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric as Family
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+
+from tidings.events.envelope import Envelope
+from tidings.log.driver import Outcome, Receipt
+from tidings.log.flush import Queued
+from tidings.ports import Clock
+from tidings.telemetry import table
+from tidings.telemetry.series import Counter, Histogram, gauge
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+
+class Metrics:
+    """The counters and histograms of one application. `types`: of the events that it declares.
+
+    It is told once per flush, page or failure where that can be, since a label looked up per event would be felt.
+    """
+
+    def __init__(self, types: Collection[str], clock: Clock) -> None:
+        self._types = frozenset(types)
+        self._clock = clock
+        self.appends = Counter(table.APPENDS)
+        self.append_seconds = Histogram(table.APPEND_SECONDS)
+        self.flush_seconds = Histogram(table.FLUSH_SECONDS)
+        self.flush_writes = Histogram(table.FLUSH_WRITES)
+        self.handled = Counter(table.HANDLED)
+        self.handler_seconds = Histogram(table.HANDLER_SECONDS)
+        self.inflight: dict[str, int] = {}
+        self.retries = Counter(table.RETRIES)
+        self.refolds = Counter(table.REFOLDS)
+        self.leases_lost = Counter(table.LEASES_LOST)
+        self.fenced = Counter(table.FENCED)
+
+    def appended(self, writes: Iterable[tuple[Sequence[Envelope], Receipt]]) -> None:
+        """Count the envelopes of writes that were judged."""
+        counts: dict[tuple[str, Outcome], int] = {}
+        for envelopes, receipt in writes:
+            for place, envelope in enumerate(envelopes):
+                found = envelope.type, receipt.outcome_of(place)
+                counts[found] = counts.get(found, 0) + 1
+        for (type, outcome), count in counts.items():
+            self.appends.add(self._known(type), outcome, count=count)
+
+    def answered(self, taken: Sequence[Queued]) -> None:
+        """See `tidings.log.log.Watch`."""
+        now = self._clock.monotonic()
+        self.append_seconds.observe([now - item.begun for item in taken])
+
+    def refused(self, types: Iterable[str]) -> None:
+        """Count events that were refused before the log could judge them."""
+        for type in types:
+            self.appends.add(self._known(type), "refused")
+
+    def _known(self, type: str) -> str:
+        return type if type in self._types else table.UNKNOWN_TYPE
+
+    def text(self, gauges: Iterable[Family]) -> bytes:
+        """Return everything in Prometheus' text format, beside gauges that were just looked up."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Once([*self._families(), *gauges]))
+        return generate_latest(registry)
+
+    def _families(self) -> Iterator[Family]:
+        for series in (self.appends, self.append_seconds, self.flush_seconds, self.flush_writes):
+            yield series.family()
+        for series in (self.handled, self.handler_seconds, self.retries, self.refolds, self.leases_lost, self.fenced):
+            yield series.family()
+        yield gauge(table.INFLIGHT, [((service,), count) for service, count in self.inflight.items()])
+
+
+class _Once(Collector):
+    """Families as they are now."""
+
+    def __init__(self, families: Sequence[Family]) -> None:
+        self._found = families
+
+    def collect(self) -> Iterable[Family]:
+        return self._found

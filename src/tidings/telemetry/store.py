@@ -1,0 +1,125 @@
+"""A store that is measured: it passes every call on, and counts what units kept, and who was refused."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+from tidings.errors import CheckpointMovedError
+from tidings.events.envelope import Entry
+from tidings.log.driver import Position
+from tidings.store.claims import Claim
+from tidings.store.driver import ClaimedDelivery, Parked, Reason, StoreDriver, Unit
+from tidings.telemetry.calls import Calls
+from tidings.telemetry.metrics import Metrics
+
+T = TypeVar("T")
+DELIVERIES = "deliveries"
+
+
+def metered_store(store: StoreDriver, metrics: Metrics, calls: Calls) -> StoreDriver:
+    """Return the store, measured."""
+    return cast(StoreDriver, _MeteredStore(store, metrics, calls))
+
+
+class _MeteredStore:
+    def __init__(self, store: StoreDriver, metrics: Metrics, calls: Calls) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def unit(self, *claims: Claim) -> AbstractAsyncContextManager[Unit]:
+        return _Open(self._store.unit(*claims), self._metrics, self._calls, claims[0].consumer if claims else None)
+
+    async def renew(self, claims: Sequence[Claim], *, ttl: timedelta) -> Sequence[Claim]:
+        ours = await self._store.renew(claims, ttl=ttl)
+        if len(ours) < len(claims):
+            self._metrics.leases_lost.add(claims[0].consumer, count=len(claims) - len(ours))
+        return ours
+
+    async def begin_attempt(self, claim: Claim, position: Position) -> int:
+        return await self._fenced(claim.consumer, self._store.begin_attempt(claim, position))
+
+    async def begin_redrive(self, claim: Claim, subject: str) -> Parked | None:
+        return await self._fenced(claim.consumer, self._store.begin_redrive(claim, subject))
+
+    async def reschedule(self, claim: Claim, subject: str, reason: Reason) -> None:
+        await self._fenced(claim.consumer, self._store.reschedule(claim, subject, reason))
+        self._calls.put_off(claim.consumer, reason)
+
+    async def settle_delivery(self, claimed: ClaimedDelivery, reason: Reason | None) -> None:
+        await self._fenced(DELIVERIES, self._store.settle_delivery(claimed, reason))
+
+    async def _fenced(self, consumer: str, write: Awaitable[T]) -> T:
+        try:
+            return await write
+        except CheckpointMovedError:
+            self._metrics.fenced.add(consumer)
+            raise
+
+
+class _MeteredUnit:
+    def __init__(self, unit: Unit, calls: Calls, consumer: str | None) -> None:
+        self._unit = unit
+        self._calls = calls
+        self._consumer = consumer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._unit, name)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        mark = None if self._consumer is None else self._calls.mark(self._consumer)
+        try:
+            async with self._unit.savepoint():
+                yield
+        except BaseException:
+            if self._consumer is not None and mark is not None:
+                self._calls.undo(self._consumer, mark)
+            raise
+
+    async def park(self, consumer: str, subject: str, entries: Sequence[Entry], reason: Reason | None) -> None:
+        await self._unit.park(consumer, subject, entries, reason)
+        if reason is not None and consumer == self._consumer:
+            self._calls.set_aside(consumer, reason)
+
+
+class _Open(AbstractAsyncContextManager[Unit, None]):
+    """A unit of one consumer, or of a command."""
+
+    def __init__(
+        self, unit: AbstractAsyncContextManager[Unit], metrics: Metrics, calls: Calls, consumer: str | None
+    ) -> None:
+        self._inner = unit
+        self._metrics = metrics
+        self._calls = calls
+        self._consumer = consumer
+
+    async def __aenter__(self) -> Unit:
+        self._unit = await self._inner.__aenter__()
+        if self._consumer is not None:
+            self._calls.begin(self._consumer)
+        return cast(Unit, _MeteredUnit(self._unit, self._calls, self._consumer))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        is_kept = False
+        try:
+            await self._inner.__aexit__(kind, error, trace)
+            is_kept = error is None
+        except CheckpointMovedError:
+            if self._consumer is not None and error is None:
+                self._metrics.fenced.add(self._consumer)
+            raise
+        finally:
+            if self._consumer is not None:
+                self._calls.end(self._consumer, is_kept=is_kept)
+        if is_kept and self._unit.receipts:
+            self._metrics.appended(zip(self._unit.emitted, self._unit.receipts, strict=True))

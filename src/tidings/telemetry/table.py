@@ -1,0 +1,107 @@
+"""Every metric there is, as data: what `/metrics` shows, and what the reference says of it.
+
+No label ever holds an id, a key, a subject or a URL: labels are names that the application declares, and words of this
+table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+WRITES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0)
+UNKNOWN_TYPE = "unknown"
+"""The label of every event type that the application does not declare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. `buckets`: upper bounds of a histogram."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    help: str
+    buckets: tuple[float, ...] = ()
+
+
+def _counter(name: str, help: str, *labels: str) -> Metric:
+    return Metric(name, "counter", labels, help)
+
+
+def _gauge(name: str, help: str, *labels: str) -> Metric:
+    return Metric(name, "gauge", labels, help)
+
+
+def _histogram(name: str, help: str, *labels: str, buckets: tuple[float, ...] = SECONDS) -> Metric:
+    return Metric(name, "histogram", labels, help, buckets)
+
+
+APPENDS = _counter(
+    "tidings_append_total",
+    "Events appended or emitted by this process: appended, duplicate, conflict, refused",
+    "type",
+    "outcome",
+)
+APPEND_SECONDS = _histogram("tidings_append_seconds", "From the call to the receipt of a write that was answered")
+FLUSH_SECONDS = _histogram("tidings_flush_seconds", "What the back end took for the writes it was sent together")
+FLUSH_WRITES = _histogram("tidings_flush_writes", "Writes sent to the back end together", buckets=WRITES)
+LOG_HEAD = _gauge("tidings_log_head", "The position of the newest entry")
+HOLE_SECONDS = _gauge("tidings_hole_seconds", "How long readers have waited for a writer that holds a position open")
+QUEUE_BYTES = _gauge("tidings_queue_bytes", "Bytes of writes that wait for the back end")
+HANDLED = _counter(
+    "tidings_handler_total",
+    "Calls of handlers by what became of them: ok, retry, parked; handler is empty if none was reached",
+    "service",
+    "handler",
+    "outcome",
+)
+HANDLER_SECONDS = _histogram("tidings_handler_duration_seconds", "How long a handler's call took", "service", "handler")
+INFLIGHT = _gauge("tidings_inflight", "Calls of handlers under way", "service")
+RETRIES = _counter("tidings_retries_total", "Attempts that failed and are made again", "service", "reason")
+DEAD_LETTERS = _gauge("tidings_dead_letters", "Entries set aside, with those that wait behind them", "consumer")
+PARKED = _gauge("tidings_parked_subjects", "Subjects that wait for a retry or an operator", "consumer")
+PARKED_SECONDS = _gauge("tidings_parked_oldest_seconds", "How long the first of them has waited", "consumer")
+LAG_ENTRIES = _gauge(
+    "tidings_consumer_lag_entries",
+    "Entries that are not settled, counted no further than 10,000",
+    "consumer",
+    "partition",
+)
+LAG_SECONDS = _gauge("tidings_consumer_lag_seconds", "The age of the first of them", "consumer", "partition")
+VIEW_POSITION = _gauge("tidings_view_position", "The position that a view has come to", "view")
+REFOLDS = _counter("tidings_refolds_total", "Rows folded again from their history, since something came late", "view")
+OUTBOX = _gauge("tidings_outbox_pending", "Emitted events that wait to be appended")
+OUTBOX_SECONDS = _gauge("tidings_outbox_oldest_seconds", "How long the first of them has waited")
+LEASES_LOST = _counter("tidings_leases_lost_total", "Leases that ended before they were given back", "consumer")
+FENCED = _counter("tidings_fenced_writes_total", "Writes refused because the lease was another's by then", "consumer")
+LOG_CONNECTED = _gauge("tidings_log_connected", "1 if the log answers, else 0")
+STORE_CONNECTED = _gauge("tidings_store_connected", "1 if the store answers, else 0")
+
+METRICS = (
+    APPENDS,
+    APPEND_SECONDS,
+    FLUSH_SECONDS,
+    FLUSH_WRITES,
+    LOG_HEAD,
+    HOLE_SECONDS,
+    QUEUE_BYTES,
+    HANDLED,
+    HANDLER_SECONDS,
+    INFLIGHT,
+    RETRIES,
+    DEAD_LETTERS,
+    PARKED,
+    PARKED_SECONDS,
+    LAG_ENTRIES,
+    LAG_SECONDS,
+    VIEW_POSITION,
+    REFOLDS,
+    OUTBOX,
+    OUTBOX_SECONDS,
+    LEASES_LOST,
+    FENCED,
+    LOG_CONNECTED,
+    STORE_CONNECTED,
+)

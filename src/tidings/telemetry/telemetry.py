@@ -1,0 +1,56 @@
+"""What measures one open application: it wraps the two seams and the handlers, and answers who asks for metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from tidings.log.driver import LogDriver
+from tidings.log.log import Log
+from tidings.ports import Ports
+from tidings.services.functions import Handler
+from tidings.services.service import Service
+from tidings.store.driver import StoreDriver
+from tidings.telemetry.calls import Calls
+from tidings.telemetry.gauges import Gauges
+from tidings.telemetry.log import MeteredLog
+from tidings.telemetry.metrics import Metrics
+from tidings.telemetry.store import metered_store
+
+
+class Telemetry:
+    """Counts for one application. `types`: of the events that it declares. `ports`: those that tell this one, too."""
+
+    def __init__(self, types: Collection[str], ports: Ports) -> None:
+        self.ports = replace(ports, observer=self)
+        self._metrics = Metrics(types, ports.clock)
+        self._calls = Calls(self._metrics, ports.clock)
+        self._gauges: Gauges | None = None
+
+    def log(self, driver: LogDriver) -> Log:
+        """Return a log over the driver, measured."""
+        return Log(MeteredLog(driver, self._metrics, self.ports.clock), self.ports, watch=self._metrics)
+
+    def store(self, store: StoreDriver) -> StoreDriver:
+        """Return the store, measured."""
+        return metered_store(store, self._metrics, self._calls)
+
+    def handlers(self, service: Service) -> Sequence[Handler]:
+        """Return the service's handlers, measured."""
+        return [self._calls.metered(service.name, handler) for handler in service.handlers]
+
+    def refused(self, type: str) -> None:
+        """Count an event that was refused before it came to the log."""
+        self._metrics.refused((type,))
+
+    def refolded(self, view: str, rows: int) -> None:
+        """Count rows of a view that were folded again from their history."""
+        self._metrics.refolds.add(view, count=rows)
+
+    def watch(self, log: Log, store: StoreDriver, services: Sequence[Service]) -> None:
+        """Be told where to look when somebody asks."""
+        self._gauges = Gauges(log, store, self.ports.clock, services)
+
+    async def text(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return self._metrics.text(() if self._gauges is None else await self._gauges.families())
