@@ -1,0 +1,48 @@
+"""What measures log and store passes their suites itself: whoever is measured does what it did."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.sqlite_harness import SqliteLogHarness
+from tests.conformance.sqlite_store_harness import SqliteStoreHarness
+from tidings.conformance.log_suite import SharedLogSuite
+from tidings.conformance.store_suite import SharedStoreSuite
+from tidings.log.driver import LogDriver
+from tidings.ports import Ports
+from tidings.store.driver import StoreDriver
+from tidings.telemetry.log import MeteredLog
+from tidings.telemetry.telemetry import Telemetry
+
+TYPES = {"test.happened"}
+
+
+class MeteredLogHarness(SqliteLogHarness):
+    async def open(self) -> LogDriver:
+        measured = Telemetry(TYPES, Ports()).log(await super().open()).driver
+        assert isinstance(measured, MeteredLog)
+        return measured
+
+
+class MeteredStoreHarness(SqliteStoreHarness):
+    async def open(self) -> StoreDriver:
+        return Telemetry(TYPES, self.ports).store(await super().open())
+
+
+class TestAMeteredLog(SharedLogSuite):
+    @pytest.fixture
+    async def harness(self, tmp_path: Path) -> AsyncIterator[MeteredLogHarness]:
+        harness = MeteredLogHarness(str(tmp_path / "log.db"))
+        yield harness
+        await harness.close()
+
+
+class TestAMeteredStore(SharedStoreSuite):
+    @pytest.fixture
+    async def harness(self, tmp_path: Path) -> AsyncIterator[MeteredStoreHarness]:
+        harness = MeteredStoreHarness(str(tmp_path / "store.db"))
+        yield harness
+        await harness.close()
