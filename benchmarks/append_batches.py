@@ -55,7 +55,7 @@ async def measure(folder: Path, sizes: Sizes) -> Result:
         figures=[*figures.values(), Figure(name=f"{OURS} / {READY}", unit="of it", rounds=strictly)],
         checks=[ratio(f"{OURS} / {BARE}", figures[OURS], figures[BARE], limit=TARGET)],
         notes=[
-            "the bare table has the log's columns and no index but its primary key; the loop that counts is given "
+            "the bare table has a column for each part of an event and no index but its primary key; its loop is given "
             "what ours is given, envelopes, and makes the rows of them: no hashes, no checks, no receipts"
         ],
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import ours
-from benchmarks.bare import connect
+from benchmarks.bare import BareLog, connect
 from benchmarks.events import Bookmark, TweetBookmarked, bookmarks, envelopes, facts
 from benchmarks.figures import Result, ratio
 from benchmarks.machine import Disk
@@ -39,7 +39,7 @@ async def measure(folder: Path, sizes: Sizes) -> Result:
     peer.prepare(str(folder / "peer.db"), list(islice(facts(SEED), sizes.peer)))
 
     async def run_bare() -> float:
-        return bare_loop(_copy(folder, "log.db", "bare.db"), sizes.fold)
+        return bare_loop(_copy(folder, "plain.db", "bare.db"), sizes.fold)
 
     async def run_ours() -> float:
         return await carry(_copy(folder, "log.db", "ours.db"), sizes.fold)
@@ -69,7 +69,12 @@ async def measure(folder: Path, sizes: Sizes) -> Result:
 
 
 async def prepare(path: Path, count: int) -> None:
-    """Make a log of so many bookmarks."""
+    """Make a log of so many bookmarks, and `plain.db` beside it, a plain table of the same."""
+    plain = BareLog(path.with_name("plain.db"))
+    for start in range(0, count, ours.FILLING):
+        given = envelopes(min(ours.FILLING, count - start), seed=SEED, start=start)
+        plain.append(plain.rows(given), batch=ours.FILLING, watch=Stopwatch())
+    plain.close()
     async with ours.open_log(path) as log:
         for start in range(0, count, ours.FILLING):
             given = envelopes(min(ours.FILLING, count - start), seed=SEED, start=start)
@@ -127,7 +132,7 @@ def bare_loop(path: Path, count: int) -> float:
 
 def _page(connection: sqlite3.Connection, after: int, decode: Callable[[bytes], TweetBookmarked]) -> int:
     connection.execute("BEGIN IMMEDIATE")
-    statement = "SELECT pos, data FROM tidings_log WHERE pos > ? AND type = 'tweet-bookmarked' ORDER BY pos LIMIT ?"
+    statement = "SELECT pos, data FROM log WHERE pos > ? AND type = 'tweet-bookmarked' ORDER BY pos LIMIT ?"
     page = connection.execute(statement, (after, PAGE)).fetchall()
     rows: dict[tuple[str, str], Bookmark] = {}
     for _, data in page:

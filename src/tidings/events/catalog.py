@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Envelope
 from tidings.events.media import JSON, is_json
 from tidings.events.rules import DATA_BYTES_MAX, SUBJECT_MAX, checked, is_text, time_text, wrong
 
-_JSON_ATTRIBUTES: Mapping[str, AttributeValue] = MappingProxyType({"datacontenttype": JSON})
+_JSON_ATTRIBUTES: Mapping[str, AttributeValue] = {"datacontenttype": JSON}
 
 
 class Catalog:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import msgspec
 
 AttributeValue = str | int | bool
-NO_ATTRIBUTES: Mapping[str, AttributeValue] = MappingProxyType({})
+NO_ATTRIBUTES: Mapping[str, AttributeValue] = {}  # by its type nobody may change it; a proxy costs most of an encoding
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """One event as it is handed in, kept and handed out. Values are as received; nothing is normalised.
 
     `attributes` holds every other attribute by its name on the wire (`datacontenttype`, `dataschema`,
     `correlationid`, `causationid`, `traceparent`, `partitionkey`, any extension); never one of the fields here.
     `time` is the publisher's own text (RFC 3339 with offset). `data` is the publisher's own bytes; None: no data.
     `time_stamped`: the time was given by tidings at publish, so it is no part of the content.
+
+    SQLite's log keeps the fields in this order: a new one comes last and has a default.
     """
 
     id: str

@@ -6,11 +6,10 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tidings.backends.sqlite.entries import Columns, add_entries, columns_of, some_of
+from tidings.backends.sqlite.entries import Kept, add_entries, encode, kept_of
 from tidings.backends.sqlite.judging import Judgement, judge
 from tidings.backends.sqlite.seen import Seen
 from tidings.backends.sqlite.seen_key import Keys, Sought
-from tidings.events.codec import attributes_to_bytes
 from tidings.events.envelope import Envelope
 from tidings.log.driver import Receipt, Write
 from tidings.ports import Ports
@@ -27,7 +26,7 @@ class Draft:
     writes: Sequence[Write]
     envelopes: Sequence[Envelope]
     sought: Sought
-    columns: Columns
+    kept: Kept
     types: frozenset[str]
 
 
@@ -52,12 +51,12 @@ class SqliteAppender:
     def draft(self, writes: Sequence[Write]) -> Draft:
         """Work out what the rows of these writes are. It takes no transaction, so none is held for it."""
         envelopes = [envelope for write in writes for envelope in write.envelopes]
-        attributes = [attributes_to_bytes(envelope) for envelope in envelopes]
+        encoded = [encode(envelope) for envelope in envelopes]
         return Draft(
             writes=writes,
             envelopes=envelopes,
-            sought=self._keys.sought(envelopes, attributes),
-            columns=columns_of(envelopes, attributes),
+            sought=self._keys.sought(envelopes, encoded),
+            kept=kept_of(envelopes, encoded),
             types=frozenset([envelope.type for envelope in envelopes]),
         )
 
@@ -84,13 +83,13 @@ class SqliteAppender:
         return judgement.receipts
 
     def _add(self, connection: sqlite3.Connection, draft: Draft, judgement: Judgement, positions: range) -> None:
-        columns, kept = draft.columns, judgement.kept
+        kept, places = draft.kept, judgement.kept
         drawn: Sequence[int] = positions
-        if len(kept) < len(positions):
-            columns, drawn = some_of(columns, kept), [positions[n] for n in kept]
+        if len(places) < len(positions):
+            kept, drawn = kept.some(places), [positions[n] for n in places]
         connection.execute("UPDATE tidings_head SET pos = ?", (drawn[-1],))
         self._ports.points.at("append:after-draw")
-        add_entries(connection, columns, positions=drawn, recorded=self._ports.clock.now_us())
+        add_entries(connection, kept, positions=drawn, recorded=self._ports.clock.now_us())
         self._ports.points.at("append:after-insert")
 
     def _read_inline_types(self, connection: sqlite3.Connection) -> None:

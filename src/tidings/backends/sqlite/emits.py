@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Protocol
 
-from tidings.backends.sqlite.entries import READ, entries_of
+from tidings.backends.sqlite import reading
 from tidings.errors import Conflict, ConflictError
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position, Receipt, Write
@@ -38,7 +38,7 @@ def append_emitted(connection: sqlite3.Connection, log: Appender, emitted: Seque
 
 def entries_after(connection: sqlite3.Connection, position: Position) -> tuple[Entry, ...]:
     """Return what stands after this position, also what was appended by the running transaction."""
-    return entries_of(connection.execute(f"SELECT {READ} FROM tidings_log WHERE pos > ? ORDER BY pos", (position,)))
+    return tuple(reading.entries_between(connection, position, reading.head(connection).position))
 
 
 def _one_by_one(connection: sqlite3.Connection, log: Appender, envelopes: Emitted) -> Receipt:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 
-from tidings.backends.sqlite.entries import READ, entries_of
-from tidings.backends.sqlite.schema import BUCKET_BITS
+from tidings.backends.sqlite.entries import BUCKET_BITS, READ, entries_of
 from tidings.backends.sqlite.statements import filled, values
 from tidings.errors import LogRewoundError, PositionExpiredError
-from tidings.events.envelope import Entry
-from tidings.events.filter import EVERYTHING, Filter
-from tidings.events.identity import SLOTS, subject_key
+from tidings.events.envelope import Entry, Envelope
+from tidings.events.filter import Filter
+from tidings.events.identity import slot_of, subject_key
 from tidings.log.driver import Head, History, Page, Position
 
 
@@ -45,114 +43,143 @@ def page(connection: sqlite3.Connection, after: Position, limit: int, where: Fil
         )
     if after < now.floor:
         raise PositionExpiredError(f"entries up to {now.floor} are no longer kept; read after it", floor=now.floor)
-    found = entries_of(_matching(connection, READ, where, after=after, upto=now.position, limit=limit))
+    found = tuple(_matching(connection, where, after=after, upto=now.position, limit=limit))
     return Page(found, found[-1].position if len(found) == limit else now.position)
 
 
 def count(connection: sqlite3.Connection, where: Filter, after: Position, most: int) -> int:
     upto = head(connection).position
-    return len(_matching(connection, "pos", where, after=after, upto=upto, limit=most))
+    return sum(1 for _ in _matching(connection, where, after=after, upto=upto, limit=most))
 
 
 def first_match(connection: sqlite3.Connection, where: Filter, *, after: Position) -> Position | None:
-    found = _matching(connection, "pos", where, after=after, upto=head(connection).position, limit=1)
-    return found[0][0] if found else None
+    found = _matching(connection, where, after=after, upto=head(connection).position, limit=1)
+    return next((entry.position for entry in found), None)
+
+
+def entries_between(connection: sqlite3.Connection, after: Position, upto: Position) -> list[Entry]:
+    """Return all entries above `after`, at or below `upto`."""
+    return [entry for entries in _blocks_between(connection, after, upto) for entry in entries]
 
 
 def _matching(
-    connection: sqlite3.Connection, columns: str, where: Filter, *, after: Position, upto: Position, limit: int
-) -> list[Any]:
-    if where.subject is not None:
-        return _of_subject(connection, columns, where, after=after, upto=upto, limit=limit)
-    conditions, held = _conditions(where)
-    statement = f"SELECT {columns} FROM tidings_log WHERE pos > ? AND pos <= ?{conditions} ORDER BY pos LIMIT ?"
-    return connection.execute(statement, (after, upto, *held, limit)).fetchall()
+    connection: sqlite3.Connection, where: Filter, *, after: Position, upto: Position, limit: int
+) -> list[Entry]:
+    """Return the matching entries of the range, the first `limit` of them."""
+    if where.subject is None:
+        blocks = _blocks_between(connection, after, upto)
+    else:
+        blocks = _blocks_of(connection, where.subject, after, upto)
+    found: list[Entry] = []
+    with closing(blocks):  # an open query would keep the write-ahead log from being used anew
+        for entries in blocks:
+            found += _wanted(where, entries)
+            if len(found) >= limit:
+                break
+    return found[:limit]
 
 
-def _of_subject(
-    connection: sqlite3.Connection, columns: str, where: Filter, *, after: Position, upto: Position, limit: int
-) -> list[Any]:
-    """Return the matching rows of one subject, bucket by bucket of its index, so that the others are not looked at."""
-    conditions, held = _conditions(where)
+def _wanted(where: Filter, entries: list[Entry]) -> list[Entry]:
+    types = where.types
+    if types is not None:
+        entries = [entry for entry in entries if entry.envelope.type in types]
+    if where.source is None and where.subject is None and where.slots is None:
+        return entries
+    return [entry for entry in entries if _is_wanted(where, entry.envelope)]
+
+
+def _is_wanted(where: Filter, envelope: Envelope) -> bool:
+    slot = 0 if where.slots is None else slot_of(envelope.source, envelope.id, envelope.subject)
+    return where.matches(envelope, slot)
+
+
+Blocks = Generator[list[Entry], None, None]
+"""Entries of a range, block by block, each cut to the range."""
+
+
+def _blocks_between(connection: sqlite3.Connection, after: Position, upto: Position) -> Blocks:
+    statement = f"SELECT {READ} FROM tidings_log WHERE pos > ? AND first <= ? ORDER BY pos"
+    with closing(connection.execute(statement, (after, upto))) as blocks:
+        for block in blocks:
+            yield _within(entries_of(*block), after, upto)
+
+
+def _blocks_of(connection: sqlite3.Connection, subject: str, after: Position, upto: Position) -> Blocks:
+    """Yield the blocks in which the subject stands, bucket by bucket of its index, so that others are not looked at."""
     statement = (
-        f"SELECT {columns} FROM tidings_log WHERE pos >> {BUCKET_BITS} = ?{conditions} AND pos > ? AND pos <= ? "
-        "ORDER BY pos LIMIT ?"
+        f"SELECT {READ} FROM tidings_log WHERE pos IN "
+        "(SELECT pos FROM tidings_log_subject WHERE bucket = ? AND skey = ? AND pos > ?) ORDER BY pos"
     )
-    rows: list[Any] = []
-    for bucket in range(after >> BUCKET_BITS, (upto >> BUCKET_BITS) + 1):
-        left = limit - len(rows)
-        if left <= 0:
-            break
-        rows += connection.execute(statement, (bucket, *held, after, upto, left)).fetchall()
-    return rows
+    key = subject_key(subject)
+    for bucket in range(after >> BUCKET_BITS, _last_bucket(head(connection), upto) + 1):
+        for block in connection.execute(statement, (bucket, key, after)).fetchall():
+            yield _within(entries_of(*block), after, upto)
 
 
-def _conditions(where: Filter) -> tuple[str, list[Any]]:
-    conditions = ""
-    held: list[Any] = []
-    if where == EVERYTHING:
-        return conditions, held
-    if where.types is not None:
-        conditions += f" AND +type IN ({','.join('?' * len(where.types))})"
-        held += sorted(where.types)
-    if where.source is not None:
-        conditions += " AND source = ?"
-        held.append(where.source)
-    if where.subject is not None:
-        conditions += " AND skey = ? AND subject = ?"
-        held += [subject_key(where.subject), where.subject]
-    if where.slots is not None:
-        conditions += f" AND skey & {SLOTS - 1} >= ? AND skey & {SLOTS - 1} < ?"
-        held += where.slots
-    return conditions, held
+def _within(entries: list[Entry], after: Position, upto: Position) -> list[Entry]:
+    if entries[0].position > after and entries[-1].position <= upto:
+        return entries
+    return [entry for entry in entries if after < entry.position <= upto]
 
 
 def at(connection: sqlite3.Connection, positions: Sequence[Position]) -> tuple[Entry, ...]:
-    rows: list[Any] = []
+    found: dict[Position, Entry] = {}
     for piece in filled(sorted(set(positions)), 1):
-        statement = f"SELECT {READ} FROM tidings_log WHERE pos IN (VALUES {values(1, len(piece))}) ORDER BY pos"
-        rows += connection.execute(statement, piece).fetchall()
-    return entries_of(rows)
+        statement = (
+            f"WITH wanted(p) AS (VALUES {values(1, len(piece))}) SELECT {READ} FROM tidings_log WHERE pos IN "
+            "(SELECT (SELECT min(pos) FROM tidings_log WHERE pos >= p) FROM wanted) ORDER BY pos"
+        )
+        for block in connection.execute(statement, piece).fetchall():
+            found.update({entry.position: entry for entry in entries_of(*block)})
+    return tuple([found[position] for position in sorted(found.keys() & set(positions))])
 
 
 def is_of(connection: sqlite3.Connection, subject: str, position: Position) -> bool:
-    statement = "SELECT 1 FROM tidings_log WHERE pos = ? AND subject = ?"
-    return connection.execute(statement, (position, subject)).fetchone() is not None
+    return any(entry.envelope.subject == subject for entry in at(connection, [position]))
 
 
 def last_of(connection: sqlite3.Connection, subject: str, *, after: Position = 0) -> Position:
-    """Return the subject's last position above `after`; 0 if there is none. The newest bucket is looked at first."""
-    key = subject_key(subject)
+    """Return the subject's last position above `after`; 0 if there is none. The newest blocks are looked at first."""
     statement = (
-        f"SELECT max(pos) FROM tidings_log WHERE pos >> {BUCKET_BITS} = ? AND skey = ? AND pos > ? AND subject = ?"
+        f"SELECT {READ} FROM tidings_log WHERE pos IN "
+        "(SELECT pos FROM tidings_log_subject WHERE bucket = ? AND skey = ? AND pos > ?) ORDER BY pos DESC"
     )
+    key = subject_key(subject)
     for bucket in range(head(connection).position >> BUCKET_BITS, (after >> BUCKET_BITS) - 1, -1):
-        found: Position | None = connection.execute(statement, (bucket, key, after, subject)).fetchone()[0]
-        if found is not None:
-            return found
+        with closing(connection.execute(statement, (bucket, key, after))) as blocks:
+            for block in blocks:
+                of_it = [entry.position for entry in entries_of(*block) if entry.envelope.subject == subject]
+                if of_it and of_it[-1] > after:
+                    return of_it[-1]
     return 0
 
 
 def history(connection: sqlite3.Connection, wanted: History) -> tuple[Entry, ...]:
     now = head(connection)
-    subjects = list(wanted.subjects)
+    subjects = frozenset(wanted.subjects)
     if not subjects or not wanted.types:
         return ()
-    last = min(wanted.upto, now.position) >> BUCKET_BITS
-    rows: list[Any] = []
-    types = sorted(wanted.types)
-    for bucket in range(now.floor >> BUCKET_BITS, last + 1):
-        for piece in filled(subjects, 1):
-            keys = [subject_key(subject) for subject in piece]
+    keys = sorted({subject_key(subject) for subject in subjects})
+
+    def is_wanted(entry: Entry) -> bool:
+        of = entry.envelope
+        return of.subject in subjects and of.type in wanted.types and entry.position <= wanted.upto
+
+    found: dict[Position, Entry] = {}
+    for bucket in range(now.floor >> BUCKET_BITS, _last_bucket(now, wanted.upto) + 1):
+        for piece in filled(keys, 1):
             statement = (
-                f"SELECT {READ} FROM tidings_log WHERE pos >> {BUCKET_BITS} = ? "
-                f"AND skey IN (VALUES {values(1, len(keys))}) AND subject IS NOT NULL AND pos <= ? "
-                f"AND type IN ({','.join('?' * len(types))}) ORDER BY pos"
+                f"SELECT {READ} FROM tidings_log WHERE pos IN (SELECT pos FROM tidings_log_subject "
+                f"WHERE bucket = ? AND skey IN (VALUES {values(1, len(piece))})) AND first <= ?"
             )
-            rows += connection.execute(statement, (bucket, *keys, wanted.upto, *types)).fetchall()
-    names = frozenset(subjects)
-    found = {row[0]: row for row in rows if row[6] in names}
-    return entries_of([found[position] for position in sorted(found)])
+            for block in connection.execute(statement, (bucket, *piece, wanted.upto)).fetchall():
+                found.update({entry.position: entry for entry in entries_of(*block) if is_wanted(entry)})
+    return tuple([found[position] for position in sorted(found)])
+
+
+def _last_bucket(now: Head, upto: Position) -> int:
+    """Return the last bucket with blocks that begin at or below `upto`: none spans more than a bucket's positions."""
+    return min((upto >> BUCKET_BITS) + 1, now.position >> BUCKET_BITS)
 
 
 def recorded_from(connection: sqlite3.Connection, recorded: int) -> Position:
@@ -173,6 +200,6 @@ def recorded_from(connection: sqlite3.Connection, recorded: int) -> Position:
         else:
             low = row[0] if row[0] <= high else high
     first: tuple[Position] | None = connection.execute(
-        "SELECT pos FROM tidings_log WHERE pos > ? AND recorded >= ? ORDER BY pos LIMIT 1", (low, recorded)
+        "SELECT first FROM tidings_log WHERE pos > ? AND recorded >= ? ORDER BY pos LIMIT 1", (low, recorded)
     ).fetchone()
     return now.position if first is None else first[0] - 1

@@ -1,6 +1,8 @@
 """The tables in a SQLite database, and the number of the schema they belong to.
 
 Everything is called `tidings_…`, because the application's own tables live in the same file. Times are µs since 1970.
+
+A row of `tidings_log` is a block of entries that were appended together, under the position of its last one.
 """
 
 from __future__ import annotations
@@ -13,20 +15,13 @@ from tidings.errors import SchemaError
 SCHEMA = 1
 APPLICATION_ID = 0x54444E47  # "TDNG"
 
-BUCKET_BITS = 14
-"""The subject index is made of buckets of 2^14 positions, so that an append writes to few of its pages.
-
-A batch of 1,000 subjects dirties most pages of the newest bucket: 80 of them, where 2^18 would make it 1,200. Whoever
-looks for a subject probes each bucket from the position on that it asks from.
-"""
-
-_LOG = f"""
+_LOG = """
 CREATE TABLE tidings_head (one INTEGER PRIMARY KEY CHECK (one = 1), incarnation TEXT NOT NULL, secret BLOB NOT NULL,
   pos INTEGER NOT NULL DEFAULT 0, floor_pos INTEGER NOT NULL DEFAULT 0, seen_version INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE TABLE tidings_log (pos INTEGER PRIMARY KEY, recorded INTEGER NOT NULL, skey INTEGER NOT NULL,
-  source TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, dataversion INTEGER NOT NULL, subject TEXT,
-  attrs BLOB NOT NULL, data BLOB) STRICT;
-CREATE INDEX tidings_log_subject ON tidings_log (pos >> {BUCKET_BITS}, skey) WHERE subject IS NOT NULL;
+CREATE TABLE tidings_log (pos INTEGER PRIMARY KEY, first INTEGER NOT NULL, recorded INTEGER NOT NULL,
+  body BLOB NOT NULL) STRICT;
+CREATE TABLE tidings_log_subject (bucket INTEGER, skey INTEGER, pos INTEGER, PRIMARY KEY (bucket, skey, pos)) STRICT,
+  WITHOUT ROWID;
 CREATE TABLE tidings_seen_time (k BLOB PRIMARY KEY, pos INTEGER NOT NULL, h INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE tidings_seen_hot (pos INTEGER PRIMARY KEY, k BLOB NOT NULL, h INTEGER NOT NULL) STRICT;
 CREATE TABLE tidings_seen_run (bucket INTEGER PRIMARY KEY, level INTEGER NOT NULL, state TEXT NOT NULL,

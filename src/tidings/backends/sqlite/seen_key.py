@@ -16,14 +16,13 @@ from struct import unpack
 
 from msgspec.structs import replace
 
-from tidings.events.codec import attributes_to_bytes
+from tidings.backends.sqlite.entries import encode
 from tidings.events.envelope import Envelope
 
 KEY_BYTES = 16
 MARK_BYTES = 8
 ORDER_BYTES = 6
 SOURCES = 1_000
-TYPES = 1_000
 
 # What looks like a time is believed from 2000 to 2100, so that few opaque ids are taken for one by chance.
 _FIRST_MS = 946_684_800_000
@@ -125,11 +124,11 @@ class Keys:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
-        self._types: dict[tuple[str, int], hashlib.blake2b] = {}
+        self._begun = hashlib.blake2b(digest_size=MARK_BYTES, key=secret)
         self._sources: dict[str, hashlib.blake2b] = {}
 
-    def sought(self, envelopes: Sequence[Envelope], attributes: Sequence[bytes]) -> Sought:
-        """Return what stands for the envelopes, in their order. `attributes`: of each, as a row keeps them."""
+    def sought(self, envelopes: Sequence[Envelope], encoded: Sequence[bytes]) -> Sought:
+        """Return what stands for the envelopes, in their order. `encoded`: each, as a block keeps it."""
         orders = orders_of([envelope.id for envelope in envelopes])
         digests = self._digests(envelopes)
         return Sought(
@@ -137,7 +136,7 @@ class Keys:
                 digest if order is None else order + digest[ORDER_BYTES:]
                 for order, digest in zip(orders, digests, strict=True)
             ],
-            marks=self._marks(envelopes, attributes),
+            marks=self._marks(envelopes, encoded),
             timed=[n for n, order in enumerate(orders) if order is not None],
             opaque=[n for n, order in enumerate(orders) if order is None],
         )
@@ -158,28 +157,16 @@ class Keys:
         self._sources[source] = begun
         return begun
 
-    def _marks(self, envelopes: Sequence[Envelope], attributes: Sequence[bytes]) -> tuple[int, ...]:
+    def _marks(self, envelopes: Sequence[Envelope], encoded: Sequence[bytes]) -> tuple[int, ...]:
         found: list[bytes] = []
-        types = self._types
-        for envelope, kept in zip(envelopes, attributes, strict=True):
-            begun = types.get((envelope.type, envelope.version)) or self._type(envelope.type, envelope.version)
+        begun = self._begun
+        for envelope, said in zip(envelopes, encoded, strict=True):
             digest = begun.copy()
-            digest.update(_said(envelope, kept))
+            digest.update(said if not envelope.time_stamped else _said(envelope))
             found.append(digest.digest())
         return unpack(f">{len(found)}q", b"".join(found))
 
-    def _type(self, type: str, version: int) -> hashlib.blake2b:
-        if len(self._types) >= TYPES:
-            self._types.clear()
-        begun = hashlib.blake2b(f"{len(type)}:{type}{version};".encode(), digest_size=MARK_BYTES, key=self._secret)
-        self._types[type, version] = begun
-        return begun
 
-
-def _said(envelope: Envelope, attributes: bytes) -> bytes:
-    """Return what was said beside type and version, as it was said. No text holds U+0000, so the parts stay apart."""
-    if envelope.time_stamped:
-        attributes = attributes_to_bytes(replace(envelope, time=None, time_stamped=False))
-    subject, data = envelope.subject, envelope.data
-    said = b"\0" + attributes if subject is None else subject.encode() + b"\0" + attributes
-    return said if data is None else said + b"\0" + data
+def _said(envelope: Envelope) -> bytes:
+    """Return the envelope encoded as it was said: without the time that tidings gave it."""
+    return encode(replace(envelope, time=None, time_stamped=False))

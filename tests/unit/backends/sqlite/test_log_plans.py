@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tidings.backends.sqlite import reading
-from tidings.backends.sqlite.schema import BUCKET_BITS, prepare
+from tidings.backends.sqlite.entries import BUCKET_BITS
+from tidings.backends.sqlite.schema import prepare
 from tidings.events.filter import EVERYTHING, Filter
 
 
@@ -37,10 +38,12 @@ def log() -> Iterator[Explained]:
 def test_a_page_is_read_in_the_logs_own_order(log: Explained) -> None:
     reading.page(log, 10, 100, EVERYTHING)
     reading.page(log, 10, 100, Filter(types=frozenset({"a", "b"}), slots=(0, 512)))
-    assert log.plans == ["SEARCH tidings_log USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"] * 2
+    assert log.plans == ["SEARCH tidings_log USING INTEGER PRIMARY KEY (rowid>?)"] * 2
 
 
 def test_a_subject_is_read_by_its_index_one_bucket_at_a_time(log: Explained) -> None:
     reading.page(log, 10, 100, Filter(subject="s", types=frozenset({"a"})))
-    wanted = "SEARCH tidings_log USING INDEX tidings_log_subject (<expr>=? AND skey=? AND rowid>? AND rowid<?)"
-    assert log.plans == [wanted] * ((1_000_000 >> BUCKET_BITS) + 1)
+    assert len(log.plans) == (1_000_000 >> BUCKET_BITS) + 1
+    for plan in log.plans:
+        assert "SEARCH tidings_log USING INTEGER PRIMARY KEY (rowid=?)" in plan
+        assert "SEARCH tidings_log_subject USING PRIMARY KEY (bucket=? AND skey=? AND pos>?)" in plan
