@@ -146,11 +146,10 @@ def last_of(connection: sqlite3.Connection, subject: str, *, after: Position = 0
     )
     key = subject_key(subject)
     for bucket in range(head(connection).position >> BUCKET_BITS, (after >> BUCKET_BITS) - 1, -1):
-        with closing(connection.execute(statement, (bucket, key, after))) as blocks:
-            for block in blocks:
-                of_it = [entry.position for entry in entries_of(*block) if entry.envelope.subject == subject]
-                if of_it and of_it[-1] > after:
-                    return of_it[-1]
+        for block in connection.execute(statement, (bucket, key, after)):
+            of_it = [entry.position for entry in entries_of(*block) if entry.envelope.subject == subject]
+            if of_it and of_it[-1] > after:
+                return of_it[-1]
     return 0
 
 
