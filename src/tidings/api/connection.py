@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
+from typing import Any, cast
+from urllib.parse import unquote
 
 import httptools
+from uvicorn._types import HTTPScope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from tidings.api.answer import EXCHANGE
+from tidings.api.cycle import Cycle
 from tidings.api.problems import Problem, Refusal, answer_to
 
 HEAD_BYTES_MAX = 65_536  # 16 KiB of attributes, each byte percent-encoded, and room for the rest
@@ -22,6 +26,7 @@ _SMALL = HEAD_BYTES_MAX // 2
 METHODS = ("GET", "HEAD", "POST", "PUT")
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}) [^ \r\n]+ HTTP/1\.[01]\r?\n")
+_PLAIN_TARGET = re.compile(rb"/[!-~]*")
 _AUTHORITY = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
 
@@ -37,7 +42,7 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, most: int = CONNECTIONS_MAX, **more: Any) -> None:
         super().__init__(*args, **more)
         self._most = most
-        self._has_begun = self._has_moved = self._is_over = False
+        self._has_begun = self._has_moved = self._is_over = self._is_idle = False
         self._size = 0  # of the chunk that is being read
         self._waited_for = 0  # bytes since the last piece of a body, or since the chunk in which a head began
         self._again = b""  # the head of a request that offers another protocol, without the offer
@@ -49,8 +54,7 @@ class Connection(HttpToolsProtocol):
             self._make_room()
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
-        self._has_moved = False
+        self._is_idle = self._has_moved = False
         self._size = size = len(data)
         while data and not self._is_over:
             data = self._feed(data)
@@ -64,9 +68,16 @@ class Connection(HttpToolsProtocol):
             self.waits = 0
             return
         self.waits += 1
-        is_for_a_head = (self.cycle is None or self.cycle.response_complete) and self.timeout_keep_alive_task is None
-        if is_for_a_head and self.waits >= HEAD_SECONDS:
+        is_between = self.cycle is None or self.cycle.response_complete
+        if is_between and self.waits >= (self.timeout_keep_alive if self._is_idle else HEAD_SECONDS):
             self.transport.close()
+
+    def on_response_complete(self) -> None:
+        self._is_idle = not (self.pipeline or self._has_begun)
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
 
     @property
     def is_served(self) -> bool:
@@ -89,8 +100,47 @@ class Connection(HttpToolsProtocol):
         if self.url[:1] != b"/":
             self._name_host()
         self._has_moved = True
-        super().on_headers_complete()
+        self._ask()
         self.headers = []  # takes the trailers, which mean nothing here
+
+    def _ask(self) -> None:
+        """Have the application asked, when what came before is answered."""
+        last = self.cycle
+        self.cycle = cycle = Cycle(
+            scope=self._asked_scope(),
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=self.scope["http_version"] != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        cast(dict[str, Any], self.scope)[EXCHANGE] = cycle
+        if last is None or last.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def _asked_scope(self) -> HTTPScope:
+        """Return the scope of ASGI with what the request line says."""
+        scope, url = self.scope, self.url
+        if _PLAIN_TARGET.fullmatch(url):
+            raw_path, _, query = url.partition(b"?")
+        else:
+            parsed = httptools.parse_url(url)
+            raw_path, query = parsed.path, parsed.query or b""
+        path = raw_path.decode("ascii")
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = self.parser.get_http_version()
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = raw_path
+        scope["query_string"] = query
+        return scope
 
     def on_body(self, body: bytes) -> None:
         self._has_moved = True

@@ -28,6 +28,7 @@ from tidings.events.payload import read_data, write_data
 from tidings.events.percent import header_text, header_value
 from tidings.events.rules import time_text, wrong
 from tidings.events.strict import decode_json, unreadable
+from tidings.events.usual import usual_event
 
 SPECVERSION = "1.0"
 STRUCTURED_TYPE = "application/cloudevents+json"
@@ -105,7 +106,7 @@ def read_structured(body: bytes, *, route: Route | None = None, unnamed: str | N
 
     MalformedError; EnvelopeError.
     """
-    return _of_document(body, route=route, unnamed=unnamed)
+    return _read_document(body, route=route, unnamed=unnamed)
 
 
 def read_batch(body: bytes, *, unnamed: str | None = None) -> tuple[Envelope, ...]:
@@ -199,9 +200,13 @@ def _typed(name: str, text: str) -> AttributeValue:
 
 def _of_member(text: bytes, index: int, unnamed: str | None) -> Envelope:
     try:
-        return _of_document(text, unnamed=unnamed)
+        return _read_document(text, unnamed=unnamed)
     except CallerError as error:
         raise _in_batch(error, index) from None
+
+
+def _read_document(text: bytes, *, route: Route | None = None, unnamed: str | None = None) -> Envelope:
+    return usual_event(text) or _of_document(text, route=route, unnamed=unnamed)
 
 
 def _of_document(text: bytes, *, route: Route | None = None, unnamed: str | None = None) -> Envelope:

@@ -19,10 +19,12 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
+        self.pieces = 0
         self.closed = False
 
     def write(self, data: Any) -> None:
         self.written += data
+        self.pieces += 1
 
     def close(self) -> None:
         self.closed = True
@@ -231,6 +233,30 @@ async def test_a_connection_that_is_kept_alive_is_closed_when_its_next_head_does
     connection.data_received(b"G")
     assert seconds(connection, wire) == HEAD_SECONDS - 3
     connection.connection_lost(None)
+
+
+async def test_a_connection_that_asks_for_nothing_more_is_kept_for_as_long_as_was_said() -> None:
+    state = ServerState()
+    connection, wire = connected(state)
+    connection.tick()
+    connection.data_received(head(500))
+    await asyncio.wait(state.tasks)
+    assert seconds(connection, wire) == connection.timeout_keep_alive
+    connection.connection_lost(None)
+
+
+async def test_a_whole_answer_goes_out_in_one_piece() -> None:
+    wire = await sent(head(500, path=b"/1") + head(500, path=b"/2"))
+    assert bodies(wire) == [b"/1|", b"/2|"]
+    assert wire.pieces == 2
+
+
+@pytest.mark.parametrize("line", [b"HEAD /a HTTP/1.1", b"GET /a HTTP/1.0"])
+async def test_an_answer_without_a_body_and_one_that_ends_the_connection_are_as_they_must_be(line: bytes) -> None:
+    wire = await sent(line + b"\r\nhost: h\r\n\r\n")
+    assert b"\r\ncontent-length: 10\r\n" in wire.written
+    assert wire.written.endswith(b"\r\n\r\n" if line.startswith(b"HEAD") else b"\r\n\r\n/a|host=h|")
+    assert wire.closed == (not line.startswith(b"HEAD"))
 
 
 async def test_a_request_that_is_being_answered_or_received_is_not_cut_off() -> None:

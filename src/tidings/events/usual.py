@@ -1,0 +1,73 @@
+"""Structured events as nearly everybody sends them, read at a third of the cost: the known attributes, and JSON data.
+
+What is read here is read as `cloudevents` reads any document; whatever is another kind, or could be wrong, is left to
+it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from tidings.errors import MalformedError
+from tidings.events.envelope import Envelope
+from tidings.events.media import JSON, is_json
+from tidings.events.strict import DIGITS_MAX, decode_json
+
+_Text = str | UnsetType
+
+
+class _Event(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """The members of an event's document, by their names on the wire."""
+
+    specversion: Literal["1.0"]
+    type: str
+    source: str
+    id: str
+    data: msgspec.Raw
+    subject: _Text = UNSET
+    time: _Text = UNSET
+    datacontenttype: _Text = UNSET
+    dataversion: int | UnsetType = UNSET
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+
+
+def usual_event(document: bytes) -> Envelope | None:
+    """Return the event of a structured document; None if it is of no usual kind, or may be wrong."""
+    try:
+        event = _decode(document)
+        data = bytes(event.data)
+        decode_json(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MalformedError):
+        return None
+    content_type = JSON if event.datacontenttype is UNSET else event.datacontenttype
+    is_short = len(document) - len(data) <= DIGITS_MAX
+    if not (is_short and is_json(content_type) and _names_each_once(event, document, data)):
+        return None
+    return Envelope(
+        id=event.id,
+        source=event.source,
+        type=event.type,
+        version=1 if event.dataversion is UNSET else event.dataversion,
+        subject=None if event.subject is UNSET else event.subject,
+        time=None if event.time is UNSET else event.time,
+        attributes={"datacontenttype": content_type},
+        data=data,
+    )
+
+
+def _names_each_once(event: _Event, document: bytes, data: bytes) -> bool:
+    """Say whether no member stands twice: each has a colon outside the data, and every other one is in a value.
+
+    An escape could hide one in a value, so there must be none.
+    """
+    texts = [event.type, event.source, event.id]
+    texts += [text for text in (event.subject, event.time, event.datacontenttype) if text.__class__ is str]
+    accounted = len(("specversion", "data")) + len(texts) + (event.dataversion is not UNSET)
+    accounted += "".join(texts).count(":")
+    written = document.count(b":") - data.count(b":")
+    return written == accounted and document.count(b"\\") == data.count(b"\\")
