@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -70,3 +72,37 @@ def test_a_wrong_row_is_found_and_ends_with_a_no(
     assert "'handle': 'wrong'" in wrong["users.user"]
     assert wrong["refold"] == "users.user"
     assert [path.name for path in tmp_path.glob("*/server.log")] == ["server.log"]
+
+
+def test_page_and_server_stay_open_until_they_are_ended(tmp_path: Path) -> None:
+    arguments = ["demo", "--seed", "7", "--events", "60", "--serve", "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tidings", *arguments],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        report = json.loads(process.stdout.readline())
+        assert report["agrees"]
+        said = {name: read(url) for name, url in report["open"].items() if name != "console"}
+        assert "<title>Chirp</title>" in said["page"]
+        assert json.loads(said["api"])["openapi"].startswith("3.1")
+        [row] = json.loads(read(report["open"]["page"] + "tidings/views/orders/order?order_id=order-0"))["rows"]
+        assert row["order_id"] == "order-0"
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            out, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, out, errors) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def read(url: str) -> str:
+    with urlopen(url, timeout=30) as answer:
+        assert answer.status == 200
+        return str(answer.read().decode())

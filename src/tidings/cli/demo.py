@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from tidings.ports import Ports
 if TYPE_CHECKING:
     from tidings.demo.plan import Plan
     from tidings.demo.report import Report
+    from tidings.demo.run import Doors
 
 EVENTS = 16_000
 SEED_BITS = 20
@@ -27,6 +29,7 @@ SEED_BITS = 20
 def demo(
     seed: Annotated[int | None, typer.Option(help="Send what this seed sent before; drawn if absent.")] = None,
     events: Annotated[int, typer.Option(min=20, max=1_000_000, help="How many events truly happen.")] = EVENTS,
+    serve: Annotated[bool, typer.Option("--serve", help="Keep console and page open after the report.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run Chirp's real server against duplicates, delays, disorder and kill -9, and compare every view with the truth.
@@ -44,39 +47,68 @@ def demo(
         f"Chirp's server gets {events:,} events {len(plan.arrivals):,} times: twice, late, out of order, and across "
         f"kill -9 (seed {plan.seed})\n"
     )
-    folder = Path(tempfile.mkdtemp(prefix="tidings-demo-"))
-    report = _run(plan, folder, ports, output)
-    _show(output, report)
-    if report.agrees:
-        shutil.rmtree(folder, ignore_errors=True)
+    shown = _Shown(plan, Path(tempfile.mkdtemp(prefix="tidings-demo-")), output)
+    shown.run(ports, serve=serve)
+    if shown.agrees:
         return
-    output.say(f"\nNot everything agrees. The database and the server's log are kept in {folder}")
+    output.say(f"\nNot everything agrees. The database and the server's log are kept in {shown.folder}")
     raise typer.Exit(NO)
 
 
-def _run(plan: Plan, folder: Path, ports: Ports, output: Output) -> Report:
-    from tidings.demo.run import Demo
+class _Shown:
+    """One run of the demonstration, shown. Its folder is removed, but if something is wrong."""
 
-    try:
-        with output.progress() as progress:
-            return asyncio.run(Demo(plan, folder, ports, progress).run())
-    except OperatorError as error:
-        raise OperatorError(f"{error} (the database and the server's log are kept in {folder})") from error
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    def __init__(self, plan: Plan, folder: Path, output: Output) -> None:
+        self.folder = folder
+        self.agrees = False
+        self._plan = plan
+        self._output = output
+        self._is_open = False
 
+    def run(self, ports: Ports, *, serve: bool) -> None:
+        """Run it; `serve`: until somebody ends it, else until its report."""
+        from tidings.demo.run import Demo
 
-def _show(output: Output, report: Report) -> None:
-    from tidings.demo.report import facts_table, lines_table
+        try:
+            with ExitStack() as drawing:
+                demo = Demo(self._plan, self.folder, ports, drawing.enter_context(self._output.progress()))
 
-    if output.as_json:
-        output.json(report.as_json())
-        return
-    output.say("What happened")
-    output.console.print(facts_table(report))
-    output.say("\nWhat the server has, compared with what truly happened")
-    output.console.print(lines_table(report))
-    if report.agrees:
-        size = "" if report.events == EVENTS else f" --events {report.events}"
-        output.say(f"\nEverything agrees. The same again: tidings demo --seed {report.seed}{size}")
+                def opened(report: Report, doors: Doors) -> None:
+                    drawing.close()  # no bar is drawn any more
+                    self._is_open = True
+                    self._show(report, doors)
+
+                report = asyncio.run(demo.run(opened if serve else None))
+            self._show(report)
+        except OperatorError as error:
+            raise OperatorError(f"{error} (the database and the server's log are kept in {self.folder})") from error
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            self._remove(is_wrong=self._is_open and not self.agrees)
+            if not self._is_open:
+                raise
+        else:
+            self._remove(is_wrong=not self.agrees)
+
+    def _remove(self, *, is_wrong: bool) -> None:
+        if not is_wrong:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _show(self, report: Report, doors: Doors | None = None) -> None:
+        from tidings.demo.report import facts_table, lines_table
+
+        self.agrees = report.agrees
+        output = self._output
+        if output.as_json:
+            output.json(report.as_json() | ({} if doors is None else {"open": doors}))
+            return
+        output.say("What happened")
+        output.console.print(facts_table(report))
+        output.say("\nWhat the server has, compared with what truly happened")
+        output.console.print(lines_table(report))
+        if report.agrees:
+            size = "" if report.events == EVENTS else f" --events {report.events}"
+            output.say(f"\nEverything agrees. The same again: tidings demo --seed {report.seed}{size}")
+        if doors is not None:
+            output.say("\nOpen until Ctrl-C, which removes it all:")
+            for name, url in doors.items():
+                output.say(f"  {name:8} {url}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,7 +22,9 @@ from tidings.ports import Ports
 
 KILLS = 3
 SETTLE_WITHIN = 60.0
-OnOpen = Callable[[Report, str, str], None]
+Doors = Mapping[str, str]
+"""What can be visited: its name, and its address."""
+OnOpen = Callable[[Report, Doors], None]
 
 
 class Demo:
@@ -46,8 +48,7 @@ class Demo:
     async def run(self, on_open: OnOpen | None = None) -> Report:
         """Start, send, kill and restart on the way, settle, compare, stop. OperatorError if the server gives up.
 
-        `on_open`: is told the report and the addresses of server and page, which then stay open until this is
-        cancelled.
+        `on_open`: is told the report and what can be visited, which stays open until this is cancelled.
         """
         begun = self._clock.monotonic()
         with _ended_in_order():
@@ -58,8 +59,7 @@ class Demo:
                 lines = await self._compare()
                 took = self._clock.monotonic() - begun
                 if on_open is not None:
-                    page = await self._servers.open_page()
-                    on_open(self._report(lines, took), self._servers.urls[0], page)
+                    on_open(self._report(lines, took), await self._servers.open_doors())
                     await asyncio.Event().wait()
             finally:
                 for kill in self._kills:

@@ -123,12 +123,13 @@ class Servers:
         self.kills += 1
         await self.start()
 
-    async def open_page(self) -> str:
-        """Start the process that serves the page beside the others, and return its address."""
+    async def open_doors(self) -> dict[str, str]:
+        """Start the page's process beside the others; return the addresses of what people can visit."""
         self._page = Server(self.place, self._clock, "uvicorn", "chirp.site:site", "--timeout-graceful-shutdown", "1")
         self._page.begin()
         await self._page.be_ready("/")
-        return self._page.url
+        url = self.processes[0].url
+        return {"page": f"{self._page.url}/", "console": f"{url}/console", "api": f"{url}/openapi.json"}
 
     async def stop(self) -> int:
         """End every process in order; return the highest exit code."""
