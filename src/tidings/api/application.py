@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.routing import Route, Router
+from starlette.routing import Router
 
 from tidings import __version__
 from tidings.api.answer import JSON_TYPE, Answer, Receive, Scope, Send
 from tidings.api.bodies import Bodies, DisconnectedError
 from tidings.api.entries import Entries
-from tidings.api.guard import admit_local
+from tidings.api.guard import admit
 from tidings.api.headers import choose, is_current
 from tidings.api.health import Health
 from tidings.api.ingest import Ingest
@@ -26,6 +26,7 @@ from tidings.api.paths import raw_path, root_path, whole_path
 from tidings.api.problems import Problem, Refusal, answer_to
 from tidings.api.queries import read_query
 from tidings.api.reading import Reading
+from tidings.api.routing import OPEN, PRINCIPAL, Operation, check_scope, routes
 from tidings.api.stream import Stream
 from tidings.api.tokens import Tokens
 from tidings.api.views import Views
@@ -36,7 +37,6 @@ from tidings.events.codec import encode_json
 from tidings.events.media import JSON
 
 UNDER_WAY_MAX = 1_024
-_PROBES = frozenset({"/healthz", "/readyz"})  # open: they tell nothing but names of checks
 
 
 class Application:
@@ -53,22 +53,27 @@ class Application:
             opened.log, opened.catalog, tokens, self._bodies, opened.ports.clock, opened.telemetry.refused
         )
         self._entries = Entries(opened.log, tokens, reading, self.waiting)
-        self._description = _Description(opened)
         self._under_way = 0
+        self._admission = opened.admission
         views, health = Views(opened, reading, self.waiting), Health(opened)
-        self.routes = (
-            Route("/events", self._events, methods=["GET", "POST"]),
-            Route("/events/stream", Stream(opened.log, tokens, self.waiting, opened.ports).open),
-            Route("/events/{source}/{id}", self._event, methods=["GET", "PUT"]),
-            Route("/views", views.list),
-            Route("/views/{service}/{view}", views.rows),
-            Route("/views/{service}/{view}/{key:path}", views.row),
-            Route("/healthz", health.alive),
-            Route("/readyz", health.ready),
-            Route("/metrics", Metrics(opened).get),
-            Route("/openapi.json", self._description.get),
+        stream = Stream(opened.log, tokens, self.waiting, opened.ports)
+        self.operations = (
+            Operation("GET", "/events", self._entries.list, "events:read"),
+            Operation("POST", "/events", self._post, "events:write"),
+            Operation("GET", "/events/stream", stream.open, "events:read"),
+            Operation("GET", "/events/{source}/{id}", self._entries.get, "events:read"),
+            Operation("PUT", "/events/{source}/{id}", self._put, "events:write"),
+            Operation("GET", "/views", views.list, "views:read"),
+            Operation("GET", "/views/{service}/{view}", views.rows, "views:read"),
+            Operation("GET", "/views/{service}/{view}/{key:path}", views.row, "views:read"),
+            Operation("GET", "/healthz", health.alive, None),
+            Operation("GET", "/readyz", health.ready, None),
+            Operation("GET", "/metrics", Metrics(opened).get, "metrics:read"),
+            Operation("GET", "/openapi.json", self._describe, None),
         )
+        self.routes = routes(self.operations)
         self._router = Router(self.routes, redirect_slashes=False)
+        self._document = describe(opened.catalog, opened.views, self.operations, version=__version__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -93,16 +98,18 @@ class Application:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = raw_path(scope)
-        if path not in _PROBES:
-            admit_local(scope)
+        if path not in OPEN:
+            scope[PRINCIPAL] = await admit(self._admission, scope)
             if self._under_way - len(self._bodies) > UNDER_WAY_MAX:
                 raise Refusal(Problem.OVERLOADED, f"{UNDER_WAY_MAX:,} requests are under way: repeat this one later")
         if "#" in path or b"#" in scope["query_string"]:
             raise MalformedError("a # stands in the request's target: write it as %23")
         if scope["method"] == "PUT" and path.startswith("/events/") and path.count("/") == 3:
+            check_scope(scope, "events:write")
             _, _, source, id = path.split("/")
             answer = await self._ingest.put(scope, receive, source, id)
         elif scope["method"] == "POST" and path == "/events":
+            check_scope(scope, "events:write")
             answer = await self._ingest.post(scope, receive)
         else:
             return await self._route(path, scope, receive, send)
@@ -120,32 +127,14 @@ class Application:
             message = f"{scope['method'][:20]} is not allowed at {path[:200]!r}; allowed are {allowed}"
             raise Refusal(Problem.METHOD_NOT_ALLOWED, message, (b"allow", allowed.encode())) from None
 
-    async def _events(self, request: Request) -> Answer:
-        if request.method == "POST":
-            return await self._ingest.post(request.scope, request.receive)
-        return await self._entries.list(request)
+    async def _post(self, request: Request) -> Answer:
+        return await self._ingest.post(request.scope, request.receive)
 
-    async def _event(self, request: Request) -> Answer:
-        if request.method == "PUT":
-            source, id = request.path_params["source"], request.path_params["id"]
-            return await self._ingest.put(request.scope, request.receive, source, id)
-        return await self._entries.get(request)
+    async def _put(self, request: Request) -> Answer:
+        source, id = request.path_params["source"], request.path_params["id"]
+        return await self._ingest.put(request.scope, request.receive, source, id)
 
-    @asynccontextmanager
-    async def _until_shutdown(self) -> AsyncIterator[None]:
-        try:
-            yield
-        finally:
-            self.waiting.stop()
-
-
-class _Description:
-    """`/openapi.json`: the document of this application."""
-
-    def __init__(self, opened: Opened) -> None:
-        self._document = describe(opened.catalog, opened.views, version=__version__)
-
-    async def get(self, request: Request) -> Answer:
+    async def _describe(self, request: Request) -> Answer:
         read_query(request.scope, known=())
         choose(request.scope, JSON)
         root = request.scope["tidings.root"]
@@ -153,6 +142,13 @@ class _Description:
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = ((b"etag", tag.encode()),)
         return Answer(304, headers) if is_current(request.scope, tag) else Answer(200, (JSON_TYPE, *headers), body)
+
+    @asynccontextmanager
+    async def _until_shutdown(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            self.waiting.stop()
 
 
 def _cut_short() -> Refusal:

@@ -8,12 +8,13 @@ from datetime import timedelta
 import msgspec
 from starlette.requests import Request
 
-from tidings.api.answer import Answer, json_answer
+from tidings.api.answer import Answer, Scope, json_answer
 from tidings.api.filters import FILTERS, read_sought
 from tidings.api.headers import choose
 from tidings.api.paths import segment
 from tidings.api.queries import Query, limit, one, read_query
 from tidings.api.reading import Reading
+from tidings.api.routing import principal_of
 from tidings.api.tokens import Tokens
 from tidings.api.waiting import Patience, Waiting
 from tidings.errors import NotFoundError
@@ -43,7 +44,7 @@ class Entries:
         chosen = choose(request.scope, JSON, BATCH_TYPE)
         patience = self._waiting.patience(request.scope)
         head = await self._reading.reach_head(self._reading.wanted(request.scope), patience)
-        page = await self._page(query, patience, head)
+        page = await self._page(request.scope, query, patience, head)
         headers = (self._reading.reflects(page.upto), *patience.headers)
         if chosen == BATCH_TYPE:
             batch = write_batch(shown(entry) for entry in page.entries)
@@ -64,7 +65,7 @@ class Entries:
         patience = self._waiting.patience(request.scope)
         await self._reading.reach_head(self._reading.wanted(request.scope), patience)
         entry = await self._log.find(source, id)
-        if entry is None:
+        if entry is None or not principal_of(request.scope).may_speak_for(source):
             raise NotFoundError(f"no event {id[:100]!r} of {source[:100]!r} is kept here")
         headers = (self._reading.reflects(entry.position), *patience.headers)
         envelope = shown(entry)
@@ -74,8 +75,8 @@ class Entries:
         attributes, body = write_binary(envelope)
         return Answer(200, (*attributes, *headers), body)
 
-    async def _page(self, query: Query, patience: Patience, head: Position) -> Page:
-        after, most, sought = one(query, "after"), limit(query), read_sought(query)
+    async def _page(self, scope: Scope, query: Query, patience: Patience, head: Position) -> Page:
+        after, most, sought = one(query, "after"), limit(query), read_sought(scope, query)
         start = (await self._log.head()).floor if after is None else self._tokens.read(after, name="after")
         if after is not None:
             self._tokens.check(start, head=head, name="after")

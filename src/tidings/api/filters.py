@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+from tidings.api.answer import Scope
 from tidings.api.queries import Query, one
+from tidings.api.routing import principal_of
 from tidings.errors import EnvelopeError, MalformedError
 from tidings.events.filter import Filter
 from tidings.events.timestamp import time_us
@@ -15,10 +17,11 @@ VERSION_MAX = 2**31 - 1
 _VERSION = re.compile("[1-9][0-9]{0,9}")
 
 
-def read_sought(query: Query) -> Sought:
-    """Return what is looked for; MalformedError for a version or a time that is none."""
+def read_sought(scope: Scope, query: Query) -> Sought:
+    """Return what is looked for, of what the caller may see; MalformedError for a version or a time that is none."""
     types = query.get("type")
     return Sought(
+        sources=principal_of(scope).sources,
         where=Filter(
             types=None if types is None else frozenset(types),
             source=one(query, "source"),

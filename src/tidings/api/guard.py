@@ -1,16 +1,19 @@
-"""Who may speak to a server that has no API keys: programs on this machine, directly, and no other site's page."""
+"""Who may speak to a server: whoever has an API key; where there is none, programs on this machine, directly."""
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from ipaddress import ip_address
 
 from tidings.api.answer import Scope
 from tidings.api.problems import Problem, Refusal
+from tidings.operations.admission import LOCAL, Admission, Principal
 
 _FORWARDED = (b"forwarded", b"x-forwarded-")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHALLENGE = (b"www-authenticate", b"Bearer")
+_BEARER = re.compile(rb"(?i:bearer) +([!-~]{1,200})")
 
 
 @lru_cache(maxsize=256)
@@ -24,6 +27,20 @@ def is_loopback(host: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_loopback
+
+
+async def admit(admission: Admission, scope: Scope) -> Principal:
+    """Return who makes the request. `unauthenticated`, in the same words whatever is wrong with the key."""
+    if await admission.is_keyless():
+        admit_local(scope)
+        return LOCAL
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    found = _BEARER.fullmatch(given[0]) if len(given) == 1 else None
+    principal = None if found is None else await admission.of_token(found[1].decode("ascii"))
+    if principal is None:
+        why = "send the token of a key that is neither revoked nor expired, as one header: `Authorization: Bearer td_…`"
+        raise Refusal(Problem.UNAUTHENTICATED, why, _CHALLENGE)
+    return principal
 
 
 def admit_local(scope: Scope) -> None:

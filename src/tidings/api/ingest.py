@@ -11,6 +11,7 @@ from tidings.api.naming import UNNAMED, named, refuse_unnamed
 from tidings.api.paths import segment, whole_path
 from tidings.api.problems import Problem, Refusal
 from tidings.api.queries import one, read_query
+from tidings.api.routing import check_source
 from tidings.api.tokens import Tokens
 from tidings.errors import CallerError, ConflictError, EnvelopeError, MalformedError, UnsupportedMediaTypeError
 from tidings.events.catalog import Catalog
@@ -70,6 +71,7 @@ class Ingest:
         )
         if read.id != route.id or read.source != route.source:
             raise _other_event(read, route)
+        check_source(scope, read.source)
         envelope = self._admit(read, mode)
         receipt = await self._append_if_new(envelope, headers)
         body_out = self._result(envelope, receipt.positions[0], receipt.outcome)
@@ -84,6 +86,8 @@ class Ingest:
         mode = _mode(headers)
         body = await self._bodies.read(scope, receive, most=BATCH_BYTES_MAX if mode == "batch" else EVENT_BYTES_MAX)
         read = _read(scope, body, mode)
+        for envelope in read:
+            check_source(scope, envelope.source)
         if not by_content:
             refuse_unnamed(read, mode)
         admitted = [

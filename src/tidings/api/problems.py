@@ -31,6 +31,7 @@ class Problem(Enum):
     INVALID_POSITION = "invalid-position", 400, "The position token is not one of this log"
     IDEMPOTENCY_KEY_MISSING = "idempotency-key-missing", 400, "Nothing tells a repeat from a new event"
     UNAUTHENTICATED = "unauthenticated", 401, "The caller is not known"
+    SCOPE_MISSING = "scope-missing", 403, "The key does not allow this"
     NOT_FOUND = "not-found", 404, "There is nothing of that name"
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The method is not allowed here"
     NOT_ACCEPTABLE = "not-acceptable", 406, "No representation fits the Accept header"

@@ -17,7 +17,7 @@ from tidings.api.application import Application, application
 from tidings.api.connection import CONNECTIONS_MAX, Connection
 from tidings.api.guard import is_loopback
 from tidings.app.app import App
-from tidings.app.opened import Opened
+from tidings.app.opened import Opened, holds_log
 from tidings.errors import OperatorError, SettingError
 from tidings.ports import Clock, Ports
 from tidings.settings import Settings
@@ -110,8 +110,13 @@ class Server:
 
     async def _serve(self) -> None:
         settings = self._settings
+        is_local = is_loopback(settings.host)
+        if not (is_local or holds_log(settings)):
+            _refuse_open(settings.host)
         with await _bound(settings.host, settings.port) as listening:
             async with self._app.open(settings, ports=self._ports) as opened:
+                if not (is_local or await opened.admission.has_live_key()):
+                    _refuse_open(settings.host)
                 self._opened = opened
                 self._application = await application(opened)
                 url = _url(settings.host, listening.getsockname()[1])
@@ -178,14 +183,19 @@ def _connections_max() -> int:
     return CONNECTIONS_MAX if allowed == resource.RLIM_INFINITY else min(CONNECTIONS_MAX, max(allowed - 64, 16))
 
 
+def _refuse_open(host: str) -> None:
+    raise SettingError(
+        f"host (TIDINGS_HOST) is {host!r}, which other machines can reach, but this server has no API keys: "
+        "make one with `tidings keys add`, or set it to 127.0.0.1, ::1 or localhost"
+    )
+
+
 async def _bound(host: str, port: int) -> socket.socket:
     """Return a socket with this address. It does not listen yet, so nobody is kept waiting while the App opens."""
-    if not is_loopback(host):
-        raise SettingError(
-            f"host (TIDINGS_HOST) is {host!r}, which other machines can reach, but this server has no API keys: "
-            "set it to 127.0.0.1, ::1 or localhost"
-        )
-    found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise SettingError(f"host (TIDINGS_HOST) is {host!r}, which has no address here: {error.strerror}") from None
     family, kind, protocol, _, address = found[0]
     listening = socket.socket(family, kind, protocol)
     try:

@@ -62,7 +62,7 @@ class Stream:
         """Answer the entries after `Last-Event-ID`, else after `after`, else after the head. `position-expired`."""
         query = read_query(request.scope, known=_KNOWN)
         choose(request.scope, EVENT_STREAM)
-        sought = read_sought(query)
+        sought = read_sought(request.scope, query)
         last = header(request.scope, b"last-event-id")
         name, token = ("Last-Event-ID", last) if last else ("after", one(query, "after"))
         head = (await self.log.head()).position

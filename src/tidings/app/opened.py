@@ -21,6 +21,7 @@ from tidings.events.identity import uuid7
 from tidings.events.timestamp import time_text
 from tidings.log.driver import Position
 from tidings.log.log import Log
+from tidings.operations.admission import Admission
 from tidings.ports import Ports, this_process
 from tidings.services.command import command
 from tidings.services.context import Context, Resources
@@ -56,6 +57,7 @@ class Opened:
     tables: LiveTables
     carrying: Carrying
     crew: Crew
+    admission: Admission
     resources: Mapping[str, Resources]
     stopping: asyncio.Event
     heartbeat: Heartbeat
@@ -150,6 +152,7 @@ def _put_together(
         tables=tables,
         carrying=carrying,
         crew=Crew(carrying, others, ports),
+        admission=Admission(store, ports.clock),
         resources=resources,
         stopping=asyncio.Event(),
         heartbeat=Heartbeat(),

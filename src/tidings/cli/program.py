@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tidings.cli import config, dead, deliveries, emit, log, views
+from tidings.cli import config, dead, deliveries, emit, keys, log, views
 from tidings.cli.consumers import consumers
 from tidings.cli.demo import demo
 from tidings.cli.exits import FAILED, UNKNOWN, code_of
@@ -55,8 +55,8 @@ def build() -> typer.Typer:
     for command in (run, consumers, demo, version):
         program.command()(command)
     program.add_typer(emit.commands)
-    for name, group in (("log", log), ("views", views), ("dead", dead), ("deliveries", deliveries), ("config", config)):
-        program.add_typer(group.commands, name=name)
+    for group in (log, views, dead, deliveries, keys, config):
+        program.add_typer(group.commands, name=group.__name__.rpartition(".")[2])
     return program
 
 

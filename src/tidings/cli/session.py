@@ -46,9 +46,12 @@ class Session:
         """The services of the application at hand; None if there is none."""
         return None if self._app is None else tuple(self._app.services.values())
 
-    def look(self, work: Callable[[Opened], Awaitable[T]]) -> T:
-        """Run `work` on the database as it is: no table is made, nothing is carried. NotFoundError if there is none."""
-        self._check_there()
+    def look(self, work: Callable[[Opened], Awaitable[T]], *, makes: bool = False) -> T:
+        """Run `work` on the database as it is: no view's table is made, nothing is carried.
+
+        `makes`: whether the database is made if it is not there; else NotFoundError.
+        """
+        self._check_there(makes=makes)
         return _run(App(), self.settings, work)
 
     def act(self, work: Callable[[Opened], Awaitable[T]], *, makes: bool = False) -> T:
@@ -60,11 +63,11 @@ class Session:
             self._check_there()
         return _run(self.app, self.settings, work)
 
-    def _check_there(self) -> None:
+    def _check_there(self, *, makes: bool = False) -> None:
         path = self.settings.sqlite_path
         if path == IN_MEMORY:
             raise SettingError("TIDINGS_DATABASE_URL names a database in memory, which only its own process can see")
-        if not holds_log(self.settings):
+        if not makes and not holds_log(self.settings):
             raise NotFoundError(
                 f"there is no database {path} with a log in it: `tidings run` makes it, or set TIDINGS_DATABASE_URL "
                 "to another one"

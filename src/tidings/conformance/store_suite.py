@@ -20,6 +20,7 @@ from tidings.conformance.store_emitting import Emitting, Staging
 from tidings.conformance.store_harness import StoreHarness, StoreWithLogHarness
 from tidings.conformance.store_inbox import TakingIn
 from tidings.conformance.store_inline import FoldingInline
+from tidings.conformance.store_keys import Admitting
 from tidings.conformance.store_leases import Leasing
 from tidings.conformance.store_parking import Parking
 from tidings.conformance.store_redriving import Redriving
@@ -32,7 +33,9 @@ from tidings.log.driver import LogDriver
 from tidings.store.driver import StoreDriver
 
 
-class _Chapters(Leasing, Keeping, Undoing, Parking, Redriving, TakingIn, Remembering, Delivering, Rowing, Swapping):
+class _Chapters(
+    Leasing, Keeping, Undoing, Parking, Redriving, TakingIn, Remembering, Delivering, Rowing, Swapping, Admitting
+):
     @pytest.fixture
     async def store(self, harness: StoreHarness) -> StoreDriver:
         return await harness.open()

@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position, Receipt
 from tidings.store.claims import Checkpoint, Claim
+from tidings.store.keys import ApiKey
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 
 
@@ -339,6 +340,19 @@ class StoreDriver(Protocol):
 
     async def every(self, view: ViewTable, *, after: Key | None, limit: int) -> Sequence[Row]:
         """Return rows by key, tombstones included: what verification compares."""
+
+    # API keys
+    async def api_keys(self) -> Sequence[ApiKey]:
+        """Return every key, the oldest first, those that are revoked or expired included."""
+
+    async def add_api_key(self, key: ApiKey) -> None:
+        """Keep a key. Its id is new."""
+
+    async def revoke_api_key(self, id: str, *, at: int) -> None:
+        """Have the key open nothing from `at` on; it stays in the list. Twice is once. NotFoundError."""
+
+    async def api_key_used(self, id: str, *, at: int) -> None:
+        """Note when the key was last used; never back."""
 
     def hold_inline(self, folds: InlineFolds) -> None:
         """Have every append of this process, by the log or by a unit, fold these before it commits."""

@@ -59,6 +59,11 @@ CREATE INDEX tidings_delivery_due ON tidings_delivery (service, next_at, n) WHER
 CREATE INDEX tidings_delivery_order ON tidings_delivery (service, ordering, n)
   WHERE state = 'pending' AND ordering IS NOT NULL;
 CREATE INDEX tidings_delivery_owner ON tidings_delivery (owner) WHERE state = 'pending' AND owner IS NOT NULL;
+CREATE TABLE tidings_api_key (id TEXT PRIMARY KEY, owner TEXT NOT NULL, scopes BLOB NOT NULL, sources BLOB,
+  digest BLOB NOT NULL, created INTEGER NOT NULL, expires INTEGER, revoked INTEGER, used INTEGER) STRICT, WITHOUT ROWID;
+CREATE TABLE tidings_kept_answer (owner TEXT, route TEXT, key TEXT, fingerprint BLOB NOT NULL, at INTEGER NOT NULL,
+  answer BLOB NOT NULL, PRIMARY KEY (owner, route, key)) STRICT, WITHOUT ROWID;
+CREATE INDEX tidings_kept_answer_age ON tidings_kept_answer (at);
 CREATE TABLE tidings_view (service TEXT, name TEXT, version INTEGER, state TEXT NOT NULL, shape TEXT NOT NULL,
   mode TEXT NOT NULL, declared INTEGER NOT NULL, spec BLOB NOT NULL, audited INTEGER NOT NULL,
   PRIMARY KEY (service, name, version)) STRICT, WITHOUT ROWID;

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
-from tidings.backends.sqlite import deliveries, leases, parked
+from tidings.backends.sqlite import deliveries, keys, leases, parked
 from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.emits import Appender
 from tidings.backends.sqlite.inline import Inline
@@ -21,6 +21,7 @@ from tidings.log.driver import Position, Receipt, Write
 from tidings.ports import Ports
 from tidings.store.claims import Checkpoint, Claim
 from tidings.store.driver import Audited, ClaimedDelivery, DeadLetter, InlineFolds, Parked, Reason, StoreFacts, Unit
+from tidings.store.keys import ApiKey
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 
 T = TypeVar("T")
@@ -176,6 +177,19 @@ class SqliteStore:
     async def every(self, view: ViewTable, *, after: Key | None, limit: int) -> Sequence[Row]:
         table = self._table(view)
         return await self._read(lambda of: table.every(of, after=after, limit=limit))
+
+    # API keys
+    async def api_keys(self) -> Sequence[ApiKey]:
+        return await self._read(keys.keys)
+
+    async def add_api_key(self, key: ApiKey) -> None:
+        await self._write(lambda to: keys.add(to, key))
+
+    async def revoke_api_key(self, id: str, *, at: int) -> None:
+        await self._write(lambda to: keys.revoke(to, id, at=at))
+
+    async def api_key_used(self, id: str, *, at: int) -> None:
+        await self._write(lambda to: keys.used(to, id, at=at))
 
     # units
     def hold_inline(self, folds: InlineFolds) -> None:

@@ -1,0 +1,28 @@
+"""API keys as a store keeps them: of the secret no more than its digest. Times are µs since 1970 (UTC)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """One key.
+
+    `owner`: whom it stands for. `scopes`: what it may do. `sources`: whose events it may read and write; None: all.
+    `digest`: SHA-256 of the secret. `expires`, `revoked`: None: never. `used`: about when it last was; None: never.
+    """
+
+    id: str
+    owner: str
+    scopes: frozenset[str]
+    sources: frozenset[str] | None
+    digest: bytes
+    created: int
+    expires: int | None = None
+    revoked: int | None = None
+    used: int | None = None
+
+    def is_live(self, now: int) -> bool:
+        """Say whether it opens anything at this time."""
+        return self.revoked is None and (self.expires is None or now < self.expires)
