@@ -83,7 +83,8 @@ class Folder:
         folded = _Folded(self._folding)
         late: Groups = {}
         for key, group in fresh.items():
-            row, steps = rows.get(key), in_rank_order(group)
+            row = rows.get(key)
+            steps = group if len(group) == 1 else in_rank_order(group)
             if self._goes_on(row, steps[0]):
                 folded.fold(key, steps, onto=row)
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -107,15 +107,10 @@ class RowCodec:
         self._loads = tuple(form.load for form in forms)
         self._make = _maker(row, names)
         self._places = tuple(names.index(name) for name in key)
-        self._leads = self._places == tuple(range(len(key)))
         self.values = reader_of(row, names)
+        self.key = _key_reader(self._places)
         self.stored = Stored(names, forms)
         self._tombstone = tuple(None if column.nullable else _EMPTY[column.kind] for column in columns)
-
-    def key(self, values: Values) -> Key:
-        """Return the key among stored values."""
-        places = self._places
-        return values[: len(places)] if self._leads else tuple(values[place] for place in places)
 
     def load(self, values: Values) -> Any:
         """Return the row object of stored values."""
@@ -130,6 +125,14 @@ class RowCodec:
         for place, value in zip(self._places, key, strict=True):
             values[place] = value
         return tuple(values)
+
+
+def _key_reader(places: Sequence[int]) -> Callable[[Values], Key]:
+    """Return the function that reads the key, whose columns stand at these places, from stored values."""
+    if len(places) == 1:
+        [place] = places
+        return lambda values: (values[place],)
+    return itemgetter(*places)
 
 
 def _maker(row: type, names: Sequence[str]) -> Callable[[Sequence[Any]], Any]:
