@@ -1,9 +1,11 @@
-"""Log records on standard error, one line each, whatever is in them."""
+"""Log records on standard error, one line each, whatever is in them: text for people, JSON for programs."""
 
 from __future__ import annotations
 
 import logging
-import traceback
+import sys
+
+from tidings.telemetry.lines import JsonLine, escaped, said_of
 
 
 class OneLine(logging.Formatter):
@@ -15,18 +17,16 @@ class OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         text = f"{self.formatTime(record)} {record.levelname} {record.name}: {record.getMessage()}"
         if record.exc_info and record.exc_info[1] is not None:
-            text += f": {_said(record.exc_info[1])}"
-        return text.replace("\r", "\\r").replace("\n", "\\n")
+            text += f": {said_of(record.exc_info[1])}"
+        return escaped(text)
 
 
 def set_up(level: int = logging.INFO) -> None:
-    """Send every record of this level or above to standard error; call it once, before anything is logged."""
+    """Send every record of this level or above to standard error; call it once, before anything is logged.
+
+    Where a person reads it, on a terminal, it is text; else each line is JSON.
+    """
     handler = logging.StreamHandler()
-    handler.setFormatter(OneLine())
+    is_read = sys.stderr is not None and sys.stderr.isatty()
+    handler.setFormatter(OneLine() if is_read else JsonLine())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-
-
-def _said(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"

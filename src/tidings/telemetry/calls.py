@@ -3,84 +3,106 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+from tidings.events.envelope import Entry
 from tidings.ports import Clock
+from tidings.services.context import Context
 from tidings.services.functions import Handler
-from tidings.store.driver import Reason
+from tidings.store.claims import Claim
+from tidings.store.driver import Parked, Reason
 from tidings.telemetry.metrics import Metrics
+from tidings.telemetry.outcomes import Outcome, counted
 
-Outcome = tuple[str, str]
-"""The handler, and "ok", "retry" or "parked"."""
+
+@dataclass(slots=True)
+class _Open:
+    """A consumer's unit while it is open. `part`: None if it carries several partitions."""
+
+    part: int | None
+    attempt: int = 1
+    outcomes: list[Outcome] = field(default_factory=list)
 
 
 class Calls:
-    """Counts handlers' calls of all services. A consumer has one unit open at a time, so its name tells whose it is."""
+    """Follows the calls of all handlers. A consumer has one unit open at a time, so its name tells whose it is."""
 
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
         self._metrics = metrics
         self._clock = clock
-        self._open: dict[str, list[Outcome]] = {}
-        self._failing: dict[str, str] = {}
+        self._open: dict[str, _Open] = {}
+        self._failing: dict[str, Outcome] = {}
+        self._attempts: dict[str, int] = {}
 
     def metered(self, service: str, handler: Handler) -> Handler:
         """Return a handler that does the same, and is measured."""
-        original, name, clock, metrics = handler.call, handler.name, self._clock, self._metrics
+        original, inflight = handler.call, self._metrics.inflight
 
-        async def call(event: Any, ctx: Any) -> None:
-            metrics.inflight[service] = metrics.inflight.get(service, 0) + 1
-            begun = clock.monotonic()
+        async def call(event: object, ctx: Context) -> None:
+            inflight[service] = inflight.get(service, 0) + 1
+            begun, failed = self._clock.monotonic(), True
             try:
                 result = original(event, ctx)
                 if inspect.isawaitable(result):
                     await result
-            except BaseException:
-                self._failing[service] = name
-                raise
+                failed = False
             finally:
-                metrics.inflight[service] -= 1
-                metrics.handler_seconds.observe((clock.monotonic() - begun,), service, name)
-            self._open.setdefault(service, []).append((name, "ok"))
+                inflight[service] -= 1
+                self._called(service, handler.name, ctx, self._clock.monotonic() - begun, failed=failed)
 
         return replace(handler, call=call)
 
-    def begin(self, consumer: str) -> None:
-        """Be told that a unit of this consumer begins."""
-        self._open[consumer] = []
+    def _called(self, service: str, handler: str, ctx: Context, seconds: float, *, failed: bool) -> None:
+        self._metrics.handler_seconds.observe((seconds,), service, handler)
+        unit = self._open.get(service)
+        attempt = 1 if unit is None else unit.attempt
+        made = Outcome(handler=handler, envelope=ctx.envelope, position=ctx.position, seconds=seconds, attempt=attempt)
+        if failed:
+            self._failing[service] = made
+        elif unit is not None:
+            unit.outcomes.append(made)
+
+    def begin(self, claims: Sequence[Claim]) -> None:
+        """Be told that a unit of these claims begins."""
+        part = claims[0].part if len(claims) == 1 else None
+        self._open[claims[0].consumer] = _Open(part)
+
+    def redrives(self, consumer: str) -> None:
+        """Be told that the unit redrives an entry that was set aside."""
+        self._open[consumer].attempt = self._attempts.get(consumer, 1)
 
     def mark(self, consumer: str) -> int:
         """Return what `undo` needs to forget what comes from here on."""
-        return len(self._open[consumer])
+        return len(self._open[consumer].outcomes)
 
     def undo(self, consumer: str, mark: int) -> None:
         """Be told that what was done since the mark is rolled back."""
-        del self._open[consumer][mark:]
+        del self._open[consumer].outcomes[mark:]
 
-    def set_aside(self, consumer: str, reason: Reason) -> None:
+    def set_aside(self, consumer: str, entry: Entry, reason: Reason) -> None:
         """Be told, inside its unit, why an entry is set aside."""
-        self._open.setdefault(consumer, []).append((self._failing.pop(consumer, ""), _outcome(reason)))
-        self._count_retry(consumer, reason)
+        last = self._failing.pop(consumer, None)
+        if last is None or last.position != entry.position:
+            last = Outcome(handler="", envelope=entry.envelope, position=entry.position)
+        self._open[consumer].outcomes.append(replace(last, reason=reason))
 
-    def put_off(self, consumer: str, reason: Reason) -> None:
+    def attempted(self, parked: Parked) -> None:
+        """Be told that a redrive begins."""
+        self._attempts[parked.consumer] = parked.attempts
+
+    def put_off(self, claim: Claim, subject: str, reason: Reason) -> None:
         """Be told, outside of any unit, how a redrive failed."""
-        self._count(consumer, (self._failing.pop(consumer, ""), _outcome(reason)))
-        self._count_retry(consumer, reason)
+        last = self._failing.pop(claim.consumer, None)
+        if last is None:
+            attempt = self._attempts.get(claim.consumer, 1)
+            last = Outcome(handler="", envelope=None, position=None, subject=subject, attempt=attempt)
+        counted(self._metrics, claim.consumer, replace(last, reason=reason), part=claim.part)
 
     def end(self, consumer: str, *, is_kept: bool) -> None:
         """Be told that the unit has ended."""
-        for outcome in self._open.pop(consumer, ()):
-            if is_kept:
-                self._count(consumer, outcome)
-
-    def _count(self, consumer: str, outcome: Outcome) -> None:
-        if "." not in consumer:  # else it folds a view, and has no handlers
-            self._metrics.handled.add(consumer, *outcome)
-
-    def _count_retry(self, consumer: str, reason: Reason) -> None:
-        if reason.next_at is not None:
-            self._metrics.retries.add(consumer.partition(".")[0], reason.kind)
-
-
-def _outcome(reason: Reason) -> str:
-    return "parked" if reason.next_at is None else "retry"
+        unit = self._open.pop(consumer, None)
+        if unit is None or not is_kept:
+            return
+        for outcome in unit.outcomes:
+            counted(self._metrics, consumer, outcome, part=unit.part)

@@ -35,7 +35,7 @@ class _MeteredStore:
         return getattr(self._store, name)
 
     def unit(self, *claims: Claim) -> AbstractAsyncContextManager[Unit]:
-        return _Open(self._store.unit(*claims), self._metrics, self._calls, claims[0].consumer if claims else None)
+        return _Open(self._store.unit(*claims), self._metrics, self._calls, claims)
 
     async def renew(self, claims: Sequence[Claim], *, ttl: timedelta) -> Sequence[Claim]:
         ours = await self._store.renew(claims, ttl=ttl)
@@ -47,11 +47,14 @@ class _MeteredStore:
         return await self._fenced(claim.consumer, self._store.begin_attempt(claim, position))
 
     async def begin_redrive(self, claim: Claim, subject: str) -> Parked | None:
-        return await self._fenced(claim.consumer, self._store.begin_redrive(claim, subject))
+        parked = await self._fenced(claim.consumer, self._store.begin_redrive(claim, subject))
+        if parked is not None:
+            self._calls.attempted(parked)
+        return parked
 
     async def reschedule(self, claim: Claim, subject: str, reason: Reason) -> None:
         await self._fenced(claim.consumer, self._store.reschedule(claim, subject, reason))
-        self._calls.put_off(claim.consumer, reason)
+        self._calls.put_off(claim, subject, reason)
 
     async def settle_delivery(self, claimed: ClaimedDelivery, reason: Reason | None) -> None:
         await self._fenced(DELIVERIES, self._store.settle_delivery(claimed, reason))
@@ -87,24 +90,30 @@ class _MeteredUnit:
     async def park(self, consumer: str, subject: str, entries: Sequence[Entry], reason: Reason | None) -> None:
         await self._unit.park(consumer, subject, entries, reason)
         if reason is not None and consumer == self._consumer:
-            self._calls.set_aside(consumer, reason)
+            self._calls.set_aside(consumer, entries[0], reason)
+
+    async def unpark(self, consumer: str, subject: str, position: Position) -> None:
+        await self._unit.unpark(consumer, subject, position)
+        if consumer == self._consumer:
+            self._calls.redrives(consumer)
 
 
 class _Open(AbstractAsyncContextManager[Unit, None]):
     """A unit of one consumer, or of a command."""
 
     def __init__(
-        self, unit: AbstractAsyncContextManager[Unit], metrics: Metrics, calls: Calls, consumer: str | None
+        self, unit: AbstractAsyncContextManager[Unit], metrics: Metrics, calls: Calls, claims: Sequence[Claim]
     ) -> None:
         self._inner = unit
         self._metrics = metrics
         self._calls = calls
-        self._consumer = consumer
+        self._claims = claims
+        self._consumer = claims[0].consumer if claims else None
 
     async def __aenter__(self) -> Unit:
         self._unit = await self._inner.__aenter__()
         if self._consumer is not None:
-            self._calls.begin(self._consumer)
+            self._calls.begin(self._claims)
         return cast(Unit, _MeteredUnit(self._unit, self._calls, self._consumer))
 
     async def __aexit__(
