@@ -12,7 +12,7 @@ from tidings.demo.till import Till
 
 DAYS = 7
 TWEETS_PER_USER = 4
-ORDERS = 1 / 8
+ORDERS = 0.12
 """How many orders there are for each event."""
 TOLD_BY_TILL = 0.31
 
@@ -61,6 +61,7 @@ class _Story:
         self._unposted = list(reversed(self._tweets))
         self._till = Till(random, orders=orders, buyer=self._user)
         self._marks: list[tuple[str, str]] = []
+        self._members: list[tuple[str, str]] = []
 
     def next(self, at: int) -> Happening:
         self._count += 1
@@ -101,9 +102,12 @@ class _Story:
             user, tweet = random.choice(self._marks[-200:])
             yield "tweet-unbookmarked", {"tweet_id": tweet, "user_id": user}
         elif chance < 0.75:
-            yield "list-member-added", {"list_id": random.choice(self._lists), "user_id": self._user()}
-        elif chance < 0.82:
-            yield "list-member-removed", {"list_id": random.choice(self._lists), "user_id": self._user()}
+            member = (random.choice(self._lists), self._user())
+            self._members.append(member)
+            yield "list-member-added", {"list_id": member[0], "user_id": member[1]}
+        elif chance < 0.82 and self._members:
+            list_id, user = random.choice(self._members[-200:])
+            yield "list-member-removed", {"list_id": list_id, "user_id": user}
         elif chance < 0.87:
             yield "list-renamed", {"list_id": random.choice(self._lists), "name": f"renamed {self._count}"}
         elif chance < 0.88:
