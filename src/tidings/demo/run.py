@@ -77,6 +77,9 @@ class Demo:
                 group.create_task(sender.send_all(self._plan.requests(), self._count, connections=CONNECTIONS))
                 group.create_task(sender.send_all(self._plan.wish_requests(), _uncounted, connections=1))
             await asyncio.gather(*self._kills)
+            while len(self._kills) < KILLS:  # a short run was over before the last restart was
+                self._kill()
+                await asyncio.gather(*self._kills)
             await sender.send_all(self._plan.forged_requests(), _uncounted, connections=CONNECTIONS)
         except* OperatorError as group_error:
             raise _first(group_error) from None
@@ -86,10 +89,13 @@ class Demo:
         self._sent += len(request.carries)
         total = len(self._plan.arrivals)
         self._progress("sending events by HTTP", self._sent, total)
-        # The next kill waits until the last restart is through: the request count goes on only then anyway.
         due = (len(self._kills) + 1) * total // (KILLS + 1)
-        if len(self._kills) < KILLS and self._sent >= due:
-            self._kills.append(asyncio.ensure_future(self._servers.kill_and_restart()))
+        is_through = not self._kills or self._kills[-1].done()
+        if len(self._kills) < KILLS and self._sent >= due and is_through:
+            self._kill()
+
+    def _kill(self) -> None:
+        self._kills.append(asyncio.ensure_future(self._servers.kill_and_restart()))
 
     async def _settle(self) -> None:
         """Wait until no consumer has anything left to do, and all calls to the outside were made."""

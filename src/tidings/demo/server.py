@@ -111,11 +111,14 @@ class Servers:
         return [process.url for process in self.processes]
 
     async def start(self) -> None:
-        """Start every process, and wait until each is ready."""
+        """Start every process, and wait until each answers.
+
+        After a kill they are ready only when the leases of the killed have run out; events are taken long before.
+        """
         for process in self.processes:
             process.begin()
         for process in self.processes:
-            await process.be_ready("/readyz")
+            await process.be_ready("/healthz")
 
     async def kill_and_restart(self) -> None:
         """`kill -9` to every process at once, then the same again on the same file."""
