@@ -29,7 +29,8 @@ class Settings:
     `database_url`: `sqlite:///FILE`, or `sqlite:///:memory:`. `log_url`: None, so that the log lies in the database.
     `app`: `module:attribute` of the App. `host`, `port`: where the server listens. `sqlite_synchronous`: "normal" may
     lose acknowledged events at power loss. `shutdown_grace`: seconds that work under way is given to finish.
-    `data_bytes_max`: most bytes of one event's data, from 65,536 to 1,048,576.
+    `console`: "off" leaves the operator's pages out. `data_bytes_max`: most bytes of one event's data, from 65,536 to
+    1,048,576.
     """
 
     database_url: str = "sqlite:///tidings.db"
@@ -39,6 +40,7 @@ class Settings:
     port: int = 8080
     sqlite_synchronous: Literal["full", "normal"] = "full"
     shutdown_grace: float = 25.0
+    console: Literal["on", "off"] = "on"
     data_bytes_max: int = 262_144
 
     def __post_init__(self) -> None:
@@ -159,6 +161,11 @@ def _check_synchronous(value: object) -> None:
         raise _wrong("sqlite_synchronous", value, '"full" or "normal"')
 
 
+def _check_console(value: object) -> None:
+    if value not in ("on", "off"):
+        raise _wrong("console", value, '"on" or "off"')
+
+
 def _check_log_url(value: object) -> None:
     raise SettingError(
         f"log_url ({PREFIX}LOG_URL) is {value!r:.80}, but this release keeps the log in the database only: leave it out"
@@ -187,6 +194,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
         "port": _in("port", 0, 65_535, int),
         "sqlite_synchronous": _check_synchronous,
         "shutdown_grace": _in("shutdown_grace", 0, 3_600, float),
+        "console": _check_console,
         "data_bytes_max": _in("data_bytes_max", 65_536, _DATA_BYTES_MAX, int),
     }
 )

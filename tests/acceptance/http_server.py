@@ -16,6 +16,7 @@ import aiohttp
 from yarl import URL
 
 from tidings import App, Settings
+from tidings.api.application import MakePages, no_pages
 from tidings.api.serve import Server
 from tidings.ports import Ports, SystemClock
 
@@ -147,14 +148,19 @@ class Caller:
 
 @asynccontextmanager
 async def serving(
-    app: App, settings: Settings, ports: Ports | None = None, *, token: str | None = None
+    app: App,
+    settings: Settings,
+    ports: Ports | None = None,
+    *,
+    token: str | None = None,
+    pages: MakePages = no_pages,
 ) -> AsyncIterator[Caller]:
     """Run the server until the block is left; leaving it stops the server in order, with exit code 0.
 
     `token`: of the key with which the caller reads the document, where there are keys.
     """
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    server = Server(app, settings, ports or Ports(), ready.set_result)
+    server = Server(app, settings, ports or Ports(), ready.set_result, pages)
     running = asyncio.create_task(server.run())
     await asyncio.wait((ready, running), return_when=asyncio.FIRST_COMPLETED)
     if running.done():

@@ -16,6 +16,15 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+
+class Pages(Protocol):
+    """An application beside the API, mounted under `path`. It judges by itself whom it answers."""
+
+    path: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
 Header = tuple[bytes, bytes]
 EXCHANGE = "tidings.exchange"
 """Where a scope holds its `Exchange`, if the server has such."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from starlette.exceptions import HTTPException
@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.routing import Router
 
 from tidings import __version__
-from tidings.api.answer import JSON_TYPE, Answer, Receive, Scope, Send
+from tidings.api.answer import JSON_TYPE, Answer, Pages, Receive, Scope, Send
 from tidings.api.bodies import Bodies, DisconnectedError
 from tidings.api.entries import Entries
 from tidings.api.guard import admit
@@ -22,7 +22,7 @@ from tidings.api.ingest import Ingest
 from tidings.api.lifespan import live
 from tidings.api.metrics import Metrics
 from tidings.api.openapi.document import describe
-from tidings.api.paths import raw_path, root_path, whole_path
+from tidings.api.paths import mounted, raw_path, root_path, whole_path
 from tidings.api.problems import Problem, Refusal, answer_to
 from tidings.api.queries import read_query
 from tidings.api.reading import Reading
@@ -42,10 +42,11 @@ UNDER_WAY_MAX = 1_024
 class Application:
     """Serves an open App over ASGI, under any root path. `incarnation`: of its log, which marks position tokens.
 
-    `waiting`: stop it when the server stops, so that no request waits any more.
+    `pages`: what is served beside the API. `waiting`: stop it when the server stops, so that no request waits any more.
     """
 
-    def __init__(self, opened: Opened, incarnation: str) -> None:
+    def __init__(self, opened: Opened, incarnation: str, pages: Pages | None = None) -> None:
+        self._pages = pages
         tokens, self.waiting = Tokens(incarnation), Waiting(opened.ports.clock)
         reading = Reading(opened.log, tokens)
         self._bodies = Bodies(opened.ports.clock)
@@ -98,6 +99,9 @@ class Application:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = raw_path(scope)
+        inner = None if self._pages is None else mounted(scope, self._pages.path)
+        if self._pages is not None and inner is not None:
+            return await self._pages(inner, receive, send)
         if path not in OPEN:
             scope[PRINCIPAL] = await admit(self._admission, scope)
             if self._under_way - len(self._bodies) > UNDER_WAY_MAX:
@@ -159,6 +163,13 @@ def _cut_short() -> Refusal:
     )
 
 
-async def application(opened: Opened) -> Application:
-    """Return the ASGI application over an open App."""
-    return Application(opened, (await opened.log.head()).incarnation)
+MakePages = Callable[[Opened], Pages | None]
+
+
+def no_pages(opened: Opened) -> None:
+    """Serve the API alone."""
+
+
+async def application(opened: Opened, pages: MakePages = no_pages) -> Application:
+    """Return the ASGI application over an open App, with the pages that are made for it, if any."""
+    return Application(opened, (await opened.log.head()).incarnation, pages(opened))

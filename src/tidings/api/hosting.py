@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from tidings.api.answer import Application as AsgiApplication
 from tidings.api.answer import Receive, Scope, Send
-from tidings.api.application import Application, application
+from tidings.api.application import Application, MakePages, application, no_pages
 from tidings.api.lifespan import live
 from tidings.api.paths import whole_path
 from tidings.api.problems import Problem, Refusal, answer_to
@@ -18,20 +18,27 @@ from tidings.ports import Ports
 from tidings.settings import Settings
 
 
-def asgi(app: App, settings: Settings | None = None, *, ports: Ports | None = None) -> AsgiApplication:
+def asgi(
+    app: App,
+    settings: Settings | None = None,
+    *,
+    ports: Ports | None = None,
+    pages: MakePages = no_pages,
+) -> AsgiApplication:
     """Return an ASGI application that opens the App with its lifespan: `uvicorn module:served`.
 
     Mounted, it gets no lifespan of its own: open the App in that of the application around it, with
-    `async with app.open():`. `settings`, `ports`: as of `App.open`.
+    `async with app.open():`. `settings`, `ports`: as of `App.open`. `pages`: makes what is served beside the API.
     """
-    return _Hosted(app, settings, ports)
+    return _Hosted(app, settings, ports, pages)
 
 
 class _Hosted:
-    def __init__(self, app: App, settings: Settings | None, ports: Ports | None) -> None:
+    def __init__(self, app: App, settings: Settings | None, ports: Ports | None, pages: MakePages) -> None:
         self._app = app
         self._settings = settings
         self._ports = ports
+        self._pages = pages
         self._served: tuple[Opened, Application] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +64,7 @@ class _Hosted:
     async def _application(self) -> Application:
         opened = self._app.opened
         if self._served is None or self._served[0] is not opened:
-            self._served = opened, await application(opened)
+            self._served = opened, await application(opened, self._pages)
         return self._served[1]
 
 

@@ -6,7 +6,7 @@ Servers decode the path before anyone can split it, which makes `%2F` a slash; `
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from tidings.api.answer import Scope
 from tidings.errors import MalformedError
@@ -23,6 +23,15 @@ def raw_path(scope: Scope) -> str:
         return path
     # Roots come decoded and paths do not, so they are told apart by their number of segments.
     return "/" + "/".join(path.split("/")[1 + root.count("/") :])
+
+
+def mounted(scope: Scope, path: str) -> Scope | None:
+    """Return the scope for an application that is mounted under this path; None if the request is not for it."""
+    sent = raw_path(scope)
+    if sent != path and not sent.startswith(f"{path}/"):
+        return None
+    root = scope.get("root_path", "").rstrip("/") + path
+    return {**scope, "root_path": root, "path": root + unquote(sent[len(path) :])}
 
 
 def whole_path(scope: Scope) -> str:

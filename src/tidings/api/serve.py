@@ -13,7 +13,7 @@ from typing import cast
 
 import uvicorn
 
-from tidings.api.application import Application, application
+from tidings.api.application import Application, MakePages, application, no_pages
 from tidings.api.connection import CONNECTIONS_MAX, Connection
 from tidings.api.guard import is_loopback
 from tidings.app.app import App
@@ -32,23 +32,38 @@ def nobody(url: str) -> None:
     """Tell nobody."""
 
 
-def run(app: App, settings: Settings, ports: Ports, on_ready: Callable[[str], None] = nobody) -> int:
+def run(
+    app: App, settings: Settings, ports: Ports, on_ready: Callable[[str], None] = nobody, pages: MakePages = no_pages
+) -> int:
     """Serve as `serve` does, on the fastest event loop there is."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(serve(app, settings, ports, on_ready))
+        return runner.run(serve(app, settings, ports, on_ready, pages))
 
 
-async def serve(app: App, settings: Settings, ports: Ports, on_ready: Callable[[str], None] = nobody) -> int:
-    """Serve the App until a signal ends it, and return the exit code. See `Server.run`."""
-    server = Server(app, settings, ports, on_ready)
+async def serve(
+    app: App, settings: Settings, ports: Ports, on_ready: Callable[[str], None] = nobody, pages: MakePages = no_pages
+) -> int:
+    """Serve the App until a signal ends it, and return the exit code. See `Server`."""
+    server = Server(app, settings, ports, on_ready, pages)
     with _handled(server.signalled):
         return await server.run()
 
 
 class Server:
-    """One run of an App's server. `on_ready` is told the address as soon as requests are answered."""
+    """One run of an App's server. `on_ready` is told the address as soon as requests are answered.
 
-    def __init__(self, app: App, settings: Settings, ports: Ports, on_ready: Callable[[str], None] = nobody) -> None:
+    `pages`: makes what is served beside the API.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        settings: Settings,
+        ports: Ports,
+        on_ready: Callable[[str], None] = nobody,
+        pages: MakePages = no_pages,
+    ) -> None:
+        self._pages = pages
         self._app = app
         self._settings = settings
         self._ports = ports
@@ -118,7 +133,7 @@ class Server:
                 if not (is_local or await opened.admission.has_live_key()):
                     _refuse_open(settings.host)
                 self._opened = opened
-                self._application = await application(opened)
+                self._application = await application(opened, self._pages)
                 url = _url(settings.host, listening.getsockname()[1])
                 self._http = _Http(_configured(self._application), lambda: self._on_ready(url))
                 if self._is_stopping:

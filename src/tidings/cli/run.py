@@ -27,7 +27,8 @@ def run(
 
     Example: tidings run chirp:app --port 9000
     """
-    from tidings.api.serve import run as serve  # the server is of no use to any other command, and slow to import
+    from tidings.serving import console_url  # the server is of no use to any other command, and slow to import
+    from tidings.serving import run as serve
 
     settings = read_settings(app=app, host=host, port=port)
     if settings.app is None:
@@ -37,8 +38,10 @@ def run(
     output = Output(as_json=as_json)
 
     def ready(url: str) -> None:
+        console = console_url(url, settings)
         if as_json:
-            output.json({"app": settings.app, "url": url, "database": settings.sqlite_path})
-        output.say(f"{settings.app} is at {url}, database {settings.sqlite_path} (Ctrl-C ends it)")
+            output.json({"app": settings.app, "url": url, "console": console, "database": settings.sqlite_path})
+        pages = "" if console is None else f", its console at {console}"
+        output.say(f"{settings.app} is at {url}{pages}, database {settings.sqlite_path} (Ctrl-C ends it)")
 
     raise typer.Exit(serve(loaded, settings, Ports(), ready))

@@ -1,0 +1,46 @@
+"""Deliveries to functions: those that wait, those that were given up, those that are done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from starlette.responses import Response
+
+from tidings.console.texts import visible
+from tidings.console.visit import Visit
+from tidings.errors import CallerError
+from tidings.operations import deliveries as operation
+
+SHOWN = 200
+STATES = ("dead", "pending", "done")
+
+
+async def every(visit: Visit) -> Response:
+    asked = visit.query(("state",)).get("state")
+    if asked not in (None, *STATES):
+        raise CallerError(f"{asked[:40]!r} is no state: it is {', '.join(STATES)}")
+    found: list[Mapping[str, Any]] = []
+    for state in STATES if asked is None else (asked,):
+        of_state = await operation.deliveries(
+            visit.opened.store, cast(operation.State, state), limit=SHOWN + 1 - len(found)
+        )
+        found += of_state
+        if len(found) > SHOWN:
+            break
+    return await visit.show(
+        "deliveries.html",
+        deliveries=found[:SHOWN],
+        is_cut=len(found) > SHOWN,
+        shown=SHOWN,
+        state=asked,
+        states=STATES,
+        functions=sorted(f"{service.name}.{name}" for service in visit.opened.services for name in service.functions),
+    )
+
+
+async def retry(visit: Visit) -> Response:
+    form, opened = await visit.form(), visit.opened
+    key = form.get("key", "")
+    await operation.retry(opened.store, key, opened.ports.clock)
+    return visit.done(f"{visible(key)} is due now: it is called with the same key.", "/deliveries")

@@ -1,0 +1,68 @@
+"""How a request to the console can fail, and what whoever looks at it is told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from starlette.exceptions import HTTPException
+
+from tidings import errors
+
+_log = logging.getLogger("tidings.console")
+
+TITLES: Mapping[int, str] = MappingProxyType(
+    {
+        400: "This cannot be read",
+        401: "Not from here",
+        403: "This was not done",
+        404: "There is no such page",
+        405: "This was not done",
+        409: "This was not done",
+        413: "This was not done",
+        422: "This was not done",
+        503: "Not now",
+        500: "The server made a mistake",
+    }
+)
+
+
+class ForbiddenError(errors.TidingsError):
+    """A change that did not come from a page of this console."""
+
+
+class ElsewhereError(errors.TidingsError):
+    """A request that the server answers nobody but this machine; the message says what told it apart."""
+
+
+_STATUS: Mapping[type[Exception], int] = MappingProxyType(
+    {
+        ForbiddenError: 403,
+        ElsewhereError: 401,
+        errors.MalformedError: 400,
+        errors.NotFoundError: 404,
+        errors.RefusedError: 409,
+        errors.LogUnavailableError: 503,
+        errors.StoreUnavailableError: 503,
+        errors.CallerError: 422,
+    }
+)
+
+
+def told(error: Exception, path: str) -> tuple[int, str]:
+    """Return the status and the sentence for an error of a request to this path; log what is not the caller's."""
+    if isinstance(error, HTTPException):
+        if error.status_code == 405:
+            return 405, f"{path[:200]} does not take this method: go back and use the page's own buttons."
+        return 404, f"Nothing is at {path[:200]}."
+    for cls in type(error).__mro__:
+        if cls in _STATUS:
+            return _STATUS[cls], _sentence(str(error))
+    _log.error("a request to %r failed", path, exc_info=error)
+    return 500, "The server's log has the reason. Loading the page again does no harm."
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,43 @@
+"""The first page: what needs somebody, how far everybody is, what came last."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from tidings import __version__
+from tidings.console.entries import cells
+from tidings.console.visit import Visit
+from tidings.operations import inspect
+from tidings.operations.lag import ConsumerLag, lag
+
+LAST = 8
+DELIVERIES = 1_000
+
+
+async def show(visit: Visit) -> Response:
+    visit.query(())
+    opened = visit.opened
+    consumers = await lag(opened.log, opened.store, opened.ports.clock, opened.services)
+    entries, head = await inspect.tail(opened.log, limit=LAST)
+    given_up = await opened.store.deliveries("dead", limit=DELIVERIES)
+    return await visit.show(
+        "overview.html",
+        consumers=consumers,
+        rows=[cells(visit, entry) for entry in reversed(entries)],
+        head=head,
+        behind=[each for each in consumers if _is_stuck(each)],
+        paused=[each for each in consumers if each.state == "paused"],
+        with_dead=[each for each in consumers if each.dead],
+        retrying=sum(each.parked - each.dead for each in consumers),
+        failing=opened.crew.failing,
+        given_up=len(given_up),
+        most=DELIVERIES,
+        types=len(opened.catalog.types()),
+        services=[service.name for service in opened.services],
+        database=opened.settings.sqlite_path,
+        release=__version__,
+    )
+
+
+def _is_stuck(consumer: ConsumerLag) -> bool:
+    return consumer.state in ("new", "stopped") and consumer.entries > 0

@@ -1,0 +1,81 @@
+"""Values as an operator reads them: no character that hides, reorders or ends what stands around it."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from tidings.events.timestamp import time_text
+
+DATA_CHARACTERS_MAX = 65_536
+LINE_CHARACTERS = 140
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
+
+# Controls, what turns the direction of text, and what has no width; a line break is left where text has lines.
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+_HIDDEN_IN_LINES = re.compile(_HIDDEN.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
+
+
+def visible(text: object) -> str:
+    r"""Return a text on one line, what cannot be seen in it written as `\u202e`."""
+    return _HIDDEN.sub(_escaped, str(text))
+
+
+def visible_lines(text: str) -> str:
+    """Return a text of many lines, as `visible` does."""
+    return _HIDDEN_IN_LINES.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def moment(microseconds: int) -> str:
+    """Return a UTC time to the millisecond, as `2026-05-04 10:11:12.345`."""
+    return time_text(microseconds)[:23].replace("T", " ")
+
+
+def machine_time(microseconds: int) -> str:
+    """Return a time as RFC 3339, for programs."""
+    return time_text(microseconds)
+
+
+def span(seconds: float) -> str:
+    """Return how long something lasts, in its largest unit: `4 s`, `12 min`, `3 h`, `9 d`."""
+    for name, size in _UNITS:
+        if seconds >= size:
+            return f"{seconds // size:,.0f} {name}"
+    return f"{seconds:.0f} s" if seconds >= 10 or seconds == 0 else f"{seconds:.1f} s"
+
+
+def number(value: int) -> str:
+    return f"{value:,}"
+
+
+def counted(value: int, one: str, many: str) -> str:
+    """Return a number with its noun: `1 subject`, `2 subjects`."""
+    return f"{value:,} {one if value == 1 else many}"
+
+
+def line_of(data: bytes | None) -> str:
+    """Return an event's data on one line, cut if it is long."""
+    if data is None:
+        return ""
+    text = data[: LINE_CHARACTERS * 4].decode("utf-8", "replace")
+    text = visible(" ".join(text.split()))
+    return text if len(text) <= LINE_CHARACTERS and len(data) <= LINE_CHARACTERS * 4 else f"{text[:LINE_CHARACTERS]}…"
+
+
+def lines_of(data: bytes) -> tuple[str, bool]:
+    """Return an event's data, indented if it is JSON, and whether it is cut."""
+    try:
+        shown = msgspec.json.format(data, indent=2)
+    except msgspec.DecodeError:
+        shown = data
+    text = visible_lines(shown.decode("utf-8", "replace"))
+    return text[:DATA_CHARACTERS_MAX], len(text) > DATA_CHARACTERS_MAX

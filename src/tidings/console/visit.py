@@ -1,0 +1,125 @@
+"""One request to the console: what it asks, what it sends, and the ways to answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from tidings.app.opened import Opened
+from tidings.console.errors import ForbiddenError
+from tidings.console.pages import Pages
+from tidings.console.session import Sessions
+from tidings.errors import CallerError, MalformedError
+
+COOKIE = "tidings-console"
+TOLD = "tidings-console-told"
+TOKEN = "token"  # noqa: S105 - the name of a form's field
+FORM_BYTES_MAX = 65_536
+TOLD_SECONDS = 60
+_FORM = "application/x-www-form-urlencoded"
+_STALE = (
+    "the form is not from a page that this server has shown to this browser, or the server was started anew since: "
+    "go back, load the page again, and send it once more"
+)
+
+
+class Visit:
+    """A request, and what the answer is made with."""
+
+    def __init__(self, request: Request, opened: Opened, pages: Pages, sessions: Sessions) -> None:
+        self.request = request
+        self.opened = opened
+        self._pages = pages
+        self._sessions = sessions
+        self._name = sessions.named(request.cookies.get(COOKIE))
+
+    @property
+    def root(self) -> str:
+        """The console's own path, percent-encoded."""
+        return quote(self.request.scope["root_path"])
+
+    def link(self, path: str, **query: Any) -> str:
+        """Return the link to a page of the console; what is None or empty is left out of its query."""
+        given = {name: value for name, value in query.items() if value not in (None, "")}
+        return f"{self.root}{quote(path)}" + (f"?{urlencode(given)}" if given else "")
+
+    def segment(self, name: str) -> str:
+        """Return a part of the path."""
+        return str(self.request.path_params[name])
+
+    def query(self, known: Collection[str]) -> Mapping[str, str]:
+        """Return the query's parameters that are not empty. MalformedError for an unknown one, or one given twice."""
+        given = self.request.query_params.multi_items()
+        unknown = {name for name, _ in given} - set(known)
+        if unknown or len({name for name, _ in given}) < len(given):
+            there = ", ".join(sorted(known)) or "nothing"
+            raise MalformedError(f"the address asks for what this page does not know, or twice: it knows {there}")
+        return {name: value for name, value in given if value}
+
+    async def form(self) -> Mapping[str, str]:
+        """Return the fields of a form of ours. ForbiddenError if it is not ours; MalformedError; CallerError."""
+        self._check_origin()
+        if self.request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+            raise MalformedError(f"send this as a form does, as {_FORM}")
+        body = bytearray()
+        async for piece in self.request.stream():
+            body += piece
+            if len(body) > FORM_BYTES_MAX:
+                raise CallerError(f"the form has more than {FORM_BYTES_MAX:,} bytes")
+        try:
+            fields = dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=64))
+        except ValueError:
+            raise MalformedError("the form cannot be read") from None
+        sent = self.request.cookies.get(COOKIE)
+        if sent is None or not self._sessions.is_token(sent, fields.pop(TOKEN, "")):
+            raise ForbiddenError(_STALE)
+        return fields
+
+    def _check_origin(self) -> None:
+        headers, url = self.request.headers, self.request.url
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
+        if origin != f"{url.scheme}://{headers.get('host', '')}" or site != "same-origin":
+            raise ForbiddenError("it came from another site's page, or from no page: use the console's own buttons")
+
+    async def show(self, template: str, **values: Any) -> Response:
+        """Answer with a page."""
+        parked = await self.opened.store.parked()
+        told = self._sessions.unseal(self._name, self.request.cookies.get(TOLD))
+        response = self._page(template, {"told": told, "dead": len(parked), **values}, status=200)
+        if told is not None:
+            response.delete_cookie(TOLD, path=self.root)
+        return response
+
+    def refuse(self, status: int, title: str, message: str) -> Response:
+        """Answer with a page that says what is wrong, made of nothing that may itself fail."""
+        return self._page("error.html", {"told": None, "dead": 0, "title": title, "message": message}, status=status)
+
+    def done(self, message: str, path: str, **query: Any) -> Response:
+        """Answer a change: on to a page, which says what was done."""
+        response = RedirectResponse(self.link(path, **query), status_code=303)
+        sealed = self._sessions.seal(self._name, message)
+        response.set_cookie(TOLD, sealed, max_age=TOLD_SECONDS, **self._cookie)
+        return response
+
+    def _page(self, template: str, values: Mapping[str, Any], *, status: int) -> Response:
+        token = self._sessions.token(self._name)
+        shared = {"link": self.link, "token": token, "here": self._here, **values}
+        response = HTMLResponse(self._pages.render(template, shared), status_code=status)
+        if self.request.cookies.get(COOKIE) != self._name:
+            response.set_cookie(COOKIE, self._name, **self._cookie)
+        return response
+
+    @property
+    def _cookie(self) -> dict[str, Any]:
+        is_secure = self.request.url.scheme == "https"
+        return {"path": self.root, "secure": is_secure, "httponly": True, "samesite": "strict"}
+
+    @property
+    def _here(self) -> str:
+        """The first segment of the page's path."""
+        path = self.request.scope["path"].removeprefix(self.request.scope["root_path"])
+        return str(path.strip("/").partition("/")[0])
