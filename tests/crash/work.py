@@ -22,7 +22,7 @@ Work = Callable[[Path, Ports, str], Awaitable[None]]
 CALLERS = 8
 WRITES = 12
 OPAQUE = 600
-SMALL = Sizes(hot=32, fan_in=2, slice=8, pace=2)
+SMALL = Sizes(hot=32, fan_in=2, slice=4, step=8, pace=2)
 
 
 def pair(caller: int, write: int) -> tuple[str, str]:

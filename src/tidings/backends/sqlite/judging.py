@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from tidings.backends.sqlite import reading
 from tidings.backends.sqlite.expectations import violated
-from tidings.backends.sqlite.seen_hot import Known
 from tidings.backends.sqlite.seen_key import Sought
+from tidings.backends.sqlite.seen_record import Known
 from tidings.errors import Conflict
 from tidings.events.content import content_hash
 from tidings.events.envelope import Envelope

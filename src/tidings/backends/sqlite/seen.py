@@ -1,7 +1,7 @@
 """Which (source, id) are kept, for ever: each key with its position and the mark of its content.
 
 Keys in order of time stand in one table, at whose edge new ones are added. Opaque ones are hot at first; when there are
-enough of them they become a run, which never changes. Runs are merged into larger ones, each of which is met through a
+enough of them they become a run, which gets no more. Runs are merged into larger ones, each of which is met through a
 filter in memory, so that a new key seldom costs a look at a page of old ones.
 """
 
@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tidings.backends.sqlite.multirow import add_rows
-from tidings.backends.sqlite.seen_filter import Filter, Probe
-from tidings.backends.sqlite.seen_hot import Hot, Known, find_in_table
+from tidings.backends.sqlite.seen_closed import Closed, find_in_runs
+from tidings.backends.sqlite.seen_hot import Hot, records_in
 from tidings.backends.sqlite.seen_key import Sought
-from tidings.backends.sqlite.seen_run import Run, filter_of, keys_of, runs_of, table_of
+from tidings.backends.sqlite.seen_record import Known, find_in
 from tidings.backends.sqlite.statements import filled, values
 from tidings.log.driver import Position
 
@@ -32,7 +32,7 @@ class Seen:
         self.added = 0
         self._version = -1
         self._hot = Hot(transaction)
-        self._runs: dict[int, frozenset[bytes] | Filter] = {}
+        self._closed = Closed()
 
     @property
     def hot_entries(self) -> int:
@@ -44,14 +44,13 @@ class Seen:
 
     def catch_up(self, connection: sqlite3.Connection, version: int) -> bool:
         """Learn what other processes did since the last transaction; say whether one changed the runs."""
-        is_changed = version != self._version
-        self._hot.catch_up(connection, anew=is_changed)
-        if is_changed:
-            # A closed run never changes and its number is never used again, so it is read once.
-            known, closed = self._runs, [run for run in runs_of(connection) if run.state == "closed"]
-            self._runs = {run.bucket: known.get(run.bucket) or _members_of(connection, run) for run in closed}
-            self._version = version
-        return is_changed
+        if version == self._version:
+            return False
+        self._closed.changed()
+        self._version = version
+        if self.hot_entries:  # perhaps they are closed now; whoever has read none needs none yet
+            self._hot.catch_up(connection)
+        return True
 
     def take(self, connection: sqlite3.Connection, sought: Sought, positions: Sequence[Position]) -> Known:
         """Keep the keys that are new, at these positions, all above the head; return the others."""
@@ -62,7 +61,8 @@ class Seen:
 
     def _take_opaque(self, connection: sqlite3.Connection, sought: Sought, positions: Sequence[Position]) -> Known:
         keys = [sought.keys[n] for n in sought.opaque]
-        known = self._hot.find(connection, keys) | self._in_closed_runs(connection, keys)
+        self._hot.catch_up(connection)
+        known = self._hot.find(connection, keys) | self._closed.find(connection, keys)
         places = [n for n in sought.opaque if sought.keys[n] not in known] if known else sought.opaque
         if places:
             columns = _at((sought.keys, positions, sought.marks), places, of=len(positions))
@@ -77,29 +77,15 @@ class Seen:
         for piece in filled([sought.keys[n] for n in places if n not in opaque], 1):
             connection.execute(f"DELETE FROM {TIMED} WHERE k IN (VALUES {values(1, len(piece))})", piece)
 
-    def _in_closed_runs(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> Known:
-        known: Known = {}
-        if self._runs:
-            probe, wanted = Probe(keys), frozenset(keys)
-            for bucket, members in self._runs.items():
-                maybe = probe.maybe_in(members) if isinstance(members, Filter) else list(members & wanted)
-                known |= _find(connection, table_of(bucket), maybe)
-        return known
-
-
-def _members_of(connection: sqlite3.Connection, run: Run) -> frozenset[bytes] | Filter:
-    """Return what tells whether a key may be in a closed run. The small ones are held whole: that is asked faster."""
-    return filter_of(connection, run.bucket) if run.level else keys_of(connection, run)
-
 
 def find_anywhere(connection: sqlite3.Connection, sought: Sought) -> Known:
     """Return those of the keys that are kept, by the tables alone: for whoever reads. In one transaction."""
     known = _find(connection, TIMED, [sought.keys[n] for n in sought.timed])
     opaque = [sought.keys[n] for n in sought.opaque]
-    known |= find_in_table(connection, opaque)
-    for run in runs_of(connection) if opaque else ():
-        if run.state == "closed":
-            known |= _find(connection, run.table, opaque)
+    if opaque:
+        hot = records_in(connection)
+        known |= {key: at for key in opaque if (at := find_in(hot, key))}
+        known |= find_in_runs(connection, opaque)
     return known
 
 

@@ -1,7 +1,7 @@
-"""The newest opaque keys: added to a table in the order in which they come, and found again in memory.
+"""The newest opaque keys: a row for those of each append, in the order in which they come, found again in memory.
 
-In the order of positions an insert touches one page; in the order of keys, which are random, it would touch any of all
-the table's. So the table cannot be asked for a key, and each process holds what is in it.
+In the order of positions an append touches the table's end; in the order of keys, which are random, it would touch any
+of all its pages. So the table is not asked for a key, and each process that appends holds what is in it.
 
 What is held is what is committed: a key that was taken in a transaction that failed must not be known. So keys that are
 taken wait until the commit is told, on the writer's own thread, before the next transaction can begin. Whatever else
@@ -11,20 +11,21 @@ stands in the table beyond what is known was committed by another process, and i
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from tidings.backends.sqlite.multirow import add_rows
+from tidings.backends.sqlite.seen_record import Known, find_in, keys_of, records_of, without
 from tidings.backends.sqlite.statements import filled, values
 from tidings.log.driver import Position
-
-Known = dict[bytes, tuple[Position, int]]
-"""Keys that are kept, with position and mark."""
 
 TABLE = "tidings_seen_hot"
 
 
 class Hot:
-    """Used on the writer's thread, in its transactions. `transaction` returns the number of the one that is open."""
+    """Used on the writer's thread, in its transactions. `transaction` returns the number of the one that is open.
+
+    A row is called by the first position that was meant for its keys.
+    """
 
     def __init__(self, transaction: Callable[[], int]) -> None:
         self._number = transaction
@@ -40,54 +41,76 @@ class Hot:
 
     def committed(self) -> None:
         """Be told that the transaction which is open has been committed."""
-        self._is_committed = self._taken_in == self._number()
+        if self._taken_in == self._number():
+            self._is_committed = True
 
-    def catch_up(self, connection: sqlite3.Connection, *, anew: bool) -> None:
-        """Learn what was committed since the last transaction. `anew`: keys have left the table meanwhile."""
+    def catch_up(self, connection: sqlite3.Connection) -> None:
+        """Learn what was committed since the last transaction. To be called in each that takes or finds keys."""
         if self._taken_in == self._number():
             return  # what stands in the table beyond what is known was taken in this very transaction
-        if anew:
-            self._kept, self._upto = {}, 0
-        elif self._is_committed and self._taken:
+        if self._is_committed and self._taken:
             self._kept |= self._taken
             self._upto = self._last
         self._taken, self._taken_in, self._is_committed = {}, self._number(), False
-        rows = connection.execute(f"SELECT k, pos FROM {TABLE} WHERE pos > ? ORDER BY pos", (self._upto,)).fetchall()
-        if rows:
-            self._kept.update(rows)
-            self._upto = rows[-1][1]
+        statement = (
+            f"SELECT pos, CASE WHEN pos > ?1 THEN records ELSE x'' END FROM {TABLE} WHERE pos >= ?1 ORDER BY pos"
+        )
+        rows = connection.execute(statement, (self._upto,)).fetchall()
+        if not rows or rows[0][0] != self._upto:
+            self._kept, self._upto = {}, 0  # the run was closed meanwhile: all rows leave at once
+        for row, records in rows:
+            self._kept.update(dict.fromkeys(keys_of(records), row))
+            self._upto = row
 
     def find(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> Known:
         """Return those of the keys that are kept, or were taken in this transaction."""
         wanted = frozenset(keys)
-        found = [self._kept[key] for key in self._kept.keys() & wanted]
-        found += [self._taken[key] for key in self._taken.keys() & wanted]
+        found: defaultdict[Position, list[bytes]] = defaultdict(list)
+        for held in (self._kept, self._taken):
+            for key in held.keys() & wanted:
+                found[held[key]].append(key)
         known: Known = {}
-        for piece in filled(found, 1):
-            statement = f"SELECT k, pos, h FROM {TABLE} WHERE pos IN (VALUES {values(1, len(piece))})"
-            known.update({k: (position, h) for k, position, h in connection.execute(statement, piece).fetchall()})
+        for piece in filled(list(found), 1):
+            statement = f"SELECT pos, records FROM {TABLE} WHERE pos IN (VALUES {values(1, len(piece))})"
+            for row, records in connection.execute(statement, piece).fetchall():
+                known.update({key: at for key in found[row] if (at := find_in(records, key))})
         return known
 
     def take(
         self, connection: sqlite3.Connection, keys: Sequence[bytes], positions: Sequence[Position], marks: Sequence[int]
     ) -> None:
         """Keep keys that `find` does not know, at these positions, which rise and are all above the head."""
-        add_rows(connection, f"{TABLE} (pos, k, h)", (positions, keys, marks))
-        self._taken.update(zip(keys, positions, strict=True))
-        self._last = positions[-1]
+        row = positions[0]
+        entries = len(self) + len(keys)
+        records = records_of(keys, positions, marks)
+        connection.execute(f"INSERT INTO {TABLE} (pos, entries, records) VALUES (?, ?, ?)", (row, entries, records))
+        self._taken.update(dict.fromkeys(keys, row))
+        self._last = row
 
     def forget(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> None:
-        """Take back keys that were taken in this transaction."""
-        gone = [self._taken.pop(key) for key in keys]
-        self._last = max(self._taken.values(), default=self._upto)  # what was meant for the others is given out again
-        for piece in filled(gone, 1):
-            connection.execute(f"DELETE FROM {TABLE} WHERE pos IN (VALUES {values(1, len(piece))})", piece)
+        """Take back keys of those that were taken last."""
+        if not keys:
+            return
+        row = self._last
+        for key in keys:
+            del self._taken[key]
+        [(records,)] = connection.execute(f"SELECT records FROM {TABLE} WHERE pos = ?", (row,)).fetchall()
+        left = without(records, frozenset(keys))
+        if left:
+            statement = f"UPDATE {TABLE} SET entries = ?, records = ? WHERE pos = ?"
+            connection.execute(statement, (len(self), left, row))
+        else:
+            connection.execute(f"DELETE FROM {TABLE} WHERE pos = ?", (row,))
+            self._last = max(self._taken.values(), default=self._upto)  # the position may be given out again
 
 
-def find_in_table(connection: sqlite3.Connection, keys: Sequence[bytes]) -> Known:
-    """Return those of the keys that are kept, by a look at all of the table, which is short: for whoever reads."""
-    known: Known = {}
-    for piece in filled(keys, 1):
-        statement = f"SELECT k, pos, h FROM {TABLE} WHERE k IN (VALUES {values(1, len(piece))})"
-        known.update({k: (position, h) for k, position, h in connection.execute(statement, piece).fetchall()})
-    return known
+def entries_in(connection: sqlite3.Connection) -> int:
+    """Return how many keys the table holds: each row tells how many there are up to it."""
+    row = connection.execute(f"SELECT entries FROM {TABLE} ORDER BY pos DESC LIMIT 1").fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def records_in(connection: sqlite3.Connection) -> bytes:
+    """Return all records of the table, as one value: a row each would be a step each."""
+    [(records,)] = connection.execute(f"SELECT CAST(group_concat(records, '') AS BLOB) FROM {TABLE}").fetchall()
+    return records or b""

@@ -46,7 +46,8 @@ class Pace:
 
     async def _work(self) -> None:
         try:
-            while self._has_work:
+            self._unfinished = True
+            while self._unfinished:
                 steps = partial(self._steps, await self._due())
                 self._unfinished = await self._database.job(steps, lazily=True)
         except sqlite3.Error as error:

@@ -21,7 +21,7 @@ from tidings.events.envelope import Envelope
 from tidings.log.driver import Receipt, Write
 from tidings.ports import Ports
 
-SMALL = Sizes(hot=24, fan_in=3, slice=8, pace=1 << 30)
+SMALL = Sizes(hot=24, fan_in=3, slice=4, step=8, pace=1 << 30)
 SEEDS = range(4 * SCALE)
 STEPS = 80
 
@@ -141,7 +141,7 @@ async def test_at_every_step_of_a_merge_and_after_a_restart_there_every_key_is_k
 
 
 async def test_runs_stay_few_however_many_keys_come_between_two_steps(tmp_path: Path) -> None:
-    sizes = Sizes(hot=64, fan_in=2, slice=16, pace=4)
+    sizes = Sizes(hot=64, fan_in=2, slice=8, step=16, pace=4)
     opened = open_sqlite(str(tmp_path / "log.db"), Ports(clock=NeverQuiet()), sizes=sizes)
     for n in range(100):
         await opened.log.append([Write(envelopes=(event(f"id-{n}-{m}"),)) for m in range(40)])

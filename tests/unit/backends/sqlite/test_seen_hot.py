@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from tidings.backends.sqlite.schema import prepare
-from tidings.backends.sqlite.seen_hot import TABLE, Hot
+from tidings.backends.sqlite.seen_hot import TABLE, Hot, entries_in
+from tidings.backends.sqlite.seen_key import KEY_BYTES
+
+A, B, C = b"a" * KEY_BYTES, b"b" * KEY_BYTES, b"c" * KEY_BYTES
 
 
 class Process:
@@ -21,10 +24,10 @@ class Process:
         self.transactions = 0
         self.hot = Hot(lambda: self.transactions)
 
-    def begin(self, *, anew: bool = False) -> None:
+    def begin(self) -> None:
         self.transactions += 1
         self.connection.execute("BEGIN IMMEDIATE")
-        self.hot.catch_up(self.connection, anew=anew)
+        self.hot.catch_up(self.connection)
 
     def commit(self, *, tell: bool = True) -> None:
         self.connection.execute("COMMIT")
@@ -58,76 +61,108 @@ def other(tmp_path: Path) -> Iterator[Process]:
 
 def test_a_key_is_known_once_its_transaction_is_committed(one: Process) -> None:
     one.begin()
-    one.take(b"a", b"b", first=1)
+    one.take(A, B, first=1)
     one.commit()
     one.begin()
-    assert one.hot.find(one.connection, [b"b", b"c"]) == {b"b": (2, -2)}
+    assert one.hot.find(one.connection, [B, C]) == {B: (2, -2)}
 
 
 def test_a_key_whose_transaction_was_rolled_back_is_not_known(one: Process) -> None:
     one.begin()
-    one.take(b"a", first=1)
+    one.take(A, first=1)
     one.roll_back()
     one.begin()
-    assert one.known(b"a") == set()
-    one.take(b"b", first=1)  # the position was never given out
+    assert one.known(A) == set()
+    one.take(B, first=1)  # the position was never given out
     one.commit()
     one.begin()
-    assert one.known(b"a", b"b") == {b"b"}
+    assert one.known(A, B) == {B}
 
 
 def test_a_key_taken_before_is_known_within_the_transaction_and_gone_with_it(one: Process) -> None:
     one.begin()
-    one.take(b"a", first=1)
-    one.hot.catch_up(one.connection, anew=False)
-    assert one.known(b"a") == {b"a"}
-    one.take(b"b", first=2)
+    one.take(A, first=1)
+    one.hot.catch_up(one.connection)
+    assert one.known(A) == {A}
+    one.take(B, first=2)
     one.roll_back()
     one.begin()
-    assert one.known(b"a", b"b") == set()
+    assert one.known(A, B) == set()
 
 
 def test_a_commit_that_nobody_told_of_is_read_from_the_table(one: Process) -> None:
     one.begin()
-    one.take(b"a", first=1)
+    one.take(A, first=1)
     one.commit(tell=False)
     one.begin()
-    assert one.known(b"a") == {b"a"}
+    assert one.known(A) == {A}
 
 
 def test_what_another_process_committed_is_known(one: Process, other: Process) -> None:
     one.begin()
-    one.take(b"a", first=1)
+    one.take(A, first=1)
     one.commit()
     other.begin()
-    assert other.known(b"a") == {b"a"}
-    other.take(b"b", first=2)
+    assert other.known(A) == {A}
+    other.take(B, first=2)
     other.commit()
     one.begin()
-    one.take(b"c", first=3)
+    one.take(C, first=3)
     one.commit()
     one.begin()
-    assert one.known(b"a", b"b", b"c") == {b"a", b"b", b"c"}
+    assert one.known(A, B, C) == {A, B, C}
 
 
-def test_a_key_that_is_taken_back_is_not_known(one: Process) -> None:
+def test_a_key_that_is_taken_back_is_not_known(one: Process, other: Process) -> None:
     one.begin()
-    one.take(b"a", b"b", first=1)
-    one.hot.forget(one.connection, [b"a"])
+    one.take(A, B, first=1)
+    one.hot.forget(one.connection, [A])
     one.commit()
-    for anew in (False, True):
-        one.begin(anew=anew)
-        assert one.known(b"a", b"b") == {b"b"}
-        one.commit()
+    for process in (one, other):
+        process.begin()
+        assert process.hot.find(process.connection, [A, B]) == {B: (2, -2)}
+        assert entries_in(process.connection) == 1
+        process.commit()
+
+
+def test_the_positions_of_keys_that_are_all_taken_back_may_be_given_out_again(one: Process, other: Process) -> None:
+    one.begin()
+    one.take(A, B, first=1)
+    one.hot.forget(one.connection, [A, B])
+    one.commit()
+    one.begin()
+    one.take(C, first=1)
+    one.commit()
+    for process in (one, other):
+        process.begin()
+        assert process.known(A, B, C) == {C}
+        process.commit()
 
 
 def test_keys_that_have_left_the_table_are_forgotten(one: Process) -> None:
     one.begin()
-    one.take(b"a", first=1)
+    one.take(A, first=1)
     one.commit()
     one.begin()
     one.connection.execute(f"DELETE FROM {TABLE}")
     one.commit()
-    one.begin(anew=True)
-    assert one.known(b"a") == set()
+    one.begin()
+    assert one.known(A) == set()
     assert len(one.hot) == 0
+
+
+def test_when_others_came_after_keys_that_have_left_only_these_are_known(one: Process, other: Process) -> None:
+    one.begin()
+    one.take(A, first=1)
+    one.commit()
+    one.begin()
+    one.commit()
+    other.begin()
+    other.connection.execute(f"DELETE FROM {TABLE}")
+    other.commit()
+    other.begin()
+    other.take(B, first=2)
+    other.commit()
+    one.begin()
+    assert one.known(A, B) == {B}
+    assert len(one.hot) == entries_in(one.connection) == 1
