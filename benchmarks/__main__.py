@@ -12,13 +12,34 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import append_batches, append_callers, append_opaque, fold, ingest, printing, replay, waiting
+from benchmarks import (
+    append_batches,
+    append_callers,
+    append_opaque,
+    fold,
+    ingest,
+    printing,
+    processed,
+    replay,
+    visible,
+    waiting,
+)
 from benchmarks.figures import Result
 from benchmarks.machine import described
 from benchmarks.place import place
 from benchmarks.sizes import FULL, QUICK, Sizes
 
-MEASURES: Sequence[ModuleType] = (append_batches, append_opaque, append_callers, ingest, fold, replay, waiting)
+MEASURES: Sequence[ModuleType] = (
+    append_batches,
+    append_opaque,
+    append_callers,
+    ingest,
+    visible,
+    fold,
+    processed,
+    replay,
+    waiting,
+)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -18,6 +18,8 @@ class Sizes:
     callers: int
     fold: int
     peer: int
+    processed: int
+    workflows: int
     replay: int
     waiting: float
     calling: float
@@ -32,6 +34,8 @@ FULL = Sizes(
     callers=16_000,
     fold=100_000,
     peer=5_000,
+    processed=20_000,
+    workflows=300,
     replay=1_000_000,
     waiting=20.0,
     calling=4.0,
@@ -45,6 +49,8 @@ QUICK = Sizes(
     callers=3_200,
     fold=10_000,
     peer=1_000,
+    processed=2_000,
+    workflows=40,
     replay=20_000,
     waiting=3.0,
     calling=1.0,
