@@ -13,6 +13,7 @@ from starlette.routing import Router
 
 from tidings import __version__
 from tidings.api.answer import JSON_TYPE, Answer, Pages, Receive, Scope, Send
+from tidings.api.arrivals import Arrivals
 from tidings.api.bodies import Bodies, DisconnectedError
 from tidings.api.entries import Entries
 from tidings.api.guard import admit
@@ -53,11 +54,12 @@ class Application:
         self._ingest = Ingest(
             opened.log, opened.catalog, tokens, self._bodies, opened.ports.clock, opened.telemetry.refused
         )
-        self._entries = Entries(opened.log, tokens, reading, self.waiting)
+        arrivals = Arrivals(opened.log)
+        self._entries = Entries(opened.log, tokens, reading, self.waiting, arrivals)
         self._under_way = 0
         self._admission = opened.admission
         views, health = Views(opened, reading, self.waiting), Health(opened)
-        stream = Stream(opened.log, tokens, self.waiting, opened.ports)
+        stream = Stream(opened.log, tokens, self.waiting, arrivals, opened.ports)
         self.operations = (
             Operation("GET", "/events", self._entries.list, "events:read"),
             Operation("POST", "/events", self._post, "events:write"),
@@ -104,7 +106,7 @@ class Application:
             return await self._pages(inner, receive, send)
         if path not in OPEN:
             scope[PRINCIPAL] = await admit(self._admission, scope)
-            if self._under_way - len(self._bodies) > UNDER_WAY_MAX:
+            if self._under_way - len(self._bodies) - len(self.waiting) > UNDER_WAY_MAX:
                 raise Refusal(Problem.OVERLOADED, f"{UNDER_WAY_MAX:,} requests are under way: repeat this one later")
         if "#" in path or b"#" in scope["query_string"]:
             raise MalformedError("a # stands in the request's target: write it as %23")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from datetime import timedelta
-
 import msgspec
 from starlette.requests import Request
 
 from tidings.api.answer import Answer, Scope, json_answer
+from tidings.api.arrivals import Arrivals
 from tidings.api.filters import FILTERS, read_sought
 from tidings.api.headers import choose
 from tidings.api.paths import segment
@@ -32,8 +30,9 @@ _UNTYPED = "application/octet-stream"
 class Entries:
     """Reads the log for callers."""
 
-    def __init__(self, log: Log, tokens: Tokens, reading: Reading, waiting: Waiting) -> None:
+    def __init__(self, log: Log, tokens: Tokens, reading: Reading, waiting: Waiting, arrivals: Arrivals) -> None:
         self._log = log
+        self._arrivals = arrivals
         self._tokens = tokens
         self._reading = reading
         self._waiting = waiting
@@ -80,17 +79,18 @@ class Entries:
         start = (await self._log.head()).floor if after is None else self._tokens.read(after, name="after")
         if after is not None:
             self._tokens.check(start, head=head, name="after")
-        page = Page((), start)
+        page = await search(self._log, sought, after=start, limit=most)
+        if page.entries or not patience.seconds:
+            return page
 
         async def found() -> bool:
             nonlocal page
+            awaited.look()
             page = await search(self._log, sought, after=page.upto, limit=most)
             return bool(page.entries)
 
-        def pause(left: float) -> Awaitable[object]:
-            return self._log.wait(after=page.upto, timeout=timedelta(seconds=left))
-
-        await patience.until(found, pause=pause)
+        async with self._arrivals.awaiting(sought) as awaited:
+            await patience.until(found, pause=lambda _: awaited.come())
         return page
 
     def _entry(self, entry: Entry) -> dict[str, object]:

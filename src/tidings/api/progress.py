@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextvars import Context
 from dataclasses import dataclass
 
 from tidings.api.answer import Header
+from tidings.api.reached import Reached
 from tidings.api.reading import Reading
 from tidings.api.waiting import Patience
 from tidings.app.opened import Opened
@@ -15,8 +17,6 @@ from tidings.log.driver import Position
 from tidings.store.driver import Parked
 from tidings.store.rows import ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
-
-LOOK_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +33,17 @@ class Reflected:
 
 
 class Progress:
-    """Looks where views stand. However many requests wait for one view, one look in `LOOK_SECONDS` serves them all."""
+    """Looks where views stand. However many requests wait for one view, one look at a time serves them all."""
 
     def __init__(self, opened: Opened, reading: Reading) -> None:
         self._log = opened.log
         self._store = opened.store
         self._tables = opened.tables
-        self._clock = opened.ports.clock
         self._reading = reading
         self._handling = frozenset(service.name for service in opened.services if service.handlers)
-        self._looks: dict[tuple[str, str], asyncio.Task[Reflected]] = {}
-        self._pause: asyncio.Future[None] | None = None
+        self._looks: dict[tuple[str, str], tuple[asyncio.Task[Reflected], int]] = {}
+        self._moves = opened.carrying.moves
+        self._reached: dict[tuple[str, str], Reached] = {}
 
     async def reach(self, view: ViewSpec, wanted: Position | None, patience: Patience) -> Reflected:
         """Return what a read reflects, as soon as that has the wanted position. `position-not-reached`.
@@ -51,13 +51,21 @@ class Progress:
         The view's table is looked up each time: while a request waits, a rebuild may put another in its place.
         """
         found: Reflected | None = None
+        seen = 0
 
         async def now() -> Position:
-            nonlocal found
-            found = await self._shared_look(view)
+            nonlocal found, seen
+            found, seen = await self._shared_look(view)
             return found.position
 
-        await self._reading.reach(wanted, patience, now=now, pause=self._shared_pause)
+        def pause(_: float) -> Awaitable[None]:
+            reached = self._reached_of(view)
+            until = reached.until(wanted or 0)
+            if seen != self._moves.count:  # something was kept after the look began
+                reached.stir()
+            return until
+
+        await self._reading.reach(wanted, patience, now=now, pause=pause)
         assert found is not None
         return found
 
@@ -78,15 +86,18 @@ class Progress:
         letters = await self._store.dead_letters(parked.consumer, parked.subject, limit=parked.entries)
         return sum(letter.entry.position <= upto for letter in letters)
 
-    async def _shared_look(self, view: ViewSpec) -> Reflected:
-        """Join the look that is under way, if one is: rows are read after it, so they have what it saw and more."""
+    async def _shared_look(self, view: ViewSpec) -> tuple[Reflected, int]:
+        """Join the look that is under way, if one is: rows are read after it, so they have what it saw and more.
+
+        The number is the count of moves when it began.
+        """
         name = view.service, view.name
-        look = self._looks.get(name)
+        look, seen = self._looks.get(name, (None, 0))
         if look is None:
-            look = asyncio.get_running_loop().create_task(self._look(view), context=Context())
-            self._looks[name] = look
+            look, seen = asyncio.get_running_loop().create_task(self._look(view), context=Context()), self._moves.count
+            self._looks[name] = look, seen
             look.add_done_callback(lambda _: self._looks.pop(name, None))
-        return await asyncio.shield(look)
+        return await asyncio.shield(look), seen
 
     async def _look(self, view: ViewSpec) -> Reflected:
         if view.mode == "live":
@@ -114,7 +125,13 @@ class Progress:
             return consumer_name(record.table)
         return view.service if view.service in self._handling else None
 
-    async def _shared_pause(self, left: float) -> None:
-        if self._pause is None or self._pause.done():
-            self._pause = asyncio.ensure_future(self._clock.sleep(min(left, LOOK_SECONDS)))
-        await asyncio.shield(self._pause)
+    def _reached_of(self, view: ViewSpec) -> Reached:
+        name = view.service, view.name
+        if name not in self._reached:
+
+            async def look() -> Position:
+                return (await self._shared_look(view))[0].position
+
+            self._reached[name] = Reached(look)
+            self._moves.listen(self._reached[name].stir)
+        return self._reached[name]

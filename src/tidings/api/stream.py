@@ -15,6 +15,7 @@ import msgspec
 from starlette.requests import Request
 
 from tidings.api.answer import Header, Receive, Scope, Send
+from tidings.api.arrivals import Arrivals, Awaited
 from tidings.api.filters import FILTERS, read_sought
 from tidings.api.headers import choose, header
 from tidings.api.queries import one, read_query
@@ -51,8 +52,9 @@ _log = logging.getLogger("tidings.api")
 class Stream:
     """Lets callers follow the log."""
 
-    def __init__(self, log: Log, tokens: Tokens, waiting: Waiting, ports: Ports) -> None:
+    def __init__(self, log: Log, tokens: Tokens, waiting: Waiting, arrivals: Arrivals, ports: Ports) -> None:
         self.log = log
+        self.arrivals = arrivals
         self.tokens = tokens
         self.waiting = waiting
         self.clock = ports.clock
@@ -110,14 +112,20 @@ class Following:
 
     async def _until_end(self, receive: Receive, send: Send) -> None:
         stream = self._stream
-        await _first_of(
-            self._follow(send), _gone(receive), stream.waiting.stopping.wait(), stream.clock.sleep(self._life)
-        )
+        with stream.waiting.counted():
+            await _first_of(
+                self._follow(send), _gone(receive), stream.waiting.stopping.wait(), stream.clock.sleep(self._life)
+            )
 
     async def _follow(self, send: Send) -> None:
         """Send on and on; return if the caller has fallen too far behind."""
+        async with self._stream.arrivals.awaiting(self._sought) as awaited:
+            await self._send_what_comes(send, awaited)
+
+    async def _send_what_comes(self, send: Send, awaited: Awaited) -> None:
         stream, commented = self._stream, self._stream.clock.monotonic()
         while True:
+            awaited.look()
             page = await search(stream.log, self._sought, after=self._at, limit=_PAGE)
             for piece in self._pieces(page.entries):
                 if await self._is_stuck(self._send(send, piece)):
@@ -129,7 +137,8 @@ class Following:
                 if await self._is_stuck(self._send(send, _COMMENT)):
                     return
             elif not page.entries:
-                await _first_of(stream.log.wait(after=self._at, timeout=_LOOK_AGAIN), stream.clock.sleep(left))
+                await _first_of(awaited.come(), stream.clock.sleep(left))
+                self._at = max(self._at, awaited.upto)
 
     async def _is_stuck(self, sending: Coroutine[Any, Any, None]) -> bool:
         """Send, and say whether it was given up: more than `BUFFER` entries came while the caller took none."""

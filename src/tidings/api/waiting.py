@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from tidings.api.answer import Header, Scope
 from tidings.api.headers import wait_seconds
@@ -11,11 +12,27 @@ from tidings.ports import Clock
 
 
 class Waiting:
-    """Lets requests wait; `stop` ends every wait, so that a server that shuts down answers them at once."""
+    """Lets requests wait; `stop` ends every wait, so that a server that shuts down answers them at once.
+
+    Its length: how many wait now.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.stopping = asyncio.Event()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a request among those that wait while the block runs."""
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1
 
     def stop(self) -> None:
         """End the waits that are on their way, and let no other begin."""
@@ -40,19 +57,24 @@ class Patience:
         return () if self.seconds is None else ((b"preference-applied", b"wait=%d" % self.seconds),)
 
     async def until(self, done: Callable[[], Awaitable[bool]], *, pause: Callable[[float], Awaitable[object]]) -> bool:
-        """Return whether `done` came true in time; between two looks await `pause`, given the seconds that are left."""
-        while not await done():
-            left = self._end - self._waiting.clock.monotonic()
-            if left <= 0 or self._waiting.stopping.is_set():
-                return False
-            await self._pause(pause(left))
-        return True
+        """Return whether `done` came true in time; between two looks `pause`, given the seconds left, is awaited,
 
-    async def _pause(self, pause: Awaitable[object]) -> None:
+        and no longer than those.
+        """
+        if await done():
+            return True
+        with self._waiting.counted():
+            while (left := self._end - self._waiting.clock.monotonic()) > 0 and not self._waiting.stopping.is_set():
+                await self._pause(pause(left), left)
+                if await done():
+                    return True
+        return False
+
+    async def _pause(self, pause: Awaitable[object], left: float) -> None:
         paused = asyncio.ensure_future(pause)
         stopped = asyncio.ensure_future(self._waiting.stopping.wait())
         try:
-            await asyncio.wait((paused, stopped), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((paused, stopped), timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if paused.done():
                 paused.result()
         finally:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from tidings.app.moves import Moves
 from tidings.consumers.consumer import Consumer
 from tidings.consumers.reaction import Reaction
 from tidings.log.log import Log
@@ -20,7 +21,7 @@ from tidings.views.tables import standing
 
 
 class Carrying:
-    """Makes the tables of views, and the consumers that fill them and that call handlers."""
+    """Makes the tables of views, and the consumers that fill them and that call handlers. `moves`: theirs."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Carrying:
         self._ports = ports
         self._owner = owner
         self._made: dict[str, Consumer] = {}
+        self.moves = Moves()
 
     async def prepare(self) -> None:
         """Make the tables that are not there. ShapeChangedError if a view changed and its version did not.
@@ -95,7 +97,12 @@ class Carrying:
 
     def _consumer(self, reaction: Reaction, *, carries: bool = True) -> Consumer:
         return Consumer(
-            reaction, log=self._log, store=self._store, ports=self._ports, owner=self._owner, carries=carries
+            reaction,
+            log=self._log,
+            store=self.moves.over(self._store),
+            ports=self._ports,
+            owner=self._owner,
+            carries=carries,
         )
 
     @asynccontextmanager

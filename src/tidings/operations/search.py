@@ -33,6 +33,10 @@ class Sought:
         """Whether the log can tell all that is asked."""
         return self == Sought(where=self.where)
 
+    def finds(self, entry: Entry) -> bool:
+        """Say whether an entry is wanted, by all that is asked; `where` names no slots."""
+        return self.where.matches(entry.envelope, 0) and self.matches(entry)
+
     def matches(self, entry: Entry) -> bool:
         """Say whether an entry that the log has found is wanted."""
         envelope = entry.envelope

@@ -119,16 +119,36 @@ async def test_what_is_out_of_reach_says_when_to_ask_again(
 
 async def test_more_requests_than_can_be_held_are_sent_away(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "UNDER_WAY_MAX", 2)
-    token = (await shop.place("1")).headers["tidings-position"]
-    headers = {"tidings-min-position": token, "prefer": "wait=30"}
-    waiting = [asyncio.create_task(ask(shop.http, "GET", "/views/stock/total", headers)) for _ in range(2)]
-    await asyncio.wait(waiting, timeout=0.02)
+    held = asyncio.Event()
+
+    async def hold(*_: Any, **__: Any) -> list[Any]:
+        await held.wait()
+        return []
+
+    monkeypatch.setattr(shop.opened.store, "select", hold)
+    busy = [asyncio.create_task(ask(shop.http, "GET", "/views/stock/line")) for _ in range(2)]
+    await asyncio.wait(busy, timeout=0.02)
     reply = await shop.place("2")
     assert (reply.status, reply.slug, reply.headers["retry-after"]) == (503, "overloaded", "1")
     assert (await ask(shop.http, "GET", "/healthz")).status == 200
+    held.set()
+    await asyncio.gather(*busy)
+    assert (await shop.place("2")).status == 201
+
+
+async def test_requests_that_wait_keep_nobody_out(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "UNDER_WAY_MAX", 2)
+    token = (await shop.place("1")).headers["tidings-position"]
+    asked = {"prefer": "wait=30", "tidings-min-position": token}
+    waiting = []
+    for _ in range(3):
+        waiting.append(asyncio.create_task(ask(shop.http, "GET", "/views/stock/total", asked)))
+        waiting.append(asyncio.create_task(ask(shop.http, "GET", f"/events?after={token}", {"prefer": "wait=30"})))
+        while len(shop.http.waiting) < len(waiting):
+            await asyncio.sleep(0)
+    assert (await ask(shop.http, "GET", "/views")).status == 200
     shop.http.waiting.stop()
     await asyncio.gather(*waiting)
-    assert (await shop.place("2")).status == 201
 
 
 def slow(shop: Shop, sent: list[Message]) -> asyncio.Task[None]:

@@ -11,25 +11,11 @@ from tests.unit.api.scopes import Reply, ask
 from tests.unit.api.shop import Shop, open_shop
 
 from tidings.api.application import Application
-from tidings.api.progress import LOOK_SECONDS
 from tidings.events.envelope import Envelope
-from tidings.ports import Ports, SystemClock
 from tidings.store.rows import Rank, Row
 from tidings.views.declaration import consumer_name
 
 TIME = "2026-03-01T10:00:00Z"
-
-
-class Pauses(SystemClock):
-    """A clock that knows how many pauses between two looks there were at once."""
-
-    now = most = 0
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds == LOOK_SECONDS
-        self.most = max(self.most, self.now)
-        await super().sleep(seconds)
-        self.now -= seconds == LOOK_SECONDS
 
 
 @pytest.fixture
@@ -254,18 +240,28 @@ async def test_a_table_of_another_mode_that_takes_anothers_place_is_as_new_as_it
     assert (reply.status, reply.headers["tidings-position"][-2:]) == (200, "-0")
 
 
-async def test_waiting_requests_share_one_pause() -> None:
-    clock = Pauses()
-    async with open_shop(Ports(clock=clock)) as shop:
-        token = (await shop.place("1")).headers["tidings-position"]
-        headers = {"tidings_min_position": token, "prefer": "wait=30"}
-        reads = []
-        for _ in range(20):
-            reads.append(asyncio.create_task(get(shop, "/views/stock/total", **headers)))
-            await asyncio.wait(reads, timeout=0.001)
-        await shop.come_to(await shop.consumer("total"), 1)
-        assert {reply.status for reply in await asyncio.gather(*reads)} == {200}
-    assert clock.most == 1
+async def test_waiting_requests_share_their_looks(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = (await shop.place("1")).headers["tidings-position"]
+    headers = {"tidings_min_position": token, "prefer": "wait=30"}
+    looking, most, look = 0, 0, shop.opened.store.checkpoints
+
+    async def counted(consumer: str) -> Any:
+        nonlocal looking, most
+        looking += 1
+        most = max(most, looking)
+        try:
+            return await look(consumer)
+        finally:
+            looking -= 1
+
+    monkeypatch.setattr(shop.opened.store, "checkpoints", counted)
+    reads = [asyncio.create_task(get(shop, "/views/stock/total", **headers)) for _ in range(20)]
+    while len(shop.http.waiting) < len(reads):
+        await asyncio.sleep(0)
+    monkeypatch.setattr(shop.opened.store, "checkpoints", look)
+    await shop.come_to(await shop.consumer("total"), 1)
+    assert {reply.status for reply in await asyncio.gather(*reads)} == {200}
+    assert most == 1
 
 
 async def test_a_wait_that_was_in_vain_says_how_long_it_was(shop: Shop) -> None:

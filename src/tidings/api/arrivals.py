@@ -1,0 +1,139 @@
+"""Waiting for entries of a kind: one reader of what is new in the log, however many wait, and for whatever.
+
+Each entry is shown to those only who may want it, so that thousands who wait for something else cost it nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from contextvars import Context
+from datetime import timedelta
+
+from tidings.events.envelope import Entry, Envelope
+from tidings.log.driver import Position
+from tidings.log.log import Log
+from tidings.operations.search import Sought
+
+LOOK_AGAIN = timedelta(seconds=10)
+PAGE = 500
+
+
+class Awaited:
+    """What one reader waits for. `upto`: nothing that is sought came between its last look at the log and there."""
+
+    def __init__(self, sought: Sought) -> None:
+        self.sought = sought
+        self.upto: Position = 0
+        self._came: asyncio.Future[None] | None = None
+        self._is_there = False
+        self._error: Exception | None = None
+
+    def look(self) -> None:
+        """Be told that its reader looks at the log from now on, and so sees all that came before."""
+        self._is_there = False
+
+    async def come(self) -> None:
+        """Come back when something has come since the last look; raise what the log raised if it cannot be read."""
+        if not (self._is_there or self._error):
+            self._came = asyncio.get_running_loop().create_future()
+            await self._came
+        if self._error is not None:
+            raise self._error
+
+    def show(self, entry: Entry) -> None:
+        """Be shown an entry that may be wanted."""
+        if not self._is_there and self.sought.finds(entry):
+            self._is_there, self.upto = True, entry.position - 1
+            self._end_wait()
+
+    def fail(self, error: Exception) -> None:
+        self._error = error
+        self._end_wait()
+
+    def _end_wait(self) -> None:
+        if self._came is not None and not self._came.done():
+            self._came.set_result(None)
+
+
+class Arrivals:
+    """Those who wait for entries of one log."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._waiting: defaultdict[tuple[str, str], set[Awaited]] = defaultdict(set)
+        self._following: asyncio.Task[None] | None = None
+        self._begun: asyncio.Future[None] | None = None
+
+    @asynccontextmanager
+    async def awaiting(self, sought: Sought) -> AsyncIterator[Awaited]:
+        """Have what is sought waited for while the block runs: look at the log, wait till something comes, look again.
+
+        Whatever is appended from now on is either seen by the next look or ends the wait after it.
+        """
+        awaited, places = Awaited(sought), list(_places(sought))
+        for place in places:
+            self._waiting[place].add(awaited)
+        try:
+            await self._follow()
+            yield awaited
+        finally:
+            for place in places:
+                self._waiting[place].discard(awaited)
+                if not self._waiting[place]:
+                    del self._waiting[place]
+
+    async def _follow(self) -> None:
+        if self._following is None:
+            loop = asyncio.get_running_loop()
+            self._begun = loop.create_future()
+            self._following = loop.create_task(self._show_all(self._begun), context=Context())
+        assert self._begun is not None
+        await asyncio.shield(self._begun)
+
+    async def _show_all(self, begun: asyncio.Future[None]) -> None:
+        try:
+            at = (await self._log.head()).position
+            begun.set_result(None)
+            while self._waiting:
+                page = await self._log.read(after=at, limit=PAGE)
+                for entry in page.entries:
+                    self._show(entry)
+                at = page.upto
+                if not page.entries:
+                    await self._log.wait(after=at, timeout=LOOK_AGAIN)
+        except Exception as error:
+            for awaited in {awaited for those in self._waiting.values() for awaited in those}:
+                awaited.fail(error)
+        finally:
+            self._following = None
+            if not begun.done():
+                begun.set_result(None)
+
+    def _show(self, entry: Entry) -> None:
+        for place in _places_of(entry.envelope):
+            for awaited in tuple(self._waiting.get(place, ())):
+                awaited.show(entry)
+
+
+def _places(sought: Sought) -> Iterable[tuple[str, str]]:
+    """Return where those stand who seek this: by the narrowest of what they name."""
+    where = sought.where
+    if where.subject is not None:
+        return [("subject", where.subject)]
+    if sought.correlation is not None:
+        return [("correlation", sought.correlation)]
+    if where.types is not None:
+        return [("type", type) for type in where.types]
+    return [("", "")]
+
+
+def _places_of(envelope: Envelope) -> Iterable[tuple[str, str]]:
+    """Return where those stand who may want this."""
+    if envelope.subject is not None:
+        yield "subject", envelope.subject
+    yield "correlation", envelope.correlation_id or envelope.id
+    yield "type", envelope.type
+    yield "", ""

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tidings.api import reached as module
+from tidings.api.reached import Reached
+
+
+class View:
+    """Something that stands at a position, and counts who looks."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.looks = 0
+        self.error: Exception | None = None
+
+    async def look(self) -> int:
+        self.looks += 1
+        if self.error is not None:
+            raise self.error
+        return self.position
+
+
+@pytest.fixture(autouse=True)
+def never_unless_stirred(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SOONEST", 1_000.0)
+    monkeypatch.setattr(module, "LATEST", 1_000.0)
+
+
+async def settled() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_only_those_are_woken_who_are_there_and_one_look_serves_all() -> None:
+    view = View()
+    reached = Reached(view.look)
+    waits = [reached.until(position) for position in range(1, 1_001)]
+    await settled()
+    view.position = 10
+    reached.stir()
+    await settled()
+    assert [wait.done() for wait in waits] == [True] * 10 + [False] * 990
+    assert view.looks == 1
+
+
+async def test_a_move_during_a_look_is_looked_at_again() -> None:
+    view = View()
+    reached = Reached(view.look)
+
+    async def look() -> int:
+        position = await view.look()
+        if position == 0:
+            view.position = 1
+            reached.stir()
+        return position
+
+    reached = Reached(look)
+    wait = reached.until(1)
+    reached.stir()
+    await settled()
+    assert wait.done()
+    assert view.looks == 2
+
+
+async def test_who_begins_to_wait_later_is_waited_for_too() -> None:
+    view = View()
+    reached = Reached(view.look)
+    view.position = 1
+    for _ in range(3):
+        wait = reached.until(1)
+        reached.stir()
+        await settled()
+        assert wait.done()
+
+
+async def test_an_error_of_a_look_is_everybodys_and_the_next_wait_looks_anew() -> None:
+    view = View()
+    reached = Reached(view.look)
+    waits = [reached.until(1), reached.until(2)]
+    view.error = ValueError("broken")
+    reached.stir()
+    await settled()
+    assert [str(wait.exception()) for wait in waits] == ["broken", "broken"]
+    view.error, view.position = None, 1
+    wait = reached.until(1)
+    reached.stir()
+    await settled()
+    assert wait.result() is None
+
+
+async def test_nobody_looks_for_those_who_left() -> None:
+    view = View()
+    reached = Reached(view.look)
+    reached.until(1).cancel()
+    reached.stir()
+    await settled()
+    reached.stir()
+    await settled()
+    assert view.looks == 1
+
+
+async def test_without_being_told_it_looks_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SOONEST", 0.0)
+    monkeypatch.setattr(module, "LATEST", 0.0)
+    view = View()
+    wait = Reached(view.look).until(1)
+    while view.looks < 3:
+        await asyncio.sleep(0)
+    view.position = 1
+    await wait
