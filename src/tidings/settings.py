@@ -30,7 +30,7 @@ class Settings:
     `app`: `module:attribute` of the App. `host`, `port`: where the server listens. `sqlite_synchronous`: "normal" may
     lose acknowledged events at power loss. `shutdown_grace`: seconds that work under way is given to finish.
     `console`: "off" leaves the operator's pages out. `data_bytes_max`: most bytes of one event's data, from 65,536 to
-    1,048,576.
+    1,048,576. `otel`: "on" for spans and metrics by OpenTelemetry's global providers.
     """
 
     database_url: str = "sqlite:///tidings.db"
@@ -42,6 +42,7 @@ class Settings:
     shutdown_grace: float = 25.0
     console: Literal["on", "off"] = "on"
     data_bytes_max: int = 262_144
+    otel: Literal["on", "off"] = "off"
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -161,9 +162,12 @@ def _check_synchronous(value: object) -> None:
         raise _wrong("sqlite_synchronous", value, '"full" or "normal"')
 
 
-def _check_console(value: object) -> None:
-    if value not in ("on", "off"):
-        raise _wrong("console", value, '"on" or "off"')
+def _switch(name: str) -> Callable[[object], None]:
+    def check(value: object) -> None:
+        if value not in ("on", "off"):
+            raise _wrong(name, value, '"on" or "off"')
+
+    return check
 
 
 def _check_log_url(value: object) -> None:
@@ -194,7 +198,8 @@ _CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
         "port": _in("port", 0, 65_535, int),
         "sqlite_synchronous": _check_synchronous,
         "shutdown_grace": _in("shutdown_grace", 0, 3_600, float),
-        "console": _check_console,
+        "console": _switch("console"),
+        "otel": _switch("otel"),
         "data_bytes_max": _in("data_bytes_max", 65_536, _DATA_BYTES_MAX, int),
     }
 )

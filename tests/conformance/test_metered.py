@@ -12,6 +12,7 @@ from tests.conformance.sqlite_store_harness import SqliteStoreHarness
 from tidings.conformance.log_suite import SharedLogSuite
 from tidings.conformance.store_suite import SharedStoreSuite
 from tidings.log.driver import LogDriver
+from tidings.log.log import Log
 from tidings.ports import Ports
 from tidings.store.driver import StoreDriver
 from tidings.telemetry.log import MeteredLog
@@ -36,6 +37,36 @@ class TestAMeteredLog(SharedLogSuite):
     @pytest.fixture
     async def harness(self, tmp_path: Path) -> AsyncIterator[MeteredLogHarness]:
         harness = MeteredLogHarness(str(tmp_path / "log.db"))
+        yield harness
+        await harness.close()
+
+
+class TracedLogHarness(SqliteLogHarness):
+    async def open(self) -> LogDriver:
+        return Telemetry(TYPES, Ports(), otel=True).log(await super().open()).driver
+
+
+class TestATracedLog(SharedLogSuite):
+    @pytest.fixture
+    async def harness(self, tmp_path: Path) -> AsyncIterator[TracedLogHarness]:
+        harness = TracedLogHarness(str(tmp_path / "log.db"))
+        yield harness
+        await harness.close()
+
+    @pytest.fixture
+    async def log(self, driver: LogDriver) -> Log:
+        return Telemetry(TYPES, Ports(), otel=True).log(driver)
+
+
+class TracedStoreHarness(SqliteStoreHarness):
+    async def open(self) -> StoreDriver:
+        return Telemetry(TYPES, self.ports, otel=True).store(await super().open())
+
+
+class TestATracedStore(SharedStoreSuite):
+    @pytest.fixture
+    async def harness(self, tmp_path: Path) -> AsyncIterator[TracedStoreHarness]:
+        harness = TracedStoreHarness(str(tmp_path / "store.db"))
         yield harness
         await harness.close()
 

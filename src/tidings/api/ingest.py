@@ -13,6 +13,7 @@ from tidings.api.problems import Problem, Refusal
 from tidings.api.queries import one, read_query
 from tidings.api.routing import check_source
 from tidings.api.tokens import Tokens
+from tidings.api.tracing import trace_of, traced
 from tidings.errors import CallerError, ConflictError, EnvelopeError, MalformedError, UnsupportedMediaTypeError
 from tidings.events.catalog import Catalog
 from tidings.events.cloudevents import (
@@ -72,7 +73,7 @@ class Ingest:
         if read.id != route.id or read.source != route.source:
             raise _other_event(read, route)
         check_source(scope, read.source)
-        envelope = self._admit(read, mode)
+        envelope = traced(self._admit(read, mode), trace_of(scope))
         receipt = await self._append_if_new(envelope, headers)
         body_out = self._result(envelope, receipt.positions[0], receipt.outcome)
         if receipt.outcome == "duplicate":
@@ -93,7 +94,10 @@ class Ingest:
         admitted = [
             self._admit(envelope, mode, index if mode == "batch" else None) for index, envelope in enumerate(read)
         ]
-        envelopes = tuple(named(envelope) if envelope.id is UNNAMED else envelope for envelope in admitted)
+        trace = trace_of(scope)
+        envelopes = tuple(
+            traced(named(envelope) if envelope.id is UNNAMED else envelope, trace) for envelope in admitted
+        )
         if not envelopes:
             return self._answer(200, (), {"results": []})
         receipt = await self._log.append(envelopes, expected=await self._expected(headers, envelopes))

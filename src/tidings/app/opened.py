@@ -90,7 +90,7 @@ async def open_services(
     """Open the back ends for these services; see `App.open`."""
     events = tuple(dict.fromkeys(event for service in services for event in service.events))
     catalog = Catalog(events, data_bytes_max=settings.data_bytes_max)
-    telemetry = Telemetry({type for type, _ in catalog.types()}, ports)
+    telemetry = Telemetry({type for type, _ in catalog.types()}, ports, otel=settings.otel == "on")
     back_end = open_sqlite(settings.sqlite_path, ports, synchronous=settings.sqlite_synchronous)
     log = telemetry.log(back_end.log)
     try:

@@ -116,7 +116,7 @@ class Log:
             raise
         if len(identities) < len(envelopes):
             unique, which = without_repeats(envelopes)
-            receipt = await self.append(unique, expected=expected, condition=condition, timeout=timeout)
+            receipt = await Log.append(self, unique, expected=expected, condition=condition, timeout=timeout)
             return with_repeats(receipt, which)
         if not identities:
             return Receipt(outcome="duplicate")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from tidings.events.envelope import Entry
 from tidings.ports import Clock
@@ -14,6 +15,9 @@ from tidings.store.claims import Claim
 from tidings.store.driver import Parked, Reason
 from tidings.telemetry.metrics import Metrics
 from tidings.telemetry.outcomes import Outcome, counted
+
+if TYPE_CHECKING:
+    from tidings.telemetry.otel import Traces
 
 
 @dataclass(slots=True)
@@ -28,16 +32,18 @@ class _Open:
 class Calls:
     """Follows the calls of all handlers. A consumer has one unit open at a time, so its name tells whose it is."""
 
-    def __init__(self, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, metrics: Metrics, clock: Clock, traces: Traces | None) -> None:
         self._metrics = metrics
         self._clock = clock
+        self._traces = traces
         self._open: dict[str, _Open] = {}
         self._failing: dict[str, Outcome] = {}
         self._attempts: dict[str, int] = {}
 
     def metered(self, service: str, handler: Handler) -> Handler:
         """Return a handler that does the same, and is measured."""
-        original, inflight = handler.call, self._metrics.inflight
+        inflight = self._metrics.inflight
+        original = handler.call if self._traces is None else self._traced(service, handler, self._traces)
 
         async def call(event: object, ctx: Context) -> None:
             inflight[service] = inflight.get(service, 0) + 1
@@ -52,6 +58,16 @@ class Calls:
                 self._called(service, handler.name, ctx, self._clock.monotonic() - begun, failed=failed)
 
         return replace(handler, call=call)
+
+    def _traced(self, service: str, handler: Handler, traces: Traces) -> Callable[[Any, Any], Awaitable[None]]:
+        async def call(event: object, ctx: Context) -> None:
+            unit = self._open.get(service)
+            with traces.process(service, ctx.envelope, None if unit is None else unit.part):
+                result = handler.call(event, ctx)
+                if inspect.isawaitable(result):
+                    await result
+
+        return call
 
     def _called(self, service: str, handler: str, ctx: Context, seconds: float, *, failed: bool) -> None:
         self._metrics.handler_seconds.observe((seconds,), service, handler)
@@ -73,7 +89,7 @@ class Calls:
         self._open[consumer].attempt = self._attempts.get(consumer, 1)
 
     def mark(self, consumer: str) -> int:
-        """Return what `undo` needs to forget what comes from here on."""
+        """Return how many outcomes the unit has: what `undo` needs to forget those that come from here on."""
         return len(self._open[consumer].outcomes)
 
     def undo(self, consumer: str, mark: int) -> None:

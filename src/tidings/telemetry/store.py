@@ -3,39 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tidings.errors import CheckpointMovedError
-from tidings.events.envelope import Entry
+from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position
 from tidings.store.claims import Claim
 from tidings.store.driver import ClaimedDelivery, Parked, Reason, StoreDriver, Unit
 from tidings.telemetry.calls import Calls
 from tidings.telemetry.metrics import Metrics
 
+if TYPE_CHECKING:
+    from tidings.telemetry.otel import Traces
+
 T = TypeVar("T")
 DELIVERIES = "deliveries"
 
 
-def metered_store(store: StoreDriver, metrics: Metrics, calls: Calls) -> StoreDriver:
+def metered_store(store: StoreDriver, metrics: Metrics, calls: Calls, traces: Traces | None = None) -> StoreDriver:
     """Return the store, measured."""
-    return cast(StoreDriver, _MeteredStore(store, metrics, calls))
+    return cast(StoreDriver, _MeteredStore(store, _Watch(metrics, calls, traces)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Who is told."""
+
+    metrics: Metrics
+    calls: Calls
+    traces: Traces | None
+
+    def settling(self, claims: Sequence[Claim]) -> AbstractContextManager[None]:
+        """Trace the commit of a unit of these claims; a command settles nothing."""
+        if self.traces is None or not claims:
+            return nullcontext()
+        part = claims[0].part if len(claims) == 1 else None
+        return self.traces.settle(claims[0].consumer, part=part, count=self.calls.mark(claims[0].consumer))
 
 
 class _MeteredStore:
-    def __init__(self, store: StoreDriver, metrics: Metrics, calls: Calls) -> None:
+    def __init__(self, store: StoreDriver, watch: _Watch) -> None:
         self._store = store
-        self._metrics = metrics
-        self._calls = calls
+        self._watch = watch
+        self._metrics = watch.metrics
+        self._calls = watch.calls
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     def unit(self, *claims: Claim) -> AbstractAsyncContextManager[Unit]:
-        return _Open(self._store.unit(*claims), self._metrics, self._calls, claims)
+        return _Open(self._store.unit(*claims), self._watch, claims)
 
     async def renew(self, claims: Sequence[Claim], *, ttl: timedelta) -> Sequence[Claim]:
         ours = await self._store.renew(claims, ttl=ttl)
@@ -68,13 +89,17 @@ class _MeteredStore:
 
 
 class _MeteredUnit:
-    def __init__(self, unit: Unit, calls: Calls, consumer: str | None) -> None:
+    def __init__(self, unit: Unit, watch: _Watch, consumer: str | None) -> None:
         self._unit = unit
-        self._calls = calls
+        self._calls = watch.calls
+        self._traces = watch.traces
         self._consumer = consumer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._unit, name)
+
+    def emit(self, envelopes: Sequence[Envelope]) -> None:
+        self._unit.emit(envelopes if self._traces is None or not envelopes else self._traces.emit(envelopes))
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -101,12 +126,11 @@ class _MeteredUnit:
 class _Open(AbstractAsyncContextManager[Unit, None]):
     """A unit of one consumer, or of a command."""
 
-    def __init__(
-        self, unit: AbstractAsyncContextManager[Unit], metrics: Metrics, calls: Calls, claims: Sequence[Claim]
-    ) -> None:
+    def __init__(self, unit: AbstractAsyncContextManager[Unit], watch: _Watch, claims: Sequence[Claim]) -> None:
         self._inner = unit
-        self._metrics = metrics
-        self._calls = calls
+        self._watch = watch
+        self._metrics = watch.metrics
+        self._calls = watch.calls
         self._claims = claims
         self._consumer = claims[0].consumer if claims else None
 
@@ -114,14 +138,15 @@ class _Open(AbstractAsyncContextManager[Unit, None]):
         self._unit = await self._inner.__aenter__()
         if self._consumer is not None:
             self._calls.begin(self._claims)
-        return cast(Unit, _MeteredUnit(self._unit, self._calls, self._consumer))
+        return cast(Unit, _MeteredUnit(self._unit, self._watch, self._consumer))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         is_kept = False
         try:
-            await self._inner.__aexit__(kind, error, trace)
+            with self._watch.settling(self._claims if error is None else ()):
+                await self._inner.__aexit__(kind, error, trace)
             is_kept = error is None
         except CheckpointMovedError:
             if self._consumer is not None and error is None:

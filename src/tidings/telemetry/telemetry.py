@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from tidings.errors import SettingError
 from tidings.log.driver import LogDriver
 from tidings.log.log import Log
-from tidings.ports import Ports
+from tidings.ports import Clock, Ports
 from tidings.services.functions import Handler
 from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
@@ -16,24 +18,35 @@ from tidings.telemetry.gauges import Gauges
 from tidings.telemetry.log import MeteredLog
 from tidings.telemetry.metrics import Metrics
 from tidings.telemetry.store import metered_store
+from tidings.telemetry.traced import TracedLog
+
+if TYPE_CHECKING:
+    from tidings.telemetry.otel import Traces
 
 
 class Telemetry:
-    """Counts for one application. `types`: of the events that it declares. `ports`: those that tell this one, too."""
+    """Counts for one application. `types`: of the events that it declares. `ports`: those that tell this one, too.
 
-    def __init__(self, types: Collection[str], ports: Ports) -> None:
+    `otel`: also spans and metrics by OpenTelemetry's global providers; SettingError if it is not installed.
+    """
+
+    def __init__(self, types: Collection[str], ports: Ports, *, otel: bool = False) -> None:
         self.ports = replace(ports, observer=self)
         self._metrics = Metrics(types, ports.clock)
-        self._calls = Calls(self._metrics, ports.clock)
+        self._traces = _traces(types, ports.clock) if otel else None
+        self._calls = Calls(self._metrics, ports.clock, self._traces)
         self._gauges: Gauges | None = None
 
     def log(self, driver: LogDriver) -> Log:
         """Return a log over the driver, measured."""
-        return Log(MeteredLog(driver, self._metrics, self.ports.clock), self.ports, watch=self._metrics)
+        metered = MeteredLog(driver, self._metrics, self.ports.clock)
+        if self._traces is None:
+            return Log(metered, self.ports, watch=self._metrics)
+        return TracedLog(metered, self.ports, watch=self._metrics, traces=self._traces)
 
     def store(self, store: StoreDriver) -> StoreDriver:
         """Return the store, measured."""
-        return metered_store(store, self._metrics, self._calls)
+        return metered_store(store, self._metrics, self._calls, self._traces)
 
     def handlers(self, service: Service) -> Sequence[Handler]:
         """Return the service's handlers, measured."""
@@ -54,3 +67,14 @@ class Telemetry:
     async def text(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return self._metrics.text(() if self._gauges is None else await self._gauges.families())
+
+
+def _traces(types: Collection[str], clock: Clock) -> Traces:
+    try:
+        from tidings.telemetry.otel import Traces
+    except ImportError as error:
+        raise SettingError(
+            f"otel (TIDINGS_OTEL) is on, but OpenTelemetry is not installed ({error}): run "
+            "`pip install 'tidings[otel]'`, or leave the setting out"
+        ) from None
+    return Traces(types, clock)

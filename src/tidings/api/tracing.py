@@ -1,0 +1,35 @@
+"""The trace that a request belongs to (W3C Trace Context), kept with the events it brings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from tidings.api.answer import Scope
+from tidings.events.envelope import Envelope
+
+STATE_CHARACTERS_MAX = 512
+_PARENT = re.compile(rb"[ \t]*(00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})[ \t]*")
+
+
+def trace_of(scope: Scope) -> Mapping[str, str]:
+    """Return `traceparent` and `tracestate` as attributes; none if there is none that is valid (section 3.2).
+
+    A trace that cannot be read is no reason to refuse an event. `tracestate` is left out beyond 512 characters.
+    """
+    parents = [value for name, value in scope["headers"] if name == b"traceparent"]
+    found = _PARENT.fullmatch(parents[0]) if len(parents) == 1 else None
+    if found is None:
+        return {}
+    state = b",".join(value.strip() for name, value in scope["headers"] if name == b"tracestate").decode("latin-1")
+    is_kept = 0 < len(state) <= STATE_CHARACTERS_MAX and state.isascii() and state.isprintable()
+    return {"traceparent": found[1].decode()} | ({"tracestate": state} if is_kept else {})
+
+
+def traced(envelope: Envelope, trace: Mapping[str, str]) -> Envelope:
+    """Return the envelope with the request's trace, unless its publisher gave it one: the start of a trace stays."""
+    if not trace or "traceparent" in envelope.attributes:
+        return envelope
+    return msgspec.structs.replace(envelope, attributes={**envelope.attributes, **trace})
