@@ -70,7 +70,7 @@ class Consumer:
             renewing.cancel()
             stopped.cancel()
             await asyncio.gather(renewing, stopped, return_exceptions=True)
-            await self._release()
+            await self.release()
 
     async def step(self, stopping: asyncio.Event) -> Rest | None:
         """Do what is next, a page at most; return how long to rest, None to go on at once. Raises as `run` does."""
@@ -85,7 +85,8 @@ class Consumer:
             self._leases.abandon()
             raise
 
-    async def _release(self) -> None:
+    async def release(self) -> None:
+        """Let go of the leases, for whoever runs it by `step`; the next step claims anew."""
         try:
             await self._leases.let_go()
         except PASSING:

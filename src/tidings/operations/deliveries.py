@@ -12,8 +12,9 @@ State = Literal["pending", "done", "dead"]
 
 
 async def deliveries(store: StoreDriver, state: State | None, *, limit: int) -> Sequence[Mapping[str, Any]]:
-    """Return deliveries, oldest first; see `StoreDriver.deliveries`."""
-    return await store.deliveries(state, limit=limit)
+    """Return deliveries, oldest first; see `StoreDriver.deliveries`. Payloads are the application's, and left out."""
+    found = await store.deliveries(state, limit=limit)
+    return [{name: value for name, value in each.items() if name != "payload"} for each in found]
 
 
 async def retry(store: StoreDriver, key: str, clock: Clock) -> None:

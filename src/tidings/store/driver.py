@@ -301,9 +301,9 @@ class StoreDriver(Protocol):
     async def deliveries(
         self, state: Literal["pending", "done", "dead"] | None = None, *, limit: int = 100
     ) -> Sequence[Mapping[str, Any]]:
-        """Return deliveries, oldest first: key, service, function, state, attempts, next_at, reason, error.
+        """Return deliveries, oldest first: key, service, function, payload, state, attempts, next_at, reason, error.
 
-        `reason` and `error` are the kind and the text of the last failure."""
+        `payload` is JSON, in bytes; `reason` and `error` are the kind and the text of the last failure."""
 
     async def retry_delivery(self, key: str, *, at: int) -> None:
         """Have a dead delivery called again at `at`, as if it had never been tried.

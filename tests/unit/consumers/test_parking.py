@@ -262,7 +262,7 @@ async def test_what_a_former_owner_set_aside_is_known_to_the_next() -> None:
         trail.fault = Switch(one)
         first, stopping = at.consumer(trail), asyncio.Event()
         await until_idle(first, stopping)
-        await first._release()
+        await first.release()
         [two] = await at.say("a")
         await until_idle(at.consumer(trail, owner="two"))
         assert await at.waiting("a") == [one, two]
@@ -273,11 +273,11 @@ async def test_what_another_owner_set_aside_meanwhile_is_known_when_the_partitio
         trail = Trail()
         first, second = at.consumer(trail), at.consumer(trail, owner="two")
         await until_idle(first)
-        await first._release()
+        await first.release()
         [one] = await at.say("a")
         trail.fault = Switch(one)
         await until_idle(second)
-        await second._release()
+        await second.release()
         [two] = await at.say("a")
         await until_idle(first)
         assert await at.waiting("a") == [one, two]

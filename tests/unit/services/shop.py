@@ -65,7 +65,7 @@ class Shop:
         consumers = await self.opened.carrying.consumers()
         consumer = consumers["shop"]
         await until_idle(consumer)
-        await consumer._release()
+        await consumer.release()
 
     async def order(self, order_id: str = "1") -> Any:
         async with self.app.unit("shop") as ctx:

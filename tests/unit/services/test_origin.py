@@ -85,7 +85,7 @@ async def carry(opened: Opened) -> None:
     """Have the handlers react to all there is, and to what they emit."""
     for consumer in (await opened.carrying.consumers()).values():
         await until_idle(consumer)
-        await consumer._release()
+        await consumer.release()
 
 
 async def envelopes(opened: Opened) -> list[Envelope]:

@@ -77,7 +77,7 @@ async def test_what_fails_with_all_that_the_log_has_is_parked_until_the_creation
         await at.append([begun(1), moved(2, 6)])
         await at.store.schedule_redrive(at.folder.name, "a", at=0)
         later = consumer(at)
-        await carrying._release()
+        await carrying.release()
         await until_idle(later)
         assert await at.store.parked() == []
         assert await moves(at) == {(key,): [1, 2]}

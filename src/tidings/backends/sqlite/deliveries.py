@@ -18,7 +18,7 @@ DUE = (
     "AND (ordering IS NULL OR NOT EXISTS (SELECT 1 FROM tidings_delivery e WHERE e.state = 'pending' "
     "AND e.service = d.service AND e.ordering = d.ordering AND e.n < d.n)) ORDER BY next_at, n LIMIT ?"
 )
-_SEEN = ("key", "service", "function", "state", "attempts", "next_at", "reason", "error")
+_SEEN = ("key", "service", "function", "payload", "state", "attempts", "next_at", "reason", "error")
 
 
 def intend(connection: sqlite3.Connection, deliveries: Sequence[Delivery], *, now: int) -> None:
