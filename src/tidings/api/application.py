@@ -27,6 +27,7 @@ from tidings.api.paths import mounted, raw_path, root_path, whole_path
 from tidings.api.problems import Problem, Refusal, answer_to
 from tidings.api.queries import read_query
 from tidings.api.reading import Reading
+from tidings.api.repeats import Repeats
 from tidings.api.routing import OPEN, PRINCIPAL, Operation, check_scope, routes
 from tidings.api.stream import Stream
 from tidings.api.tokens import Tokens
@@ -51,9 +52,7 @@ class Application:
         tokens, self.waiting = Tokens(incarnation), Waiting(opened.ports.clock)
         reading = Reading(opened.log, tokens)
         self._bodies = Bodies(opened.ports.clock)
-        self._ingest = Ingest(
-            opened.log, opened.catalog, tokens, self._bodies, opened.ports.clock, opened.telemetry.refused
-        )
+        self._ingest = Ingest(opened, tokens, self._bodies, Repeats(opened.store, opened.ports.clock))
         arrivals = Arrivals(opened.log)
         self._entries = Entries(opened.log, tokens, reading, self.waiting, arrivals)
         self._under_way = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from tidings.api.answer import JSON_TYPE, Answer, Header, Receive, Scope
 from tidings.api.bodies import Bodies
@@ -11,11 +11,12 @@ from tidings.api.naming import UNNAMED, named, refuse_unnamed
 from tidings.api.paths import segment, whole_path
 from tidings.api.problems import Problem, Refusal
 from tidings.api.queries import one, read_query
-from tidings.api.routing import check_source
+from tidings.api.repeats import Repeats, read_key
+from tidings.api.routing import check_source, principal_of
 from tidings.api.tokens import Tokens
 from tidings.api.tracing import trace_of, traced
+from tidings.app.opened import Opened
 from tidings.errors import CallerError, ConflictError, EnvelopeError, MalformedError, UnsupportedMediaTypeError
-from tidings.events.catalog import Catalog
 from tidings.events.cloudevents import (
     BATCH_BYTES_MAX,
     Mode,
@@ -30,8 +31,8 @@ from tidings.events.codec import encode_json
 from tidings.events.envelope import Envelope
 from tidings.events.media import is_json
 from tidings.log.driver import NOTHING_EXPECTED, Position, Receipt
-from tidings.log.log import Log
-from tidings.ports import Clock
+from tidings.store.driver import StoreDriver
+from tidings.store.keyed import Keyed
 
 EVENT_BYTES_MAX = 1024 * 1024
 
@@ -40,23 +41,16 @@ _DEDUPE = frozenset({"dedupe"})
 
 
 class Ingest:
-    """Appends what is sent, and answers when it is kept. `on_refused` is told the type of what is not fit to be."""
+    """Appends what is sent, and answers when it is kept."""
 
-    def __init__(
-        self,
-        log: Log,
-        catalog: Catalog,
-        tokens: Tokens,
-        bodies: Bodies,
-        clock: Clock,
-        on_refused: Callable[[str], None],
-    ) -> None:
-        self._log = log
-        self._on_refused = on_refused
-        self._catalog = catalog
+    def __init__(self, opened: Opened, tokens: Tokens, bodies: Bodies, repeats: Repeats) -> None:
+        self._log = opened.log
+        self._catalog = opened.catalog
+        self._clock = opened.ports.clock
+        self._on_refused = opened.telemetry.refused
         self._tokens = tokens
         self._bodies = bodies
-        self._clock = clock
+        self._repeats = repeats
 
     async def put(self, scope: Scope, receive: Receive, raw_source: str, raw_id: str) -> Answer:
         """Append one event under the identity in the path, each of its two segments still percent-encoded."""
@@ -82,25 +76,36 @@ class Ingest:
 
     async def post(self, scope: Scope, receive: Receive) -> Answer:
         """Append one event or a batch, whole or not at all."""
-        by_content = _is_by_content(scope)
+        by_content, key = _is_by_content(scope), read_key(scope)
         headers = pick(scope, _HEADERS)
         mode = _mode(headers)
         body = await self._bodies.read(scope, receive, most=BATCH_BYTES_MAX if mode == "batch" else EVENT_BYTES_MAX)
         read = _read(scope, body, mode)
         for envelope in read:
             check_source(scope, envelope.source)
-        if not by_content:
+        if not by_content and key is None:
             refuse_unnamed(read, mode)
         admitted = [
             self._admit(envelope, mode, index if mode == "batch" else None) for index, envelope in enumerate(read)
         ]
         trace = trace_of(scope)
+        owner = None if by_content or key is None else (principal_of(scope).owner, key)
         envelopes = tuple(
-            traced(named(envelope) if envelope.id is UNNAMED else envelope, trace) for envelope in admitted
+            traced(named(envelope, owner, index) if envelope.id is UNNAMED else envelope, trace)
+            for index, envelope in enumerate(admitted)
         )
         if not envelopes:
             return self._answer(200, (), {"results": []})
-        receipt = await self._log.append(envelopes, expected=await self._expected(headers, envelopes))
+        expected = await self._expected(headers, envelopes)
+        if key is None:
+            return self._appended(envelopes, await self._log.append(envelopes, expected=expected))
+
+        async def append(keyed: Keyed[StoreDriver]) -> Answer:
+            return self._appended(envelopes, await self._log.append_by(keyed.append, envelopes, expected=expected))
+
+        return await self._repeats.once(scope, "POST /events", key, body, append)
+
+    def _appended(self, envelopes: Sequence[Envelope], receipt: Receipt) -> Answer:
         results = [
             self._result(envelope, position, receipt.outcome_of(place))
             for place, (envelope, position) in enumerate(zip(envelopes, receipt.positions, strict=True))

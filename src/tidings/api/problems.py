@@ -29,7 +29,8 @@ class Problem(Enum):
     MALFORMED_REQUEST = "malformed-request", 400, "The request cannot be parsed"
     PATH_MISMATCH = "path-mismatch", 400, "The event and its path name different events"
     INVALID_POSITION = "invalid-position", 400, "The position token is not one of this log"
-    IDEMPOTENCY_KEY_MISSING = "idempotency-key-missing", 400, "Nothing tells a repeat from a new event"
+    IDEMPOTENCY_KEY_MISSING = "idempotency-key-missing", 400, "Nothing tells a repeat from a new request"
+    IDEMPOTENCY_KEY_MALFORMED = "idempotency-key-malformed", 400, "The Idempotency-Key cannot be read"
     UNAUTHENTICATED = "unauthenticated", 401, "The caller is not known"
     SCOPE_MISSING = "scope-missing", 403, "The key does not allow this"
     NOT_FOUND = "not-found", 404, "There is nothing of that name"
@@ -38,6 +39,9 @@ class Problem(Enum):
     BODY_TIMEOUT = "body-timeout", 408, "The body did not come in time"
     EVENT_CONFLICT = "event-conflict", 409, "The id is taken by an event with other content"
     SUBJECT_MOVED = "subject-moved", 409, "The subject has a later event than expected"
+    NOT_SUBJECT_HEAD = "not-subject-head", 409, "An earlier dead letter of the subject comes first"
+    ENDPOINT_STATE = "endpoint-state", 409, "The present state does not allow this"
+    CANNOT_REPLAY = "cannot-replay", 409, "The consumer may not be replayed"
     POSITION_EXPIRED = "position-expired", 410, "The log no longer keeps these entries"
     PRECONDITION_FAILED = "precondition-failed", 412, "A precondition does not hold"
     POSITION_NOT_REACHED = "position-not-reached", 412, "The position is not reached yet", 1
@@ -46,7 +50,9 @@ class Problem(Enum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type", 415, "The body's type or coding is not supported"
     INVALID_ENVELOPE = "invalid-envelope", 422, "An attribute of the event breaks a rule"
     INVALID_DATA = "invalid-data", 422, "The data does not fit the declared event"
+    INVALID_CONFIGURATION = "invalid-configuration", 422, "A member of the body breaks a rule"
     VERSION_UNKNOWN = "version-unknown", 422, "The event type or version is not declared here"
+    IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused", 422, "The Idempotency-Key came with another request before"
     INTERNAL = "internal", 500, "The server made a mistake"
     LOG_UNAVAILABLE = "log-unavailable", 503, "The log cannot be reached now", 1
     STORE_UNAVAILABLE = "store-unavailable", 503, "The store cannot be reached now", 1

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tidings.app.crew import Crew
+from tidings.app.crew import Crew, Runner
 from tidings.app.heartbeat import Heartbeat
 from tidings.app.tables import Carrying
 from tidings.backends import sqlite
@@ -22,6 +22,7 @@ from tidings.events.timestamp import time_text
 from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.admission import Admission
+from tidings.operations.pruning import Pruner
 from tidings.ports import Ports, this_process
 from tidings.services.command import command
 from tidings.services.context import Context, Resources
@@ -140,7 +141,9 @@ def _put_together(
     ]
     telemetry.watch(log, store, services)
     carrying = Carrying(views, handlers, log=log, store=store, ports=ports, owner=owner)
-    others = [deliverer] if any(service.functions for service in services) else []
+    others: list[Runner] = [Pruner(store, ports.clock)]
+    if any(service.functions for service in services):
+        others.append(deliverer)
     return Opened(
         settings=settings,
         ports=ports,

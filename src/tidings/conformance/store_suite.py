@@ -20,6 +20,7 @@ from tidings.conformance.store_emitting import Emitting, Staging
 from tidings.conformance.store_harness import StoreHarness, StoreWithLogHarness
 from tidings.conformance.store_inbox import TakingIn
 from tidings.conformance.store_inline import FoldingInline
+from tidings.conformance.store_keyed import Answering, AppendingKeyed
 from tidings.conformance.store_keys import Admitting
 from tidings.conformance.store_leases import Leasing
 from tidings.conformance.store_parking import Parking
@@ -34,7 +35,18 @@ from tidings.store.driver import StoreDriver
 
 
 class _Chapters(
-    Leasing, Keeping, Undoing, Parking, Redriving, TakingIn, Remembering, Delivering, Rowing, Swapping, Admitting
+    Leasing,
+    Keeping,
+    Undoing,
+    Parking,
+    Redriving,
+    TakingIn,
+    Remembering,
+    Delivering,
+    Rowing,
+    Swapping,
+    Admitting,
+    Answering,
 ):
     @pytest.fixture
     async def store(self, harness: StoreHarness) -> StoreDriver:
@@ -45,7 +57,7 @@ class _Chapters(
         assert store.facts.partitions in {1 << power for power in range(11)}
 
 
-class StoreSuite(_Chapters, Emitting, FoldingInline):
+class StoreSuite(_Chapters, Emitting, FoldingInline, AppendingKeyed):
     """For a store that keeps its units in one transaction with the log. Its harness is a `StoreWithLogHarness`."""
 
     @pytest.fixture

@@ -7,7 +7,7 @@ Whoever measures a log wraps its driver.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context
 from datetime import timedelta
 from typing import Protocol
@@ -126,11 +126,30 @@ class Log:
             raise refused(receipt.conflict, expected)
         return receipt
 
+    async def append_by(
+        self,
+        keep: Callable[[Write], Awaitable[Receipt]],
+        envelopes: Sequence[Envelope],
+        *,
+        expected: Mapping[str, Position] = NOTHING_EXPECTED,
+    ) -> Receipt:
+        """Append as `append` does, but have somebody else `keep` the write, as part of a transaction of theirs."""
+        self._check_may_expect(expected, None)
+        measured(envelopes, self._facts)
+        unique, which = without_repeats(envelopes)
+        receipt = await keep(Write(envelopes=unique, expected=expected))
+        if receipt.conflict is not None:
+            raise refused(receipt.conflict, expected)
+        return with_repeats(receipt, which)
+
     def _check_may_append(self, expected: Mapping[str, Position], condition: Condition | None) -> None:
         if self._driver.inside_unit:
             raise AppendInUnitError("a unit is open in this task, and an append would wait for its end: emit instead")
         if self._closing is not None:
             raise LogUnavailableError("the log is closed; nothing was kept")
+        self._check_may_expect(expected, condition)
+
+    def _check_may_expect(self, expected: Mapping[str, Position], condition: Condition | None) -> None:
         if expected and "subject" not in self._facts.expects:
             raise RefusedError(f"a log on {self._facts.name} cannot check what stands last of a subject")
         if condition is not None and "condition" not in self._facts.expects:

@@ -15,7 +15,8 @@ from typing import Any, Literal, Protocol
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position, Receipt
 from tidings.store.claims import Checkpoint, Claim
-from tidings.store.keys import ApiKey
+from tidings.store.keyed import Keyed, Request
+from tidings.store.keys import KeyStore
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 
 
@@ -216,7 +217,7 @@ class Unit(Protocol):
         the claim says: somebody with the same claim was here before."""
 
 
-class StoreDriver(Protocol):
+class StoreDriver(KeyStore, Protocol):
     """A back end's store."""
 
     facts: StoreFacts
@@ -299,11 +300,15 @@ class StoreDriver(Protocol):
         CheckpointMovedError if another owner took it, or it is settled."""
 
     async def deliveries(
-        self, state: Literal["pending", "done", "dead"] | None = None, *, limit: int = 100
+        self, state: Literal["pending", "done", "dead"] | None = None, *, after: str | None = None, limit: int = 100
     ) -> Sequence[Mapping[str, Any]]:
         """Return deliveries, oldest first: key, service, function, payload, state, attempts, next_at, reason, error.
 
-        `payload` is JSON, in bytes; `reason` and `error` are the kind and the text of the last failure."""
+        `payload` is JSON, in bytes; `reason` and `error` are the kind and the text of the last failure. `after`: only
+        those behind the one of this key; none if there is no such delivery."""
+
+    async def delivery(self, key: str) -> Mapping[str, Any] | None:
+        """Return one delivery as `deliveries` does; None if there is none of this key."""
 
     async def retry_delivery(self, key: str, *, at: int) -> None:
         """Have a dead delivery called again at `at`, as if it had never been tried.
@@ -341,18 +346,15 @@ class StoreDriver(Protocol):
     async def every(self, view: ViewTable, *, after: Key | None, limit: int) -> Sequence[Row]:
         """Return rows by key, tombstones included: what verification compares."""
 
-    # API keys
-    async def api_keys(self) -> Sequence[ApiKey]:
-        """Return every key, the oldest first, those that are revoked or expired included."""
+    # requests under a key
+    def keyed(self, request: Request) -> AbstractAsyncContextManager[Keyed[StoreDriver]]:
+        """Open the transaction of a request under a key. Who comes with the same key waits for its end.
 
-    async def add_api_key(self, key: ApiKey) -> None:
-        """Keep a key. Its id is new."""
+        RefusedError inside a unit.
+        """
 
-    async def revoke_api_key(self, id: str, *, at: int) -> None:
-        """Have the key open nothing from `at` on; it stays in the list. Twice is once. NotFoundError."""
-
-    async def api_key_used(self, id: str, *, at: int) -> None:
-        """Note when the key was last used; never back."""
+    async def forget_answers(self, *, before: int, limit: int) -> int:
+        """Remove the oldest answers that were kept before this time, `limit` at most; return how many there were."""
 
     def hold_inline(self, folds: InlineFolds) -> None:
         """Have every append of this process, by the log or by a unit, fold these before it commits."""

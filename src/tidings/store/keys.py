@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,3 +28,19 @@ class ApiKey:
     def is_live(self, now: int) -> bool:
         """Say whether it opens anything at this time."""
         return self.revoked is None and (self.expires is None or now < self.expires)
+
+
+class KeyStore(Protocol):
+    """The part of a store that keeps them."""
+
+    async def api_keys(self) -> Sequence[ApiKey]:
+        """Return every key, the oldest first, those that are revoked or expired included."""
+
+    async def add_api_key(self, key: ApiKey) -> None:
+        """Keep a key. Its id is new."""
+
+    async def revoke_api_key(self, id: str, *, at: int) -> None:
+        """Have the key open nothing from `at` on; it stays in the list. Twice is once. NotFoundError."""
+
+    async def api_key_used(self, id: str, *, at: int) -> None:
+        """Note when the key was last used; never back."""

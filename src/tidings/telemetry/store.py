@@ -14,6 +14,7 @@ from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position
 from tidings.store.claims import Claim
 from tidings.store.driver import ClaimedDelivery, Parked, Reason, StoreDriver, Unit
+from tidings.store.keyed import Keyed, Request
 from tidings.telemetry.calls import Calls
 from tidings.telemetry.metrics import Metrics
 
@@ -57,6 +58,12 @@ class _MeteredStore:
 
     def unit(self, *claims: Claim) -> AbstractAsyncContextManager[Unit]:
         return _Open(self._store.unit(*claims), self._watch, claims)
+
+    @asynccontextmanager
+    async def keyed(self, request: Request) -> AsyncIterator[Keyed[StoreDriver]]:
+        async with self._store.keyed(request) as open_request:
+            yield open_request
+        self._metrics.appended(open_request.appended)
 
     async def renew(self, claims: Sequence[Claim], *, ttl: timedelta) -> Sequence[Claim]:
         ours = await self._store.renew(claims, ttl=ttl)

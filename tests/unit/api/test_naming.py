@@ -15,7 +15,7 @@ EVENT = Envelope(id=UNNAMED, source="web", type="order-placed", version=1, subje
 def test_the_id_is_the_same_for_ever() -> None:
     assert content_id(EVENT) == content_id(msgspec.structs.replace(EVENT, id="other", time="2026-01-01T00:00:00Z"))
     assert UUID(content_id(EVENT)).version == 5
-    assert named(EVENT).id == content_id(EVENT) == "f926a613-cdda-5980-99af-d3d2d7455299"
+    assert named(EVENT, None, 0).id == content_id(EVENT) == "f926a613-cdda-5980-99af-d3d2d7455299"
 
 
 def test_whitespace_in_the_data_makes_no_other_event_but_anything_else_does() -> None:

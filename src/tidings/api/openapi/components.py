@@ -44,6 +44,10 @@ HEADERS: Mapping[str, Object] = MappingProxyType(
             "description": "The view has reached the position asked for, but so many entries up to it are set aside.",
         },
         "Preference-Applied": {"schema": _TEXT, "description": "`wait=N`, if the preference was heeded."},
+        "Idempotency-Replayed": {
+            "schema": {"const": "true"},
+            "description": "This is the answer to an earlier request under the key.",
+        },
         "Location": {"schema": {"type": "string", "format": "uri-reference"}, "description": "Where the event is."},
         "ETag": {"schema": _TEXT, "description": "Changes whenever the representation does."},
         "Retry-After": {"schema": {"type": "integer"}, "description": "After how many seconds to ask again."},
@@ -65,6 +69,12 @@ PARAMETERS: Mapping[str, Object] = MappingProxyType(
         ),
         "ExpectedPosition": parameter(
             "header", "Tidings-Expected-Position", "Refuse if the subject has an entry after this one.", schema("Token")
+        ),
+        "Key": parameter(
+            "header",
+            "Idempotency-Key",
+            "Names the request, so that a repeat is answered as the first one was, and does nothing.",
+            {"type": "string", "minLength": 1, "maxLength": 257},
         ),
         "After": parameter("query", "after", "The `next` of the page before; without it from the start.", _TEXT),
         "Limit": parameter(

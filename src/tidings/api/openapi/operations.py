@@ -35,8 +35,10 @@ _WRITE = (
     Problem.INVALID_DATA,
     Problem.VERSION_UNKNOWN,
 )
+KEYED = (Problem.IDEMPOTENCY_KEY_MISSING, Problem.IDEMPOTENCY_KEY_MALFORMED, Problem.IDEMPOTENCY_KEY_REUSED)
 _READ = (Problem.INVALID_POSITION, Problem.POSITION_NOT_REACHED, Problem.NOT_ACCEPTABLE)
 _POSITION = ("Tidings-Position",)
+_KEYED = ("Tidings-Position", "Idempotency-Replayed")
 _WAITED = ("Tidings-Position", "Preference-Applied")
 _VIEWED = (*_WAITED, "Tidings-Incomplete")
 
@@ -171,13 +173,13 @@ def _post_events(data: Object) -> Object:
     return _operation(
         "postEvents",
         "Append one event or a batch: all of it, or nothing",
-        [dedupe, ref("parameters", "ExpectedPosition")],
+        [dedupe, ref("parameters", "Key"), ref("parameters", "ExpectedPosition")],
         {
-            "201": response("Some were added.", {JSON: schema("Results")}, _POSITION),
-            "200": response("All were kept already, or there were none.", {JSON: schema("Results")}, _POSITION),
+            "201": response("Some were added.", {JSON: schema("Results")}, _KEYED),
+            "200": response("All were kept already, or there were none.", {JSON: schema("Results")}, _KEYED),
         },
         *_WRITE,
-        Problem.IDEMPOTENCY_KEY_MISSING,
+        *KEYED,
         requestBody=_body({JSON: data, STRUCTURED_TYPE: schema("Event"), BATCH_TYPE: array(schema("Event"))}),
     )
 

@@ -94,7 +94,21 @@ def retry(connection: sqlite3.Connection, key: str, *, at: int) -> None:
     )
 
 
-def listed(connection: sqlite3.Connection, state: str | None, *, limit: int) -> list[Mapping[str, Any]]:
-    where, held = ("WHERE state = ?", [state]) if state is not None else ("", [])
-    statement = f"SELECT {', '.join(_SEEN)} FROM tidings_delivery {where} ORDER BY n LIMIT ?"
-    return [dict(zip(_SEEN, row, strict=True)) for row in connection.execute(statement, [*held, limit])]
+def listed(
+    connection: sqlite3.Connection, state: str | None, *, after: str | None, limit: int
+) -> list[Mapping[str, Any]]:
+    conditions, held = "", list[Any]()
+    if after is not None:
+        conditions, held = " AND n > (SELECT n FROM tidings_delivery WHERE key = ?)", [after]
+    if state is not None:
+        conditions, held = f"{conditions} AND state = ?", [*held, state]
+    return _seen(connection, f"WHERE TRUE{conditions} ORDER BY n LIMIT ?", [*held, limit])
+
+
+def found(connection: sqlite3.Connection, key: str) -> Mapping[str, Any] | None:
+    return next(iter(_seen(connection, "WHERE key = ?", [key])), None)
+
+
+def _seen(connection: sqlite3.Connection, where: str, held: Sequence[Any]) -> list[Mapping[str, Any]]:
+    statement = f"SELECT {', '.join(_SEEN)} FROM tidings_delivery {where}"
+    return [dict(zip(_SEEN, row, strict=True)) for row in connection.execute(statement, held)]

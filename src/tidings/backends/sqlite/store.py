@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from copy import copy
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
-from tidings.backends.sqlite import deliveries, keys, leases, parked
+from tidings.backends.sqlite import deliveries, keyed, keys, leases, parked
 from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.emits import Appender
 from tidings.backends.sqlite.inline import Inline
+from tidings.backends.sqlite.keyed import SqliteKeyed
 from tidings.backends.sqlite.sql import Guard
 from tidings.backends.sqlite.table import Table
-from tidings.backends.sqlite.unit import OpenUnit, Surroundings
+from tidings.backends.sqlite.unit import OpenUnit, SqliteUnit, Surroundings
 from tidings.backends.sqlite.views import Swap, Views
 from tidings.errors import LogUnavailableError, RefusedError, StoreUnavailableError
 from tidings.log.driver import Position, Receipt, Write
 from tidings.ports import Ports
 from tidings.store.claims import Checkpoint, Claim
-from tidings.store.driver import Audited, ClaimedDelivery, DeadLetter, InlineFolds, Parked, Reason, StoreFacts, Unit
+from tidings.store.driver import (
+    Audited,
+    ClaimedDelivery,
+    DeadLetter,
+    InlineFolds,
+    Parked,
+    Reason,
+    StoreDriver,
+    StoreFacts,
+    Unit,
+)
+from tidings.store.keyed import Keyed, Request
 from tidings.store.keys import ApiKey
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 
@@ -39,6 +52,7 @@ class SqliteStore:
         self._views = Views(self._table)
         self._inline = Inline(self._views)
         self._log = log
+        self._joined: SqliteUnit | None = None
         self._around = Surroundings(ports=ports, tables=self._table, inline=self._inline, guard=Guard(), log=log)
 
     def _table(self, view: ViewTable) -> Table:
@@ -48,11 +62,15 @@ class SqliteStore:
         return found
 
     async def _write(self, job: Job[T]) -> T:
+        if self._joined is not None:
+            return await self._joined.run(job)
         self._check()
         with translated(StoreUnavailableError):
             return await self._database.job(job)
 
     async def _read(self, job: Job[T]) -> T:
+        if self._joined is not None:
+            return await self._joined.run(job)
         self._check_open()
         with translated(StoreUnavailableError):
             return await self._database.read(job)
@@ -142,9 +160,12 @@ class SqliteStore:
         await self._write(lambda to: deliveries.settle(to, claimed, reason))
 
     async def deliveries(
-        self, state: Literal["pending", "done", "dead"] | None = None, *, limit: int = 100
+        self, state: Literal["pending", "done", "dead"] | None = None, *, after: str | None = None, limit: int = 100
     ) -> Sequence[Mapping[str, Any]]:
-        return await self._read(lambda of: deliveries.listed(of, state, limit=limit))
+        return await self._read(lambda of: deliveries.listed(of, state, after=after, limit=limit))
+
+    async def delivery(self, key: str) -> Mapping[str, Any] | None:
+        return await self._read(lambda of: deliveries.found(of, key))
 
     async def retry_delivery(self, key: str, *, at: int) -> None:
         await self._write(lambda to: deliveries.retry(to, key, at=at))
@@ -190,6 +211,29 @@ class SqliteStore:
 
     async def api_key_used(self, id: str, *, at: int) -> None:
         await self._write(lambda to: keys.used(to, id, at=at))
+
+    # requests under a key
+    def keyed(self, request: Request) -> AbstractAsyncContextManager[Keyed[StoreDriver]]:
+        self._check()
+        return self._keyed(request)
+
+    @asynccontextmanager
+    async def _keyed(self, request: Request) -> AsyncIterator[Keyed[StoreDriver]]:
+        async with OpenUnit(self._database, self._around, ()) as unit:
+            open_request = SqliteKeyed(unit, self._joining(unit), self._log, request)
+            await open_request.begin()
+            yield open_request
+        if self._log is not None and open_request.appended:
+            self._log.appended()
+
+    def _joining(self, unit: SqliteUnit) -> SqliteStore:
+        """Return this store, but with each operation done in the unit's transaction instead of one of its own."""
+        joined = copy(self)
+        joined._joined = unit
+        return joined
+
+    async def forget_answers(self, *, before: int, limit: int) -> int:
+        return await self._write(lambda to: keyed.forget(to, before=before, limit=limit))
 
     # units
     def hold_inline(self, folds: InlineFolds) -> None:

@@ -70,6 +70,10 @@ class SqliteUnit:
         self._check()
         return await self._do(job)
 
+    async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a job of this back end's own in the transaction."""
+        return await self._run(job)
+
     async def _do(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run a job of our own, also while the unit is left."""
 
