@@ -15,11 +15,14 @@ from tidings import __version__
 from tidings.api.answer import JSON_TYPE, Answer, Pages, Receive, Scope, Send
 from tidings.api.arrivals import Arrivals
 from tidings.api.bodies import Bodies, DisconnectedError
+from tidings.api.consumers import Consumers
+from tidings.api.deliveries import Deliveries
 from tidings.api.entries import Entries
 from tidings.api.guard import admit
 from tidings.api.headers import choose, is_current
 from tidings.api.health import Health
 from tidings.api.ingest import Ingest
+from tidings.api.letters import Letters
 from tidings.api.lifespan import live
 from tidings.api.metrics import Metrics
 from tidings.api.openapi.document import describe
@@ -52,22 +55,40 @@ class Application:
         tokens, self.waiting = Tokens(incarnation), Waiting(opened.ports.clock)
         reading = Reading(opened.log, tokens)
         self._bodies = Bodies(opened.ports.clock)
-        self._ingest = Ingest(opened, tokens, self._bodies, Repeats(opened.store, opened.ports.clock))
+        repeats = Repeats(opened.store, opened.ports.clock)
+        self._ingest = Ingest(opened, tokens, self._bodies, repeats)
         arrivals = Arrivals(opened.log)
-        self._entries = Entries(opened.log, tokens, reading, self.waiting, arrivals)
+        self._entries = Entries(opened, tokens, reading, self.waiting, arrivals)
         self._under_way = 0
         self._admission = opened.admission
         views, health = Views(opened, reading, self.waiting), Health(opened)
         stream = Stream(opened.log, tokens, self.waiting, arrivals, opened.ports)
+        consumers = Consumers(opened, tokens, self._bodies, repeats)
+        letters = Letters(opened, tokens, self._bodies, repeats)
+        deliveries = Deliveries(opened, self._bodies)
         self.operations = (
             Operation("GET", "/events", self._entries.list, "events:read"),
-            Operation("POST", "/events", self._post, "events:write"),
+            Operation("POST", "/events", self._post, "events:write", "accepted"),
             Operation("GET", "/events/stream", stream.open, "events:read"),
             Operation("GET", "/events/{source}/{id}", self._entries.get, "events:read"),
             Operation("PUT", "/events/{source}/{id}", self._put, "events:write"),
+            Operation("GET", "/events/{source}/{id}/status", self._entries.status, "events:read"),
             Operation("GET", "/views", views.list, "views:read"),
             Operation("GET", "/views/{service}/{view}", views.rows, "views:read"),
             Operation("GET", "/views/{service}/{view}/{key:path}", views.row, "views:read"),
+            Operation("GET", "/consumers", consumers.list, "consumers:read"),
+            Operation("GET", "/consumers/{consumer}", consumers.get, "consumers:read"),
+            Operation("POST", "/consumers/{consumer}/pause", consumers.pause, "consumers:write"),
+            Operation("POST", "/consumers/{consumer}/resume", consumers.resume, "consumers:write"),
+            Operation("POST", "/consumers/{consumer}/replay", consumers.replay, "consumers:write", "required"),
+            Operation("GET", "/dead-letters", letters.list, "dead-letters:read"),
+            Operation("POST", "/dead-letters/redrive", letters.redrive_all, "dead-letters:write", "required"),
+            Operation("GET", "/dead-letters/{n}", letters.get, "dead-letters:read"),
+            Operation("POST", "/dead-letters/{n}/redrive", letters.redrive, "dead-letters:write", "required"),
+            Operation("POST", "/dead-letters/{n}/drop", letters.drop, "dead-letters:write", "required"),
+            Operation("GET", "/deliveries", deliveries.list, "deliveries:read"),
+            Operation("GET", "/deliveries/{key}", deliveries.get, "deliveries:read"),
+            Operation("POST", "/deliveries/{key}/attempt", deliveries.attempt, "deliveries:write"),
             Operation("GET", "/healthz", health.alive, None),
             Operation("GET", "/readyz", health.ready, None),
             Operation("GET", "/metrics", Metrics(opened).get, "metrics:read"),

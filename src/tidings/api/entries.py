@@ -15,12 +15,15 @@ from tidings.api.reading import Reading
 from tidings.api.routing import principal_of
 from tidings.api.tokens import Tokens
 from tidings.api.waiting import Patience, Waiting
+from tidings.app.opened import Opened
 from tidings.errors import NotFoundError
 from tidings.events.cloudevents import BATCH_TYPE, STRUCTURED_TYPE, shown, write_batch, write_binary, write_structured
 from tidings.events.envelope import Entry
 from tidings.events.media import JSON, bare
+from tidings.events.timestamp import time_text
 from tidings.log.driver import Page, Position
-from tidings.log.log import Log
+from tidings.operations.inspect import show
+from tidings.operations.letters import name_of
 from tidings.operations.search import search
 
 _PARAMETERS = FILTERS | {"after", "limit"}
@@ -30,8 +33,10 @@ _UNTYPED = "application/octet-stream"
 class Entries:
     """Reads the log for callers."""
 
-    def __init__(self, log: Log, tokens: Tokens, reading: Reading, waiting: Waiting, arrivals: Arrivals) -> None:
-        self._log = log
+    def __init__(self, opened: Opened, tokens: Tokens, reading: Reading, waiting: Waiting, arrivals: Arrivals) -> None:
+        self._log = opened.log
+        self._store = opened.store
+        self._services = tuple(opened.services)
         self._arrivals = arrivals
         self._tokens = tokens
         self._reading = reading
@@ -65,7 +70,7 @@ class Entries:
         await self._reading.reach_head(self._reading.wanted(request.scope), patience)
         entry = await self._log.find(source, id)
         if entry is None or not principal_of(request.scope).may_speak_for(source):
-            raise NotFoundError(f"no event {id[:100]!r} of {source[:100]!r} is kept here")
+            raise _unknown(source, id)
         headers = (self._reading.reflects(entry.position), *patience.headers)
         envelope = shown(entry)
         own = bare(envelope.content_type or _UNTYPED)
@@ -73,6 +78,33 @@ class Entries:
             return Answer(200, ((b"content-type", STRUCTURED_TYPE.encode()), *headers), write_structured(envelope))
         attributes, body = write_binary(envelope)
         return Answer(200, (*attributes, *headers), body)
+
+    async def status(self, request: Request) -> Answer:
+        """Answer where an event is kept, and how each consumer stands to it."""
+        read_query(request.scope, known=())
+        choose(request.scope, JSON)
+        source, id = segment(request.path_params["source"]), segment(request.path_params["id"])
+        if not principal_of(request.scope).may_speak_for(source):
+            raise _unknown(source, id)
+        head = (await self._log.head()).position
+        found = await show(self._log, self._store, self._services, source=source, id=id)
+        return json_answer(
+            {
+                "source": source,
+                "id": id,
+                "position": self._tokens.write(found.entry.position),
+                "recorded": time_text(found.entry.recorded),
+                "consumers": [
+                    {
+                        "consumer": each.consumer,
+                        "state": each.state,
+                        "dead_letter": name_of(each.consumer, found.entry.position) if each.parked else None,
+                    }
+                    for each in found.standings
+                ],
+            },
+            self._reading.reflects(max(head, found.entry.position)),
+        )
 
     async def _page(self, scope: Scope, query: Query, patience: Patience, head: Position) -> Page:
         after, most, sought = one(query, "after"), limit(query), read_sought(scope, query)
@@ -96,3 +128,7 @@ class Entries:
     def _entry(self, entry: Entry) -> dict[str, object]:
         event = msgspec.Raw(write_structured(shown(entry)))
         return {"position": self._tokens.write(entry.position), "event": event}
+
+
+def _unknown(source: str, id: str) -> NotFoundError:
+    return NotFoundError(f"no event {id[:100]!r} of {source[:100]!r} is kept here")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tidings.api.openapi.components import HEADERS, PARAMETERS, event_schemas, row_name, row_schema, shared_schemas
+from tidings.api.openapi.operating import operating_paths, operating_schemas
 from tidings.api.openapi.operations import event_paths, own_paths, view_paths
 from tidings.api.openapi.parts import Object, problems
 from tidings.api.problems import Problem
@@ -26,7 +27,7 @@ _KEY: Object = {
 
 def describe(catalog: Catalog, views: Sequence[ViewSpec], table: Iterable[Operation], *, version: str) -> Object:
     """Return the document; `version` is this package's own. What an operation asks of its caller, `table` says."""
-    paths = event_paths(catalog) | view_paths(views) | own_paths()
+    paths = event_paths(catalog) | view_paths(views) | operating_paths() | own_paths()
     _secure(paths, table)
     rows = {row_name(view): row_schema(view) for view in views}
     return {
@@ -34,7 +35,7 @@ def describe(catalog: Catalog, views: Sequence[ViewSpec], table: Iterable[Operat
         "info": {"title": "tidings", "version": version, "description": _ABOUT},
         "paths": paths,
         "components": {
-            "schemas": shared_schemas() | event_schemas(catalog) | rows,
+            "schemas": shared_schemas() | operating_schemas() | event_schemas(catalog) | rows,
             "headers": dict(HEADERS),
             "parameters": dict(PARAMETERS),
             "securitySchemes": {"Key": dict(_KEY)},

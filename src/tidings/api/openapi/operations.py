@@ -61,7 +61,7 @@ def view_paths(views: Iterable[ViewSpec]) -> dict[str, Object]:
     """Return the paths of the views: one for the rows of each that has a table, one for the row of a key."""
     paths: dict[str, Object] = {
         "/views": {
-            "get": _operation(
+            "get": operation(
                 "listViews",
                 "The views",
                 [],
@@ -113,7 +113,7 @@ def own_paths() -> dict[str, Object]:
             }
         },
         "/openapi.json": {
-            "get": _operation(
+            "get": operation(
                 "describe",
                 "This document",
                 [_if_none_match()],
@@ -127,9 +127,10 @@ def own_paths() -> dict[str, Object]:
     }
 
 
-def _operation(
+def operation(
     id: str, summary: str, parameters: list[Object], responses: Object, *kinds: Problem, **more: Any
 ) -> Object:
+    """Return an operation with its answers, and the problems that it may have besides those that all may have."""
     return {
         "operationId": id,
         "summary": summary,
@@ -148,7 +149,7 @@ def _put_event(data: Object) -> Object:
         parameter("header", "If-None-Match", "`*`: only if no such event is kept yet.", {"type": "string"}),
         ref("parameters", "ExpectedPosition"),
     ]
-    return _operation(
+    return operation(
         "putEvent",
         "Append one event; the same request again changes nothing",
         attributes,
@@ -170,7 +171,7 @@ def _post_events(data: Object) -> Object:
         "`content`: events without an id get one that follows from their content.",
         {"const": "content"},
     )
-    return _operation(
+    return operation(
         "postEvents",
         "Append one event or a batch: all of it, or nothing",
         [dedupe, ref("parameters", "Key"), ref("parameters", "ExpectedPosition")],
@@ -201,7 +202,7 @@ def _filters() -> list[Object]:
 def _list_events() -> Object:
     paging = [ref("parameters", name) for name in ("After", "Limit", "MinPosition", "Wait")]
     pages: Object = {JSON: schema("Page"), BATCH_TYPE: array(schema("Event"))}
-    return _operation(
+    return operation(
         "listEvents",
         "The entries after a position, oldest first",
         [*paging, *_filters()],
@@ -214,7 +215,7 @@ def _list_events() -> Object:
 def _follow_events() -> Object:
     last = parameter("header", "Last-Event-ID", "Go on after this position; counts more than `after`.", schema("Token"))
     followed = "Each entry as an event: `id` is its position, `event` its type, `data` the event as one line of JSON."
-    return _operation(
+    return operation(
         "followEvents",
         "Entries as they come, as server-sent events; without a position those after the head",
         [ref("parameters", "After"), last, *_filters()],
@@ -226,7 +227,7 @@ def _follow_events() -> Object:
 
 
 def _get_event() -> Object:
-    return _operation(
+    return operation(
         "getEvent",
         "One event; in binary mode if Accept has only the type of its data",
         [ref("parameters", "MinPosition"), ref("parameters", "Wait")],
@@ -246,7 +247,7 @@ def _list_rows(view: ViewSpec) -> Object:
         {"rows": array(schema(row_name(view))), "next": {"type": ["string", "null"]}},
         description="`next` is null behind the last row.",
     )
-    return _operation(
+    return operation(
         f"list.{view.service}.{view.name}",
         f"The rows of {view.service}.{view.name}, by key",
         [*(ref("parameters", name) for name in ("After", "Limit", "MinPosition", "Wait")), *filters],
@@ -261,7 +262,7 @@ def _get_row(view: ViewSpec) -> Object:
         parameter("path", name, "One segment of the key, percent-encoded.", column_schema(columns[name]))
         for name in view.key
     ]
-    return _operation(
+    return operation(
         f"get.{view.service}.{view.name}",
         f"The row of {view.service}.{view.name} with this key: a path segment for each of {', '.join(view.key)}",
         [*key, _if_none_match(), ref("parameters", "MinPosition"), ref("parameters", "Wait")],

@@ -1,0 +1,207 @@
+"""Dead letters over HTTP: listed, shown, given back to their handler in order, or given up for a reason."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Literal
+
+import msgspec
+from starlette.requests import Request
+
+from tidings.api.answer import Answer, Scope, json_answer
+from tidings.api.bodies import Bodies
+from tidings.api.headers import choose
+from tidings.api.members import read_members, refused_as
+from tidings.api.paths import segment
+from tidings.api.problems import Problem, Refusal
+from tidings.api.queries import limit, one, read_query
+from tidings.api.repeats import Repeats, need_key
+from tidings.api.routing import principal_of
+from tidings.api.tokens import Tokens
+from tidings.app.opened import Opened
+from tidings.errors import MalformedError
+from tidings.events.cloudevents import shown, write_structured
+from tidings.events.codec import encode_json
+from tidings.events.media import JSON
+from tidings.events.timestamp import time_text
+from tidings.operations import dead, letters
+from tidings.operations.letters import Letter, Place
+from tidings.store.driver import StoreDriver
+from tidings.store.keyed import Keyed
+
+STATES = ("retrying", "dead")
+FOLLOWERS = 100
+_KNOWN = frozenset({"consumer", "state", "reason", "after", "limit"})
+_decode_place = msgspec.json.Decoder(Place).decode
+
+
+class Redriving(msgspec.Struct, forbid_unknown_fields=True):
+    """Which ones: all that fit what is given. With `dry_run` they are counted and left as they are."""
+
+    consumer: str | None = None
+    state: Literal["retrying", "dead"] | None = None
+    reason: str | None = None
+    dry_run: bool = False
+
+
+class RedrivingOne(msgspec.Struct, forbid_unknown_fields=True):
+    dry_run: bool = False
+
+
+class Dropping(msgspec.Struct, forbid_unknown_fields=True):
+    """Why it is given up; the audit keeps it."""
+
+    reason: str
+    dry_run: bool = False
+
+
+class Letters:
+    """Shows what failed and operates it."""
+
+    def __init__(self, opened: Opened, tokens: Tokens, bodies: Bodies, repeats: Repeats) -> None:
+        self._log = opened.log
+        self._store = opened.store
+        self._services = tuple(opened.services)
+        self._clock = opened.ports.clock
+        self._tokens = tokens
+        self._bodies = bodies
+        self._repeats = repeats
+
+    async def list(self, request: Request) -> Answer:
+        """Answer the letters that failed, the oldest first; those that wait behind one are counted with it."""
+        query = read_query(request.scope, known=_KNOWN)
+        choose(request.scope, JSON)
+        most, cursor = limit(query), one(query, "after")
+        which = dead.Which(consumer=one(query, "consumer"), state=_state(query), reason=one(query, "reason"))
+        after = None if cursor is None else _read_cursor(cursor)
+        found = await letters.heads(self._store, self._services, which, after=after, limit=most)
+        last = _write_cursor(letters.place_of(found[-1].parked)) if len(found) == most else None
+        return json_answer({"dead_letters": [self._object(each) for each in found], "next": last})
+
+    async def get(self, request: Request) -> Answer:
+        """Answer one letter with its event, and which others wait with it."""
+        read_query(request.scope, known=())
+        choose(request.scope, JSON)
+        found = await letters.find(self._log, self._store, _name(request))
+        waiting = await self._store.dead_letters(found.parked.consumer, found.parked.subject, limit=FOLLOWERS + 1)
+        names = [letters.name_of(each.consumer, each.entry.position) for each in waiting]
+        event = _event(request.scope, found)
+        return json_answer({**self._object(found), "event": msgspec.Raw(event), "subject_letters": names})
+
+    async def redrive_all(self, request: Request) -> Answer:
+        """Give all that fit back to their handlers."""
+        read_query(request.scope, known=())
+        key = need_key(request.scope)
+        body, asked = await read_members(self._bodies, request, Redriving)
+        which = dead.Which(consumer=asked.consumer, state=asked.state, reason=asked.reason)
+
+        async def act(keyed: Keyed[StoreDriver]) -> Answer:
+            if asked.dry_run:
+                found = await dead.parked(keyed.store, self._services, which)
+            else:
+                found = await dead.redrive_all(keyed.store, self._clock, self._services, which)
+            return _redriven(len(found), sum(each.entries for each in found), dry_run=asked.dry_run)
+
+        return await self._repeats.once(request.scope, "POST /dead-letters/redrive", key, body, act)
+
+    async def redrive(self, request: Request) -> Answer:
+        """Give one letter, and then what waits behind it, back to its handler. `not-subject-head`."""
+        read_query(request.scope, known=())
+        key = need_key(request.scope)
+        body, asked = await read_members(self._bodies, request, RedrivingOne)
+        name = _name(request)
+
+        async def act(keyed: Keyed[StoreDriver]) -> Answer:
+            parked = (await self._head(keyed.store, name)).parked
+            if not asked.dry_run:
+                await dead.redrive(keyed.store, self._clock, parked.consumer, parked.subject)
+            return _redriven(1, parked.entries, dry_run=asked.dry_run)
+
+        return await self._repeats.once(request.scope, "POST /dead-letters/{n}/redrive", key, body, act)
+
+    async def drop(self, request: Request) -> Answer:
+        """Give one letter up; what waits behind it goes on. `not-subject-head`."""
+        read_query(request.scope, known=())
+        key = need_key(request.scope)
+        body, asked = await read_members(self._bodies, request, Dropping)
+        name = _name(request)
+
+        async def act(keyed: Keyed[StoreDriver]) -> Answer:
+            found = await self._head(keyed.store, name)
+            parked, left = found.parked, found.parked.entries
+            if not asked.dry_run:
+                position = found.letter.entry.position
+                with refused_as(Problem.INVALID_CONFIGURATION):
+                    done = await dead.drop(
+                        keyed.store, parked.consumer, parked.subject, position=position, reason=asked.reason
+                    )
+                left = done.left
+            return json_answer({"dead_letter": name, "left": left, "dry_run": asked.dry_run})
+
+        return await self._repeats.once(request.scope, "POST /dead-letters/{n}/drop", key, body, act)
+
+    async def _head(self, store: StoreDriver, name: str) -> Letter:
+        found = await letters.find(self._log, store, name)
+        if not found.is_head:
+            first = letters.name_of(found.parked.consumer, found.parked.first_position)
+            raise Refusal(Problem.NOT_SUBJECT_HEAD, f"{name} waits behind {first}: redrive or drop that one first")
+        return found
+
+    def _object(self, found: Letter) -> dict[str, Any]:
+        parked, envelope = found.parked, found.letter.entry.envelope
+        return {
+            "dead_letter": found.name,
+            "kind": "handler",
+            "consumer": parked.consumer,
+            "subject": dead.written(parked.subject),
+            "state": parked.state,
+            "reason": parked.reason,
+            "error": parked.error,
+            "attempts": parked.attempts,
+            "next_at": None if parked.next_at is None else time_text(parked.next_at),
+            "parked_at": time_text(parked.parked_at),
+            "is_head": found.is_head,
+            "followers": parked.entries - 1,
+            "position": self._tokens.write(found.letter.entry.position),
+            "source": envelope.source,
+            "id": envelope.id,
+            "type": envelope.type,
+            "dataversion": envelope.version,
+        }
+
+
+def _event(scope: Scope, found: Letter) -> bytes:
+    """Return the event as JSON, its data only to those who may read events, too."""
+    envelope = shown(found.letter.entry)
+    if "events:read" not in principal_of(scope).scopes:
+        envelope = msgspec.structs.replace(envelope, data=None)
+    return write_structured(envelope)
+
+
+def _redriven(subjects: int, entries: int, *, dry_run: bool) -> Answer:
+    body = {"subjects": subjects, "entries": entries, "dry_run": dry_run}
+    return json_answer(body, status=200 if dry_run else 202)
+
+
+def _state(query: Any) -> Literal["retrying", "dead"] | None:
+    text = one(query, "state")
+    if text in (None, "retrying", "dead"):
+        return text  # type: ignore[return-value]  # it is one of these
+    raise MalformedError(f"state: {str(text)[:40]!r} is none; there is {' and '.join(STATES)}")
+
+
+def _name(request: Request) -> str:
+    return segment(request.path_params["n"])
+
+
+def _write_cursor(place: Place) -> str:
+    return base64.urlsafe_b64encode(encode_json(place)).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> Place:
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        place: Place = _decode_place(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, msgspec.MsgspecError):
+        raise MalformedError(f"after: {cursor[:80]!r} is no cursor: send the `next` of the page before") from None
+    return place

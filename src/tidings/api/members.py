@@ -1,0 +1,59 @@
+"""The JSON bodies of operators' requests: members that are known, each of its type, and no others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+
+from tidings.api.bodies import Bodies
+from tidings.api.headers import header
+from tidings.api.problems import Problem, Refusal
+from tidings.errors import CallerError, UnsupportedMediaTypeError
+from tidings.events.codec import decode_json
+from tidings.events.media import is_json
+
+BODY_BYTES_MAX = 64 * 1024
+_AT = re.compile(r"(.*) - at `\$(.*)`", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+MembersT = TypeVar("MembersT", bound=msgspec.Struct)
+
+
+async def read_members(bodies: Bodies, request: Request, kind: type[MembersT]) -> tuple[bytes, MembersT]:
+    """Return the body as it came, and its members; no body is an object without members.
+
+    `unsupported-media-type`; MalformedError; `invalid-configuration` for a member that is unknown or of another type.
+    """
+    body = await bodies.read(request.scope, request.receive, most=BODY_BYTES_MAX)
+    media_type = header(request.scope, b"content-type")
+    if body and not (media_type and is_json(media_type)):
+        raise UnsupportedMediaTypeError("the body is read as JSON: send `content-type: application/json`")
+    value = decode_json(body) if body else {}
+    try:
+        return body, msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+
+
+def _invalid(told: str) -> Refusal:
+    at = _AT.fullmatch(told)
+    why, place = (at[1], at[2].replace(".", "/")) if at else (told, "")
+    unknown = _UNKNOWN.fullmatch(why)
+    if unknown is not None:
+        why, place = f"there is no member {unknown[1][:80]!r}", f"{place}/{unknown[1][:80]}"
+    return Refusal(Problem.INVALID_CONFIGURATION, f"the body: {why[:300]}", errors=[(place, why[:300])])
+
+
+@contextmanager
+def refused_as(problem: Problem, kind: type[CallerError] = CallerError) -> Iterator[None]:
+    """Have what an operation refuses as `kind`, and as nothing more precise, be this problem."""
+    try:
+        yield
+    except kind as error:
+        if type(error) is not kind:
+            raise
+        raise Refusal(problem, str(error), errors=error.errors) from None
