@@ -22,6 +22,7 @@ from tidings.events.timestamp import time_text
 from tidings.operations import deliveries
 
 STATES = ("pending", "done", "dead")
+_SHOWN = ("key", "service", "function", "state", "attempts", "next_at", "reason", "error")
 _KNOWN = frozenset({"state", "after", "limit"})
 
 
@@ -83,4 +84,5 @@ def _name(request: Request) -> str:
 def _object(delivery: Mapping[str, Any]) -> dict[str, Any]:
     """Return a delivery as the API shows it: without the payload, which may hold what only its receiver may see."""
     due = delivery["next_at"]
-    return {**delivery, "next_at": None if due is None else time_text(due)}
+    shown = {name: delivery[name] for name in _SHOWN}
+    return {**shown, "next_at": None if due is None else time_text(due)}
