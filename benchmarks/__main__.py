@@ -23,6 +23,7 @@ from benchmarks import (
     replay,
     visible,
     waiting,
+    waiting_clients,
 )
 from benchmarks.figures import Result
 from benchmarks.machine import described
@@ -35,6 +36,7 @@ MEASURES: Sequence[ModuleType] = (
     append_callers,
     ingest,
     visible,
+    waiting_clients,
     fold,
     processed,
     replay,

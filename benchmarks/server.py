@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -43,7 +42,7 @@ class Server:
 @asynccontextmanager
 async def serving(side: str, folder: Path) -> AsyncIterator[Server]:
     """Run a side of `benchmarks.serving` on a database of its own, until the block is left."""
-    process = await _started("benchmarks.serving", side, str(folder / f"{side}.db"))
+    process = await started("benchmarks.serving", side, str(folder / f"{side}.db"))
     assert process.stdout is not None
     try:
         told = await process.stdout.readline()
@@ -63,14 +62,15 @@ async def call(load: Load) -> Found:
 
 async def answer_of(module: str, *arguments: str) -> bytes:
     """Run a module to its end and return what it printed; RuntimeError if it fails."""
-    process = await _started(module, *arguments)
+    process = await started(module, *arguments)
     printed, _ = await process.communicate()
     if process.returncode:
         raise RuntimeError(f"{module} ended with {process.returncode}")
     return printed
 
 
-async def _started(module: str, *arguments: Any) -> asyncio.subprocess.Process:
+async def started(module: str, *arguments: str, stdin: int | None = None) -> asyncio.subprocess.Process:
+    """Start a module whose standard output can be read."""
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *arguments, cwd=_ROOT, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", module, *arguments, cwd=_ROOT, stdin=stdin, stdout=asyncio.subprocess.PIPE
     )

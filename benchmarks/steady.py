@@ -19,7 +19,7 @@ from benchmarks.events import SOURCE, facts
 from benchmarks.load import is_whole
 from tidings.events.codec import encode_json
 
-_POSITION = re.compile(rb"\r\ntidings-position: ([^\r]+)\r\n", re.IGNORECASE)
+POSITION = re.compile(rb"\r\ntidings-position: ([^\r]+)\r\n", re.IGNORECASE)
 
 
 class Steady(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +98,7 @@ class _Callers:
         line = self._idle.pop() if self._idle else await self._connected()
         kept = await line.ask(put)
         self._kept.append((time.perf_counter() - due) * 1_000)
-        position = _POSITION.search(kept)
+        position = POSITION.search(kept)
         if not kept.startswith(b"HTTP/1.1 201") or position is None:
             raise RuntimeError(f"a PUT was answered with {kept[:500]!r}")
         row = await line.ask(get + b"tidings-min-position: " + position[1] + b"\r\n\r\n")

@@ -183,7 +183,7 @@ def test_the_page_of_http_states_the_limits_of_the_code() -> None:
         "`Prefer: wait`": "30 s",
         "request line and headers": f"{HEAD_BYTES_MAX // kib} KiB, whole within {HEAD_SECONDS} s",
         "body on its way": f"{SILENCE_SECONDS} s without a byte, {BODY_SECONDS} s in all",
-        "requests under way": f"{UNDER_WAY_MAX:,}, those not counted whose body is on its way",
+        "requests under way": f"{UNDER_WAY_MAX:,}, those not counted that wait or whose body is on its way",
         "connections": f"{CONNECTIONS_MAX:,}, or what file descriptors allow",
     }
 

@@ -21,7 +21,7 @@ from tidings.api.problems import Problem, Refusal, answer_to
 
 HEAD_BYTES_MAX = 65_536  # 16 KiB of attributes, each byte percent-encoded, and room for the rest
 HEAD_SECONDS = 10
-CONNECTIONS_MAX = 2_048
+CONNECTIONS_MAX = 4_096
 _SMALL = HEAD_BYTES_MAX // 2
 METHODS = ("GET", "HEAD", "POST", "PUT")
 

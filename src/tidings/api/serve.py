@@ -24,6 +24,7 @@ from tidings.settings import Settings
 
 BACKLOG = 1_024
 KEEP_ALIVE_SECONDS = 75
+OTHER_FILES = 64
 PRESS_SECONDS = 0.1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -193,9 +194,13 @@ def _configured(served: Application) -> uvicorn.Config:
 
 
 def _connections_max() -> int:
-    """Return for how many connections there are file descriptors, the database's own left out."""
-    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return CONNECTIONS_MAX if allowed == resource.RLIM_INFINITY else min(CONNECTIONS_MAX, max(allowed - 64, 16))
+    """Ask for the file descriptors that all connections take; return how many connections there can be."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + OTHER_FILES
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+    return CONNECTIONS_MAX if allowed == resource.RLIM_INFINITY else max(min(wanted, allowed) - OTHER_FILES, 16)
 
 
 def _refuse_open(host: str) -> None:

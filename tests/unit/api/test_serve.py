@@ -3,13 +3,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import subprocess
+import sys
 
 import aiohttp
 import pytest
 from tests.unit.api.shop import shop
 
 from tidings import Settings
-from tidings.api.serve import Server, serve
+from tidings.api.connection import CONNECTIONS_MAX
+from tidings.api.serve import OTHER_FILES, Server, serve
 from tidings.errors import OperatorError, RefusedError, SettingError
 from tidings.ports import Ports
 
@@ -70,3 +73,17 @@ async def test_whoever_cancels_it_gets_its_resources_back() -> None:
         await running
     with pytest.raises(RefusedError):
         _ = app.opened
+
+
+@pytest.mark.parametrize(("soft", "hard", "room"), [(300, None, CONNECTIONS_MAX), (300, 500, 500 - OTHER_FILES)])
+def test_as_many_file_descriptors_are_asked_for_as_there_may_be_connections(
+    soft: int, hard: int | None, room: int
+) -> None:
+    told = (
+        "import resource\n"
+        "from tidings.api.serve import _connections_max\n"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard or CONNECTIONS_MAX + OTHER_FILES}))\n"
+        "print(_connections_max())\n"
+    )
+    found = subprocess.run([sys.executable, "-c", told], capture_output=True, check=True, text=True)
+    assert int(found.stdout) == room
