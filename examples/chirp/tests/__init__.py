@@ -1,0 +1,1 @@
+"""Chirp's tests, as its authors would write them: stories told to the fixture `scenario`."""
