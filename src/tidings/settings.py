@@ -19,6 +19,7 @@ TOML = "tidings.toml"
 
 _FILE_URL = re.compile(r"sqlite:///([^?#]+)")
 _APP = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_SERVICES = re.compile(r"[a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*")
 _DATA_BYTES_MAX = 1 << 20
 
 
@@ -29,6 +30,7 @@ class Settings:
     `database_url`: `sqlite:///FILE`, or `sqlite:///:memory:`. `log_url`: None, so that the log lies in the database.
     `app`: `module:attribute` of the App. `host`, `port`: where the server listens. `sqlite_synchronous`: "normal" may
     lose acknowledged events at power loss. `shutdown_grace`: seconds that work under way is given to finish.
+    `services`: whose handlers, views and deliveries are carried here, joined by commas; None for all of the App's.
     `console`: "off" leaves the operator's pages out. `data_bytes_max`: most bytes of one event's data, from 65,536 to
     1,048,576. `otel`: "on" for spans and metrics by OpenTelemetry's global providers.
     """
@@ -36,6 +38,7 @@ class Settings:
     database_url: str = "sqlite:///tidings.db"
     log_url: str | None = None
     app: str | None = None
+    services: str | None = None
     host: str = "127.0.0.1"
     port: int = 8080
     sqlite_synchronous: Literal["full", "normal"] = "full"
@@ -54,6 +57,11 @@ class Settings:
     def sqlite_path(self) -> str:
         """The file of the database, or `:memory:`."""
         return _file(self.database_url)
+
+    @property
+    def carried(self) -> tuple[str, ...] | None:
+        """The names of the services that are carried here; None for all."""
+        return None if self.services is None else tuple(self.services.split(","))
 
 
 def read_toml() -> str | None:
@@ -152,6 +160,11 @@ def _check_app(value: object) -> None:
         raise _wrong("app", value, "MODULE:ATTRIBUTE, such as chirp:app")
 
 
+def _check_services(value: object) -> None:
+    if not isinstance(value, str) or not _SERVICES.fullmatch(value):
+        raise _wrong("services", value, "names of services joined by commas, such as orders,users")
+
+
 def _check_host(value: object) -> None:
     if not isinstance(value, str) or not value:
         raise _wrong("host", value, "a host name or an address, such as 127.0.0.1")
@@ -194,6 +207,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
         "database_url": _file,
         "log_url": _check_log_url,
         "app": _check_app,
+        "services": _check_services,
         "host": _check_host,
         "port": _in("port", 0, 65_535, int),
         "sqlite_synchronous": _check_synchronous,

@@ -48,6 +48,17 @@ def test_everything_agrees_after_duplicates_disorder_and_two_kills(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_everything_agrees_if_each_service_is_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(demo, "KILLS", 1)
+    assert run_with(["demo", "--seed", "7", "--events", "200", "--apart", "--json"]) == exits.OK
+    report: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert report["agrees"]
+    assert report["facts"]["kill -9"].startswith("1 times in the middle, 4 processes at once")
+
+
 def test_a_wrong_row_is_found_and_ends_with_a_no(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

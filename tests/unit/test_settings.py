@@ -26,6 +26,11 @@ def test_texts_become_what_the_setting_is() -> None:
     assert (found.shutdown_grace, found.data_bytes_max, found.app) == (2.5, 65_536, "chirp.app:app")
 
 
+def test_services_are_named_one_after_the_other() -> None:
+    assert load({}).carried is None
+    assert load({"TIDINGS_SERVICES": "orders,users"}).carried == ("orders", "users")
+
+
 def test_an_unknown_variable_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(SettingError, match=r"no setting TIDINGS_DATABSE_URL: did you mean TIDINGS_DATABASE_URL\?"):
         load({"TIDINGS_DATABSE_URL": "sqlite:///x.db"})
@@ -50,6 +55,7 @@ def test_a_name_like_none_of_ours_is_refused_with_all_names() -> None:
         ("SHUTDOWN_GRACE", "nan", "a number from 0"),
         ("DATA_BYTES_MAX", "1", "from 65,536 to 1,048,576"),
         ("SQLITE_SYNCHRONOUS", "off", '"full" or "normal"'),
+        ("SERVICES", "orders, users", "names of services joined by commas, such as orders,users"),
         ("APP", "chirp", "MODULE:ATTRIBUTE, such as chirp:app"),
         ("DATABASE_URL", "tidings.db", "sqlite:///FILE"),
         ("DATABASE_URL", "sqlite://", "sqlite:///FILE"),

@@ -21,7 +21,7 @@ class Health:
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
-        self._checks = Checks(opened.settings, opened.log, opened.store, opened.ports, opened.services)
+        self._checks = Checks(opened.settings, opened.log, opened.store, opened.ports, opened.carried)
 
     async def alive(self, request: Request) -> Answer:
         """Answer that the process lives; a lost database does not change that. `overloaded` if it hardly does."""

@@ -15,7 +15,7 @@ from tidings.app.heartbeat import Heartbeat
 from tidings.app.tables import Carrying
 from tidings.backends import sqlite
 from tidings.backends.sqlite import Sqlite, open_sqlite
-from tidings.errors import EnvelopeError, NotFoundError
+from tidings.errors import EnvelopeError, NotFoundError, SettingError
 from tidings.events.catalog import Catalog
 from tidings.events.identity import uuid7
 from tidings.events.timestamp import time_text
@@ -45,12 +45,14 @@ _ID_BITS = 74
 class Opened:
     """What an open application is made of. Everything in it is ready until the block of `App.open` is left.
 
+    `carried`: the services whose handlers, views and deliveries are carried here; the others are by other processes.
     `stopping`: set it to let no further page or delivery begin; leaving the block sets it, and waits for their end.
     """
 
     settings: Settings
     ports: Ports
     services: Sequence[Service]
+    carried: Sequence[Service]
     views: Sequence[ViewSpec]
     catalog: Catalog
     log: Log
@@ -120,11 +122,12 @@ def _put_together(
     services: Sequence[Service], settings: Settings, catalog: Catalog, back_end: Sqlite, log: Log, telemetry: Telemetry
 ) -> Opened:
     views = tuple(view for service in services for view in service.views)
+    carried = _carried(services, settings)
     ports, store, owner = telemetry.ports, telemetry.store(back_end.store), this_process()
     tables = LiveTables(store)
     store.hold_inline(InlineFolds(views, log, ports))
     deliverer = Deliverer(
-        {service.name: service.functions for service in services}, store=store, ports=ports, owner=owner
+        {service.name: service.functions for service in carried}, store=store, ports=ports, owner=owner
     )
     resources = {
         service.name: Resources(
@@ -136,31 +139,45 @@ def _put_together(
         )
         for service in services
     }
-    handlers = [
-        Handlers(resources[service.name], telemetry.handlers(service)) for service in services if service.handlers
-    ]
     telemetry.watch(log, store, services)
-    carrying = Carrying(views, handlers, log=log, store=store, ports=ports, owner=owner)
+
+    def carrying(those: Sequence[Service]) -> Carrying:
+        views = [view for service in those for view in service.views]
+        handlers = [Handlers(resources[each.name], telemetry.handlers(each)) for each in those if each.handlers]
+        return Carrying(views, handlers, log=log, store=store, ports=ports, owner=owner)
+
+    everything = carrying(services)
     others: list[Runner] = [Pruner(store, ports.clock)]
-    if any(service.functions for service in services):
+    if any(service.functions for service in carried):
         others.append(deliverer)
     return Opened(
         settings=settings,
         ports=ports,
         services=services,
+        carried=carried,
         views=views,
         catalog=catalog,
         log=log,
         store=store,
         tables=tables,
-        carrying=carrying,
-        crew=Crew(carrying, others, ports),
+        carrying=everything,
+        crew=Crew(everything if carried is services else carrying(carried), others, ports),
         admission=Admission(store, ports.clock),
         resources=resources,
         stopping=asyncio.Event(),
         heartbeat=Heartbeat(),
         telemetry=telemetry,
     )
+
+
+def _carried(services: Sequence[Service], settings: Settings) -> Sequence[Service]:
+    if settings.carried is None:
+        return services
+    there = {service.name: service for service in services}
+    unknown = [name for name in settings.carried if name not in there]
+    if unknown:
+        raise SettingError(f"there is no service {unknown[0]!r} in the application; there is {', '.join(there)}")
+    return [there[name] for name in dict.fromkeys(settings.carried)]
 
 
 def _text_of(time: datetime) -> str:

@@ -30,6 +30,7 @@ SEED_BITS = 20
 def demo(
     seed: Annotated[int | None, typer.Option(help="Send what this seed sent before; drawn if absent.")] = None,
     events: Annotated[int, typer.Option(min=20, max=1_000_000, help="How many events truly happen.")] = EVENTS,
+    apart: Annotated[bool, typer.Option("--apart", help="Run each service as a process of its own.")] = False,
     serve: Annotated[bool, typer.Option("--serve", help="Keep console and page open after the report.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -49,7 +50,7 @@ def demo(
         f"kill -9 (seed {plan.seed})\n"
     )
     shown = _Shown(plan, Path(tempfile.mkdtemp(prefix="tidings-demo-")), output)
-    shown.run(ports, serve=serve)
+    shown.run(ports, apart=apart, serve=serve)
     if shown.agrees:
         return
     output.say(f"\nNot everything agrees. The database and the server's log are kept in {shown.folder}")
@@ -66,13 +67,14 @@ class _Shown:
         self._output = output
         self._is_open = False
 
-    def run(self, ports: Ports, *, serve: bool) -> None:
+    def run(self, ports: Ports, *, apart: bool, serve: bool) -> None:
         """Run it; `serve`: until somebody ends it, else until its report."""
         from tidings.demo.run import Demo
 
         try:
             with ExitStack() as drawing:
-                demo = Demo(self._plan, self.folder, ports, drawing.enter_context(self._output.progress()))
+                progress = drawing.enter_context(self._output.progress())
+                demo = Demo(self._plan, self.folder, ports, progress, apart=apart)
 
                 def opened(report: Report, doors: Doors) -> None:
                     drawing.close()  # no bar is drawn any more

@@ -19,6 +19,12 @@ def run(
         str | None,
         typer.Argument(metavar="APP", help="MODULE:ATTRIBUTE of the App; else TIDINGS_APP or tidings.toml say it."),
     ] = None,
+    service: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Carry this service alone; again for each further one. All, if none is named."
+        ),
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Where to listen; 127.0.0.1 if nothing else is said.")] = None,
     port: Annotated[int | None, typer.Option(help="The port, 0 for a free one; 8080 if nothing else is said.")] = None,
     as_json: AsJson = False,
@@ -30,7 +36,8 @@ def run(
     from tidings.serving import console_url  # the server is of no use to any other command, and slow to import
     from tidings.serving import run as serve
 
-    settings = read_settings(app=app, host=host, port=port)
+    services = ",".join(service) if service else None
+    settings = read_settings(app=app, services=services, host=host, port=port)
     if settings.app is None:
         raise SettingError("which application? Write `tidings run MODULE:ATTRIBUTE`, or set TIDINGS_APP")
     loaded = load_app(settings.app)

@@ -74,10 +74,9 @@ class Session:
             )
 
 
-def read_settings(*, app: str | None = None, host: str | None = None, port: int | None = None) -> Settings:
+def read_settings(**given: str | int | None) -> Settings:
     """Return the settings of the environment over `tidings.toml`, and over both what the command line says."""
-    given = {"TIDINGS_APP": app, "TIDINGS_HOST": host, "TIDINGS_PORT": None if port is None else str(port)}
-    said = {name: value for name, value in given.items() if value is not None}
+    said = {setting.PREFIX + name.upper(): str(value) for name, value in given.items() if value is not None}
     return setting.load({**os.environ, **said}, setting.read_toml())
 
 
