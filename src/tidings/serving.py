@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tidings.api import hosting, serve
-from tidings.api.answer import Application, Scope
-from tidings.api.guard import admit_local, is_loopback
+from tidings.api.answer import Application
+from tidings.api.guard import admit_local
 from tidings.app import App, Opened
 from tidings.console import PATH, Console
-from tidings.errors import RefusedError
 from tidings.ports import Ports
 from tidings.settings import Settings
 
@@ -31,18 +30,12 @@ def run(app: App, settings: Settings, ports: Ports, on_ready: Callable[[str], No
 
 def console(opened: Opened) -> Console | None:
     """Return the console of an open App; None where its settings leave it off."""
-
-    async def admit(scope: Scope) -> None:
-        if not await opened.admission.is_keyless():
-            raise RefusedError("there are API keys, and the console has no way yet to take one")
-        admit_local(scope)
-
-    return Console(opened, admit) if has_console(opened.settings) else None
+    return Console(opened, admit_local) if has_console(opened.settings) else None
 
 
 def has_console(settings: Settings) -> bool:
-    """Say whether a server with these settings has a console: not where other machines can reach it."""
-    return settings.console == "on" and is_loopback(settings.host)
+    """Say whether a server with these settings has a console."""
+    return settings.console == "on"
 
 
 def console_url(url: str, settings: Settings) -> str | None:

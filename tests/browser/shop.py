@@ -10,6 +10,7 @@ from tests.acceptance.http_server import Caller, in_file, serving
 from tidings import App, Context, NotRetryable, Service, event
 from tidings.app import Opened
 from tidings.console import Console
+from tidings.operations.lag import lag
 from tidings.services.delivery import Delivery
 from tidings.serving import console
 from tidings.settings import Settings
@@ -142,12 +143,10 @@ class Shop:
             await self.opened.ports.clock.sleep(0.02)
 
     async def _is_busy(self) -> bool:
-        head, store = (await self.opened.log.head()).position, self.opened.store
-        for consumer in await store.consumers():
-            points = (await store.checkpoints(consumer)).values()
-            if any(point.position < head and point.paused is None for point in points):
-                return True
-        return bool(await store.deliveries("pending"))
+        opened = self.opened
+        consumers = await lag(opened.log, opened.store, opened.ports.clock, opened.services)
+        is_behind = any(each.state == "new" or (each.entries and each.state != "paused") for each in consumers)
+        return is_behind or bool(await opened.store.deliveries("pending"))
 
 
 @asynccontextmanager

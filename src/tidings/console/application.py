@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -12,13 +13,14 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from tidings.app.opened import Opened
-from tidings.console import consumers, dead, deliveries, event, log, overview, views
-from tidings.console.errors import TITLES, ElsewhereError, told
+from tidings.console import consumers, dead, deliveries, event, log, login, overview, views
+from tidings.console.errors import TITLES, ElsewhereError, StrangerError, told
 from tidings.console.pages import HEADERS, TYPES, Pages
 from tidings.console.session import Sessions
 from tidings.console.verifying import Verifications
 from tidings.console.visit import Visit
-from tidings.errors import CallerError, NotFoundError
+from tidings.errors import CallerError, NotFoundError, TidingsError
+from tidings.operations.admission import LOCAL, Principal
 
 PATH = "/console"
 _log = logging.getLogger("tidings.console")
@@ -27,80 +29,103 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Admit = Callable[[Scope], Awaitable[None]]
+AdmitLocal = Callable[[Scope], None]
 Page = Callable[[Visit], Awaitable[Response]]
+
+_READ_EVENTS = ("events:read",)
+_READ_CONSUMERS, _CHANGE_CONSUMERS = ("consumers:read",), ("consumers:write",)
+_READ_VIEWS = ("views:read",)
+_READ_DEAD, _CHANGE_DEAD = ("dead-letters:read",), ("dead-letters:write",)
+_READ_DELIVERIES, _CHANGE_DELIVERIES = ("deliveries:read",), ("deliveries:write",)
 
 
 class Console:
-    """Serves pages over an open App, under the root path of the scope. `admit`: raises for whom it does not answer."""
+    """Serves pages over an open App, under the root path of the scope.
+
+    Where there are API keys, a browser shows one, whose scopes say what it may see and change. Where there are none,
+    `admit_local` raises for whatever may come from another machine.
+    """
 
     path = PATH
 
-    def __init__(self, opened: Opened, admit: Admit) -> None:
+    def __init__(self, opened: Opened, admit_local: AdmitLocal) -> None:
         self._opened = opened
-        self._admit = admit
+        self._admit_local = admit_local
         self._pages = Pages()
-        self._sessions = Sessions(opened.ports.random)
+        self._sessions = Sessions(opened.ports)
         self._router = Router(self._routes(Verifications(opened)), redirect_slashes=False)
 
     def _routes(self, verifications: Verifications) -> Sequence[Route]:
-        shown: dict[str, Page] = {
-            "/": overview.show,
-            "/log": log.show,
-            "/log/tail": log.tail,
-            "/event": event.show,
-            "/consumers": consumers.every,
-            "/consumers/{name}": consumers.one,
-            "/views": views.every,
-            "/views/{name}": partial(views.rows, verifications),
-            "/views/{name}/verify": partial(views.progress, verifications),
-            "/dead": dead.every,
-            "/dead/subject": dead.subject,
-            "/deliveries": deliveries.every,
-        }
-        done: dict[str, Page] = {
-            "/consumers/{name}/pause": consumers.pause,
-            "/consumers/{name}/resume": consumers.resume,
-            "/consumers/{name}/replay": consumers.replay,
-            "/views/{name}/verify": partial(views.verify, verifications),
-            "/dead/redrive": dead.redrive,
-            "/dead/redrive-all": dead.redrive_all,
-            "/dead/drop": dead.drop,
-            "/deliveries/retry": deliveries.retry,
-        }
+        """Return the table of what is served, with the scopes that each asks for."""
+        get, post = partial(self._route, "GET"), partial(self._route, "POST")
         return [
             Route("/static/{name}", self._static),
-            *(Route(path, self._endpoint(page), methods=["GET"]) for path, page in shown.items()),
-            *(Route(path, self._endpoint(change), methods=["POST"]) for path, change in done.items()),
+            get(login.PATH, login.show),
+            post(login.PATH, login.take),
+            post("/logout", login.leave),
+            get("/", overview.show),
+            get("/log", log.show, *_READ_EVENTS),
+            get("/log/tail", log.tail, *_READ_EVENTS),
+            get("/event", event.show, *_READ_EVENTS),
+            get("/consumers", consumers.every, *_READ_CONSUMERS),
+            get("/consumers/{name}", consumers.one, *_READ_CONSUMERS),
+            post("/consumers/{name}/pause", consumers.pause, *_CHANGE_CONSUMERS),
+            post("/consumers/{name}/resume", consumers.resume, *_CHANGE_CONSUMERS),
+            post("/consumers/{name}/replay", consumers.replay, *_CHANGE_CONSUMERS),
+            get("/views", views.every, *_READ_VIEWS),
+            get("/views/{name}", partial(views.rows, verifications), *_READ_VIEWS),
+            get("/views/{name}/verify", partial(views.progress, verifications), *_READ_VIEWS),
+            post("/views/{name}/verify", partial(views.verify, verifications), *_READ_VIEWS),
+            get("/dead", dead.every, *_READ_DEAD),
+            get("/dead/subject", dead.subject, *_READ_DEAD),
+            post("/dead/redrive", dead.redrive, *_CHANGE_DEAD),
+            post("/dead/redrive-all", dead.redrive_all, *_CHANGE_DEAD),
+            post("/dead/drop", dead.drop, *_CHANGE_DEAD),
+            get("/deliveries", deliveries.every, *_READ_DELIVERIES),
+            post("/deliveries/retry", deliveries.retry, *_CHANGE_DELIVERIES),
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         scope = {**scope, "app": self, "path": f"{path}/" if path == scope["root_path"] else path}
         try:
-            await self._check(scope)
             await self._router(scope, receive, send)
         except ClientDisconnect:
             return
+        except StrangerError:
+            await _guarded(self._visit(Request(scope)).log_in(is_wrong=False))(scope, receive, send)
         except Exception as error:
-            status, message = told(error, scope["path"])
-            response = self._visit(Request(scope)).refuse(status, TITLES[status], message)
-            await _guarded(response)(scope, receive, send)
+            await _guarded(await self._refusal(error, Request(scope)))(scope, receive, send)
 
-    async def _check(self, scope: Scope) -> None:
-        try:
-            await self._admit(scope)
-        except CallerError as error:
-            raise ElsewhereError(str(error)) from None
+    async def _refusal(self, error: Exception, request: Request) -> Response:
+        visit = self._visit(request)
+        with suppress(TidingsError):  # then the page is shown as to a stranger, without a way to other pages
+            visit.principal = await self._principal(visit)
+        status, message = told(error, request.scope["path"])
+        return visit.refuse(status, TITLES[status], message)
 
-    def _endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    def _route(self, method: str, path: str, page: Page, *scopes: str) -> Route:
         async def answer(request: Request) -> Response:
-            response = _guarded(await page(self._visit(request)))
-            if request.method == "POST":
-                _log.info("%s changed by %s", request.url.path, request.client and request.client.host)
+            visit = self._visit(request)
+            visit.principal = await self._principal(visit)
+            if visit.principal is None and page not in (login.show, login.take):
+                raise StrangerError("show a key first")
+            visit.check(*scopes)
+            response = _guarded(await page(visit))
+            if method == "POST" and visit.principal is not None:
+                _log.info("%s by %s (key %s)", request.url.path, visit.principal.owner, visit.principal.key)
             return response
 
-        return answer
+        return Route(path, answer, methods=[method])
+
+    async def _principal(self, visit: Visit) -> Principal | None:
+        if not await self._opened.admission.is_keyless():
+            return await login.principal_of(visit)
+        try:
+            self._admit_local(visit.request.scope)
+        except CallerError as error:
+            raise ElsewhereError(str(error)) from None
+        return LOCAL
 
     def _visit(self, request: Request) -> Visit:
         return Visit(request, self._opened, self._pages, self._sessions)

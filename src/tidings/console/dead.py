@@ -79,11 +79,9 @@ async def drop(visit: Visit) -> Response:
         done = await operation.drop(store, consumer, name, position=int(chosen), reason=reason)
     else:
         raise CallerError("give up which entry? Choose one, or all of them")
-    at = ", ".join(map(number, done.positions))
-    message = f"Given up for {consumer}: {counted(len(done.positions), 'entry', 'entries')} at {at}."
-    if done.left == 0:
-        return visit.done(message, "/dead")
-    return visit.done(message, "/dead/subject", consumer=consumer, subject=written(name))
+    at = ", ".join(map(number, done.positions[:AUDITED])) + " …" * (len(done.positions) > AUDITED)
+    # On to all that is parked: what waited behind goes on by itself, and then this subject is parked no more.
+    return visit.done(f"Given up for {consumer}: {counted(len(done.positions), 'entry', 'entries')} at {at}.", "/dead")
 
 
 def _which(asked: Mapping[str, str]) -> Which:

@@ -28,6 +28,6 @@ def cells(visit: Visit, entry: Entry) -> Cells:
         "subject": "—" if envelope.subject is None else visible(envelope.subject),
         "source": visible(envelope.source),
         "id": visible(envelope.id),
-        "data": line_of(envelope.data),
+        "data": line_of(envelope.data) if visit.may("events:read") else "—",
         "href": visit.link("/event", source=envelope.source, id=envelope.id),
     }

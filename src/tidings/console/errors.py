@@ -36,10 +36,15 @@ class ElsewhereError(errors.TidingsError):
     """A request that the server answers nobody but this machine; the message says what told it apart."""
 
 
+class StrangerError(errors.TidingsError):
+    """A request of a browser that has shown no key, where there are keys."""
+
+
 _STATUS: Mapping[type[Exception], int] = MappingProxyType(
     {
         ForbiddenError: 403,
         ElsewhereError: 401,
+        StrangerError: 401,
         errors.MalformedError: 400,
         errors.NotFoundError: 404,
         errors.RefusedError: 409,

@@ -15,21 +15,22 @@ DELIVERIES = 1_000
 
 
 async def show(visit: Visit) -> Response:
+    """Show as much of it as the caller may see."""
     visit.query(())
     opened = visit.opened
-    consumers = await lag(opened.log, opened.store, opened.ports.clock, opened.services)
+    consumers = await _consumers(visit)
     entries, head = await inspect.tail(opened.log, limit=LAST)
-    given_up = await opened.store.deliveries("dead", limit=DELIVERIES)
+    given_up = await opened.store.deliveries("dead", limit=DELIVERIES) if visit.may("deliveries:read") else ()
     return await visit.show(
         "overview.html",
         consumers=consumers,
-        rows=[cells(visit, entry) for entry in reversed(entries)],
+        rows=[cells(visit, entry) for entry in reversed(entries)] if visit.may("events:read") else [],
         head=head,
         behind=[each for each in consumers if _is_stuck(each)],
         paused=[each for each in consumers if each.state == "paused"],
         with_dead=[each for each in consumers if each.dead],
         retrying=sum(each.parked - each.dead for each in consumers),
-        failing=opened.crew.failing,
+        failing=opened.crew.failing if visit.may("consumers:read") else {},
         given_up=len(given_up),
         most=DELIVERIES,
         types=len(opened.catalog.types()),
@@ -37,6 +38,13 @@ async def show(visit: Visit) -> Response:
         database=opened.settings.sqlite_path,
         release=__version__,
     )
+
+
+async def _consumers(visit: Visit) -> tuple[ConsumerLag, ...]:
+    opened = visit.opened
+    if not visit.may("consumers:read"):
+        return ()
+    return await lag(opened.log, opened.store, opened.ports.clock, opened.services)
 
 
 def _is_stuck(consumer: ConsumerLag) -> bool:

@@ -1,27 +1,58 @@
-"""Which browser asks: a random name in a cookie, and tokens that only our own pages can know."""
+"""Which browser asks: a random name in a cookie, what only our own pages can know, and the key it has shown."""
 
 from __future__ import annotations
 
 import base64
 import hmac
-import random
 import re
 from typing import Literal
+
+from tidings.ports import Ports
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 Use = Literal["form", "told"]
 
 
+IDLE_SECONDS = 12 * 3_600
+KEYS_MAX = 1_000
+
+
 class Sessions:
     """Names browsers and signs for them, under a secret that lives as long as the server.
 
-    A token is bound to the name, so that one who plants a cookie of his own cannot know the token to another.
+    A token is bound to the name, so that one who plants a cookie of his own cannot know the token to another. Which API
+    key a browser has shown is kept here alone, never in its cookie, and forgotten after `IDLE_SECONDS` without a page.
     """
 
-    def __init__(self, random: random.Random) -> None:
-        self._random = random
-        self._secret = random.getrandbits(256).to_bytes(32, "big")
+    def __init__(self, ports: Ports) -> None:
+        self._random = ports.random
+        self._clock = ports.clock
+        self._secret = ports.random.getrandbits(256).to_bytes(32, "big")
+        self._keys: dict[str, tuple[str, float]] = {}
+
+    def key_of(self, name: str | None) -> str | None:
+        """Return the API key that the browser of this name has shown; None if it has shown none."""
+        key, until = self._keys.pop(name or "", ("", float("-inf")))
+        if name is None or until < self._clock.monotonic():
+            return None
+        self._keep(name, key)
+        return key
+
+    def begin(self, key: str) -> str:
+        """Return a new name for a browser that has shown this key: an old one may be known to somebody else."""
+        name = self.named(None)
+        self._keep(name, key)
+        return name
+
+    def end(self, name: str) -> None:
+        """Forget the key."""
+        self._keys.pop(name, None)
+
+    def _keep(self, name: str, key: str) -> None:
+        if len(self._keys) >= KEYS_MAX:
+            del self._keys[next(iter(self._keys))]  # who has not been here for longest
+        self._keys[name] = key, self._clock.monotonic() + IDLE_SECONDS
 
     def named(self, cookie: str | None) -> str:
         """Return the name in the cookie, a new one if that is none of ours."""

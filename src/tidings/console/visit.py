@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -14,6 +14,7 @@ from tidings.console.errors import ForbiddenError
 from tidings.console.pages import Pages
 from tidings.console.session import Sessions
 from tidings.errors import CallerError, MalformedError
+from tidings.operations.admission import Principal
 
 COOKIE = "tidings-console"
 TOLD = "tidings-console-told"
@@ -28,11 +29,12 @@ _STALE = (
 
 
 class Visit:
-    """A request, and what the answer is made with."""
+    """A request, and what the answer is made with. `principal`: who makes it; None before that is known."""
 
     def __init__(self, request: Request, opened: Opened, pages: Pages, sessions: Sessions) -> None:
         self.request = request
         self.opened = opened
+        self.principal: Principal | None = None
         self._pages = pages
         self._sessions = sessions
         self._name = sessions.named(request.cookies.get(COOKIE))
@@ -46,6 +48,16 @@ class Visit:
         """Return the link to a page of the console; what is None or empty is left out of its query."""
         given = {name: value for name, value in query.items() if value not in (None, "")}
         return f"{self.root}{quote(path)}" + (f"?{urlencode(given)}" if given else "")
+
+    def may(self, scope: str) -> bool:
+        """Say whether who makes the request has this scope."""
+        return self.principal is not None and scope in self.principal.scopes
+
+    def check(self, *scopes: str) -> None:
+        """ForbiddenError unless who makes the request has these scopes."""
+        missing = [scope for scope in scopes if not self.may(scope)]
+        if missing:
+            raise ForbiddenError(f"this needs a key with the scope {' and '.join(missing)}; yours has it not")
 
     def segment(self, name: str) -> str:
         """Return a part of the path."""
@@ -80,19 +92,40 @@ class Visit:
         return fields
 
     def _check_origin(self) -> None:
-        headers, url = self.request.headers, self.request.url
-        origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
-        if origin != f"{url.scheme}://{headers.get('host', '')}" or site != "same-origin":
+        headers = self.request.headers
+        origin, site = urlsplit(headers.get("origin", "")), headers.get("sec-fetch-site", "same-origin")
+        # Whether it came by TLS is not asked: what ends TLS in front of the server speaks plain HTTP to it.
+        if not origin.netloc or origin.netloc != headers.get("host") or site != "same-origin":
             raise ForbiddenError("it came from another site's page, or from no page: use the console's own buttons")
+
+    @property
+    def key(self) -> str | None:
+        """The API key that this browser has shown."""
+        return self._sessions.key_of(self.request.cookies.get(COOKIE))
 
     async def show(self, template: str, **values: Any) -> Response:
         """Answer with a page."""
-        parked = await self.opened.store.parked()
+        parked = await self.opened.store.parked() if self.may("dead-letters:read") else ()
         told = self._sessions.unseal(self._name, self.request.cookies.get(TOLD))
         response = self._page(template, {"told": told, "dead": len(parked), **values}, status=200)
         if told is not None:
             response.delete_cookie(TOLD, path=self.root)
         return response
+
+    def log_in(self, *, is_wrong: bool) -> Response:
+        """Answer with the page that asks for a key."""
+        return self._page("login.html", {"told": None, "dead": 0, "is_wrong": is_wrong}, status=401)
+
+    def begin(self, key: str) -> Response:
+        """Answer a browser that has shown this key: on to the first page, under a new name."""
+        response = RedirectResponse(self.link("/"), status_code=303)
+        response.set_cookie(COOKIE, self._sessions.begin(key), **self._cookie)
+        return response
+
+    def end(self) -> Response:
+        """Answer a browser whose key is to be forgotten."""
+        self._sessions.end(self._name)
+        return RedirectResponse(self.link("/"), status_code=303)
 
     def refuse(self, status: int, title: str, message: str) -> Response:
         """Answer with a page that says what is wrong, made of nothing that may itself fail."""
@@ -107,7 +140,8 @@ class Visit:
 
     def _page(self, template: str, values: Mapping[str, Any], *, status: int) -> Response:
         token = self._sessions.token(self._name)
-        shared = {"link": self.link, "token": token, "here": self._here, **values}
+        shared = {"link": self.link, "token": token, "here": self._here, "may": self.may, "who": self.principal}
+        shared |= values
         response = HTMLResponse(self._pages.render(template, shared), status_code=status)
         if self.request.cookies.get(COOKIE) != self._name:
             response.set_cookie(COOKIE, self._name, **self._cookie)
