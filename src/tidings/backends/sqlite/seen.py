@@ -60,7 +60,7 @@ class Seen:
         return known
 
     def _take_opaque(self, connection: sqlite3.Connection, sought: Sought, positions: Sequence[Position]) -> Known:
-        keys = [sought.keys[n] for n in sought.opaque]
+        [keys] = _at((sought.keys,), sought.opaque, of=len(positions))
         self._hot.catch_up(connection)
         known = self._hot.find(connection, keys) | self._closed.find(connection, keys)
         places = [n for n in sought.opaque if sought.keys[n] not in known] if known else sought.opaque

@@ -3,9 +3,9 @@
 In the order of positions an append touches the table's end; in the order of keys, which are random, it would touch any
 of all its pages. So the table is not asked for a key, and each process that appends holds what is in it.
 
-What is held is what is committed: a key that was taken in a transaction that failed must not be known. So keys that are
-taken wait until the commit is told, on the writer's own thread, before the next transaction can begin. Whatever else
-stands in the table beyond what is known was committed by another process, and is read.
+What is held is what is committed, or was taken in the open transaction: unless its commit is told, on the writer's own
+thread, before the next one begins, its keys are taken out again. Whatever stands in the table beyond what is known was
+committed by another process, and is read.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ class Hot:
 
     def __init__(self, transaction: Callable[[], int]) -> None:
         self._number = transaction
-        self._kept: dict[bytes, Position] = {}
+        self._held: dict[bytes, Position] = {}
         self._upto: Position = 0
-        self._taken: dict[bytes, Position] = {}
+        self._taken: list[bytes] = []
         self._last: Position = 0
         self._taken_in = 0
         self._is_committed = False
 
     def __len__(self) -> int:
-        return len(self._kept) + len(self._taken)
+        return len(self._held)
 
     def committed(self) -> None:
         """Be told that the transaction which is open has been committed."""
@@ -48,27 +48,31 @@ class Hot:
         """Learn what was committed since the last transaction. To be called in each that takes or finds keys."""
         if self._taken_in == self._number():
             return  # what stands in the table beyond what is known was taken in this very transaction
-        if self._is_committed and self._taken:
-            self._kept |= self._taken
+        if self._is_committed:
             self._upto = self._last
-        self._taken, self._taken_in, self._is_committed = {}, self._number(), False
+        else:
+            for key in self._taken:
+                del self._held[key]
+        self._taken, self._taken_in, self._is_committed = [], self._number(), False
         statement = (
             f"SELECT pos, CASE WHEN pos > ?1 THEN records ELSE x'' END FROM {TABLE} WHERE pos >= ?1 ORDER BY pos"
         )
         rows = connection.execute(statement, (self._upto,)).fetchall()
         if not rows or rows[0][0] != self._upto:
-            self._kept, self._upto = {}, 0  # the run was closed meanwhile: all rows leave at once
+            self._held, self._upto = {}, 0  # the run was closed meanwhile: all rows leave at once
         for row, records in rows:
-            self._kept.update(dict.fromkeys(keys_of(records), row))
+            self._held.update(dict.fromkeys(keys_of(records), row))
             self._upto = row
+        self._last = self._upto
 
     def find(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> Known:
         """Return those of the keys that are kept, or were taken in this transaction."""
-        wanted = frozenset(keys)
+        held = self._held
+        if held.keys().isdisjoint(keys):
+            return {}
         found: defaultdict[Position, list[bytes]] = defaultdict(list)
-        for held in (self._kept, self._taken):
-            for key in held.keys() & wanted:
-                found[held[key]].append(key)
+        for key in held.keys() & keys:
+            found[held[key]].append(key)
         known: Known = {}
         for piece in filled(list(found), 1):
             statement = f"SELECT pos, records FROM {TABLE} WHERE pos IN (VALUES {values(1, len(piece))})"
@@ -84,24 +88,26 @@ class Hot:
         entries = len(self) + len(keys)
         records = records_of(keys, positions, marks)
         connection.execute(f"INSERT INTO {TABLE} (pos, entries, records) VALUES (?, ?, ?)", (row, entries, records))
-        self._taken.update(dict.fromkeys(keys, row))
+        self._held.update(dict.fromkeys(keys, row))
+        self._taken += keys
         self._last = row
 
     def forget(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> None:
         """Take back keys of those that were taken last."""
         if not keys:
             return
-        row = self._last
-        for key in keys:
-            del self._taken[key]
+        row, gone = self._last, frozenset(keys)
+        for key in gone:
+            del self._held[key]
+        self._taken = [key for key in self._taken if key not in gone]
         [(records,)] = connection.execute(f"SELECT records FROM {TABLE} WHERE pos = ?", (row,)).fetchall()
-        left = without(records, frozenset(keys))
+        left = without(records, gone)
         if left:
             statement = f"UPDATE {TABLE} SET entries = ?, records = ? WHERE pos = ?"
             connection.execute(statement, (len(self), left, row))
         else:
             connection.execute(f"DELETE FROM {TABLE} WHERE pos = ?", (row,))
-            self._last = max(self._taken.values(), default=self._upto)  # the position may be given out again
+            self._last = max([self._held[key] for key in self._taken], default=self._upto)
 
 
 def entries_in(connection: sqlite3.Connection) -> int:

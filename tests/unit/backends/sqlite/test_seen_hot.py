@@ -70,13 +70,18 @@ def test_a_key_is_known_once_its_transaction_is_committed(one: Process) -> None:
 def test_a_key_whose_transaction_was_rolled_back_is_not_known(one: Process) -> None:
     one.begin()
     one.take(A, first=1)
-    one.roll_back()
-    one.begin()
-    assert one.known(A) == set()
-    one.take(B, first=1)  # the position was never given out
     one.commit()
     one.begin()
-    assert one.known(A, B) == {B}
+    one.take(B, first=2)
+    one.roll_back()
+    one.begin()
+    assert one.known(A, B) == {A}
+    assert len(one.hot) == 1
+    one.take(C, first=2)  # the position was never given out
+    one.commit()
+    one.begin()
+    assert one.known(A, B, C) == {A, C}
+    assert len(one.hot) == entries_in(one.connection) == 2
 
 
 def test_a_key_taken_before_is_known_within_the_transaction_and_gone_with_it(one: Process) -> None:
@@ -127,15 +132,22 @@ def test_a_key_that_is_taken_back_is_not_known(one: Process, other: Process) -> 
 
 def test_the_positions_of_keys_that_are_all_taken_back_may_be_given_out_again(one: Process, other: Process) -> None:
     one.begin()
-    one.take(A, B, first=1)
-    one.hot.forget(one.connection, [A, B])
+    one.take(A, first=1)
     one.commit()
     one.begin()
-    one.take(C, first=1)
+    one.take(B, first=2)
+    one.hot.forget(one.connection, [B])
     one.commit()
     for process in (one, other):
         process.begin()
-        assert process.known(A, B, C) == {C}
+        assert process.known(A, B) == {A}
+        process.commit()
+    one.begin()
+    one.take(C, first=2)
+    one.commit()
+    for process in (one, other):
+        process.begin()
+        assert process.known(A, B, C) == {A, C}
         process.commit()
 
 
