@@ -43,7 +43,7 @@ class JsonLine(logging.Formatter):
         said = {name: getattr(record, name) for name in KEYS if getattr(record, name, None) is not None}
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {"ts": time.replace("+00:00", "Z"), "level": record.levelname.lower(), "msg": _message(record), **said}
-        return json.dumps(line, default=str).replace("\x7f", "\\u007f")
+        return json.dumps(line, default=str)
 
 
 def escaped(text: str) -> str:
