@@ -14,7 +14,7 @@ from tidings.services.functions import Handler
 from tidings.store.claims import Claim
 from tidings.store.driver import Parked, Reason
 from tidings.telemetry.metrics import Metrics
-from tidings.telemetry.outcomes import Outcome, counted
+from tidings.telemetry.outcomes import Outcome, are_told, counted, tell
 
 if TYPE_CHECKING:
     from tidings.telemetry.otel import Traces
@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Open:
-    """A consumer's unit while it is open. `part`: None if it carries several partitions."""
+    """A consumer's unit while it is open. `part`: None if it carries several partitions.
+
+    `done`: the handler of each call that went well, its seconds and its context; no more, for it is once an event.
+    """
 
     part: int | None
     attempt: int = 1
-    outcomes: list[Outcome] = field(default_factory=list)
+    done: list[tuple[str, float, Context]] = field(default_factory=list)
+    failed: list[Outcome] = field(default_factory=list)
 
 
 class Calls:
@@ -42,20 +46,26 @@ class Calls:
 
     def metered(self, service: str, handler: Handler) -> Handler:
         """Return a handler that does the same, and is measured."""
-        inflight = self._metrics.inflight
         original = handler.call if self._traces is None else self._traced(service, handler, self._traces)
+        is_async, name, inflight = inspect.iscoroutinefunction(original), handler.name, self._metrics.inflight
+        now, open_units = self._clock.monotonic, self._open
+        inflight.setdefault(service, 0)
 
         async def call(event: object, ctx: Context) -> None:
-            inflight[service] = inflight.get(service, 0) + 1
-            begun, failed = self._clock.monotonic(), True
+            inflight[service] += 1
+            begun = now()
             try:
                 result = original(event, ctx)
-                if inspect.isawaitable(result):
-                    await result
-                failed = False
+                if is_async or inspect.isawaitable(result):
+                    await result  # type: ignore[misc]
+            except BaseException:
+                self._fail(service, name, ctx, now() - begun)
+                raise
             finally:
                 inflight[service] -= 1
-                self._called(service, handler.name, ctx, self._clock.monotonic() - begun, failed=failed)
+            unit = open_units.get(service)
+            if unit is not None:
+                unit.done.append((name, now() - begun, ctx))
 
         return replace(handler, call=call)
 
@@ -69,15 +79,13 @@ class Calls:
 
         return call
 
-    def _called(self, service: str, handler: str, ctx: Context, seconds: float, *, failed: bool) -> None:
+    def _fail(self, service: str, handler: str, ctx: Context, seconds: float) -> None:
         self._metrics.handler_seconds.observe((seconds,), service, handler)
-        unit = self._open.get(service)
+        self._failing[service] = self._outcome(self._open.get(service), handler, seconds, ctx)
+
+    def _outcome(self, unit: _Open | None, handler: str, seconds: float, ctx: Context) -> Outcome:
         attempt = 1 if unit is None else unit.attempt
-        made = Outcome(handler=handler, envelope=ctx.envelope, position=ctx.position, seconds=seconds, attempt=attempt)
-        if failed:
-            self._failing[service] = made
-        elif unit is not None:
-            unit.outcomes.append(made)
+        return Outcome(handler=handler, envelope=ctx.envelope, position=ctx.position, seconds=seconds, attempt=attempt)
 
     def begin(self, claims: Sequence[Claim]) -> None:
         """Be told that a unit of these claims begins."""
@@ -89,19 +97,19 @@ class Calls:
         self._open[consumer].attempt = self._attempts.get(consumer, 1)
 
     def mark(self, consumer: str) -> int:
-        """Return how many outcomes the unit has: what `undo` needs to forget those that come from here on."""
-        return len(self._open[consumer].outcomes)
+        """Return how many calls went well in the unit: what `undo` needs to forget those that come from here on."""
+        return len(self._open[consumer].done)
 
     def undo(self, consumer: str, mark: int) -> None:
         """Be told that what was done since the mark is rolled back."""
-        del self._open[consumer].outcomes[mark:]
+        del self._open[consumer].done[mark:]
 
     def set_aside(self, consumer: str, entry: Entry, reason: Reason) -> None:
         """Be told, inside its unit, why an entry is set aside."""
         last = self._failing.pop(consumer, None)
         if last is None or last.position != entry.position:
             last = Outcome(handler="", envelope=entry.envelope, position=entry.position)
-        self._open[consumer].outcomes.append(replace(last, reason=reason))
+        self._open[consumer].failed.append(replace(last, reason=reason))
 
     def attempted(self, parked: Parked) -> None:
         """Be told that a redrive begins."""
@@ -120,5 +128,18 @@ class Calls:
         unit = self._open.pop(consumer, None)
         if unit is None or not is_kept:
             return
-        for outcome in unit.outcomes:
+        if unit.done:
+            self._end_well(consumer, unit)
+        for outcome in unit.failed:
             counted(self._metrics, consumer, outcome, part=unit.part)
+
+    def _end_well(self, consumer: str, unit: _Open) -> None:
+        seconds: dict[str, list[float]] = {}
+        for handler, took, _ in unit.done:
+            seconds.setdefault(handler, []).append(took)
+        for handler, each in seconds.items():
+            self._metrics.handler_seconds.observe(each, consumer, handler)
+            self._metrics.handled.add(consumer, handler, "ok", count=len(each))
+        if are_told():
+            for handler, took, ctx in unit.done:
+                tell(consumer, self._outcome(unit, handler, took, ctx), part=unit.part)

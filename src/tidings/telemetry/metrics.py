@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter as TallyOf
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry
@@ -42,11 +44,16 @@ class Metrics:
 
     def appended(self, writes: Iterable[tuple[Sequence[Envelope], Receipt]]) -> None:
         """Count the envelopes of writes that were judged."""
-        counts: dict[tuple[str, Outcome], int] = {}
+        counts: defaultdict[tuple[str, Outcome], int] = defaultdict(int)
         for envelopes, receipt in writes:
-            for place, envelope in enumerate(envelopes):
-                found = envelope.type, receipt.outcome_of(place)
-                counts[found] = counts.get(found, 0) + 1
+            if receipt.known:
+                for place, envelope in enumerate(envelopes):
+                    counts[envelope.type, receipt.outcome_of(place)] += 1
+            elif len(envelopes) == 1:
+                counts[envelopes[0].type, receipt.outcome] += 1
+            else:
+                for type, count in TallyOf([envelope.type for envelope in envelopes]).items():
+                    counts[type, receipt.outcome] += count
         for (type, outcome), count in counts.items():
             self.appends.add(self._known(type), outcome, count=count)
 

@@ -38,16 +38,26 @@ class Outcome:
 
 
 def counted(metrics: Metrics, consumer: str, outcome: Outcome, *, part: int | None) -> None:
-    """Count the outcome, and tell it. `part`: the consumer's partition, None if several are carried together."""
+    """Count a failure, and tell it. `part`: the consumer's partition, None if several are carried together."""
     service, _, view = consumer.partition(".")
     if not view:  # else it folds a view, and has no handlers
         metrics.handled.add(service, outcome.handler, outcome.word)
     if outcome.reason is not None and outcome.reason.next_at is not None:
         metrics.retries.add(service, outcome.reason.kind)
+    tell(consumer, outcome, part=part)
+
+
+def are_told() -> bool:
+    """Say whether somebody wants to read of calls that went well."""
+    return _log.isEnabledFor(logging.DEBUG)
+
+
+def tell(consumer: str, outcome: Outcome, *, part: int | None) -> None:
+    """Write the outcome's line."""
+    service, _, view = consumer.partition(".")
     level = {"ok": logging.DEBUG, "retry": logging.WARNING, "parked": logging.ERROR}[outcome.word]
-    if _log.isEnabledFor(level):
-        said = _said(service, view, outcome) | {"partition": part}
-        _log.log(level, "%s: %s", consumer, _message(outcome.reason), extra=said)
+    said = _said(service, view, outcome) | {"partition": part}
+    _log.log(level, "%s: %s", consumer, _message(outcome.reason), extra=said)
 
 
 def _message(reason: Reason | None) -> str:
