@@ -21,6 +21,7 @@ from tidings.events.envelope import Envelope
 from tidings.events.timestamp import time_text
 from tidings.ports import utc
 from tidings.testing import differing
+from tidings.testing.deaths import Died
 from tidings.testing.shown import End, Intended, Letter
 from tidings.testing.world import World
 from tidings.views.columns import microseconds
@@ -46,6 +47,7 @@ class Scenario:
         self._app = app
         self._seed = seed
         self._runner = asyncio.Runner()
+        self._runner.get_loop().set_exception_handler(_unless_died)
         self._deeds: list[tuple[int, _Deed]] = []
         self._last: list[Envelope] = []
         self._made = 0
@@ -54,7 +56,11 @@ class Scenario:
         self._seen: frozenset[tuple[str, str]] = frozenset()
         self._is_closed = False
         self._world = World(app, seed)
-        self._run(self._world.open())
+        try:
+            self._run(self._world.open())
+        except BaseException:
+            self._runner.close()
+            raise
 
     def __enter__(self) -> Scenario:
         return self
@@ -233,7 +239,11 @@ class Scenario:
         __tracebackhide__ = True
         now = self._world.clock.now_us()
         self._deeds.append((now, deed))
-        return self._run(_doing(self._world, now, deed))
+        try:
+            return self._run(_doing(self._world, now, deed))
+        except BaseException:
+            self._world.deaths.armed = None  # the test has another error to look at
+            raise
 
     def _envelope(
         self, event: Any, *, at: datetime | None = None, id: str | None = None, source: str = SOURCE
@@ -340,6 +350,12 @@ def _handing(envelope: Envelope) -> _Deed:
 
 def _commanding(command: Callable[[App], Any]) -> _Deed:
     return lambda world: world.command(command)
+
+
+def _unless_died(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tell what nobody awaits, as every loop does, but for tasks of a process that died on purpose."""
+    if not isinstance(context.get("exception"), Died):
+        loop.default_exception_handler(context)
 
 
 async def _doing(world: World, now: int, deed: _Deed) -> Any:

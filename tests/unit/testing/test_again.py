@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from tests.unit.testing.shop import (
@@ -131,12 +133,14 @@ def test_many_events_are_shuffled_in_so_many_orders_by_the_seed() -> None:
 
 
 @pytest.mark.parametrize("point", FOR_EVENTS)
-def test_after_a_crash_everything_happens_once(point: str) -> None:
+def test_after_a_crash_everything_happens_once(point: str, caplog: pytest.LogCaptureFixture) -> None:
     with Scenario(counting()) as story:
         story.crash_at(point)
         story.when(OrderPlaced("1", 5))
         assert story.sql("SELECT * FROM ledger_total") == [("1", 5)]
         assert story.dead_letters == []
+    gc.collect()
+    assert caplog.records == []  # a death on purpose is nobody's error
 
 
 @pytest.mark.parametrize("point", FOR_CALLS)
@@ -183,3 +187,16 @@ def test_a_point_that_is_not_come_to_is_told() -> None:
 def test_a_point_that_there_is_not_is_told_with_those_that_there_are() -> None:
     with Scenario(counting()) as story, pytest.raises(CallerError, match=r"no point 'unit:lunch'.*unit:committed"):
         story.crash_at("unit:lunch")
+
+
+def test_a_crash_is_meant_for_what_happens_next_and_no_later() -> None:
+    with Scenario(counting()) as story:
+        story.crash_at("unit:committed")
+        with pytest.raises(ValueError, match="not today"):
+            story.when(_refuse)
+        story.when(OrderPlaced("1", 5))
+        assert story.sql("SELECT * FROM ledger_total") == [("1", 5)]
+
+
+def _refuse(app: App) -> None:
+    raise ValueError("not today")

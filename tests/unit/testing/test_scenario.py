@@ -242,6 +242,13 @@ def test_an_async_test_is_told_to_be_none(scenario: Scenario) -> None:
         asyncio.run(story())
 
 
+def test_an_app_lives_one_life_at_a_time(shop: Shop, scenario: Scenario) -> None:
+    with pytest.raises(RefusedError, match="open already"):
+        Scenario(shop.app)
+    with pytest.raises(RefusedError, match=r"write Scenario\(app\)"):
+        Scenario(shop.service)  # type: ignore[arg-type]
+
+
 def test_what_is_no_event_is_refused_in_its_authors_words(scenario: Scenario) -> None:
     with pytest.raises(DeclarationError, match="OrderPlaced is a class"):
         scenario.when(OrderPlaced)
