@@ -191,7 +191,7 @@ def test_a_point_that_there_is_not_is_told_with_those_that_there_are() -> None:
 
 def test_a_crash_is_meant_for_what_happens_next_and_no_later() -> None:
     with Scenario(counting()) as story:
-        story.crash_at("unit:committed")
+        story.crash_at("delivery:answered")
         with pytest.raises(ValueError, match="not today"):
             story.when(_refuse)
         story.when(OrderPlaced("1", 5))

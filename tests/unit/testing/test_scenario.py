@@ -107,6 +107,21 @@ def test_time_stands_until_it_is_moved(scenario: Scenario) -> None:
     assert scenario.now == datetime(2026, 1, 1, 13, 0, 0, 501_000, tzinfo=UTC)
 
 
+def test_time_never_goes_back(scenario: Scenario) -> None:
+    before = scenario.now
+    scenario.advance(hours=-1)
+    assert scenario.now == before
+
+
+def test_however_much_time_passes_the_process_keeps_what_it_reads(shop: Shop, scenario: Scenario) -> None:
+    scenario.given(OrderPlaced("1", 5))
+    scenario.advance(days=1)
+    shop.failures += [ValueError("no")] * 2
+    scenario.when(OrderPlaced("2", 5))
+    assert shop.failures == []  # in the page, and alone; one that took over from a dead one would walk carefully
+    assert len(scenario.dead_letters) == 1
+
+
 def test_the_same_id_is_the_same_event_and_other_content_is_refused(scenario: Scenario) -> None:
     at = scenario.now
     scenario.when(OrderPlaced("1", 5), id="a", at=at)
