@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route
 from chirp.app import app
 from chirp.bookmarks import SLOTS
 from chirp.events import TweetPosted
-from tidings.api.hosting import asgi
+from tidings.serving import asgi
 
 AUTHOR = "chirp"
 TWEETS = (

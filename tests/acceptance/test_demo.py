@@ -1,4 +1,4 @@
-"""The demonstration, whole: a real server, killed twice, against a generator that knows what truly happened."""
+"""The demonstration, whole: a real server, killed three times, against a generator that knows what truly happened."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tidings.demo.report import Line
 from tidings.demo.truth import KEYS
 
 
-def test_everything_agrees_after_duplicates_disorder_and_two_kills(tmp_path: Path) -> None:
+def test_everything_agrees_after_duplicates_disorder_and_three_kills(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "tidings", "demo", "--seed", "7", "--events", "200", "--json"],
         cwd=tmp_path,

@@ -49,8 +49,8 @@ def demo(
         f"Chirp's server gets {events:,} events {len(plan.arrivals):,} times: twice, late, out of order, and across "
         f"kill -9 (seed {plan.seed})\n"
     )
-    shown = _Shown(plan, Path(tempfile.mkdtemp(prefix="tidings-demo-")), output)
-    shown.run(ports, apart=apart, serve=serve)
+    shown = _Shown(plan, Path(tempfile.mkdtemp(prefix="tidings-demo-")), output, apart=apart)
+    shown.run(ports, serve=serve)
     if shown.agrees:
         return
     output.say(f"\nNot everything agrees. The database and the server's log are kept in {shown.folder}")
@@ -60,21 +60,22 @@ def demo(
 class _Shown:
     """One run of the demonstration, shown. Its folder is removed, but if something is wrong."""
 
-    def __init__(self, plan: Plan, folder: Path, output: Output) -> None:
+    def __init__(self, plan: Plan, folder: Path, output: Output, *, apart: bool) -> None:
         self.folder = folder
         self.agrees = False
         self._plan = plan
         self._output = output
+        self._apart = apart
         self._is_open = False
 
-    def run(self, ports: Ports, *, apart: bool, serve: bool) -> None:
+    def run(self, ports: Ports, *, serve: bool) -> None:
         """Run it; `serve`: until somebody ends it, else until its report."""
         from tidings.demo.run import Demo
 
         try:
             with ExitStack() as drawing:
                 progress = drawing.enter_context(self._output.progress())
-                demo = Demo(self._plan, self.folder, ports, progress, apart=apart)
+                demo = Demo(self._plan, self.folder, ports, progress, apart=self._apart)
 
                 def opened(report: Report, doors: Doors) -> None:
                     drawing.close()  # no bar is drawn any more
@@ -109,8 +110,9 @@ class _Shown:
         output.say("\nWhat the server has, compared with what truly happened")
         output.console.print(lines_table(report))
         if report.agrees:
-            size = "" if report.events == EVENTS else f" --events {report.events}"
-            output.say(f"\nEverything agrees. The same again: tidings demo --seed {report.seed}{size}")
+            more = "" if report.events == EVENTS else f" --events {report.events}"
+            more += " --apart" if self._apart else ""
+            output.say(f"\nEverything agrees. The same again: tidings demo --seed {report.seed}{more}")
         if doors is not None:
             output.say("\nOpen until Ctrl-C, which removes it all:")
             for name, url in doors.items():

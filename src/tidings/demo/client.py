@@ -21,6 +21,7 @@ from tidings.ports import Clock
 
 CONNECTIONS = 32
 GIVE_UP_AFTER = 60.0
+PAUSE, PAUSE_MAX = 0.05, 0.8
 PAGE = 1000
 
 
@@ -95,7 +96,7 @@ class Sender:
             self.tally.asked_again += asked == 1
             if self._clock.monotonic() > deadline:
                 raise OperatorError(f"no answer to {request.method} {request.path} within {GIVE_UP_AFTER:.0f} s")
-            await self._clock.sleep(0.05)
+            await self._clock.sleep(min(PAUSE * 2**asked, PAUSE_MAX))
 
     def _note(self, request: Request, status: int, text: str) -> None:
         tally = self.tally
