@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+Sense = Literal["at least", "at most"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
@@ -28,13 +30,18 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What is promised of one number, measured once a round: what its median must be, at least or at most."""
+    """What is promised of one number, measured once a round: what its median must be, at least or at most.
+
+    `ours`, `beside`: the two figures whose ratio it is, if it is one.
+    """
 
     name: str
     rounds: Sequence[float]
     limit: float
-    sense: Literal["at least", "at most"] = "at least"
+    sense: Sense = "at least"
     unit: str = ""
+    ours: Figure | None = None
+    beside: Figure | None = None
 
     @property
     def median(self) -> float:
@@ -61,9 +68,10 @@ class Result:
     notes: Sequence[str] = ()
 
 
-def ratio(name: str, over: Figure, under: Figure, *, limit: float) -> Check:
+def ratio(name: str, over: Figure, under: Figure, *, limit: float, sense: Sense = "at least") -> Check:
     """Return the check of one figure against another, round by round, because machines drift from one to the next."""
-    return Check(name=name, rounds=[a / b for a, b in zip(over.rounds, under.rounds, strict=True)], limit=limit)
+    rounds = [a / b for a, b in zip(over.rounds, under.rounds, strict=True)]
+    return Check(name=name, rounds=rounds, limit=limit, sense=sense, ours=over, beside=under)
 
 
 def spell(value: float) -> str:

@@ -21,7 +21,7 @@ def text(result: Result) -> str:
 
 def markdown(machine: Mapping[str, str], results: Sequence[Result]) -> str:
     """Return a table of what was promised and found, and below it what it was measured on."""
-    lines = ["| measure | found | promised | |", "|---|---|---|---|"]
+    lines = ["| measure | ours | beside it | found | promised | |", "|---|---|---|---|---|---|"]
     for result in results:
         lines += [_row(result.measure, check) for check in result.checks]
     told = "; ".join(f"{name}: {value}" for name, value in machine.items())
@@ -31,8 +31,13 @@ def markdown(machine: Mapping[str, str], results: Sequence[Result]) -> str:
 def _row(measure: str, check: Check) -> str:
     unit = f" {check.unit}" if check.unit else ""
     found = f"{spell(check.median)}{unit} [{spell(min(check.rounds))}-{spell(max(check.rounds))}]"
-    verdict = "met" if check.passes else "missed"
-    return f"| {measure}: {check.name} | {found} | {check.sense} {spell(check.limit)}{unit} | {verdict} |"
+    promised = f"{check.sense} {spell(check.limit)}{unit}"
+    verdict = "met" if check.passes else "**missed**"
+    if check.ours is None or check.beside is None:
+        return f"| {measure}: {check.name} | {spell(check.median)}{unit} | | {found} | {promised} | {verdict} |"
+    ours = f"{spell(check.ours.median)} {check.ours.unit}"
+    beside = f"{check.beside.name}: {spell(check.beside.median)} {check.beside.unit}"
+    return f"| {measure}: {check.name} | {ours} | {beside} | {found} | {promised} | {verdict} |"
 
 
 def json(machine: Mapping[str, str], results: Sequence[Result]) -> str:
