@@ -44,15 +44,19 @@ class Histogram:
         if not metric.labels:
             self._series[()] = _Buckets(len(self._bounds) + 1)
 
-    def observe(self, values: Iterable[float], *labels: str) -> None:
+    def observe(self, values: Sequence[float], *labels: str) -> None:
+        """Count the values, of which there is one at least. What comes together mostly falls into one bucket."""
         series = self._series.get(labels)
         if series is None:
             series = self._series[labels] = _Buckets(len(self._bounds) + 1)
-        counts, bounds, total = series.counts, self._bounds, 0.0
-        for value in values:
-            counts[bisect_left(bounds, value)] += 1
-            total += value
-        series.total += total
+        counts, bounds = series.counts, self._bounds
+        first, last = bisect_left(bounds, min(values)), bisect_left(bounds, max(values))
+        if first == last:
+            counts[first] += len(values)
+        else:
+            for value in values:
+                counts[bisect_left(bounds, value)] += 1
+        series.total += sum(values)
 
     def family(self) -> Family:
         found = HistogramMetricFamily(self._metric.name, self._metric.help, labels=self._metric.labels)
