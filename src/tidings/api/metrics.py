@@ -7,7 +7,7 @@ from starlette.requests import Request
 from tidings.api.answer import Answer
 from tidings.api.queries import read_query
 from tidings.app.opened import Opened
-from tidings.telemetry.metrics import CONTENT_TYPE
+from tidings.telemetry.exposition import CONTENT_TYPE, text
 
 
 class Metrics:
@@ -19,4 +19,4 @@ class Metrics:
     async def get(self, request: Request) -> Answer:
         """Answer all metrics; what does not answer now is left out, and said to be not connected."""
         read_query(request.scope, known=())
-        return Answer(200, ((b"content-type", CONTENT_TYPE.encode()),), await self._telemetry.text())
+        return Answer(200, ((b"content-type", CONTENT_TYPE.encode()),), text(await self._telemetry.series()))

@@ -106,4 +106,5 @@ def _tell(claimed: ClaimedDelivery, reason: Reason | None) -> None:
     if reason is not None and reason.next_at is None:
         given = claimed.delivery
         why = "the delivery %s of %s is dead after %d attempts, and is not called again until it is retried: %s"
-        _log.error(why, given.key, f"{given.service}.{given.function}", claimed.attempt, reason.error)
+        said = {"service": given.service, "handler": given.function, "attempt": claimed.attempt, "outcome": "dead"}
+        _log.error(why, given.key, f"{given.service}.{given.function}", claimed.attempt, reason.error, extra=said)

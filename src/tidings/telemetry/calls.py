@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tidings.events.envelope import Entry
+from tidings.events.envelope import Entry, Envelope
+from tidings.events.identity import lane_subject
 from tidings.ports import Clock
 from tidings.services.context import Context
 from tidings.services.functions import Handler
@@ -118,7 +119,7 @@ class Calls:
     def put_off(self, claim: Claim, subject: str, reason: Reason) -> None:
         """Be told, outside of any unit, how a redrive failed."""
         last = self._failing.pop(claim.consumer, None)
-        if last is None:
+        if last is None or last.envelope is None or _lane(last.envelope) != subject:
             attempt = self._attempts.get(claim.consumer, 1)
             last = Outcome(handler="", envelope=None, position=None, subject=subject, attempt=attempt)
         counted(self._metrics, claim.consumer, replace(last, reason=reason), part=claim.part)
@@ -143,3 +144,7 @@ class Calls:
         if are_told():
             for handler, took, ctx in unit.done:
                 tell(consumer, self._outcome(unit, handler, took, ctx), part=unit.part)
+
+
+def _lane(envelope: Envelope) -> str:
+    return lane_subject(envelope.source, envelope.id, envelope.subject)

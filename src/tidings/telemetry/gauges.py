@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from prometheus_client.core import Metric as Family
-
 from tidings.log.log import Log
 from tidings.operations.lag import ConsumerLag, lag
 from tidings.ports import Clock
 from tidings.services.service import Service
 from tidings.store.driver import Parked, StoreDriver
 from tidings.telemetry import table
-from tidings.telemetry.series import gauge
+from tidings.telemetry.series import Gauge
 from tidings.views.declaration import consumer_name
 
 LOOK_SECONDS = 2.0
@@ -44,7 +42,7 @@ class Gauges:
         self._looked = float("-inf")
         self._found: Standing | None = None
 
-    async def families(self) -> Sequence[Family]:
+    async def look(self) -> Sequence[Gauge]:
         """Return the gauges of a look that is at most a second old. What does not answer is left out."""
         async with self._looking:
             now = self._clock.monotonic()
@@ -88,29 +86,29 @@ class Gauges:
                 found.append((f"{record.table.service}.{record.table.view}", position or 0))
         return found
 
-    def _always(self, found: Standing) -> Iterator[Family]:
-        yield gauge(table.LOG_CONNECTED, [((), found.log_answers)])
-        yield gauge(table.STORE_CONNECTED, [((), found.store_answers)])
-        yield gauge(table.QUEUE_BYTES, [((), self._log.queued_bytes)])
+    def _always(self, found: Standing) -> Iterator[Gauge]:
+        yield Gauge(table.LOG_CONNECTED, [((), found.log_answers)])
+        yield Gauge(table.STORE_CONNECTED, [((), found.store_answers)])
+        yield Gauge(table.QUEUE_BYTES, [((), self._log.queued_bytes)])
         # A back end that shares its transaction with the log appends what is emitted at once, and leaves no holes.
-        yield gauge(table.HOLE_SECONDS, [((), 0)])
-        yield gauge(table.OUTBOX, [((), 0)])
-        yield gauge(table.OUTBOX_SECONDS, [((), 0)])
-        yield gauge(table.LOG_HEAD, [] if found.head is None else [((), found.head)])
+        yield Gauge(table.HOLE_SECONDS, [((), 0)])
+        yield Gauge(table.OUTBOX, [((), 0)])
+        yield Gauge(table.OUTBOX_SECONDS, [((), 0)])
+        yield Gauge(table.LOG_HEAD, [] if found.head is None else [((), found.head)])
 
 
-def _of_consumers(found: Standing, now_us: int) -> Iterator[Family]:
+def _of_consumers(found: Standing, now_us: int) -> Iterator[Gauge]:
     lags = [each for each in found.lags or () if each.state != "replaced"]
     parts = [(each, part) for each in lags for part in each.partitions]
     oldest: dict[str, int] = {}
     for parked in found.parked:
         oldest[parked.consumer] = min(parked.parked_at, oldest.get(parked.consumer, parked.parked_at))
-    yield gauge(table.DEAD_LETTERS, [((each.name,), each.dead_letters) for each in lags])
-    yield gauge(table.PARKED, [((each.name,), each.parked) for each in lags])
-    yield gauge(
+    yield Gauge(table.DEAD_LETTERS, [((each.name,), each.dead_letters) for each in lags])
+    yield Gauge(table.PARKED, [((each.name,), each.parked) for each in lags])
+    yield Gauge(
         table.PARKED_SECONDS,
         [((each.name,), max(0, now_us - oldest.get(each.name, now_us)) / 1_000_000) for each in lags],
     )
-    yield gauge(table.LAG_ENTRIES, [((each.name, str(part.part)), part.entries) for each, part in parts])
-    yield gauge(table.LAG_SECONDS, [((each.name, str(part.part)), part.seconds) for each, part in parts])
-    yield gauge(table.VIEW_POSITION, [((view,), position) for view, position in found.views])
+    yield Gauge(table.LAG_ENTRIES, [((each.name, str(part.part)), part.entries) for each, part in parts])
+    yield Gauge(table.LAG_SECONDS, [((each.name, str(part.part)), part.seconds) for each, part in parts])
+    yield Gauge(table.VIEW_POSITION, [((view,), position) for view, position in found.views])

@@ -1,24 +1,17 @@
-"""What one open application counts, and how it is shown in Prometheus' text format."""
+"""What one open application counts."""
 
 from __future__ import annotations
 
 from collections import Counter as TallyOf
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import Metric as Family
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from prometheus_client.registry import Collector
+from collections.abc import Collection, Iterable, Sequence
 
 from tidings.events.envelope import Envelope
 from tidings.log.driver import Outcome, Receipt
 from tidings.log.flush import Queued
 from tidings.ports import Clock
 from tidings.telemetry import table
-from tidings.telemetry.series import Counter, Histogram, gauge
-
-CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+from tidings.telemetry.series import Counter, Gauge, Histogram, Series
 
 
 class Metrics:
@@ -70,25 +63,9 @@ class Metrics:
     def _known(self, type: str) -> str:
         return type if type in self._types else table.UNKNOWN_TYPE
 
-    def text(self, gauges: Iterable[Family]) -> bytes:
-        """Return everything in Prometheus' text format, beside gauges that were just looked up."""
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Once([*self._families(), *gauges]))
-        return generate_latest(registry)
-
-    def _families(self) -> Iterator[Family]:
-        for series in (self.appends, self.append_seconds, self.flush_seconds, self.flush_writes):
-            yield series.family()
-        for series in (self.handled, self.handler_seconds, self.retries, self.refolds, self.leases_lost, self.fenced):
-            yield series.family()
-        yield gauge(table.INFLIGHT, [((service,), count) for service, count in self.inflight.items()])
-
-
-class _Once(Collector):
-    """Families as they are now."""
-
-    def __init__(self, families: Sequence[Family]) -> None:
-        self._found = families
-
-    def collect(self) -> Iterable[Family]:
-        return self._found
+    def series(self) -> Sequence[Series]:
+        """Return everything that was counted."""
+        inflight = Gauge(table.INFLIGHT, [((service,), count) for service, count in self.inflight.items()])
+        appends = (self.appends, self.append_seconds, self.flush_seconds, self.flush_writes)
+        consumers = (self.handled, self.handler_seconds, self.retries, self.refolds, self.leases_lost, self.fenced)
+        return (*appends, *consumers, inflight)

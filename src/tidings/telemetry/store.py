@@ -86,6 +86,8 @@ class _MeteredStore:
 
     async def settle_delivery(self, claimed: ClaimedDelivery, reason: Reason | None) -> None:
         await self._fenced(DELIVERIES, self._store.settle_delivery(claimed, reason))
+        if reason is not None and reason.next_at is not None:
+            self._metrics.retries.add(claimed.delivery.service, reason.kind)
 
     async def _fenced(self, consumer: str, write: Awaitable[T]) -> T:
         try:

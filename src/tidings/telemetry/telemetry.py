@@ -17,6 +17,7 @@ from tidings.telemetry.calls import Calls
 from tidings.telemetry.gauges import Gauges
 from tidings.telemetry.log import MeteredLog
 from tidings.telemetry.metrics import Metrics
+from tidings.telemetry.series import Series
 from tidings.telemetry.store import metered_store
 from tidings.telemetry.traced import TracedLog
 
@@ -64,9 +65,10 @@ class Telemetry:
         """Be told where to look when somebody asks."""
         self._gauges = Gauges(log, store, self.ports.clock, services)
 
-    async def text(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
-        return self._metrics.text(() if self._gauges is None else await self._gauges.families())
+    async def series(self) -> Sequence[Series]:
+        """Return everything that was counted, and how things stand."""
+        looked = () if self._gauges is None else await self._gauges.look()
+        return (*self._metrics.series(), *looked)
 
 
 def _traces(types: Collection[str], clock: Clock) -> Traces:

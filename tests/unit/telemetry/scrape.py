@@ -5,21 +5,22 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 
 from tidings.app.opened import Opened
+from tidings.telemetry.exposition import text
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
 
 
-def read(text: str) -> Samples:
+def read(scraped: str) -> Samples:
     """Return the samples by name and the values of their labels, in the order of the labels' names."""
     return {
         (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
+        for family in text_string_to_metric_families(scraped)
         for sample in family.samples
     }
 
 
 async def scrape(opened: Opened) -> Samples:
-    return read((await opened.telemetry.text()).decode())
+    return read(text(await opened.telemetry.series()).decode())
 
 
 def named(samples: Samples, name: str) -> dict[tuple[str, ...], float]:

@@ -8,7 +8,7 @@ from tests.unit.telemetry.scrape import named, scrape
 from tests.unit.telemetry.shop import TTL, carry, opened_shop, placed
 from tidings.errors import CheckpointMovedError, StoreUnavailableError
 from tidings.ports import Ports, SystemClock
-from tidings.store.driver import Reason
+from tidings.store.driver import Delivery, Reason
 
 
 async def test_calls_are_counted_by_handler_and_outcome_when_they_are_kept() -> None:
@@ -141,3 +141,19 @@ async def test_a_write_under_a_lease_that_is_lost_is_counted_and_so_is_the_lease
         assert named(samples, "tidings_fenced_writes_total") == {("shop",): 2}
         assert named(samples, "tidings_leases_lost_total") == {("shop",): 1}
         assert named(samples, "tidings_handler_total") == {}
+
+
+async def test_a_delivery_that_is_made_again_is_counted_with_its_service() -> None:
+    async with opened_shop() as opened:
+        async with opened.store.unit() as unit:
+            await unit.intend([Delivery(key="k", service="shop", function="mail", payload=b"{}")])
+        claim = {"owner": "a test", "services": ["shop"], "limit": 1, "ttl": TTL}
+        [claimed] = await opened.store.claim_deliveries(**claim)
+        await opened.store.settle_delivery(claimed, Reason(kind="handler-failed", error="x", next_at=1))
+        [claimed] = await opened.store.claim_deliveries(**claim)
+        await opened.store.settle_delivery(claimed, None)
+        with pytest.raises(CheckpointMovedError):
+            await opened.store.settle_delivery(claimed, None)
+        samples = await scrape(opened)
+        assert named(samples, "tidings_retries_total") == {("handler-failed", "shop"): 1}
+        assert named(samples, "tidings_fenced_writes_total") == {("deliveries",): 1}

@@ -9,6 +9,7 @@ import yaml
 
 from tests.unit.telemetry.scrape import scrape
 from tests.unit.telemetry.shop import carry, opened_shop, placed
+from tidings.telemetry import exposition
 from tidings.telemetry.table import METRICS
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference"
@@ -35,7 +36,7 @@ async def test_what_is_shown_is_what_the_table_says() -> None:
         await opened.log.append([placed("a", "fail"), placed("b")])
         await carry(opened)
         shown = {name for name, _ in await scrape(opened)}
-        text = (await opened.telemetry.text()).decode()
+        text = exposition.text(await opened.telemetry.series()).decode()
     known = {each.name + suffix for each in METRICS for suffix in SUFFIXES[each.kind]}
     assert shown <= known
     assert dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE)) == {each.name: each.kind for each in METRICS}
