@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
+from functools import partial
 
 from tidings.api.answer import Header
 from tidings.api.reached import Reached
@@ -19,17 +20,19 @@ from tidings.store.rows import ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reflected:
-    """What a read that begins now reflects at least.
+    """What a read that begins now reflects at least: what one look found, for all who share it.
 
-    `record`: the table to read, None for a live view. `consumer`: whose dead letters are missing in it, None if no
-    consumer writes it.
+    `moves`: how many units of consumers had been kept when the look began. `record`: the table to read, None for a live
+    view. `consumer`: whose dead letters are missing in it, None if no consumer writes it; `parked` finds them once.
     """
 
     position: Position
+    moves: int
     record: ViewRecord | None
     consumer: str | None
+    parked: asyncio.Task[Sequence[Parked]] | None = None
 
 
 class Progress:
@@ -41,9 +44,9 @@ class Progress:
         self._tables = opened.tables
         self._reading = reading
         self._handling = frozenset(service.name for service in opened.services if service.handlers)
-        self._looks: dict[tuple[str, str], tuple[asyncio.Task[Reflected], int]] = {}
+        self._looks: dict[tuple[str, str], asyncio.Task[Reflected]] = {}
         self._moves = opened.carrying.moves
-        self._reached: dict[tuple[str, str], Reached] = {}
+        self._reached: dict[tuple[str, str], Reached[Reflected]] = {}
 
     async def reach(self, view: ViewSpec, wanted: Position | None, patience: Patience) -> Reflected:
         """Return what a read reflects, as soon as that has the wanted position. `position-not-reached`.
@@ -51,19 +54,23 @@ class Progress:
         The view's table is looked up each time: while a request waits, a rebuild may put another in its place.
         """
         found: Reflected | None = None
-        seen = 0
+        waited: asyncio.Future[Reflected] | None = None
 
         async def now() -> Position:
-            nonlocal found, seen
-            found, seen = await self._shared_look(view)
+            nonlocal found, waited
+            if waited is not None and waited.done() and not waited.cancelled():
+                found, waited = waited.result(), None
+            else:
+                found = await self._shared_look(view)
             return found.position
 
-        def pause(_: float) -> Awaitable[None]:
+        def pause(_: float) -> Awaitable[object]:
+            nonlocal waited
             reached = self._reached_of(view)
-            until = reached.until(wanted or 0)
-            if seen != self._moves.count:  # something was kept after the look began
+            waited = reached.until(wanted or 0)
+            if found is None or found.moves != self._moves.count:  # something was kept after the look began
                 reached.stir()
-            return until
+            return waited
 
         await self._reading.reach(wanted, patience, now=now, pause=pause)
         assert found is not None
@@ -76,7 +83,10 @@ class Progress:
         """
         if wanted is None or reflected.consumer is None:
             return ()
-        parked = await self._store.parked(reflected.consumer)
+        if reflected.parked is None:
+            ask = self._store.parked(reflected.consumer)
+            reflected.parked = asyncio.get_running_loop().create_task(_asked(ask), context=Context())
+        parked = await asyncio.shield(reflected.parked)
         counts = [await self._count(each, wanted) for each in parked if each.first_position <= wanted]
         return ((b"tidings-incomplete", b"dead-letters=%d" % sum(counts)),) if sum(counts) else ()
 
@@ -86,32 +96,31 @@ class Progress:
         letters = await self._store.dead_letters(parked.consumer, parked.subject, limit=parked.entries)
         return sum(letter.entry.position <= upto for letter in letters)
 
-    async def _shared_look(self, view: ViewSpec) -> tuple[Reflected, int]:
-        """Join the look that is under way, if one is: rows are read after it, so they have what it saw and more.
-
-        The number is the count of moves when it began.
-        """
+    async def _shared_look(self, view: ViewSpec) -> Reflected:
+        """Join the look that is under way, if one is: rows are read after it, so they have what it saw and more."""
         name = view.service, view.name
-        look, seen = self._looks.get(name, (None, 0))
+        look = self._looks.get(name)
         if look is None:
-            look, seen = asyncio.get_running_loop().create_task(self._look(view), context=Context()), self._moves.count
-            self._looks[name] = look, seen
+            look = asyncio.get_running_loop().create_task(self._look(view), context=Context())
+            self._looks[name] = look
             look.add_done_callback(lambda _: self._looks.pop(name, None))
-        return await asyncio.shield(look), seen
+        return await asyncio.shield(look)
 
     async def _look(self, view: ViewSpec) -> Reflected:
+        moves = self._moves.count
         if view.mode == "live":
-            return Reflected((await self._log.head()).position, None, None)
+            return Reflected((await self._log.head()).position, moves, None, None)
         record = await self._table(view)
         consumer = self._consumer(view, record)
         while consumer is None or (view.folds and record.mode == "inline"):
             head = (await self._log.head()).position
             last, record = record, await self._table(view)
             if record == last:  # else a rebuild has put it in the other's place, which may lack what came since
-                return Reflected(head, record, consumer)
+                return Reflected(head, moves, record, consumer)
             consumer = self._consumer(view, record)
         checkpoints = (await self._store.checkpoints(consumer)).values()
-        return Reflected(min((checkpoint.position for checkpoint in checkpoints), default=0), record, consumer)
+        position = min((checkpoint.position for checkpoint in checkpoints), default=0)
+        return Reflected(position, moves, record, consumer)
 
     async def _table(self, view: ViewSpec) -> ViewRecord:
         record = await self._tables.of(view)
@@ -125,13 +134,13 @@ class Progress:
             return consumer_name(record.table)
         return view.service if view.service in self._handling else None
 
-    def _reached_of(self, view: ViewSpec) -> Reached:
+    def _reached_of(self, view: ViewSpec) -> Reached[Reflected]:
         name = view.service, view.name
         if name not in self._reached:
-
-            async def look() -> Position:
-                return (await self._shared_look(view))[0].position
-
-            self._reached[name] = Reached(look)
+            self._reached[name] = Reached(partial(self._shared_look, view))
             self._moves.listen(self._reached[name].stir)
         return self._reached[name]
+
+
+async def _asked(ask: Awaitable[Sequence[Parked]]) -> Sequence[Parked]:
+    return await ask

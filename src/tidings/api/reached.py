@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import Context
+from typing import Generic, Protocol, TypeVar
 
 from tidings.log.driver import Position
 
@@ -13,21 +14,31 @@ SOONEST, LATEST = 0.005, 0.05
 """Seconds between two looks if nothing is told, since another process may carry this view: longer and longer."""
 
 
-class Reached:
+class Stand(Protocol):
+    """Where something stands."""
+
+    @property
+    def position(self) -> Position: ...
+
+
+S = TypeVar("S", bound=Stand)
+
+
+class Reached(Generic[S]):
     """Those who wait for one view. `look` says where it stands; `stir` is to be called when it may have moved."""
 
-    def __init__(self, look: Callable[[], Awaitable[Position]]) -> None:
+    def __init__(self, look: Callable[[], Awaitable[S]]) -> None:
         self._look = look
-        self._waiting: list[tuple[Position, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Position, asyncio.Future[S]]] = []
         self._watching: asyncio.Task[None] | None = None
         self._rest: asyncio.Future[None] | None = None
         self._is_stirred = False
         self._pause = SOONEST
 
-    def until(self, wanted: Position) -> asyncio.Future[None]:
-        """Return what ends when the view stands there, or raises what looking raises. To be cancelled by who leaves."""
+    def until(self, wanted: Position) -> asyncio.Future[S]:
+        """Return what a look will have found when the view stands there, or raises; to be cancelled by who leaves."""
         loop = asyncio.get_running_loop()
-        reached: asyncio.Future[None] = loop.create_future()
+        reached: asyncio.Future[S] = loop.create_future()
         self._waiting.append((wanted, reached))
         self._pause = SOONEST
         if self._watching is None:
@@ -45,7 +56,7 @@ class Reached:
         try:
             while self._waiting:
                 await self._until_stirred()
-                self._wake_up_to(await self._look())
+                self._wake(await self._look())
         except Exception as error:
             for _, reached in self._waiting:
                 if not reached.done():
@@ -54,10 +65,10 @@ class Reached:
         finally:
             self._watching = None
 
-    def _wake_up_to(self, position: Position) -> None:
+    def _wake(self, found: S) -> None:
         for wanted, reached in self._waiting:
-            if wanted <= position and not reached.done():
-                reached.set_result(None)
+            if wanted <= found.position and not reached.done():
+                reached.set_result(found)
         self._waiting = [each for each in self._waiting if not each[1].done()]
 
     async def _until_stirred(self) -> None:

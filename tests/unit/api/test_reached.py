@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import pytest
 
 from tidings.api import reached as module
 from tidings.api.reached import Reached
+
+
+@dataclass(frozen=True)
+class Stood:
+    position: int
 
 
 class View:
@@ -16,11 +22,11 @@ class View:
         self.looks = 0
         self.error: Exception | None = None
 
-    async def look(self) -> int:
+    async def look(self) -> Stood:
         self.looks += 1
         if self.error is not None:
             raise self.error
-        return self.position
+        return Stood(self.position)
 
 
 @pytest.fixture(autouse=True)
@@ -50,12 +56,12 @@ async def test_a_move_during_a_look_is_looked_at_again() -> None:
     view = View()
     reached = Reached(view.look)
 
-    async def look() -> int:
-        position = await view.look()
-        if position == 0:
+    async def look() -> Stood:
+        stood = await view.look()
+        if stood.position == 0:
             view.position = 1
             reached.stir()
-        return position
+        return stood
 
     reached = Reached(look)
     wait = reached.until(1)
@@ -88,7 +94,7 @@ async def test_an_error_of_a_look_is_everybodys_and_the_next_wait_looks_anew() -
     wait = reached.until(1)
     reached.stir()
     await settled()
-    assert wait.result() is None
+    assert wait.result() == Stood(1)
 
 
 async def test_nobody_looks_for_those_who_left() -> None:

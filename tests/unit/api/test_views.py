@@ -259,9 +259,17 @@ async def test_waiting_requests_share_their_looks(shop: Shop, monkeypatch: pytes
     while len(shop.http.waiting) < len(reads):
         await asyncio.sleep(0)
     monkeypatch.setattr(shop.opened.store, "checkpoints", look)
+    asked, parked = 0, shop.opened.store.parked
+
+    async def once(consumer: str) -> Any:
+        nonlocal asked
+        asked += 1
+        return await parked(consumer)
+
+    monkeypatch.setattr(shop.opened.store, "parked", once)
     await shop.come_to(await shop.consumer("total"), 1)
     assert {reply.status for reply in await asyncio.gather(*reads)} == {200}
-    assert most == 1
+    assert (most, asked) == (1, 1)
 
 
 async def test_a_wait_that_was_in_vain_says_how_long_it_was(shop: Shop) -> None:
