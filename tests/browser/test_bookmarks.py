@@ -165,6 +165,26 @@ async def test_a_stream_that_the_server_refuses_is_opened_again_where_it_ended(p
     assert refused == 2
 
 
+async def test_a_read_that_fails_is_made_again_and_is_no_end_of_the_page(page: Page, chirp: Chirp) -> None:
+    await page.goto(chirp.url)
+    await expect(page.get_by_text("Live")).to_be_visible()
+    failed = asyncio.Event()
+
+    async def fail_once(route: Route) -> None:
+        if failed.is_set():
+            await route.continue_()
+        else:
+            failed.set()
+            await route.fulfill(status=500)
+
+    await page.route("**/tidings/views/bookmarks/bookmark/**", fail_once)
+    await bookmark(page, FIRST)
+    await is_confirmed(page, FIRST)
+    await bookmark(page, SECOND)
+    await is_confirmed(page, SECOND)
+    assert failed.is_set()
+
+
 async def test_a_lost_connection_goes_on_without_missing_anything(page: Page, tmp_path: Path) -> None:
     chirp = Chirp(tmp_path)
     await chirp.start()

@@ -77,15 +77,33 @@ async function answered(path, request) {
     } catch {
       connected(false);
     }
-    await new Promise((done) => setTimeout(done, AGAIN_MS));
+    await pause();
   }
+}
+
+function pause() {
+  return new Promise((done) => setTimeout(done, AGAIN_MS));
 }
 
 /** Read a view as it is at this position or later. */
 async function read(path, position) {
   const headers = { "tidings-min-position": position, prefer: "wait=10" };
   const answer = await answered(`views/bookmarks/${path}`, { headers });
-  return answer.status === 404 ? null : answer.json();
+  if (answer.status === 404) return null;
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return answer.json();
+}
+
+/** Read everything anew and follow from there, as often as it takes. */
+async function begin() {
+  for (;;) {
+    try {
+      return await load();
+    } catch {
+      connected(false);
+      await pause();
+    }
+  }
 }
 
 async function load() {
@@ -120,7 +138,10 @@ function follow(after) {
   for (const type of TYPES) {
     stream.addEventListener(type, (event) => {
       last = event.lastEventId;
-      handled = handled.then(() => hear(type, JSON.parse(event.data), event.lastEventId));
+      handled = handled.then(() => hear(type, JSON.parse(event.data), event.lastEventId)).catch(async () => {
+        stream.close();
+        await begin();
+      });
     });
   }
 }
@@ -129,7 +150,7 @@ function follow(after) {
 async function resume(last) {
   const answer = await answered(`events?limit=1&after=${encodeURIComponent(last)}`);
   if (answer.ok) follow(last);
-  else await load();
+  else await begin();
 }
 
 async function hear(type, event, position) {
@@ -254,4 +275,4 @@ function made(name, className, text = "") {
   return element;
 }
 
-await load();
+await begin();
