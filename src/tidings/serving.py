@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import watchfiles
 
 from tidings.api import hosting, serve
 from tidings.api.answer import Application
@@ -11,6 +17,9 @@ from tidings.app import App, Opened
 from tidings.console import PATH, Console
 from tidings.ports import Ports
 from tidings.settings import Settings
+from tidings.supervisor import Link, Supervisor
+
+_log = logging.getLogger("tidings.serving")
 
 
 def asgi(app: App, settings: Settings | None = None, *, ports: Ports | None = None) -> Application:
@@ -23,9 +32,46 @@ def asgi(app: App, settings: Settings | None = None, *, ports: Ports | None = No
     return hosting.asgi(app, settings, ports=ports, pages=console)
 
 
-def run(app: App, settings: Settings, ports: Ports, on_ready: Callable[[str], None] = serve.nobody) -> int:
-    """Serve the App until a signal ends it, and return the exit code. See `tidings.api.serve.Server.run`."""
-    return serve.run(app, settings, ports, on_ready, console)
+def run(
+    app: App,
+    settings: Settings,
+    ports: Ports,
+    on_ready: Callable[[str], None] = serve.nobody,
+    worker: serve.Worker | None = None,
+) -> int:
+    """Serve the App until a signal ends it, and return the exit code. See `tidings.api.serve.serve`."""
+    return serve.run(app, settings, ports, on_ready, console, worker)
+
+
+def inherited(worker: str) -> serve.Worker:
+    """Return what the supervisor of this process gave it: `worker` is what stands behind `--worker`."""
+    listening, link = (int(descriptor) for descriptor in worker.split(","))
+    return serve.Worker(socket.socket(fileno=listening), Link(link))
+
+
+def supervise(
+    command: Sequence[str], settings: Settings, workers: int, on_ready: Callable[[str], None], *, reload: bool
+) -> int:
+    """Serve with workers that run this command, until a signal; return the exit code. See `Supervisor`.
+
+    `reload`: they begin anew whenever a source file changes in this folder.
+    """
+    return asyncio.run(_supervise(command, settings, workers, on_ready, reload=reload))
+
+
+async def _supervise(
+    command: Sequence[str], settings: Settings, workers: int, on_ready: Callable[[str], None], *, reload: bool
+) -> int:
+    with await serve.bound(settings.host, settings.port) as listening:
+        url = serve.url_of(settings.host, listening)
+        supervisor = Supervisor(command, count=workers, listening=listening, say=_log.warning)
+        return await supervisor.run(lambda: on_ready(url), _changes() if reload else None)
+
+
+async def _changes() -> AsyncIterator[str]:
+    async for found in watchfiles.awatch(".", watch_filter=watchfiles.PythonFilter(extra_extensions=(".toml",))):
+        paths = sorted(Path(path).name for _, path in found)
+        yield f"{paths[0]} changed" if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more changed"
 
 
 def console(opened: Opened) -> Console | None:

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -21,6 +22,7 @@ from tidings.app.opened import Opened, holds_log
 from tidings.errors import OperatorError, SettingError
 from tidings.ports import Clock, Ports
 from tidings.settings import Settings
+from tidings.supervisor import Link
 
 BACKLOG = 1_024
 KEEP_ALIVE_SECONDS = 75
@@ -29,25 +31,49 @@ PRESS_SECONDS = 0.1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What a supervisor gave this process: the socket that all its workers listen at, and the link to it."""
+
+    listening: socket.socket
+    link: Link
+
+
 def nobody(url: str) -> None:
     """Tell nobody."""
 
 
 def run(
-    app: App, settings: Settings, ports: Ports, on_ready: Callable[[str], None] = nobody, pages: MakePages = no_pages
+    app: App,
+    settings: Settings,
+    ports: Ports,
+    on_ready: Callable[[str], None] = nobody,
+    pages: MakePages = no_pages,
+    worker: Worker | None = None,
 ) -> int:
     """Serve as `serve` does, on the fastest event loop there is."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(serve(app, settings, ports, on_ready, pages))
+        return runner.run(serve(app, settings, ports, on_ready, pages, worker))
 
 
 async def serve(
-    app: App, settings: Settings, ports: Ports, on_ready: Callable[[str], None] = nobody, pages: MakePages = no_pages
+    app: App,
+    settings: Settings,
+    ports: Ports,
+    on_ready: Callable[[str], None] = nobody,
+    pages: MakePages = no_pages,
+    worker: Worker | None = None,
 ) -> int:
-    """Serve the App until a signal ends it, and return the exit code. See `Server`."""
+    """Serve the App until a signal ends it, and return the exit code. See `Server`.
+
+    `worker`: the socket to listen at, and the link to the supervisor, where one began this process.
+    """
     server = Server(app, settings, ports, on_ready, pages)
     with _handled(server.signalled):
-        return await server.run()
+        if worker is None:
+            return await server.run()
+        worker.link.when_alone(server.stop)
+        return await server.run(worker)
 
 
 class Server:
@@ -76,13 +102,13 @@ class Server:
         self._is_stopping = False
         self._code = 0
 
-    async def run(self) -> int:
+    async def run(self, worker: Worker | None = None) -> int:
         """Serve until `stop`, and return 0; 1 if what was under way did not end within `shutdown_grace` seconds.
 
         After a second signal 128 and its number. SettingError for a host that is not this machine alone; OperatorError
         if the port is taken; whatever `App.open` raises.
         """
-        self._work = asyncio.get_running_loop().create_task(self._serve())
+        self._work = asyncio.get_running_loop().create_task(self._serve(worker))
         try:
             await asyncio.wait((self._work,))
         finally:
@@ -124,19 +150,19 @@ class Server:
         self._work.cancel()
         asyncio.get_running_loop().call_later(PRESS_SECONDS, lambda: self.abort(code=code))
 
-    async def _serve(self) -> None:
+    async def _serve(self, worker: Worker | None) -> None:
         settings = self._settings
         is_local = is_loopback(settings.host)
         if not (is_local or holds_log(settings)):
             _refuse_open(settings.host)
-        with await _bound(settings.host, settings.port) as listening:
+        with worker.listening if worker else await bound(settings.host, settings.port) as listening:
             async with self._app.open(settings, ports=self._ports) as opened:
                 if not (is_local or await opened.admission.has_live_key()):
                     _refuse_open(settings.host)
                 self._opened = opened
                 self._application = await application(opened, self._pages)
-                url = _url(settings.host, listening.getsockname()[1])
-                self._http = _Http(_configured(self._application), lambda: self._on_ready(url))
+                url = url_of(settings.host, listening)
+                self._http = _Http(_configured(self._application), lambda: self._ready(url, worker))
                 if self._is_stopping:
                     self._pass_on_stop()
                 ticking = asyncio.create_task(self._http.tick(self._ports.clock))
@@ -144,6 +170,11 @@ class Server:
                     await self._http.listen(listening)
                 finally:
                     ticking.cancel()
+
+    def _ready(self, url: str, worker: Worker | None) -> None:
+        self._on_ready(url)
+        if worker is not None:
+            worker.link.ready()
 
 
 class _Http(uvicorn.Server):
@@ -210,7 +241,7 @@ def _refuse_open(host: str) -> None:
     )
 
 
-async def _bound(host: str, port: int) -> socket.socket:
+async def bound(host: str, port: int) -> socket.socket:
     """Return a socket with this address. It does not listen yet, so nobody is kept waiting while the App opens."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
@@ -234,8 +265,8 @@ def _taken(address: tuple[object, ...], error: OSError) -> OperatorError:
     )
 
 
-def _url(host: str, port: int) -> str:
-    bare = host.strip("[]")
+def url_of(host: str, listening: socket.socket) -> str:
+    bare, port = host.strip("[]"), listening.getsockname()[1]
     return f"http://[{bare}]:{port}" if ":" in bare else f"http://{bare}:{port}"
 
 

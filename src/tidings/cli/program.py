@@ -48,7 +48,7 @@ def build() -> typer.Typer:
     program = typer.Typer(
         cls=_Commands,
         help="Events that arrive twice, late, out of order or never, and a system that ends in the right state anyway.",
-        add_completion=False,
+        add_completion=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -12,6 +15,7 @@ from tidings.cli.output import Output
 from tidings.cli.session import AsJson, read_settings
 from tidings.errors import SettingError
 from tidings.ports import Ports
+from tidings.settings import Settings
 
 
 def run(
@@ -27,28 +31,76 @@ def run(
     ] = None,
     host: Annotated[str | None, typer.Option(help="Where to listen; 127.0.0.1 if nothing else is said.")] = None,
     port: Annotated[int | None, typer.Option(help="The port, 0 for a free one; 8080 if nothing else is said.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the port and the work.")] = 1,
+    reload: Annotated[bool, typer.Option("--reload", help="Begin again whenever a source file changes here.")] = False,
+    worker: Annotated[str | None, typer.Option(hidden=True)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve an application: its HTTP API, its handlers, its views. Ctrl-C finishes what is under way; twice stops.
 
-    Example: tidings run chirp:app --port 9000
-    """
-    from tidings.serving import console_url  # the server is of no use to any other command, and slow to import
-    from tidings.serving import run as serve
+    With --workers, one that dies is begun again, and none outlives the command. --reload is for developing.
 
-    services = ",".join(service) if service else None
-    settings = read_settings(app=app, services=services, host=host, port=port)
+    Example: tidings run chirp:app --port 9000 --workers 2
+    """
+    given = Given(app=app, services=tuple(service or ()), host=host, port=port)
+    if worker is not None:
+        raise typer.Exit(_serve(given, Output(as_json=as_json), worker))
+    if reload and workers > 1:
+        raise typer.BadParameter("--reload begins one process anew: leave out --workers")
+    if reload or workers > 1:
+        raise typer.Exit(_supervise(given, Output(as_json=as_json), workers, reload=reload))
+    raise typer.Exit(_serve(given, Output(as_json=as_json), None))
+
+
+def _settings(given: Given) -> Settings:
+    services = ",".join(given.services) if given.services else None
+    settings = read_settings(app=given.app, services=services, host=given.host, port=given.port)
     if settings.app is None:
         raise SettingError("which application? Write `tidings run MODULE:ATTRIBUTE`, or set TIDINGS_APP")
-    loaded = load_app(settings.app)
+    return settings
+
+
+def _serve(given: Given, output: Output, worker: str | None) -> int:
+    from tidings import serving  # the server is of no use to any other command, and slow to import
+
+    settings = _settings(given)
+    loaded = load_app(settings.app or "")
     records.set_up()
-    output = Output(as_json=as_json)
+    if worker is not None:
+        return serving.run(loaded, settings, Ports(), worker=serving.inherited(worker))
+    return serving.run(loaded, settings, Ports(), partial(_say_ready, output, settings))
 
-    def ready(url: str) -> None:
-        console = console_url(url, settings)
-        if as_json:
-            output.json({"app": settings.app, "url": url, "console": console, "database": settings.sqlite_path})
-        pages = "" if console is None else f", its console at {console}"
-        output.say(f"{settings.app} is at {url}{pages}, database {settings.sqlite_path} (Ctrl-C ends it)")
 
-    raise typer.Exit(serve(loaded, settings, Ports(), ready))
+def _supervise(given: Given, output: Output, workers: int, *, reload: bool) -> int:
+    from tidings.serving import supervise
+
+    settings = _settings(given)
+    records.set_up()
+    command = [sys.executable, "-m", "tidings", "run", *given.arguments()]
+    return supervise(command, settings, workers, partial(_say_ready, output, settings), reload=reload)
+
+
+def _say_ready(output: Output, settings: Settings, url: str) -> None:
+    from tidings.serving import console_url
+
+    console = console_url(url, settings)
+    if output.as_json:
+        output.json({"app": settings.app, "url": url, "console": console, "database": settings.sqlite_path})
+    pages = "" if console is None else f", its console at {console}"
+    output.say(f"{settings.app} is at {url}{pages}, database {settings.sqlite_path} (Ctrl-C ends it)")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the command line says."""
+
+    app: str | None
+    services: tuple[str, ...]
+    host: str | None
+    port: int | None
+
+    def arguments(self) -> list[str]:
+        """Return the same as arguments, for a worker."""
+        named = [("--service", name) for name in self.services] + [("--host", self.host), ("--port", self.port)]
+        said = [str(part) for option, value in named if value is not None for part in (option, value)]
+        return said if self.app is None else [self.app, *said]
