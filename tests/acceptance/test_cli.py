@@ -46,6 +46,31 @@ def test_settings_are_shown_with_who_set_them(place: Place) -> None:
     assert found["database_url"] == ("sqlite:///tidings.db", "default")
 
 
+def test_the_doctor_finds_all_well(place: Place) -> None:
+    ended = place.tidings("doctor", "--app", "shop:app")
+    assert ended.code == 0
+    assert ended.out.splitlines()[-1] == "All is well."
+    found = place.tidings("doctor", "--app", "shop:app", "--json").json
+    names = ["settings", "log", "store", "schema", "leases", "checkpoints", "disk", "clock"]
+    assert (found["ok"], [check["name"] for check in found["checks"]]) == (True, names)
+    assert found["engine"] == f"SQLite {sqlite3.sqlite_version}"
+
+
+def test_the_doctor_names_what_is_not_well_and_what_to_do(place: Place) -> None:
+    source = (place.folder / "shop.py").read_text("utf-8")
+    more = "\n@orders.view(key=('name',))\nclass Late:\n    name: str\n"
+    (place.folder / "newer.py").write_text(source + more, "utf-8")
+    ended = place.tidings("doctor", "--app", "newer:app")
+    assert (ended.code, ended.out.splitlines()[-1]) == (1, "Not well: schema")
+    assert "orders.late have no table yet: `tidings run` makes it" in ended.out
+
+
+def test_the_doctor_cannot_look_at_what_is_not_there(place: Place) -> None:
+    ended = place.tidings("doctor", TIDINGS_DATABASE_URL="sqlite:///nowhere.db")
+    assert (ended.code, ended.out) == (2, "")
+    assert "there is no database nowhere.db" in ended.err
+
+
 def test_an_event_is_emitted_once_under_its_id(place: Place) -> None:
     first = place.emit("1", 10, id="order-1")
     assert (first.code, first.json["outcome"], first.json["position"]) == (0, "duplicate", 1)

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from tidings.cli import config, dead, deliveries, emit, keys, log, views
 from tidings.cli.consumers import consumers
 from tidings.cli.demo import demo
+from tidings.cli.doctor import doctor
 from tidings.cli.exits import FAILED, UNKNOWN, code_of
 from tidings.cli.run import run
 from tidings.cli.version import version
@@ -52,7 +53,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (run, consumers, demo, version):
+    for command in (run, consumers, doctor, demo, version):
         program.command()(command)
     program.add_typer(emit.commands)
     for group in (log, views, dead, deliveries, keys, config):

@@ -22,11 +22,16 @@ from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreFacts:
-    """What a store back end says about itself. `partitions`: how many a consumer has unless told otherwise."""
+    """What a store back end says about itself. `partitions`: how many a consumer has unless told otherwise.
+
+    `engine`: the database's product and version; `caution`: what an operator must heed with this version of it.
+    """
 
     name: str
     partitions: int
     shares_transaction_with_log: bool
+    engine: str = ""
+    caution: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from tidings.backends.sqlite.sql import Guard
 from tidings.backends.sqlite.table import Table
 from tidings.backends.sqlite.unit import OpenUnit, SqliteUnit, Surroundings
 from tidings.backends.sqlite.views import Swap, Views
+from tidings.backends.sqlite.wal import caution_with
 from tidings.errors import LogUnavailableError, RefusedError, StoreUnavailableError
 from tidings.log.driver import Position, Receipt, Write
 from tidings.ports import Ports
@@ -45,7 +46,13 @@ class SqliteStore:
     """See `tidings.store.driver.StoreDriver`. Without a `log` of the same database, emitted envelopes are staged."""
 
     def __init__(self, database: Database, ports: Ports, *, log: Appender | None = None) -> None:
-        self.facts = StoreFacts(name="sqlite", partitions=1, shares_transaction_with_log=log is not None)
+        self.facts = StoreFacts(
+            name="sqlite",
+            partitions=1,
+            shares_transaction_with_log=log is not None,
+            engine=f"SQLite {sqlite3.sqlite_version}",
+            caution=caution_with(sqlite3.sqlite_version_info),
+        )
         self._database = database
         self._clock = ports.clock
         self._made: dict[ViewTable, Table] = {}

@@ -21,6 +21,19 @@ PAGE_BYTES = 4_096
 QUIET_SECONDS = 0.05
 
 
+_MENDED = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
+
+
+def caution_with(version: tuple[int, int, int]) -> str | None:
+    """Return what an operator must heed with this version of SQLite; None if nothing."""
+    if version >= _MENDED[-1] or any(version[:2] == mended[:2] and version >= mended for mended in _MENDED):
+        return None
+    return (
+        "this version can corrupt a file when two programs check its journal in at once, which tidings never does: "
+        "let no other program write the database while tidings runs, or use SQLite 3.51.3 or later"
+    )
+
+
 class Wal:
     """The write-ahead log of one file, itself the file `path`. `checkpointer`: a connection that nobody else uses."""
 

@@ -1,0 +1,45 @@
+"""`tidings doctor`."""
+
+from __future__ import annotations
+
+import typer
+
+from tidings.app import Opened
+from tidings.cli.exits import NO, OK
+from tidings.cli.output import Output
+from tidings.cli.session import AppName, AsJson, Session
+from tidings.errors import NotFoundError, OperatorError
+from tidings.operations.checks import Check
+from tidings.operations.diagnosis import diagnose
+
+
+def doctor(app: AppName = None, as_json: AsJson = False) -> None:
+    """Look whether all is well: what /readyz asks, the disk and the clock. Exit code 1 if something is not.
+
+    With the application at hand, its views and services are looked at, too. Nothing is changed.
+
+    Example: tidings doctor --app chirp:app
+    """
+    session = Session(app)
+
+    async def work(opened: Opened) -> tuple[tuple[Check, ...], str, str | None]:
+        facts = opened.store.facts
+        found = await diagnose(session.settings, opened.log, opened.store, opened.ports, session.services)
+        return found, facts.engine, facts.caution
+
+    try:
+        found, engine, caution = session.look(work)
+    except NotFoundError as error:  # nothing could be looked at, which is no answer
+        raise OperatorError(str(error)) from None
+    is_well = all(check.problem is None for check in found)
+    output = Output(as_json=as_json)
+    if as_json:
+        checks = [{"name": check.name, "ok": check.problem is None, "problem": check.problem} for check in found]
+        output.json({"ok": is_well, "checks": checks, "engine": engine, "caution": caution})
+    else:
+        rows = [{"check": each.name, "found": "ok" if each.problem is None else each.problem} for each in found]
+        output.rows(rows, empty="nothing was looked at")
+        output.say(f"\n{engine}" + (f": {caution}" if caution else ""))
+        failing = [check.name for check in found if check.problem is not None]
+        output.say("All is well." if is_well else f"Not well: {', '.join(failing)}")
+    raise typer.Exit(OK if is_well else NO)
