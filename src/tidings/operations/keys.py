@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tidings.errors import CallerError
 from tidings.events.uri import is_uri_reference
@@ -59,7 +59,7 @@ class Made:
     """A new key, and the token that callers send as `Authorization: Bearer …`."""
 
     key: ApiKey
-    token: str
+    token: str = field(repr=False)
 
 
 async def add(store: StoreDriver, ports: Ports, asked: Asked) -> Made:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -19,7 +19,7 @@ class ApiKey:
     owner: str
     scopes: frozenset[str]
     sources: frozenset[str] | None
-    digest: bytes
+    digest: bytes = field(repr=False)
     created: int
     expires: int | None = None
     revoked: int | None = None
