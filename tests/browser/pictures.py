@@ -1,0 +1,43 @@
+"""Take the pictures of the console that documents show: `python -m tests.browser.pictures`."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from playwright.async_api import async_playwright, expect
+
+from tests.browser.chromium import provide
+from tests.browser.shop import Shop, busy_shop
+
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+TAKEN = {
+    "console-overview": "/",
+    "console-log": "/log",
+    "console-event": "/event?source=%2Fweb&id=placed-o-1001",
+    "console-dead-letters": "/dead/subject?consumer=shipping&subject=o-1004",
+}
+SIZE = {"width": 1360, "height": 780}
+
+
+async def take(shop: Shop) -> None:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=provide())
+        page = await browser.new_page(viewport=SIZE, color_scheme="light")  # type: ignore[arg-type]
+        for name, path in TAKEN.items():
+            await page.goto(shop.url + path)
+            await expect(page.get_by_role("main")).to_be_visible()
+            await page.screenshot(path=IMAGES / f"{name}.png")
+        await browser.close()
+
+
+async def main() -> None:
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        async with busy_shop(Path(folder)) as shop:
+            await take(shop)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
