@@ -43,7 +43,8 @@ async def test_once_there_is_a_key_every_page_and_change_asks_for_one(browser: B
 
 async def test_a_key_opens_the_pages_until_it_is_revoked_or_the_browser_logs_out(browser: Browser) -> None:
     token = await key(browser.shop, *SCOPES)
-    before = browser.cookies.get("tidings-console")
+    await browser.get("/")
+    before = browser.cookies["tidings-console"]
     await log_in(browser, token)
     assert browser.cookies["tidings-console"] != before
     assert token not in str(browser.cookies)
