@@ -27,7 +27,7 @@ from tidings.settings import Settings
 NAME = "processed"
 SEED = 1
 OURS, DBOS, EVENTSOURCING = "tidings, a handler", "DBOS, a workflow", "eventsourcing, tracked projection"
-DBOS_TARGET, EVENTSOURCING_TARGET = 50, 5
+DBOS_TARGET, EVENTSOURCING_TARGET = 20, 4
 
 shelf = Service("shelf")
 
