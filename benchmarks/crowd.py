@@ -8,7 +8,10 @@ there, and how many it has lost when its standard input ends.
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import msgspec
 import uvloop
@@ -18,6 +21,8 @@ from benchmarks.steady import POSITION, Line
 
 AT_ONCE = 50
 SETTLE_SECONDS = 2.0
+WAIT_LEAST, WAIT_MOST = 10, 30
+FAR_AHEAD = 10**12  # no log reaches it while anybody waits
 
 
 class Crowd(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,18 +41,19 @@ class Lost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Waiting(asyncio.Protocol):
-    """One who waits; a read that was in vain waits anew."""
+    """One who waits. `ask` makes the request that follows an answer's position; a stream is one answer without end."""
 
-    def __init__(self, request: bytes, *, is_stream: bool) -> None:
+    def __init__(self, ask: Callable[[bytes], bytes], *, token: bytes, is_stream: bool) -> None:
         self.is_closed = self.is_refused = False
         self.began: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._request = request
+        self._ask = ask
+        self._token = token
         self._is_stream = is_stream
         self._held = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
-        transport.write(self._request)
+        transport.write(self._ask(self._token))
         if not self._is_stream:
             self.began.set_result(None)
 
@@ -60,8 +66,9 @@ class _Waiting(asyncio.Protocol):
             if not self.began.done():
                 self.began.set_result(None)
         elif is_whole(self._held):
+            found = POSITION.search(self._held)
             self._held = b""
-            self._transport.write(self._request)
+            self._transport.write(self._ask(self._token if found is None else found[1]))
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_closed = True
@@ -69,25 +76,41 @@ class _Waiting(asyncio.Protocol):
             self.began.set_result(None)
 
 
+def _asks(crowd: Crowd, host: str) -> Iterator[tuple[Callable[[bytes], bytes], bool]]:
+    """Yield how each one asks, and whether that is for the stream. Waits of many lengths do not end at once."""
+    draw = random.Random(1)
+    for n in range(crowd.reads):
+        end = f"{host}prefer: wait={draw.randint(WAIT_LEAST, WAIT_MOST)}\r\n\r\n".encode()
+        if n % 2:
+            yield partial(_view, n, end), False
+        else:
+            yield partial(_poll, n, end), False
+    for n in range(crowd.streams):
+        yield partial(_stream, n, host.encode()), True
+
+
+def _poll(n: int, end: bytes, token: bytes) -> bytes:
+    return b"GET /events?subject=nobody-%d&after=%s HTTP/1.1\r\n" % (n, token) + end
+
+
+def _view(n: int, end: bytes, token: bytes) -> bytes:
+    far = b"tidings-min-position: %s-%d\r\n" % (token.rpartition(b"-")[0], FAR_AHEAD)
+    return b"GET /views/bookmarks/bookmark/u%d/t%d HTTP/1.1\r\n" % (n, n) + far + end
+
+
+def _stream(n: int, host: bytes, _: bytes) -> bytes:
+    return b"GET /events/stream?subject=nobody-%d HTTP/1.1\r\n" % n + host + b"\r\n"
+
+
 async def wait(crowd: Crowd) -> Lost:
     loop, host = asyncio.get_running_loop(), f"host: 127.0.0.1:{crowd.port}\r\n"
-    token = await _far_ahead(crowd.port, host)
-    targets = [
-        f"/views/bookmarks/bookmark/u{n}/t{n}" if n % 2 else f"/events?subject=nobody-{n}" for n in range(crowd.reads)
-    ]
-    asked = [f"GET {target} HTTP/1.1\r\n{host}prefer: wait=30\r\n" for target in targets]
-    reads = [head + (f"tidings-min-position: {token}\r\n" if n % 2 else "") for n, head in enumerate(asked)]
-    streams = [f"GET /events/stream?subject=nobody-{n} HTTP/1.1\r\n{host}" for n in range(crowd.streams)]
+    token = await _head(crowd.port, host)
     waiting: list[_Waiting] = []
-    for n, head in enumerate([*reads, *streams]):
-        request, is_stream = head.encode() + b"\r\n", n >= len(reads)
-        _, one = await loop.create_connection(
-            lambda request=request, is_stream=is_stream: _Waiting(request, is_stream=is_stream),  # type: ignore[misc]
-            "127.0.0.1",
-            crowd.port,
-        )
+    for ask, is_stream in _asks(crowd, host):
+        made = partial(_Waiting, ask, token=token, is_stream=is_stream)
+        _, one = await loop.create_connection(made, "127.0.0.1", crowd.port)
         waiting.append(one)
-        if n % AT_ONCE == 0:
+        if len(waiting) % AT_ONCE == 0:
             await one.began
     await asyncio.gather(*(one.began for one in waiting))
     await asyncio.sleep(SETTLE_SECONDS)
@@ -96,13 +119,13 @@ async def wait(crowd: Crowd) -> Lost:
     return Lost(closed=sum(one.is_closed for one in waiting), refused=sum(one.is_refused for one in waiting))
 
 
-async def _far_ahead(port: int, host: str) -> str:
-    """Return a token of this log that it will not reach while anybody waits."""
+async def _head(port: int, host: str) -> bytes:
+    """Return the token of the log's head."""
     _, line = await asyncio.get_running_loop().create_connection(Line, "127.0.0.1", port)
     answer = await line.ask(f"GET /events?limit=1 HTTP/1.1\r\n{host}\r\n".encode())
     found = POSITION.search(answer)
     assert found is not None, answer
-    return found[1].decode().rpartition("-")[0] + "-1000000000000"
+    return found[1]
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ class Callers:
         seconds, used, counted = time.perf_counter() - started, time.process_time() - used, self.times[before:]
         self.is_over = True
         await asyncio.sleep(0.2)  # for the answers that are on their way
-        counted.sort()
+        counted = sorted(counted) or [seconds]  # nobody was answered
         return Found(
             rate=len(counted) / seconds,
             p50=counted[len(counted) // 2] * 1_000,
