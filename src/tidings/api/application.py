@@ -57,7 +57,7 @@ class Application:
         self._bodies = Bodies(opened.ports.clock)
         repeats = Repeats(opened.store, opened.ports.clock)
         self._ingest = Ingest(opened, tokens, self._bodies, repeats)
-        arrivals = Arrivals(opened.log)
+        arrivals = Arrivals(opened.log, opened.ports.clock)
         self._entries = Entries(opened, tokens, reading, self.waiting, arrivals)
         self._under_way = 0
         self._admission = opened.admission

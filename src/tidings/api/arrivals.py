@@ -16,9 +16,12 @@ from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.search import Sought
+from tidings.ports import Clock
 
 LOOK_AGAIN = timedelta(seconds=10)
 PAGE = 500
+DOZE_LEAST, DOZE_MOST = 0.001, 0.02
+"""Seconds of rest after a page that nobody waited for."""
 
 
 class Awaited:
@@ -43,11 +46,13 @@ class Awaited:
         if self._error is not None:
             raise self._error
 
-    def show(self, entry: Entry) -> None:
-        """Be shown an entry that may be wanted."""
-        if not self._is_there and self.sought.finds(entry):
-            self._is_there, self.upto = True, entry.position - 1
-            self._end_wait()
+    def show(self, entry: Entry) -> bool:
+        """Be shown an entry that may be wanted; say whether it was waited for."""
+        if self._is_there or not self.sought.finds(entry):
+            return False
+        self._is_there, self.upto = True, entry.position - 1
+        self._end_wait()
+        return True
 
     def fail(self, error: Exception) -> None:
         self._error = error
@@ -61,8 +66,9 @@ class Awaited:
 class Arrivals:
     """Those who wait for entries of one log."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, clock: Clock) -> None:
         self._log = log
+        self._sleep = clock.sleep
         self._waiting: defaultdict[tuple[str, str], set[Awaited]] = defaultdict(set)
         self._following: asyncio.Task[None] | None = None
         self._begun: asyncio.Future[None] | None = None
@@ -95,15 +101,18 @@ class Arrivals:
 
     async def _show_all(self, begun: asyncio.Future[None]) -> None:
         try:
-            at = (await self._log.head()).position
+            at, doze = (await self._log.head()).position, 0.0
             begun.set_result(None)
             while self._waiting:
                 page = await self._log.read(after=at, limit=PAGE)
-                for entry in page.entries:
-                    self._show(entry)
                 at = page.upto
                 if not page.entries:
                     await self._log.wait(after=at, timeout=LOOK_AGAIN)
+                elif sum(map(self._show, page.entries)):
+                    doze = 0.0
+                elif len(page.entries) < PAGE:  # others' entries come, and are looked at a few at a time
+                    doze = min(max(doze * 2, DOZE_LEAST), DOZE_MOST)
+                    await self._sleep(doze)
         except Exception as error:
             for awaited in {awaited for those in self._waiting.values() for awaited in those}:
                 awaited.fail(error)
@@ -112,10 +121,10 @@ class Arrivals:
             if not begun.done():
                 begun.set_result(None)
 
-    def _show(self, entry: Entry) -> None:
-        for place in _places_of(entry.envelope):
-            for awaited in tuple(self._waiting.get(place, ())):
-                awaited.show(entry)
+    def _show(self, entry: Entry) -> int:
+        """Show an entry to those who may want it; return how many do."""
+        found = [each for place in _places_of(entry.envelope) for each in tuple(self._waiting.get(place, ()))]
+        return sum(awaited.show(entry) for awaited in found)
 
 
 def _places(sought: Sought) -> Iterable[tuple[str, str]]:

@@ -65,9 +65,11 @@ def _names_each_once(event: _Event, document: bytes, data: bytes) -> bool:
 
     An escape could hide one in a value, so there must be none.
     """
-    texts = [event.type, event.source, event.id]
-    texts += [text for text in (event.subject, event.time, event.datacontenttype) if text.__class__ is str]
-    accounted = len(("specversion", "data")) + len(texts) + (event.dataversion is not UNSET)
-    accounted += "".join(texts).count(":")
+    values, accounted = event.type + event.source + event.id, 5 + (event.dataversion is not UNSET)
+    for value in (event.subject, event.time, event.datacontenttype):
+        if value is not UNSET:
+            values += value
+            accounted += 1
+    accounted += values.count(":")
     written = document.count(b":") - data.count(b":")
     return written == accounted and document.count(b"\\") == data.count(b"\\")

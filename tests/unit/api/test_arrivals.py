@@ -13,7 +13,7 @@ from tidings.events.envelope import Entry, Envelope
 from tidings.events.filter import Filter
 from tidings.log.log import Log
 from tidings.operations.search import Sought, search
-from tidings.ports import Ports
+from tidings.ports import Ports, SystemClock
 
 
 @pytest.fixture
@@ -43,7 +43,6 @@ SEEKERS = [
 
 
 async def test_each_is_woken_by_the_first_entry_that_is_sought_and_by_no_other(log: Log) -> None:
-    arrivals = Arrivals(log)
     said: list[dict[str, Any]] = [
         {"subject": "b"},
         {"subject": "a", "type": "hummed"},
@@ -54,7 +53,7 @@ async def test_each_is_woken_by_the_first_entry_that_is_sought_and_by_no_other(l
     ]
     for sought in SEEKERS:
         start = (await log.head()).position
-        async with arrivals.awaiting(sought) as awaited:
+        async with Arrivals(log, SystemClock()).awaiting(sought) as awaited:
             awaited.look()
             assert not (await search(log, sought, after=start, limit=1)).entries
             wait = asyncio.create_task(awaited.come())
@@ -66,7 +65,7 @@ async def test_each_is_woken_by_the_first_entry_that_is_sought_and_by_no_other(l
 
 
 async def test_what_was_appended_between_the_look_and_the_wait_ends_the_wait(log: Log) -> None:
-    arrivals = Arrivals(log)
+    arrivals = Arrivals(log, SystemClock())
     async with arrivals.awaiting(Sought(where=Filter(subject="a"))) as awaited:
         awaited.look()
         position = await say(log, "1", subject="a")
@@ -76,7 +75,7 @@ async def test_what_was_appended_between_the_look_and_the_wait_ends_the_wait(log
 
 
 async def test_a_look_sees_what_the_wait_before_it_was_ended_by(log: Log) -> None:
-    arrivals, came = Arrivals(log), []
+    arrivals, came = Arrivals(log, SystemClock()), []
     async with arrivals.awaiting(Sought(where=Filter(subject="a"))) as awaited:
         at = 0
         for n in range(20):
@@ -91,14 +90,14 @@ async def test_a_look_sees_what_the_wait_before_it_was_ended_by(log: Log) -> Non
 class Counted(Awaited):
     shown = 0
 
-    def show(self, entry: Entry) -> None:
+    def show(self, entry: Entry) -> bool:
         Counted.shown += 1
-        super().show(entry)
+        return super().show(entry)
 
 
 async def test_an_entry_is_shown_to_those_only_who_may_want_it(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tidings.api.arrivals.Awaited", Counted)
-    arrivals = Arrivals(log)
+    arrivals = Arrivals(log, SystemClock())
     waiting = [arrivals.awaiting(Sought(where=Filter(subject=f"s{n}"))) for n in range(100)]
     awaited = [await each.__aenter__() for each in waiting]
     awaited[7].look()
@@ -110,7 +109,7 @@ async def test_an_entry_is_shown_to_those_only_who_may_want_it(log: Log, monkeyp
 
 
 async def test_an_error_of_the_log_ends_every_wait(log: Log) -> None:
-    arrivals = Arrivals(log)
+    arrivals = Arrivals(log, SystemClock())
     async with arrivals.awaiting(Sought()) as first, arrivals.awaiting(Sought(correlation="c")) as second:
         waits = [asyncio.create_task(each.come()) for each in (first, second)]
         await asyncio.sleep(0)

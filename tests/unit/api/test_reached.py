@@ -33,6 +33,8 @@ class View:
 def never_unless_stirred(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SOONEST", 1_000.0)
     monkeypatch.setattr(module, "LATEST", 1_000.0)
+    monkeypatch.setattr(module, "DOZE_LEAST", 0.0)
+    monkeypatch.setattr(module, "DOZE_MOST", 0.0)
 
 
 async def settled() -> None:
@@ -117,3 +119,20 @@ async def test_without_being_told_it_looks_now_and_then(monkeypatch: pytest.Monk
         await asyncio.sleep(0)
     view.position = 1
     await wait
+
+
+async def test_moves_are_let_pass_while_nobody_is_near_and_whoever_comes_is_looked_for_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "DOZE_LEAST", 1_000.0)
+    monkeypatch.setattr(module, "DOZE_MOST", 1_000.0)
+    view = View()
+    reached = Reached(view.look)
+    reached.until(1_000)
+    for view.position in range(1, 50):
+        reached.stir()
+        await settled()
+    assert view.looks == 1
+    near = reached.until(40)
+    await settled()
+    assert near.result() == Stood(49)
