@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -74,6 +75,8 @@ def _serve(given: Given, output: Output, worker: str | None) -> int:
 def _supervise(given: Given, output: Output, workers: int, *, reload: bool) -> int:
     from tidings.serving import supervise
 
+    if workers > 1:  # a page's form would come back to another process, which knows nothing of the page
+        os.environ["TIDINGS_CONSOLE"] = "off"
     settings = _settings(given)
     records.set_up()
     command = [sys.executable, "-m", "tidings", "run", *given.arguments()]
