@@ -35,6 +35,8 @@ def commands(command: Any, path: tuple[str, ...] = ("tidings",)) -> Iterator[tup
     if inner is None:
         yield path, command
         return
+    if command.invoke_without_command:
+        yield path, command
     for name in inner:
         yield from commands(inner[name], (*path, name))
 

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from tidings.app import Opened
 from tidings.cli.output import Output
 from tidings.cli.session import AppName, AsJson, Session
 from tidings.cli.shapes import lag_object, lag_row
+from tidings.operations import pausing
 from tidings.operations.lag import ConsumerLag, lag
 
+commands = typer.Typer()
+Consumer = Annotated[str, typer.Argument(help="As `tidings consumers` names it.")]
 
-def consumers(app: AppName = None, as_json: AsJson = False) -> None:
+
+@commands.callback(invoke_without_command=True)
+def consumers(context: typer.Context, app: AppName = None, as_json: AsJson = False) -> None:
     """Show how far each consumer is behind the log, in entries and in seconds, and what it has set aside.
 
     With the application at hand, only the types that a service reads are counted; without it, all.
 
     Example: tidings consumers --app chirp:app
     """
+    if context.invoked_subcommand is not None:
+        if app is not None or as_json:
+            raise typer.BadParameter(f"write --app and --json behind {context.invoked_subcommand}")
+        return
     session = Session(app)
 
     async def work(opened: Opened) -> tuple[ConsumerLag, ...]:
@@ -24,3 +37,46 @@ def consumers(app: AppName = None, as_json: AsJson = False) -> None:
     found = session.look(work)
     output = Output(as_json=as_json)
     output.rows([lag_object(each) if as_json else lag_row(each) for each in found], empty="there are no consumers yet")
+
+
+@commands.command()
+def pause(
+    consumer: Consumer,
+    reason: Annotated[str, typer.Option(help="Why; whoever finds it paused will want to know.")],
+    app: AppName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop a consumer where it stands, also in a server that runs. What is under way for it is rolled back.
+
+    Exit code 1 if it cannot be paused.
+
+    Example: tidings consumers pause orders --reason "the carrier is down"
+    """
+    session = Session(app)
+
+    async def work(opened: Opened) -> None:
+        await pausing.pause(opened.store, session.services, consumer, reason=reason)
+
+    session.look(work)
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json({"consumer": consumer, "paused": reason.strip()})
+    output.say(f"{consumer} is paused: {reason.strip()}")
+
+
+@commands.command()
+def resume(consumer: Consumer, app: AppName = None, as_json: AsJson = False) -> None:
+    """Let a paused consumer go on where it stands. One that is not paused goes on as before.
+
+    Example: tidings consumers resume orders
+    """
+    session = Session(app)
+
+    async def work(opened: Opened) -> None:
+        await pausing.resume(opened.store, session.services, consumer)
+
+    session.look(work)
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json({"consumer": consumer, "paused": None})
+    output.say(f"{consumer} goes on")

@@ -11,8 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tidings.cli import config, dead, deliveries, emit, keys, log, views
-from tidings.cli.consumers import consumers
+from tidings.cli import config, consumers, dead, deliveries, emit, keys, log, views
 from tidings.cli.demo import demo
 from tidings.cli.doctor import doctor
 from tidings.cli.exits import FAILED, UNKNOWN, code_of
@@ -53,10 +52,10 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (run, consumers, doctor, demo, version):
+    for command in (run, doctor, demo, version):
         program.command()(command)
     program.add_typer(emit.commands)
-    for group in (log, views, dead, deliveries, keys, config):
+    for group in (consumers, log, views, dead, deliveries, keys, config):
         program.add_typer(group.commands, name=group.__name__.rpartition(".")[2])
     return program
 
