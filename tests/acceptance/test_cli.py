@@ -132,6 +132,21 @@ def test_one_event_is_shown_with_what_consumers_made_of_it(place: Place) -> None
     assert "no order has a total below 0" in place.tidings("log", "show", "/shop", "order--1").out
 
 
+def test_an_event_is_shown_with_what_led_to_it_and_what_it_led_to(place: Place) -> None:
+    cause = place.tidings("log", "show", "/shop", "order-1", "--json").json["chain"]
+    assert (cause["correlation"], cause["is_whole"]) == ("order-1", True)
+    [root] = cause["events"]
+    [effect] = root["effects"]
+    assert (root["id"], effect["type"], effect["effects"]) == ("order-1", "order-noted", [])
+    assert place.tidings("log", "show", effect["source"], effect["id"], "--json").json["chain"] == cause
+    lines = place.tidings("log", "show", effect["source"], effect["id"]).out.splitlines()
+    assert lines[-3:] == [
+        "causes and effects",
+        f"└── {root['position']}  order-placed  /shop order-1",
+        f"    └── {effect['position']}  order-noted  {effect['source']} {effect['id']}  <- this one",
+    ]
+
+
 def test_views_are_listed_and_shown(place: Place) -> None:
     listed = {each["view"]: each for each in place.tidings("views", "list", "--app", "shop:app", "--json").json}
     assert (listed["orders.order"]["table"], listed["orders.last"]["mode"]) == ("orders_order__v1", "live")

@@ -9,11 +9,12 @@ import typer
 from tidings.app import Opened
 from tidings.cli.output import Output
 from tidings.cli.session import LAST, AppName, AsJson, Session
-from tidings.cli.shapes import entry_line, entry_object
+from tidings.cli.shapes import chain_branches, chain_object, entry_line, entry_object
 from tidings.errors import CallerError
 from tidings.events.filter import Filter
 from tidings.events.timestamp import time_us
 from tidings.operations import inspect, replay
+from tidings.operations.chain import Chain, chain
 
 commands = typer.Typer(help="What was said: the log's entries.")
 
@@ -61,24 +62,31 @@ def show(
     app: AppName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one event whole, and what every consumer has made of it. Exit code 1 if it is not kept here.
+    """Show one event whole, what every consumer has made of it, and the tree of its causes and effects.
+
+    Exit code 1 if it is not kept here.
 
     Example: tidings log show web bm-1
     """
     session = Session(app)
 
-    async def work(opened: Opened) -> inspect.Shown:
-        return await inspect.show(opened.log, opened.store, session.services, source=source, id=id)
+    async def work(opened: Opened) -> tuple[inspect.Shown, Chain]:
+        shown = await inspect.show(opened.log, opened.store, session.services, source=source, id=id)
+        return shown, await chain(opened.log, shown.entry)
 
-    found = session.look(work)
+    found, linked = session.look(work)
     output = Output(as_json=as_json)
     standings = [_standing(each) for each in found.standings]
     if as_json:
-        output.json({**entry_object(found.entry), "consumers": standings})
+        output.json({**entry_object(found.entry), "consumers": standings, "chain": chain_object(linked)})
         return
     output.fields({"position": found.entry.position, **entry_object(found.entry)["event"]})
     output.say("")
     output.rows(standings, empty="no consumer has been here yet")
+    output.say("")
+    output.tree("causes and effects", chain_branches(linked, found.entry.position))
+    if not linked.is_whole:
+        output.say("perhaps more: causes from long before and effects from long after were not looked for")
 
 
 @commands.command("replay")

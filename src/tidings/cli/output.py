@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -13,12 +14,21 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.tree import Tree
 
 from tidings.operations.progress import Progress, unwatched
 
 WIDE = 10_000
 """A pipe has no edge, so nothing is wrapped or cut for it."""
 _CONTROLS = MappingProxyType({code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))})
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A line of a tree, with those below it."""
+
+    label: str
+    below: tuple[Branch, ...]
 
 
 class Output:
@@ -56,6 +66,13 @@ class Output:
             table.add_row(f"[bold]{escape(name.replace('_', ' '))}[/]", _plain(text_of(value)))
         self.console.print(table)
 
+    def tree(self, label: str, branches: Sequence[Branch]) -> None:
+        """Show people a tree; programs that asked for JSON do not get it."""
+        if not self.as_json:
+            tree = Tree(_plain(label))
+            _grow(tree, branches)
+            self.console.print(tree)
+
     def json(self, value: Any) -> None:
         """Print JSON, on one line, at once."""
         self.console.out(json.dumps(value, ensure_ascii=not self._speaks_unicode, default=str), highlight=False)
@@ -77,6 +94,11 @@ class Output:
         with Bar(*columns, console=self.errors, transient=True) as bar:
             task = bar.add_task("", total=None)
             yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+
+
+def _grow(tree: Tree, branches: Sequence[Branch]) -> None:
+    for branch in branches:
+        _grow(tree.add(_plain(branch.label)), branch.below)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:

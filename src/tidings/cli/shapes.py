@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 
+from tidings.cli.output import Branch
 from tidings.events.cloudevents import shown, write_structured
 from tidings.events.envelope import Entry
 from tidings.events.timestamp import time_text
+from tidings.operations.chain import Chain, Link
 from tidings.operations.dead import written
 from tidings.operations.lag import ConsumerLag
 from tidings.operations.verify import Verified
@@ -32,6 +34,30 @@ def entry_line(entry: Entry) -> str:
     version = f" v{envelope.version}" if envelope.version != 1 else ""
     identity = f"{envelope.source} {envelope.id}"
     return f"{entry.position:>8}  {time_text(entry.recorded)[:23]}Z  {envelope.type}{version}  {identity}  {data}"
+
+
+def chain_object(chain: Chain) -> dict[str, Any]:
+    """Return the causes and effects of an event, each with its own effects in it."""
+    roots = [_link_object(each) for each in chain.roots]
+    return {"correlation": chain.correlation, "is_whole": chain.is_whole, "events": roots}
+
+
+def _link_object(link: Link) -> dict[str, Any]:
+    envelope = link.entry.envelope
+    identity = {"type": envelope.type, "source": envelope.source, "id": envelope.id}
+    return {"position": link.entry.position, **identity, "effects": [_link_object(each) for each in link.effects]}
+
+
+def chain_branches(chain: Chain, here: int) -> tuple[Branch, ...]:
+    """Return the same as lines of a tree; the event at position `here` is pointed at."""
+    return tuple(_branch(each, here) for each in chain.roots)
+
+
+def _branch(link: Link, here: int) -> Branch:
+    envelope, position = link.entry.envelope, link.entry.position
+    pointer = "  <- this one" if position == here else ""
+    label = f"{position}  {envelope.type}  {envelope.source} {envelope.id}{pointer}"
+    return Branch(label, tuple(_branch(each, here) for each in link.effects))
 
 
 def moment(microseconds: int | None) -> str | None:
