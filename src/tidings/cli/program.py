@@ -15,6 +15,7 @@ from tidings.cli import config, consumers, dead, deliveries, emit, keys, log, vi
 from tidings.cli.demo import demo
 from tidings.cli.doctor import doctor
 from tidings.cli.exits import FAILED, UNKNOWN, code_of
+from tidings.cli.new import new
 from tidings.cli.run import run
 from tidings.cli.version import version
 from tidings.errors import TidingsError
@@ -52,7 +53,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (run, doctor, demo, version):
+    for command in (new, run, doctor, demo, version):
         program.command()(command)
     program.add_typer(emit.commands)
     for group in (consumers, log, views, dead, deliveries, keys, config):

@@ -1,0 +1,81 @@
+"""`tidings new`."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import sys
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from types import MappingProxyType
+from typing import Annotated
+
+import typer
+
+from tidings.cli.output import Output
+from tidings.cli.session import AsJson
+from tidings.errors import RefusedError
+
+FILES = MappingProxyType(
+    {
+        "pyproject.toml": "pyproject.toml",
+        "tidings.toml": "tidings.toml",
+        "{module}.py": "module.py",
+        "tests/test_{module}.py": "test_module.py",
+        "README.md": "README.md",
+        ".gitignore": "gitignore",
+    }
+)
+"""What is written, and the template it is made from."""
+_NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
+_TAKEN = frozenset({"tidings", "pytest", "tests", "conftest"})
+LONGEST = 60
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The project's name, and its folder's, such as my-shop.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a folder with an application to begin from, and its tests. Exit code 1 if something is there already.
+
+    Example: tidings new my-shop
+    """
+    module = _module_of(name)
+    folder = Path.cwd() / name
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RefusedError(f"{name} is there already and not an empty folder: choose another name, or empty it")
+    written = _write(folder, {"name": name, "module": module})
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json({"folder": str(folder), "app": f"{module}:app", "files": written})
+    output.say(
+        f"{name} has {', '.join(written)}\n\nNext:\n  cd {name}\n  pip install -e '.[test]'\n  pytest\n  tidings run"
+    )
+
+
+def _module_of(name: str) -> str:
+    """Return the name that the application is imported by; BadParameter if there can be none."""
+    if len(name) > LONGEST or _NAME.fullmatch(name) is None:
+        raise typer.BadParameter(
+            f"{name[:LONGEST]!r} cannot name a project: write small letters, digits and single hyphens, a letter "
+            f"first, at most {LONGEST} in all, such as my-shop"
+        )
+    module = name.replace("-", "_")
+    if keyword.iskeyword(module) or module in sys.stdlib_module_names or module in _TAKEN:
+        raise typer.BadParameter(
+            f"{name!r} is a name that Python or a library has already: choose one such as my-{name}"
+        )
+    return module
+
+
+def _write(folder: Path, words: Mapping[str, str]) -> list[str]:
+    templates = files("tidings.cli") / "project"
+    names = [name.format(**words) for name in FILES]
+    for name, template in zip(names, FILES.values(), strict=True):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = (templates / f"{template}.template").read_text("utf-8")
+        path.write_text(Template(text).substitute(words), "utf-8")
+    return names
