@@ -68,7 +68,7 @@ class Answering:
     async def test_a_key_inside_a_unit_is_refused(self, store: StoreDriver) -> None:
         async with store.unit():
             with pytest.raises(RefusedError):
-                store.keyed(request())
+                await store.keyed(request()).__aenter__()
 
     async def test_answers_are_forgotten_oldest_first_and_no_more_than_asked(self, store: StoreDriver) -> None:
         for at in (3, 1, 2, 9):
