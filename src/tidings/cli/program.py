@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from tidings.cli import config, consumers, dead, deliveries, emit, keys, log, views
+from tidings.cli.bench import bench
 from tidings.cli.demo import demo
 from tidings.cli.doctor import doctor
 from tidings.cli.exits import FAILED, UNKNOWN, code_of
@@ -53,7 +54,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (new, run, doctor, demo, version):
+    for command in (new, run, doctor, demo, bench, version):
         program.command()(command)
     program.add_typer(emit.commands)
     for group in (consumers, log, views, dead, deliveries, keys, config):
