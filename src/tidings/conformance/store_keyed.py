@@ -96,6 +96,27 @@ class AppendingKeyed:
         assert await ids_in(log) == ["a", "b"]
         assert [each for _, each in keyed.appended] == [receipt]
 
+    @pytest.mark.parametrize("id", ["b", "2"])
+    async def test_what_a_savepoint_undid_was_not_appended_and_all_else_is_known(
+        self, store: StoreDriver, log: LogDriver, id: str
+    ) -> None:
+        first = await log.append([Write(envelopes=(event("a"), event("1")))])
+        async with store.keyed(request()) as keyed:
+            for _ in range(2):
+                async with undone(keyed.savepoint()):
+                    await keyed.append(Write(envelopes=(event(id),)))
+            await keyed.keep(b"refused")
+        assert keyed.appended == []
+        [again] = await log.append([Write(envelopes=(event("a"), event("1")))])
+        assert (again.outcome, again.positions) == ("duplicate", first[0].positions)
+        async with undone(store.keyed(request("l"))) as keyed:
+            async with undone(keyed.savepoint()):
+                await keyed.append(Write(envelopes=(event(id),)))
+            await keyed.append(Write(envelopes=(event(id),)))
+        [kept] = await log.append([Write(envelopes=(event(id),))])
+        assert kept.outcome == "appended"
+        assert await ids_in(log) == ["a", "1", id]
+
     async def test_a_refused_append_leaves_nothing_but_its_answer(self, store: StoreDriver, log: LogDriver) -> None:
         await log.append([Write(envelopes=(event("a"),))])
         async with store.keyed(request()) as keyed:

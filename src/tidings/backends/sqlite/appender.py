@@ -44,6 +44,10 @@ class SqliteAppender:
         """Be told, on the event loop, that what `append_in` kept is committed."""
         self._committed()
 
+    def undone(self, connection: sqlite3.Connection) -> None:
+        """Be told, on the writer's thread, that a savepoint was undone: what was kept since is kept no more."""
+        self._seen.undone(connection)
+
     def append_in(self, connection: sqlite3.Connection, writes: Sequence[Write]) -> list[Receipt]:
         """Judge and keep the writes, as `LogDriver.append` does; the caller commits. Each id stands once among them."""
         return self.keep(connection, self.draft(writes))

@@ -21,6 +21,9 @@ class Appender(Protocol):
     def append_in(self, connection: sqlite3.Connection, writes: Sequence[Write]) -> Sequence[Receipt]:
         """Judge and keep the writes, as `append` does; the caller commits. Each id stands once among them."""
 
+    def undone(self, connection: sqlite3.Connection) -> None:
+        """Be told, on the writer's thread, that a savepoint was undone: what `append_in` kept since is kept no more."""
+
     def appended(self) -> None:
         """Be told that what `append_in` kept is committed: who waits for it may look."""
 

@@ -76,7 +76,7 @@ def add_entries(connection: sqlite3.Connection, kept: Kept, *, positions: Sequen
     """Keep envelopes in the log. `positions`: theirs, rising; `recorded`: now, in µs since 1970."""
     blocks: list[tuple[Any, ...]] = []
     subjects: set[tuple[int | None, Position]] = set()
-    for start, stop in _blocks(kept.encoded):
+    for start, stop in _blocks(kept.encoded, positions):
         first, last = positions[start], positions[stop - 1]
         blocks.append((last, first, recorded, body_of(positions[start:stop], kept.encoded[start:stop])))
         subjects.update(zip(kept.skeys[start:stop], repeat(last), strict=False))
@@ -100,12 +100,14 @@ def _add_subjects(connection: sqlite3.Connection, subjects: Iterable[tuple[int |
         add_rows(connection, into, (buckets, skeys, positions))
 
 
-def _blocks(encoded: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-    """Yield where each block starts and stops."""
+def _blocks(encoded: Sequence[bytes], positions: Sequence[Position]) -> Iterator[tuple[int, int]]:
+    """Yield where each block starts and stops. None spans more than a bucket's positions, whatever is left out."""
     start, end = 0, len(encoded)
     while start < end:
         stop = min(start + BLOCK_ENTRIES, end)
-        while stop - start > 1 and sum(map(len, encoded[start:stop])) > BLOCK_BYTES:
+        while stop - start > 1 and (
+            sum(map(len, encoded[start:stop])) > BLOCK_BYTES or positions[stop - 1] - positions[start] >> BUCKET_BITS
+        ):
             stop = (start + stop) // 2
         yield start, stop
         start = stop

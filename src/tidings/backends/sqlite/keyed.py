@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from tidings.backends.sqlite.emits import Appender
 from tidings.backends.sqlite.unit import SqliteUnit
@@ -30,8 +30,15 @@ class SqliteKeyed:
         """Look for the key."""
         self.kept = await self._unit.run(lambda connection: find(connection, self._request))
 
-    def savepoint(self) -> AbstractAsyncContextManager[None]:
-        return self._unit.savepoint()
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        before = len(self.appended)
+        try:
+            async with self._unit.savepoint():
+                yield
+        except BaseException:
+            del self.appended[before:]
+            raise
 
     async def append(self, write: Write) -> Receipt:
         if self._log is None:

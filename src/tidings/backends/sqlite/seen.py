@@ -42,6 +42,10 @@ class Seen:
         """Be told, on the writer's thread, that the transaction which is open has been committed."""
         self._hot.committed()
 
+    def undone(self, connection: sqlite3.Connection) -> None:
+        """Be told, on the writer's thread, that a savepoint of the transaction which is open has been undone."""
+        self._hot.undone(connection)
+
     def catch_up(self, connection: sqlite3.Connection, version: int) -> bool:
         """Learn what other processes did since the last transaction; say whether one changed the runs."""
         if version == self._version:

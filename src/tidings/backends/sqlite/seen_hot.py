@@ -92,6 +92,20 @@ class Hot:
         self._taken += keys
         self._last = row
 
+    def undone(self, connection: sqlite3.Connection) -> None:
+        """Be told that a savepoint of the open transaction was undone: keys that were taken since are gone."""
+        if self._taken_in != self._number():
+            return
+        found = connection.execute(f"SELECT pos FROM {TABLE} WHERE pos > ?", (self._upto,)).fetchall()
+        rows = frozenset([row for (row,) in found])
+        taken, self._taken = self._taken, []
+        for key in taken:
+            if self._held[key] in rows:
+                self._taken.append(key)
+            else:
+                del self._held[key]
+        self._last = max(rows, default=self._upto)
+
     def forget(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> None:
         """Take back keys of those that were taken last."""
         if not keys:

@@ -96,12 +96,18 @@ class SqliteUnit:
         except BaseException:
             del self._emitted[emitted:]
             self._to = to
-            await self._run(lambda connection: _undo(connection, name))
+            await self._run(lambda connection: self._undo(connection, name))
             raise
         else:
             await self._run(lambda connection: connection.execute(f"RELEASE {name}"))
         finally:
             self._depth -= 1
+
+    def _undo(self, connection: sqlite3.Connection, name: str) -> None:
+        connection.execute(f"ROLLBACK TO {name}")
+        connection.execute(f"RELEASE {name}")
+        if self._around.log is not None:
+            self._around.log.undone(connection)
 
     # rows of views
     async def rows(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Row]:
@@ -234,11 +240,6 @@ class SqliteUnit:
         else:
             leases.advance(connection, self._claims, to=self._to)
         self._around.ports.points.at("unit:after-advance")
-
-
-def _undo(connection: sqlite3.Connection, name: str) -> None:
-    connection.execute(f"ROLLBACK TO {name}")
-    connection.execute(f"RELEASE {name}")
 
 
 class OpenUnit(AbstractAsyncContextManager["SqliteUnit", None]):

@@ -80,6 +80,19 @@ async def test_a_subject_is_found_among_others_of_its_block_and_across_buckets()
         assert await at.log.last_of("nobody") == 0
 
 
+async def test_a_block_spans_no_more_than_a_bucket_however_many_ids_between_were_known() -> None:
+    async with opened() as at:
+        known = events(0, 3 << BUCKET_BITS, subject="other")
+        await keep(at.log, *known)
+        async with at.store.unit() as unit:
+            unit.emit([event("first"), *known, event("last")])
+        [first, *_, last] = unit.receipts[0].positions
+        assert last - first == len(known) + 1
+        assert (await blocks(at))[-2:] == [(first, first), (last, last)]
+        wanted = History(subjects=["subject/1"], types=frozenset({event("x").type}), upto=first)
+        assert [entry.position for entry in await at.log.history(wanted)] == [first]
+
+
 @pytest.mark.parametrize(
     "envelope",
     [

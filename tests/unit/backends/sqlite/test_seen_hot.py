@@ -178,3 +178,37 @@ def test_when_others_came_after_keys_that_have_left_only_these_are_known(one: Pr
     one.begin()
     assert one.known(A, B) == {B}
     assert len(one.hot) == entries_in(one.connection) == 1
+
+
+def test_keys_that_a_savepoint_took_back_are_not_known_and_all_others_are(one: Process, other: Process) -> None:
+    one.begin()
+    one.take(A, first=1)
+    one.commit()
+    one.begin()
+    one.connection.execute("SAVEPOINT undone")
+    one.take(B, first=2)
+    one.connection.execute("ROLLBACK TO undone")
+    one.hot.undone(one.connection)
+    assert one.known(A, B) == {A}
+    one.commit()
+    other.begin()
+    other.take(C, first=2)
+    other.commit()
+    one.begin()
+    assert one.known(A, B, C) == {A, C}
+    assert len(one.hot) == entries_in(one.connection) == 2
+
+
+def test_keys_that_a_savepoint_took_back_may_be_taken_again_and_rolled_back(one: Process) -> None:
+    one.begin()
+    one.take(A, first=1)
+    for _ in range(2):
+        one.connection.execute("SAVEPOINT undone")
+        one.take(B, first=2)
+        one.connection.execute("ROLLBACK TO undone")
+        one.hot.undone(one.connection)
+    one.take(B, first=2)
+    assert one.known(A, B) == {A, B}
+    one.roll_back()
+    one.begin()
+    assert one.known(A, B) == set()
