@@ -39,20 +39,20 @@ RULES = (
     Rule(
         "once",
         "backends/sqlite/seen.py",
-        "        if self._runs:\n",
-        "        if False:\n",
+        " | self._closed.find(connection, keys)\n",
+        "\n",
     ),
     Rule(
         "keys",
         "backends/sqlite/seen_upkeep.py",
-        "        first, end = range_of(building.done, building.slices)\n",
-        "        first, end = range_of(building.done, building.slices * 2)\n",
+        "    for run in sources:\n        begin, some",
+        "    for run in sources[1:]:\n        begin, some",
     ),
     Rule(
         "conflict",
         "backends/sqlite/judging.py",
-        "        if found is not None and found[1] != sought.marks[n]:\n",
-        "        if False:\n",
+        "                conflicts[n] = conflict\n",
+        "                pass\n",
     ),
     Rule(
         "whole",

@@ -59,9 +59,14 @@ class _MeteredStore:
     def unit(self, *claims: Claim) -> AbstractAsyncContextManager[Unit]:
         return _Open(self._store.unit(*claims), self._watch, claims)
 
+    def keyed(self, request: Request) -> AbstractAsyncContextManager[Keyed[StoreDriver]]:
+        return self._counted(self._store.keyed(request))  # asked at once: it may be refused
+
     @asynccontextmanager
-    async def keyed(self, request: Request) -> AsyncIterator[Keyed[StoreDriver]]:
-        async with self._store.keyed(request) as open_request:
+    async def _counted(
+        self, keyed: AbstractAsyncContextManager[Keyed[StoreDriver]]
+    ) -> AsyncIterator[Keyed[StoreDriver]]:
+        async with keyed as open_request:
             yield open_request
         self._metrics.appended(open_request.appended)
 

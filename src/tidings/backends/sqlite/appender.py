@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tidings.backends.sqlite.entries import Kept, add_entries, encode, kept_of
-from tidings.backends.sqlite.judging import Judgement, judge
+from tidings.backends.sqlite.judging import Found, Judgement, compare, judge
 from tidings.backends.sqlite.seen import Seen
 from tidings.backends.sqlite.seen_key import Keys, Sought
 from tidings.events.envelope import Envelope
@@ -59,7 +59,7 @@ class SqliteAppender:
         return Draft(
             writes=writes,
             envelopes=envelopes,
-            sought=self._keys.sought(envelopes, encoded),
+            sought=self._keys.sought(envelopes),
             kept=kept_of(envelopes, encoded),
             types=frozenset([envelope.type for envelope in envelopes]),
         )
@@ -79,7 +79,8 @@ class SqliteAppender:
         positions = range(head + 1, head + len(draft.envelopes) + 1)
         known = self._seen.take(connection, draft.sought, positions) if positions else {}
         points.at("append:after-probe")
-        judgement = judge(connection, draft.writes, draft.sought, known=known, positions=positions)
+        found = compare(connection, draft.envelopes, draft.sought.keys, known=known) if known else ({}, {})
+        judgement = judge(connection, draft.writes, Found(*found, positions))
         if judgement.refused:
             self._seen.forget(connection, draft.sought, judgement.refused)
         if judgement.kept:
@@ -101,5 +102,5 @@ class SqliteAppender:
         self.inline_types = frozenset([type for (type,) in rows])
 
     def sought(self, source: str, id: str) -> Sought:
-        """Return what stands for this identity. It has no content, so its mark says nothing."""
-        return self._keys.sought([Envelope(source=source, id=id, type="")], [b""])
+        """Return what stands for this identity."""
+        return self._keys.sought([Envelope(source=source, id=id, type="")])

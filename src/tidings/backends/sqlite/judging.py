@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tidings.backends.sqlite import reading
 from tidings.backends.sqlite.expectations import violated
-from tidings.backends.sqlite.seen_key import Sought
 from tidings.backends.sqlite.seen_record import Known
 from tidings.errors import Conflict
 from tidings.events.content import content_hash
 from tidings.events.envelope import Envelope
 from tidings.log.driver import NOTHING_EXPECTED, Position, Receipt, Write
+
+COMPARED_AT_ONCE = 128
+"""Kept envelopes that are held to be compared: there may be many repeats of large ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +27,35 @@ class Judgement:
     refused: Sequence[int]
 
 
-def judge(
-    connection: sqlite3.Connection,
-    writes: Sequence[Write],
-    sought: Sought,
-    *,
-    known: Known,
-    positions: Sequence[Position],
-) -> Judgement:
-    """Judge each write on its own. `known`: keys that were kept before; `positions`: what the new ones would get."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found of a flush's envelopes, by their places: where those stand that are `known`, and the `conflicts`
+    of those among them that are kept with other content; `drawn`: what each would get if it is new."""
+
+    known: Mapping[int, Position]
+    conflicts: Mapping[int, Conflict]
+    drawn: Sequence[Position]
+
+
+def compare(
+    connection: sqlite3.Connection, envelopes: Sequence[Envelope], keys: Sequence[bytes], *, known: Known
+) -> tuple[Mapping[int, Position], Mapping[int, Conflict]]:
+    """Return where the envelopes stand that are kept already, and the conflicts of those that are not the same."""
+    at = {n: known[key] for n, key in enumerate(keys) if key in known}
+    conflicts: dict[int, Conflict] = {}
+    places = sorted(at, key=at.__getitem__)
+    for start in range(0, len(places), COMPARED_AT_ONCE):
+        some = places[start : start + COMPARED_AT_ONCE]
+        kept = {entry.position: entry.envelope for entry in reading.at(connection, [at[n] for n in some])}
+        for n in some:
+            conflict = _difference(envelopes[n], kept.get(at[n]), at[n])
+            if conflict is not None:
+                conflicts[n] = conflict
+    return at, conflicts
+
+
+def judge(connection: sqlite3.Connection, writes: Sequence[Write], found: Found) -> Judgement:
+    """Judge each write on its own."""
     receipts: list[Receipt] = []
     kept: list[int] = []
     refused: list[int] = []
@@ -41,61 +63,48 @@ def judge(
     for write in writes:
         places = range(start, start + len(write.envelopes))
         start = places.stop
-        if not known and write.expected is NOTHING_EXPECTED and write.condition is None:
-            drawn = positions[places.start : places.stop]
+        if not found.known and write.expected is NOTHING_EXPECTED and write.condition is None:
+            drawn = found.drawn[places.start : places.stop]
             receipts.append(Receipt(outcome="appended" if drawn else "duplicate", positions=tuple(drawn)))
             kept += places
             continue
-        receipt = _judge(connection, write, sought, known=known, drawn=positions, places=places)
+        receipt = _judge(connection, write, found, places)
         receipts.append(receipt)
         if receipt.outcome != "duplicate":
-            new = [n for n in places if sought.keys[n] not in known]
+            new = [n for n in places if n not in found.known]
             (kept if receipt.outcome == "appended" else refused).extend(new)
     return Judgement(receipts, kept, refused)
 
 
-def _judge(
-    connection: sqlite3.Connection,
-    write: Write,
-    sought: Sought,
-    *,
-    known: Known,
-    drawn: Sequence[Position],
-    places: range,
-) -> Receipt:
-    positions: list[Position] = []
-    old: list[int] = []
-    for n, envelope in zip(places, write.envelopes, strict=True):
-        found = known.get(sought.keys[n])
-        if found is not None and found[1] != sought.marks[n]:
-            taken = _taken(connection, envelope, found[0])
-            if taken is not None:
-                return Receipt(outcome="conflict", conflict=taken)
-        if found is not None:
-            old.append(n - places.start)
-        positions.append(drawn[n] if found is None else found[0])
+def _judge(connection: sqlite3.Connection, write: Write, found: Found, places: range) -> Receipt:
+    conflict = next((found.conflicts[n] for n in places if n in found.conflicts), None)
+    if conflict is not None:
+        return Receipt(outcome="conflict", conflict=conflict)
+    old = frozenset(n - places.start for n in places if n in found.known)
+    positions = tuple(found.known.get(n, found.drawn[n]) for n in places)
     if len(old) == len(places):
-        return Receipt(outcome="duplicate", positions=tuple(positions))
+        return Receipt(outcome="duplicate", positions=positions)
     conflict = violated(connection, write)
     if conflict is not None:
         return Receipt(outcome="conflict", conflict=conflict)
-    return Receipt(outcome="appended", positions=tuple(positions), known=frozenset(old))
+    return Receipt(outcome="appended", positions=positions, known=old)
 
 
-def _taken(connection: sqlite3.Connection, envelope: Envelope, position: Position) -> Conflict | None:
-    """Return the conflict with what is kept; None if that has the same content, written in another way.
+def _difference(given: Envelope, kept: Envelope | None, position: Position) -> Conflict | None:
+    """Return the conflict with what is kept; None if that has the same content, perhaps written in another way.
 
     Another order of white space, say, or the trace of a retry. What is no longer kept cannot be compared: a conflict.
     """
-    kept = [content_hash(entry.envelope).hex() for entry in reading.at(connection, [position])]
-    given = content_hash(envelope).hex()
-    if kept == [given]:
+    if given == kept:
+        return None
+    kept_hash, given_hash = None if kept is None else content_hash(kept).hex(), content_hash(given).hex()
+    if kept_hash == given_hash:
         return None
     return Conflict(
         kind="id",
         position=position,
-        source=envelope.source,
-        id=envelope.id,
-        kept_hash=kept[0] if kept else None,
-        given_hash=given,
+        source=given.source,
+        id=given.id,
+        kept_hash=kept_hash,
+        given_hash=given_hash,
     )

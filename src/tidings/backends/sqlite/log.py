@@ -166,4 +166,4 @@ class SqliteLog:
 def _found(connection: sqlite3.Connection, sought: Sought) -> Entry | None:
     with snapshot(connection):
         known = find_anywhere(connection, sought)
-        return next(iter(reading.at(connection, [position for position, _ in known.values()])), None)
+        return next(iter(reading.at(connection, list(known.values()))), None)

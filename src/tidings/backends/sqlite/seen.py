@@ -1,4 +1,4 @@
-"""Which (source, id) are kept, for ever: each key with its position and the mark of its content.
+"""Which (source, id) are kept, for ever: each key with its position, where the content stands.
 
 Keys in order of time stand in one table, at whose edge new ones are added. Opaque ones are hot at first; when there are
 enough of them they become a run, which gets no more. Runs are merged into larger ones, each of which is met through a
@@ -69,8 +69,7 @@ class Seen:
         known = self._hot.find(connection, keys) | self._closed.find(connection, keys)
         places = [n for n in sought.opaque if sought.keys[n] not in known] if known else sought.opaque
         if places:
-            columns = _at((sought.keys, positions, sought.marks), places, of=len(positions))
-            self._hot.take(connection, *columns)
+            self._hot.take(connection, *_at((sought.keys, positions), places, of=len(positions)))
             self.added += len(places)
         return known
 
@@ -96,18 +95,18 @@ def find_anywhere(connection: sqlite3.Connection, sought: Sought) -> Known:
 def _find(connection: sqlite3.Connection, table: str, keys: Sequence[bytes], *, below: Position | None = None) -> Known:
     known: Known = {}
     for piece in filled(keys, 1):
-        statement = f"SELECT k, pos, h FROM {table} WHERE k IN (VALUES {values(1, len(piece))})"
+        statement = f"SELECT k, pos FROM {table} WHERE k IN (VALUES {values(1, len(piece))})"
         if below is None:
             rows = connection.execute(statement, piece)
         else:
             rows = connection.execute(f"{statement} AND pos < ?", (*piece, below))
-        known.update({k: (pos, h) for k, pos, h in rows.fetchall()})
+        known.update(rows.fetchall())
     return known
 
 
 def _add_timed(connection: sqlite3.Connection, sought: Sought, positions: Sequence[Position]) -> int:
-    columns = _at((sought.keys, positions, sought.marks), sought.timed, of=len(positions))
-    return add_rows(connection, f"{TIMED} (k, pos, h)", columns, tail="ON CONFLICT DO NOTHING")
+    columns = _at((sought.keys, positions), sought.timed, of=len(positions))
+    return add_rows(connection, f"{TIMED} (k, pos)", columns, tail="ON CONFLICT DO NOTHING")
 
 
 def _at(columns: tuple[Sequence[Any], ...], places: Sequence[int], *, of: int) -> tuple[Sequence[Any], ...]:

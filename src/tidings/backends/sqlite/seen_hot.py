@@ -80,13 +80,11 @@ class Hot:
                 known.update({key: at for key in found[row] if (at := find_in(records, key))})
         return known
 
-    def take(
-        self, connection: sqlite3.Connection, keys: Sequence[bytes], positions: Sequence[Position], marks: Sequence[int]
-    ) -> None:
+    def take(self, connection: sqlite3.Connection, keys: Sequence[bytes], positions: Sequence[Position]) -> None:
         """Keep keys that `find` does not know, at these positions, which rise and are all above the head."""
         row = positions[0]
         entries = len(self) + len(keys)
-        records = records_of(keys, positions, marks)
+        records = records_of(keys, positions)
         connection.execute(f"INSERT INTO {TABLE} (pos, entries, records) VALUES (?, ?, ?)", (row, entries, records))
         self._held.update(dict.fromkeys(keys, row))
         self._taken += keys

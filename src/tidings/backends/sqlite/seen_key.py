@@ -12,15 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from string import ascii_lowercase, ascii_uppercase, digits
-from struct import unpack
 
-from msgspec.structs import replace
-
-from tidings.backends.sqlite.entries import encode
 from tidings.events.envelope import Envelope
 
 KEY_BYTES = 16
-MARK_BYTES = 8
 ORDER_BYTES = 6
 SOURCES = 1_000
 
@@ -107,27 +102,23 @@ def _order_of_time(ms: int) -> bytes | None:
 class Sought:
     """What stands for some envelopes. `keys`: 16 bytes for each identity, of an ordered id its order first.
 
-    `marks`: a signed 64-bit number for each content as it was handed in. Equal marks are equal contents; of different
-    ones the contents may yet be equal, written in another way. `timed`, `opaque`: the places of the keys that are, or
-    are not, in order.
+    `timed`, `opaque`: the places of the keys that are, or are not, in order.
     """
 
     keys: Sequence[bytes]
-    marks: Sequence[int]
     timed: Sequence[int]
     opaque: Sequence[int]
 
 
 class Keys:
-    """Makes the keys and marks of one log, whose `secret` has 32 bytes."""
+    """Makes the keys of one log, whose `secret` has 32 bytes."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
-        self._begun = hashlib.blake2b(digest_size=MARK_BYTES, key=secret)
         self._sources: dict[str, hashlib.blake2b] = {}
 
-    def sought(self, envelopes: Sequence[Envelope], encoded: Sequence[bytes]) -> Sought:
-        """Return what stands for the envelopes, in their order. `encoded`: each, as a block keeps it."""
+    def sought(self, envelopes: Sequence[Envelope]) -> Sought:
+        """Return what stands for the envelopes, in their order."""
         orders = orders_of([envelope.id for envelope in envelopes])
         digests = self._digests(envelopes)
         return Sought(
@@ -135,7 +126,6 @@ class Keys:
                 digest if order is None else order + digest[ORDER_BYTES:]
                 for order, digest in zip(orders, digests, strict=True)
             ],
-            marks=self._marks(envelopes, encoded),
             timed=[n for n, order in enumerate(orders) if order is not None],
             opaque=[n for n, order in enumerate(orders) if order is None],
         )
@@ -155,17 +145,3 @@ class Keys:
         begun = hashlib.blake2b(f"{len(source)}:{source}".encode(), digest_size=KEY_BYTES, key=self._secret)
         self._sources[source] = begun
         return begun
-
-    def _marks(self, envelopes: Sequence[Envelope], encoded: Sequence[bytes]) -> tuple[int, ...]:
-        found: list[bytes] = []
-        begun = self._begun
-        for envelope, said in zip(envelopes, encoded, strict=True):
-            digest = begun.copy()
-            digest.update(said if not envelope.time_stamped else _said(envelope))
-            found.append(digest.digest())
-        return unpack(f">{len(found)}q", b"".join(found))
-
-
-def _said(envelope: Envelope) -> bytes:
-    """Return the envelope encoded as it was said: without the time that tidings gave it."""
-    return encode(replace(envelope, time=None, time_stamped=False))

@@ -1,6 +1,6 @@
-"""How keys are kept: records of 32 bytes, many in one value, so that to move and search them is not a step for each.
+"""How keys are kept: records of 24 bytes, many in one value, so that to move and search them is not a step for each.
 
-A record is the key's 16 bytes, its position, and the mark of its content, in big-endian order.
+A record is the key's 16 bytes and its position, in big-endian order.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from typing import Any
 from tidings.backends.sqlite.seen_key import KEY_BYTES
 from tidings.log.driver import Position
 
-Known = dict[bytes, tuple[Position, int]]
-"""Keys that are kept, with position and mark."""
+Known = dict[bytes, Position]
+"""Keys that are kept, with their positions."""
 
-RECORD_BYTES = 32
+RECORD_BYTES = 24
 NUMBER_BITS = 64
 """A key's first 8 bytes are one number: it says where the key stands in a run and in its filter."""
 
 _MANY = 128  # taken at once, a third of the cost of one at a time
-_RECORD, _RECORDS = Struct(">16sqq"), Struct(">" + "16sqq" * _MANY)
-_PIECE, _PIECES = Struct("32s"), Struct("32s" * _MANY)
-_NUMBER, _NUMBERS = Struct(">Q24x"), Struct(">" + "Q24x" * _MANY)
-_FOUND = Struct(">qq")
+_RECORD, _RECORDS = Struct(">16sq"), Struct(">" + "16sq" * _MANY)
+_PIECE, _PIECES = Struct("24s"), Struct("24s" * _MANY)
+_NUMBER, _NUMBERS = Struct(">Q16x"), Struct(">" + "Q16x" * _MANY)
+_FOUND = Struct(">q")
 
 
-def records_of(keys: Sequence[bytes], positions: Sequence[Position], marks: Sequence[int]) -> bytes:
+def records_of(keys: Sequence[bytes], positions: Sequence[Position]) -> bytes:
     """Return the records of these keys, one after the other."""
-    fields = list(chain.from_iterable(zip(keys, positions, marks, strict=True)))
-    width = 3 * _MANY
+    fields = list(chain.from_iterable(zip(keys, positions, strict=True)))
+    width = 2 * _MANY
     even = len(fields) - len(fields) % width
     packed = [_RECORDS.pack(*fields[at : at + width]) for at in range(0, even, width)]
-    return b"".join(packed + [_RECORD.pack(*fields[at : at + 3]) for at in range(even, len(fields), 3)])
+    return b"".join(packed + [_RECORD.pack(*fields[at : at + 2]) for at in range(even, len(fields), 2)])
 
 
 def split(records: bytes) -> list[bytes]:
@@ -60,15 +60,15 @@ def keys_of(records: bytes) -> list[bytes]:
     return [records[at : at + KEY_BYTES] for at in range(0, len(records), RECORD_BYTES)]
 
 
-def find_in(records: bytes, key: bytes) -> tuple[Position, int] | None:
-    """Return the position and mark of a key; None if it is not there."""
+def find_in(records: bytes, key: bytes) -> Position | None:
+    """Return the position of a key; None if it is not there."""
     at = records.find(key)
     while at > 0 and at % RECORD_BYTES:  # by chance, somewhere across
         at = records.find(key, at + 1)
     if at < 0:
         return None
-    position, mark = _FOUND.unpack_from(records, at + KEY_BYTES)
-    return position, mark
+    position: Position = _FOUND.unpack_from(records, at + KEY_BYTES)[0]
+    return position
 
 
 def without(records: bytes, keys: frozenset[bytes]) -> bytes:

@@ -31,10 +31,13 @@ async def test_nor_is_it_by_the_process_that_saw_it_deleted() -> None:
         assert (await keep(at.log, event("appended"))).positions == (5,)
 
 
-async def test_an_id_whose_row_was_deleted_keeps_its_position() -> None:
+async def test_an_id_whose_row_was_deleted_is_taken_for_ever() -> None:
     async with opened() as at:
-        await keep(at.log, *events(0, 3))
+        for id in ("0", "1", "2"):
+            await keep(at.log, event(id))
         await at.rows("DELETE FROM tidings_log WHERE pos = 3")
         receipt = await keep(at.log, event("2"))
-        assert (receipt.outcome, receipt.positions) == ("duplicate", (3,))
+        assert receipt.outcome == "conflict"
+        assert receipt.conflict is not None
+        assert (receipt.conflict.position, receipt.conflict.kept_hash) == (3, None)
         assert (await keep(at.log, event("new"))).positions == (4,)

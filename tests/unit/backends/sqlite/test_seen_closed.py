@@ -33,7 +33,7 @@ class Writer:
         hot = Hot(lambda: 1)
         keys = [self.draw.randbytes(16) for _ in range(SIZES.hot)]
         first = len(self.keys) + 1
-        hot.take(self.connection, keys, range(first, first + len(keys)), range(first, first + len(keys)))
+        hot.take(self.connection, keys, range(first, first + len(keys)))
         self.keys += keys
         assert self.upkeep.step(self.connection)
 
@@ -41,9 +41,9 @@ class Writer:
         while self.upkeep.step(self.connection):
             pass
 
-    def expected(self, keys: list[bytes]) -> dict[bytes, tuple[int, int]]:
+    def expected(self, keys: list[bytes]) -> dict[bytes, int]:
         positions = {key: n for n, key in enumerate(self.keys, 1)}
-        return {key: (positions[key], positions[key]) for key in keys}
+        return {key: positions[key] for key in keys}
 
 
 @pytest.fixture

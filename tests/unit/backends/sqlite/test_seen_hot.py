@@ -39,7 +39,7 @@ class Process:
 
     def take(self, *keys: bytes, first: int) -> None:
         positions = range(first, first + len(keys))
-        self.hot.take(self.connection, keys, positions, [-position for position in positions])
+        self.hot.take(self.connection, keys, positions)
 
     def known(self, *keys: bytes) -> set[bytes]:
         return set(self.hot.find(self.connection, keys))
@@ -64,7 +64,7 @@ def test_a_key_is_known_once_its_transaction_is_committed(one: Process) -> None:
     one.take(A, B, first=1)
     one.commit()
     one.begin()
-    assert one.hot.find(one.connection, [B, C]) == {B: (2, -2)}
+    assert one.hot.find(one.connection, [B, C]) == {B: 2}
 
 
 def test_a_key_whose_transaction_was_rolled_back_is_not_known(one: Process) -> None:
@@ -125,7 +125,7 @@ def test_a_key_that_is_taken_back_is_not_known(one: Process, other: Process) -> 
     one.commit()
     for process in (one, other):
         process.begin()
-        assert process.hot.find(process.connection, [A, B]) == {B: (2, -2)}
+        assert process.hot.find(process.connection, [A, B]) == {B: 2}
         assert entries_in(process.connection) == 1
         process.commit()
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tidings.backends.sqlite.entries import encode
 from tidings.backends.sqlite.seen_key import Keys, Sought, order_of, orders_of
 from tidings.events.envelope import Envelope
 
@@ -29,11 +28,7 @@ EVENT = Envelope(
 
 
 def sought(*envelopes: Envelope) -> Sought:
-    return Keys(SECRET).sought(envelopes, [encode(envelope) for envelope in envelopes])
-
-
-def mark(envelope: Envelope) -> int:
-    return sought(envelope).marks[0]
+    return Keys(SECRET).sought(envelopes)
 
 
 @pytest.mark.parametrize(
@@ -101,14 +96,13 @@ def test_many_uuids_of_times_have_them_too(ids: list[str]) -> None:
     assert None not in orders_of(ids)
 
 
-def test_keys_and_marks_are_fixed_for_ever() -> None:
+def test_keys_are_fixed_for_ever() -> None:
     found = sought(EVENT, replace(EVENT, id="opaque"))
     assert [key.hex() for key in found.keys] == [
         "019c1b7d8c00a7bd81631c17feb7a6e3",
         "6aaba05b219214c4c52f298fcec920f2",
     ]
     assert (found.timed, found.opaque) == ([0], [1])
-    assert found.marks[0] == -6513220667909354045
 
 
 def test_sources_and_ids_do_not_run_together() -> None:
@@ -117,37 +111,5 @@ def test_sources_and_ids_do_not_run_together() -> None:
 
 
 def test_another_log_has_other_keys() -> None:
-    other = Keys(bytes(32)).sought([EVENT], [encode(EVENT)])
+    other = Keys(bytes(32)).sought([EVENT])
     assert other.keys[0][6:] != sought(EVENT).keys[0][6:]
-    assert other.marks != sought(EVENT).marks
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"type": "other"},
-        {"version": 2},
-        {"subject": "t"},
-        {"subject": None},
-        {"time": "2026-05-04T10:11:13Z"},
-        {"time": None},
-        {"attributes": {}},
-        {"data": b'{"n":2}'},
-        {"data": b""},
-        {"data": None},
-    ],
-)
-def test_whatever_was_said_otherwise_changes_the_mark(change: dict[str, object]) -> None:
-    assert mark(replace(EVENT, **change)) != mark(EVENT)
-
-
-def test_a_time_that_was_stamped_is_no_part_of_the_mark() -> None:
-    stamped = replace(EVENT, time_stamped=True)
-    later = replace(stamped, time="2026-05-04T10:11:13Z")
-    assert mark(stamped) == mark(later) != mark(EVENT)
-
-
-def test_the_parts_of_what_was_said_do_not_run_together() -> None:
-    plain = replace(EVENT, attributes={}, time=None)
-    assert mark(replace(plain, subject="a", data=b"b")) != mark(replace(plain, subject="ab", data=b""))
-    assert mark(replace(plain, type="a", version=11)) != mark(replace(plain, type="a1", version=1))
