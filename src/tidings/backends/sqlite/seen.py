@@ -21,6 +21,9 @@ from tidings.log.driver import Position
 
 TIMED = "tidings_seen_time"
 
+_NONE = -1
+"""No version of the runs that is known to be committed."""
+
 
 class Seen:
     """Used inside the append's transaction, on the writer's thread. What it holds is what is committed.
@@ -30,7 +33,10 @@ class Seen:
 
     def __init__(self, transaction: Callable[[], int]) -> None:
         self.added = 0
-        self._version = -1
+        self._transaction = transaction
+        self._version = _NONE
+        self._learnt = _NONE
+        self._learnt_in = 0
         self._hot = Hot(transaction)
         self._closed = Closed()
 
@@ -40,6 +46,8 @@ class Seen:
 
     def committed(self) -> None:
         """Be told, on the writer's thread, that the transaction which is open has been committed."""
+        if self._learnt_in == self._transaction():
+            self._version = self._learnt
         self._hot.committed()
 
     def undone(self, connection: sqlite3.Connection) -> None:
@@ -51,7 +59,8 @@ class Seen:
         if version == self._version:
             return False
         self._closed.changed()
-        self._version = version
+        # A transaction may raise the version itself and be rolled back; another one gets the same number then.
+        self._version, self._learnt, self._learnt_in = _NONE, version, self._transaction()
         if self.hot_entries:  # perhaps they are closed now; whoever has read none needs none yet
             self._hot.catch_up(connection)
         return True

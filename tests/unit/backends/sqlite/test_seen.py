@@ -16,6 +16,8 @@ from tidings.backends.sqlite.seen_run import Sizes, runs_of
 from tidings.backends.sqlite.seen_upkeep import Upkeep
 from tidings.conformance.log_dedupe import Oracle, any_flush
 from tidings.conformance.samples import SOURCE, event, everything, keep, refusal
+from tidings.conformance.store_keyed import request
+from tidings.conformance.store_samples import record, table, undone
 from tidings.events.content import content_hash
 from tidings.events.envelope import Envelope
 from tidings.log.driver import Receipt, Write
@@ -137,6 +139,20 @@ async def test_at_every_step_of_a_merge_and_after_a_restart_there_every_key_is_k
     assert processes.points.names[-1] == "run:dropped"
     states = await processes.opened[0].store._database.read(runs_of)
     assert [run.state for run in states] == ["closed"]
+    await processes.close()
+
+
+async def test_a_version_that_was_rolled_back_is_not_taken_for_the_next_one_of_that_number(tmp_path: Path) -> None:
+    draw, processes = Random(1), Processes(str(tmp_path / "log.db"))
+    one, other = processes.open(), processes.open()
+    ids = [f"{draw.getrandbits(128):032x}" for _ in range(SMALL.hot)]
+    first = await keep(other.log, *map(event, ids))
+    async with undone(one.store.keyed(request())) as keyed:
+        await keyed.store.create_view(record(table(), mode="inline"))
+        await keyed.append(Write(envelopes=(event("undone", type="other"),)))
+    assert await other.store._database.job(processes.upkeep.step)
+    assert processes.points.names == ["run:closed"]
+    assert await keep(one.log, *map(event, ids)) == Receipt(outcome="duplicate", positions=first.positions)
     await processes.close()
 
 
