@@ -71,6 +71,23 @@ async def test_a_wrong_key_is_told_and_one_for_some_sources_is_not_taken(browser
     assert (await browser.get("/log")).status == 401
 
 
+async def test_where_there_are_keys_a_form_of_another_origin_is_refused_whatever_that_looks_like(
+    browser: Browser,
+) -> None:
+    token = await key(browser.shop, *SCOPES)
+    form = (await browser.get("/")).token
+    for origin in (
+        "http://[::1",
+        "http://evil.example",
+        f"{browser.origin}x",
+        f"ftp://{browser.origin[7:]}",
+        "null",
+        "",
+    ):
+        refused = await browser.post("/login", {"token": form, "key": token}, origin=origin)
+        assert (refused.status, "another site's page" in refused.words) == (403, True), origin
+
+
 async def test_pages_and_changes_are_those_of_the_keys_scopes(browser: Browser) -> None:
     await log_in(browser, await key(browser.shop, "dead-letters:read"))
     denied = {path: (await browser.get(path)).status for path in EVERY_PAGE}
