@@ -119,15 +119,17 @@ async def test_what_is_out_of_reach_says_when_to_ask_again(
 
 async def test_more_requests_than_can_be_held_are_sent_away(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "UNDER_WAY_MAX", 2)
-    held = asyncio.Event()
+    held, standing = asyncio.Event(), asyncio.Semaphore(0)
 
     async def hold(*_: Any, **__: Any) -> list[Any]:
+        standing.release()
         await held.wait()
         return []
 
     monkeypatch.setattr(shop.opened.store, "select", hold)
     busy = [asyncio.create_task(ask(shop.http, "GET", "/views/stock/line")) for _ in range(2)]
-    await asyncio.wait(busy, timeout=0.02)
+    for _ in busy:
+        await standing.acquire()
     reply = await shop.place("2")
     assert (reply.status, reply.slug, reply.headers["retry-after"]) == (503, "overloaded", "1")
     assert (await ask(shop.http, "GET", "/healthz")).status == 200

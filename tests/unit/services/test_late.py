@@ -139,6 +139,7 @@ async def test_an_id_that_emit_has_answered_is_in_the_log_whenever_its_task_come
         for turns in range(40):
             await shop.place(id=f"e{turns}", cents=turns)
             await shop.carry()
-        await asyncio.wait(tasks)
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
         kept = [id for type, id in await shop.log() if type == "confirmed"]
     assert sorted(answered) == sorted(kept)
+    assert all(isinstance(error, RefusedError) for error in ended if error is not None)
