@@ -11,7 +11,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.acceptance.http_server import JSON, STRUCTURED, Caller, in_file, program, serving
+from tests.acceptance.http_server import BOOKMARKED, JSON, STRUCTURED, Caller, in_file, program, serving
+from tidings import App
+from tidings.operations import keys
+from tidings.operations.keys import SCOPES, Asked
+from tidings.ports import Ports
+
+DATA = '{"tweet_id":"20","user_id":"jack"}'
 
 
 @pytest.fixture
@@ -132,6 +138,24 @@ async def test_a_filter_that_cannot_be_read_is_refused(caller: Caller) -> None:
         for route in ("/events", "/events/stream"):
             assert (await caller.get(route + query)).problem == (400, "malformed-request")
     assert (await caller.get("/events/stream", accept="text/html")).problem == (406, "not-acceptable")
+
+
+async def test_a_stream_sends_nothing_more_once_its_key_is_revoked(tmp_path: Path) -> None:
+    settings = in_file(tmp_path)
+    async with App().open(settings, consume=False) as opened:
+        all_of_it = await keys.add(opened.store, opened.ports, Asked(owner="us", scopes=SCOPES))
+        gone = await keys.add(opened.store, opened.ports, Asked(owner="them", scopes=["events:read"]))
+    app, theirs = program(), {"authorization": f"Bearer {gone.token}"}
+    ours = {**BOOKMARKED, "authorization": f"Bearer {all_of_it.token}"}
+    async with serving(app, settings, token=all_of_it.token) as caller, following(caller, **theirs) as events:
+        await events.next()
+        await caller.ask("PUT", "/events/web/before", ours, DATA)
+        assert (await events.event())["id"] == "before"
+        await keys.revoke(app.opened.store, Ports(), gone.key.id)
+        while (await caller.ask("GET", "/events", theirs)).status != 401:
+            pass
+        await caller.ask("PUT", "/events/web/after", ours, DATA)
+        assert await events.answer.content.readline() == b"", "it was sent more"
 
 
 async def test_a_server_that_stops_ends_its_streams_in_order(tmp_path: Path) -> None:

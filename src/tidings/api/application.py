@@ -62,7 +62,7 @@ class Application:
         self._under_way = 0
         self._admission = opened.admission
         views, health = Views(opened, reading, self.waiting), Health(opened)
-        stream = Stream(opened.log, tokens, self.waiting, arrivals, opened.ports)
+        stream = Stream(opened, tokens, self.waiting, arrivals)
         consumers = Consumers(opened, tokens, self._bodies, repeats)
         letters = Letters(opened, tokens, self._bodies, repeats)
         deliveries = Deliveries(opened, self._bodies)

@@ -17,17 +17,18 @@ from starlette.requests import Request
 from tidings.api.answer import Header, Receive, Scope, Send
 from tidings.api.arrivals import Arrivals, Awaited
 from tidings.api.filters import FILTERS, read_sought
+from tidings.api.guard import admit
 from tidings.api.headers import choose, header
+from tidings.api.problems import Refusal
 from tidings.api.queries import one, read_query
 from tidings.api.tokens import Tokens
 from tidings.api.waiting import Waiting
+from tidings.app.opened import Opened
 from tidings.errors import TidingsError
 from tidings.events.cloudevents import shown, write_structured
 from tidings.events.envelope import Entry
 from tidings.log.driver import Position
-from tidings.log.log import Log
 from tidings.operations.search import Sought, search
-from tidings.ports import Ports
 
 EVENT_STREAM = "text/event-stream"
 RETRY_MS = 3_000
@@ -52,13 +53,14 @@ _log = logging.getLogger("tidings.api")
 class Stream:
     """Lets callers follow the log."""
 
-    def __init__(self, log: Log, tokens: Tokens, waiting: Waiting, arrivals: Arrivals, ports: Ports) -> None:
-        self.log = log
+    def __init__(self, opened: Opened, tokens: Tokens, waiting: Waiting, arrivals: Arrivals) -> None:
+        self.log = opened.log
+        self.admission = opened.admission
         self.arrivals = arrivals
         self.tokens = tokens
         self.waiting = waiting
-        self.clock = ports.clock
-        self._random = ports.random
+        self.clock = opened.ports.clock
+        self._random = opened.ports.random
 
     async def open(self, request: Request) -> Following:
         """Answer the entries after `Last-Event-ID`, else after `after`, else after the head. `position-expired`."""
@@ -74,14 +76,18 @@ class Stream:
             self.tokens.check(start, head=head, name=name)
         await self.log.read(after=start, limit=1)  # one that has expired is refused while it still can be
         life = LIFE_SECONDS * self._random.uniform(1 - JITTER, 1 + JITTER)
-        return Following(self, sought, start, life)
+        return Following(self, request.scope, sought, start, life)
 
 
 class Following:
-    """What one caller is sent, an ASGI application. It ends after `life` seconds, so that load moves to new servers."""
+    """What one caller is sent, an ASGI application. It ends after `life` seconds, so that load moves to new servers.
 
-    def __init__(self, stream: Stream, sought: Sought, start: Position, life: float) -> None:
+    `asked`: the scope of the request; who made it is asked again before anything is sent, for keys end meanwhile.
+    """
+
+    def __init__(self, stream: Stream, asked: Scope, sought: Sought, start: Position, life: float) -> None:
         self._stream = stream
+        self._asked = asked
         self._sought = sought
         self._at = start
         self._life = life
@@ -118,7 +124,7 @@ class Following:
             )
 
     async def _follow(self, send: Send) -> None:
-        """Send on and on; return if the caller has fallen too far behind."""
+        """Send on and on; return if the caller has fallen too far behind, or may not follow any more."""
         async with self._stream.arrivals.awaiting(self._sought) as awaited:
             await self._send_what_comes(send, awaited)
 
@@ -127,6 +133,8 @@ class Following:
         while True:
             awaited.look()
             page = await search(stream.log, self._sought, after=self._at, limit=_PAGE)
+            if await self._is_shut_out():
+                return
             for piece in self._pieces(page.entries):
                 if await self._is_stuck(self._send(send, piece)):
                     return
@@ -139,6 +147,13 @@ class Following:
             elif not page.entries:
                 await _first_of(awaited.come(), stream.clock.sleep(left))
                 self._at = max(self._at, awaited.upto)
+
+    async def _is_shut_out(self) -> bool:
+        try:
+            await admit(self._stream.admission, self._asked)
+        except Refusal:
+            return True
+        return False
 
     async def _is_stuck(self, sending: Coroutine[Any, Any, None]) -> bool:
         """Send, and say whether it was given up: more than `BUFFER` entries came while the caller took none."""
