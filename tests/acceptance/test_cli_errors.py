@@ -169,3 +169,10 @@ def test_a_pipe_that_is_closed_is_no_fault(place: Place) -> None:
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
+
+
+def test_asking_for_the_version_as_an_option_is_answered_as_the_command_is(place: Place) -> None:
+    asked = place.tidings("--version")
+    assert asked.code == 0
+    assert asked.out.startswith("tidings ")
+    assert asked.out == place.tidings("version").out

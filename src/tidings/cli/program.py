@@ -66,7 +66,7 @@ def run_with(arguments: Sequence[str]) -> int:
     """Run the command that the arguments name; return the exit code."""
     try:
         _check_texts(arguments)
-        code = build()(list(arguments) or ["--help"], prog_name="tidings", standalone_mode=False)
+        code = build()(_asked(arguments), prog_name="tidings", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, asyncio.CancelledError, typer.Abort):
         return _end("stopped before it was done", UNKNOWN)
@@ -74,6 +74,13 @@ def run_with(arguments: Sequence[str]) -> int:
         return FAILED
     except Exception as error:
         return _failed(_only(error))
+
+
+def _asked(arguments: Sequence[str]) -> list[str]:
+    """Return what is meant: a bare call asks for help, and `--version`, which hands type unasked, is `version`."""
+    if list(arguments) == ["--version"]:
+        return ["version"]
+    return list(arguments) or ["--help"]
 
 
 def _failed(error: Exception) -> int:
