@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+import uvloop
+
 from benchmarks import (
     append_batches,
     append_callers,
@@ -61,8 +63,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(measure: ModuleType, folder: Path, sizes: Sizes) -> Result:
-    with place(str(folder)) as own:
-        result: Result = asyncio.run(measure.measure(own, sizes))
+    loop = uvloop.new_event_loop  # the one that `tidings run` takes
+    with place(str(folder)) as own, asyncio.Runner(loop_factory=loop) as runner:
+        result: Result = runner.run(measure.measure(own, sizes))
     _say("\n" + printing.text(result))
     return result
 

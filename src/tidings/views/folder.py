@@ -85,7 +85,7 @@ class Folder:
         for key, group in fresh.items():
             row = rows.get(key)
             steps = group if len(group) == 1 else in_rank_order(group)
-            if self._goes_on(row, steps[0]):
+            if (row is None and not self._from_history) or self._goes_on(row, steps[0]):
                 folded.fold(key, steps, onto=row)
             else:
                 late[key] = group
