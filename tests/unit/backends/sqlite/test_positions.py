@@ -41,3 +41,10 @@ async def test_an_id_whose_row_was_deleted_is_taken_for_ever() -> None:
         assert receipt.conflict is not None
         assert (receipt.conflict.position, receipt.conflict.kept_hash) == (3, None)
         assert (await keep(at.log, event("new"))).positions == (4,)
+
+
+async def test_one_and_true_are_not_the_same_content() -> None:
+    async with opened() as at:
+        await keep(at.log, event("1", attributes={"flag": 1}))
+        assert (await keep(at.log, event("1", attributes={"flag": True}))).outcome == "conflict"
+        assert (await keep(at.log, event("1", attributes={"flag": 1}))).outcome == "duplicate"
