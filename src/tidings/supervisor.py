@@ -114,6 +114,8 @@ class Supervisor:
                     start_new_session=True,  # Ctrl-C comes here alone, and is passed on once
                 )
             self._processes.add(process)
+            if self._is_stopping:  # the signal came while it was begun
+                process.terminate()
             was_ready = await _is_ready(ours)
             if was_ready:
                 waiting.count()
