@@ -80,6 +80,13 @@ async def running(folder: Path, *options: str, program: str = PROGRAM) -> AsyncI
         await process.communicate()
 
 
+def is_gone(worker: psutil.Process) -> bool:
+    try:
+        return not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it went between the two questions
+        return True
+
+
 async def test_workers_share_a_port_and_one_that_is_killed_is_begun_again(tmp_path: Path) -> None:
     async with running(tmp_path, "--workers", "2") as run, aiohttp.ClientSession() as session:
         first = {worker.pid for worker in run.workers}
@@ -106,7 +113,7 @@ async def test_no_worker_outlives_the_command_even_if_that_is_killed(tmp_path: P
         await run.process.wait()
 
         async def are_gone() -> bool:
-            return not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers)
+            return all(is_gone(worker) for worker in workers)
 
         await run.until(are_gone)
 
