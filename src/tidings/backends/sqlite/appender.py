@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from tidings.backends.sqlite.entries import Kept, add_entries, encode, kept_of
 from tidings.backends.sqlite.judging import Found, Judgement, compare, judge
 from tidings.backends.sqlite.seen import Seen
-from tidings.backends.sqlite.seen_key import Keys, Sought
 from tidings.events.envelope import Envelope
 from tidings.log.driver import Receipt, Write
+from tidings.log.seen_key import Keys, Sought
 from tidings.ports import Ports
 
 

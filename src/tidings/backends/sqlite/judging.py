@@ -11,9 +11,9 @@ from tidings.backends.sqlite.entries import encode
 from tidings.backends.sqlite.expectations import violated
 from tidings.backends.sqlite.seen_record import Known
 from tidings.errors import Conflict
-from tidings.events.content import content_hash
 from tidings.events.envelope import Envelope
 from tidings.log.driver import NOTHING_EXPECTED, Position, Receipt, Write
+from tidings.log.repeats import difference
 
 COMPARED_AT_ONCE = 128
 """Kept envelopes that are held to be compared: there may be many repeats of large ones."""
@@ -92,20 +92,6 @@ def _judge(connection: sqlite3.Connection, write: Write, found: Found, places: r
 
 
 def _difference(given: Envelope, kept: Envelope | None, position: Position) -> Conflict | None:
-    """Return the conflict with what is kept; None if that has the same content, perhaps written in another way.
-
-    Another order of white space, say, or the trace of a retry. What is no longer kept cannot be compared: a conflict.
-    """
     if kept is not None and encode(given) == encode(kept):  # not `==`, to which 1 and true are the same
         return None
-    kept_hash, given_hash = None if kept is None else content_hash(kept).hex(), content_hash(given).hex()
-    if kept_hash == given_hash:
-        return None
-    return Conflict(
-        kind="id",
-        position=position,
-        source=given.source,
-        id=given.id,
-        kept_hash=kept_hash,
-        given_hash=given_hash,
-    )
+    return difference(given, kept, position)

@@ -14,13 +14,13 @@ from tidings.backends.sqlite.appender import Draft, MustFoldError, SqliteAppende
 from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.reading import snapshot
 from tidings.backends.sqlite.seen import find_anywhere
-from tidings.backends.sqlite.seen_key import Sought
 from tidings.backends.sqlite.seen_pace import Pace
 from tidings.backends.sqlite.wakes import Wakes
 from tidings.errors import AppendInUnitError, LogUnavailableError, StoreUnavailableError
 from tidings.events.envelope import Entry
 from tidings.events.filter import EVERYTHING, Filter
 from tidings.log.driver import Facts, Head, History, Page, Position, Receipt, Write
+from tidings.log.seen_key import Sought
 from tidings.ports import Ports
 
 T = TypeVar("T")

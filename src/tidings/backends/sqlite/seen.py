@@ -14,10 +14,10 @@ from typing import Any
 from tidings.backends.sqlite.multirow import add_rows
 from tidings.backends.sqlite.seen_closed import Closed, find_in_runs
 from tidings.backends.sqlite.seen_hot import Hot, records_in
-from tidings.backends.sqlite.seen_key import Sought
 from tidings.backends.sqlite.seen_record import Known, find_in
 from tidings.backends.sqlite.statements import filled, values
 from tidings.log.driver import Position
+from tidings.log.seen_key import Sought
 
 TIMED = "tidings_seen_time"
 

@@ -10,8 +10,8 @@ from itertools import chain
 from struct import Struct
 from typing import Any
 
-from tidings.backends.sqlite.seen_key import KEY_BYTES
 from tidings.log.driver import Position
+from tidings.log.seen_key import KEY_BYTES
 
 Known = dict[bytes, Position]
 """Keys that are kept, with their positions."""

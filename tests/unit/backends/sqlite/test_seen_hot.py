@@ -10,7 +10,7 @@ import pytest
 
 from tidings.backends.sqlite.schema import prepare
 from tidings.backends.sqlite.seen_hot import TABLE, Hot, entries_in
-from tidings.backends.sqlite.seen_key import KEY_BYTES
+from tidings.log.seen_key import KEY_BYTES
 
 A, B, C = b"a" * KEY_BYTES, b"b" * KEY_BYTES, b"c" * KEY_BYTES
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tidings.backends.sqlite.seen_key import Keys, Sought, order_of, orders_of
 from tidings.events.envelope import Envelope
+from tidings.log.seen_key import Keys, Sought, order_of, orders_of
 
 SECRET = bytes(range(32))
 MS = 0x019C1B7D8C00  # 2026-02-01
