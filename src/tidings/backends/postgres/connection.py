@@ -1,0 +1,79 @@
+"""A connection to PostgreSQL whose statements wait for each other, and what it asks of the server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+if TYPE_CHECKING:
+    Plain = asyncpg.Connection[asyncpg.Record]
+else:
+    Plain = asyncpg.Connection
+
+STATEMENT_SECONDS = 30.0
+"""How long a statement may take, unless its call says another `timeout`; then it is cancelled."""
+UNBOUNDED = 86_400.0
+"""The `timeout` of what may take as long as it takes: building an index, reading a whole log."""
+CONNECT_SECONDS = 10.0
+IDLE_SECONDS = 10
+"""How long a transaction may stand still between two statements: somebody waits for its locks."""
+
+APPLICATION = "tidings"
+
+ON_ITS_OWN: Mapping[str, str] = MappingProxyType(
+    {
+        "default_transaction_isolation": "read committed",
+        "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+        "jit": "off",  # compiling takes longer than any of these statements
+        # A client that is gone without a word must not hold its locks, nor a position, until the kernel notices.
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+        "client_connection_check_interval": "10s",
+    }
+)
+"""What a session is begun with, where nothing stands between: a pooler refuses most of it."""
+
+
+class Connection(Plain):
+    """asyncpg's connection, on which the tasks of one unit may speak at once: they take turns.
+
+    Without the turns asyncpg raises if a handler awaits two statements together.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._turn = asyncio.Lock()
+
+    async def execute(self, *given: Any, **named: Any) -> str:
+        async with self._turn:
+            return await super().execute(*given, **named)
+
+    async def executemany(self, *given: Any, **named: Any) -> None:
+        async with self._turn:
+            await super().executemany(*given, **named)
+
+    async def fetch(self, *given: Any, **named: Any) -> list[Any]:
+        async with self._turn:
+            rows: list[Any] = await super().fetch(*given, **named)
+            return rows
+
+    async def fetchrow(self, *given: Any, **named: Any) -> Any:
+        async with self._turn:
+            return await super().fetchrow(*given, **named)
+
+    async def fetchval(self, *given: Any, **named: Any) -> Any:
+        async with self._turn:
+            return await super().fetchval(*given, **named)
+
+    async def copy_records_to_table(self, *given: Any, **named: Any) -> str:
+        async with self._turn:
+            return await super().copy_records_to_table(*given, **named)
+
+    def get_reset_query(self) -> str:
+        """Nothing to undo, so giving back costs no round trip: what is taken or set here lasts for a transaction."""
+        return ""

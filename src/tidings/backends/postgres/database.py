@@ -1,0 +1,186 @@
+"""One PostgreSQL database: a pool of connections, and who stands inside one of its transactions.
+
+Every statement is right behind a pooler that hands each transaction to another server process (PgBouncer in
+transaction mode): locks and settings last for a transaction, and where a pooler is found, each statement has one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
+from typing import Any
+
+import asyncpg
+
+from tidings.backends.postgres.connection import (
+    APPLICATION,
+    CONNECT_SECONDS,
+    IDLE_SECONDS,
+    ON_ITS_OWN,
+    STATEMENT_SECONDS,
+    Connection,
+)
+from tidings.backends.postgres.failures import not_opened, place_of, translated
+from tidings.backends.postgres.migrations import prepare
+from tidings.backends.postgres.server import Server, look, refusal
+from tidings.errors import SchemaError
+
+__all__ = ["Connection", "Database", "open_database", "translated"]
+
+CONNECTIONS = 10
+"""Most connections of the pool of one process: four flushes, some units, and readers."""
+CLOSING_SECONDS = 10.0
+
+
+class _Open:
+    """A transaction, as the tasks know it that stand inside it."""
+
+    __slots__ = ("connection", "is_over")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.is_over = False
+
+
+class Database:
+    """The connections of one event loop to one database. Made by `open_database`.
+
+    `place`: where it is, without anything secret. `secret`, `incarnation`: the log's own, as `tidings.head` has them.
+    """
+
+    def __init__(self, url: str, *, server: Server, secret: bytes, incarnation: str) -> None:
+        self.place = place_of(url)
+        self.server = server
+        self.secret = secret
+        self.incarnation = incarnation
+        self.closed = False
+        self._url = url
+        self._inside: ContextVar[_Open | None] = ContextVar(f"inside a unit of {self.place}", default=None)
+        self._pool: Any = None
+
+    @property
+    def listens(self) -> bool:
+        """Whether a connection may LISTEN: not through a pooler, which would hand it to somebody else."""
+        return not self.server.is_pooled
+
+    @property
+    def inside_unit(self) -> bool:
+        """Whether the running task stands inside a transaction of this database, which is still open."""
+        return self.unit_connection is not None
+
+    @property
+    def unit_connection(self) -> Connection | None:
+        """The connection of the transaction that the running task stands inside; None if it stands in none."""
+        found = self._inside.get()  # a task inherits it from who began it, and may outlive it
+        return None if found is None or found.is_over else found.connection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection, each of whose statements is a transaction of its own.
+
+        Inside a unit it is the unit's, whose writes it sees: a second one, while every other is held by a unit that
+        wants the same, would never come free.
+        """
+        own = self.unit_connection
+        if own is not None:
+            yield own
+            return
+        async with self._lent() as connection:
+            if self.server.is_pooled:
+                async with self._begun(connection):
+                    yield connection
+            else:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """BEGIN, READ COMMITTED: COMMIT on leaving, ROLLBACK if an exception leaves. The task is inside a unit."""
+        async with self._lent() as connection:
+            opened = _Open(connection)
+            token = self._inside.set(opened)
+            try:
+                async with self._begun(connection):
+                    yield connection
+            finally:
+                opened.is_over = True
+                self._inside.reset(token)
+
+    @asynccontextmanager
+    async def _begun(self, connection: Connection) -> AsyncIterator[None]:
+        async with connection.transaction(isolation="read_committed"):
+            if self.server.is_pooled:
+                await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+            yield
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Connection]:
+        async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
+            yield connection
+
+    async def own_connection(self) -> Connection:
+        """Open a connection outside the pool, which the caller closes: for LISTEN, or what must never wait for one."""
+        return await _connect(self._url, is_pooled=self.server.is_pooled)
+
+    async def open(self, *, connections: int) -> None:
+        """Make the pool. Called once, by `open_database`."""
+        self._pool = await asyncpg.create_pool(
+            self._url, min_size=0, max_size=connections, **_options(is_pooled=self.server.is_pooled)
+        )
+
+    async def close(self) -> None:
+        """Wait for what is under way, for some seconds, then close every connection; twice is once."""
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            await asyncio.wait_for(self._pool.close(), CLOSING_SECONDS)
+        except TimeoutError:
+            self._pool.terminate()
+
+
+async def open_database(url: str, *, connections: int = CONNECTIONS, create: bool = True) -> Database:
+    """Connect to the database at `url`, and make the tables of tidings if there are none and `create` says so.
+
+    `connections`: most of this process. SettingError if the URL or the user in it is wrong; SchemaError if the server,
+    its settings, the user's rights or the schema are not what this release can work with: the message has the command
+    to run; StoreUnavailableError if it cannot be reached now.
+    """
+    place = place_of(url)
+    try:
+        first = await _connect(url, is_pooled=True)
+        try:
+            server = await look(first)
+            wrong = refusal(server)
+            if wrong is not None:
+                raise SchemaError(f"{place} cannot be used: {wrong}")
+            await prepare(first, place, create=create)
+            head = await first.fetchrow("SELECT secret, incarnation FROM tidings.head")
+        finally:
+            with suppress(OSError, asyncpg.InterfaceError):
+                await first.close(timeout=CONNECT_SECONDS)
+        database = Database(url, server=server, secret=head["secret"], incarnation=head["incarnation"])
+        await database.open(connections=connections)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+        told = not_opened(error, place)
+        if told is None:
+            raise
+        raise told from (None if isinstance(error, ValueError) else error)
+    return database
+
+
+async def _connect(url: str, *, is_pooled: bool) -> Connection:
+    opened: Connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, **_options(is_pooled=is_pooled))
+    return opened
+
+
+def _options(*, is_pooled: bool) -> dict[str, Any]:
+    """Return how to connect. Through a pooler nothing is kept in a session: the next moment it is somebody else's."""
+    settings = {"application_name": APPLICATION} if is_pooled else {"application_name": APPLICATION, **ON_ITS_OWN}
+    return {
+        "connection_class": Connection,
+        "command_timeout": STATEMENT_SECONDS,
+        "server_settings": settings,
+        "statement_cache_size": 0 if is_pooled else 512,
+    }

@@ -1,0 +1,99 @@
+"""What PostgreSQL's and asyncpg's errors mean: which pass by themselves, and what to say of those at the door."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from tidings.errors import LogUnavailableError, OperatorError, SchemaError, SettingError, StoreUnavailableError
+
+PASSING_CLASSES = frozenset(
+    {
+        "08",  # connection exception
+        "53",  # insufficient resources: disk, memory, connections
+        "58",  # system error: input or output failed
+    }
+)
+PASSING_STATES = frozenset(
+    {
+        "25006",  # read only: the primary became a standby, and the next connection finds the new one
+        "25P03",  # idle in transaction for too long
+        "40001",  # serialization failure
+        "40003",  # statement completion unknown
+        "40P01",  # deadlock
+        "55P03",  # a lock was not to be had in time
+        "57014",  # cancelled, by a time-out or by an operator
+        "57P01",  # the server shuts down
+        "57P02",  # the server crashed
+        "57P03",  # the server starts up
+        "57P05",  # the session was idle for too long
+    }
+)
+_GONE = re.compile(r"\b(connection|pool) (is|was|has been) (closed|closing|released)\b")
+_PASSWORD_IN_URL = re.compile(r"//.*@")
+_NO_PORT = re.compile(r":(?!\d*(?:[,/]|$))(?![^/,]*\])[^/,]*")
+
+
+def is_transient(error: BaseException) -> bool:
+    """Say whether the same call may succeed later: no connection, no room, no lock, no time."""
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        is_stale_plan = isinstance(error, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError)
+        return state[:2] in PASSING_CLASSES or state in PASSING_STATES or is_stale_plan
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return _GONE.search(str(error)) is not None  # asyncpg has no class of its own for a connection that is gone
+    return isinstance(error, OSError)  # TimeoutError is one
+
+
+@contextmanager
+def translated(kind: type[LogUnavailableError] | type[StoreUnavailableError]) -> Iterator[None]:
+    """Turn passing failures into `kind`; anything else stays what it is."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        if is_transient(error):
+            raise kind(f"PostgreSQL could not do it now ({described(error)}); repeat the call") from error
+        raise
+
+
+def described(error: BaseException) -> str:
+    """Return one line about an error that has no text of its own when time ran out."""
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def place_of(url: str) -> str:
+    """Return the URL without whatever in it may be secret: `postgresql://host:port/database`."""
+    bare = _PASSWORD_IN_URL.sub("//", url).partition("?")[0].partition("#")[0]
+    scheme, mark, rest = bare.partition("//")
+    return scheme + mark + _NO_PORT.sub("", rest)
+
+
+def not_opened(error: Exception, place: str) -> OperatorError | None:
+    """Return what to tell who runs the system, if connecting failed with this; None if it says nothing about that."""
+    state = getattr(error, "sqlstate", None) or ""
+    if isinstance(error, asyncpg.ClientConfigurationError | ValueError):
+        # Its text may quote the URL, and with it a password that was not escaped.
+        return SettingError(
+            "database_url (TIDINGS_DATABASE_URL) cannot be used: it must be "
+            "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with signs such as @ and / in them percent-encoded"
+        )
+    if state.startswith("28"):
+        return SettingError(
+            f"{place} refuses the user ({described(error)}): see user and password in TIDINGS_DATABASE_URL, "
+            "and the server's pg_hba.conf"
+        )
+    if state == "3D000":
+        return SettingError(
+            f"{place}: {described(error)}; make it with `createdb`, or name another in TIDINGS_DATABASE_URL"
+        )
+    if state == "42501":
+        return SchemaError(f"{place}: {described(error)}; have the database's owner grant it, or run as the owner")
+    if is_transient(error):
+        return StoreUnavailableError(
+            f"the database {place} cannot be reached now ({described(error)}): see that PostgreSQL runs and may be "
+            "connected to from here"
+        )
+    return None

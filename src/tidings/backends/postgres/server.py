@@ -1,0 +1,94 @@
+"""What a PostgreSQL server says about itself, and what tidings cannot work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import asyncpg
+
+OLDEST = 14
+"""The first major release that is tested."""
+
+_FACTS = """
+SELECT current_setting('server_version_num')::int AS version,
+  current_setting('synchronous_commit') AS synchronous_commit,
+  current_setting('fsync') AS fsync,
+  current_setting('default_transaction_read_only') = 'on' AS is_read_only,
+  pg_is_in_recovery() AS is_standby,
+  current_setting('server_encoding') AS encoding,
+  pg_backend_pid() AS pid,
+  current_database()::text AS database,
+  current_user::text AS role,
+  has_database_privilege(current_database(), 'CREATE') AS may_create,
+  (SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = 'tidings') AS may_use
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One look at a server, by one connection.
+
+    `version`: 150004 is 15.4. `is_pooled`: something stands between, such as PgBouncer, that may hand each transaction
+    to another server process. `may_create`: schemas; `may_use`: the schema `tidings`; None if it is not there.
+    """
+
+    version: int
+    synchronous_commit: str
+    fsync: str
+    is_read_only: bool
+    is_standby: bool
+    encoding: str
+    is_pooled: bool
+    database: str
+    role: str
+    may_create: bool
+    may_use: bool | None
+
+    @property
+    def major(self) -> int:
+        return self.version // 10_000
+
+    @property
+    def engine(self) -> str:
+        """Product and version, as `PostgreSQL 15.4`."""
+        return f"PostgreSQL {self.major}.{self.version % 10_000}"
+
+
+async def look(connection: asyncpg.Connection) -> Server:
+    """Ask the server what it is."""
+    row = await connection.fetchrow(_FACTS)
+    found = dict(row or {})
+    # A pooler makes up the process id that the client is told when it connects: nobody else has a reason to.
+    return Server(is_pooled=found.pop("pid") != connection.get_server_pid(), **found)
+
+
+def refusal(server: Server) -> str | None:
+    """Return why tidings cannot work with this server, and what to do; None if it can."""
+    if server.major < OLDEST:
+        return f"the server is {server.engine}, and tidings needs PostgreSQL {OLDEST} or later: upgrade the server"
+    if server.encoding != "UTF8":
+        return (
+            f"the database {server.database} has the encoding {server.encoding}, which cannot hold every text: "
+            f"make one with `createdb --encoding=UTF8 --template=template0 NAME`"
+        )
+    if server.is_standby or server.is_read_only:
+        return (
+            "the server takes no writes (it is a standby, or default_transaction_read_only is on): name the primary "
+            "in TIDINGS_DATABASE_URL, or add ?target_session_attrs=read-write to several hosts"
+        )
+    if server.synchronous_commit == "off":
+        return (
+            "synchronous_commit is off, so events that were acknowledged could be lost, and their positions given to "
+            f'others: run `ALTER ROLE "{server.role}" SET synchronous_commit = on`'
+        )
+    if server.may_use is None and not server.may_create:
+        return (
+            f"the user {server.role} may not make the schema tidings: run "
+            f'`GRANT CREATE ON DATABASE "{server.database}" TO "{server.role}"`'
+        )
+    if server.may_use is False:
+        return (
+            f"the user {server.role} may not use the schema tidings, which another user made: connect as that one, or "
+            f'run `GRANT USAGE ON SCHEMA tidings TO "{server.role}"` and grant it the tables'
+        )
+    return None

@@ -1,0 +1,104 @@
+"""Which errors of the driver pass by themselves, and what is said of those that come when connecting."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from tidings.backends.postgres.failures import is_transient, not_opened, place_of, translated
+from tidings.errors import LogUnavailableError, SchemaError, SettingError, StoreUnavailableError
+
+PASSING = [
+    asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
+    asyncpg.CannotConnectNowError("the database system is starting up"),
+    asyncpg.AdminShutdownError("terminating connection"),
+    asyncpg.CrashShutdownError("crash of another server process"),
+    asyncpg.TooManyConnectionsError("too many clients"),
+    asyncpg.DiskFullError("no space left"),
+    asyncpg.SerializationError("could not serialize"),
+    asyncpg.DeadlockDetectedError("deadlock"),
+    asyncpg.LockNotAvailableError("lock timeout"),
+    asyncpg.QueryCanceledError("statement timeout"),
+    asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT"),
+    asyncpg.IdleInTransactionSessionTimeoutError("idle"),
+    asyncpg.InvalidCachedStatementError("cached plan must not change result type"),
+    asyncpg.PostgresIOError("could not write"),
+    asyncpg.InterfaceError("cannot perform operation: connection is closed"),
+    asyncpg.InterfaceError("pool is closing"),
+    asyncpg.InterfaceError("cannot call Connection.fetch(): connection has been released back to the pool"),
+    ConnectionRefusedError(111, "Connect call failed"),
+    TimeoutError(),
+]
+STAYING = [
+    asyncpg.UniqueViolationError("duplicate key"),
+    asyncpg.UndefinedTableError("no such table"),
+    asyncpg.PostgresSyntaxError("syntax error"),
+    asyncpg.DataError("invalid input"),
+    asyncpg.InFailedSQLTransactionError("current transaction is aborted"),
+    asyncpg.InsufficientPrivilegeError("permission denied"),
+    asyncpg.InternalServerError("cache lookup failed"),
+    asyncpg.InterfaceError("the server expects 2 arguments for this query, 1 was passed"),
+    asyncpg.InterfaceError("cannot perform operation: another operation is in progress"),
+    ZeroDivisionError(),
+]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=repr)
+@pytest.mark.parametrize("kind", [LogUnavailableError, StoreUnavailableError])
+def test_a_passing_failure_becomes_ours_and_says_to_repeat(
+    error: Exception, kind: type[LogUnavailableError] | type[StoreUnavailableError]
+) -> None:
+    with pytest.raises(kind, match=r"could not do it now \(.+\); repeat the call") as told, translated(kind):
+        raise error
+    assert told.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", STAYING, ids=repr)
+def test_any_other_error_stays_what_it_is(error: Exception) -> None:
+    assert not is_transient(error)
+    with pytest.raises(type(error)) as told, translated(LogUnavailableError):
+        raise error
+    assert told.value is error
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("postgresql://ann:s3cret@db.example:5433/shop", "postgresql://db.example:5433/shop"),
+        ("postgresql://ann:s3cret@db.example/shop?password=s3cret&sslmode=require", "postgresql://db.example/shop"),
+        ("postgresql://ann:s3cret@one,two:5433/shop", "postgresql://one,two:5433/shop"),
+        ("postgresql://ann:s3/cr@e?t@db.example/shop", "postgresql://db.example/shop"),
+        ("postgresql://ann:s3cret", "postgresql://ann"),
+        ("postgresql://ann:s3cret/shop", "postgresql://ann/shop"),
+        ("postgresql:///shop?host=/run/postgresql", "postgresql:///shop"),
+        ("postgresql://[::1]:5433/shop", "postgresql://[::1]:5433/shop"),
+    ],
+)
+def test_a_place_shows_nothing_secret(url: str, place: str) -> None:
+    assert place_of(url) == place
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (asyncpg.InvalidPasswordError("password authentication failed"), SettingError, "user and password in TIDINGS"),
+        (asyncpg.InvalidAuthorizationSpecificationError("no pg_hba.conf entry"), SettingError, "pg_hba.conf"),
+        (asyncpg.InvalidCatalogNameError('database "shop" does not exist'), SettingError, "`createdb`"),
+        (asyncpg.InsufficientPrivilegeError("permission denied for schema"), SchemaError, "run as the owner"),
+        (asyncpg.ClientConfigurationError("invalid port s3cret"), SettingError, "percent-encoded"),
+        (ConnectionRefusedError(111, "refused"), StoreUnavailableError, "see that PostgreSQL runs"),
+        (TimeoutError(), StoreUnavailableError, "TimeoutError"),
+    ],
+    ids=repr,
+)
+def test_what_goes_wrong_when_connecting_is_told_to_who_can_mend_it(
+    error: Exception, kind: type[Exception], said: str
+) -> None:
+    told = not_opened(error, "postgresql://db/shop")
+    assert type(told) is kind
+    assert said in str(told)
+    assert "s3cret" not in str(told)
+
+
+def test_a_fault_of_ours_is_not_blamed_on_who_runs_it() -> None:
+    assert not_opened(asyncpg.UndefinedTableError("no such table"), "postgresql://db/shop") is None

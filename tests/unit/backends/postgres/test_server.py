@@ -1,0 +1,127 @@
+"""Which servers are refused, by what they say about themselves and for real."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from tests.postgres.fixtures import Postgres, database_on
+from tidings.backends.postgres.database import open_database
+from tidings.backends.postgres.server import Server, look, refusal
+from tidings.errors import SchemaError, SettingError, StoreUnavailableError
+
+GOOD = Server(
+    version=150004,
+    synchronous_commit="on",
+    fsync="on",
+    is_read_only=False,
+    is_standby=False,
+    encoding="UTF8",
+    is_pooled=False,
+    database="shop",
+    role="ann",
+    may_create=True,
+    may_use=True,
+)
+
+
+def test_a_good_server_is_taken() -> None:
+    assert refusal(GOOD) is None
+    assert refusal(replace(GOOD, may_use=None)) is None
+    assert refusal(replace(GOOD, may_create=False)) is None
+    assert refusal(replace(GOOD, synchronous_commit="remote_apply", is_pooled=True)) is None
+    assert GOOD.engine == "PostgreSQL 15.4"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"version": 130021}, "PostgreSQL 13.21, and tidings needs PostgreSQL 14 or later: upgrade"),
+        ({"synchronous_commit": "off"}, 'ALTER ROLE "ann" SET synchronous_commit = on'),
+        ({"is_standby": True}, "name the primary"),
+        ({"is_read_only": True}, "name the primary"),
+        ({"encoding": "SQL_ASCII"}, "createdb --encoding=UTF8"),
+        ({"may_use": None, "may_create": False}, 'GRANT CREATE ON DATABASE "shop" TO "ann"'),
+        ({"may_use": False}, 'GRANT USAGE ON SCHEMA tidings TO "ann"'),
+    ],
+    ids=str,
+)
+def test_a_server_that_would_break_a_promise_is_refused_with_what_to_do(wrong: dict[str, Any], said: str) -> None:
+    told = refusal(replace(GOOD, **wrong))
+    assert told is not None
+    assert said in told
+
+
+async def changed(url: str, *statements: str) -> str:
+    """Say these to the database, and return its name."""
+    connection = await asyncpg.connect(url)
+    for statement in statements:
+        await connection.execute(statement)
+    name: str = await connection.fetchval("SELECT current_database()")
+    await connection.close()
+    return name
+
+
+async def test_what_a_real_server_says(bare_postgres_url: str) -> None:
+    connection = await asyncpg.connect(bare_postgres_url)
+    server = await look(connection)
+    await connection.close()
+    assert server.major >= 14
+    assert (server.encoding, server.is_pooled, server.is_standby, server.may_use) == ("UTF8", False, False, None)
+
+
+async def test_a_database_that_may_lose_what_it_acknowledged_is_refused_at_start(bare_postgres_url: str) -> None:
+    name = urlsplit(bare_postgres_url).path[1:]
+    await changed(bare_postgres_url, f"ALTER DATABASE {name} SET synchronous_commit = off")
+    with pytest.raises(SchemaError, match="synchronous_commit is off"):
+        await open_database(bare_postgres_url)
+
+
+async def test_a_database_in_another_encoding_is_refused_at_start(postgres: Postgres) -> None:
+    async with database_on(postgres, "template0 ENCODING 'LATIN1'") as url:
+        with pytest.raises(SchemaError, match="has the encoding LATIN1"):
+            await open_database(url)
+
+
+async def test_a_user_without_rights_is_told_what_to_grant(bare_postgres_url: str) -> None:
+    role = f"{urlsplit(bare_postgres_url).path[1:]}_role"
+    await changed(bare_postgres_url, f"CREATE ROLE {role} LOGIN PASSWORD 's3cret'")
+    parts = urlsplit(bare_postgres_url)
+    url = parts._replace(netloc=f"{role}:s3cret@{parts.hostname}:{parts.port}").geturl()
+    try:
+        with pytest.raises(SchemaError, match="GRANT CREATE ON DATABASE") as told:
+            await open_database(url)
+        assert "s3cret" not in str(told.value)
+        await (await open_database(bare_postgres_url)).close()
+        with pytest.raises(SchemaError, match="GRANT USAGE ON SCHEMA tidings"):
+            await open_database(url)
+    finally:
+        await changed(bare_postgres_url, f"DROP ROLE {role}")
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "said"),
+    [
+        ({"user": "tidings:wr0ng"}, SettingError, "password authentication failed"),
+        ({"path": "/no_such_database"}, SettingError, "`createdb`"),
+        ({"port": "1"}, StoreUnavailableError, "see that PostgreSQL runs"),
+        ({"port": "wr0ng"}, SettingError, "percent-encoded"),
+    ],
+    ids=str,
+)
+async def test_a_url_that_leads_nowhere_is_told_without_its_password(
+    bare_postgres_url: str, change: dict[str, str], kind: type[Exception], said: str
+) -> None:
+    parts = urlsplit(bare_postgres_url)
+    user = change.get("user", f"{parts.username}:{parts.password}")
+    port = change.get("port", parts.port)
+    url = parts._replace(netloc=f"{user}@{parts.hostname}:{port}", path=change.get("path", parts.path)).geturl()
+    with pytest.raises(kind) as told:
+        await open_database(url)
+    assert said in str(told.value)
+    assert str(parts.password) not in str(told.value)
+    assert "wr0ng" not in str(told.value)
