@@ -81,7 +81,9 @@ async def test_the_release_before_goes_on_and_starts_again_beside_a_step_that_sp
     async with running.connection() as used:
         assert await used.fetchval("SELECT count(*) FROM tidings.head") == 1
     await (await open_database(postgres_url, connections=1)).close()
-    await apply(connection, [*STEPS, NEXT, replace(NEXT, number=NEXT.number + 1, oldest=NEXT.number, statements="")])
+    await apply(
+        connection, [*STEPS, NEXT, replace(NEXT, number=NEXT.number + 1, oldest=NEXT.number, statements="SELECT 1")]
+    )
     with pytest.raises(SchemaError, match="made by a newer release"):
         await open_database(postgres_url, connections=1)
     await running.close()
