@@ -1,4 +1,4 @@
-"""`tidings bench` runs the benchmarks of a checkout, and says where to find them elsewhere."""
+"""`tidings bench` runs the benchmarks of a clone, and says where to find them elsewhere."""
 
 from __future__ import annotations
 
@@ -16,32 +16,37 @@ def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A folder laid out as a checkout, whose benchmarks print what they are given and end with 1."""
+def clone(tmp_path: Path) -> Path:
+    """A folder laid out as a clone, whose benchmarks print what they are given, and from where, and end with 1."""
     (tmp_path / "src" / "tidings").mkdir(parents=True)
+    (tmp_path / "src" / "tidings" / "__init__.py").write_text("HERE = True", "utf-8")
     (tmp_path / "benchmarks").mkdir()
-    program = "import sys, json; print(json.dumps(sys.argv[1:])); sys.exit(1)"
+    program = "import sys, json, tidings; print(json.dumps([*sys.argv[1:], tidings.HERE])); sys.exit(1)"
     (tmp_path / "benchmarks" / "__main__.py").write_text(program, "utf-8")
+    need(tmp_path, "msgspec>=0.1")
     return tmp_path
 
 
-def test_the_benchmarks_of_a_checkout_are_run_with_its_options_and_their_exit_code_is_told(checkout: Path) -> None:
-    (checkout / "eventsourcing.py").touch()
-    ended = bench(checkout, "--quick", "--only", "fold", "--only", "replay", "--folder", "x", "--json")
-    said = ["--quick", "--json", "--only", "fold", "--only", "replay", "--folder", "x"]
+def need(clone: Path, *packages: str) -> None:
+    (clone / "pyproject.toml").write_text(f"[dependency-groups]\nbench = {json.dumps(packages)}\n", "utf-8")
+
+
+def test_the_benchmarks_of_a_clone_measure_it_with_these_options_and_their_exit_code_is_told(clone: Path) -> None:
+    given = ("--quick", "--markdown", "--only", "fold", "--only", "replay", "--folder", "x", "--json")
+    said = ["--quick", "--markdown", "--json", "--only", "fold", "--only", "replay", "--folder", "x", True]
+    ended = bench(clone, *given)
     assert (ended.returncode, json.loads(ended.stdout)) == (1, said)
 
 
-def test_what_is_measured_beside_it_must_be_installed(checkout: Path) -> None:
-    without = "import sys; sys.modules['eventsourcing'] = None; from tidings.cli import main; main()"
-    command = [sys.executable, "-c", without, "bench", "--quick"]
-    ended = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=120)
+def test_everything_that_is_measured_beside_it_must_be_installed(clone: Path) -> None:
+    need(clone, "msgspec>=0.1", "no-such-peer[extra]>=1", "another.absent")
+    ended = bench(clone, "--quick")
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
-    assert "`make bench` installs and runs it" in ended.stderr
+    assert "is not installed here (no-such-peer, another.absent): `make bench` installs and runs it" in ended.stderr
 
 
 def test_elsewhere_it_is_said_what_to_do(tmp_path: Path) -> None:
     ended = bench(tmp_path, "--quick")
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
-    assert "is no checkout of tidings" in ended.stderr
+    assert "is no clone of tidings" in ended.stderr
     assert "`make bench`" in ended.stderr

@@ -91,6 +91,27 @@ def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     assert contents(made(tmp_path)) == FILES
 
 
+def test_a_folder_that_a_link_leads_to_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "my-shop").symlink_to("elsewhere")
+    assert contents(made(tmp_path)) == FILES
+    assert (tmp_path / "my-shop").is_symlink()
+
+
+def test_a_project_that_cannot_be_written_whole_is_not_there_at_all(tmp_path: Path) -> None:
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))"
+    command = [sys.executable, "-B", "-c", f"{limited}; from tidings.cli import main; main()", "new", "my-shop"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "tidings: the system refused it: [Errno 27] File too large\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_folder_may_be_read_as_any_other(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    assert made(tmp_path).stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_json_says_what_was_made(tmp_path: Path) -> None:
     _, out, _ = ended(tmp_path, "tidings", "new", "my-shop", "--json")
     said = json.loads(out)

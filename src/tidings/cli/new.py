@@ -6,9 +6,7 @@ import keyword
 import re
 import sys
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from types import MappingProxyType
 from typing import Annotated
 
@@ -46,12 +44,13 @@ def new(
     folder = Path.cwd() / name
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RefusedError(f"{name} is there already and not an empty folder: choose another name, or empty it")
-    written = _write(folder, {"name": name, "module": module})
+    texts = _texts({"name": name, "module": module})
+    _write(folder.resolve(), texts)
     output = Output(as_json=as_json)
     if as_json:
-        output.json({"folder": str(folder), "app": f"{module}:app", "files": written})
+        output.json({"folder": str(folder), "app": f"{module}:app", "files": list(texts)})
     output.say(
-        f"{name} has {', '.join(written)}\n\nNext:\n  cd {name}\n  pip install -e '.[test]'\n  pytest\n  tidings run"
+        f"{name} has {', '.join(texts)}\n\nNext:\n  cd {name}\n  pip install -e '.[test]'\n  pytest\n  tidings run"
     )
 
 
@@ -70,12 +69,28 @@ def _module_of(name: str) -> str:
     return module
 
 
-def _write(folder: Path, words: Mapping[str, str]) -> list[str]:
-    templates = files("tidings.cli") / "project"
-    names = [name.format(**words) for name in FILES]
-    for name, template in zip(names, FILES.values(), strict=True):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = (templates / f"{template}.template").read_text("utf-8")
-        path.write_text(Template(text).substitute(words), "utf-8")
-    return names
+def _texts(words: Mapping[str, str]) -> dict[str, str]:
+    """Return the text of each file, by its path in the project."""
+    from importlib.resources import files
+    from string import Template
+
+    folder = files("tidings.cli") / "project"
+    return {
+        name.format(**words): Template((folder / f"{template}.template").read_text("utf-8")).substitute(words)
+        for name, template in FILES.items()
+    }
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write the files beside, and give them their place when all are there: a project is whole, or not at all."""
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(dir=folder.parent, prefix=".tidings-new-") as beside:
+        made = Path(beside) / folder.name
+        for name, text in texts.items():
+            path = made / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+        if folder.exists():
+            folder.rmdir()  # it is empty, and not everywhere a folder may be renamed over another one
+        made.rename(folder)
