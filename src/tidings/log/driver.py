@@ -129,7 +129,7 @@ class LogDriver(Protocol):
         """
 
     async def read(self, *, after: Position, limit: int, where: Filter = EVERYTHING) -> Page:
-        """Return the next matching entries after `after`, at most `limit`, oldest first.
+        """Return the next matching entries after `after`, at most `limit`, oldest first. `limit` is 1 or more.
 
         Nothing ever appears at or below a returned `upto`. PositionExpiredError if `after` is below the floor;
         LogRewoundError if the head stands before `after`.

@@ -219,7 +219,9 @@ class Log:
         self._tick = None if self._queue.is_idle else loop.call_later(TICK, self._on_tick, loop)
 
     async def read(self, *, after: Position, limit: int, where: Filter = EVERYTHING) -> Page:
-        """See `LogDriver.read`. Readers near the head share what they read."""
+        """See `LogDriver.read`. Readers near the head share what they read. ValueError if `limit` is below 1."""
+        if limit < 1:
+            raise ValueError(f"limit is {limit}: ask for 1 entry or more, since a page without any says nothing")
         return await self._tip.read(after=after, limit=limit, where=where)
 
     async def history(self, wanted: History) -> Sequence[Entry]:

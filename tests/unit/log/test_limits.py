@@ -11,6 +11,7 @@ from tests.unit.log.writes import event, queued
 from tidings.errors import LogBusyError
 from tidings.log.driver import Write
 from tidings.log.flush import Queued, take
+from tidings.log.log import Log
 from tidings.log.queue import Queue
 from tidings.log.tip import Tip
 
@@ -23,6 +24,16 @@ def flushed(*items: Queued) -> list[int]:
     while queue:
         found.append(len(take(queue)[0]))
     return found
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+async def test_a_page_of_nothing_is_not_read(log: Log, driver: Scripted, limit: int) -> None:
+    await log.append((event("1"),))
+    for after in (0, 1):  # apart from the newest entries, and among them
+        with pytest.raises(ValueError, match=f"limit is {limit}: ask for 1 entry or more"):
+            await log.read(after=after, limit=limit)
+        assert len((await log.read(after=0, limit=1)).entries) == 1
+    assert driver.reads > 0
 
 
 async def test_a_flush_holds_a_thousand_envelopes_and_no_more() -> None:
