@@ -145,14 +145,13 @@ def shared(version: str) -> Server:
             if not (folder / "starting").exists():  # the last user went meanwhile, and the folder with him
                 server.close()
                 continue
-            starting.seek(0)
-            port = starting.read()
-            if port:
-                server.port = int(port)
-            else:
+            if starting.tell() == 0:
                 server.make()
                 server.start()
                 starting.write(str(server.port))
+            else:
+                starting.seek(0)
+                server.port = int(starting.read())
             return server
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from tidings.app import Opened
 from tidings.cli.output import Output
 from tidings.cli.session import LAST, AsJson, Session
+from tidings.cli.shapes import entry_line, entry_object, parked_row
 from tidings.errors import CallerError
-
-if TYPE_CHECKING:
-    from tidings.app import Opened
-    from tidings.operations import dead
-    from tidings.store.driver import Parked
+from tidings.operations import dead
+from tidings.store.driver import Parked
 
 commands = typer.Typer(help="What failed: subjects that are parked, with their entries set aside.")
 
@@ -39,8 +38,6 @@ def list_(
 
     Example: tidings dead list --consumer bookmarks --state dead
     """
-    from tidings.cli.shapes import parked_row
-    from tidings.operations import dead
 
     session = Session()
 
@@ -57,8 +54,6 @@ def show(consumer: Consumer, subject: Subject, as_json: AsJson = False) -> None:
 
     Example: tidings dead show bookmarks jack
     """
-    from tidings.cli.shapes import entry_line, entry_object, parked_row
-    from tidings.operations import dead
 
     async def work(opened: Opened) -> dead.Opened:
         return await dead.show(opened.store, consumer, dead.typed(subject))
@@ -88,8 +83,6 @@ def redrive(
     Example: tidings dead redrive bookmarks jack
     Example: tidings dead redrive bookmarks --all --reason handler-failed
     """
-    from tidings.operations import dead
-
     if every == (subject is not None):
         raise CallerError("redrive what? Give CONSUMER and SUBJECT, or --all with what it is limited to")
 
@@ -124,8 +117,6 @@ def drop(
 
     Example: tidings dead drop bookmarks jack --reason "the user asked for erasure"
     """
-    from tidings.operations import dead
-
     if every and position is not None:
         raise CallerError("give --position or --all, not both")
 
@@ -143,6 +134,4 @@ def drop(
 
 
 def _which(consumer: str | None, state: State | None, reason: str | None) -> dead.Which:
-    from tidings.operations import dead
-
     return dead.Which(consumer=consumer, state=None if state is None else state.value, reason=reason)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,12 +15,12 @@ from tidings.cli.exits import NO
 from tidings.cli.output import Output
 from tidings.cli.session import AsJson
 from tidings.errors import OperatorError
+from tidings.ports import Ports
 
 if TYPE_CHECKING:
     from tidings.demo.plan import Plan
     from tidings.demo.report import Report
     from tidings.demo.run import Doors
-    from tidings.ports import Ports
 
 EVENTS = 16_700
 """Enough for more than 20,000 requests."""
@@ -37,10 +40,7 @@ def demo(
 
     Example: tidings demo --seed 7 --events 1000
     """
-    import tempfile
-
-    from tidings.demo.plan import Plan
-    from tidings.ports import Ports
+    from tidings.demo.plan import Plan  # what it imports is of no use to any other command
 
     output = Output(as_json=as_json)
     ports = Ports()
@@ -70,8 +70,6 @@ class _Shown:
 
     def run(self, ports: Ports, *, serve: bool) -> None:
         """Run it; `serve`: until somebody ends it, else until its report."""
-        import asyncio
-
         from tidings.demo.run import Demo
 
         try:
@@ -96,8 +94,6 @@ class _Shown:
             self._remove(is_wrong=not self.agrees)
 
     def _remove(self, *, is_wrong: bool) -> None:
-        import shutil
-
         if not is_wrong:
             shutil.rmtree(self.folder, ignore_errors=True)
 

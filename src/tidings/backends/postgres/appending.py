@@ -1,0 +1,166 @@
+"""Appending, inside a transaction that somebody else begins and commits: a flush's own, or a unit's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from tidings.backends.postgres import reading
+from tidings.backends.postgres.drafts import Draft, draft_of
+from tidings.errors import Conflict, LogUnavailableError
+from tidings.events.envelope import Envelope
+from tidings.log.driver import Position, Receipt, Write
+from tidings.log.repeats import difference
+from tidings.log.seen_key import Keys, Sought
+from tidings.ports import Clock
+
+COMPARED_AT_ONCE = 128
+"""Kept envelopes that are held to be compared: there may be many repeats of large ones."""
+
+_RACED = "TD001"
+
+
+class MustFoldError(Exception):
+    """What is appended is fed to inline views, so its transaction has to be a unit. Nothing was kept."""
+
+
+class IdRacedError(LogUnavailableError):
+    """Another transaction took one of the ids first. This one is lost; repeated, it is answered with that one's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What `tidings.append` answered: places count from 0. `conflicts`: of the known ones with other content."""
+
+    positions: Sequence[Position | None]
+    known: frozenset[int]
+    conflicts: Mapping[int, Conflict]
+    moved: Sequence[Position | None]
+    met: Position | None
+
+
+class PostgresAppender:
+    """Judges writes and keeps the good ones, in one statement unless a repeat is written in another way.
+
+    `committed`: called with the highest position that was drawn, when it was said that it is committed.
+    """
+
+    def __init__(self, secret: bytes, clock: Clock) -> None:
+        self._keys = Keys(secret)
+        self._clock = clock
+        self._last: Position = 0
+        self.committed: Callable[[Position], None] = _nobody
+
+    def appended(self) -> None:
+        """Be told that what `append_in` kept is committed: who waits for it may look."""
+        self.committed(self._last)
+
+    async def append_in(self, connection: asyncpg.Connection, writes: Sequence[Write]) -> Sequence[Receipt]:
+        """Judge and keep the writes, as `LogDriver.append` does; the caller commits. Each id stands once among them.
+
+        To be called as the last act of an open READ COMMITTED transaction: from here to its end, readers wait for it.
+        LogUnavailableError: the transaction is lost, and repeating it as a whole helps. Errors of the connection are
+        left as they are, for the caller to translate.
+        """
+        return await self.keep(connection, self.draft(writes), in_unit=True)
+
+    def draft(self, writes: Sequence[Write]) -> Draft:
+        """Work out what is sent for these writes. It takes no transaction, so none is held for it."""
+        return draft_of(writes, self._keys.sought([envelope for write in writes for envelope in write.envelopes]))
+
+    async def keep(self, connection: asyncpg.Connection, draft: Draft, *, in_unit: bool) -> Sequence[Receipt]:
+        """Judge and keep. MustFoldError, before anything is kept, if that takes a unit and this is none."""
+        if not draft.envelopes:
+            return [Receipt(outcome="duplicate") for _ in draft.writes]
+        same: list[bool | None] = [None] * len(draft.envelopes)
+        conflicts: dict[int, Conflict] = {}
+        while True:
+            row = await self._judged(connection, draft, in_unit=in_unit, same=same)
+            if row["must_fold"]:
+                raise MustFoldError
+            if row["differing"] is None:
+                break
+            places = [n - 1 for n in row["differing"]]
+            conflicts |= await _compared(connection, draft.envelopes, {n: row["positions"][n] for n in places})
+            for n in places:
+                same[n] = n not in conflicts
+        self._last = max((position for position in row["positions"] if position is not None), default=self._last)
+        known = frozenset([n - 1 for n in row["known"]])
+        found = Found(positions=row["positions"], known=known, conflicts=conflicts, moved=row["moved"], met=row["met"])
+        return receipts_of(draft, found)
+
+    async def _judged(
+        self, connection: asyncpg.Connection, draft: Draft, *, in_unit: bool, same: Sequence[bool | None]
+    ) -> Any:
+        statement = draft.statement(in_unit=in_unit, recorded=self._clock.now_us(), same=same)
+        try:
+            return await connection.fetchrow(*statement)
+        except asyncpg.PostgresError as error:
+            if error.sqlstate == _RACED:
+                raise IdRacedError(f"{error}; repeat the call") from error
+            raise
+
+    def sought(self, source: str, id: str) -> Sought:
+        """Return what stands for this identity."""
+        return self._keys.sought([Envelope(source=source, id=id, type="")])
+
+
+def _nobody(last: Position) -> None:
+    return None
+
+
+async def _compared(
+    connection: asyncpg.Connection, envelopes: Sequence[Envelope], at: Mapping[int, Position]
+) -> dict[int, Conflict]:
+    """Return the conflicts of the envelopes whose content is not what is kept `at` their positions."""
+    conflicts: dict[int, Conflict] = {}
+    places = sorted(at, key=at.__getitem__)
+    for start in range(0, len(places), COMPARED_AT_ONCE):
+        some = places[start : start + COMPARED_AT_ONCE]
+        kept = {entry.position: entry.envelope for entry in await reading.at(connection, [at[n] for n in some])}
+        for n in some:
+            conflict = difference(envelopes[n], kept.get(at[n]), at[n])
+            if conflict is not None:
+                conflicts[n] = conflict
+    return conflicts
+
+
+def receipts_of(draft: Draft, found: Found) -> Sequence[Receipt]:
+    """Return what each write is answered. Identity is judged first, expectations after."""
+    refused = dict(_unmet(draft, found))
+    receipts = []
+    start = 0
+    for n, write in enumerate(draft.writes):
+        places = range(start, start + len(write.envelopes))
+        start = places.stop
+        conflict = next((found.conflicts[place] for place in places if place in found.conflicts), refused.get(n))
+        if conflict is not None:
+            receipts.append(Receipt(outcome="conflict", conflict=conflict))
+        else:
+            receipts.append(_kept(found, places))
+    return receipts
+
+
+def _kept(found: Found, places: range) -> Receipt:
+    positions = tuple([at for at in found.positions[places.start : places.stop] if at is not None])
+    if not found.known:
+        return Receipt(outcome="appended" if positions else "duplicate", positions=positions)
+    known = frozenset([place - places.start for place in places if place in found.known])
+    if len(known) == len(places):
+        return Receipt(outcome="duplicate", positions=positions)
+    return Receipt(outcome="appended", positions=positions, known=known)
+
+
+def _unmet(draft: Draft, found: Found) -> Sequence[tuple[int, Conflict]]:
+    """Return the writes, by number, whose expectations or condition do not hold; of several the first last."""
+    unmet = [
+        (n, Conflict(kind="subject", position=position, subject=subject))
+        for (n, subject, _), position in zip(draft.expectations, found.moved, strict=True)
+        if position is not None
+    ]
+    if found.met is not None and draft.conditional is not None:
+        unmet.append((draft.conditional, Conflict(kind="condition", position=found.met)))
+    return unmet[::-1]

@@ -1,0 +1,144 @@
+"""What the function `tidings.append` is given for some writes: arrays, an element for each envelope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from struct import unpack
+from typing import Any
+
+from tidings.events.codec import attributes_to_bytes
+from tidings.events.envelope import Envelope
+from tidings.events.filter import EVERYTHING
+from tidings.events.identity import SLOTS, identity_key, subject_key, subject_keys
+from tidings.log.driver import Position, Write
+from tidings.log.seen_key import Sought
+
+STRIPE_BITS = 4
+"""A stripe of subjects is 2^4 slots: 64 stripes. An append holds those of its subjects, one with conditions alone."""
+STRIPES = SLOTS >> STRIPE_BITS
+
+APPEND = f"SELECT * FROM tidings.append({', '.join(f'${n}' for n in range(1, 31))})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Writes, with all that can be worked out before the transaction begins.
+
+    `expectations`: (number of the write from 0, subject, position), of all writes in order. `conditional`: the number
+    of the write that has a condition. `arguments`: those of `tidings.append` behind `p_same`, and `before` it.
+    """
+
+    writes: Sequence[Write]
+    envelopes: Sequence[Envelope]
+    expectations: Sequence[tuple[int, str, Position]]
+    conditional: int | None
+    before: Sequence[Any]
+    arguments: Sequence[Any]
+
+    @property
+    def types(self) -> frozenset[str]:
+        return frozenset([envelope.type for envelope in self.envelopes])
+
+    def statement(self, *, in_unit: bool, recorded: int, same: Sequence[bool | None]) -> Sequence[Any]:
+        """Return `APPEND` and its arguments. `same`: what is known of each envelope that was kept already."""
+        return (APPEND, in_unit, recorded, *self.before, same, *self.arguments)
+
+
+def draft_of(writes: Sequence[Write], sought: Sought) -> Draft:
+    """Return the draft of these writes. `sought`: what stands for their envelopes, all of them in order."""
+    envelopes = [envelope for write in writes for envelope in write.envelopes]
+    numbers = [n for n, write in enumerate(writes, 1) for _ in write.envelopes]
+    expectations = [
+        (n, subject, after) for n, write in enumerate(writes) for subject, after in (write.expected or {}).items()
+    ]
+    conditional = next((n for n, write in enumerate(writes) if write.condition is not None), None)
+    skeys = _skeys(envelopes)
+    slots = [
+        (identity_key(of.source, of.id) if skey is None else skey) % SLOTS
+        for of, skey in zip(envelopes, skeys, strict=True)
+    ]
+    expected = [subject for _, subject, _ in expectations]
+    return Draft(
+        writes=writes,
+        envelopes=envelopes,
+        expectations=expectations,
+        conditional=conditional,
+        before=(numbers, *_halves(sought, len(envelopes))),
+        arguments=(
+            *(slots, skeys, *_columns(envelopes)),
+            *([n + 1 for n, _, _ in expectations], subject_keys(expected), expected, [at for _, _, at in expectations]),
+            *_condition(writes, conditional),
+            *_stripes(slots, alone=_alone(writes, expected, conditional)),
+        ),
+    )
+
+
+def _halves(sought: Sought, count: int) -> tuple[Sequence[bool], Sequence[int], Sequence[int]]:
+    """Return which keys are in order of time, and the two halves of each key, as signed numbers."""
+    if len(sought.timed) == count:
+        timed = [True] * count
+    else:
+        timed = [False] * count
+        for n in sought.timed:
+            timed[n] = True
+    halves = unpack(f">{2 * count}q", b"".join(sought.keys))
+    return timed, halves[::2], halves[1::2]
+
+
+def _skeys(envelopes: Sequence[Envelope]) -> Sequence[int | None]:
+    subjects = [envelope.subject for envelope in envelopes]
+    named = [subject for subject in subjects if subject is not None]
+    keys = subject_keys(named)
+    if len(named) == len(subjects):
+        return keys
+    following = iter(keys)
+    return [None if subject is None else next(following) for subject in subjects]
+
+
+def _columns(envelopes: Sequence[Envelope]) -> tuple[Sequence[Any], ...]:
+    return (
+        [of.source for of in envelopes],
+        [of.id for of in envelopes],
+        [of.type for of in envelopes],
+        [of.version for of in envelopes],
+        [of.subject for of in envelopes],
+        [attributes_to_bytes(of) for of in envelopes],
+        [of.data for of in envelopes],
+    )
+
+
+def _condition(writes: Sequence[Write], conditional: int | None) -> tuple[Any, ...]:
+    """Return c_write, c_after, c_types, c_source, c_skey, c_subject, c_first, c_end."""
+    condition = None if conditional is None else writes[conditional].condition
+    where = EVERYTHING if condition is None else condition.where
+    first, end = (None, None) if where.slots is None else where.slots
+    return (
+        None if conditional is None else conditional + 1,
+        None if condition is None else condition.after,
+        None if where.types is None else list(where.types),
+        where.source,
+        None if where.subject is None else subject_key(where.subject),
+        where.subject,
+        first,
+        end,
+    )
+
+
+def _alone(writes: Sequence[Write], expected: Sequence[str], conditional: int | None) -> frozenset[int]:
+    """Return the stripes that nobody else may write to until what is expected of them was looked at and acted on."""
+    found = {_stripe(subject_key(subject) % SLOTS) for subject in expected}
+    condition = None if conditional is None else writes[conditional].condition
+    if condition is not None:
+        subject = condition.where.subject
+        found |= set(range(STRIPES)) if subject is None else {_stripe(subject_key(subject) % SLOTS)}
+    return frozenset(found)
+
+
+def _stripes(slots: Iterable[int], *, alone: frozenset[int]) -> tuple[Sequence[int], Sequence[bool]]:
+    stripes = sorted({*map(_stripe, slots), *alone})
+    return stripes, [stripe in alone for stripe in stripes]
+
+
+def _stripe(slot: int) -> int:
+    return slot >> STRIPE_BITS

@@ -1,0 +1,179 @@
+-- oldest: 1
+-- The first entry after a position that a filter lets through; NULL if there is none. A NULL argument lets all through.
+CREATE FUNCTION tidings.first_match(
+  p_after bigint, p_types text[], p_source text, p_skey bigint, p_subject text, p_first int, p_end int
+) RETURNS bigint LANGUAGE plpgsql AS $f$
+BEGIN
+  IF p_skey IS NOT NULL THEN
+    RETURN (
+      SELECT min(l.pos) FROM tidings.log l
+       WHERE l.skey = p_skey AND l.pos > p_after AND l.subject = p_subject
+         AND (p_types IS NULL OR l.type = ANY (p_types)) AND (p_source IS NULL OR l.source = p_source)
+         AND (p_first IS NULL OR l.slot >= p_first AND l.slot < p_end));
+  END IF;
+  RETURN (
+    SELECT l.pos FROM tidings.log l
+     WHERE l.pos > p_after
+       AND (p_types IS NULL OR l.type = ANY (p_types)) AND (p_source IS NULL OR l.source = p_source)
+       AND (p_first IS NULL OR l.slot >= p_first AND l.slot < p_end)
+     ORDER BY l.pos LIMIT 1);
+END $f$;
+
+-- Judge writes and keep the good ones, in one statement of a READ COMMITTED transaction, as its last act.
+--
+-- Arrays p_ are parallel, an element for each envelope: `p_write` is the number of its write, from 1, `p_same` what was
+-- found when its content was compared with the kept one (NULL: not compared yet). e_ for each expectation, c_ for the one
+-- condition of write `c_write`, g_ for each stripe of subjects, ascending.
+--
+-- `positions` is parallel to the envelopes: where each stands now, NULL for what was refused. `known`: the places, from 1,
+-- of those that were there already. `differing`: those of them that are not the same byte for byte and whose p_same is
+-- NULL; then nothing was kept, and the caller has to compare. `moved`, parallel to e_: NULL, or the position that stands
+-- against the expectation (0: the expected entry is not there). `met`: the position that stands against the condition.
+-- `must_fold`: one of the types is fed to an inline view, `p_in_unit` is false, and nothing was kept.
+CREATE FUNCTION tidings.append(
+  p_in_unit boolean, p_recorded bigint,
+  p_write int[], p_timed boolean[], p_k1 bigint[], p_k2 bigint[], p_same boolean[], p_slot smallint[], p_skey bigint[],
+  p_source text[], p_id text[], p_type text[], p_version int[], p_subject text[], p_attrs bytea[], p_data bytea[],
+  e_write int[], e_skey bigint[], e_subject text[], e_after bigint[],
+  c_write int, c_after bigint, c_types text[], c_source text, c_skey bigint, c_subject text, c_first int, c_end int,
+  g_stripe int[], g_alone boolean[],
+  OUT positions bigint[], OUT known int[], OUT differing int[], OUT moved bigint[], OUT met bigint, OUT must_fold boolean
+) LANGUAGE plpgsql
+-- What is fast on an empty table is kept as a plan, and is not on a large one: only indexes are.
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $f$
+DECLARE
+  v_count int := cardinality(p_write);
+  v_writes int := p_write[v_count];
+  v_at bigint[];
+  v_more int[];
+  v_more_at bigint[];
+  v_is_known boolean[];
+  v_is_refused boolean[];
+  v_is_open boolean[];
+  v_kept int := v_count;
+  v_added int := 0;
+  v_rows int;
+BEGIN
+  must_fold := false;
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'the log takes only READ COMMITTED transactions: each step has to see what the last one waited for';
+  END IF;
+  -- Whoever writes a subject holds its stripe, so that who expects something of it waits here, and sees what comes.
+  PERFORM CASE WHEN g.alone THEN pg_advisory_xact_lock(1953063938, g.stripe)
+      ELSE pg_advisory_xact_lock_shared(1953063938, g.stripe) END
+    FROM unnest(g_stripe, g_alone) AS g(stripe, alone);
+
+  IF true = ANY (p_timed) THEN
+    SELECT array_agg(e.n), array_agg(s.pos) INTO known, v_at
+      FROM unnest(p_k1, p_k2, p_timed) WITH ORDINALITY AS e(k1, k2, timed, n)
+      CROSS JOIN LATERAL (SELECT t.pos FROM tidings.seen_time t WHERE t.k1 = e.k1 AND t.k2 = e.k2 OFFSET 0) AS s
+     WHERE e.timed;
+  END IF;
+  IF false = ANY (p_timed) THEN
+    SELECT array_agg(e.n), array_agg(s.pos) INTO v_more, v_more_at
+      FROM unnest(p_k1, p_k2, p_timed) WITH ORDINALITY AS e(k1, k2, timed, n)
+      CROSS JOIN LATERAL (SELECT t.pos FROM tidings.seen_opaque t WHERE t.k1 = e.k1 AND t.k2 = e.k2 OFFSET 0) AS s
+     WHERE NOT e.timed;
+    known := known || v_more;
+    v_at := v_at || v_more_at;
+  END IF;
+
+  IF known IS NULL AND cardinality(e_write) = 0 AND c_write IS NULL THEN
+    known := '{}';
+    moved := '{}';
+  ELSE
+    known := coalesce(known, '{}');
+    SELECT array_agg(k.n) INTO differing
+      FROM unnest(known, v_at) AS k(n, pos)
+      LEFT JOIN LATERAL (SELECT * FROM tidings.log l WHERE l.pos = k.pos OFFSET 0) AS l ON true
+     WHERE p_same[k.n] IS NULL AND (l.pos IS NULL OR (l.type, l.dataversion, l.subject, l.attrs, l.data)
+       IS DISTINCT FROM (p_type[k.n], p_version[k.n], p_subject[k.n], p_attrs[k.n], p_data[k.n]));
+    v_is_known := array_fill(false, ARRAY[v_count]);
+    v_is_refused := array_fill(false, ARRAY[v_writes]);
+    v_is_open := array_fill(false, ARRAY[v_writes]);
+    positions := array_fill(NULL::bigint, ARRAY[v_count]);
+    FOR i IN 1 .. cardinality(known) LOOP
+      v_is_known[known[i]] := true;
+      positions[known[i]] := v_at[i];
+      IF NOT p_same[known[i]] THEN
+        v_is_refused[p_write[known[i]]] := true;
+      END IF;
+    END LOOP;
+    IF differing IS NOT NULL THEN
+      RETURN;
+    END IF;
+    FOR i IN 1 .. v_count LOOP
+      IF NOT v_is_known[i] AND NOT v_is_refused[p_write[i]] THEN
+        v_is_open[p_write[i]] := true;
+      END IF;
+    END LOOP;
+    SELECT coalesce(array_agg(CASE
+        WHEN NOT v_is_open[e.write] THEN NULL
+        WHEN l.pos IS NOT NULL THEN l.pos
+        WHEN e.after > (SELECT h.floor_pos FROM tidings.head h)
+          AND NOT EXISTS (SELECT FROM tidings.log x WHERE x.pos = e.after AND x.subject = e.subject) THEN 0
+      END ORDER BY e.n), '{}') INTO moved
+      FROM unnest(e_write, e_skey, e_subject, e_after) WITH ORDINALITY AS e(write, skey, subject, after, n)
+      LEFT JOIN LATERAL (SELECT max(l.pos) AS pos FROM tidings.log l
+        WHERE l.skey = e.skey AND l.pos > e.after AND l.subject = e.subject) AS l ON true;
+    FOR i IN 1 .. cardinality(moved) LOOP
+      IF moved[i] IS NOT NULL THEN
+        v_is_open[e_write[i]] := false;
+      END IF;
+    END LOOP;
+    IF v_is_open[c_write] THEN
+      met := tidings.first_match(c_after, c_types, c_source, c_skey, c_subject, c_first, c_end);
+      v_is_open[c_write] := met IS NULL;
+    END IF;
+    v_kept := 0;
+    FOR i IN 1 .. v_count LOOP
+      IF NOT v_is_known[i] AND v_is_open[p_write[i]] THEN
+        v_kept := v_kept + 1;
+      END IF;
+    END LOOP;
+  END IF;
+  IF v_kept = 0 THEN
+    RETURN;
+  END IF;
+
+  -- ORDER: a statement of its own, before any number is drawn. Everything that may be refused has been by now.
+  PERFORM pg_advisory_xact_lock_shared(1953063937, 1);
+  IF NOT p_in_unit AND EXISTS (SELECT FROM tidings.inline i WHERE i.type = ANY (p_type)) THEN
+    must_fold := true;
+    RETURN;
+  END IF;
+  IF v_kept = v_count THEN
+    SELECT array_agg(nextval('tidings.position')) INTO v_at FROM generate_series(1, v_count);
+    positions := v_at;
+  ELSE
+    v_at := array_fill(NULL::bigint, ARRAY[v_count]);
+    FOR i IN 1 .. v_count LOOP
+      IF NOT v_is_known[i] AND v_is_open[p_write[i]] THEN
+        v_at[i] := nextval('tidings.position');
+        positions[i] := v_at[i];
+      END IF;
+    END LOOP;
+  END IF;
+  -- In the order of their keys, so that two who bring the same ids wait for each other in one direction only.
+  IF true = ANY (p_timed) THEN
+    INSERT INTO tidings.seen_time (k1, k2, pos)
+      SELECT e.k1, e.k2, e.pos FROM unnest(p_k1, p_k2, v_at, p_timed) AS e(k1, k2, pos, timed)
+       WHERE e.timed AND e.pos IS NOT NULL ORDER BY e.k1, e.k2 ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS v_added = ROW_COUNT;
+  END IF;
+  IF false = ANY (p_timed) THEN
+    INSERT INTO tidings.seen_opaque (k1, k2, pos)
+      SELECT e.k1, e.k2, e.pos FROM unnest(p_k1, p_k2, v_at, p_timed) AS e(k1, k2, pos, timed)
+       WHERE NOT e.timed AND e.pos IS NOT NULL ORDER BY e.k1, e.k2 ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    v_added := v_added + v_rows;
+  END IF;
+  IF v_added < v_kept THEN
+    RAISE EXCEPTION 'an id of this append was taken by another one meanwhile' USING ERRCODE = 'TD001';
+  END IF;
+  INSERT INTO tidings.log (pos, recorded, slot, skey, source, id, type, dataversion, subject, attrs, data)
+    SELECT e.pos, p_recorded, e.slot, e.skey, e.source, e.id, e.type, e.version, e.subject, e.attrs, e.data
+      FROM unnest(v_at, p_slot, p_skey, p_source, p_id, p_type, p_version, p_subject, p_attrs, p_data)
+        AS e(pos, slot, skey, source, id, type, version, subject, attrs, data)
+     WHERE e.pos IS NOT NULL;
+END $f$;

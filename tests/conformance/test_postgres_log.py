@@ -1,0 +1,20 @@
+"""The log on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.conformance.postgres_harness import PostgresLogHarness
+from tests.postgres.proxy import Door
+from tidings.conformance.log_suite import SharedLogSuite
+
+
+class TestOnPostgres(SharedLogSuite):
+    @pytest.fixture
+    async def harness(self, postgres_url: str) -> AsyncIterator[PostgresLogHarness]:
+        async with Door(postgres_url) as door:
+            harness = PostgresLogHarness(door)
+            yield harness
+            await harness.close()
