@@ -50,7 +50,7 @@ def test_wrong_use_is_one_line(place: Place, arguments: tuple[str, ...], code: i
 
 def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     place = Place(tmp_path)
-    check(place.tidings("consumers"), 1, "there is no database tidings.db with a log in it: `tidings run`")
+    check(place.tidings("consumers"), 2, "there is no database tidings.db with a log in it: `tidings run`")
     assert not (tmp_path / "tidings.db").exists()
 
 
@@ -59,7 +59,7 @@ def test_looking_into_another_programs_database_makes_nothing_in_it(place: Place
     with sqlite3.connect(path) as theirs:
         theirs.execute("CREATE TABLE note (text)")
     check(
-        place.tidings("log", "tail", TIDINGS_DATABASE_URL="sqlite:///theirs.db"), 1, "no database theirs.db with a log"
+        place.tidings("log", "tail", TIDINGS_DATABASE_URL="sqlite:///theirs.db"), 2, "no database theirs.db with a log"
     )
     assert theirs.execute("SELECT name FROM sqlite_master").fetchall() == [("note",)]
     theirs.close()

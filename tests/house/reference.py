@@ -22,7 +22,7 @@ Every command has `--help`, and `--json` for programs. What went wrong is one li
 |---|---|
 | 0 | it is done, or the answer is yes |
 | 1 | a clear no: refused, in conflict, not there, or a comparison that found a difference |
-| 2 | wrong use, or a failure |
+| 2 | wrong use, or a failure, so that there is no answer: an option or a setting that is wrong, no database |
 | 3 | nobody knows whether it was done: ask again with the same id |
 
 Settings come from `TIDINGS_…` variables over `tidings.toml`; see [settings](settings.md).
@@ -52,7 +52,7 @@ def page() -> str:
 def _section(name: str, command: Any) -> str:
     about, examples = _parted(command.help or "")
     lines = [f"## {name}", "", about, ""]
-    shown = [parameter for parameter in command.params if parameter.name not in ("help", "as_json")]
+    shown = [each for each in command.params if each.name not in ("help", "as_json") and not each.hidden]
     if shown:
         lines += ["| | means | if left out |", "|---|---|---|"]
         lines += [f"| {_form(each)} | {_plain(each.help or '')} | {_default(each)} |" for each in shown]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import tidings
 
 ROOT = Path(__file__).resolve().parents[2]
+FACE = ROOT / "src" / "tidings" / "__init__.py"
 TEXTS = {".py", ".md", ".toml", ".txt", ".yml", ".sh", ""}
 
 
@@ -21,6 +25,21 @@ def test_the_face_is_small_and_sorted() -> None:
     assert len(tidings.__all__) <= 30
     assert list(tidings.__all__) == sorted(tidings.__all__)
     assert all(hasattr(tidings, name) for name in tidings.__all__)
+
+
+def test_a_public_name_is_what_a_type_checker_takes_it_for() -> None:
+    imports = [node for node in ast.walk(ast.parse(FACE.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+    told = {alias.name: node.module or "" for node in imports for alias in node.names if node.module != "typing"}
+    told.pop("import_module")
+    assert sorted(told) == list(tidings.__all__)
+    assert all(getattr(tidings, name) is getattr(import_module(home), name) for name, home in told.items())
+    assert set(told) <= set(dir(tidings))
+
+
+def test_the_package_imports_its_parts_only_when_they_are_asked_for() -> None:
+    looked = "import sys, tidings; print([name for name in sys.modules if name.startswith('tidings.')])"
+    ended = subprocess.run([sys.executable, "-c", looked], capture_output=True, check=True, timeout=60)
+    assert ended.stdout == b"[]\n"
 
 
 def test_every_public_thing_says_what_it_is() -> None:

@@ -19,6 +19,18 @@ def test_the_command_line_is_described_as_it_is() -> None:
     assert reference.PAGE.read_text("utf-8") == reference.page()
 
 
+def test_what_is_hidden_is_not_described() -> None:
+    hidden = [
+        name
+        for _, command in reference.commands(typer.main.get_command(build()))
+        for parameter in command.params
+        if parameter.hidden
+        for name in parameter.opts
+    ]
+    assert "--worker" in hidden
+    assert [name for name in hidden if f"`{name}`" in reference.page()] == []
+
+
 def test_every_command_shows_an_example_of_itself() -> None:
     for path, command in reference.commands(typer.main.get_command(build())):
         assert re.search(rf"Example: .*{' '.join(path)}", command.help or ""), path

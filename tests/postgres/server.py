@@ -145,13 +145,14 @@ def shared(version: str) -> Server:
             if not (folder / "starting").exists():  # the last user went meanwhile, and the folder with him
                 server.close()
                 continue
-            if starting.tell() == 0:
+            starting.seek(0)
+            port = starting.read()
+            if port:
+                server.port = int(port)
+            else:
                 server.make()
                 server.start()
                 starting.write(str(server.port))
-            else:
-                starting.seek(0)
-                server.port = int(starting.read())
             return server
 
 

@@ -167,7 +167,7 @@ RULES = (
     Rule(
         "reader",
         "backends/sqlite/views.py",
-        "    if _is_behind(connection, swap.consumer, swap.old_consumer):\n",
+        "    if is_behind(leases.checkpoints(connection, swap.consumer), old):\n",
         "    if False:\n",
     ),
     Rule(
@@ -181,7 +181,7 @@ RULES = (
     Rule(
         "lacking",
         "backends/sqlite/views.py",
-        "    return parked.sets_back(connection, swap.consumer, swap.old_consumer, upto=upto)\n",
+        "    return parked.sets_back(connection, swap.consumer, swap.old_consumer, upto=passed_by(live, old))\n",
         "    return False\n",
     ),
     Rule(

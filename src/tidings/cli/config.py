@@ -8,7 +8,6 @@ import typer
 
 from tidings.cli.output import Output
 from tidings.cli.session import AsJson, read_settings
-from tidings.settings import origins, read_toml
 
 commands = typer.Typer(help="What is set, and where.")
 
@@ -19,6 +18,8 @@ def show(as_json: AsJson = False) -> None:
 
     Example: TIDINGS_PORT=9000 tidings config show
     """
+    from tidings.settings import origins, read_toml
+
     settings = read_settings()
     said = origins(os.environ, read_toml())
     rows = [{"setting": name, "value": getattr(settings, name), "set_by": said[name]} for name in said]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidings.app import Opened
 from tidings.cli.output import Output
 from tidings.cli.session import AppName, AsJson, Session
-from tidings.cli.shapes import lag_object, lag_row
-from tidings.operations import pausing
-from tidings.operations.lag import ConsumerLag, lag
+
+if TYPE_CHECKING:
+    from tidings.app import Opened
+    from tidings.operations.lag import ConsumerLag
 
 commands = typer.Typer()
 Consumer = Annotated[str, typer.Argument(help="As `tidings consumers` names it.")]
@@ -29,6 +29,9 @@ def consumers(context: typer.Context, app: AppName = None, as_json: AsJson = Fal
         if app is not None or as_json:
             raise typer.BadParameter(f"write --app and --json behind {context.invoked_subcommand}")
         return
+    from tidings.cli.shapes import lag_object, lag_row
+    from tidings.operations.lag import lag
+
     session = Session(app)
 
     async def work(opened: Opened) -> tuple[ConsumerLag, ...]:
@@ -52,6 +55,8 @@ def pause(
 
     Example: tidings consumers pause orders --reason "the carrier is down"
     """
+    from tidings.operations import pausing
+
     session = Session(app)
 
     async def work(opened: Opened) -> None:
@@ -70,6 +75,8 @@ def resume(consumer: Consumer, app: AppName = None, as_json: AsJson = False) -> 
 
     Example: tidings consumers resume orders
     """
+    from tidings.operations import pausing
+
     session = Session(app)
 
     async def work(opened: Opened) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidings.app import Opened
 from tidings.cli.output import Output
 from tidings.cli.session import LAST, AsJson, Session
-from tidings.cli.shapes import entry_line, entry_object, parked_row
 from tidings.errors import CallerError
-from tidings.operations import dead
-from tidings.store.driver import Parked
+
+if TYPE_CHECKING:
+    from tidings.app import Opened
+    from tidings.operations import dead
+    from tidings.store.driver import Parked
 
 commands = typer.Typer(help="What failed: subjects that are parked, with their entries set aside.")
 
@@ -38,6 +39,8 @@ def list_(
 
     Example: tidings dead list --consumer bookmarks --state dead
     """
+    from tidings.cli.shapes import parked_row
+    from tidings.operations import dead
 
     session = Session()
 
@@ -54,6 +57,8 @@ def show(consumer: Consumer, subject: Subject, as_json: AsJson = False) -> None:
 
     Example: tidings dead show bookmarks jack
     """
+    from tidings.cli.shapes import entry_line, entry_object, parked_row
+    from tidings.operations import dead
 
     async def work(opened: Opened) -> dead.Opened:
         return await dead.show(opened.store, consumer, dead.typed(subject))
@@ -83,6 +88,8 @@ def redrive(
     Example: tidings dead redrive bookmarks jack
     Example: tidings dead redrive bookmarks --all --reason handler-failed
     """
+    from tidings.operations import dead
+
     if every == (subject is not None):
         raise CallerError("redrive what? Give CONSUMER and SUBJECT, or --all with what it is limited to")
 
@@ -117,6 +124,8 @@ def drop(
 
     Example: tidings dead drop bookmarks jack --reason "the user asked for erasure"
     """
+    from tidings.operations import dead
+
     if every and position is not None:
         raise CallerError("give --position or --all, not both")
 
@@ -134,4 +143,6 @@ def drop(
 
 
 def _which(consumer: str | None, state: State | None, reason: str | None) -> dead.Which:
+    from tidings.operations import dead
+
     return dead.Which(consumer=consumer, state=None if state is None else state.value, reason=reason)

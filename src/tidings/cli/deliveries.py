@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidings.app import Opened
 from tidings.cli.output import Output
 from tidings.cli.session import AsJson, Session
 from tidings.events.timestamp import time_text
-from tidings.operations import deliveries
+
+if TYPE_CHECKING:
+    from tidings.app import Opened
 
 commands = typer.Typer(help="Calls to the outside: made after their transaction, at least once, with a stable key.")
 
@@ -33,6 +34,7 @@ def list_(
 
     Example: tidings deliveries list --state dead
     """
+    from tidings.operations import deliveries
 
     async def work(opened: Opened) -> list[dict[str, Any]]:
         found = await deliveries.deliveries(opened.store, None if state is None else state.value, limit=limit)
@@ -49,6 +51,7 @@ def retry(
 
     Example: tidings deliveries retry 019c1b7d-8c00-8abc-8def-0123456789ab
     """
+    from tidings.operations import deliveries
 
     async def work(opened: Opened) -> None:
         await deliveries.retry(opened.store, key, opened.ports.clock)

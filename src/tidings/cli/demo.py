@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,12 +12,12 @@ from tidings.cli.exits import NO
 from tidings.cli.output import Output
 from tidings.cli.session import AsJson
 from tidings.errors import OperatorError
-from tidings.ports import Ports
 
 if TYPE_CHECKING:
     from tidings.demo.plan import Plan
     from tidings.demo.report import Report
     from tidings.demo.run import Doors
+    from tidings.ports import Ports
 
 EVENTS = 16_700
 """Enough for more than 20,000 requests."""
@@ -40,7 +37,10 @@ def demo(
 
     Example: tidings demo --seed 7 --events 1000
     """
-    from tidings.demo.plan import Plan  # what it imports is of no use to any other command
+    import tempfile
+
+    from tidings.demo.plan import Plan
+    from tidings.ports import Ports
 
     output = Output(as_json=as_json)
     ports = Ports()
@@ -70,6 +70,8 @@ class _Shown:
 
     def run(self, ports: Ports, *, serve: bool) -> None:
         """Run it; `serve`: until somebody ends it, else until its report."""
+        import asyncio
+
         from tidings.demo.run import Demo
 
         try:
@@ -94,6 +96,8 @@ class _Shown:
             self._remove(is_wrong=not self.agrees)
 
     def _remove(self, *, is_wrong: bool) -> None:
+        import shutil
+
         if not is_wrong:
             shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from tidings.app import Opened
 from tidings.cli.exits import NO, OK
 from tidings.cli.output import Output
 from tidings.cli.session import AppName, AsJson, Session
-from tidings.errors import NotFoundError, OperatorError
-from tidings.operations.checks import Check
-from tidings.operations.diagnosis import diagnose
+
+if TYPE_CHECKING:
+    from tidings.app import Opened
+    from tidings.operations.checks import Check
 
 
 def doctor(app: AppName = None, as_json: AsJson = False) -> None:
@@ -20,6 +22,8 @@ def doctor(app: AppName = None, as_json: AsJson = False) -> None:
 
     Example: tidings doctor --app chirp:app
     """
+    from tidings.operations.diagnosis import diagnose
+
     session = Session(app)
 
     async def work(opened: Opened) -> tuple[tuple[Check, ...], str, str | None]:
@@ -27,10 +31,7 @@ def doctor(app: AppName = None, as_json: AsJson = False) -> None:
         found = await diagnose(session.settings, opened.log, opened.store, opened.ports, session.services)
         return found, facts.engine, facts.caution
 
-    try:
-        found, engine, caution = session.look(work)
-    except NotFoundError as error:  # nothing could be looked at, which is no answer
-        raise OperatorError(str(error)) from None
+    found, engine, caution = session.look(work)
     is_well = all(check.problem is None for check in found)
     output = Output(as_json=as_json)
     if as_json:

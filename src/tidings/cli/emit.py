@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-from shlex import quote
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidings.app import Opened
 from tidings.cli.exits import UnknownOutcomeError
 from tidings.cli.output import Output
 from tidings.cli.session import AppName, AsJson, Session
 from tidings.errors import CallerError, LogBusyError, LogUnavailableError
-from tidings.events.envelope import Envelope
-from tidings.log.log import Log
-from tidings.operations.emit import Given, Kept, emit_event, envelope_of
+
+if TYPE_CHECKING:
+    from tidings.app import Opened
+    from tidings.events.envelope import Envelope
+    from tidings.log.log import Log
+    from tidings.operations.emit import Kept
 
 SOURCE = "/tidings/cli"
 
@@ -40,6 +40,8 @@ def emit(
 
     Example: tidings emit tweet-bookmarked '{"tweet_id": "20", "user_id": "jack"}' --id bm-1 --app chirp:app
     """
+    from tidings.operations.emit import Given, envelope_of
+
     session = Session(app)
     raw = _standard_input() if data == "-" else os.fsencode(data)
     given = Given(type=type, data=raw, source=source, id=id, subject=subject, time=time, version=version)
@@ -56,6 +58,11 @@ def emit(
 
 
 async def _kept(log: Log, envelope: Envelope) -> Kept:
+    import asyncio
+    from shlex import quote
+
+    from tidings.operations.emit import emit_event
+
     try:
         return await emit_event(log, envelope)
     except LogBusyError:

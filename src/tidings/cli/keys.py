@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidings.app import Opened
 from tidings.cli.output import Output
 from tidings.cli.session import AsJson, Session
 from tidings.errors import CallerError, EnvelopeError
 from tidings.events.timestamp import time_text, time_us
-from tidings.operations import keys
-from tidings.store.keys import ApiKey
+
+if TYPE_CHECKING:
+    from tidings.app import Opened
+    from tidings.operations import keys
+    from tidings.store.keys import ApiKey
 
 commands = typer.Typer(help="API keys: whom the HTTP API lets in. With the first one every caller needs one.")
 
@@ -34,6 +36,8 @@ def add(
     Example: tidings keys add till --scope events:write --source /till
     Example: tidings keys add dashboard --scope events:read --scope views:read --expires 2027-01-01T00:00:00Z
     """
+    from tidings.operations import keys
+
     asked = keys.Asked(owner=owner, scopes=scope, sources=source or None, expires=_time(expires))
 
     async def work(opened: Opened) -> keys.Made:
@@ -55,6 +59,8 @@ def list_(as_json: AsJson = False) -> None:
     Example: tidings keys list
     """
 
+    from tidings.operations import keys
+
     async def work(opened: Opened) -> list[dict[str, Any]]:
         now = opened.ports.clock.now_us()
         return [_row(each, now) for each in await keys.listed(opened.store)]
@@ -71,6 +77,8 @@ def revoke(
 
     Example: tidings keys revoke 3f9a1c2b7d40
     """
+
+    from tidings.operations import keys
 
     async def work(opened: Opened) -> None:
         await keys.revoke(opened.store, opened.ports, key)

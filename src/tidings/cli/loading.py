@@ -8,9 +8,12 @@ import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from tidings.app import App
 from tidings.errors import DeclarationError, SettingError
+
+if TYPE_CHECKING:
+    from tidings.app import App
 
 _OWN = Path(__file__).resolve().parents[1]
 
@@ -20,6 +23,8 @@ def load_app(name: str) -> App:
 
     SettingError if there is nothing of that name; DeclarationError, with the line at fault, if importing it fails.
     """
+    from tidings.app import App
+
     module_name, _, attribute = name.partition(":")
     module = _imported(module_name)
     found = getattr(module, attribute, None)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidings.app import Opened
 from tidings.cli.output import Output
 from tidings.cli.session import LAST, AppName, AsJson, Session
-from tidings.cli.shapes import chain_branches, chain_object, entry_line, entry_object
 from tidings.errors import CallerError
-from tidings.events.filter import Filter
 from tidings.events.timestamp import time_us
-from tidings.operations import inspect, replay
-from tidings.operations.chain import Chain, chain
+
+if TYPE_CHECKING:
+    from tidings.app import Opened
+    from tidings.operations import inspect, replay
+    from tidings.operations.chain import Chain
 
 commands = typer.Typer(help="What was said: the log's entries.")
 
@@ -32,6 +32,10 @@ def tail(
 
     Example: tidings log tail --follow --type tweet-bookmarked
     """
+    from tidings.cli.shapes import entry_object
+    from tidings.events.filter import Filter
+    from tidings.operations import inspect
+
     where = Filter(types=frozenset(type) if type else None, source=source, subject=subject)
     output = Output(as_json=as_json)
 
@@ -68,6 +72,10 @@ def show(
 
     Example: tidings log show web bm-1
     """
+    from tidings.cli.shapes import chain_branches, chain_object, entry_object
+    from tidings.operations import inspect
+    from tidings.operations.chain import chain
+
     session = Session(app)
 
     async def work(opened: Opened) -> tuple[inspect.Shown, Chain]:
@@ -105,6 +113,8 @@ def replay_(
 
     Example: tidings log replay bookmarks --from-time 2026-05-04T10:00:00Z --app chirp:app
     """
+    from tidings.operations import replay
+
     if (from_position is None) == (from_time is None):
         raise CallerError("replay from where? Give --from-position N or --from-time T, one of them")
     session = Session(app)
@@ -125,6 +135,8 @@ def replay_(
 
 
 def _print(output: Output, entry: Any) -> None:
+    from tidings.cli.shapes import entry_line, entry_object
+
     if output.as_json:
         output.json(entry_object(entry))
     output.say(entry_line(entry))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,7 +25,16 @@ _MISUSE = typer.BadParameter.__mro__[2]
 
 
 class _Commands(TyperGroup):
-    """Tells an interrupt apart from a command that ends with 130 by itself: Typer would make it one."""
+    """Tells an interrupt apart from a command that ends with 130 by itself: Typer would make it one.
+
+    `--help` that is not given is False rather than nothing: Typer takes a while to read what is no bool.
+    """
+
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.default = False
+        return option
 
     def make_context(self, *arguments: Any, **named: Any) -> Any:
         with _interrupts_told():
@@ -45,12 +53,12 @@ def _interrupts_told() -> Iterator[None]:
         raise typer.Abort from error
 
 
-def build() -> typer.Typer:
-    """Return the whole command line."""
+def build(*, own_options: bool = True) -> typer.Typer:
+    """Return the whole command line. `own_options`: with those before any command, which set completion up."""
     program = typer.Typer(
         cls=_Commands,
         help="Events that arrive twice, late, out of order or never, and a system that ends in the right state anyway.",
-        add_completion=True,
+        add_completion=own_options,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -58,7 +66,7 @@ def build() -> typer.Typer:
         program.command()(command)
     program.add_typer(emit.commands)
     for group in (consumers, log, views, dead, deliveries, keys, config):
-        program.add_typer(group.commands, name=group.__name__.rpartition(".")[2])
+        program.add_typer(group.commands, cls=_Commands, name=group.__name__.rpartition(".")[2])
     return program
 
 
@@ -66,14 +74,24 @@ def run_with(arguments: Sequence[str]) -> int:
     """Run the command that the arguments name; return the exit code."""
     try:
         _check_texts(arguments)
-        code = build()(_asked(arguments), prog_name="tidings", standalone_mode=False)
+        asked = _asked(arguments)
+        # Without options of its own nothing is read on the way to a command's help.
+        program = build(own_options=asked[0].startswith("-") or not arguments)
+        code = program(asked, prog_name="tidings", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except (KeyboardInterrupt, asyncio.CancelledError, typer.Abort):
+    except _stops():
         return _end("stopped before it was done", UNKNOWN)
     except BrokenPipeError:
         return FAILED
     except Exception as error:
         return _failed(_only(error))
+
+
+def _stops() -> tuple[type[BaseException], ...]:
+    """Return what ends a command early. It is asked for when a command has ended: help shall not import asyncio."""
+    from asyncio import CancelledError
+
+    return (KeyboardInterrupt, CancelledError, typer.Abort)
 
 
 def _asked(arguments: Sequence[str]) -> list[str]:

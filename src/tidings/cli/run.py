@@ -6,17 +6,17 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidings.cli import records
 from tidings.cli.loading import load_app
 from tidings.cli.output import Output
 from tidings.cli.session import AsJson, read_settings
 from tidings.errors import SettingError
-from tidings.ports import Ports
-from tidings.settings import Settings
+
+if TYPE_CHECKING:
+    from tidings.settings import Settings
 
 
 def run(
@@ -62,7 +62,9 @@ def _settings(given: Given) -> Settings:
 
 
 def _serve(given: Given, output: Output, worker: str | None) -> int:
-    from tidings import serving  # the server is of no use to any other command, and slow to import
+    from tidings import serving
+    from tidings.cli import records
+    from tidings.ports import Ports
 
     settings = _settings(given)
     loaded = load_app(settings.app or "")
@@ -73,6 +75,7 @@ def _serve(given: Given, output: Output, worker: str | None) -> int:
 
 
 def _supervise(given: Given, output: Output, workers: int, *, reload: bool) -> int:
+    from tidings.cli import records
     from tidings.serving import supervise
 
     if workers > 1:  # a page's form would come back to another process, which knows nothing of the page

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from tidings import settings as setting
-from tidings.app import App, Opened, holds_log
 from tidings.cli.loading import load_app
-from tidings.errors import NotFoundError, SettingError
-from tidings.services.service import Service
-from tidings.settings import IN_MEMORY, Settings
+from tidings.errors import SettingError
+
+if TYPE_CHECKING:
+    from tidings.app import App, Opened
+    from tidings.services.service import Service
+    from tidings.settings import Settings
 
 T = TypeVar("T")
 
@@ -49,26 +49,31 @@ class Session:
     def look(self, work: Callable[[Opened], Awaitable[T]], *, makes: bool = False) -> T:
         """Run `work` on the database as it is: no view's table is made, nothing is carried.
 
-        `makes`: whether the database is made if it is not there; else NotFoundError.
+        `makes`: whether the database is made if it is not there; else SettingError.
         """
+        from tidings.app import App
+
         self._check_there(makes=makes)
         return _run(App(), self.settings, work)
 
     def act(self, work: Callable[[Opened], Awaitable[T]], *, makes: bool = False) -> T:
         """Run `work` on the application over its database; nothing is carried.
 
-        `makes`: whether the database is made if it is not there; else NotFoundError.
+        `makes`: whether the database is made if it is not there; else SettingError.
         """
         if not makes:
             self._check_there()
         return _run(self.app, self.settings, work)
 
     def _check_there(self, *, makes: bool = False) -> None:
+        from tidings.app import holds_log
+        from tidings.settings import IN_MEMORY
+
         path = self.settings.sqlite_path
         if path == IN_MEMORY:
             raise SettingError("TIDINGS_DATABASE_URL names a database in memory, which only its own process can see")
         if not makes and not holds_log(self.settings):
-            raise NotFoundError(
+            raise SettingError(
                 f"there is no database {path} with a log in it: `tidings run` makes it, or set TIDINGS_DATABASE_URL "
                 "to another one"
             )
@@ -76,11 +81,15 @@ class Session:
 
 def read_settings(**given: str | int | None) -> Settings:
     """Return the settings of the environment over `tidings.toml`, and over both what the command line says."""
+    from tidings import settings as setting
+
     said = {setting.PREFIX + name.upper(): str(value) for name, value in given.items() if value is not None}
     return setting.load({**os.environ, **said}, setting.read_toml())
 
 
 def _run(app: App, settings: Settings, work: Callable[[Opened], Awaitable[T]]) -> T:
+    import asyncio
+
     async def opened() -> T:
         async with app.open(settings, consume=False) as open_app:
             return await work(open_app)

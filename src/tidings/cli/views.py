@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidings.app import Opened
 from tidings.cli.exits import NO
 from tidings.cli.output import Output
-from tidings.cli.rows import equal_to, row_of
 from tidings.cli.session import AppName, AsJson, Session
-from tidings.cli.shapes import verified_object
-from tidings.operations import verify as verifying
-from tidings.operations import views as operation
+
+if TYPE_CHECKING:
+    from tidings.app import Opened
+    from tidings.operations import verify as verifying
+    from tidings.operations import views as operation
 
 commands = typer.Typer(help="What is shown: the tables that folds make of the log.")
 
@@ -28,6 +28,8 @@ def list_(app: AppName = None, as_json: AsJson = False) -> None:
 
     Example: tidings views list --app chirp:app
     """
+    from tidings.operations import views as operation
+
     session = Session(app)
     specs = None if session.services is None else session.app.views
 
@@ -61,6 +63,9 @@ def show(
 
     Example: tidings views show bookmarks.bookmark user_id=jack
     """
+    from tidings.cli.rows import equal_to, row_of
+    from tidings.operations import views as operation
+
     session = Session(app)
     specs = () if session.services is None else session.app.views
 
@@ -85,6 +90,10 @@ def verify(views: Names = None, app: AppName = None, as_json: AsJson = False) ->
 
     Example: tidings views verify --app chirp:app
     """
+    from tidings.cli.shapes import verified_object
+    from tidings.operations import verify as verifying
+    from tidings.operations import views as operation
+
     session = Session(app)
     specs = [operation.declared_view(session.app.views, name) for name in views or ()] or session.app.views
     output = Output(as_json=as_json)
@@ -108,6 +117,8 @@ def rebuild(view: Name, app: AppName = None, as_json: AsJson = False) -> None:
 
     Example: tidings views rebuild bookmarks.bookmark --app chirp:app
     """
+    from tidings.operations import views as operation
+
     session = Session(app)
     spec = operation.declared_view(session.app.views, view)
     output = Output(as_json=as_json)

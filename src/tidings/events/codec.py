@@ -14,7 +14,7 @@ from tidings.events.declaration import is_pydantic
 from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Envelope
 from tidings.events.strict import decode_json
 
-__all__ = ["Decoder", "Stored", "attributes_to_bytes", "decode_json", "encode_json", "envelope_of"]
+__all__ = ["Decoder", "Stored", "attributes_to_bytes", "decode_json", "encode_json", "envelope_of", "stored_of"]
 
 T = TypeVar("T")
 
@@ -124,6 +124,19 @@ def attributes_to_bytes(envelope: Envelope) -> bytes:
     if envelope.time is not None:
         kept[_TIME_STAMPED if envelope.time_stamped else _TIME] = envelope.time
     return _encode_attributes(kept)
+
+
+def stored_of(envelope: Envelope) -> Stored:
+    """Return the envelope as the columns of a row."""
+    return (
+        envelope.source,
+        envelope.id,
+        envelope.type,
+        envelope.version,
+        envelope.subject,
+        attributes_to_bytes(envelope),
+        envelope.data,
+    )
 
 
 def envelope_of(stored: Stored) -> Envelope:

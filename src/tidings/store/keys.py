@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
+
+from tidings.errors import NotFoundError
+from tidings.events.codec import decode_json, encode_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,32 @@ class ApiKey:
     def is_live(self, now: int) -> bool:
         """Say whether it opens anything at this time."""
         return self.revoked is None and (self.expires is None or now < self.expires)
+
+
+def columns_of(key: ApiKey) -> tuple[Any, ...]:
+    """Return what a row keeps of a new key: id, owner, scopes, sources, digest, created, expires."""
+    sources = None if key.sources is None else encode_json(sorted(key.sources))
+    return key.id, key.owner, encode_json(sorted(key.scopes)), sources, key.digest, key.created, key.expires
+
+
+def key_of(id: str, owner: str, scopes: bytes, sources: bytes | None, *rest: Any) -> ApiKey:
+    """Return the key that a row keeps: the columns of `columns_of`, then revoked and used."""
+    digest, created, expires, revoked, used = rest
+    return ApiKey(
+        id=id,
+        owner=owner,
+        scopes=frozenset(decode_json(scopes)),
+        sources=None if sources is None else frozenset(decode_json(sources)),
+        digest=digest,
+        created=created,
+        expires=expires,
+        revoked=revoked,
+        used=used,
+    )
+
+
+def no_key(id: str) -> NotFoundError:
+    return NotFoundError(f"there is no key {id[:100]!r}; `tidings keys list` shows those there are")
 
 
 class KeyStore(Protocol):

@@ -160,13 +160,6 @@ def test_what_is_no_application_is_never_suggested_itself(shell: Shell) -> None:
     check(shell.tidings("run", "broken:app"), 2, "broken:app is an int, not a tidings.App: write `app = App(…)` in it")
 
 
-@pytest.mark.parametrize("verb", [("rebuild", "orders.order"), ("verify",)])
-def test_a_database_that_is_not_there_is_not_made_for_a_repair(shell: Shell, verb: tuple[str, ...]) -> None:
-    (shell.folder / "tidings.toml").write_text('database_url = "sqlite:///other.db"', "utf-8")
-    check(shell.tidings("views", *verb, "--app", "shop:app"), 1, "there is no database other.db with a log in it")
-    assert not (shell.folder / "other.db").exists()
-
-
 def test_data_from_a_standard_input_that_is_closed_is_refused(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     check(shell.tidings("emit", "order-placed", "-", "--app", "shop:app"), 2, "standard input is closed: give the JSON")

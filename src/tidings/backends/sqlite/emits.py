@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tidings.backends.sqlite import reading
-from tidings.errors import Conflict, ConflictError
-from tidings.events.envelope import Entry, Envelope
+from tidings.events.envelope import Entry
 from tidings.log.driver import Position, Receipt, Write
-
-Emitted = tuple[Envelope, ...]
-"""What one call of `emit` was given."""
+from tidings.store.emitted import Emitted, has_repeats, joined, kept, receipts_of, writes_of
 
 
 class Appender(Protocol):
@@ -30,13 +27,9 @@ class Appender(Protocol):
 
 def append_emitted(connection: sqlite3.Connection, log: Appender, emitted: Sequence[Emitted]) -> list[Receipt]:
     """Append all, in order; return a receipt per call. ConflictError if one of the ids is kept with other content."""
-    identities = [(envelope.source, envelope.id) for envelopes in emitted for envelope in envelopes]
-    if len(set(identities)) < len(identities):
-        return [_one_by_one(connection, log, envelopes) for envelopes in emitted]
-    receipts = iter(
-        _kept(log.append_in(connection, [Write(envelopes=envelopes) for envelopes in emitted if envelopes]))
-    )
-    return [next(receipts) if envelopes else Receipt(outcome="appended") for envelopes in emitted]
+    if has_repeats(emitted):
+        return [joined(_one_by_one(connection, log, envelopes)) for envelopes in emitted]
+    return receipts_of(emitted, kept(log.append_in(connection, writes_of(emitted))))
 
 
 def entries_after(connection: sqlite3.Connection, position: Position) -> tuple[Entry, ...]:
@@ -44,29 +37,7 @@ def entries_after(connection: sqlite3.Connection, position: Position) -> tuple[E
     return tuple(reading.entries_between(connection, position, reading.head(connection).position))
 
 
-def _one_by_one(connection: sqlite3.Connection, log: Appender, envelopes: Emitted) -> Receipt:
-    """Append envelopes among which an id may stand twice: the second is judged against the first, once that is kept."""
-    receipts = [
-        receipt
-        for envelope in envelopes
-        for receipt in _kept(log.append_in(connection, [Write(envelopes=(envelope,))]))
+def _one_by_one(connection: sqlite3.Connection, log: Appender, envelopes: Emitted) -> list[Receipt]:
+    return [
+        receipt for envelope in envelopes for receipt in kept(log.append_in(connection, [Write(envelopes=(envelope,))]))
     ]
-    positions = tuple(position for receipt in receipts for position in receipt.positions)
-    known = frozenset(place for place, receipt in enumerate(receipts) if receipt.outcome == "duplicate")
-    if receipts and len(known) == len(receipts):
-        return Receipt(outcome="duplicate", positions=positions)
-    return Receipt(outcome="appended", positions=positions, known=known)
-
-
-def _kept(receipts: Sequence[Receipt]) -> Sequence[Receipt]:
-    for receipt in receipts:
-        if receipt.conflict is not None:
-            raise ConflictError(_told(receipt.conflict), conflict=receipt.conflict)
-    return receipts
-
-
-def _told(conflict: Conflict) -> str:
-    return (
-        f"an emitted event was refused: ({conflict.source}, {conflict.id}) is kept at {conflict.position} "
-        "with other content; nothing of the unit is kept"
-    )

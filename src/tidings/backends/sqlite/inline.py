@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Sequence
 
 from tidings.backends.sqlite.views import Views
-from tidings.errors import InlineViewError
 from tidings.store.driver import InlineFolds
 from tidings.store.rows import ViewRecord
+from tidings.store.swapping import fed_by
 
 
 class Inline:
@@ -30,19 +30,4 @@ class Inline:
         stamps = connection.execute("SELECT type, stamp FROM tidings_inline").fetchall()
         if types.isdisjoint(type for type, _ in stamps):
             return ()
-        records = [
-            record
-            for record in self._views.all(connection)
-            if record.mode == "inline" and record.state != "old" and not types.isdisjoint(record.types)
-        ]
-        self._check(records, types)
-        return records
-
-    def _check(self, records: Sequence[ViewRecord], types: frozenset[str]) -> None:
-        for record in records:
-            for type in types & frozenset(record.types):
-                if self.folds is None or record.shape not in self.folds.stamps.get(type, ()):
-                    raise InlineViewError(
-                        f"{type} is folded into {record.table.name} when it is appended, and this process does not "
-                        f"have that fold: append it from a process that runs this release of {record.table.service}"
-                    )
+        return fed_by(self._views.all(connection), types, self.folds)

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
 
-from tidings.errors import NotFoundError
-from tidings.events.codec import decode_json, encode_json
-from tidings.store.keys import ApiKey
+from tidings.store.keys import ApiKey, columns_of, key_of, no_key
 
 _GIVEN = "id, owner, scopes, sources, digest, created, expires"
 
 
 def keys(connection: sqlite3.Connection) -> list[ApiKey]:
     rows = connection.execute(f"SELECT {_GIVEN}, revoked, used FROM tidings_api_key ORDER BY created, id")
-    return [_key(*row) for row in rows]
-
-
-def _key(id: str, owner: str, scopes: bytes, sources: bytes | None, *rest: Any) -> ApiKey:
-    digest, created, expires, revoked, used = rest
-    return ApiKey(
-        id=id,
-        owner=owner,
-        scopes=frozenset(decode_json(scopes)),
-        sources=None if sources is None else frozenset(decode_json(sources)),
-        digest=digest,
-        created=created,
-        expires=expires,
-        revoked=revoked,
-        used=used,
-    )
+    return [key_of(*row) for row in rows]
 
 
 def add(connection: sqlite3.Connection, key: ApiKey) -> None:
-    sources = None if key.sources is None else encode_json(sorted(key.sources))
     connection.execute(
         f"INSERT INTO tidings_api_key ({_GIVEN}) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (key.id, key.owner, encode_json(sorted(key.scopes)), sources, key.digest, key.created, key.expires),
+        columns_of(key),
     )
 
 
@@ -44,7 +25,7 @@ def revoke(connection: sqlite3.Connection, id: str, *, at: int) -> None:
     """Have it open nothing from now on. Twice is once. NotFoundError."""
     found = connection.execute("UPDATE tidings_api_key SET revoked = coalesce(revoked, ?) WHERE id = ?", (at, id))
     if found.rowcount == 0:
-        raise NotFoundError(f"there is no key {id[:100]!r}; `tidings keys list` shows those there are")
+        raise no_key(id)
 
 
 def used(connection: sqlite3.Connection, id: str, *, at: int) -> None:

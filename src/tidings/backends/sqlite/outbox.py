@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Sequence
 
-from tidings.backends.sqlite.parked import stored_of
 from tidings.backends.sqlite.statements import ROWS, filled, flat, values
-from tidings.errors import Conflict, ConflictError
-from tidings.events.codec import envelope_of
-from tidings.events.content import content_hash
+from tidings.events.codec import envelope_of, stored_of
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position
 from tidings.store.driver import Staged
+from tidings.store.inbox import marks, other_content
 
 
 def stage(connection: sqlite3.Connection, envelopes: Sequence[Envelope]) -> None:
@@ -38,7 +35,7 @@ def take(connection: sqlite3.Connection, *, limit: int) -> list[Staged]:
 def take_in(connection: sqlite3.Connection, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
     """Note the entries' ids; return the positions of those that are new. ConflictError for an id with other content."""
     secret = connection.execute("SELECT secret FROM tidings_head").fetchone()[0]
-    marked = [(entry, *_marks(entry.envelope, secret)) for entry in entries]
+    marked = [(entry, *marks(entry.envelope, secret)) for entry in entries]
     kept = _kept(connection, consumer, [k for _, k, _ in marked])
     new: list[tuple[str, bytes, int, Position]] = []
     for entry, k, h in marked:
@@ -46,7 +43,7 @@ def take_in(connection: sqlite3.Connection, consumer: str, entries: Sequence[Ent
             kept[k] = h, entry.position
             new.append((consumer, k, h, entry.position))
         elif kept[k][0] != h:
-            raise _other_content(entry, kept[k][1])
+            raise other_content(entry, kept[k][1])
     for piece in filled(new, 4):
         statement = f"INSERT INTO tidings_inbox (consumer, k, h, pos) VALUES {values(4, len(piece))}"
         connection.execute(f"{statement} ON CONFLICT DO NOTHING", flat(piece))
@@ -59,19 +56,3 @@ def _kept(connection: sqlite3.Connection, consumer: str, keys: Sequence[bytes]) 
         statement = f"SELECT k, h, pos FROM tidings_inbox WHERE consumer = ? AND k IN (VALUES {values(1, len(piece))})"
         kept.update({k: (h, pos) for k, h, pos in connection.execute(statement, [consumer, *piece]).fetchall()})
     return kept
-
-
-def _other_content(entry: Entry, position: Position) -> ConflictError:
-    source, id = entry.envelope.source, entry.envelope.id
-    return ConflictError(
-        f"({source}, {id}) at {entry.position} was taken in before, with other content",
-        conflict=Conflict(kind="id", position=position, source=source, id=id),
-    )
-
-
-def _marks(envelope: Envelope, secret: bytes) -> tuple[bytes, int]:
-    """Return the key and the content mark of an id; both keyed, because third parties choose ids."""
-    identity = f"{len(envelope.source)}:{envelope.source}{envelope.id}".encode()
-    k = hashlib.blake2b(identity, digest_size=16, key=secret).digest()
-    h = hashlib.blake2b(content_hash(envelope), digest_size=8, key=secret).digest()
-    return k, int.from_bytes(h, "big", signed=True)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from tidings.backends.sqlite import leases
 from tidings.backends.sqlite.statements import filled, flat, values
-from tidings.errors import NotFoundError, RefusedError
-from tidings.events.codec import Stored, attributes_to_bytes, envelope_of
-from tidings.events.envelope import Entry, Envelope
-from tidings.events.identity import SLOTS, slot_of
+from tidings.events.codec import envelope_of, stored_of
+from tidings.events.envelope import Entry
 from tidings.log.driver import Position
 from tidings.store.claims import Claim
 from tidings.store.driver import Audited, DeadLetter, Parked, Reason
+from tidings.store.parking import (
+    Dropping,
+    Parking,
+    no_dead_letter,
+    not_parked,
+    not_parked_yet,
+    other_tables,
+    parked_of,
+    told,
+)
 from tidings.store.rows import ViewTable
 
 _PARKED = (
@@ -25,40 +31,6 @@ _PARKED = (
     "FROM tidings_parked p"
 )
 DUE = f"{_PARKED} WHERE consumer = ? AND part = ? AND state = 'retrying' AND next_at <= ? ORDER BY next_at"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parking:
-    """Entries, in log order, that are to be set aside with their subject. `now`: µs since 1970."""
-
-    consumer: str
-    subject: str
-    entries: Sequence[Entry]
-    now: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dropping:
-    """An entry that is given up, and why. `now`: µs since 1970."""
-
-    consumer: str
-    subject: str
-    position: Position
-    reason: str
-    now: int
-
-
-def stored_of(envelope: Envelope) -> Stored:
-    """Return the envelope as the columns of a row."""
-    return (
-        envelope.source,
-        envelope.id,
-        envelope.type,
-        envelope.version,
-        envelope.subject,
-        attributes_to_bytes(envelope),
-        envelope.data,
-    )
 
 
 def parked_among(connection: sqlite3.Connection, consumer: str, subjects: Sequence[str]) -> frozenset[str]:
@@ -74,7 +46,7 @@ def park(connection: sqlite3.Connection, parking: Parking, reason: Reason | None
     if reason is not None:
         _note(connection, parking, reason)
     elif not parked_among(connection, parking.consumer, [parking.subject]):
-        raise RefusedError(f"{parking.subject!r} is not parked for {parking.consumer}: say why it is to be")
+        raise not_parked_yet(parking)
     rows = [
         (parking.consumer, parking.subject, entry.position, entry.recorded, *stored_of(entry.envelope))
         for entry in parking.entries
@@ -85,19 +57,13 @@ def park(connection: sqlite3.Connection, parking: Parking, reason: Reason | None
 
 
 def _note(connection: sqlite3.Connection, parking: Parking, reason: Reason) -> None:
-    first = parking.entries[0].envelope
-    slot = slot_of(first.source, first.id, first.subject)
-    part = slot * max(1, leases.partitions_of(connection, parking.consumer)) // SLOTS
+    part = parking.part(leases.partitions_of(connection, parking.consumer))
     connection.execute(
         "INSERT INTO tidings_parked (consumer, subject, part, attempts, parked_at, state, next_at, reason, error) "
         "VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
         "state = excluded.state, next_at = excluded.next_at, reason = excluded.reason, error = excluded.error",
-        (parking.consumer, parking.subject, part, parking.now, *_told(reason)),
+        (parking.consumer, parking.subject, part, parking.now, *told(reason)),
     )
-
-
-def _told(reason: Reason) -> tuple[str, int | None, str, str]:
-    return "dead" if reason.next_at is None else "retrying", reason.next_at, reason.kind, reason.error
 
 
 def unpark(connection: sqlite3.Connection, consumer: str, subject: str, position: Position) -> None:
@@ -123,12 +89,11 @@ def drop(connection: sqlite3.Connection, dropping: Dropping) -> None:
 
 def dropped(connection: sqlite3.Connection, view: ViewTable) -> frozenset[Position]:
     """Return what is given up for the table: by drops of its own, and by those of others before it was made."""
-    others = f"{view.service}.{view.view}@", f"{view.service}.{view.view}A"  # "A" comes right after "@"
     rows = connection.execute(
         "SELECT pos FROM tidings_audit WHERE what = 'drop' AND consumer = ? UNION "
         "SELECT pos FROM tidings_audit WHERE what = 'drop' AND consumer > ? AND consumer < ? AND n <= "
         "(SELECT audited FROM tidings_view WHERE service = ? AND name = ? AND version = ?)",
-        (view.consumer, *others, view.service, view.view, view.version),
+        (view.consumer, *other_tables(view), view.service, view.view, view.version),
     ).fetchall()
     return frozenset([position for (position,) in rows])
 
@@ -152,7 +117,7 @@ def _first(connection: sqlite3.Connection, consumer: str, subject: str) -> Posit
 def _take(connection: sqlite3.Connection, consumer: str, subject: str, position: Position) -> None:
     statement = "DELETE FROM tidings_dead_letter WHERE consumer = ? AND subject = ? AND pos = ?"
     if connection.execute(statement, (consumer, subject, position)).rowcount == 0:
-        raise NotFoundError(f"{consumer} has no dead letter of {subject!r} at {position}; it was redriven or dropped")
+        raise no_dead_letter(consumer, subject, position)
 
 
 def _free(connection: sqlite3.Connection, consumer: str, subject: str) -> bool:
@@ -166,7 +131,7 @@ def _free(connection: sqlite3.Connection, consumer: str, subject: str) -> bool:
 def due(connection: sqlite3.Connection, claims: Sequence[Claim], *, now: int) -> list[Parked]:
     found: list[Parked] = []
     for claim in claims:
-        found += _parked(connection.execute(DUE, (claim.consumer, claim.part, now)).fetchall())
+        found += parked_of(connection.execute(DUE, (claim.consumer, claim.part, now)).fetchall())
     return found
 
 
@@ -177,7 +142,7 @@ def begin_redrive(connection: sqlite3.Connection, claim: Claim, subject: str) ->
         (claim.consumer, subject),
     )
     statement = f"{_PARKED} WHERE consumer = ? AND subject = ?"
-    found = _parked(connection.execute(statement, (claim.consumer, subject)).fetchall())
+    found = parked_of(connection.execute(statement, (claim.consumer, subject)).fetchall())
     return found[0] if found else None
 
 
@@ -185,7 +150,7 @@ def reschedule(connection: sqlite3.Connection, claim: Claim, subject: str, reaso
     leases.check(connection, [claim])
     connection.execute(
         "UPDATE tidings_parked SET state = ?, next_at = ?, reason = ?, error = ? WHERE consumer = ? AND subject = ?",
-        (*_told(reason), claim.consumer, subject),
+        (*told(reason), claim.consumer, subject),
     )
 
 
@@ -194,12 +159,12 @@ def schedule(connection: sqlite3.Connection, consumer: str, subject: str, *, at:
         "UPDATE tidings_parked SET state = 'retrying', next_at = ?, attempts = 0 WHERE consumer = ? AND subject = ?"
     )
     if connection.execute(statement, (at, consumer, subject)).rowcount == 0:
-        raise NotFoundError(f"{subject!r} is not parked for {consumer}; `tidings dead list` shows what is")
+        raise not_parked(consumer, subject)
 
 
 def parked(connection: sqlite3.Connection, consumer: str | None) -> list[Parked]:
     where, held = ("WHERE consumer = ?", (consumer,)) if consumer is not None else ("", ())
-    return _parked(connection.execute(f"{_PARKED} {where} ORDER BY parked_at, consumer, subject", held).fetchall())
+    return parked_of(connection.execute(f"{_PARKED} {where} ORDER BY parked_at, consumer, subject", held).fetchall())
 
 
 def dead_letters(connection: sqlite3.Connection, consumer: str, subject: str, *, limit: int) -> list[DeadLetter]:
@@ -221,23 +186,4 @@ def audit(connection: sqlite3.Connection, *, limit: int) -> list[Audited]:
     return [
         Audited(at=at, what=what, consumer=consumer, subject=subject, position=position, reason=reason)
         for at, what, consumer, subject, position, reason in rows
-    ]
-
-
-def _parked(rows: Sequence[tuple[Any, ...]]) -> list[Parked]:
-    return [
-        Parked(
-            consumer=consumer,
-            subject=subject,
-            part=part,
-            state=state,
-            attempts=attempts,
-            next_at=next_at,
-            reason=reason,
-            error=error,
-            first_position=first,
-            parked_at=parked_at,
-            entries=entries,
-        )
-        for consumer, subject, part, state, attempts, next_at, reason, error, parked_at, first, entries in rows
     ]

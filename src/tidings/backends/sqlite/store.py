@@ -17,7 +17,7 @@ from tidings.backends.sqlite.keyed import SqliteKeyed
 from tidings.backends.sqlite.sql import Guard
 from tidings.backends.sqlite.table import Table
 from tidings.backends.sqlite.unit import OpenUnit, SqliteUnit, Surroundings
-from tidings.backends.sqlite.views import Swap, Views
+from tidings.backends.sqlite.views import Views
 from tidings.backends.sqlite.wal import caution_with
 from tidings.errors import LogUnavailableError, RefusedError, StoreUnavailableError
 from tidings.log.driver import Position, Receipt, Write
@@ -36,7 +36,9 @@ from tidings.store.driver import (
 )
 from tidings.store.keyed import Keyed, Request
 from tidings.store.keys import ApiKey
+from tidings.store.parking import Dropping
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
+from tidings.store.swapping import Swap
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
@@ -150,7 +152,7 @@ class SqliteStore:
 
     async def drop(self, consumer: str, subject: str, position: Position, *, reason: str) -> None:
         now = self._clock.now_us()
-        dropping = parked.Dropping(consumer=consumer, subject=subject, position=position, reason=reason, now=now)
+        dropping = Dropping(consumer=consumer, subject=subject, position=position, reason=reason, now=now)
         await self._write(lambda to: parked.drop(to, dropping))
 
     async def audit(self, *, limit: int = 100) -> Sequence[Audited]:

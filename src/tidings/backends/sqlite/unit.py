@@ -12,7 +12,7 @@ from typing import TypeVar
 from tidings.backends.sqlite import commands, leases, outbox, parked
 from tidings.backends.sqlite import deliveries as delivery_rows
 from tidings.backends.sqlite.database import Database, Transaction, translated
-from tidings.backends.sqlite.emits import Appender, Emitted, append_emitted, entries_after
+from tidings.backends.sqlite.emits import Appender, append_emitted, entries_after
 from tidings.backends.sqlite.inline import Inline
 from tidings.backends.sqlite.sql import Guard, HandlerSql
 from tidings.backends.sqlite.views import Tables
@@ -22,6 +22,8 @@ from tidings.log.driver import Position, Receipt, Write
 from tidings.ports import Ports
 from tidings.store.claims import Claim
 from tidings.store.driver import Delivery, Reason, Sql, Staged
+from tidings.store.emitted import Emitted
+from tidings.store.parking import Parking
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 
 T = TypeVar("T")
@@ -139,7 +141,7 @@ class SqliteUnit:
 
     async def park(self, consumer: str, subject: str, entries: Sequence[Entry], reason: Reason | None) -> None:
         now = self._around.ports.clock.now_us()
-        parking = parked.Parking(consumer=consumer, subject=subject, entries=entries, now=now)
+        parking = Parking(consumer=consumer, subject=subject, entries=entries, now=now)
         await self._run(lambda connection: parked.park(connection, parking, reason))
 
     async def unpark(self, consumer: str, subject: str, position: Position) -> None:

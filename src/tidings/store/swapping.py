@@ -1,0 +1,102 @@
+"""When one table of a view may take the place of another, and what appends must know of inline ones. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tidings.errors import InlineViewError, NotFoundError, RefusedError
+from tidings.log.driver import Position
+from tidings.store.claims import Checkpoint
+from tidings.store.driver import InlineFolds
+from tidings.store.rows import ViewRecord, ViewTable
+
+_LAST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swap:
+    """A building table that is to become the live one, its consumer, and the consumer of the table that is live."""
+
+    record: ViewRecord
+    consumer: str
+    old_consumer: str | None
+
+
+def version_of(record: ViewRecord) -> tuple[str, str, int]:
+    """Return what names a table: service, view, version."""
+    return record.table.service, record.table.view, record.table.version
+
+
+def of_view(records: Iterable[ViewRecord], table: ViewTable) -> list[ViewRecord]:
+    """Return the tables of this view, of every version."""
+    wanted = table.service, table.view
+    return [record for record in records if (record.table.service, record.table.view) == wanted]
+
+
+def same_version(records: Iterable[ViewRecord], record: ViewRecord) -> ViewRecord | None:
+    """Return what is noted of this version of this view; None if nothing is."""
+    return next((old for old in records if version_of(old) == version_of(record)), None)
+
+
+def live_of(records: Iterable[ViewRecord]) -> ViewRecord | None:
+    """Return the one that is live."""
+    return next((record for record in records if record.state == "live"), None)
+
+
+def is_behind(new: Mapping[int, Checkpoint], old: Mapping[int, Checkpoint]) -> bool:
+    """Say whether some entry that the old consumer has settled may not be settled by the new one."""
+    if not old:
+        return False
+    if len(new) == len(old):
+        return any(new[part].position < checkpoint.position for part, checkpoint in old.items())
+    lowest = min((checkpoint.position for checkpoint in new.values()), default=0)
+    return lowest < max(checkpoint.position for checkpoint in old.values())
+
+
+def passed_by(live: ViewRecord, old: Mapping[int, Checkpoint]) -> Position:
+    """Return up to where the live table, whose consumer has these checkpoints, may have entries."""
+    # An inline table is as new as the log itself.
+    return _LAST if live.mode == "inline" else max((checkpoint.position for checkpoint in old.values()), default=0)
+
+
+def stamps_of(records: Iterable[ViewRecord]) -> list[tuple[str, str]]:
+    """Return which shapes of inline views each type is fed to, sorted: what every appender looks at."""
+    fed = [record for record in records if record.mode == "inline" and record.state != "old"]
+    return sorted({(type, record.shape) for record in fed for type in record.types})
+
+
+def fed_by(records: Iterable[ViewRecord], types: frozenset[str], folds: InlineFolds | None) -> Sequence[ViewRecord]:
+    """Return the inline tables, live and building, that entries of these types are folded into.
+
+    InlineViewError if `folds`, what this process holds, lacks one.
+    """
+    fed = [
+        record
+        for record in records
+        if record.mode == "inline" and record.state != "old" and not types.isdisjoint(record.types)
+    ]
+    for record in fed:
+        for type in types & frozenset(record.types):
+            if folds is None or record.shape not in folds.stamps.get(type, ()):
+                raise InlineViewError(
+                    f"{type} is folded into {record.table.name} when it is appended, and this process does not "
+                    f"have that fold: append it from a process that runs this release of {record.table.service}"
+                )
+    return fed
+
+
+def same_name(name: str) -> RefusedError:
+    return RefusedError(f"{name} is there already, made by somebody else: rename it, or rename the view")
+
+
+def other_shape(there: ViewRecord) -> RefusedError:
+    return RefusedError(f"{there.table.name} is there in another shape, as {there.state}: take the next version")
+
+
+def is_live(record: ViewRecord) -> RefusedError:
+    return RefusedError(f"{record.table.name} is live: make another version of the view the live one first")
+
+
+def not_built(record: ViewRecord) -> NotFoundError:
+    return NotFoundError(f"there is no table {record.table.name}: build it first")

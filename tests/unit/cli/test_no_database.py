@@ -1,0 +1,63 @@
+"""Where there is no database there is no answer: every command that needs one ends with 2, and makes none."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from tests.acceptance.place import SHOP
+from tests.house import reference
+from tidings.cli import program
+
+NEED_NONE = {"new", "run", "demo", "bench", "version", "emit", "keys add", "config show"}
+"""They make what they need, or look at no database."""
+ASK = {
+    "doctor": "",
+    "consumers": "",
+    "consumers pause": "stock --reason x",
+    "consumers resume": "stock",
+    "log tail": "",
+    "log show": "web 1",
+    "log replay": "stock --from-position 1",
+    "views list": "",
+    "views show": "orders.order",
+    "views verify": "",
+    "views rebuild": "orders.order",
+    "dead list": "",
+    "dead show": "stock 1",
+    "dead redrive": "stock 1",
+    "dead drop": "stock 1 --reason x",
+    "deliveries list": "",
+    "deliveries retry": "a",
+    "keys list": "",
+    "keys revoke": "a",
+}
+
+
+def test_every_command_is_among_them() -> None:
+    there = {" ".join(path[1:]) for path, _ in reference.commands(typer.main.get_command(program.build()))}
+    assert there == NEED_NONE | set(ASK)
+
+
+@pytest.mark.parametrize("words", ASK)
+def test_without_a_database_it_ends_with_2_and_makes_none(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "shop.py").write_text(SHOP, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("TIDINGS_APP", "shop:app")
+    monkeypatch.setenv("TIDINGS_DATABASE_URL", "sqlite:///other.db")
+    sys.modules.pop("shop", None)
+    code = program.run_with([*words.split(), *ASK[words].split()])
+    sys.modules.pop("shop", None)
+    said = capsys.readouterr()
+    assert (code, said.out) == (2, "")
+    assert said.err == (
+        "tidings: there is no database other.db with a log in it: `tidings run` makes it, or set TIDINGS_DATABASE_URL "
+        "to another one\n"
+    )
+    assert not (tmp_path / "other.db").exists()
