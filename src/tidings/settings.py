@@ -16,8 +16,11 @@ from tidings.errors import SettingError
 PREFIX = "TIDINGS_"
 IN_MEMORY = ":memory:"
 TOML = "tidings.toml"
+_URLS = frozenset({"database_url", "log_url"})
 
 _FILE_URL = re.compile(r"sqlite:///([^?#]+)")
+_USER_IN_URL = re.compile(r"//.*@")
+_NO_PORT = re.compile(r":(?!\d*(?:[,/]|$))(?![^/,]*\])[^/,]*")
 _APP = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _SERVICES = re.compile(r"[a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*")
 _DATA_BYTES_MAX = 1 << 20
@@ -53,15 +56,40 @@ class Settings:
             if value is not None or field.default is not None:
                 _CHECKS[field.name](value)
 
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{field.name}={self.shown(field.name)!r}' for field in fields(self))})"
+
+    def shown(self, name: str) -> Any:
+        """Return the value of a setting as it may be shown to anybody: no URL's user, password or options."""
+        value = getattr(self, name)
+        return without_secrets(value) if name in _URLS and value is not None else value
+
     @property
     def sqlite_path(self) -> str:
         """The file of the database, or `:memory:`."""
         return _file(self.database_url)
 
     @property
+    def place(self) -> str:
+        """Where the database is, in words for people, without anything secret."""
+        return self.sqlite_path
+
+    @property
     def carried(self) -> tuple[str, ...] | None:
         """The names of the services that are carried here; None for all."""
         return None if self.services is None else tuple(self.services.split(","))
+
+
+def without_secrets(url: str) -> str:
+    """Return a URL without its user and password, and without options, any of which may be a password, too.
+
+    A password that was not escaped as it should be is no more shown than any other.
+    """
+    if url.startswith("sqlite:"):
+        return url
+    bare = _USER_IN_URL.sub("//", url).partition("?")[0].partition("#")[0]
+    scheme, mark, rest = bare.partition("//")
+    return scheme + mark + _NO_PORT.sub("", rest)
 
 
 def read_toml() -> str | None:
@@ -141,6 +169,8 @@ _READ: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
 
 
 def _wrong(name: str, value: object, wanted: str) -> SettingError:
+    if name in _URLS and isinstance(value, str):
+        value = without_secrets(value)
     return SettingError(f"{name} ({PREFIX}{name.upper()}) must be {wanted}, not {value!r:.80}")
 
 
@@ -185,7 +215,7 @@ def _switch(name: str) -> Callable[[object], None]:
 
 def _check_log_url(value: object) -> None:
     raise SettingError(
-        f"log_url ({PREFIX}LOG_URL) is {value!r:.80}, but this release keeps the log in the database only: leave it out"
+        f"log_url ({PREFIX}LOG_URL) is set, but this release keeps the log in the database only: leave it out"
     )
 
 

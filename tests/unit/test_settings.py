@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tidings.errors import SettingError
-from tidings.settings import Settings, load
+from tidings.settings import Settings, load, without_secrets
 
 
 def test_nothing_set_gives_the_defaults() -> None:
@@ -88,3 +88,31 @@ def test_a_value_of_another_type_in_the_file_is_refused(text: str) -> None:
 )
 def test_the_url_names_the_file(url: str, path: str) -> None:
     assert Settings(database_url=url).sqlite_path == path
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("postgresql://ann:s3cret@db.example:5433/shop", "postgresql://db.example:5433/shop"),
+        ("postgresql://ann:s3cret@db.example/shop?password=s3cret&sslmode=require", "postgresql://db.example/shop"),
+        ("postgresql://ann:s3cret@one,two:5433/shop", "postgresql://one,two:5433/shop"),
+        ("postgresql://ann:s3/cr@e?t@db.example/shop", "postgresql://db.example/shop"),
+        ("postgresql://ann:s3cret", "postgresql://ann"),
+        ("postgresql://ann:s3cret/shop", "postgresql://ann/shop"),
+        ("postgresql:///shop?host=/run/postgresql", "postgresql:///shop"),
+        ("sqlite:////var/lib/a@b?c.db", "sqlite:////var/lib/a@b?c.db"),
+        ("postgresql://[::1]:5433/shop", "postgresql://[::1]:5433/shop"),
+    ],
+)
+def test_a_url_is_shown_without_what_may_be_secret(url: str, place: str) -> None:
+    assert without_secrets(url) == place
+
+
+def test_settings_show_no_secret_wherever_they_are_shown() -> None:
+    with pytest.raises(SettingError) as caught:
+        load({"TIDINGS_DATABASE_URL": "mysql://ann:s3cret@db/shop"})
+    assert "mysql://db/shop" in str(caught.value)
+    with pytest.raises(SettingError) as also:
+        load({"TIDINGS_LOG_URL": "nats://ann:s3cret@host"})
+    assert "s3cret" not in f"{caught.value}{also.value}"
+    assert repr(Settings()).startswith("Settings(database_url='sqlite:///tidings.db', log_url=None, app=None, ")

@@ -11,7 +11,8 @@ from tidings.api.problems import Problem, Refusal
 from tidings.api.queries import read_query
 from tidings.app.heartbeat import LATE_SECONDS
 from tidings.app.opened import Opened
-from tidings.operations.checks import Check, Checks
+from tidings.operations.checks import Checks
+from tidings.store.host import Check
 
 _log = logging.getLogger("tidings.api")
 
@@ -21,7 +22,7 @@ class Health:
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
-        self._checks = Checks(opened.settings, opened.log, opened.store, opened.ports, opened.carried)
+        self._checks = Checks(opened.host, opened.log, opened.store, opened.ports, opened.carried)
 
     async def alive(self, request: Request) -> Answer:
         """Answer that the process lives; a lost database does not change that. `overloaded` if it hardly does."""

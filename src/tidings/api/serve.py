@@ -19,7 +19,8 @@ from tidings.api.application import Application, MakePages, application, no_page
 from tidings.api.connection import CONNECTIONS_MAX, Connection
 from tidings.api.guard import is_loopback
 from tidings.app.app import App
-from tidings.app.opened import Opened, holds_log
+from tidings.app.engines import holds_log
+from tidings.app.opened import Opened
 from tidings.errors import OperatorError, SettingError
 from tidings.ports import Clock, Ports
 from tidings.settings import Settings
@@ -155,7 +156,7 @@ class Server:
     async def _serve(self, worker: Worker | None) -> None:
         settings = self._settings
         is_local = is_loopback(settings.host)
-        if not (is_local or holds_log(settings)):
+        if not (is_local or await holds_log(settings)):
             _refuse_open(settings.host)
         with worker.listening if worker else await bound(settings.host, settings.port) as listening:
             async with self._app.open(settings, ports=self._ports) as opened:

@@ -7,14 +7,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from tidings.app.crew import Crew, Runner
+from tidings.app.engines import BackEnd, open_back_end
 from tidings.app.heartbeat import Heartbeat
 from tidings.app.tables import Carrying
-from tidings.backends import sqlite
-from tidings.backends.sqlite import Sqlite, open_sqlite
 from tidings.errors import EnvelopeError, NotFoundError, SettingError
 from tidings.events.catalog import Catalog
 from tidings.events.identity import uuid7
@@ -32,6 +30,7 @@ from tidings.services.rows import Shelves
 from tidings.services.service import Service
 from tidings.settings import Settings
 from tidings.store.driver import StoreDriver
+from tidings.store.host import Host
 from tidings.telemetry.telemetry import Telemetry
 from tidings.views.columns import microseconds
 from tidings.views.current import LiveTables
@@ -57,6 +56,7 @@ class Opened:
     catalog: Catalog
     log: Log
     store: StoreDriver
+    host: Host
     tables: LiveTables
     carrying: Carrying
     crew: Crew
@@ -94,7 +94,7 @@ async def open_services(
     events = tuple(dict.fromkeys(event for service in services for event in service.events))
     catalog = Catalog(events, data_bytes_max=settings.data_bytes_max)
     telemetry = Telemetry({type for type, _ in catalog.types()}, ports, otel=settings.otel == "on")
-    back_end = open_sqlite(settings.sqlite_path, ports, synchronous=settings.sqlite_synchronous)
+    back_end = await open_back_end(settings, ports)
     log = telemetry.log(back_end.log)
     try:
         opened = _put_together(services, settings, catalog, back_end, log, telemetry)
@@ -112,14 +112,8 @@ async def open_services(
         await back_end.close()
 
 
-def holds_log(settings: Settings) -> bool:
-    """Say whether the database of these settings is there, with a log in it. SchemaError; StoreUnavailableError."""
-    path = Path(settings.sqlite_path)
-    return path.is_file() and sqlite.holds_log(str(path))
-
-
 def _put_together(
-    services: Sequence[Service], settings: Settings, catalog: Catalog, back_end: Sqlite, log: Log, telemetry: Telemetry
+    services: Sequence[Service], settings: Settings, catalog: Catalog, back_end: BackEnd, log: Log, telemetry: Telemetry
 ) -> Opened:
     views = tuple(view for service in services for view in service.views)
     carried = _carried(services, settings)
@@ -159,6 +153,7 @@ def _put_together(
         catalog=catalog,
         log=log,
         store=store,
+        host=back_end.host,
         tables=tables,
         carrying=everything,
         crew=Crew(everything if carried is services else carrying(carried), others, ports),

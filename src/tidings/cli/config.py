@@ -22,7 +22,7 @@ def show(as_json: AsJson = False) -> None:
 
     settings = read_settings()
     said = origins(os.environ, read_toml())
-    rows = [{"setting": name, "value": getattr(settings, name), "set_by": said[name]} for name in said]
+    rows = [{"setting": name, "value": settings.shown(name), "set_by": said[name]} for name in said]
     if not as_json:
         rows = [{**row, "value": _plain(row["value"])} for row in rows]
     Output(as_json=as_json).rows(rows, empty="there are no settings")

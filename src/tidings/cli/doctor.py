@@ -12,7 +12,7 @@ from tidings.cli.session import AppName, AsJson, Session
 
 if TYPE_CHECKING:
     from tidings.app import Opened
-    from tidings.operations.checks import Check
+    from tidings.store.host import Check
 
 
 def doctor(app: AppName = None, as_json: AsJson = False) -> None:
@@ -28,7 +28,7 @@ def doctor(app: AppName = None, as_json: AsJson = False) -> None:
 
     async def work(opened: Opened) -> tuple[tuple[Check, ...], str, str | None]:
         facts = opened.store.facts
-        found = await diagnose(session.settings, opened.log, opened.store, opened.ports, session.services)
+        found = await diagnose(opened.host, opened.log, opened.store, opened.ports, session.services)
         return found, facts.engine, facts.caution
 
     found, engine, caution = session.look(work)

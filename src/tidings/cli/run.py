@@ -91,9 +91,9 @@ def _say_ready(output: Output, settings: Settings, url: str) -> None:
 
     console = console_url(url, settings)
     if output.as_json:
-        output.json({"app": settings.app, "url": url, "console": console, "database": settings.sqlite_path})
+        output.json({"app": settings.app, "url": url, "console": console, "database": settings.place})
     pages = "" if console is None else f", its console at {console}"
-    output.say(f"{settings.app} is at {url}{pages}, database {settings.sqlite_path} (Ctrl-C ends it)")
+    output.say(f"{settings.app} is at {url}{pages}, database {settings.place} (Ctrl-C ends it)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,15 +66,17 @@ class Session:
         return _run(self.app, self.settings, work)
 
     def _check_there(self, *, makes: bool = False) -> None:
+        import asyncio
+
         from tidings.app import holds_log
         from tidings.settings import IN_MEMORY
 
-        path = self.settings.sqlite_path
-        if path == IN_MEMORY:
+        place = self.settings.place
+        if place == IN_MEMORY:
             raise SettingError("TIDINGS_DATABASE_URL names a database in memory, which only its own process can see")
-        if not makes and not holds_log(self.settings):
+        if not makes and not asyncio.run(holds_log(self.settings)):
             raise SettingError(
-                f"there is no database {path} with a log in it: `tidings run` makes it, or set TIDINGS_DATABASE_URL "
+                f"there is no database {place} with a log in it: `tidings run` makes it, or set TIDINGS_DATABASE_URL "
                 "to another one"
             )
 

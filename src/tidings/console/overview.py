@@ -35,7 +35,7 @@ async def show(visit: Visit) -> Response:
         most=DELIVERIES,
         types=len(opened.catalog.types()),
         services=[service.name for service in opened.services],
-        database=opened.settings.sqlite_path,
+        database=opened.settings.place,
         release=__version__,
     )
 

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from tidings.consumers.leases import TTL
 from tidings.log.log import Log
 from tidings.operations.standstill import Standstill
 from tidings.ports import Ports, this_process
 from tidings.services.service import Service
-from tidings.settings import IN_MEMORY, Settings
 from tidings.store.driver import StoreDriver
+from tidings.store.host import Check, Host
 from tidings.views.tables import standing
 
 ANSWER_SECONDS = 2.0
 WRITE_SECONDS = 5.0  # a handler may hold the only writer for a while, and that is no fault
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that must hold. `problem`: what is wrong and whose, for operators' eyes only; None if it holds."""
-
-    name: str
-    problem: str | None = None
 
 
 class Checks:
@@ -37,9 +26,9 @@ class Checks:
     """
 
     def __init__(
-        self, settings: Settings, log: Log, store: StoreDriver, ports: Ports, services: Sequence[Service] | None
+        self, host: Host, log: Log, store: StoreDriver, ports: Ports, services: Sequence[Service] | None
     ) -> None:
-        self._settings = settings
+        self._host = host
         self._log = log
         self._store = store
         self._clock = ports.clock
@@ -52,7 +41,7 @@ class Checks:
             _look("log", self._log.head(), seconds=ANSWER_SECONDS),
             _look("store", self._store.consumers(), seconds=ANSWER_SECONDS),
         )
-        first = (Check("settings", self._settings_problem()), *answering)
+        first = (Check("settings", await self._host.problem()), *answering)
         if any(check.problem is not None for check in answering):
             return first
         return (
@@ -61,17 +50,6 @@ class Checks:
             await _look("leases", self._leases(), seconds=WRITE_SECONDS),
             await _look("checkpoints", self._standstill.look(), seconds=ANSWER_SECONDS),
         )
-
-    def _settings_problem(self) -> str | None:
-        path = self._settings.sqlite_path
-        if path == IN_MEMORY:
-            return None
-        if not Path(path).is_file():
-            return f"the database {path} is not there any more: stop what uses it, and put it back from a copy"
-        folder = Path(path).resolve().parent
-        if not (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
-            return f"{path} and its folder must be writable: SQLite keeps two more files beside it"
-        return None
 
     async def _schema(self) -> str | None:
         """Say which views have no table that this release can read."""

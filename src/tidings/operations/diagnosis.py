@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
 
 from tidings.log.log import Log
-from tidings.operations.checks import Check, Checks
+from tidings.operations.checks import Checks
 from tidings.ports import Ports
 from tidings.services.service import Service
-from tidings.settings import IN_MEMORY, Settings
 from tidings.store.driver import StoreDriver
+from tidings.store.host import Check, Host
 
-DISK_BYTES = 1 << 30
 AHEAD_SECONDS = 60
 
 
 async def diagnose(
-    settings: Settings, log: Log, store: StoreDriver, ports: Ports, services: Sequence[Service] | None
+    host: Host, log: Log, store: StoreDriver, ports: Ports, services: Sequence[Service] | None
 ) -> tuple[Check, ...]:
-    """Return all checks in order: those of readiness, then disk and clock."""
-    found = await Checks(settings, log, store, ports, services).run()
+    """Return all checks in order: those of readiness, then the host's and the clock."""
+    found = await Checks(host, log, store, ports, services).run()
+    beneath = await host.look()
     if any(check.problem for check in found if check.name == "log"):
-        return (*found, _disk(settings))
-    return (*found, _disk(settings), await _clock(log, ports))
-
-
-def _disk(settings: Settings) -> Check:
-    if settings.sqlite_path == IN_MEMORY:
-        return Check("disk")
-    folder = Path(settings.sqlite_path).resolve().parent
-    free = shutil.disk_usage(folder).free
-    if free >= DISK_BYTES:
-        return Check("disk")
-    return Check("disk", f"{folder} has {free >> 20:,} MiB left: make room before appends are refused")
+        return (*found, *beneath)
+    return (*found, *beneath, await _clock(log, ports))
 
 
 async def _clock(log: Log, ports: Ports) -> Check:

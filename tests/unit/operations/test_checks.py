@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,13 +9,12 @@ from tests.unit.operations.stage import SERVICES, OrderPlaced, Stage
 from tidings import App, Settings
 from tidings.operations import checks as room
 from tidings.operations.checks import Checks
-from tidings.ports import Ports
 
 ALL = ("settings", "log", "store", "schema", "leases", "checkpoints")
 
 
 def checks(stage: Stage, services: Any = SERVICES) -> Checks:
-    return Checks(stage.opened.settings, stage.log, stage.store, stage.opened.ports, services)
+    return Checks(stage.opened.host, stage.log, stage.store, stage.opened.ports, services)
 
 
 async def problems(of: Checks) -> dict[str, str]:
@@ -87,7 +85,7 @@ async def test_a_consumer_that_the_application_does_not_have_is_no_problem_of_it
 
 async def test_a_view_without_a_table_is_named(stage: Stage) -> None:
     async with App().open(Settings(database_url="sqlite:///:memory:"), consume=False) as empty:
-        looked = Checks(empty.settings, empty.log, empty.store, empty.ports, SERVICES)
+        looked = Checks(empty.host, empty.log, empty.store, empty.ports, SERVICES)
         assert await problems(looked) == {
             "schema": "orders.order, orders.placed have no table yet: `tidings run` makes it"
         }
@@ -105,18 +103,3 @@ async def test_a_question_that_is_not_answered_in_time_is_a_problem(
     monkeypatch.setattr(room, "ANSWER_SECONDS", 0.01)
     monkeypatch.setattr(stage.store, "consumers", never)
     assert await problems(checks(stage)) == {"store": "no answer within 0.01 s"}, "and nothing else is asked of it"
-
-
-async def test_a_database_that_was_removed_or_cannot_be_written_is_a_problem_of_the_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "tidings.db"
-    settings = Settings(database_url=f"sqlite:///{file}")
-    async with App().open(settings, ports=Ports(), consume=False) as opened:
-        looked = Checks(settings, opened.log, opened.store, opened.ports, ())
-        assert await problems(looked) == {}
-        with monkeypatch.context() as patched:
-            patched.setattr(room.os, "access", lambda path, _: str(path).endswith(".db"))
-            assert "must be writable" in (await problems(looked))["settings"]
-        file.rename(tmp_path / "away.db")
-        assert "is not there any more" in (await problems(looked))["settings"]

@@ -1,19 +1,18 @@
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
 from tests.unit.operations.stage import SERVICES, OrderPlaced, Stage
-from tidings import Settings
 from tidings.backends.sqlite.wal import caution_with
-from tidings.operations import diagnosis
 from tidings.operations.diagnosis import diagnose
+from tidings.store.host import Check
 
 
-async def problems(stage: Stage, settings: Settings | None = None) -> dict[str, str]:
+async def problems(stage: Stage) -> dict[str, str]:
     opened = stage.opened
-    found = await diagnose(settings or opened.settings, stage.log, stage.store, opened.ports, SERVICES)
+    found = await diagnose(opened.host, stage.log, stage.store, opened.ports, SERVICES)
     return {check.name: check.problem for check in found if check.problem is not None}
 
 
@@ -26,13 +25,19 @@ async def test_a_clock_behind_the_log_is_a_problem(stage: Stage) -> None:
     assert (await problems(stage))["clock"] == told
 
 
-async def test_a_disk_that_is_nearly_full_is_a_problem(
-    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_what_is_wrong_with_the_host_is_told_even_if_the_log_does_not_answer(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(database_url=f"sqlite:///{tmp_path}/orders.db")
-    assert "disk" not in await problems(stage, settings)
-    monkeypatch.setattr(diagnosis, "DISK_BYTES", 1 << 60)
-    assert "make room before appends are refused" in (await problems(stage, settings))["disk"]
+    class Full:
+        async def problem(self) -> str | None:
+            return None
+
+        async def look(self) -> Sequence[Check]:
+            return (Check("disk", "full"),)
+
+    await stage.opened.log.close()
+    found = await diagnose(Full(), stage.log, stage.store, stage.opened.ports, SERVICES)
+    assert [check.name for check in found if check.problem is not None] == ["log", "store", "disk"]
 
 
 @pytest.mark.parametrize(

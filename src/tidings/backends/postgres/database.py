@@ -22,10 +22,11 @@ from tidings.backends.postgres.connection import (
     STATEMENT_SECONDS,
     Connection,
 )
-from tidings.backends.postgres.failures import not_opened, place_of, translated
+from tidings.backends.postgres.failures import not_opened, translated
 from tidings.backends.postgres.migrations import prepare
 from tidings.backends.postgres.server import Server, look, refusal
 from tidings.errors import SchemaError
+from tidings.settings import without_secrets
 
 __all__ = ["Connection", "Database", "open_database", "translated"]
 
@@ -51,7 +52,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, server: Server, secret: bytes, incarnation: str) -> None:
-        self.place = place_of(url)
+        self.place = without_secrets(url)
         self.server = server
         self.secret = secret
         self.incarnation = incarnation
@@ -147,7 +148,7 @@ async def open_database(url: str, *, connections: int = CONNECTIONS, create: boo
     its settings, the user's rights or the schema are not what this release can work with: the message has the command
     to run; StoreUnavailableError if it cannot be reached now.
     """
-    place = place_of(url)
+    place = without_secrets(url)
     try:
         first = await _connect(url, is_pooled=True)
         try:

@@ -33,8 +33,6 @@ PASSING_STATES = frozenset(
     }
 )
 _GONE = re.compile(r"\b(connection|pool) (is|was|has been) (closed|closing|released)\b")
-_PASSWORD_IN_URL = re.compile(r"//.*@")
-_NO_PORT = re.compile(r":(?!\d*(?:[,/]|$))(?![^/,]*\])[^/,]*")
 
 
 def is_transient(error: BaseException) -> bool:
@@ -62,13 +60,6 @@ def translated(kind: type[LogUnavailableError] | type[StoreUnavailableError]) ->
 def described(error: BaseException) -> str:
     """Return one line about an error that has no text of its own when time ran out."""
     return str(error).partition("\n")[0] or type(error).__name__
-
-
-def place_of(url: str) -> str:
-    """Return the URL without whatever in it may be secret: `postgresql://host:port/database`."""
-    bare = _PASSWORD_IN_URL.sub("//", url).partition("?")[0].partition("#")[0]
-    scheme, mark, rest = bare.partition("//")
-    return scheme + mark + _NO_PORT.sub("", rest)
 
 
 def not_opened(error: Exception, place: str) -> OperatorError | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tidings.backends.sqlite.appender import SqliteAppender
 from tidings.backends.sqlite.database import Database, Synchronous, is_transient
+from tidings.backends.sqlite.host import SqliteHost
 from tidings.backends.sqlite.log import SqliteLog
 from tidings.backends.sqlite.schema import APPLICATION_ID
 from tidings.backends.sqlite.seen import Seen
@@ -27,6 +28,7 @@ class Sqlite:
 
     log: SqliteLog
     store: SqliteStore
+    host: SqliteHost
 
     async def close(self) -> None:
         """Let go of everything; twice is once."""
@@ -56,14 +58,16 @@ def open_sqlite(path: str, ports: Ports, *, synchronous: Synchronous = "full", s
     appender = SqliteAppender(database.secret, seen, ports, committed)
     store = SqliteStore(database, ports, log=appender)
     log = SqliteLog(database, ports, appender=appender, inline=store, wakes=wakes, pace=pace)
-    return Sqlite(log, store)
+    return Sqlite(log, store, SqliteHost(path))
 
 
 def holds_log(path: str) -> bool:
-    """Say whether the file at `path` is a database with a log in it, of whatever release. Nothing is made of it.
+    """Say whether there is a file at `path`, and in it a database with a log, of whatever release. Nothing is made.
 
     SchemaError if it is no database; StoreUnavailableError if it cannot be read now.
     """
+    if not Path(path).is_file():
+        return False
     try:
         with closing(sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
             return bool(connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,))

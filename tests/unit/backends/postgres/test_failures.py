@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from tidings.backends.postgres.failures import is_transient, not_opened, place_of, translated
+from tidings.backends.postgres.failures import is_transient, not_opened, translated
 from tidings.errors import LogUnavailableError, SchemaError, SettingError, StoreUnavailableError
 
 PASSING = [
@@ -59,23 +59,6 @@ def test_any_other_error_stays_what_it_is(error: Exception) -> None:
     with pytest.raises(type(error)) as told, translated(LogUnavailableError):
         raise error
     assert told.value is error
-
-
-@pytest.mark.parametrize(
-    ("url", "place"),
-    [
-        ("postgresql://ann:s3cret@db.example:5433/shop", "postgresql://db.example:5433/shop"),
-        ("postgresql://ann:s3cret@db.example/shop?password=s3cret&sslmode=require", "postgresql://db.example/shop"),
-        ("postgresql://ann:s3cret@one,two:5433/shop", "postgresql://one,two:5433/shop"),
-        ("postgresql://ann:s3/cr@e?t@db.example/shop", "postgresql://db.example/shop"),
-        ("postgresql://ann:s3cret", "postgresql://ann"),
-        ("postgresql://ann:s3cret/shop", "postgresql://ann/shop"),
-        ("postgresql:///shop?host=/run/postgresql", "postgresql:///shop"),
-        ("postgresql://[::1]:5433/shop", "postgresql://[::1]:5433/shop"),
-    ],
-)
-def test_a_place_shows_nothing_secret(url: str, place: str) -> None:
-    assert place_of(url) == place
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""The back ends there are, by what a database's URL begins with. Only the one that is asked for is imported."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tidings.log.driver import LogDriver
+from tidings.ports import Ports
+from tidings.settings import Settings
+from tidings.store.driver import StoreDriver
+from tidings.store.host import Host
+
+
+class BackEnd(Protocol):
+    """A log and a store over one database, opened."""
+
+    @property
+    def log(self) -> LogDriver:
+        """What is written."""
+
+    @property
+    def store(self) -> StoreDriver:
+        """What is remembered."""
+
+    @property
+    def host(self) -> Host:
+        """What both stand on."""
+
+    async def close(self) -> None:
+        """Let go of everything; twice is once."""
+
+
+async def open_back_end(settings: Settings, ports: Ports) -> BackEnd:
+    """Open the database of these settings, and make its tables if it has none.
+
+    SchemaError if it belongs to another release or is none; StoreUnavailableError if it cannot be opened now.
+    """
+    from tidings.backends.sqlite import open_sqlite
+
+    return open_sqlite(settings.sqlite_path, ports, synchronous=settings.sqlite_synchronous)
+
+
+async def holds_log(settings: Settings) -> bool:
+    """Say whether the database of these settings is there, with a log in it. SchemaError; StoreUnavailableError."""
+    from tidings.backends.sqlite import holds_log as is_in_file
+
+    return is_in_file(settings.sqlite_path)
