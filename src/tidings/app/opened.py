@@ -124,13 +124,7 @@ def _put_together(
         {service.name: service.functions for service in carried}, store=store, ports=ports, owner=owner
     )
     resources = {
-        service.name: Resources(
-            service=service.name,
-            catalog=catalog,
-            shelves=Shelves(service.name, service.views, tables, log),
-            payloads={name: function.decoder() for name, function in service.functions.items()},
-            on_intend=deliverer.wake,
-        )
+        service.name: _resources(service, catalog, Shelves(service.name, service.views, tables, log), deliverer)
         for service in services
     }
     telemetry.watch(log, store, services)
@@ -162,6 +156,16 @@ def _put_together(
         stopping=asyncio.Event(),
         heartbeat=Heartbeat(),
         telemetry=telemetry,
+    )
+
+
+def _resources(service: Service, catalog: Catalog, shelves: Shelves, deliverer: Deliverer) -> Resources:
+    return Resources(
+        service=service.name,
+        catalog=catalog,
+        shelves=shelves,
+        payloads={name: function.decoder() for name, function in service.functions.items()},
+        on_intend=deliverer.wake,
     )
 
 
