@@ -25,6 +25,10 @@ Every command has `--help`, and `--json` for programs. What went wrong is one li
 | 2 | wrong use, or a failure, so that there is no answer: an option or a setting that is wrong, no database |
 | 3 | nobody knows whether it was done: ask again with the same id |
 
+A consumer, a view, an event or a dead letter that is not there is a clear no, and the answer lists what there is. An
+event type that the application does not declare is wrong use, but one that the log has may be looked at all the same.
+A filter that finds nothing is an answer, so 0; `tidings log tail` warns on standard error if nothing has the name.
+
 Settings come from `TIDINGS_…` variables over `tidings.toml`; see [settings](settings.md).
 """
 

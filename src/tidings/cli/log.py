@@ -8,11 +8,12 @@ import typer
 
 from tidings.cli.output import Output
 from tidings.cli.session import LAST, AppName, AsJson, Session
-from tidings.errors import CallerError
+from tidings.errors import CallerError, UnknownTypeError, absent
 from tidings.events.timestamp import time_us
 
 if TYPE_CHECKING:
     from tidings.app import Opened
+    from tidings.events.filter import Filter
     from tidings.operations import inspect, replay
     from tidings.operations.chain import Chain
 
@@ -26,9 +27,12 @@ def tail(
     source: Annotated[str | None, typer.Option(help="Only what this source says.")] = None,
     subject: Annotated[str | None, typer.Option(help="Only what is about this subject.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many of the last entries.")] = 20,
+    app: AppName = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the log's last entries, oldest first. With --follow, --json prints one object a line.
+
+    Exit code 2 for a type that the log does not have and the application at hand does not declare.
 
     Example: tidings log tail --follow --type tweet-bookmarked
     """
@@ -37,10 +41,14 @@ def tail(
     from tidings.operations import inspect
 
     where = Filter(types=frozenset(type) if type else None, source=source, subject=subject)
+    session = Session(app)
     output = Output(as_json=as_json)
 
     async def work(opened: Opened) -> None:
+        await _check_types(session, opened, output, where)
         entries, upto = await inspect.tail(opened.log, where=where, limit=limit)
+        if not entries:
+            await _warn(opened, output, where)
         if as_json and not follow:
             output.json([entry_object(entry) for entry in entries])
             return
@@ -53,7 +61,7 @@ def tail(
                 _print(output, entry)
 
     try:
-        Session().look(work)
+        session.look(work)
     except KeyboardInterrupt:
         if not follow:
             raise
@@ -132,6 +140,29 @@ def replay_(
         output.json({"consumer": done.consumer, "after": done.after, "gate": done.gate, "entries": done.entries})
     count = f"over {done.entries:,}" if done.at_least else f"{done.entries:,}"
     output.say(f"{done.consumer} goes back to position {done.after}: {count} entries are before it now")
+
+
+async def _check_types(session: Session, opened: Opened, output: Output, where: Filter) -> None:
+    """UnknownTypeError for a type that nobody can have meant; a warning where the application is not at hand."""
+    from tidings.operations.unheard import unheard_types
+
+    found = await unheard_types(opened.log, opened.store, session.services, where.types or frozenset())
+    for type in found.types:
+        told = absent("event type", type, found.known)
+        if session.services is not None:
+            raise UnknownTypeError(told)
+        output.warn(f"{told} (as far as the log and its consumers know; --app tells which are declared)")
+
+
+async def _warn(opened: Opened, output: Output, where: Filter) -> None:
+    """Warn of a source or a subject that no entry has, whatever else was asked for."""
+    from tidings.events.filter import Filter
+    from tidings.operations.unheard import is_heard
+
+    if where.source is not None and not await is_heard(opened.log, Filter(source=where.source)):
+        output.warn(f"nothing that the source {where.source[:100]!r} says is kept here")
+    if where.subject is not None and not await is_heard(opened.log, Filter(subject=where.subject)):
+        output.warn(f"nothing about the subject {where.subject[:100]!r} is kept here")
 
 
 def _print(output: Output, entry: Any) -> None:

@@ -84,6 +84,10 @@ class Output:
             self.console.print(_plain(text))
             self.console.file.flush()
 
+    def warn(self, text: str) -> None:
+        """Say on standard error, to people and to whoever reads a program's log, what is probably not as was meant."""
+        self.errors.print(_plain(f"tidings: {text}"))
+
     @contextmanager
     def progress(self) -> Iterator[Progress]:
         """Give a function that is told (what, done, of how many); it draws a bar on a terminal, nothing in a pipe."""

@@ -74,7 +74,7 @@ def show(
         if record is not None:
             equal = equal_to(where or (), record.table.columns)
             return await operation.show(opened.store, record, equal=equal, limit=limit)
-        spec = operation.declared_view(specs, view)
+        spec = operation.declared_view(specs, view, await operation.listed(opened.store, specs))
         return await operation.show_live(opened.log, spec, equal=equal_to(where or (), spec.columns))
 
     found = session.look(work)

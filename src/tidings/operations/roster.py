@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tidings.errors import NotFoundError
+from tidings.errors import NotFoundError, absent
 from tidings.events.envelope import Envelope
 from tidings.events.identity import SLOTS, slot_of
 from tidings.log.driver import Position
@@ -81,8 +81,7 @@ def named(readers: Sequence[Reader], name: str) -> Reader:
     for reader in readers:
         if reader.name == name:
             return reader
-    there = ", ".join(reader.name for reader in readers) or "none"
-    raise NotFoundError(f"there is no consumer {name!r}; there is {there}")
+    raise NotFoundError(absent("consumer", name, (reader.name for reader in readers)))
 
 
 def _declared(

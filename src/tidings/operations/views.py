@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from tidings.errors import NotFoundError, RefusedError
+from tidings.errors import NotFoundError, RefusedError, absent
 from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.progress import Progress, unwatched
@@ -110,13 +110,12 @@ async def live_record(store: StoreDriver, name: str) -> ViewRecord | None:
     return None
 
 
-def declared_view(views: Sequence[ViewSpec], name: str) -> ViewSpec:
-    """Return the view `service.view`; NotFoundError, with those there are, if there is none."""
-    for view in views:
-        if f"{view.service}.{view.name}" == name:
-            return view
-    there = ", ".join(f"{view.service}.{view.name}" for view in views) or "none"
-    raise NotFoundError(f"there is no view {name!r}; there is {there}")
+def declared_view(views: Sequence[ViewSpec], name: str, others: Sequence[Listed] = ()) -> ViewSpec:
+    """Return the view `service.view`; NotFoundError, with those there are and `others`, if there is none."""
+    there = {f"{view.service}.{view.name}": view for view in views}
+    if name in there:
+        return there[name]
+    raise NotFoundError(absent("view", name, {*there, *(other.name for other in others)}))
 
 
 async def show(

@@ -103,13 +103,29 @@ def check(ended: Ended, code: int, told: str) -> None:
         (("log", "replay", "stock", "--app", "shop:app"), 2, "Give --from-position N or --from-time T"),
         (("log", "replay", "stock", "--from-time", "soon", "--app", "shop:app"), 2, "RFC 3339"),
         (("log", "replay", "gone", "--from-position", "1", "--app", "shop:app"), 1, "no consumer 'gone'; there is"),
+        (("log", "replay", "stok", "--from-position", "1", "--app", "shop:app"), 1, ": did you mean stock?"),
+        (
+            ("log", "tail", "--type", "order-place", "--app", "shop:app"),
+            2,
+            "'order-place'; there is order-noted, order-",
+        ),
+        (("log", "tail", "--follow", "--type", "order-placed", "--type", "x", "--app", "shop:app"), 2, "no event type"),
+        (("consumers", "pause", "stok", "--reason", "x", "--app", "shop:app"), 1, ": did you mean stock?"),
+        (("consumers", "resume", "orders.order", "--app", "shop:app"), 1, ": did you mean orders.order@1?"),
         (("log", "replay", "stock", "--from-position", "1"), 2, "which application? Give --app"),
         (("emit", "order-placed", DATA), 2, "which application? Give --app MODULE:ATTRIBUTE, or set TIDINGS_APP"),
         (("emit", "order-placed", "{", "--app", "shop:app"), 2, "the JSON cannot be read"),
         (("emit", "order-placed", "{}", "--app", "shop:app"), 2, "/order_id"),
         (("emit", "order-lost", DATA, "--app", "shop:app"), 2, "no event type 'order-lost' is declared here"),
         (("emit", "order-placed", DATA, "--time", "now", "--app", "shop:app"), 2, "RFC 3339"),
-        (("views", "show", "orders.none"), 1, "no view 'orders.none'"),
+        (("views", "show", "orders.none"), 1, "no view 'orders.none'; there is orders.order"),
+        (("views", "show", "order.order"), 1, "there is orders.order: did you mean orders.order?"),
+        (
+            ("views", "show", "orders.lost", "--app", "shop:app"),
+            1,
+            "orders.last, orders.order: did you mean orders.last?",
+        ),
+        (("views", "verify", "orders.oder", "--app", "shop:app"), 1, ": did you mean orders.order?"),
         (
             ("views", "show", "orders.order", "colour=red"),
             2,
@@ -118,7 +134,7 @@ def check(ended: Ended, code: int, told: str) -> None:
         (("views", "show", "orders.order", "total=red"), 2, "'red' is not a whole number"),
         (("views", "show", "orders.last", "--app", "shop:app"), 1, "give its key, order_id=…"),
         (("views", "verify"), 2, "which application?"),
-        (("views", "rebuild", "orders.none", "--app", "shop:app"), 1, "no view 'orders.none'; there is orders.order"),
+        (("views", "rebuild", "orders.none", "--app", "shop:app"), 1, "no view 'orders.none'; there is orders.last"),
         (("views", "rebuild", "orders.last", "--app", "shop:app"), 1, "cannot be rebuilt"),
         (("dead", "show", "stock", "1"), 1, "'1' is not parked for stock; `tidings dead list` shows what is"),
         (("dead", "redrive"), 2, "redrive what?"),
@@ -138,6 +154,45 @@ def check(ended: Ended, code: int, told: str) -> None:
 )
 def test_wrong_use_is_one_line(shell: Shell, arguments: tuple[str, ...], code: int, told: str) -> None:
     check(shell.tidings(*arguments), code, told)
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ("--type", "order-place"),
+            "there is no event type 'order-place'; there is order-placed: did you mean order-placed?",
+        ),
+        (
+            ("--type", "x", "--type", "order-placed"),
+            "there is no event type 'x'; there is order-placed (as far as the log and",
+        ),
+        (("--source", "/tiding/cli"), "nothing that the source '/tiding/cli' says is kept here"),
+        (("--subject", "2"), "nothing about the subject '2' is kept here"),
+    ],
+)
+def test_a_name_in_a_filter_that_nothing_has_is_a_warning(
+    shell: Shell, arguments: tuple[str, ...], told: str, more: tuple[str, ...]
+) -> None:
+    ended = shell.tidings("log", "tail", *arguments, *more)
+    assert (ended.code, ended.err.count("\n")) == (0, 1)
+    assert ended.err.startswith(f"tidings: {told}")
+    assert ended.out.count("\n") == 1
+
+
+def test_a_filter_that_finds_nothing_though_its_names_are_known_is_no_warning(shell: Shell) -> None:
+    ended = shell.tidings("log", "tail", "--type", "order-placed", "--source", "/tidings/cli", "--app", "shop:app")
+    assert (ended.code, ended.out.count("\n"), ended.err) == (0, 1, "")
+    assert shell.tidings("log", "tail", "--type", "order-noted", "--app", "shop:app").out == "no entry matches\n"
+
+
+def test_a_type_that_only_the_log_has_is_shown(shell: Shell) -> None:
+    other = SHOP.replace("order-placed", "order-made")
+    (shell.folder / "broken.py").write_text(other, "utf-8")
+    for more in (("--app", "broken:app"), ()):
+        ended = shell.tidings("log", "tail", "--type", "order-placed", *more)
+        assert (ended.code, ended.out.count("\n"), ended.err) == (0, 1, "")
 
 
 @pytest.mark.parametrize(
