@@ -74,5 +74,5 @@ def test_what_cannot_be_done_is_said_in_one_line(
 
 def test_nothing_is_paused_where_there_is_no_database(tmp_path: Path) -> None:
     ended = Place(tmp_path).tidings("consumers", "pause", "stock", "--reason", "why")
-    assert (ended.code, ended.out) == (1, "")
+    assert (ended.code, ended.out) == (2, "")
     assert "there is no database" in ended.err

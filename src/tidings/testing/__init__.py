@@ -1,6 +1,6 @@
 """The user's test kit: an application on a database in memory, a clock that stands, and a history that is told.
 
-`Scenario` is all there is to learn; `pip install tidings` brings it to pytest as the fixture `scenario`.
+`Scenario` is all there is to learn; installing tidings brings it to pytest as the fixture `scenario`.
 """
 
 from tidings.testing.scenario import Scenario
