@@ -29,6 +29,9 @@ A consumer, a view, an event or a dead letter that is not there is a clear no, a
 event type that the application does not declare is wrong use, but one that the log has may be looked at all the same.
 A filter that finds nothing is an answer, so 0; `tidings log tail` warns on standard error if nothing has the name.
 
+`tidings --install-completion` sets completion up for the shell that calls it (bash, zsh, fish): it offers commands and
+options, and the consumers, views, services and event types that the database has.
+
 Settings come from `TIDINGS_…` variables over `tidings.toml`; see [settings](settings.md).
 """
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tidings.cli import completing
 from tidings.cli.output import Output
 from tidings.cli.session import AppName, AsJson, Session
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from tidings.operations.lag import ConsumerLag
 
 commands = typer.Typer()
-Consumer = Annotated[str, typer.Argument(help="As `tidings consumers` names it.")]
+Consumer = Annotated[str, typer.Argument(help="As `tidings consumers` names it.", autocompletion=completing.consumers)]
 
 
 @commands.callback(invoke_without_command=True)

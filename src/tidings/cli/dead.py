@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tidings.cli import completing
 from tidings.cli.output import Output
 from tidings.cli.session import LAST, AsJson, Session
 from tidings.errors import CallerError
@@ -24,9 +25,11 @@ class State(StrEnum):
     dead = "dead"
 
 
-Consumer = Annotated[str, typer.Argument(help="Whose handler or fold failed.")]
+Consumer = Annotated[str, typer.Argument(help="Whose handler or fold failed.", autocompletion=completing.consumers)]
 Subject = Annotated[str, typer.Argument(help="As `tidings dead list` shows it.")]
-OfConsumer = Annotated[str | None, typer.Option("--consumer", help="Only of this consumer.")]
+OfConsumer = Annotated[
+    str | None, typer.Option("--consumer", help="Only of this consumer.", autocompletion=completing.consumers)
+]
 InState = Annotated[State | None, typer.Option("--state", help="Only those that are tried again, or that are not.")]
 ForReason = Annotated[str | None, typer.Option("--reason", help="Only for this reason, such as handler-failed.")]
 
@@ -76,7 +79,9 @@ def show(consumer: Consumer, subject: Subject, as_json: AsJson = False) -> None:
 
 @commands.command()
 def redrive(
-    consumer: Annotated[str | None, typer.Argument(help="Whose handler or fold failed.")] = None,
+    consumer: Annotated[
+        str | None, typer.Argument(help="Whose handler or fold failed.", autocompletion=completing.consumers)
+    ] = None,
     subject: Annotated[str | None, typer.Argument(help="As `tidings dead list` shows it.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All subjects, or all that --state and --reason say.")] = False,
     state: InState = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tidings.cli import completing
 from tidings.cli.exits import UnknownOutcomeError
 from tidings.cli.output import Output
 from tidings.cli.session import AppName, AsJson, Session
@@ -26,7 +27,9 @@ commands = typer.Typer()
 
 @commands.command()
 def emit(
-    type: Annotated[str, typer.Argument(help="The event's type, such as tweet-bookmarked.")],
+    type: Annotated[
+        str, typer.Argument(help="The event's type, such as tweet-bookmarked.", autocompletion=completing.types)
+    ],
     data: Annotated[str, typer.Argument(metavar="JSON", help="The event's data, or - to read it from standard input.")],
     source: Annotated[str, typer.Option(help="Who says it, a URI-reference.")] = SOURCE,
     id: Annotated[str | None, typer.Option(help="Its id; the same (source, id) again changes nothing.")] = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tidings.cli import completing
 from tidings.cli.output import Output
 from tidings.cli.session import LAST, AppName, AsJson, Session
 from tidings.errors import CallerError, UnknownTypeError, absent
@@ -23,7 +24,10 @@ commands = typer.Typer(help="What was said: the log's entries.")
 @commands.command()
 def tail(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
-    type: Annotated[list[str] | None, typer.Option(help="Only this event type; may be given again.")] = None,
+    type: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this event type; may be given again.", autocompletion=completing.types),
+    ] = None,
     source: Annotated[str | None, typer.Option(help="Only what this source says.")] = None,
     subject: Annotated[str | None, typer.Option(help="Only what is about this subject.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many of the last entries.")] = 20,
@@ -107,7 +111,9 @@ def show(
 
 @commands.command("replay")
 def replay_(
-    consumer: Annotated[str, typer.Argument(help="As `tidings consumers` names it.")],
+    consumer: Annotated[
+        str, typer.Argument(help="As `tidings consumers` names it.", autocompletion=completing.consumers)
+    ],
     from_position: Annotated[
         int | None, typer.Option(min=1, max=LAST, help="Begin with the entry at this position.")
     ] = None,

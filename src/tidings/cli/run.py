@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tidings.cli import completing
 from tidings.cli.loading import load_app
 from tidings.cli.output import Output
 from tidings.cli.session import AsJson, read_settings
@@ -27,7 +28,9 @@ def run(
     service: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="Carry this service alone; again for each further one. All, if none is named."
+            metavar="NAME",
+            help="Carry this service alone; again for each further one. All, if none is named.",
+            autocompletion=completing.services,
         ),
     ] = None,
     host: Annotated[str | None, typer.Option(help="Where to listen; 127.0.0.1 if nothing else is said.")] = None,

@@ -28,11 +28,14 @@ LAST = 2**63 - 1
 
 
 class Session:
-    """The settings, and the application that they or the command line name. SettingError; DeclarationError."""
+    """The settings, and the application that they or the command line name. SettingError; DeclarationError.
 
-    def __init__(self, app: str | None = None) -> None:
+    `loads`: False to leave the application alone, whatever names it.
+    """
+
+    def __init__(self, app: str | None = None, *, loads: bool = True) -> None:
         self.settings = read_settings(app=app)
-        self._app = load_app(self.settings.app) if self.settings.app is not None else None
+        self._app = load_app(self.settings.app) if loads and self.settings.app is not None else None
 
     @property
     def app(self) -> App:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tidings.cli import completing
 from tidings.cli.exits import NO
 from tidings.cli.output import Output
 from tidings.cli.session import AppName, AsJson, Session
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(help="What is shown: the tables that folds make of the log.")
 
-Name = Annotated[str, typer.Argument(metavar="VIEW", help="As `tidings views list` names it: SERVICE.VIEW.")]
-Names = Annotated[list[str] | None, typer.Argument(metavar="[VIEW]...", help="Views; all of them if absent.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="VIEW", help="As `tidings views list` names it: SERVICE.VIEW.", autocompletion=completing.views
+    ),
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[VIEW]...", help="Views; all of them if absent.", autocompletion=completing.views),
+]
 
 
 @commands.command("list")

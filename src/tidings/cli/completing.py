@@ -1,0 +1,45 @@
+"""What the shell offers where a name is begun: the names that the database has. The application is not imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tidings.app import Opened
+    from tidings.operations.roster import Reader
+
+
+def consumers(incomplete: str) -> list[str]:
+    """Return the consumers whose names begin so."""
+    return _begun(incomplete, lambda readers: (reader.name for reader in readers))
+
+
+def types(incomplete: str) -> list[str]:
+    """Return the event types that some consumer reads and that begin so."""
+    return _begun(incomplete, lambda readers: (type for reader in readers for type in reader.types or ()))
+
+
+def views(incomplete: str) -> list[str]:
+    """Return the views that have a table and whose names begin so."""
+    return _begun(incomplete, lambda readers: (reader.name.partition("@")[0] for reader in readers if reader.is_view))
+
+
+def services(incomplete: str) -> list[str]:
+    """Return the services that have a consumer or a table, and whose names begin so."""
+    return _begun(incomplete, lambda readers: (reader.name.partition(".")[0] for reader in readers))
+
+
+def _begun(incomplete: str, names: Callable[[Iterable[Reader]], Iterable[str]]) -> list[str]:
+    from tidings.cli.session import Session
+
+    async def work(opened: Opened) -> list[str]:
+        from tidings.operations.roster import roster
+
+        return sorted({name for name in names(await roster(opened.store, None)) if name.startswith(incomplete)})
+
+    try:
+        return Session(loads=False).look(work)
+    except Exception:
+        return []  # whoever presses a key to be offered names does not want to be told why there are none
