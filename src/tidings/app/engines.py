@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from tidings.log.driver import LogDriver
@@ -9,6 +10,7 @@ from tidings.ports import Ports
 from tidings.settings import Settings
 from tidings.store.driver import StoreDriver
 from tidings.store.host import Host
+from tidings.store.schema import Schema, Step
 
 
 class BackEnd(Protocol):
@@ -40,8 +42,20 @@ async def open_back_end(settings: Settings, ports: Ports) -> BackEnd:
     return open_sqlite(settings.sqlite_path, ports, synchronous=settings.sqlite_synchronous)
 
 
-async def holds_log(settings: Settings) -> bool:
-    """Say whether the database of these settings is there, with a log in it. SchemaError; StoreUnavailableError."""
-    from tidings.backends.sqlite import holds_log as is_in_file
+async def schema_of(settings: Settings) -> Schema:
+    """Say how far the tables of the database are; nothing is made of it. SchemaError; StoreUnavailableError."""
+    from tidings.backends.sqlite import migrating
 
-    return is_in_file(settings.sqlite_path)
+    return migrating.schema_of(settings.sqlite_path)
+
+
+async def migrate(settings: Settings) -> Sequence[Step]:
+    """Do the steps that the database lacks, and return them. SchemaError; StoreUnavailableError."""
+    from tidings.backends.sqlite import migrating
+
+    return await migrating.migrate(settings.sqlite_path)
+
+
+async def holds_log(settings: Settings) -> bool:
+    """Say whether the database is there, with a log in it, of whatever release. SchemaError; StoreUnavailableError."""
+    return (await schema_of(settings)).state != "none"

@@ -72,11 +72,8 @@ class Session:
         import asyncio
 
         from tidings.app import holds_log
-        from tidings.settings import IN_MEMORY
 
-        place = self.settings.place
-        if place == IN_MEMORY:
-            raise SettingError("TIDINGS_DATABASE_URL names a database in memory, which only its own process can see")
+        place = _shared(self.settings).place
         if not makes and not asyncio.run(holds_log(self.settings)):
             raise SettingError(
                 f"there is no database {place} with a log in it: `tidings run` makes it, or set TIDINGS_DATABASE_URL "
@@ -90,6 +87,19 @@ def read_settings(**given: str | int | None) -> Settings:
 
     said = {setting.PREFIX + name.upper(): str(value) for name, value in given.items() if value is not None}
     return setting.load({**os.environ, **said}, setting.read_toml())
+
+
+def read_shared_settings() -> Settings:
+    """Return the settings; SettingError if their database is one that only its own process can see."""
+    return _shared(read_settings())
+
+
+def _shared(settings: Settings) -> Settings:
+    from tidings.settings import IN_MEMORY
+
+    if settings.place == IN_MEMORY:
+        raise SettingError("TIDINGS_DATABASE_URL names a database in memory, which only its own process can see")
+    return settings
 
 
 def _run(app: App, settings: Settings, work: Callable[[Opened], Awaitable[T]]) -> T:

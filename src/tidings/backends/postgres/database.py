@@ -7,8 +7,8 @@ transaction mode): locks and settings last for a transaction, and where a pooler
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -22,7 +22,7 @@ from tidings.backends.postgres.connection import (
     STATEMENT_SECONDS,
     Connection,
 )
-from tidings.backends.postgres.failures import not_opened, translated
+from tidings.backends.postgres.failures import not_opened, translated, unusable_url
 from tidings.backends.postgres.migrations import prepare
 from tidings.backends.postgres.server import Server, look, refusal
 from tidings.errors import SchemaError
@@ -148,31 +148,52 @@ async def open_database(url: str, *, connections: int = CONNECTIONS, create: boo
     its settings, the user's rights or the schema are not what this release can work with: the message has the command
     to run; StoreUnavailableError if it cannot be reached now.
     """
+    async with first_connection(url) as (first, server):
+        await prepare(first, without_secrets(url), create=create)
+        head = await first.fetchrow("SELECT secret, incarnation FROM tidings.head")
+    database = Database(url, server=server, secret=head["secret"], incarnation=head["incarnation"])
+    with _told(without_secrets(url)):
+        await database.open(connections=connections)
+    return database
+
+
+@asynccontextmanager
+async def first_connection(url: str) -> AsyncIterator[tuple[Connection, Server]]:
+    """Lend a connection to a server that tidings can work with, whatever tables are there. Errors as `open_database`.
+
+    It is right behind a pooler, too, as long as more than one statement is said in a transaction only.
+    """
     place = without_secrets(url)
-    try:
+    with _told(place):
         first = await _connect(url, is_pooled=True)
         try:
             server = await look(first)
             wrong = refusal(server)
             if wrong is not None:
                 raise SchemaError(f"{place} cannot be used: {wrong}")
-            await prepare(first, place, create=create)
-            head = await first.fetchrow("SELECT secret, incarnation FROM tidings.head")
+            yield first, server
         finally:
             with suppress(OSError, asyncpg.InterfaceError):
                 await first.close(timeout=CONNECT_SECONDS)
-        database = Database(url, server=server, secret=head["secret"], incarnation=head["incarnation"])
-        await database.open(connections=connections)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+
+
+@contextmanager
+def _told(place: str) -> Iterator[None]:
+    """Tell in the operator's words why a database cannot be opened."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         told = not_opened(error, place)
         if told is None:
             raise
-        raise told from (None if isinstance(error, ValueError) else error)
-    return database
+        raise told from error
 
 
 async def _connect(url: str, *, is_pooled: bool) -> Connection:
-    opened: Connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, **_options(is_pooled=is_pooled))
+    try:
+        opened: Connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, **_options(is_pooled=is_pooled))
+    except ValueError:  # whose text quotes the part of the URL that is wrong, perhaps a password
+        raise unusable_url() from None
     return opened
 
 

@@ -11,6 +11,7 @@ import sqlite3
 from secrets import token_bytes, token_hex
 
 from tidings.errors import SchemaError
+from tidings.store.schema import Step
 
 SCHEMA = 1
 APPLICATION_ID = 0x54444E47  # "TDNG"
@@ -68,6 +69,9 @@ CREATE TABLE tidings_view (service TEXT, name TEXT, version INTEGER, state TEXT 
   mode TEXT NOT NULL, declared INTEGER NOT NULL, spec BLOB NOT NULL, audited INTEGER NOT NULL,
   PRIMARY KEY (service, name, version)) STRICT, WITHOUT ROWID;
 """
+
+
+STEPS = (Step(SCHEMA, SCHEMA, ("schema.py",), _LOG + _STORE),)
 
 
 def prepare(connection: sqlite3.Connection, path: str) -> None:

@@ -68,7 +68,6 @@ def test_any_other_error_stays_what_it_is(error: Exception) -> None:
         (asyncpg.InvalidAuthorizationSpecificationError("no pg_hba.conf entry"), SettingError, "pg_hba.conf"),
         (asyncpg.InvalidCatalogNameError('database "shop" does not exist'), SettingError, "`createdb`"),
         (asyncpg.InsufficientPrivilegeError("permission denied for schema"), SchemaError, "run as the owner"),
-        (asyncpg.ClientConfigurationError("invalid port s3cret"), SettingError, "percent-encoded"),
         (ConnectionRefusedError(111, "refused"), StoreUnavailableError, "see that PostgreSQL runs"),
         (TimeoutError(), StoreUnavailableError, "TimeoutError"),
     ],
@@ -80,7 +79,6 @@ def test_what_goes_wrong_when_connecting_is_told_to_who_can_mend_it(
     told = not_opened(error, "postgresql://db/shop")
     assert type(told) is kind
     assert said in str(told)
-    assert "s3cret" not in str(told)
 
 
 def test_a_fault_of_ours_is_not_blamed_on_who_runs_it() -> None:

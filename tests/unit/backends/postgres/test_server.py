@@ -110,6 +110,7 @@ async def test_a_user_without_rights_is_told_what_to_grant(bare_postgres_url: st
         ({"path": "/no_such_database"}, SettingError, "`createdb`"),
         ({"port": "1"}, StoreUnavailableError, "see that PostgreSQL runs"),
         ({"port": "wr0ng"}, SettingError, "percent-encoded"),
+        ({"path": "/x?sslmode=wr0ng"}, SettingError, "percent-encoded"),
     ],
     ids=str,
 )
@@ -119,7 +120,8 @@ async def test_a_url_that_leads_nowhere_is_told_without_its_password(
     parts = urlsplit(bare_postgres_url)
     user = change.get("user", f"{parts.username}:{parts.password}")
     port = change.get("port", parts.port)
-    url = parts._replace(netloc=f"{user}@{parts.hostname}:{port}", path=change.get("path", parts.path)).geturl()
+    path = change.get("path", parts.path)
+    url = f"postgresql://{user}@{parts.hostname}:{port}{path}"
     with pytest.raises(kind) as told:
         await open_database(url)
     assert said in str(told.value)

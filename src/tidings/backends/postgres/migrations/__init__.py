@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import metadata, resources
 from itertools import groupby
 
 from tidings.backends.postgres.connection import UNBOUNDED, Connection
 from tidings.errors import SchemaError
+from tidings.store.schema import Schema, Step
 
 LOCK = 1953063936
 """Who migrates holds this advisory lock; the log's locks have the numbers behind it."""
@@ -33,24 +33,6 @@ SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamesp
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One migration. `oldest`: programs that know this schema, or a later one, go on working after it."""
-
-    number: int
-    oldest: int
-    files: tuple[str, ...]
-    statements: str
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a database has: the schema's number (0: none), and the oldest that a program must know to use it."""
-
-    schema: int
-    oldest: int
-
-
 def read_steps() -> Sequence[Step]:
     """Return the steps that this release knows, in order."""
     files = sorted(file.name for file in resources.files(__name__).iterdir() if _NAME.fullmatch(file.name))
@@ -63,27 +45,14 @@ def _step(number: int, names: tuple[str, ...]) -> Step:
     return Step(number, oldest, names, "\n".join(texts))
 
 
-async def look(connection: Connection) -> Found:
-    """Say which schema the database has."""
+async def look(connection: Connection, steps: Sequence[Step]) -> Schema:
+    """Say how far the database is in these steps."""
     if not await connection.fetchval(_IS_THERE):
-        return Found(0, 0)
-    row = await connection.fetchrow(
-        "SELECT coalesce(max(number), 0) AS number, coalesce(max(oldest), 0) AS oldest FROM tidings.schema_step"
+        return Schema(0, 0, steps)
+    number, oldest = await connection.fetchrow(
+        "SELECT coalesce(max(number), 0), coalesce(max(oldest), 0) FROM tidings.schema_step"
     )
-    return Found(row["number"], row["oldest"])
-
-
-def refusal(found: Found, steps: Sequence[Step]) -> str | None:
-    """Return why this release cannot run on what was found, and the command to run; None if it can."""
-    known = steps[-1].number
-    if found.oldest > known:
-        return (
-            f"it has schema {found.schema}, made by a newer release of tidings, and this release knows schema {known}: "
-            "run `pip install --upgrade tidings`"
-        )
-    if found.schema < known:
-        return f"it has schema {found.schema}, and this release needs schema {known}: run `tidings migrate apply`"
-    return None
+    return Schema(number, oldest, steps)
 
 
 async def prepare(connection: Connection, place: str, *, create: bool) -> None:
@@ -92,13 +61,12 @@ async def prepare(connection: Connection, place: str, *, create: bool) -> None:
     SchemaError if they are of another release.
     """
     steps = read_steps()
-    found = await look(connection)
-    if found.schema == 0 and create:
+    schema = await look(connection, steps)
+    if schema.state == "none" and create:
         await apply(connection, steps)
-        found = await look(connection)
-    wrong = refusal(found, steps)
-    if wrong is not None:
-        raise SchemaError(f"{place} cannot be used: {wrong}")
+        schema = await look(connection, steps)
+    if schema.refusal is not None:
+        raise SchemaError(f"{place} cannot be used: {schema.refusal}")
 
 
 async def apply(connection: Connection, steps: Sequence[Step]) -> Sequence[Step]:
@@ -110,7 +78,7 @@ async def apply(connection: Connection, steps: Sequence[Step]) -> Sequence[Step]
     for step in steps:
         async with connection.transaction(isolation="read_committed"):
             await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})", timeout=UNBOUNDED)
-            if (await look(connection)).schema >= step.number:
+            if (await look(connection, steps)).found >= step.number:
                 continue
             await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             await connection.execute(step.statements, timeout=UNBOUNDED)
