@@ -10,7 +10,7 @@ from pathlib import Path
 
 import watchfiles
 
-from tidings.api import hosting, serve
+from tidings.api import hosting, listening, serve
 from tidings.api.answer import Application
 from tidings.api.guard import admit_local
 from tidings.app import App, Opened
@@ -62,9 +62,9 @@ def supervise(
 async def _supervise(
     command: Sequence[str], settings: Settings, workers: int, on_ready: Callable[[str], None], *, reload: bool
 ) -> int:
-    with await serve.bound(settings.host, settings.port) as listening:
-        url = serve.url_of(settings.host, listening)
-        supervisor = Supervisor(command, count=workers, listening=listening, say=_log.warning)
+    with await listening.bound(settings.host, settings.port) as shared:
+        url = listening.url_of(settings.host, shared)
+        supervisor = Supervisor(command, count=workers, listening=shared, say=_log.warning)
         return await supervisor.run(lambda: on_ready(url), _changes() if reload else None)
 
 

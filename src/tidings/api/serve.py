@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import cast
-
-import uvicorn
 
 from tidings.api.application import Application, MakePages, application, no_pages
-from tidings.api.connection import CONNECTIONS_MAX, Connection
 from tidings.api.guard import is_loopback
+from tidings.api.listening import Http, bound, url_of
 from tidings.app.app import App
 from tidings.app.engines import holds_log
 from tidings.app.opened import Opened
-from tidings.errors import OperatorError, SettingError
-from tidings.ports import Clock, Ports
+from tidings.errors import SettingError
+from tidings.ports import Ports
 from tidings.settings import Settings
 from tidings.supervisor import Link
 
-BACKLOG = 1_024
-KEEP_ALIVE_SECONDS = 75
-OTHER_FILES = 64
 COLLECT_AFTER = 10_000  # objects more than there were; a request leaves no cycles, so few of them are garbage
 PRESS_SECONDS = 0.1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -98,7 +90,7 @@ class Server:
         self._settings = settings
         self._ports = ports
         self._on_ready = on_ready
-        self._http: _Http | None = None
+        self._http: Http | None = None
         self._opened: Opened | None = None
         self._application: Application | None = None
         self._work: asyncio.Task[None] | None = None
@@ -165,7 +157,7 @@ class Server:
                 self._opened = opened
                 self._application = await application(opened, self._pages)
                 url = url_of(settings.host, listening)
-                self._http = _Http(_configured(self._application), lambda: self._ready(url, worker))
+                self._http = Http(self._application, lambda: self._ready(url, worker))
                 if self._is_stopping:
                     self._pass_on_stop()
                 _spare_what_stays()
@@ -181,53 +173,6 @@ class Server:
             worker.link.ready()
 
 
-class _Http(uvicorn.Server):
-    """Uvicorn without its way with signals: those mean more here than the end of the HTTP side."""
-
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_started = on_started
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def listen(self, listening: socket.socket) -> None:
-        try:
-            await self.serve(sockets=[listening])
-        except OSError as error:
-            raise _taken(listening.getsockname(), error) from None
-
-    async def tick(self, clock: Clock) -> None:
-        """Let each connection know of every second."""
-        while True:
-            await clock.sleep(1)
-            for each in tuple(self.server_state.connections):
-                if isinstance(each, Connection):
-                    each.tick()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._on_started()
-
-
-def _configured(served: Application) -> uvicorn.Config:
-    return uvicorn.Config(
-        served,
-        http=cast(type[asyncio.Protocol], partial(Connection, most=_connections_max())),
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        log_level="critical",  # the application logs what fails; a stranger's broken request is no news
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-    )
-
-
 def _spare_what_stays() -> None:
     """Have the collector of cycles look only at what requests leave behind, less often, and not at the program."""
     gc.collect()
@@ -235,50 +180,11 @@ def _spare_what_stays() -> None:
     gc.set_threshold(COLLECT_AFTER)
 
 
-def _connections_max() -> int:
-    """Ask for the file descriptors that all connections take; return how many connections there can be."""
-    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS_MAX + OTHER_FILES
-    if allowed != resource.RLIM_INFINITY and allowed < wanted:
-        allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
-    return CONNECTIONS_MAX if allowed == resource.RLIM_INFINITY else max(min(wanted, allowed) - OTHER_FILES, 16)
-
-
 def _refuse_open(host: str) -> None:
     raise SettingError(
         f"host (TIDINGS_HOST) is {host!r}, which other machines can reach, but this server has no API keys: "
         "make one with `tidings keys add`, or set it to 127.0.0.1, ::1 or localhost"
     )
-
-
-async def bound(host: str, port: int) -> socket.socket:
-    """Return a socket with this address. It does not listen yet, so nobody is kept waiting while the App opens."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        raise SettingError(f"host (TIDINGS_HOST) is {host!r}, which has no address here: {error.strerror}") from None
-    family, kind, protocol, _, address = found[0]
-    listening = socket.socket(family, kind, protocol)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-    except OSError as error:
-        listening.close()
-        raise _taken(address, error) from None
-    return listening
-
-
-def _taken(address: tuple[object, ...], error: OSError) -> OperatorError:
-    return OperatorError(
-        f"cannot listen on {address[0]} port {address[1]} ({error.strerror}): end the program that does, or choose "
-        "another port with --port or TIDINGS_PORT"
-    )
-
-
-def url_of(host: str, listening: socket.socket) -> str:
-    bare, port = host.strip("[]"), listening.getsockname()[1]
-    return f"http://[{bare}]:{port}" if ":" in bare else f"http://{bare}:{port}"
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from tests.unit.api.shop import shop
 
 from tidings import Settings
 from tidings.api.connection import CONNECTIONS_MAX
-from tidings.api.serve import OTHER_FILES, Server, serve
+from tidings.api.listening import OTHER_FILES
+from tidings.api.serve import Server, serve
 from tidings.errors import OperatorError, RefusedError, SettingError
 from tidings.ports import Ports
 
@@ -81,9 +82,9 @@ def test_as_many_file_descriptors_are_asked_for_as_there_may_be_connections(
 ) -> None:
     told = (
         "import resource\n"
-        "from tidings.api.serve import _connections_max\n"
+        "from tidings.api.listening import connections_max\n"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard or CONNECTIONS_MAX + OTHER_FILES}))\n"
-        "print(_connections_max())\n"
+        "print(connections_max())\n"
     )
     found = subprocess.run([sys.executable, "-c", told], capture_output=True, check=True, text=True)
     assert int(found.stdout) == room

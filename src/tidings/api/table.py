@@ -1,0 +1,97 @@
+"""The table of what the API serves, and what its handlers share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from starlette.requests import Request
+
+from tidings.api.answer import Answer
+from tidings.api.arrivals import Arrivals
+from tidings.api.bodies import Bodies
+from tidings.api.consumers import Consumers
+from tidings.api.deliveries import Deliveries
+from tidings.api.entries import Entries
+from tidings.api.health import Health
+from tidings.api.ingest import Ingest
+from tidings.api.letters import Letters
+from tidings.api.metrics import Metrics
+from tidings.api.reading import Reading
+from tidings.api.repeats import Repeats
+from tidings.api.routing import Operation
+from tidings.api.stream import Stream
+from tidings.api.tokens import Tokens
+from tidings.api.views import Views
+from tidings.api.waiting import Waiting
+from tidings.app.opened import Opened
+
+
+class Parts:
+    """What the handlers of one application share. `incarnation`: of its log, which marks position tokens."""
+
+    def __init__(self, opened: Opened, incarnation: str) -> None:
+        clock = opened.ports.clock
+        self.tokens = Tokens(incarnation)
+        self.waiting = Waiting(clock)
+        self.bodies = Bodies(clock)
+        self.reading = Reading(opened.log, self.tokens)
+        self.repeats = Repeats(opened.store, clock)
+        self.ingest = Ingest(opened, self.tokens, self.bodies, self.repeats)
+        self.arrivals = Arrivals(opened.log, clock)
+
+
+def operations(opened: Opened, parts: Parts) -> tuple[Operation, ...]:
+    """Return every operation of the API but that which describes them."""
+    return (*_events(opened, parts), *_views(opened, parts), *_operating(opened, parts), *_own(opened))
+
+
+def _events(opened: Opened, parts: Parts) -> Iterator[Operation]:
+    entries = Entries(opened, parts.tokens, parts.reading, parts.waiting, parts.arrivals)
+    stream = Stream(opened, parts.tokens, parts.waiting, parts.arrivals)
+
+    async def post(request: Request) -> Answer:
+        return await parts.ingest.post(request.scope, request.receive)
+
+    async def put(request: Request) -> Answer:
+        source, id = request.path_params["source"], request.path_params["id"]
+        return await parts.ingest.put(request.scope, request.receive, source, id)
+
+    yield Operation("GET", "/events", entries.list, "events:read")
+    yield Operation("POST", "/events", post, "events:write", "accepted")
+    yield Operation("GET", "/events/stream", stream.open, "events:read")
+    yield Operation("GET", "/events/{source}/{id}", entries.get, "events:read")
+    yield Operation("PUT", "/events/{source}/{id}", put, "events:write")
+    yield Operation("GET", "/events/{source}/{id}/status", entries.status, "events:read")
+
+
+def _views(opened: Opened, parts: Parts) -> Iterator[Operation]:
+    views = Views(opened, parts.reading, parts.waiting)
+    yield Operation("GET", "/views", views.list, "views:read")
+    yield Operation("GET", "/views/{service}/{view}", views.rows, "views:read")
+    yield Operation("GET", "/views/{service}/{view}/{key:path}", views.row, "views:read")
+
+
+def _operating(opened: Opened, parts: Parts) -> Iterator[Operation]:
+    consumers = Consumers(opened, parts.tokens, parts.bodies, parts.repeats)
+    letters = Letters(opened, parts.tokens, parts.bodies, parts.repeats)
+    deliveries = Deliveries(opened, parts.bodies)
+    yield Operation("GET", "/consumers", consumers.list, "consumers:read")
+    yield Operation("GET", "/consumers/{consumer}", consumers.get, "consumers:read")
+    yield Operation("POST", "/consumers/{consumer}/pause", consumers.pause, "consumers:write")
+    yield Operation("POST", "/consumers/{consumer}/resume", consumers.resume, "consumers:write")
+    yield Operation("POST", "/consumers/{consumer}/replay", consumers.replay, "consumers:write", "required")
+    yield Operation("GET", "/dead-letters", letters.list, "dead-letters:read")
+    yield Operation("POST", "/dead-letters/redrive", letters.redrive_all, "dead-letters:write", "required")
+    yield Operation("GET", "/dead-letters/{n}", letters.get, "dead-letters:read")
+    yield Operation("POST", "/dead-letters/{n}/redrive", letters.redrive, "dead-letters:write", "required")
+    yield Operation("POST", "/dead-letters/{n}/drop", letters.drop, "dead-letters:write", "required")
+    yield Operation("GET", "/deliveries", deliveries.list, "deliveries:read")
+    yield Operation("GET", "/deliveries/{key}", deliveries.get, "deliveries:read")
+    yield Operation("POST", "/deliveries/{key}/attempt", deliveries.attempt, "deliveries:write")
+
+
+def _own(opened: Opened) -> Iterator[Operation]:
+    health = Health(opened)
+    yield Operation("GET", "/healthz", health.alive, None)
+    yield Operation("GET", "/readyz", health.ready, None)
+    yield Operation("GET", "/metrics", Metrics(opened).get, "metrics:read")
