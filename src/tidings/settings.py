@@ -35,7 +35,9 @@ class Settings:
     lose acknowledged events at power loss. `shutdown_grace`: seconds that work under way is given to finish.
     `services`: whose handlers, views and deliveries are carried here, joined by commas; None for all of the App's.
     `console`: "off" leaves the operator's pages out. `data_bytes_max`: most bytes of one event's data, from 65,536 to
-    1,048,576. `otel`: "on" for spans and metrics by OpenTelemetry's global providers.
+    1,048,576. `address_rate`, `key_rate`, `source_rate`: how many requests of one address or API key, and events of one
+    source, are taken a second; 0 for any number. `otel`: "on" for spans and metrics by OpenTelemetry's global
+    providers.
     """
 
     database_url: str = "sqlite:///tidings.db"
@@ -48,6 +50,9 @@ class Settings:
     shutdown_grace: float = 25.0
     console: Literal["on", "off"] = "on"
     data_bytes_max: int = 262_144
+    address_rate: float = 0.0
+    key_rate: float = 0.0
+    source_rate: float = 0.0
     otel: Literal["on", "off"] = "off"
 
     def __post_init__(self) -> None:
@@ -165,6 +170,7 @@ def _number(value: Any, name: str) -> Any:
 
 _READ: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
     {"port": _whole, "data_bytes_max": _whole, "shutdown_grace": _number}
+    | dict.fromkeys(("address_rate", "key_rate", "source_rate"), _number)
 )
 
 
@@ -244,6 +250,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
         "shutdown_grace": _in("shutdown_grace", 0, 3_600, float),
         "console": _switch("console"),
         "otel": _switch("otel"),
+        **{name: _in(name, 0, 1_000_000, float) for name in ("address_rate", "key_rate", "source_rate")},
         "data_bytes_max": _in("data_bytes_max", 65_536, _DATA_BYTES_MAX, int),
     }
 )

@@ -72,11 +72,14 @@ class Application:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = raw_path(scope)
+        if path not in OPEN:
+            self._parts.rates.check_address(scope)
         inner = None if self._pages is None else mounted(scope, self._pages.path)
         if self._pages is not None and inner is not None:
             return await self._pages(inner, receive, send)
         if path not in OPEN:
-            scope[PRINCIPAL] = await admit(self._admission, scope)
+            scope[PRINCIPAL] = principal = await admit(self._admission, scope)
+            self._parts.rates.check_key(principal)
             if self._under_way - len(self._parts.bodies) - len(self.waiting) > UNDER_WAY_MAX:
                 raise Refusal(Problem.OVERLOADED, f"{UNDER_WAY_MAX:,} requests are under way: repeat this one later")
         if "#" in path or b"#" in scope["query_string"]:

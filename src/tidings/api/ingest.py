@@ -11,6 +11,7 @@ from tidings.api.naming import UNNAMED, named, refuse_unnamed
 from tidings.api.paths import segment, whole_path
 from tidings.api.problems import Problem, Refusal
 from tidings.api.queries import one, read_query
+from tidings.api.rates import Rates
 from tidings.api.repeats import Repeats, read_key
 from tidings.api.routing import check_source, principal_of
 from tidings.api.tokens import Tokens
@@ -43,7 +44,7 @@ _DEDUPE = frozenset({"dedupe"})
 class Ingest:
     """Appends what is sent, and answers when it is kept."""
 
-    def __init__(self, opened: Opened, tokens: Tokens, bodies: Bodies, repeats: Repeats) -> None:
+    def __init__(self, opened: Opened, tokens: Tokens, bodies: Bodies, repeats: Repeats, rates: Rates) -> None:
         self._log = opened.log
         self._catalog = opened.catalog
         self._clock = opened.ports.clock
@@ -51,6 +52,7 @@ class Ingest:
         self._tokens = tokens
         self._bodies = bodies
         self._repeats = repeats
+        self._rates = rates
 
     async def put(self, scope: Scope, receive: Receive, raw_source: str, raw_id: str) -> Answer:
         """Append one event under the identity in the path, each of its two segments still percent-encoded."""
@@ -67,6 +69,7 @@ class Ingest:
         if read.id != route.id or read.source != route.source:
             raise _other_event(read, route)
         check_source(scope, read.source)
+        self._rates.check_sources((read.source,))
         envelope = traced(self._admit(read, mode), trace_of(scope))
         receipt = await self._append_if_new(envelope, headers)
         body_out = self._result(envelope, receipt.positions[0], receipt.outcome)
@@ -83,6 +86,7 @@ class Ingest:
         read = _read(scope, body, mode)
         for envelope in read:
             check_source(scope, envelope.source)
+        self._rates.check_sources(envelope.source for envelope in read)
         if not by_content and key is None:
             refuse_unnamed(read, mode)
         admitted = [

@@ -53,6 +53,7 @@ class Problem(Enum):
     INVALID_CONFIGURATION = "invalid-configuration", 422, "A member of the body breaks a rule"
     VERSION_UNKNOWN = "version-unknown", 422, "The event type or version is not declared here"
     IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused", 422, "The Idempotency-Key came with another request before"
+    RATE_LIMITED = "rate-limited", 429, "More was sent than is taken in the time", 1
     INTERNAL = "internal", 500, "The server made a mistake"
     LOG_UNAVAILABLE = "log-unavailable", 503, "The log cannot be reached now", 1
     STORE_UNAVAILABLE = "store-unavailable", 503, "The store cannot be reached now", 1
@@ -152,9 +153,9 @@ def answer_to(error: BaseException, *, instance: str) -> Answer:
     if at_fault:
         document["errors"] = [{"pointer": pointer, "detail": why} for pointer, why in at_fault]
     headers: tuple[Header, ...] = (_CONTENT_TYPE,)
-    if problem.retry_after is not None:
-        headers += ((b"retry-after", b"%d" % problem.retry_after),)
     if isinstance(error, Refusal):
         headers += error.headers
         document |= error.members
+    if problem.retry_after is not None and b"retry-after" not in dict(headers):
+        headers += ((b"retry-after", b"%d" % problem.retry_after),)
     return Answer(problem.status, headers, encode_json(document))

@@ -16,6 +16,7 @@ from tidings.api.health import Health
 from tidings.api.ingest import Ingest
 from tidings.api.letters import Letters
 from tidings.api.metrics import Metrics
+from tidings.api.rates import Rates
 from tidings.api.reading import Reading
 from tidings.api.repeats import Repeats
 from tidings.api.routing import Operation
@@ -33,10 +34,11 @@ class Parts:
         clock = opened.ports.clock
         self.tokens = Tokens(incarnation)
         self.waiting = Waiting(clock)
+        self.rates = Rates(opened.settings, clock, opened.telemetry.limited)
         self.bodies = Bodies(clock)
         self.reading = Reading(opened.log, self.tokens)
         self.repeats = Repeats(opened.store, clock)
-        self.ingest = Ingest(opened, self.tokens, self.bodies, self.repeats)
+        self.ingest = Ingest(opened, self.tokens, self.bodies, self.repeats, self.rates)
         self.arrivals = Arrivals(opened.log, clock)
 
 

@@ -27,6 +27,7 @@ class Metrics:
         self.append_seconds = Histogram(table.APPEND_SECONDS)
         self.flush_seconds = Histogram(table.FLUSH_SECONDS)
         self.flush_writes = Histogram(table.FLUSH_WRITES)
+        self.limited = Counter(table.LIMITED)
         self.handled = Counter(table.HANDLED)
         self.handler_seconds = Histogram(table.HANDLER_SECONDS)
         self.inflight: dict[str, int] = {}
@@ -66,6 +67,6 @@ class Metrics:
     def series(self) -> Sequence[Series]:
         """Return everything that was counted."""
         inflight = Gauge(table.INFLIGHT, [((service,), count) for service, count in self.inflight.items()])
-        appends = (self.appends, self.append_seconds, self.flush_seconds, self.flush_writes)
+        appends = (self.appends, self.append_seconds, self.flush_seconds, self.flush_writes, self.limited)
         consumers = (self.handled, self.handler_seconds, self.retries, self.refolds, self.leases_lost, self.fenced)
         return (*appends, *consumers, inflight)

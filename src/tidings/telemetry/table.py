@@ -47,6 +47,7 @@ APPENDS = _counter(
 APPEND_SECONDS = _histogram("tidings_append_seconds", "From the call to the receipt of a write that was answered")
 FLUSH_SECONDS = _histogram("tidings_flush_seconds", "What the back end took for the writes it was sent together")
 FLUSH_WRITES = _histogram("tidings_flush_writes", "Writes sent to the back end together", buckets=WRITES)
+LIMITED = _counter("tidings_limited_total", "Requests refused because too many came: by address, key, source", "by")
 LOG_HEAD = _gauge("tidings_log_head", "The position of the newest entry")
 HOLE_SECONDS = _gauge("tidings_hole_seconds", "How long readers have waited for a writer that holds a position open")
 QUEUE_BYTES = _gauge("tidings_queue_bytes", "Bytes of writes that wait for the back end")
@@ -84,6 +85,7 @@ METRICS = (
     APPEND_SECONDS,
     FLUSH_SECONDS,
     FLUSH_WRITES,
+    LIMITED,
     LOG_HEAD,
     HOLE_SECONDS,
     QUEUE_BYTES,

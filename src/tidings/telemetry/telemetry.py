@@ -57,6 +57,10 @@ class Telemetry:
         """Count an event that was refused before it came to the log."""
         self._metrics.refused((type,))
 
+    def limited(self, by: str) -> None:
+        """Count a request that was refused because too many came. `by`: what of it was counted, a word of the table."""
+        self._metrics.limited.add(by)
+
     def refolded(self, view: str, rows: int) -> None:
         """Count rows of a view that were folded again from their history."""
         self._metrics.refolds.add(view, count=rows)

@@ -18,6 +18,7 @@ from tidings.views.declaration import ViewSpec
 EVERYWHERE = (
     Problem.MALFORMED_REQUEST,
     Problem.UNAUTHENTICATED,
+    Problem.RATE_LIMITED,
     Problem.INTERNAL,
     Problem.LOG_UNAVAILABLE,
     Problem.STORE_UNAVAILABLE,
