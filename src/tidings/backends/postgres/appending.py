@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
 from tidings.backends.postgres import reading
-from tidings.backends.postgres.drafts import Draft, draft_of
+from tidings.backends.postgres.drafts import COLUMNS, Draft, draft_of
 from tidings.errors import Conflict, LogUnavailableError
+from tidings.events.codec import stored_of
 from tidings.events.envelope import Envelope
 from tidings.log.driver import Position, Receipt, Write
 from tidings.log.repeats import difference
@@ -20,7 +22,8 @@ from tidings.ports import Clock
 COMPARED_AT_ONCE = 128
 """Kept envelopes that are held to be compared: there may be many repeats of large ones."""
 
-_RACED = "TD001"
+COPIED_FROM = 250
+"""From so many envelopes on their rows are copied into the log: that costs three more round trips, and less a row."""
 
 
 class MustFoldError(Exception):
@@ -43,7 +46,7 @@ class Found:
 
 
 class PostgresAppender:
-    """Judges writes and keeps the good ones, in one statement unless a repeat is written in another way.
+    """Judges writes and keeps the good ones, in one statement unless they are many, or a repeat is written otherwise.
 
     `committed`: called with the highest position that was drawn, when it was said that it is committed.
     """
@@ -75,37 +78,49 @@ class PostgresAppender:
         """Judge and keep. MustFoldError, before anything is kept, if that takes a unit and this is none."""
         if not draft.envelopes:
             return [Receipt(outcome="duplicate") for _ in draft.writes]
-        same: list[bool | None] = [None] * len(draft.envelopes)
+        try:
+            if is_copied(draft):
+                async with connection.transaction() if not in_unit else nullcontext():
+                    found = await self._kept(connection, draft, in_unit=in_unit)
+            else:
+                found = await self._kept(connection, draft, in_unit=in_unit)
+        except asyncpg.UniqueViolationError as error:
+            raise IdRacedError("an id of this append was taken by another one meanwhile; repeat it") from error
+        self._last = max((position for position in found.positions if position is not None), default=self._last)
+        return receipts_of(draft, found)
+
+    async def _kept(self, connection: asyncpg.Connection, draft: Draft, *, in_unit: bool) -> Found:
         conflicts: dict[int, Conflict] = {}
+        same: list[bool | None] = []
+        recorded, with_columns = self._clock.now_us(), not is_copied(draft)
         while True:
-            row = await self._judged(connection, draft, in_unit=in_unit, same=same)
+            statement = draft.statement(in_unit=in_unit, recorded=recorded, same=same, with_columns=with_columns)
+            row: Any = await connection.fetchrow(*statement)
             if row["must_fold"]:
                 raise MustFoldError
             if row["differing"] is None:
                 break
             places = [n - 1 for n in row["differing"]]
             conflicts |= await _compared(connection, draft.envelopes, {n: row["positions"][n] for n in places})
+            same = same or [None] * len(draft.envelopes)
             for n in places:
                 same[n] = n not in conflicts
-        self._last = max((position for position in row["positions"] if position is not None), default=self._last)
         known = frozenset([n - 1 for n in row["known"]])
-        found = Found(positions=row["positions"], known=known, conflicts=conflicts, moved=row["moved"], met=row["met"])
-        return receipts_of(draft, found)
-
-    async def _judged(
-        self, connection: asyncpg.Connection, draft: Draft, *, in_unit: bool, same: Sequence[bool | None]
-    ) -> Any:
-        statement = draft.statement(in_unit=in_unit, recorded=self._clock.now_us(), same=same)
-        try:
-            return await connection.fetchrow(*statement)
-        except asyncpg.PostgresError as error:
-            if error.sqlstate == _RACED:
-                raise IdRacedError(f"{error}; repeat the call") from error
-            raise
+        positions = row["positions"]
+        kept = [n for n, position in enumerate(positions) if position is not None and n not in known]
+        if not with_columns and kept:
+            rows = draft.rows(positions, kept, recorded)
+            await connection.copy_records_to_table("log", schema_name="tidings", records=rows, columns=COLUMNS)
+        return Found(positions=positions, known=known, conflicts=conflicts, moved=row["moved"], met=row["met"])
 
     def sought(self, source: str, id: str) -> Sought:
         """Return what stands for this identity."""
         return self._keys.sought([Envelope(source=source, id=id, type="")])
+
+
+def is_copied(draft: Draft) -> bool:
+    """Say whether the rows are copied into the log, behind the statement that judges and draws their positions."""
+    return len(draft.envelopes) >= COPIED_FROM
 
 
 def _nobody(last: Position) -> None:
@@ -122,10 +137,16 @@ async def _compared(
         some = places[start : start + COMPARED_AT_ONCE]
         kept = {entry.position: entry.envelope for entry in await reading.at(connection, [at[n] for n in some])}
         for n in some:
-            conflict = difference(envelopes[n], kept.get(at[n]), at[n])
+            conflict = _difference(envelopes[n], kept.get(at[n]), at[n])
             if conflict is not None:
                 conflicts[n] = conflict
     return conflicts
+
+
+def _difference(given: Envelope, kept: Envelope | None, position: Position) -> Conflict | None:
+    if kept is not None and stored_of(given) == stored_of(kept):
+        return None
+    return difference(given, kept, position)
 
 
 def receipts_of(draft: Draft, found: Found) -> Sequence[Receipt]:

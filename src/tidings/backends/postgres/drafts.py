@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from struct import unpack
 from typing import Any
 
@@ -18,7 +19,9 @@ STRIPE_BITS = 4
 """A stripe of subjects is 2^4 slots: 64 stripes. An append holds those of its subjects, one with conditions alone."""
 STRIPES = SLOTS >> STRIPE_BITS
 
-APPEND = f"SELECT * FROM tidings.append({', '.join(f'${n}' for n in range(1, 31))})"
+APPEND = f"SELECT * FROM tidings.append({', '.join(f'${n}' for n in range(1, 34))})"
+COLUMNS = ("pos", "recorded", "slot", "skey", "source", "id", "type", "dataversion", "subject", "attrs", "data")
+_NO_COLUMNS: Sequence[Sequence[Any]] = [()] * 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,29 +29,36 @@ class Draft:
     """Writes, with all that can be worked out before the transaction begins.
 
     `expectations`: (number of the write from 0, subject, position), of all writes in order. `conditional`: the number
-    of the write that has a condition. `arguments`: those of `tidings.append` behind `p_same`, and `before` it.
+    of the write that has a condition. `counts` and so on: arguments of `tidings.append`, in its order.
     """
 
     writes: Sequence[Write]
     envelopes: Sequence[Envelope]
+    types: frozenset[str]
     expectations: Sequence[tuple[int, str, Position]]
     conditional: int | None
-    before: Sequence[Any]
-    arguments: Sequence[Any]
+    counts: Sequence[int]
+    keys: Sequence[Any]
+    columns: Sequence[Sequence[Any]]
+    judged_by: Sequence[Any]
 
-    @property
-    def types(self) -> frozenset[str]:
-        return frozenset([envelope.type for envelope in self.envelopes])
+    def statement(
+        self, *, in_unit: bool, recorded: int, same: Sequence[bool | None], with_columns: bool
+    ) -> Sequence[Any]:
+        """Return `APPEND` and its arguments. `same`: what is known of each envelope, or nothing of any."""
+        columns = self.columns if with_columns else _NO_COLUMNS
+        return (APPEND, in_unit, recorded, self.counts, *self.keys, same, [*self.types], *columns, *self.judged_by)
 
-    def statement(self, *, in_unit: bool, recorded: int, same: Sequence[bool | None]) -> Sequence[Any]:
-        """Return `APPEND` and its arguments. `same`: what is known of each envelope that was kept already."""
-        return (APPEND, in_unit, recorded, *self.before, same, *self.arguments)
+    def rows(self, positions: Sequence[Position | None], kept: Sequence[int], recorded: int) -> list[tuple[Any, ...]]:
+        """Return the rows of the log, as `COLUMNS`, of the envelopes at the places `kept`."""
+        if len(kept) == len(self.envelopes):
+            return [*zip(positions, repeat(recorded), *self.columns, strict=False)]
+        return [(positions[n], recorded, *[column[n] for column in self.columns]) for n in kept]
 
 
 def draft_of(writes: Sequence[Write], sought: Sought) -> Draft:
     """Return the draft of these writes. `sought`: what stands for their envelopes, all of them in order."""
     envelopes = [envelope for write in writes for envelope in write.envelopes]
-    numbers = [n for n, write in enumerate(writes, 1) for _ in write.envelopes]
     expectations = [
         (n, subject, after) for n, write in enumerate(writes) for subject, after in (write.expected or {}).items()
     ]
@@ -62,11 +72,13 @@ def draft_of(writes: Sequence[Write], sought: Sought) -> Draft:
     return Draft(
         writes=writes,
         envelopes=envelopes,
+        types=frozenset([of.type for of in envelopes]),
         expectations=expectations,
         conditional=conditional,
-        before=(numbers, *_halves(sought, len(envelopes))),
-        arguments=(
-            *(slots, skeys, *_columns(envelopes)),
+        counts=[len(write.envelopes) for write in writes],
+        keys=_keys(sought),
+        columns=(slots, skeys, *_columns(envelopes)),
+        judged_by=(
             *([n + 1 for n, _, _ in expectations], subject_keys(expected), expected, [at for _, _, at in expectations]),
             *_condition(writes, conditional),
             *_stripes(slots, alone=_alone(writes, expected, conditional)),
@@ -74,16 +86,15 @@ def draft_of(writes: Sequence[Write], sought: Sought) -> Draft:
     )
 
 
-def _halves(sought: Sought, count: int) -> tuple[Sequence[bool], Sequence[int], Sequence[int]]:
-    """Return which keys are in order of time, and the two halves of each key, as signed numbers."""
-    if len(sought.timed) == count:
-        timed = [True] * count
-    else:
-        timed = [False] * count
+def _keys(sought: Sought) -> Sequence[Any]:
+    """Return p_has_timed, p_has_opaque, p_timed, and the two halves of each key, as signed numbers."""
+    timed: list[bool] = []
+    if sought.timed and sought.opaque:
+        timed = [False] * len(sought.keys)
         for n in sought.timed:
             timed[n] = True
-    halves = unpack(f">{2 * count}q", b"".join(sought.keys))
-    return timed, halves[::2], halves[1::2]
+    halves = unpack(f">{2 * len(sought.keys)}q", b"".join(sought.keys))
+    return bool(sought.timed), bool(sought.opaque), timed, halves[::2], halves[1::2]
 
 
 def _skeys(envelopes: Sequence[Envelope]) -> Sequence[int | None]:
