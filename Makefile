@@ -20,6 +20,7 @@ demo: $(VENV)/installed
 test: $(VENV)/developing
 	@$(BIN)/python -m tests.browser.chromium > /dev/null
 	@$(BIN)/python -m tests.postgres.binaries > /dev/null
+	@$(BIN)/python -m tests.postgres.pooler > /dev/null
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: $(VENV)/developing

@@ -1,4 +1,5 @@
 """A database for each test: `postgres_url` with tidings' tables in it, `bare_postgres_url` with nothing.
+`pooled_postgres_url` is the first one behind PgBouncer.
 
 Tests run on the newest release, unless they say otherwise:
 
@@ -19,6 +20,7 @@ import pytest
 
 from tests.postgres import server
 from tests.postgres.binaries import NEWEST
+from tests.postgres.pooler import pooled
 from tidings.backends.postgres.database import open_database
 
 VARIABLE = "TEST_POSTGRES_URL"
@@ -75,6 +77,16 @@ async def postgres_url(postgres: Postgres) -> AsyncIterator[str]:
     await _see_to_template(postgres)
     async with database_on(postgres, TEMPLATE) as url:
         yield url
+
+
+@pytest.fixture
+def pooled_postgres_url(postgres_url: str) -> Iterator[str]:
+    """The URL of the same database as `postgres_url`, behind PgBouncer in transaction mode."""
+    try:
+        with pooled(postgres_url) as url:
+            yield url
+    except LookupError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @asynccontextmanager

@@ -75,7 +75,7 @@ class Server:
     def start(self, *more: str) -> None:
         """Start it, with these options besides; come back when it takes connections. The port stays the same."""
         for _ in range(3):
-            port = self.port or _free_port()
+            port = self.port or free_port()
             options = [*OPTIONS, *(() if self.flushed else UNFLUSHED), f"port={port}", *more]
             postgres = [str(self.binaries / "postgres"), "-D", str(self._data)]
             command = [*postgres, *(word for option in options for word in ("-c", option))]
@@ -195,7 +195,8 @@ def _run(command: Sequence[str | Path]) -> None:
         raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,7 +1,8 @@
 """One PostgreSQL database: a pool of connections, and who stands inside one of its transactions.
 
 Every statement is right behind a pooler that hands each transaction to another server process (PgBouncer in
-transaction mode): locks and settings last for a transaction, and where a pooler is found, each statement has one.
+transaction mode): locks and settings last for a transaction, and where a pooler is found, nothing is prepared by name.
+A statement without a name is parsed and executed between two of the driver's Sync messages, so by one process.
 """
 
 from __future__ import annotations
@@ -89,11 +90,7 @@ class Database:
             yield own
             return
         async with self._lent() as connection:
-            if self.server.is_pooled:
-                async with self._begun(connection):
-                    yield connection
-            else:
-                yield connection
+            yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -161,7 +158,7 @@ async def open_database(url: str, *, connections: int = CONNECTIONS, create: boo
 async def first_connection(url: str) -> AsyncIterator[tuple[Connection, Server]]:
     """Lend a connection to a server that tidings can work with, whatever tables are there. Errors as `open_database`.
 
-    It is right behind a pooler, too, as long as more than one statement is said in a transaction only.
+    Nothing is prepared on it by name, and no setting is asked for, since there may be a pooler.
     """
     place = without_secrets(url)
     with _told(place):

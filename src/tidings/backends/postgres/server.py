@@ -13,6 +13,7 @@ _FACTS = """
 SELECT current_setting('server_version_num')::int AS version,
   current_setting('synchronous_commit') AS synchronous_commit,
   current_setting('fsync') AS fsync,
+  current_setting('default_transaction_isolation') AS isolation,
   current_setting('default_transaction_read_only') = 'on' AS is_read_only,
   pg_is_in_recovery() AS is_standby,
   current_setting('server_encoding') AS encoding,
@@ -35,6 +36,7 @@ class Server:
     version: int
     synchronous_commit: str
     fsync: str
+    isolation: str
     is_read_only: bool
     is_standby: bool
     encoding: str
@@ -80,6 +82,11 @@ def refusal(server: Server) -> str | None:
         return (
             "synchronous_commit is off, so events that were acknowledged could be lost, and their positions given to "
             f'others: run `ALTER ROLE "{server.role}" SET synchronous_commit = on`'
+        )
+    if server.is_pooled and server.isolation != "read committed":
+        return (
+            f"default_transaction_isolation is {server.isolation}, and the pooler lets no client choose another: run "
+            f"`ALTER ROLE \"{server.role}\" SET default_transaction_isolation = 'read committed'`"
         )
     if server.may_use is None and not server.may_create:
         return (

@@ -18,6 +18,7 @@ GOOD = Server(
     version=150004,
     synchronous_commit="on",
     fsync="on",
+    isolation="read committed",
     is_read_only=False,
     is_standby=False,
     encoding="UTF8",
@@ -32,6 +33,7 @@ GOOD = Server(
 def test_a_good_server_is_taken() -> None:
     assert refusal(GOOD) is None
     assert refusal(replace(GOOD, may_use=None)) is None
+    assert refusal(replace(GOOD, isolation="serializable")) is None
     assert refusal(replace(GOOD, may_create=False)) is None
     assert refusal(replace(GOOD, synchronous_commit="remote_apply", is_pooled=True)) is None
     assert GOOD.engine == "PostgreSQL 15.4"
@@ -42,6 +44,7 @@ def test_a_good_server_is_taken() -> None:
     [
         ({"version": 130021}, "PostgreSQL 13.21, and tidings needs PostgreSQL 14 or later: upgrade"),
         ({"synchronous_commit": "off"}, 'ALTER ROLE "ann" SET synchronous_commit = on'),
+        ({"is_pooled": True, "isolation": "serializable"}, "SET default_transaction_isolation = 'read committed'"),
         ({"is_standby": True}, "name the primary"),
         ({"is_read_only": True}, "name the primary"),
         ({"encoding": "SQL_ASCII"}, "createdb --encoding=UTF8"),
