@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tidings.conformance.store_harness import START_US, StoreHarness
+from tidings.conformance.store_harness import StoreHarness
 from tidings.conformance.store_samples import (
     CONSUMER,
     OTHER,
     SOON,
     TTL,
+    audited,
     claimed_one,
     entry,
     made,
@@ -24,7 +25,8 @@ from tidings.conformance.store_samples import (
 )
 from tidings.errors import CheckpointMovedError, NotFoundError
 from tidings.log.driver import Position
-from tidings.store.driver import Audited, StoreDriver
+from tidings.store.audit import Change
+from tidings.store.driver import StoreDriver
 from tidings.store.rows import ViewTable
 
 
@@ -124,7 +126,7 @@ class Redriving:
     ) -> None:
         await park(store, entry(3))
         await park(store, entry(5, subject="subject/2"))
-        await store.drop(CONSUMER, "subject/1", 3, reason="a test order")
+        await store.drop(CONSUMER, "subject/1", 3, reason="a test order", who="cli")
         harness.clock.move(1)
         await store.drop(CONSUMER, "subject/2", 5, reason="a double")
         audit = await store.audit()
@@ -132,9 +134,8 @@ class Redriving:
             ("subject/2", 5, "a double"),
             ("subject/1", 3, "a test order"),
         ]
-        assert audit[1] == Audited(
-            at=START_US, what="drop", consumer=CONSUMER, subject="subject/1", position=3, reason="a test order"
-        )
+        change = Change(who="cli", what="drop", on=CONSUMER, subject="subject/1", position=3, reason="a test order")
+        assert audit[1] == audited(change, n=audit[1].n)
         assert len(await store.audit(limit=1)) == 1
         assert await store.parked() == []
 

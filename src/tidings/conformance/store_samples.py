@@ -11,6 +11,7 @@ from tidings.conformance.samples import event
 from tidings.conformance.store_harness import START_US
 from tidings.events.envelope import Entry
 from tidings.log.driver import Position
+from tidings.store.audit import Audited, Change
 from tidings.store.claims import Claim
 from tidings.store.driver import Delivery, Parked, Reason, StoreDriver
 from tidings.store.rows import Column, Rank, Row, ViewRecord, ViewTable
@@ -65,6 +66,20 @@ def reason(next_at: int | None, *, kind: str = "handler-failed", error: str = "V
 def delivery(key: str, *, service: str = "shop", order: str | None = None) -> Delivery:
     """Return a delivery with this key."""
     return Delivery(key=key, service=service, function="shop.mail", payload=b'{"to": 1}', order=order)
+
+
+def audited(change: Change, *, n: int, at: int = START_US) -> Audited:
+    """Return a change as the audit shows it."""
+    return Audited(
+        n=n,
+        at=at,
+        who=change.who,
+        what=change.what,
+        on=change.on,
+        subject=change.subject,
+        position=change.position,
+        reason=change.reason,
+    )
 
 
 async def claimed(

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import pytest
 
+from tidings.conformance.store_attempts import Attempting
+from tidings.conformance.store_auditing import Auditing
 from tidings.conformance.store_commands import Remembering
 from tidings.conformance.store_delivering import Delivering
 from tidings.conformance.store_emitting import Emitting, Staging
@@ -43,6 +45,8 @@ class _Chapters(
     TakingIn,
     Remembering,
     Delivering,
+    Attempting,
+    Auditing,
     Rowing,
     Swapping,
     Admitting,

@@ -14,6 +14,8 @@ from typing import Any, Literal, Protocol
 
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position, Receipt
+from tidings.store.attempts import EVERY, AttemptStore, Sought, State
+from tidings.store.audit import AuditStore
 from tidings.store.claims import Checkpoint, Claim
 from tidings.store.keyed import Keyed, Request
 from tidings.store.keys import KeyStore
@@ -71,18 +73,6 @@ class DeadLetter:
     consumer: str
     subject: str
     entry: Entry
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audited:
-    """What an operator did to an entry, and why. `at`: µs since 1970."""
-
-    at: int
-    what: Literal["drop"]
-    consumer: str
-    subject: str
-    position: Position
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +212,7 @@ class Unit(Protocol):
         the claim says: somebody with the same claim was here before."""
 
 
-class StoreDriver(KeyStore, Protocol):
+class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
     """A back end's store."""
 
     facts: StoreFacts
@@ -287,11 +277,8 @@ class StoreDriver(KeyStore, Protocol):
     async def reschedule(self, claim: Claim, subject: str, reason: Reason) -> None:
         """Write down how a redrive failed and when, if ever, the next one comes."""
 
-    async def drop(self, consumer: str, subject: str, position: Position, *, reason: str) -> None:
-        """Give up one dead letter for this reason, which is kept in the audit; its followers flow on. NotFoundError."""
-
-    async def audit(self, *, limit: int = 100) -> Sequence[Audited]:
-        """Return what operators did, newest first."""
+    async def drop(self, consumer: str, subject: str, position: Position, *, reason: str, who: str = "") -> None:
+        """Give up one dead letter; its followers flow on. The audit keeps who did it, and why. NotFoundError."""
 
     # deliveries to functions
     async def claim_deliveries(
@@ -305,12 +292,13 @@ class StoreDriver(KeyStore, Protocol):
         CheckpointMovedError if another owner took it, or it is settled."""
 
     async def deliveries(
-        self, state: Literal["pending", "done", "dead"] | None = None, *, after: str | None = None, limit: int = 100
+        self, state: State | None = None, *, where: Sought = EVERY, after: str | None = None, limit: int = 100
     ) -> Sequence[Mapping[str, Any]]:
-        """Return deliveries, oldest first: key, service, function, payload, state, attempts, next_at, reason, error.
+        """Return deliveries, oldest first: key, service, function, payload, state, attempts, next_at, reason, error,
+        intended, closed.
 
-        `payload` is JSON, in bytes; `reason` and `error` are the kind and the text of the last failure. `after`: only
-        those behind the one of this key; none if there is no such delivery."""
+        `payload` is JSON, in bytes; `reason` and `error` are the kind and the text of the last failure; `intended` and
+        `closed` are times. `after`: only those behind the one of this key; none if there is no such delivery."""
 
     async def delivery(self, key: str) -> Mapping[str, Any] | None:
         """Return one delivery as `deliveries` does; None if there is none of this key."""
@@ -319,6 +307,11 @@ class StoreDriver(KeyStore, Protocol):
         """Have a dead delivery called again at `at`, as if it had never been tried.
 
         NotFoundError if there is none of this key; RefusedError if it is not dead."""
+
+    async def cancel_delivery(self, key: str, *, at: int) -> None:
+        """Close a delivery that is not done, at this time: it is called no more. Twice is once.
+
+        The result of a call that is under way is refused. NotFoundError; RefusedError if it is done."""
 
     async def next_due(self) -> int | None:
         """Return when the next retry of a parked subject or a delivery comes; None if none is waiting."""

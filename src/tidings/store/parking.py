@@ -10,6 +10,7 @@ from tidings.errors import NotFoundError, RefusedError
 from tidings.events.envelope import Entry
 from tidings.events.identity import SLOTS, slot_of
 from tidings.log.driver import Position
+from tidings.store.audit import Change
 from tidings.store.driver import Parked, Reason
 from tidings.store.rows import ViewTable
 
@@ -31,13 +32,26 @@ class Parking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropping:
-    """An entry that is given up, and why. `now`: µs since 1970."""
+    """An entry that is given up, why, and by whom. `now`: µs since 1970."""
 
     consumer: str
     subject: str
     position: Position
     reason: str
+    who: str
     now: int
+
+    @property
+    def change(self) -> Change:
+        """What the audit keeps of it."""
+        return Change(
+            who=self.who,
+            what="drop",
+            on=self.consumer,
+            subject=self.subject,
+            position=self.position,
+            reason=self.reason,
+        )
 
 
 def told(reason: Reason) -> tuple[str, int | None, str, str]:

@@ -6,10 +6,12 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tidings.backends.sqlite import attempts
 from tidings.backends.sqlite.leases import Lease
 from tidings.backends.sqlite.statements import filled, flat, values
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.ports import is_gone
+from tidings.store.attempts import Sought
 from tidings.store.driver import ClaimedDelivery, Delivery, Reason
 
 # A claimed one is due again when its lease ends, so that a claim need look at nothing but what is due.
@@ -18,15 +20,20 @@ DUE = (
     "AND (ordering IS NULL OR NOT EXISTS (SELECT 1 FROM tidings_delivery e WHERE e.state = 'pending' "
     "AND e.service = d.service AND e.ordering = d.ordering AND e.n < d.n)) ORDER BY next_at, n LIMIT ?"
 )
-_SEEN = ("key", "service", "function", "payload", "state", "attempts", "next_at", "reason", "error")
+_SEEN = (
+    *("key", "service", "function", "payload", "state", "attempts"),
+    *("next_at", "reason", "error", "intended", "closed"),
+)
 
 
 def intend(connection: sqlite3.Connection, deliveries: Sequence[Delivery], *, now: int) -> None:
-    rows = [(each.key, each.service, each.function, each.payload, each.order, "pending", now) for each in deliveries]
-    for piece in filled(rows, 7):
+    rows = [
+        (each.key, each.service, each.function, each.payload, each.order, "pending", now, now) for each in deliveries
+    ]
+    for piece in filled(rows, 8):
         connection.execute(
-            "INSERT INTO tidings_delivery (key, service, function, payload, ordering, state, next_at) "
-            f"VALUES {values(7, len(piece))} ON CONFLICT DO NOTHING",
+            "INSERT INTO tidings_delivery (key, service, function, payload, ordering, state, next_at, intended) "
+            f"VALUES {values(8, len(piece))} ON CONFLICT DO NOTHING",
             flat(piece),
         )
 
@@ -47,6 +54,7 @@ def claim(
             "RETURNING n, key, service, function, payload, ordering, attempts, epoch, failed",
             (lease.owner, lease.until, *piece),
         ).fetchall()
+    attempts.begin(connection, [(n, epoch, attempt) for n, *_, attempt, epoch, _ in found], now=lease.now)
     return [_claimed(row) for row in sorted(found)]
 
 
@@ -68,41 +76,67 @@ def _claimed(row: tuple[Any, ...]) -> ClaimedDelivery:
     return ClaimedDelivery(delivery=delivery, attempt=attempt, epoch=epoch, failed=failed)
 
 
-def settle(connection: sqlite3.Connection, claimed: ClaimedDelivery, reason: Reason | None) -> None:
+def settle(connection: sqlite3.Connection, claimed: ClaimedDelivery, reason: Reason | None, *, now: int) -> None:
     """Write the result; CheckpointMovedError if another owner has it by now."""
     if reason is None:
         told: tuple[Any, ...] = ("done", None, None, None)
     else:
         told = ("dead" if reason.next_at is None else "pending", reason.next_at, reason.kind, reason.error)
+    closed = None if told[0] == "pending" else now
     changed = connection.execute(
-        "UPDATE tidings_delivery SET state = ?, next_at = ?, reason = ?, error = ?, failed = failed + 1, owner = NULL "
-        "WHERE key = ? AND epoch = ? AND state = 'pending'",
-        (*told, claimed.delivery.key, claimed.epoch),
-    )
-    if changed.rowcount == 0:
+        "UPDATE tidings_delivery SET state = ?, next_at = ?, reason = ?, error = ?, closed = ?, failed = failed + 1, "
+        "owner = NULL WHERE key = ? AND epoch = ? AND state = 'pending' RETURNING n",
+        (*told, closed, claimed.delivery.key, claimed.epoch),
+    ).fetchone()
+    if changed is None:
         raise CheckpointMovedError(f"the delivery {claimed.delivery.key} belongs to another owner, who calls it again")
+    attempts.end(connection, changed[0], claimed.epoch, reason, now=now)
 
 
 def retry(connection: sqlite3.Connection, key: str, *, at: int) -> None:
-    found = connection.execute("SELECT state FROM tidings_delivery WHERE key = ?", (key,)).fetchall()
-    if not found:
-        raise NotFoundError(f"there is no delivery {key!r}; `tidings deliveries list` shows those there are")
-    if found[0][0] != "dead":
-        raise RefusedError(f"the delivery {key!r} is {found[0][0]}, not dead: there is nothing to retry")
+    state = _state(connection, key)
+    if state != "dead":
+        raise RefusedError(f"the delivery {key!r} is {state}, not dead: there is nothing to retry")
     connection.execute(
-        "UPDATE tidings_delivery SET state = 'pending', next_at = ?, attempts = 0, failed = 0 WHERE key = ?", (at, key)
+        "UPDATE tidings_delivery SET state = 'pending', next_at = ?, attempts = 0, failed = 0, closed = NULL "
+        "WHERE key = ?",
+        (at, key),
     )
 
 
+def cancel(connection: sqlite3.Connection, key: str, *, at: int) -> None:
+    """Close it; RefusedError if it is done."""
+    if _state(connection, key) == "done":
+        raise RefusedError(f"the delivery {key!r} is done: there is nothing to cancel")
+    connection.execute(
+        "UPDATE tidings_delivery SET state = 'cancelled', next_at = NULL, owner = NULL, closed = ? "
+        "WHERE key = ? AND state <> 'cancelled'",
+        (at, key),
+    )
+
+
+def _state(connection: sqlite3.Connection, key: str) -> str:
+    found = connection.execute("SELECT state FROM tidings_delivery WHERE key = ?", (key,)).fetchone()
+    if found is None:
+        raise NotFoundError(f"there is no delivery {key!r}; `tidings deliveries list` shows those there are")
+    return str(found[0])
+
+
 def listed(
-    connection: sqlite3.Connection, state: str | None, *, after: str | None, limit: int
+    connection: sqlite3.Connection, state: str | None, where: Sought, *, after: str | None, limit: int
 ) -> list[Mapping[str, Any]]:
-    conditions, held = "", list[Any]()
-    if after is not None:
-        conditions, held = " AND n > (SELECT n FROM tidings_delivery WHERE key = ?)", [after]
-    if state is not None:
-        conditions, held = f"{conditions} AND state = ?", [*held, state]
-    return _seen(connection, f"WHERE TRUE{conditions} ORDER BY n LIMIT ?", [*held, limit])
+    asked = {
+        "n > (SELECT n FROM tidings_delivery WHERE key = ?)": after,
+        "state = ?": state,
+        "service = ?": where.service,
+        "function = ?": where.function,
+        "reason = ?": where.reason,
+        "intended >= ?": where.since,
+        "intended < ?": where.until,
+    }
+    given = {condition: value for condition, value in asked.items() if value is not None}
+    conditions = "".join(f" AND {condition}" for condition in given)
+    return _seen(connection, f"WHERE TRUE{conditions} ORDER BY n LIMIT ?", [*given.values(), limit])
 
 
 def found(connection: sqlite3.Connection, key: str) -> Mapping[str, Any] | None:

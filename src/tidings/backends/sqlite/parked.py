@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from tidings.backends.sqlite import leases
+from tidings.backends.sqlite import audit, leases
 from tidings.backends.sqlite.statements import filled, flat, values
 from tidings.events.codec import envelope_of, stored_of
 from tidings.events.envelope import Entry
 from tidings.log.driver import Position
 from tidings.store.claims import Claim
-from tidings.store.driver import Audited, DeadLetter, Parked, Reason
+from tidings.store.driver import DeadLetter, Parked, Reason
 from tidings.store.parking import (
     Dropping,
     Parking,
@@ -79,10 +79,7 @@ def drop(connection: sqlite3.Connection, dropping: Dropping) -> None:
     consumer, subject, position = dropping.consumer, dropping.subject, dropping.position
     first = _first(connection, consumer, subject)
     _take(connection, consumer, subject, position)
-    connection.execute(
-        "INSERT INTO tidings_audit (at, what, consumer, subject, pos, reason) VALUES (?, 'drop', ?, ?, ?, ?)",
-        (dropping.now, consumer, subject, position, dropping.reason),
-    )
+    audit.note(connection, dropping.change, now=dropping.now)
     if not _free(connection, consumer, subject) and first == position:
         schedule(connection, consumer, subject, at=dropping.now)
 
@@ -90,8 +87,8 @@ def drop(connection: sqlite3.Connection, dropping: Dropping) -> None:
 def dropped(connection: sqlite3.Connection, view: ViewTable) -> frozenset[Position]:
     """Return what is given up for the table: by drops of its own, and by those of others before it was made."""
     rows = connection.execute(
-        "SELECT pos FROM tidings_audit WHERE what = 'drop' AND consumer = ? UNION "
-        "SELECT pos FROM tidings_audit WHERE what = 'drop' AND consumer > ? AND consumer < ? AND n <= "
+        "SELECT pos FROM tidings_audit WHERE what = 'drop' AND done_to = ? UNION "
+        "SELECT pos FROM tidings_audit WHERE what = 'drop' AND done_to > ? AND done_to < ? AND n <= "
         "(SELECT audited FROM tidings_view WHERE service = ? AND name = ? AND version = ?)",
         (view.consumer, *other_tables(view), view.service, view.view, view.version),
     ).fetchall()
@@ -176,14 +173,4 @@ def dead_letters(connection: sqlite3.Connection, consumer: str, subject: str, *,
     return [
         DeadLetter(consumer=consumer, subject=subject, entry=Entry(position, recorded, envelope_of(stored)))
         for position, recorded, *stored in rows
-    ]
-
-
-def audit(connection: sqlite3.Connection, *, limit: int) -> list[Audited]:
-    rows = connection.execute(
-        "SELECT at, what, consumer, subject, pos, reason FROM tidings_audit ORDER BY n DESC LIMIT ?", (limit,)
-    ).fetchall()
-    return [
-        Audited(at=at, what=what, consumer=consumer, subject=subject, position=position, reason=reason)
-        for at, what, consumer, subject, position, reason in rows
     ]

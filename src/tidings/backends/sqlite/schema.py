@@ -47,19 +47,23 @@ CREATE INDEX tidings_parked_due ON tidings_parked (consumer, part, next_at) WHER
 CREATE TABLE tidings_dead_letter (consumer TEXT, subject TEXT, pos INTEGER, recorded INTEGER NOT NULL,
   source TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, dataversion INTEGER NOT NULL, event_subject TEXT,
   attrs BLOB NOT NULL, data BLOB, PRIMARY KEY (consumer, subject, pos)) STRICT, WITHOUT ROWID;
-CREATE TABLE tidings_audit (n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, what TEXT NOT NULL,
-  consumer TEXT NOT NULL, subject TEXT NOT NULL, pos INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;
-CREATE INDEX tidings_audit_dropped ON tidings_audit (consumer, pos) WHERE what = 'drop';
+CREATE TABLE tidings_audit (n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL,
+  what TEXT NOT NULL, done_to TEXT NOT NULL, subject TEXT, pos INTEGER, reason TEXT NOT NULL) STRICT;
+CREATE INDEX tidings_audit_dropped ON tidings_audit (done_to, pos) WHERE what = 'drop';
 CREATE TABLE tidings_command (service TEXT, key TEXT, emitted INTEGER NOT NULL, PRIMARY KEY (service, key)) STRICT,
   WITHOUT ROWID;
 CREATE TABLE tidings_delivery (n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, service TEXT NOT NULL,
   function TEXT NOT NULL, payload BLOB NOT NULL, ordering TEXT, state TEXT NOT NULL, attempts INTEGER NOT NULL
   DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, next_at INTEGER, owner TEXT, epoch INTEGER NOT NULL DEFAULT 0,
-  reason TEXT, error TEXT) STRICT;
+  reason TEXT, error TEXT, intended INTEGER NOT NULL, closed INTEGER) STRICT;
 CREATE INDEX tidings_delivery_due ON tidings_delivery (service, next_at, n) WHERE state = 'pending';
 CREATE INDEX tidings_delivery_order ON tidings_delivery (service, ordering, n)
   WHERE state = 'pending' AND ordering IS NOT NULL;
 CREATE INDEX tidings_delivery_owner ON tidings_delivery (owner) WHERE state = 'pending' AND owner IS NOT NULL;
+CREATE TABLE tidings_attempt (n INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, epoch INTEGER NOT NULL,
+  number INTEGER NOT NULL, began INTEGER NOT NULL, ended INTEGER, outcome TEXT, error TEXT) STRICT;
+CREATE UNIQUE INDEX tidings_attempt_of ON tidings_attempt (delivery, epoch);
+CREATE INDEX tidings_attempt_age ON tidings_attempt (began);
 CREATE TABLE tidings_api_key (id TEXT PRIMARY KEY, owner TEXT NOT NULL, scopes BLOB NOT NULL, sources BLOB,
   digest BLOB NOT NULL, created INTEGER NOT NULL, expires INTEGER, revoked INTEGER, used INTEGER) STRICT, WITHOUT ROWID;
 CREATE TABLE tidings_kept_answer (owner TEXT, route TEXT, key TEXT, fingerprint BLOB NOT NULL, at INTEGER NOT NULL,

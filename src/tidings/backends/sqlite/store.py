@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from copy import copy
 from datetime import timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from tidings.backends.sqlite import deliveries, keyed, keys, leases, parked
+from tidings.backends.sqlite import attempts, audit, deliveries, keyed, keys, leases, parked
 from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.emits import Appender
 from tidings.backends.sqlite.inline import Inline
@@ -22,9 +22,10 @@ from tidings.backends.sqlite.wal import caution_with
 from tidings.errors import LogUnavailableError, RefusedError, StoreUnavailableError
 from tidings.log.driver import Position, Receipt, Write
 from tidings.ports import Ports
+from tidings.store.attempts import EVERY, Attempt, Sought, State
+from tidings.store.audit import Audited, Change
 from tidings.store.claims import Checkpoint, Claim
 from tidings.store.driver import (
-    Audited,
     ClaimedDelivery,
     DeadLetter,
     InlineFolds,
@@ -150,13 +151,27 @@ class SqliteStore:
     async def reschedule(self, claim: Claim, subject: str, reason: Reason) -> None:
         await self._write(lambda to: parked.reschedule(to, claim, subject, reason))
 
-    async def drop(self, consumer: str, subject: str, position: Position, *, reason: str) -> None:
+    async def drop(self, consumer: str, subject: str, position: Position, *, reason: str, who: str = "") -> None:
         now = self._clock.now_us()
-        dropping = Dropping(consumer=consumer, subject=subject, position=position, reason=reason, now=now)
+        dropping = Dropping(consumer=consumer, subject=subject, position=position, reason=reason, who=who, now=now)
         await self._write(lambda to: parked.drop(to, dropping))
 
-    async def audit(self, *, limit: int = 100) -> Sequence[Audited]:
-        return await self._read(lambda of: parked.audit(of, limit=limit))
+    # what operators changed
+    @asynccontextmanager
+    async def changing(self, change: Change) -> AsyncIterator[StoreDriver]:
+        now = self._clock.now_us()
+        if self._joined is not None:
+            async with self._joined.savepoint():
+                yield self
+                await self._joined.run(lambda to: audit.note(to, change, now=now))
+            return
+        self._check()
+        async with OpenUnit(self._database, self._around, ()) as unit:
+            yield self._joining(unit)
+            await unit.run(lambda to: audit.note(to, change, now=now))
+
+    async def audit(self, *, before: int | None = None, limit: int = 100) -> Sequence[Audited]:
+        return await self._read(lambda of: audit.listed(of, before=before, limit=limit))
 
     # deliveries to functions
     async def claim_deliveries(
@@ -166,18 +181,28 @@ class SqliteStore:
         return await self._write(lambda to: deliveries.claim(to, lease, services=services, limit=limit))
 
     async def settle_delivery(self, claimed: ClaimedDelivery, reason: Reason | None) -> None:
-        await self._write(lambda to: deliveries.settle(to, claimed, reason))
+        now = self._clock.now_us()
+        await self._write(lambda to: deliveries.settle(to, claimed, reason, now=now))
 
     async def deliveries(
-        self, state: Literal["pending", "done", "dead"] | None = None, *, after: str | None = None, limit: int = 100
+        self, state: State | None = None, *, where: Sought = EVERY, after: str | None = None, limit: int = 100
     ) -> Sequence[Mapping[str, Any]]:
-        return await self._read(lambda of: deliveries.listed(of, state, after=after, limit=limit))
+        return await self._read(lambda of: deliveries.listed(of, state, where, after=after, limit=limit))
 
     async def delivery(self, key: str) -> Mapping[str, Any] | None:
         return await self._read(lambda of: deliveries.found(of, key))
 
     async def retry_delivery(self, key: str, *, at: int) -> None:
         await self._write(lambda to: deliveries.retry(to, key, at=at))
+
+    async def cancel_delivery(self, key: str, *, at: int) -> None:
+        await self._write(lambda to: deliveries.cancel(to, key, at=at))
+
+    async def attempts(self, key: str) -> Sequence[Attempt]:
+        return await self._read(lambda of: attempts.of(of, key))
+
+    async def forget_attempts(self, *, closed: int, keep: int, limit: int) -> int:
+        return await self._write(lambda to: attempts.forget(to, closed=closed, keep=keep, limit=limit))
 
     async def next_due(self) -> int | None:
         return await self._read(_next_due)

@@ -7,15 +7,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.unit.backends.sqlite.store_of import Opened, opened
-from tidings.backends.sqlite import deliveries, parked
+from tidings.backends.sqlite import attempts, deliveries, parked
 from tidings.conformance.store_samples import TTL, record, refused, table
 from tidings.errors import CheckpointMovedError
 from tidings.store.claims import Claim
 
 FILL = [
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
-    "INSERT INTO tidings_delivery (key, service, function, payload, ordering, state, next_at) "
-    "SELECT i, 'shop', 'f', x'', i % 50, CASE WHEN i % 9 THEN 'done' ELSE 'pending' END, i FROM n",
+    "INSERT INTO tidings_delivery (key, service, function, payload, ordering, state, next_at, intended, closed) "
+    "SELECT i, 'shop', 'f', x'', i % 50, CASE WHEN i % 9 THEN 'done' ELSE 'pending' END, i, i, i FROM n",
+    "INSERT INTO tidings_attempt (delivery, epoch, number, began) SELECT n, 1, 1, n FROM tidings_delivery",
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
     "INSERT INTO tidings_parked SELECT 'c' || i % 5, i, 0, CASE WHEN i % 9 THEN 'dead' ELSE 'retrying' END, "
     "1, i, 'why', 'error', i FROM n",
@@ -102,3 +103,17 @@ async def test_members_are_found_by_their_key(store: Opened) -> None:
     assert len(plans) == 2
     for plan in plans:
         assert "SEARCH suite_sample__v1__members USING PRIMARY KEY (key=?" in plan
+
+
+async def test_old_attempts_are_found_by_their_age(store: Opened) -> None:
+    plan = await store.plan(attempts.OLD, 5, 5, 100)
+    assert "SEARCH a USING INDEX tidings_attempt_age (began<?)" in plan
+    assert "SCAN" not in plan
+    assert "TEMP B-TREE" not in plan
+
+
+async def test_attempts_of_a_delivery_are_found_by_it_in_order(store: Opened) -> None:
+    plan = await store.plan(attempts.OF, "7")
+    assert "USING INDEX tidings_attempt_of (delivery=?)" in plan
+    assert "SCAN" not in plan
+    assert "TEMP B-TREE" not in plan

@@ -1,0 +1,58 @@
+"""Tries of deliveries, one by one, and which deliveries are looked for. Pure values; times are µs since 1970 (UTC)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, get_args
+
+State = Literal["pending", "done", "dead", "cancelled"]
+STATES: tuple[State, ...] = get_args(State)
+"""What may become of a delivery; all but the first are closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of a delivery. `number`: from 1, and again from 1 after a retry.
+
+    `outcome`: `done`, or the kind of the failure, whose text is `error`. `ended`, `outcome`: None while it is under
+    way, and for ever if its process ended, or somebody else took the delivery or cancelled it meanwhile.
+    """
+
+    number: int
+    began: int
+    ended: int | None = None
+    outcome: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """Which deliveries; None: whatever it is.
+
+    `reason`: the kind of the last failure. `since`, `until`: when it was intended, from the one and before the other.
+    """
+
+    service: str | None = None
+    function: str | None = None
+    reason: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+EVERY = Sought()
+
+
+class AttemptStore(Protocol):
+    """The part of a store that keeps the tries of deliveries."""
+
+    async def attempts(self, key: str) -> Sequence[Attempt]:
+        """Return the tries of a delivery that are still kept, oldest first; none if there is no such delivery.
+
+        Each is there from the moment in which it is counted."""
+
+    async def forget_attempts(self, *, closed: int, keep: int, limit: int) -> int:
+        """Remove the oldest tries, `limit` at most; return how many there were.
+
+        Those of deliveries that closed before the time `closed`, and those that more than about `keep` newer ones
+        follow."""
