@@ -110,9 +110,9 @@ class _Shown:
             output.json(report.as_json() | ({} if doors is None else {"open": doors}))
             return
         output.say("What happened")
-        output.console.print(facts_table(report))
+        output.show(facts_table(report))
         output.say("\nWhat the server has, compared with what truly happened")
-        output.console.print(lines_table(report))
+        output.show(lines_table(report))
         if report.agrees:
             more = "" if report.events == EVENTS else f" --events {report.events}"
             more += " --apart" if self._apart else ""

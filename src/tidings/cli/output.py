@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -20,6 +21,8 @@ from tidings.operations.progress import Progress, unwatched
 
 WIDE = 10_000
 """A pipe has no edge, so nothing is wrapped or cut for it."""
+NARROW = 20
+"""A column is not folded to less than this."""
 _CONTROLS = MappingProxyType({code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))})
 
 
@@ -45,17 +48,26 @@ class Output:
     def _speaks_unicode(self) -> bool:
         return self.console.encoding.lower().startswith("utf")
 
-    def rows(self, rows: Sequence[Mapping[str, Any]], *, empty: str) -> None:
-        """Show rows of the same members: as a JSON array, or as a table; `empty` is said when there are none."""
+    def rows(self, rows: Sequence[Mapping[str, Any]], *, empty: str, as_named: bool = False) -> None:
+        """Show rows of the same members: as a JSON array, or as a table; `empty` is said when there are none.
+
+        A table that would not fit is shown row by row, a line for each member. `as_named`: the members' names are the
+        user's own, and stay as they are.
+        """
         if self.as_json:
             self.json(list(rows))
         elif not rows:
             self.say(empty)
+        elif _fits(rows, self.console.width):
+            self.show(_table([{_title(name, as_named): value for name, value in row.items()} for row in rows]))
         else:
-            self.console.print(_table(rows))
+            for n, row in enumerate(rows):
+                if n:
+                    self.say("")
+                self.fields(row, as_named=as_named)
 
-    def fields(self, fields: Mapping[str, Any]) -> None:
-        """Show one thing: as a JSON object, or a line for each member."""
+    def fields(self, fields: Mapping[str, Any], *, as_named: bool = False) -> None:
+        """Show one thing: as a JSON object, or a line for each member; `as_named` as in `rows`."""
         if self.as_json:
             self.json(dict(fields))
             return
@@ -63,15 +75,25 @@ class Output:
         for _ in range(2):
             table.add_column(overflow="fold")
         for name, value in fields.items():
-            table.add_row(f"[bold]{escape(name.replace('_', ' '))}[/]", _plain(text_of(value)))
-        self.console.print(table)
+            table.add_row(f"[bold]{escape(_title(name, as_named))}[/]", _plain(text_of(value)))
+        self.show(table)
+
+    def show(self, table: Table) -> None:
+        """Show people a table, without blanks that nobody sees at the ends of the lines of a pipe."""
+        if self.console.is_terminal:
+            self.console.print(table)
+            return
+        with self.console.capture() as captured:
+            self.console.print(table)
+        self.console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
     def tree(self, label: str, branches: Sequence[Branch]) -> None:
         """Show people a tree; programs that asked for JSON do not get it."""
         if not self.as_json:
             tree = Tree(_plain(label))
             _grow(tree, branches)
-            self.console.print(tree)
+            # It would be cut at a terminal's edge, and then half an id stands there.
+            Console(file=self.console.file, highlight=False, emoji=False, width=WIDE).print(tree)
 
     def json(self, value: Any) -> None:
         """Print JSON, on one line, at once."""
@@ -105,11 +127,21 @@ def _grow(tree: Tree, branches: Sequence[Branch]) -> None:
         _grow(tree.add(_plain(branch.label)), branch.below)
 
 
+def _title(name: str, as_named: bool) -> str:
+    return name if as_named else name.replace("_", " ")
+
+
+def _fits(rows: Sequence[Mapping[str, Any]], width: int) -> bool:
+    """Say whether a table of these is no wider, its widest column folded if that must be."""
+    columns = [max(len(name), *(cell_len(text_of(row[name])) for row in rows)) + 2 for name in rows[0]]
+    return sum(columns) - max(columns) + min(max(columns), NARROW + 2) <= width + 2
+
+
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, value in rows[0].items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        table.add_column(name.replace("_", " "), justify="right" if is_number else "left", overflow="fold")
+        table.add_column(escape(name), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_plain(text_of(value)) for value in row.values()))
     return table

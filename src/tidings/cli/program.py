@@ -27,8 +27,19 @@ _MISUSE = typer.BadParameter.__mro__[2]
 class _Commands(TyperGroup):
     """Tells an interrupt apart from a command that ends with 130 by itself: Typer would make it one.
 
-    `--help` that is not given is False rather than nothing: Typer takes a while to read what is no bool.
+    `--help` that is not given is False rather than nothing: Typer takes a while to read what is no bool. And no help
+    says that a flag takes a value, which it does not.
     """
+
+    def get_params(self, ctx: Any) -> Any:
+        return [_as_flag(each) for each in super().get_params(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            for each in (*command.params, command.get_help_option(ctx)):
+                _as_flag(each)
+        return command
 
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)
@@ -43,6 +54,12 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         with _interrupts_told():
             return super().invoke(ctx)
+
+
+def _as_flag(parameter: Any) -> Any:
+    if getattr(parameter, "is_flag", False):
+        parameter.metavar = ""
+    return parameter
 
 
 @contextmanager

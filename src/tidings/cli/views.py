@@ -88,7 +88,7 @@ def show(
 
     found = session.look(work)
     output = Output(as_json=as_json)
-    output.rows([row_of(found.columns, row) for row in found.rows], empty="no such row")
+    output.rows([row_of(found.columns, row) for row in found.rows], empty="no such row", as_named=True)
     if found.after is not None:
         output.say(f"… and perhaps more: these are the first {limit:,}")
 
@@ -139,8 +139,8 @@ def rebuild(view: Name, app: AppName = None, as_json: AsJson = False) -> None:
     done = session.act(work)
     if as_json:
         output.json({"view": done.view, "table": done.table, "parked": done.parked})
-    waiting = "1 subject is" if done.parked == 1 else f"{done.parked:,} subjects are"
-    output.say(f"{done.view} is read from {done.table} now; {waiting} parked for it")
+    subjects = "1 subject is" if done.parked == 1 else f"{done.parked:,} subjects are"
+    output.say(f"{done.view} is read from {done.table} now" + (f"; {subjects} parked for it" if done.parked else ""))
 
 
 def _say_verified(output: Output, found: Sequence[dict[str, Any]]) -> None:

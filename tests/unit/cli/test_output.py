@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
 
-from tidings.cli.output import Output
+from tidings.cli.output import Branch, Output
 from tidings.operations.progress import unwatched
 
 
@@ -86,3 +87,53 @@ def test_json_for_an_encoding_without_all_letters_is_escaped_as_json(monkeypatch
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, "ascii", errors="backslashreplace"))
     Output(as_json=True).json({"name": "é"})
     assert json.loads(raw.getvalue()) == {"name": "é"}
+
+
+class Terminal(Output):
+    """Sixty columns that somebody looks at."""
+
+    def __init__(self) -> None:
+        super().__init__(as_json=False)
+        self.console = Console(file=io.StringIO(), force_terminal=True, no_color=True, width=60, soft_wrap=True)
+
+    @property
+    def lines(self) -> list[str]:
+        assert isinstance(self.console.file, io.StringIO)
+        plain = re.sub("\x1b\\[[0-9;]*m", "", self.console.file.getvalue())
+        return [line.rstrip() for line in plain.splitlines()]
+
+
+def test_a_table_that_does_not_fit_is_shown_row_by_row() -> None:
+    terminal = Terminal()
+    rows = [
+        {"consumer": f"bookmarks.bookmark@{n}", "its_state": "running for a while", "why": "y" * 30} for n in (1, 2)
+    ]
+    terminal.rows(rows, empty="none")
+    first = ["consumer   bookmarks.bookmark@1", "its state  running for a while", f"why        {'y' * 30}"]
+    assert terminal.lines == [*first, "", first[0].replace("@1", "@2"), *first[1:]]
+
+
+def test_a_table_of_which_one_column_folds_stays_a_table() -> None:
+    terminal = Terminal()
+    terminal.rows([{"check": "disk", "found": "there is little room left " * 4}], empty="none")
+    assert terminal.lines[0] == "check  found"
+    assert len(terminal.lines) == 3
+
+
+def test_a_tree_is_not_cut_at_the_edge() -> None:
+    terminal = Terminal()
+    terminal.tree("all", [Branch("x" * 70, (Branch("y" * 70, ()),))])
+    assert terminal.lines == ["all", f"└── {'x' * 70}", f"    └── {'y' * 70}"]
+
+
+def test_no_line_of_a_pipe_ends_in_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(as_json=False)
+    output.rows([{"a": "x", "b": "long one"}, {"a": "x", "b": "y"}], empty="none")
+    output.fields({"a": "x", "b": "long one"})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["a  b", "x  long one", "x  y", "a  x", "b  long one"]
+
+
+def test_a_users_own_names_stay_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).rows([{"order_id": "7"}], empty="none", as_named=True)
+    assert capsys.readouterr().out == "order_id\n7\n"

@@ -280,12 +280,14 @@ def test_every_verb_helps_with_an_example(shell: Shell, verb: tuple[str, ...]) -
     assert ended.code == 0
     assert f"Example: {'TIDINGS_PORT=9000 ' if verb[0] == 'config' else ''}tidings {' '.join(verb)}" in ended.out
     assert "--json" in ended.out
+    assert "<bool>" not in ended.out
 
 
 def test_without_a_word_the_help_is_shown(shell: Shell) -> None:
     ended = shell.tidings()
     assert ended.code == 0
     assert "Usage: tidings" in ended.out
+    assert "<bool>" not in ended.out
 
 
 def test_an_error_among_tasks_is_told_as_itself(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
