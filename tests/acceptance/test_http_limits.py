@@ -150,6 +150,23 @@ async def test_who_does_not_go_on_is_given_up(tmp_path: Path) -> None:
         assert await caller.count() == 0
 
 
+@pytest.mark.parametrize("framing", ["content-length", "transfer-encoding"])
+async def test_who_still_sends_a_body_that_is_too_large_is_told_so(caller: Caller, framing: str) -> None:
+    piece, reader, writer = b"x" * 65_536, *await asyncio.open_connection("127.0.0.1", int(caller.url.split(":")[2]))
+    length = b"content-length: %d" % (24 * len(piece)) if framing == "content-length" else b"transfer-encoding: chunked"
+    writer.write(PUT % b"1" + b"connection: close\r\n" + length + b"\r\n\r\n")
+    for _ in range(24):
+        writer.write(piece if framing == "content-length" else b"10000\r\n" + piece + b"\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.005)
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 413 ")
+    assert json.loads(body)["type"].endswith(":body-too-large")
+
+
 async def test_attributes_of_the_largest_size_fit(caller: Caller) -> None:
     reply = await caller.bookmark("1", shade="%C3%BC" * 8_000)
     assert reply.status == 201, reply.body

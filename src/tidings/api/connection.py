@@ -1,7 +1,7 @@
 """One HTTP connection: uvicorn's own, where what it lets pass is bounded, and what it drops is refused or kept.
 
-Its parser keeps a header that never ends for ever, gives up the body of a request that offers another protocol, and its
-reader of targets cuts off what follows a `#`.
+Its parser keeps a header that never ends for ever, gives up the body of a request that offers another protocol, its
+reader of targets cuts off what follows a `#`, and it closes on callers that still send, who then never see the answer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import httptools
 from uvicorn._types import HTTPScope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tidings.api.answer import EXCHANGE
 from tidings.api.cycle import Cycle
@@ -21,6 +21,9 @@ from tidings.api.problems import Problem, Refusal, answer_to
 
 HEAD_BYTES_MAX = 65_536  # 16 KiB of attributes, each byte percent-encoded, and room for the rest
 HEAD_SECONDS = 10
+LINGER_SECONDS = 10
+LINGER_BYTES = 16 * 1_048_576
+"""For how long, and how much, is read and dropped behind an answer that came before the end of its request."""
 CONNECTIONS_MAX = 4_096
 _SMALL = HEAD_BYTES_MAX // 2
 METHODS = ("GET", "HEAD", "POST", "PUT")
@@ -45,6 +48,8 @@ class Connection(HttpToolsProtocol):
         self._has_begun = self._has_moved = self._is_over = self._is_idle = False
         self._size = 0  # of the chunk that is being read
         self._waited_for = 0  # bytes since the last piece of a body, or since the chunk in which a head began
+        self._is_lingering = False
+        self._dropped = 0  # bytes behind an answer
         self._again = b""  # the head of a request that offers another protocol, without the offer
         self._refusal: Refusal | None = None
 
@@ -54,6 +59,9 @@ class Connection(HttpToolsProtocol):
             self._make_room()
 
     def data_received(self, data: bytes) -> None:
+        if self._is_lingering:
+            self._drop(len(data))
+            return
         self._is_idle = self._has_moved = False
         self._size = size = len(data)
         while data and not self._is_over:
@@ -68,8 +76,30 @@ class Connection(HttpToolsProtocol):
             self.waits = 0
             return
         self.waits += 1
-        is_between = self.cycle is None or self.cycle.response_complete
-        if is_between and self.waits >= (self.timeout_keep_alive if self._is_idle else HEAD_SECONDS):
+        is_between = self.cycle is None or self.cycle.response_complete or self._is_lingering
+        if is_between and self.waits >= self._patience():
+            self.transport.close()
+
+    def _patience(self) -> float:
+        if self._is_lingering:
+            return LINGER_SECONDS
+        return self.timeout_keep_alive if self._is_idle else HEAD_SECONDS
+
+    def _end(self) -> None:
+        """Close behind the last answer; while its request still comes, as RFC 9112 section 9.6 says.
+
+        To close a socket that holds what nobody has read resets it, and a reset destroys the answer on its way.
+        """
+        if not (self.cycle.more_body or self.pipeline or self._has_begun or self._is_over):
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self._is_lingering, self.waits = True, 0
+            self.transport.write_eof()
+            self.flow.resume_reading()
+
+    def _drop(self, size: int) -> None:
+        self._dropped += size
+        if self._dropped > LINGER_BYTES:
             self.transport.close()
 
     def on_response_complete(self) -> None:
@@ -106,8 +136,20 @@ class Connection(HttpToolsProtocol):
     def _ask(self) -> None:
         """Have the application asked, when what came before is answered."""
         last = self.cycle
-        self.cycle = cycle = Cycle(
-            scope=self._asked_scope(),
+        keep_alive = self.scope["http_version"] != "1.0" and self.parser.should_keep_alive()
+        self.cycle = cycle = self._cycle(self._asked_scope(), keep_alive=keep_alive)
+        cycle.waiting_for_100_continue = self.expect_100_continue
+        self._dropped = 0
+        cast(dict[str, Any], self.scope)[EXCHANGE] = cycle
+        if last is None or last.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def _cycle(self, scope: HTTPScope, *, keep_alive: bool) -> Cycle:
+        cycle = Cycle(
+            scope=scope,
             transport=self.transport,
             flow=self.flow,
             logger=self.logger,
@@ -115,16 +157,12 @@ class Connection(HttpToolsProtocol):
             access_log=False,
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=self.scope["http_version"] != "1.0" and self.parser.should_keep_alive(),
+            expect_100_continue=False,
+            keep_alive=keep_alive,
             on_response=self.on_response_complete,
         )
-        cast(dict[str, Any], self.scope)[EXCHANGE] = cycle
-        if last is None or last.response_complete:
-            self._start_asgi_task(cycle, self.app)
-        else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((cycle, self.app))
+        cycle.on_last = self._end
+        return cycle
 
     def _asked_scope(self) -> HTTPScope:
         """Return the scope of ASGI with what the request line says."""
@@ -144,6 +182,8 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._has_moved = True
+        if self.cycle.response_complete:
+            self._drop(len(body))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -208,7 +248,8 @@ class Connection(HttpToolsProtocol):
         """Answer what is no request, or none that can be served, when what came before it is answered; then close."""
         self._is_over = True
         answer = answer_to(refusal, instance="/")
-        last, cycle = self.cycle, self._last_cycle()
+        scope = cast(HTTPScope, {"type": "http", "method": "GET", "http_version": "1.1"})
+        last, cycle = self.cycle, self._cycle(scope, keep_alive=False)
         self.cycle = cycle
         if last is None or last.response_complete:
             self._start_asgi_task(cycle, answer)  # type: ignore[arg-type]
@@ -221,21 +262,6 @@ class Connection(HttpToolsProtocol):
                 self.pipeline[0] = (cycle, answer)  # type: ignore[assignment]
             else:
                 self._start_asgi_task(cycle, answer)  # type: ignore[arg-type]
-
-    def _last_cycle(self) -> RequestResponseCycle:
-        return RequestResponseCycle(
-            scope={"type": "http", "method": "GET", "http_version": "1.1"},  # type: ignore[typeddict-item]
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=False,
-            keep_alive=False,
-            on_response=self.on_response_complete,
-        )
 
 
 def _refusal_of(data: bytes, error: Exception) -> Refusal:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from tidings.api.answer import Header
 
 
 class Cycle(RequestResponseCycle):
-    """See `tidings.api.answer.Exchange`. Messages would cost two writes to the socket, and a wait for what is here."""
+    """See `tidings.api.answer.Exchange`. Messages would cost two writes to the socket, and a wait for what is here.
+
+    `on_last` is called instead of `on_response` when no other answer follows: uvicorn would close at once.
+    """
+
+    on_last: Callable[[], None]
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if not self.keep_alive and message["type"] == "http.response.body" and not message.get("more_body"):
+            self.keep_alive, self.on_response = True, self.on_last
+        await super().send(message)
 
     def whole_body(self) -> bytes | None:
         if self.more_body or self.disconnected:

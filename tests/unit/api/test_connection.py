@@ -10,7 +10,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from tidings.api.answer import Answer, Receive, Scope, Send
-from tidings.api.connection import HEAD_BYTES_MAX, HEAD_SECONDS, Connection
+from tidings.api.connection import HEAD_BYTES_MAX, HEAD_SECONDS, LINGER_BYTES, LINGER_SECONDS, Connection
 
 
 class Wire(asyncio.Transport):
@@ -20,7 +20,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.pieces = 0
-        self.closed = False
+        self.closed = self.ended = False
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -28,6 +28,9 @@ class Wire(asyncio.Transport):
 
     def close(self) -> None:
         self.closed = True
+
+    def write_eof(self) -> None:
+        self.ended = True
 
     def is_closing(self) -> bool:
         return self.closed
@@ -69,7 +72,7 @@ async def sent(*chunks: bytes) -> Wire:
             connection.data_received(chunk)
     while state.tasks:
         await asyncio.wait(state.tasks)
-    closed_by_us = wire.closed
+    closed_by_us = wire.closed or wire.ended
     connection.connection_lost(None)
     wire.closed = closed_by_us
     return wire
@@ -289,4 +292,56 @@ async def test_without_room_and_nobody_waiting_a_connection_is_refused() -> None
     _, refused = connected(state, most=1)
     await asyncio.wait(state.tasks)
     assert bodies(refused) == [b"overloaded"]
-    assert refused.closed
+    assert refused.ended
+
+
+async def refused(scope: Scope, receive: Receive, send: Send) -> None:
+    await Answer(413, (), b"too large")(scope, receive, send)
+
+
+async def early(*, closing: bool = True) -> tuple[Connection, Wire]:
+    """A connection whose request is answered before its body came."""
+    state = ServerState()
+    connection, wire = connected(state)
+    connection.app = refused
+    line = b"connection: close\r\n" if closing else b""
+    connection.data_received(b"PUT /a HTTP/1.1\r\n" + line + b"content-length: 1000000000\r\n\r\n")
+    await asyncio.wait(state.tasks)
+    assert wire.written.endswith(b"too large")
+    return connection, wire
+
+
+async def test_behind_an_early_last_answer_is_read_on_and_nothing_of_it_heeded() -> None:
+    connection, wire = await early()
+    written = wire.written
+    assert (wire.ended, wire.closed) == (True, False)
+    connection.data_received(b"b" * 70_000 + b"\r\n\r\nGET /b HTTP/1.1\r\nhost: h\r\n\r\n")
+    assert (wire.closed, wire.written, len(connection.tasks)) == (False, written, 0)
+    assert not connection.eof_received(), "the transport then closes by itself"
+
+
+async def test_an_early_last_answer_is_waited_behind_for_some_seconds_only() -> None:
+    connection, wire = await early()
+    for _ in range(LINGER_SECONDS):
+        assert not wire.closed
+        connection.data_received(b"b")
+        connection.tick()
+    assert wire.closed
+
+
+@pytest.mark.parametrize("closing", [True, False])
+async def test_no_more_than_some_bytes_are_read_behind_an_early_answer(closing: bool) -> None:
+    connection, wire = await early(closing=closing)
+    for _ in range(LINGER_BYTES // 65_536):
+        connection.data_received(b"b" * 65_536)
+    assert not wire.closed
+    connection.data_received(b"b")
+    assert wire.closed
+
+
+async def test_behind_a_whole_request_that_wants_to_close_nothing_is_waited_for() -> None:
+    state = ServerState()
+    connection, wire = connected(state)
+    connection.data_received(b"GET /a HTTP/1.1\r\nconnection: close\r\n\r\n")
+    await asyncio.wait(state.tasks)
+    assert (wire.closed, wire.ended) == (True, False)
