@@ -25,7 +25,7 @@ from tests.house.pages import (
     words_of,
 )
 from tidings import App, Settings, errors
-from tidings.api.application import UNDER_WAY_MAX, application
+from tidings.api.application import UNDER_WAY_MAX, WAITING_MAX, application
 from tidings.api.bodies import BODY_SECONDS, SILENCE_SECONDS
 from tidings.api.connection import CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_SECONDS
 from tidings.api.ingest import EVENT_BYTES_MAX
@@ -183,7 +183,8 @@ def test_the_page_of_http_states_the_limits_of_the_code() -> None:
         "`Prefer: wait`": "30 s",
         "request line and headers": f"{HEAD_BYTES_MAX // kib} KiB, whole within {HEAD_SECONDS} s",
         "body on its way": f"{SILENCE_SECONDS} s without a byte, {BODY_SECONDS} s in all",
-        "requests under way": f"{UNDER_WAY_MAX:,}, those not counted that wait or whose body is on its way",
+        "requests under way": f"{UNDER_WAY_MAX:,}, those not counted that may wait or whose body is on its way",
+        "requests that may wait, streams among them": f"{WAITING_MAX:,}",
         "connections": f"{CONNECTIONS_MAX:,}, or what file descriptors allow",
     }
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,12 +15,13 @@ from tidings import __version__
 from tidings.api.answer import JSON_TYPE, Answer, Pages, Receive, Scope, Send
 from tidings.api.bodies import DisconnectedError
 from tidings.api.guard import admit
-from tidings.api.headers import choose, is_current
+from tidings.api.headers import choose, is_current, wait_seconds
 from tidings.api.lifespan import live
 from tidings.api.openapi.document import describe
 from tidings.api.paths import mounted, raw_path, root_path, whole_path
 from tidings.api.problems import Problem, Refusal, answer_to
 from tidings.api.queries import read_query
+from tidings.api.refusals import Refusals
 from tidings.api.routing import OPEN, PRINCIPAL, Operation, check_scope, routes
 from tidings.api.table import Parts, operations
 from tidings.app.opened import Opened
@@ -29,6 +30,7 @@ from tidings.events.codec import encode_json
 from tidings.events.media import JSON
 
 UNDER_WAY_MAX = 1_024
+WAITING_MAX = 3_072  # with those under way, as many as there are connections
 
 
 class Application:
@@ -41,6 +43,7 @@ class Application:
         self._pages = pages
         self._parts = parts = Parts(opened, incarnation)
         self.waiting = parts.waiting
+        self.refusals = Refusals(opened.ports.clock)
         self._under_way = 0
         self._admission = opened.admission
         own = Operation("GET", "/openapi.json", self._describe, None)
@@ -56,9 +59,9 @@ class Application:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000})
             return
-        self._under_way += 1
         try:
-            await self._serve(scope, receive, send)
+            with self.waiting.counted() if _may_wait(scope) else self._counted():
+                await self._serve(scope, receive, send)
         except DisconnectedError:
             pass
         except asyncio.CancelledError:
@@ -66,9 +69,8 @@ class Application:
                 await answer_to(_cut_short(), instance=whole_path(scope))(scope, receive, send)
             raise
         except Exception as error:
+            self.refusals.tell(error, instance=whole_path(scope))
             await answer_to(error, instance=whole_path(scope))(scope, receive, send)
-        finally:
-            self._under_way -= 1
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = raw_path(scope)
@@ -80,8 +82,7 @@ class Application:
         if path not in OPEN:
             scope[PRINCIPAL] = principal = await admit(self._admission, scope)
             self._parts.rates.check_key(principal)
-            if self._under_way - len(self._parts.bodies) - len(self.waiting) > UNDER_WAY_MAX:
-                raise Refusal(Problem.OVERLOADED, f"{UNDER_WAY_MAX:,} requests are under way: repeat this one later")
+            self._check_room(scope)
         if "#" in path or b"#" in scope["query_string"]:
             raise MalformedError("a # stands in the request's target: write it as %23")
         if scope["method"] == "PUT" and path.startswith("/events/") and path.count("/") == 3:
@@ -94,6 +95,22 @@ class Application:
         else:
             return await self._route(path, scope, receive, send)
         return await answer(scope, receive, send)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+    def _check_room(self, scope: Scope) -> None:
+        if _may_wait(scope):
+            if len(self.waiting) > WAITING_MAX:
+                why = f"{WAITING_MAX:,} requests wait for what comes: ask later, or without `Prefer: wait`"
+                raise Refusal(Problem.OVERLOADED, why)
+        elif self._under_way - len(self._parts.bodies) > UNDER_WAY_MAX:
+            raise Refusal(Problem.OVERLOADED, f"{UNDER_WAY_MAX:,} requests are under way: repeat this one later")
 
     async def _route(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Let Starlette find the route by the path as it was sent, in which `%2F` is no slash."""
@@ -122,6 +139,13 @@ class Application:
             yield
         finally:
             self.waiting.stop()
+
+
+def _may_wait(scope: Scope) -> bool:
+    """Say whether a request is one that does little but wait."""
+    if scope["method"] != "GET":
+        return False
+    return raw_path(scope) == "/events/stream" or bool(wait_seconds(scope))
 
 
 def _cut_short() -> Refusal:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -36,15 +37,19 @@ _AUTHORITY = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 class Connection(HttpToolsProtocol):
     """Reads requests whose line and headers have `HEAD_BYTES_MAX` bytes at most, and come within `HEAD_SECONDS`.
 
-    Whoever serves it calls `tick` every second. `most`: connections there may be at once.
+    Whoever serves it calls `tick` every second. `most`: connections there may be at once. `on_full` is told of whoever
+    is refused for that.
     """
 
     waits = 0
     """For how many seconds it has been waiting for its caller; the longest wait ends first when there is no room."""
 
-    def __init__(self, *args: Any, most: int = CONNECTIONS_MAX, **more: Any) -> None:
+    def __init__(
+        self, *args: Any, most: int = CONNECTIONS_MAX, on_full: Callable[[Refusal], None] | None = None, **more: Any
+    ) -> None:
         super().__init__(*args, **more)
         self._most = most
+        self._on_full = on_full
         self._has_begun = self._has_moved = self._is_over = self._is_idle = False
         self._size = 0  # of the chunk that is being read
         self._waited_for = 0  # bytes since the last piece of a body, or since the chunk in which a head began
@@ -242,7 +247,10 @@ class Connection(HttpToolsProtocol):
         if waiting:
             max(waiting, key=lambda each: each.waits).transport.close()
         else:
-            self._refuse(Refusal(Problem.OVERLOADED, f"{self._most:,} connections are being served: repeat this later"))
+            full = Refusal(Problem.OVERLOADED, f"{self._most:,} connections are being served: repeat this later")
+            if self._on_full is not None:
+                self._on_full(full)
+            self._refuse(full)
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer what is no request, or none that can be served, when what came before it is answered; then close."""

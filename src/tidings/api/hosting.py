@@ -11,6 +11,7 @@ from tidings.api.application import Application, MakePages, application, no_page
 from tidings.api.lifespan import live
 from tidings.api.paths import whole_path
 from tidings.api.problems import Problem, Refusal, answer_to
+from tidings.api.refusals import Refusals
 from tidings.app.app import App
 from tidings.app.opened import Opened
 from tidings.errors import RefusedError
@@ -39,6 +40,7 @@ class _Hosted:
         self._settings = settings
         self._ports = ports
         self._pages = pages
+        self._refusals = Refusals((ports or Ports()).clock)
         self._served: tuple[Opened, Application] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +50,7 @@ class _Hosted:
         try:
             served = await self._application()
         except RefusedError as error:
-            await _not_open(error, scope, receive, send)
+            await self._not_open(error, scope, receive, send)
         else:
             await served(scope, receive, send)
 
@@ -67,11 +69,12 @@ class _Hosted:
             self._served = opened, await application(opened, self._pages)
         return self._served[1]
 
-
-async def _not_open(error: RefusedError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer what whoever mounts it has to do; a mounted application gets no lifespan of its own."""
-    if scope["type"] != "http":
-        await send({"type": "websocket.close", "code": 1000})
-        return
-    detail = f"{error}; a mounted application has to be opened in the lifespan of the one around it"
-    await answer_to(Refusal(Problem.STORE_UNAVAILABLE, detail), instance=whole_path(scope))(scope, receive, send)
+    async def _not_open(self, error: RefusedError, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what whoever mounts it has to do; a mounted application gets no lifespan of its own."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        detail = f"{error}; a mounted application has to be opened in the lifespan of the one around it"
+        refusal, path = Refusal(Problem.STORE_UNAVAILABLE, detail), whole_path(scope)
+        self._refusals.tell(refusal, instance=path)
+        await answer_to(refusal, instance=path)(scope, receive, send)

@@ -14,6 +14,7 @@ import uvicorn
 
 from tidings.api.answer import Application
 from tidings.api.connection import CONNECTIONS_MAX, Connection
+from tidings.api.problems import Refusal
 from tidings.errors import OperatorError, SettingError
 from tidings.ports import Clock
 
@@ -25,8 +26,8 @@ OTHER_FILES = 64
 class Http(uvicorn.Server):
     """Uvicorn without its way with signals: those mean more here than the end of the HTTP side."""
 
-    def __init__(self, served: Application, on_started: Callable[[], None]) -> None:
-        super().__init__(_configured(served))
+    def __init__(self, served: Application, on_started: Callable[[], None], on_full: Callable[[Refusal], None]) -> None:
+        super().__init__(_configured(served, on_full))
         self._on_started = on_started
 
     @contextmanager
@@ -52,10 +53,10 @@ class Http(uvicorn.Server):
         self._on_started()
 
 
-def _configured(served: Application) -> uvicorn.Config:
+def _configured(served: Application, on_full: Callable[[Refusal], None]) -> uvicorn.Config:
     return uvicorn.Config(
         served,
-        http=cast(type[asyncio.Protocol], partial(Connection, most=connections_max())),
+        http=cast(type[asyncio.Protocol], partial(Connection, most=connections_max(), on_full=on_full)),
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -132,7 +132,7 @@ def _conflict(error: errors.ConflictError) -> str:
 
 
 def answer_to(error: BaseException, *, instance: str) -> Answer:
-    """Return the problem document for an error of a request to the path `instance`; log what is not the caller's."""
+    """Return the problem document for an error of a request to the path `instance`; log what nobody foresaw."""
     problem = problem_of(error)
     detail = str(error)
     if isinstance(error, errors.ConflictError):
@@ -140,8 +140,6 @@ def answer_to(error: BaseException, *, instance: str) -> Answer:
     elif problem is Problem.INTERNAL and not isinstance(error, Refusal):
         _log.error("a request to %r failed", instance, exc_info=error)
         detail = "the server's log has the reason; the same request may be repeated"
-    elif problem.status == 503:
-        _log.warning("a request to %r was refused: %s: %s", instance, type(error).__name__, detail)
     document: dict[str, Any] = {
         "type": problem.type,
         "title": problem.title,

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from tidings.api.application import Application, MakePages, application, no_pages
 from tidings.api.guard import is_loopback
@@ -157,7 +158,8 @@ class Server:
                 self._opened = opened
                 self._application = await application(opened, self._pages)
                 url = url_of(settings.host, listening)
-                self._http = Http(self._application, lambda: self._ready(url, worker))
+                on_full = partial(self._application.refusals.tell, instance="/")
+                self._http = Http(self._application, lambda: self._ready(url, worker), on_full)
                 if self._is_stopping:
                     self._pass_on_stop()
                 _spare_what_stays()

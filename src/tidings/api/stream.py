@@ -118,10 +118,9 @@ class Following:
 
     async def _until_end(self, receive: Receive, send: Send) -> None:
         stream = self._stream
-        with stream.waiting.counted():
-            await _first_of(
-                self._follow(send), _gone(receive), stream.waiting.stopping.wait(), stream.clock.sleep(self._life)
-            )
+        await _first_of(
+            self._follow(send), _gone(receive), stream.waiting.stopping.wait(), stream.clock.sleep(self._life)
+        )
 
     async def _follow(self, send: Send) -> None:
         """Send on and on; return if the caller has fallen too far behind, or may not follow any more."""

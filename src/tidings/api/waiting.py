@@ -14,7 +14,7 @@ from tidings.ports import Clock
 class Waiting:
     """Lets requests wait; `stop` ends every wait, so that a server that shuts down answers them at once.
 
-    Its length: how many wait now.
+    Its length: how many there are that wait, or may have to.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -27,7 +27,7 @@ class Waiting:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Count a request among those that wait while the block runs."""
+        """Count a request among those that wait while the block runs: all of it, for a thousand may come at once."""
         self._count += 1
         try:
             yield
@@ -63,11 +63,10 @@ class Patience:
         """
         if await done():
             return True
-        with self._waiting.counted():
-            while (left := self._end - self._waiting.clock.monotonic()) > 0 and not self._waiting.stopping.is_set():
-                await self._pause(pause(left), left)
-                if await done():
-                    return True
+        while (left := self._end - self._waiting.clock.monotonic()) > 0 and not self._waiting.stopping.is_set():
+            await self._pause(pause(left), left)
+            if await done():
+                return True
         return False
 
     async def _pause(self, pause: Awaitable[object], left: float) -> None:

@@ -146,9 +146,37 @@ async def test_requests_that_wait_keep_nobody_out(shop: Shop, monkeypatch: pytes
     for _ in range(3):
         waiting.append(asyncio.create_task(ask(shop.http, "GET", "/views/stock/total", asked)))
         waiting.append(asyncio.create_task(ask(shop.http, "GET", f"/events?after={token}", {"prefer": "wait=30"})))
-        while len(shop.http.waiting) < len(waiting):
-            await asyncio.sleep(0)
     assert (await ask(shop.http, "GET", "/views")).status == 200
+    shop.http.waiting.stop()
+    await asyncio.gather(*waiting)
+
+
+async def test_a_burst_of_those_who_will_wait_keeps_nobody_out(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not taken for requests under way before they have come to their wait."""
+    monkeypatch.setattr(module, "UNDER_WAY_MAX", 1)
+    token = (await shop.place("1")).headers["tidings-position"]
+    targets = [f"/events?after={token}"] * 20 + ["/views"]
+    burst = [asyncio.create_task(ask(shop.http, "GET", target, {"prefer": "wait=30"})) for target in targets[:-1]]
+    burst.append(asyncio.create_task(ask(shop.http, "GET", "/views")))
+    assert (await burst[-1]).status == 200
+    shop.http.waiting.stop()
+    assert {reply.status for reply in await asyncio.gather(*burst)} == {200}
+
+
+async def test_more_than_may_wait_are_told_so_and_the_log_has_one_line_for_all(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "WAITING_MAX", 2)
+    token = (await shop.place("1")).headers["tidings-position"]
+    target, prefer = f"/events?after={token}", {"prefer": "wait=30"}
+    waiting = [asyncio.create_task(ask(shop.http, "GET", target, prefer)) for _ in range(2)]
+    await asyncio.sleep(0)
+    for asked in [(target, prefer), ("/events/stream", {})] * 5:
+        reply = await ask(shop.http, "GET", *asked)
+        assert (reply.status, reply.slug, reply.headers["retry-after"]) == (503, "overloaded", "1")
+        assert "without `Prefer: wait`" in reply.json["detail"]
+    assert len(caplog.records) == 1
+    assert (await ask(shop.http, "GET", target)).status == 200
     shop.http.waiting.stop()
     await asyncio.gather(*waiting)
 
