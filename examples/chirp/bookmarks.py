@@ -119,5 +119,5 @@ async def _reason_against(event: BookmarkRequested, ctx: Context) -> str | None:
         return "The tweet was deleted."
     if await ctx.get(Slot, user_id=event.user_id, tweet_id=event.tweet_id) is not None:
         return None  # it is theirs already
-    [(taken,)] = await ctx.sql.fetch("SELECT count(*) FROM bookmarks_slot WHERE user_id = ?", (event.user_id,))
+    [(taken,)] = await ctx.sql.fetch("SELECT count(*) FROM bookmarks_slot WHERE user_id = $1", (event.user_id,))
     return f"All {SLOTS} of your bookmarks are taken: remove one first." if taken >= SLOTS else None

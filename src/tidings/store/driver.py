@@ -117,7 +117,7 @@ class Staged:
 
 
 class Sql(Protocol):
-    """The handler's own statements, in the unit's transaction. Placeholders as the engine has them (`?` on SQLite)."""
+    """The handler's own statements, in the unit's transaction. Placeholders are `$1`, `$2`, …; on SQLite `?`, too."""
 
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; return the number of rows it changed. Transaction control is refused."""

@@ -1,10 +1,10 @@
-"""The handler's own statements, inside the unit."""
+"""The handler's own statements, inside the unit. Placeholders are `?`, or `$1`, `$2`, … as on PostgreSQL."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from tidings.errors import RefusedError
@@ -13,6 +13,8 @@ Run = Callable[[Callable[[sqlite3.Connection], Any]], Awaitable[Any]]
 
 # What may stand before the first word: SQLite skips it, so it must not hide the word from us.
 _FIRST_WORD = re.compile(r"(?:[\s;\ufeff]|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*([A-Za-z]*)", re.DOTALL)
+# A placeholder with a number; what stands in quotes and comments is none, and comes first.
+_NUMBERED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|(\$[0-9]+)", re.DOTALL)
 _ALLOWED = frozenset(
     {"SELECT", "WITH", "VALUES", "INSERT", "REPLACE", "UPDATE", "DELETE", "EXPLAIN"}
     | {"CREATE", "DROP", "ALTER", "ANALYZE", "REINDEX"}
@@ -30,6 +32,13 @@ def refuse_control(statement: str) -> None:
             f"{word or statement[:20]!r} is not run in a unit, which begins, commits and rolls back by itself: "
             "leave it out, or use `unit.savepoint()`"
         )
+
+
+def bound(statement: str, parameters: Sequence[Any]) -> Sequence[Any] | Mapping[str, Any]:
+    """Return the parameters as SQLite wants them: `$1` is a name there, and names stand in the order they come in."""
+    if any(found[1] for found in _NUMBERED.finditer(statement)):
+        return {str(number): value for number, value in enumerate(parameters, 1)}
+    return parameters
 
 
 # Where SQLite says which tables, or things upon them, a statement writes: in the first name, the second, or both.
@@ -65,7 +74,7 @@ class Guard:
         self._handlers, self._refused = True, None
         try:
             # Prepared statements are kept by their text: with this behind it, none of ours can pass for a handler's.
-            return connection.execute(f"{statement}\n-- a handler's", parameters)
+            return connection.execute(f"{statement}\n-- a handler's", bound(statement, parameters))
         except sqlite3.DatabaseError as error:
             if self._refused is None:
                 raise

@@ -91,3 +91,12 @@ async def test_what_sqlite_refuses_by_itself_is_told_as_it_is(store: Opened) -> 
             await unit.sql.execute("DROP TABLE tidings_log")
         with pytest.raises(Exception, match="no such table: nowhere"):
             await unit.sql.execute("DELETE FROM nowhere")
+
+
+async def test_a_placeholder_with_a_number_means_that_parameter_wherever_it_stands(store: Opened) -> None:
+    async with store.store.unit() as unit:
+        assert await unit.sql.fetch("SELECT $2, $1, $2", ("a", "b")) == [("b", "a", "b")]
+        assert await unit.sql.execute("INSERT INTO shop_line (tidings_note, key) VALUES ($2, $1)", ("k", "n")) == 1
+        assert await unit.sql.fetch("SELECT * FROM shop_line WHERE key = ?", ("k",)) == [("k", "n")]
+        quoted = "SELECT '$1', \"key\", ? /* $1 */ FROM shop_line -- $2"
+        assert await unit.sql.fetch(quoted, ("x",)) == [("$1", "k", "x")]
