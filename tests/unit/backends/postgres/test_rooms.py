@@ -1,0 +1,85 @@
+"""Partitions of the log are made before they are needed, and at the latest when they are."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+import asyncpg
+import pytest
+
+from tests.conformance.postgres_harness import open_log
+from tidings.backends.postgres.log import PostgresLog
+from tidings.backends.postgres.rooms import PARTITION_BITS
+from tidings.conformance.samples import event, events, ids_in, keep, refusal
+from tidings.errors import PositionExpiredError
+from tidings.events.filter import Filter
+from tidings.log.driver import History, Receipt
+
+SIZE = 1 << PARTITION_BITS
+
+
+@pytest.fixture
+async def log(postgres_url: str) -> AsyncIterator[PostgresLog]:
+    opened = await open_log(postgres_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def connection(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(postgres_url)
+    yield connection
+    await connection.close()
+
+
+async def partitions(connection: asyncpg.Connection) -> Sequence[str]:
+    children = "SELECT inhrelid FROM pg_inherits WHERE inhparent = 'tidings.log'::regclass"
+    rows = await connection.fetch(f"SELECT relname FROM pg_class WHERE oid IN ({children}) ORDER BY oid")
+    return [row["relname"] for row in rows]
+
+
+async def move_to(connection: asyncpg.Connection, position: int) -> None:
+    await connection.execute("SELECT setval('tidings.position', $1, false)", position)
+
+
+async def test_the_log_goes_on_over_the_end_of_a_partition(log: PostgresLog, connection: asyncpg.Connection) -> None:
+    await move_to(connection, SIZE - 3)
+    first = await keep(log, *events(0, 2))
+    across = await keep(log, *events(2, 302))
+    assert across.positions[0] < SIZE <= across.positions[-1]
+    await keep(log, event("302", subject="other"))
+    await log._rooms.close()
+    assert await partitions(connection) == ["log_0", "log_1", "log_2"]
+    assert await ids_in(log) == [str(n) for n in range(303)]
+    assert await keep(log, *events(0, 2)) == Receipt(outcome="duplicate", positions=first.positions)
+    assert (await refusal(log, event("x"), expected={"subject/1": first.positions[0]})).position == across.positions[-1]
+    history = await log.history(History(subjects=["subject/1"], types=frozenset({event("").type}), upto=SIZE))
+    assert [entry.position for entry in history] == [first.positions[0], first.positions[1], SIZE - 1, SIZE]
+    assert (await log.read(after=0, limit=1, where=Filter(subject="other"))).entries[0].envelope.id == "302"
+
+
+@pytest.mark.parametrize("count", [1, 300])
+async def test_an_append_that_finds_no_partition_makes_it(
+    log: PostgresLog, connection: asyncpg.Connection, count: int
+) -> None:
+    await move_to(connection, 300 * SIZE + 5)
+    await keep(log, *events(0, count))
+    assert await partitions(connection) == ["log_0", "log_1", "log_300", "log_301"]
+    assert await ids_in(log) == [str(n) for n in range(count)]
+
+
+async def test_a_closed_partition_can_be_taken_off_and_its_ids_stay_known(
+    log: PostgresLog, connection: asyncpg.Connection
+) -> None:
+    old = await keep(log, event("old"))
+    await move_to(connection, SIZE + 1)
+    await keep(log, event("new"))
+    await connection.execute("UPDATE tidings.head SET floor_pos = $1", SIZE)
+    await connection.execute("ALTER TABLE tidings.log DETACH PARTITION tidings.log_0 CONCURRENTLY")
+    with pytest.raises(PositionExpiredError):
+        await log.read(after=0, limit=10)
+    assert [entry.envelope.id for entry in (await log.read(after=SIZE, limit=10)).entries] == ["new"]
+    conflict = await refusal(log, event("old"))
+    assert (conflict.kind, conflict.position, conflict.kept_hash) == ("id", old.positions[0], None)
+    await refusal(log, event("x"), expected={"subject/1": 0})
+    assert (await keep(log, event("y", subject="z"), expected={"z": 5})).outcome == "appended"
