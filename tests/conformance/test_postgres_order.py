@@ -17,6 +17,7 @@ import asyncpg
 import pytest
 
 from tests.conformance.postgres_harness import open_log
+from tests.postgres.binaries import NEWEST, OLDEST
 from tests.postgres.held import Held, held
 from tests.scale import SCALE
 from tidings.backends.postgres.log import PostgresLog
@@ -24,6 +25,8 @@ from tidings.conformance.samples import event
 from tidings.events.envelope import Envelope
 from tidings.events.filter import EVERYTHING, Filter
 from tidings.log.driver import Position, Write
+
+pytestmark = pytest.mark.parametrize("postgres", [OLDEST, NEWEST], indirect=True, scope="session")
 
 SEEDS = range(20 if SCALE > 1 else 3)
 WRITERS = 6
