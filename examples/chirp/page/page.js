@@ -215,7 +215,8 @@ class Card {
     this.item.dataset.state = this.row.deleted && state === "none" ? "deleted" : state;
     this.button.textContent = this.isShown() ? "Bookmarked" : "Bookmark";
     this.button.setAttribute("aria-pressed", String(this.isShown()));
-    this.note.textContent = { asked: "not confirmed yet", kept: "confirmed", refused: this.reason }[state] ?? "";
+    const asked = this.isShown() ? "not confirmed yet" : "removed, not confirmed yet";
+    this.note.textContent = { asked, kept: "confirmed", refused: this.reason }[state] ?? "";
     if (this.row.deleted && state === "none") this.note.textContent = "deleted by its author";
     count();
   }
@@ -248,7 +249,7 @@ function step(wish, what, position) {
   const words = { kept: "asked for, and kept", confirmed: "confirmed", removed: "removed", refused: "refused" };
   const item = made("li", what);
   const text = cards.get(wish.tweet)?.row.text ?? wish.tweet;
-  item.append(made("b", "", words[what]), made("code", "", `${Date.now() - wish.asked} ms · ${position}`));
+  item.append(made("b", "", words[what]), made("code", "", `after ${(Date.now() - wish.asked).toLocaleString("en")} ms, at ${position}`));
   item.append(made("span", "about", text));
   const list = document.getElementById("steps");
   list.prepend(item);

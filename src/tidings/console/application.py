@@ -14,7 +14,7 @@ from starlette.routing import Route, Router
 
 from tidings.app.opened import Opened
 from tidings.console import consumers, dead, deliveries, event, log, login, overview, views
-from tidings.console.errors import TITLES, ElsewhereError, StrangerError, told
+from tidings.console.errors import ElsewhereError, StrangerError, told
 from tidings.console.pages import HEADERS, TYPES, Pages
 from tidings.console.session import Sessions
 from tidings.console.verifying import Verifications
@@ -57,32 +57,35 @@ class Console:
 
     def _routes(self, verifications: Verifications) -> Sequence[Route]:
         """Return the table of what is served, with the scopes that each asks for."""
-        get, post = partial(self._route, "GET"), partial(self._route, "POST")
+        at = self._route
         return [
             Route("/static/{name}", self._static),
-            get(login.PATH, login.show),
-            post(login.PATH, login.take),
-            post("/logout", login.leave),
-            get("/", overview.show),
-            get("/log", log.show, *_READ_EVENTS),
-            get("/log/tail", log.tail, *_READ_EVENTS),
-            get("/event", event.show, *_READ_EVENTS),
-            get("/consumers", consumers.every, *_READ_CONSUMERS),
-            get("/consumers/{name}", consumers.one, *_READ_CONSUMERS),
-            post("/consumers/{name}/pause", consumers.pause, *_CHANGE_CONSUMERS),
-            post("/consumers/{name}/resume", consumers.resume, *_CHANGE_CONSUMERS),
-            post("/consumers/{name}/replay", consumers.replay, *_CHANGE_CONSUMERS),
-            get("/views", views.every, *_READ_VIEWS),
-            get("/views/{name}", partial(views.rows, verifications), *_READ_VIEWS),
-            get("/views/{name}/verify", partial(views.progress, verifications), *_READ_VIEWS),
-            post("/views/{name}/verify", partial(views.verify, verifications), *_READ_VIEWS),
-            get("/dead", dead.every, *_READ_DEAD),
-            get("/dead/subject", dead.subject, *_READ_DEAD),
-            post("/dead/redrive", dead.redrive, *_CHANGE_DEAD),
-            post("/dead/redrive-all", dead.redrive_all, *_CHANGE_DEAD),
-            post("/dead/drop", dead.drop, *_CHANGE_DEAD),
-            get("/deliveries", deliveries.every, *_READ_DELIVERIES),
-            post("/deliveries/retry", deliveries.retry, *_CHANGE_DELIVERIES),
+            at(login.PATH, get=login.show, post=login.take),
+            at("/logout", post=login.leave),
+            at("/", get=overview.show),
+            at("/log", *_READ_EVENTS, get=log.show),
+            at("/log/tail", *_READ_EVENTS, get=log.tail),
+            at("/event", *_READ_EVENTS, get=event.show),
+            at("/consumers", *_READ_CONSUMERS, get=consumers.every),
+            at("/consumers/{name}", *_READ_CONSUMERS, get=consumers.one),
+            at("/consumers/{name}/pause", *_CHANGE_CONSUMERS, post=consumers.pause),
+            at("/consumers/{name}/resume", *_CHANGE_CONSUMERS, post=consumers.resume),
+            at("/consumers/{name}/replay", *_CHANGE_CONSUMERS, post=consumers.replay),
+            at("/views", *_READ_VIEWS, get=views.every),
+            at("/views/{name}", *_READ_VIEWS, get=partial(views.rows, verifications)),
+            at(
+                "/views/{name}/verify",
+                *_READ_VIEWS,
+                get=partial(views.progress, verifications),
+                post=partial(views.verify, verifications),
+            ),
+            at("/dead", *_READ_DEAD, get=dead.every),
+            at("/dead/subject", *_READ_DEAD, get=dead.subject),
+            at("/dead/redrive", *_CHANGE_DEAD, post=dead.redrive),
+            at("/dead/redrive-all", *_CHANGE_DEAD, post=dead.redrive_all),
+            at("/dead/drop", *_CHANGE_DEAD, post=dead.drop),
+            at("/deliveries", *_READ_DELIVERIES, get=deliveries.every),
+            at("/deliveries/retry", *_CHANGE_DELIVERIES, post=deliveries.retry),
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,22 +104,24 @@ class Console:
         visit = self._visit(request)
         with suppress(TidingsError):  # then the page is shown as to a stranger, without a way to other pages
             visit.principal = await self._principal(visit)
-        status, message = told(error, request.scope["path"])
-        return visit.refuse(status, TITLES[status], message)
+        return visit.refuse(*told(error, request.method, request.scope["path"]))
 
-    def _route(self, method: str, path: str, page: Page, *scopes: str) -> Route:
+    def _route(self, path: str, *scopes: str, get: Page | None = None, post: Page | None = None) -> Route:
+        """Return all that is served at a path, under these scopes."""
+        pages = {method: page for method, page in (("GET", get), ("HEAD", get), ("POST", post)) if page is not None}
+
         async def answer(request: Request) -> Response:
-            visit = self._visit(request)
+            visit, page = self._visit(request), pages[request.method]
             visit.principal = await self._principal(visit)
             if visit.principal is None and page not in (login.show, login.take):
                 raise StrangerError("show a key first")
             visit.check(*scopes)
             response = _guarded(await page(visit))
-            if method == "POST" and visit.principal is not None:
+            if page is post and visit.principal is not None:
                 _log.info("%s by %s (key %s)", request.url.path, visit.principal.owner, visit.principal.key)
             return response
 
-        return Route(path, answer, methods=[method])
+        return Route(path, answer, methods=list(pages))
 
     async def _principal(self, visit: Visit) -> Principal | None:
         if not await self._opened.admission.is_keyless():

@@ -60,8 +60,8 @@ async def replay(visit: Visit) -> Response:
     if bool(position) == bool(time):
         raise CallerError("replay from where? Give a position or a time, one of them")
     if position:
-        if not (position.isascii() and position.isdigit() and len(position) < 19):
-            raise CallerError(f"{position[:40]!r} is no position: give the number that the log shows")
+        if not (position.isascii() and position.isdigit() and len(position) < 19 and int(position)):
+            raise CallerError(f"{position[:40]!r} is no position: give the number that the log shows, 1 or above")
         done = await replaying.replay_from_position(opened.log, opened.store, opened.services, name, int(position))
     else:
         done = await replaying.replay_from_time(opened.log, opened.store, opened.services, name, time_us(time))

@@ -12,16 +12,11 @@ from tidings import errors
 
 _log = logging.getLogger("tidings.console")
 
-TITLES: Mapping[int, str] = MappingProxyType(
+_TITLES: Mapping[int, str] = MappingProxyType(
     {
         400: "This cannot be read",
         401: "Not from here",
-        403: "This was not done",
         404: "There is no such page",
-        405: "This was not done",
-        409: "This was not done",
-        413: "This was not done",
-        422: "This was not done",
         503: "Not now",
         500: "The server made a mistake",
     }
@@ -55,8 +50,13 @@ _STATUS: Mapping[type[Exception], int] = MappingProxyType(
 )
 
 
-def told(error: Exception, path: str) -> tuple[int, str]:
-    """Return the status and the sentence for an error of a request to this path; log what is not the caller's."""
+def told(error: Exception, method: str, path: str) -> tuple[int, str, str]:
+    """Return the status, the title and the sentence for an error of such a request; log what is not the caller's."""
+    status, sentence = _told(error, path)
+    return status, _TITLES.get(status, "This was not done" if method == "POST" else "This cannot be shown"), sentence
+
+
+def _told(error: Exception, path: str) -> tuple[int, str]:
     if isinstance(error, HTTPException):
         if error.status_code == 405:
             return 405, f"{path[:200]} does not take this method: go back and use the page's own buttons."

@@ -21,7 +21,6 @@ STANDINGS: Mapping[str, str] = MappingProxyType(
         "settled": "handled, folded, or given up",
         "ahead": "not read yet: the consumer is behind it",
         "parked": "set aside with its subject",
-        "unread": "its type is none that the consumer reads",
         "unknown": "nobody here knows whether the consumer reads it",
     }
 )
@@ -42,7 +41,8 @@ async def show(visit: Visit) -> Response:
         attributes=_attributes(entry.envelope),
         data=data,
         is_cut=is_cut,
-        standings=shown.standings,
+        standings=[each for each in shown.standings if each.state != "unread"],
+        others=[each.consumer for each in shown.standings if each.state == "unread"],
         meanings=STANDINGS,
         chain=await chain(opened.log, entry),
         cells=lambda each: cells(visit, each),

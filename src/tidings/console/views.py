@@ -20,13 +20,16 @@ from tidings.store.rows import Column, Row, ViewRecord
 from tidings.views.declaration import ViewSpec
 
 ROWS = 50
+FIGURES = ("integer", "real", "decimal")
+"""The kinds of columns whose values are compared digit by digit, and so stand to the right."""
 
 
 async def every(visit: Visit) -> Response:
     visit.query(())
     opened = visit.opened
     found = await operation.listed(opened.store, opened.views)
-    return await visit.show("views.html", views=found)
+    unfolded = {_name(view) for view in opened.views if not view.folds}
+    return await visit.show("views.html", views=found, unfolded=unfolded)
 
 
 async def rows(verifications: Verifications, visit: Visit) -> Response:
@@ -40,6 +43,7 @@ async def rows(verifications: Verifications, visit: Visit) -> Response:
     return await visit.show(
         "view.html",
         view=named,
+        figures=FIGURES,
         fields={column.name: _field(column) for column in named.columns},
         asked=asked,
         rows=None if found is None else [_cells(found.columns, row) for row in found.rows],
@@ -76,6 +80,11 @@ class _Named:
     key: tuple[str, ...]
 
     @property
+    def kept(self) -> str:
+        """How its rows come to be: its mode, or by handlers if it has no folds."""
+        return self.mode if self.spec is None or self.spec.folds else "handlers"
+
+    @property
     def mode(self) -> str:
         return self.record.mode if self.record is not None else self.spec.mode if self.spec is not None else ""
 
@@ -90,7 +99,7 @@ async def _named(visit: Visit) -> _Named:
     if record is None:
         spec = operation.declared_view(declared, name)
         return _Named(name=name, record=None, spec=spec, columns=tuple(spec.columns), key=tuple(spec.key))
-    own = next((view for view in declared if f"{view.service}.{view.name}" == name), None)
+    own = next((view for view in declared if _name(view) == name), None)
     return _Named(name=name, record=record, spec=own, columns=record.table.columns, key=record.table.key)
 
 
@@ -104,6 +113,10 @@ async def _found(visit: Visit, view: _Named, asked: Mapping[str, str], after: st
     if view.spec is None or view.mode != "live" or set(asked) != set(view.key):
         return None
     return await operation.show_live(opened.log, view.spec, equal=equal)
+
+
+def _name(view: ViewSpec) -> str:
+    return f"{view.service}.{view.name}"
 
 
 def _field(column: Column) -> str:

@@ -21,6 +21,15 @@ TOLD = "tidings-console-told"
 TOKEN = "token"  # noqa: S105 - the name of a form's field
 FORM_BYTES_MAX = 65_536
 TOLD_SECONDS = 60
+PLACES = (
+    ("", "Overview", ""),
+    ("log", "Log", "events:read"),
+    ("consumers", "Consumers", "consumers:read"),
+    ("views", "Views", "views:read"),
+    ("dead", "Dead letters", "dead-letters:read"),
+    ("deliveries", "Deliveries", "deliveries:read"),
+)
+"""Where the navigation leads: path, name, and the scope that the page asks for."""
 _FORM = "application/x-www-form-urlencoded"
 _STALE = (
     "the form is not from a page that this server has shown to this browser, or the server was started anew since: "
@@ -57,7 +66,7 @@ class Visit:
         """ForbiddenError unless who makes the request has these scopes."""
         missing = [scope for scope in scopes if not self.may(scope)]
         if missing:
-            raise ForbiddenError(f"this needs a key with the scope {' and '.join(missing)}; yours has it not")
+            raise ForbiddenError(f"this needs a key with the scope {' and '.join(missing)}, which yours does not have")
 
     def segment(self, name: str) -> str:
         """Return a part of the path."""
@@ -66,10 +75,13 @@ class Visit:
     def query(self, known: Collection[str]) -> Mapping[str, str]:
         """Return the query's parameters that are not empty. MalformedError for an unknown one, or one given twice."""
         given = self.request.query_params.multi_items()
-        unknown = {name for name, _ in given} - set(known)
-        if unknown or len({name for name, _ in given}) < len(given):
-            there = ", ".join(sorted(known)) or "nothing"
-            raise MalformedError(f"the address asks for what this page does not know, or twice: it knows {there}")
+        names = [name for name, _ in given]
+        for name in names:
+            if name not in known:
+                there = ", ".join(sorted(known)) or "nothing"
+                raise MalformedError(f"the address asks for {name[:40]!r}; what this page can be asked for is {there}")
+            if names.count(name) > 1:
+                raise MalformedError(f"the address gives {name!r} {names.count(name)} times: give it once")
         return {name: value for name, value in given if value}
 
     async def form(self) -> Mapping[str, str]:
@@ -141,7 +153,7 @@ class Visit:
     def _page(self, template: str, values: Mapping[str, Any], *, status: int) -> Response:
         token = self._sessions.token(self._name)
         shared = {"link": self.link, "token": token, "here": self._here, "may": self.may, "who": self.principal}
-        shared |= values
+        shared |= {"places": self._places, **values}
         response = HTMLResponse(self._pages.render(template, shared), status_code=status)
         if self.request.cookies.get(COOKIE) != self._name:
             response.set_cookie(COOKIE, self._name, **self._cookie)
@@ -152,8 +164,15 @@ class Visit:
         is_secure = self.request.url.scheme == "https"
         return {"path": self.root, "secure": is_secure, "httponly": True, "samesite": "strict"}
 
+    def _places(self) -> list[tuple[str, str]]:
+        """Return the path and the name of each place that whoever asks may go to; nowhere for a stranger."""
+        if self.principal is None:
+            return []
+        return [(path, name) for path, name, scope in PLACES if not scope or self.may(scope)]
+
     @property
     def _here(self) -> str:
-        """The first segment of the page's path."""
+        """The place of the page: the first segment of its path, the log for an event."""
         path = self.request.scope["path"].removeprefix(self.request.scope["root_path"])
-        return str(path.strip("/").partition("/")[0])
+        first = str(path.strip("/").partition("/")[0])
+        return "log" if first == "event" else first
