@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.axe import violations
 from tests.browser.conftest import Browsing
@@ -130,6 +130,23 @@ async def test_following_can_be_stopped_and_goes_on_where_it_stopped(shop: Shop,
     await page.get_by_role("button", name="Live").click()
     await page.get_by_label("Type").focus()
     await expect(rows).to_have_count(3)
+
+
+async def test_following_goes_on_after_a_refusal_that_passes(shop: Shop, page: Page) -> None:
+    refused = 0
+
+    async def refuse_twice(route: Route) -> None:
+        nonlocal refused
+        refused += 1
+        await (route.fulfill(status=503) if refused <= 2 else route.continue_())
+
+    await page.route("**/log/tail*", refuse_twice)
+    await page.goto(f"{shop.url}/log?subject=mug")
+    await expect(page.get_by_text("The server does not answer; asking again…")).to_be_visible()
+    await shop.count("mug", 41)
+    rows = page.get_by_role("table").locator("tbody tr")
+    await expect(rows).to_have_count(2)
+    await expect(page.get_by_role("status")).to_contain_text("1 event came")
 
 
 async def test_the_first_event_of_an_empty_log_comes_live(page: Page, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.browser.shop import open_shop
 from tests.browser.shop import shop as shop_app
 from tests.unit.api.scopes import ask
 from tests.unit.console.browsing import Browser, browsing, browsing_a_shop
-from tidings import Settings
+from tidings import App, Service, Settings
 from tidings.api.serve import Server
 from tidings.errors import SettingError
 from tidings.ports import Ports
@@ -51,6 +51,30 @@ async def test_no_page_holds_a_style_a_script_or_an_address_of_another_host(tmp_
             assert " style=" not in page.text
             assert " on" + "click=" not in page.text
             assert "//" not in page.text.replace("<!doctype", "").replace("://", "") or "http" not in page.text
+
+
+async def test_a_view_without_folds_is_said_to_be_written_by_handlers_and_is_not_verified(tmp_path: Path) -> None:
+    notes = Service("notes")
+
+    @notes.view(key=("id",))
+    class Note:
+        id: str
+        length: int
+
+    async with open_shop(tmp_path, App(notes)) as shop, browsing(shop) as browser:
+        assert "by handlers" in (await browser.get("/views")).words
+        page = await browser.get("/views/notes.note")
+    assert "handlers and commands write its rows" in page.words
+    assert "Verify" not in page.words
+    assert "consumer folds it" not in page.words
+
+
+@pytest.mark.parametrize(("method", "title"), [("GET", "This cannot be shown"), ("POST", "This was not done")])
+async def test_a_page_that_is_refused_is_not_called_a_change(browser: Browser, method: str, title: str) -> None:
+    asked = browser.get("/dead?state=x") if method == "GET" else browser.change("/views/orders.order", "/dead/drop")
+    page = await asked
+    assert (page.status, title in page.words) == (422, True), page.words
+    assert "Dead letters" in page.words  # and the way back
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@
 const ROWS_MAX = 500;
 const TELL_MS = 1500;
 const LOOK_MS = 500;
+const AGAIN_MS = 1000;
 
 function follow(bar) {
   const table = document.getElementById("entries");
@@ -61,8 +62,24 @@ function follow(bar) {
     source = new EventSource(address);
     source.onmessage = came;
     source.onopen = tell;
-    source.onerror = () => { status.textContent = "The server does not answer; asking again…"; };
+    source.onerror = lost;
     button.setAttribute("aria-pressed", "true");
+  }
+
+  // The browser asks again by itself after a lost connection, and gives up after a refusal: one that may pass, as of a
+  // server that is starting, or one that will not, as of a key that is forgotten.
+  async function lost() {
+    const refused = source;
+    status.textContent = "The server does not answer; asking again…";
+    if (refused.readyState !== EventSource.CLOSED) return;
+    const page = await fetch(location.href, { method: "HEAD" }).catch(() => null);
+    if (source !== refused) return;
+    if (page && page.status >= 400 && page.status < 500) {
+      end();
+      status.textContent = "The server does not let this page go on: load it again.";
+    } else {
+      setTimeout(() => { if (source === refused) begin(); }, AGAIN_MS);
+    }
   }
 
   function end() {
