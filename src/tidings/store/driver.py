@@ -151,7 +151,10 @@ class Unit(Protocol):
         """Keep each row unless the kept one has a higher or equal rank; a delete is a row of kind 1."""
 
     async def replace(self, view: ViewTable, rows: Sequence[Row]) -> None:
-        """Keep each row whatever is there: the outcome of a fold that held the row's lock."""
+        """Keep each row whatever is there: the outcome of a fold that held the row's lock.
+
+        It may be put off until the unit's next statement or its end, so that is where an error may be raised.
+        """
 
     async def join(self, view: ViewTable, members: Sequence[tuple[Key, Position]]) -> frozenset[tuple[Key, Position]]:
         """Note that the entries at these positions belong to these rows; return those that were not noted yet."""

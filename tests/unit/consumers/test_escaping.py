@@ -102,6 +102,7 @@ async def test_who_follows_an_end_inside_a_handler_is_careful() -> None:
             task = asyncio.current_task()
             assert task is not None
             task.cancel()
+            await asyncio.sleep(0)  # where it arrives
 
         trail.before = cancel_itself
         consumer = at.consumer(trail)

@@ -64,25 +64,49 @@ def translated(kind: type[LogUnavailableError] | type[StoreUnavailableError]) ->
 
 
 class Transaction:
-    """An open transaction on the writer. Each `run` is one hop to its thread."""
+    """A transaction that holds the writer. Each `run` is one hop to its thread.
 
-    __slots__ = ("_database", "is_open")
+    BEGIN goes with the first job, and `commit` is the last act of one, since a hop costs more than either.
+    """
+
+    __slots__ = ("_database", "_put_off", "has_begun", "is_open")
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._put_off: list[Job[object]] = []
         self.is_open = True
+        self.has_begun = False
+
+    def put_off(self, job: Job[object]) -> None:
+        """Have a job run right before the next one. Its error is raised there, and nobody may go on after it."""
+        self._put_off.append(job)
+
+    def give_up(self) -> None:
+        """Forget the jobs that were put off, since what they belong to is undone."""
+        self._put_off.clear()
+
+    async def catch_up(self) -> None:
+        """Run the jobs that were put off now."""
+        if self._put_off:
+            await self.run(_pass)
 
     async def run(self, job: Job[T]) -> T:
-        return await self._database.hop(job)
+        is_first, self.has_begun = not self.has_begun, True
+        before, self._put_off = self._put_off, []
 
+        def whole(connection: sqlite3.Connection) -> T:
+            if is_first:
+                self._database.begin(connection)
+            for each in before:
+                each(connection)
+            return job(connection)
 
-class _Open:
-    """A transaction, as the tasks know it that stand inside it."""
+        return await self._database.hop(whole if is_first or before else job)
 
-    __slots__ = ("is_over",)
-
-    def __init__(self) -> None:
-        self.is_over = False
+    def commit(self, connection: sqlite3.Connection) -> None:
+        """Keep all that was done: the last act of the last job."""
+        self._database.commit(connection)
+        self.is_open = False
 
 
 class Database:
@@ -152,10 +176,15 @@ class Database:
         return None if self.in_memory else partial(self._connect, query_only=True)
 
     @property
+    def unit(self) -> Transaction | None:
+        """The transaction of this database that the running task stands inside, if it is still open."""
+        transaction = self._inside.get()  # a task inherits it from who began it, and may outlive it
+        return transaction if transaction is not None and transaction.is_open else None
+
+    @property
     def inside_unit(self) -> bool:
         """Whether the running task stands inside a transaction of this database, which is still open."""
-        transaction = self._inside.get()  # a task inherits it from who began it, and may outlive it
-        return transaction is not None and transaction.is_open
+        return self.unit is not None
 
     @asynccontextmanager
     async def _held(self) -> AsyncIterator[None]:
@@ -176,7 +205,7 @@ class Database:
         """
 
         def whole(connection: sqlite3.Connection) -> T:
-            self._begin(connection)
+            self.begin(connection)
             try:
                 result = job(connection)
                 connection.execute("COMMIT")
@@ -204,30 +233,31 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Hold the writer: BEGIN IMMEDIATE now, COMMIT on leaving, ROLLBACK if an exception leaves."""
+        """Hold the writer: BEGIN IMMEDIATE with the first job. What is not committed on leaving is rolled back."""
         async with self._held():
             transaction = Transaction(self)
             token = self._inside.set(transaction)
             try:
-                await self.hop(self._begin)
                 yield transaction
-                await self.hop(self._commit)
-            except BaseException:
-                await self.hop(_roll_back)
-                raise
             finally:
+                if transaction.is_open and transaction.has_begun:
+                    await self.hop(_roll_back)
                 transaction.is_open = False
                 self._inside.reset(token)
         self._written()
 
     async def read(self, job: Job[T]) -> T:
-        """Run a query on a reader: it sees what is committed, or inside a unit in memory, what the unit sees."""
+        """Run a query on a reader: it sees what is committed, or inside a unit in memory, what the unit sees.
+
+        The first query inside a unit begins it, also if it is one of these: what was read holds until the unit ends.
+        """
         if self._is_shut:
             raise DatabaseClosedError
+        transaction = self.unit
+        if transaction is not None and (self.in_memory or not transaction.has_begun):
+            return await transaction.run(job)
         if not self.in_memory:
             return await asyncio.get_running_loop().run_in_executor(self._reading, self._borrow, job)
-        if self.inside_unit:
-            return await self.hop(job)
         async with self._held():
             return await self.hop(job)
 
@@ -249,11 +279,11 @@ class Database:
                     await asyncio.wait([future])
             raise
 
-    def _commit(self, connection: sqlite3.Connection) -> None:
+    def commit(self, connection: sqlite3.Connection) -> None:
         connection.execute("COMMIT")
         self._after_commit(connection)
 
-    def _begin(self, connection: sqlite3.Connection) -> None:
+    def begin(self, connection: sqlite3.Connection) -> None:
         self.transactions += 1
         connection.execute("BEGIN IMMEDIATE")
 
@@ -289,6 +319,10 @@ class Database:
 
 
 def _nothing() -> None:
+    return None
+
+
+def _pass(connection: sqlite3.Connection) -> None:
     return None
 
 

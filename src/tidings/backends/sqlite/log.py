@@ -123,10 +123,11 @@ class SqliteLog:
         return await self._in_unit(lambda of: reading.at(of, positions))
 
     async def _in_unit(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        if not self.inside_unit:
+        unit = self._database.unit
+        if unit is None:
             return await self._read(job)
         with translated(LogUnavailableError):
-            return await self._database.hop(job)
+            return await unit.run(job)
 
     async def find(self, source: str, id: str) -> Entry | None:
         sought = self._appender.sought(source, id)

@@ -78,15 +78,8 @@ class SqliteUnit:
 
     async def _do(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run a job of our own, also while the unit is left."""
-
-        def inside(connection: sqlite3.Connection) -> T:
-            # A full disk or a statement's own `OR ROLLBACK` ends the transaction; what followed would be kept alone.
-            if not connection.in_transaction:
-                raise StoreUnavailableError("SQLite rolled the unit back after an error; nothing of it is kept")
-            return job(connection)
-
         with translated(StoreUnavailableError):
-            return await self._transaction.run(inside)
+            return await self._transaction.run(_unless_undone(job))
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -95,9 +88,12 @@ class SqliteUnit:
         self._depth += 1
         try:
             yield
+            with translated(StoreUnavailableError):
+                await self._transaction.catch_up()
         except BaseException:
             del self._emitted[emitted:]
             self._to = to
+            self._transaction.give_up()
             await self._run(lambda connection: self._undo(connection, name))
             raise
         else:
@@ -121,8 +117,10 @@ class SqliteUnit:
         await self._run(lambda connection: table.put(connection, rows))
 
     async def replace(self, view: ViewTable, rows: Sequence[Row]) -> None:
+        self._check()
         table = self._around.tables(view)
-        await self._run(lambda connection: table.replace(connection, rows))
+        # Folds write as their last act, so this goes with what comes next, which is mostly the commit.
+        self._transaction.put_off(_unless_undone(lambda connection: table.replace(connection, rows)))
 
     async def join(self, view: ViewTable, members: Sequence[tuple[Key, Position]]) -> frozenset[tuple[Key, Position]]:
         table = self._around.tables(view)
@@ -180,13 +178,13 @@ class SqliteUnit:
         self._to = to
 
     async def leave(self) -> None:
-        """Do all that is left to do before the commit."""
+        """Do all that is left to do, and commit."""
         appended = await self._do(self._finish)
         if appended.tables:
             folding = SqliteUnit(self._transaction, self._around, ())  # to everybody else this one has ended
             await folding._fold(appended)
             folding.end()
-            await self._do(self._advance)
+            await self._do(self._commit)
         self.receipts = appended.receipts
 
     async def flush(self, log: Appender, writes: Sequence[Write]) -> Sequence[Receipt]:
@@ -207,8 +205,13 @@ class SqliteUnit:
         appended = self._emit(connection)
         self._around.ports.points.at("unit:after-emit")
         if not appended.tables:
-            self._advance(connection)
+            self._commit(connection)
         return appended
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        self._advance(connection)
+        self._around.ports.points.at("unit:commit-sent")
+        self._transaction.commit(connection)
 
     def _emit(self, connection: sqlite3.Connection) -> Appended:
         log, emitted = self._around.log, self._emitted
@@ -245,7 +248,7 @@ class SqliteUnit:
 
 
 class OpenUnit(AbstractAsyncContextManager["SqliteUnit", None]):
-    """A transaction that begins on entering, and is committed on leaving unless an exception leaves."""
+    """A transaction that is committed on leaving unless an exception leaves."""
 
     def __init__(self, database: Database, around: Surroundings, claims: Sequence[Claim]) -> None:
         self._held = database.transaction()
@@ -262,23 +265,14 @@ class OpenUnit(AbstractAsyncContextManager["SqliteUnit", None]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._unit.end()
-        if error is None:
-            try:
+        try:
+            if error is None:
                 await self._unit.leave()
-                self._around.ports.points.at("unit:commit-sent")
-            except BaseException as late:
-                kind, error, trace = type(late), late, late.__traceback__
-                await self._close(kind, error, trace)
-                raise
-        await self._close(kind, error, trace)
+        finally:
+            with translated(StoreUnavailableError):
+                await self._held.__aexit__(None, None, None)
         if error is None:
             self._committed()
-
-    async def _close(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with translated(StoreUnavailableError):
-            await self._held.__aexit__(kind, error, trace)
 
     def _committed(self) -> None:
         points, log = self._around.ports.points, self._around.log
@@ -287,3 +281,17 @@ class OpenUnit(AbstractAsyncContextManager["SqliteUnit", None]):
             points.at("relay:marked")
         if log is not None and self._unit.receipts:
             log.appended()
+
+
+def _unless_undone(job: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:
+    """Return the job, but done only inside the unit's transaction.
+
+    A full disk or a statement's own `OR ROLLBACK` ends it, and what followed would be kept alone.
+    """
+
+    def inside(connection: sqlite3.Connection) -> T:
+        if not connection.in_transaction:
+            raise StoreUnavailableError("SQLite rolled the unit back after an error; nothing of it is kept")
+        return job(connection)
+
+    return inside
