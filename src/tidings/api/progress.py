@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tidings.api.answer import Header
@@ -20,18 +20,23 @@ from tidings.store.rows import ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
 
 
+TOLD_SECONDS = 1.0
+
+
 @dataclass(slots=True)
 class Reflected:
     """What a read that begins now reflects at least: what one look found, for all who share it.
 
     `moves`: how many units of consumers had been kept when the look began. `record`: the table to read, None for a live
     view. `consumer`: whose dead letters are missing in it, None if no consumer writes it; `parked` finds them once.
+    `until`: a monotonic time up to which what this process's consumers tell of it is as good as another look.
     """
 
     position: Position
     moves: int
     record: ViewRecord | None
     consumer: str | None
+    until: float = 0.0
     parked: asyncio.Task[Sequence[Parked]] | None = None
 
 
@@ -44,6 +49,8 @@ class Progress:
         self._tables = opened.tables
         self._reading = reading
         self._handling = frozenset(service.name for service in opened.services if service.handlers)
+        self._clock = opened.ports.clock
+        self._last: dict[tuple[str, str], Reflected] = {}
         self._looks: dict[tuple[str, str], asyncio.Task[Reflected]] = {}
         self._moves = opened.carrying.moves
         self._reached: dict[tuple[str, str], Reached[Reflected]] = {}
@@ -60,8 +67,9 @@ class Progress:
             nonlocal found, waited
             if waited is not None and waited.done() and not waited.cancelled():
                 found, waited = waited.result(), None
-            else:
-                found = await self._shared_look(view)
+                return found.position
+            told = None if wanted is None or found is not None else self._told(view)
+            found = await self._shared_look(view) if told is None else told
             return found.position
 
         def pause(_: float) -> Awaitable[object]:
@@ -106,6 +114,26 @@ class Progress:
             look.add_done_callback(lambda _: self._looks.pop(name, None))
         return await asyncio.shield(look)
 
+    def _told(self, view: ViewSpec) -> Reflected | None:
+        """Return what a look would find at least, by what this process's consumers kept since the last one.
+
+        None if that is too long ago: a rebuild, perhaps another process's, may have put another table in its place.
+        """
+        last = self._last.get((view.service, view.name))
+        if last is None or last.consumer is None or self._clock.monotonic() >= last.until:
+            return None
+        reached = self._moves.reached(last.consumer)
+        if reached > last.position:
+            last = replace(last, position=reached, moves=self._moves.count, parked=None)
+            self._last[view.service, view.name] = last
+        return last
+
+    async def _look_again(self, view: ViewSpec) -> Reflected:
+        """Return what was told since the last look, or look."""
+        last = self._last.get((view.service, view.name))
+        told = self._told(view)
+        return await self._shared_look(view) if told is None or told is last else told
+
     async def _look(self, view: ViewSpec) -> Reflected:
         moves = self._moves.count
         if view.mode == "live":
@@ -118,9 +146,11 @@ class Progress:
             if record == last:  # else a rebuild has put it in the other's place, which may lack what came since
                 return Reflected(head, moves, record, consumer)
             consumer = self._consumer(view, record)
+        until = self._clock.monotonic() + TOLD_SECONDS
         checkpoints = (await self._store.checkpoints(consumer)).values()
         position = min((checkpoint.position for checkpoint in checkpoints), default=0)
-        return Reflected(position, moves, record, consumer)
+        found = self._last[view.service, view.name] = Reflected(position, moves, record, consumer, until)
+        return found
 
     async def _table(self, view: ViewSpec) -> ViewRecord:
         record = await self._tables.of(view)
@@ -137,7 +167,7 @@ class Progress:
     def _reached_of(self, view: ViewSpec) -> Reached[Reflected]:
         name = view.service, view.name
         if name not in self._reached:
-            self._reached[name] = Reached(partial(self._shared_look, view))
+            self._reached[name] = Reached(partial(self._look_again, view))
             self._moves.listen(self._reached[name].stir)
         return self._reached[name]
 

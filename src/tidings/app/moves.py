@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, cast
 
+from tidings.log.driver import Position
 from tidings.store.claims import Claim
 from tidings.store.driver import StoreDriver, Unit
 
 
 class Moves:
-    """Those who listen for units that consumers keep. `count`: how many were kept. Other processes' are not told."""
+    """What this process's consumers keep, for those who wait for it. Other processes' units are not told.
+
+    `count`: how many units were kept.
+    """
 
     def __init__(self) -> None:
         self.count = 0
         self._listeners: list[Callable[[], None]] = []
+        self._reached: dict[str, dict[int, Position]] = {}
 
     def over(self, store: StoreDriver) -> StoreDriver:
         """Return the store, whose units tell when they are kept."""
@@ -25,9 +30,20 @@ class Moves:
         """Call this, from now on, after each unit."""
         self._listeners.append(listener)
 
-    def tell(self) -> None:
-        """Be told that a unit was kept."""
+    def reached(self, consumer: str) -> Position:
+        """Return a position that the consumer has reached; 0 unless this process saw each of its partitions move.
+
+        It may stand further, but never stands behind: what it keeps stays kept though its checkpoint is rewound.
+        """
+        return min(self._reached.get(consumer, {0: 0}).values())
+
+    def tell(self, claims: Sequence[Claim], to: Position | None) -> None:
+        """Be told that a unit was kept, and where it put the checkpoints of its claims; None if it left them."""
         self.count += 1
+        if to is not None:
+            for claim in claims:
+                parts = self._reached.setdefault(claim.consumer, dict.fromkeys(range(claim.partitions), 0))
+                parts[claim.part] = max(parts.get(claim.part, 0), to)
         for listener in self._listeners:
             listener()
 
@@ -47,4 +63,4 @@ class _Told:
     async def _unit(self, claims: tuple[Claim, ...]) -> AsyncIterator[Unit]:
         async with self._store.unit(*claims) as unit:
             yield unit
-        self._moves.tell()
+        self._moves.tell(claims, unit.to)

@@ -208,6 +208,10 @@ class Unit(Protocol):
     def receipts(self) -> Sequence[Receipt]:
         """After the unit: one receipt per item of `emitted`, in order. Empty where they were staged."""
 
+    @property
+    def to(self) -> Position | None:
+        """Where `advance` moves the claims' checkpoints on leaving; None if they stay."""
+
     def advance(self, *, to: Position) -> None:
         """Move the claims' checkpoints there on leaving; never back. Without it the claims are still checked.
 

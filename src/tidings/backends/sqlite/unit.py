@@ -56,11 +56,11 @@ class SqliteUnit:
         self.sql: Sql = HandlerSql(self._run, around.guard)
         self.receipts: Sequence[Receipt] = ()
         self.has_taken = False
+        self.to: Position | None = None
         self._transaction = transaction
         self._around = around
         self._claims = claims
         self._emitted: list[Emitted] = []
-        self._to: Position | None = None
         self._depth = 0
         self._ended = False
 
@@ -83,7 +83,7 @@ class SqliteUnit:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        name, emitted, to = f"tidings_{self._depth}", len(self._emitted), self._to
+        name, emitted, to = f"tidings_{self._depth}", len(self._emitted), self.to
         await self._run(lambda connection: connection.execute(f"SAVEPOINT {name}"))
         self._depth += 1
         try:
@@ -92,7 +92,7 @@ class SqliteUnit:
                 await self._transaction.catch_up()
         except BaseException:
             del self._emitted[emitted:]
-            self._to = to
+            self.to = to
             self._transaction.give_up()
             await self._run(lambda connection: self._undo(connection, name))
             raise
@@ -175,7 +175,7 @@ class SqliteUnit:
 
     def advance(self, *, to: Position) -> None:
         self._check()
-        self._to = to
+        self.to = to
 
     async def leave(self) -> None:
         """Do all that is left to do, and commit."""
@@ -240,10 +240,10 @@ class SqliteUnit:
             await folds.apply(self, appended.entries, appended.tables)
 
     def _advance(self, connection: sqlite3.Connection) -> None:
-        if self._to is None:
+        if self.to is None:
             leases.check(connection, self._claims)
         else:
-            leases.advance(connection, self._claims, to=self._to)
+            leases.advance(connection, self._claims, to=self.to)
         self._around.ports.points.at("unit:after-advance")
 
 
