@@ -19,7 +19,6 @@ from tidings.store.driver import Parked
 from tidings.store.rows import ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
 
-
 TOLD_SECONDS = 1.0
 
 

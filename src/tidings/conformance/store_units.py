@@ -252,7 +252,7 @@ class Keeping:
                 begun.set()
                 await unit.replace(view, [row(f"{n:06}", n)])
                 done.append(n)
-                await asyncio.sleep(0)  # a back end may put the write off, and so not wait
+                await asyncio.sleep(0)  # noqa: TID251 - one turn: a back end may put the write off, and so not wait
 
         async with store.unit() as unit:
             task = asyncio.create_task(go_on())

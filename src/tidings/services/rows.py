@@ -79,11 +79,15 @@ class Shelves:
 
     async def _keep(self, act: Act, view: ViewSpec, key: Key, made: Callable[[Row | None], Row]) -> None:
         table = await self._table(act.unit, view)
+        is_again = (table, key) in act.written
+        act.written.add((table, key))
+        if act.origin.entry is not None and not is_again:
+            await act.unit.put(table, [made(None)])  # an event's rank is its own: no need to look at what is kept
+            return
         kept = (await act.unit.rows(table, [key])).get(key)
         row = made(kept)
-        if kept is None or row.rank > kept.rank or (table, key) in act.written:
+        if kept is None or row.rank > kept.rank or (is_again and row.rank.hash == kept.rank.hash):
             await act.unit.replace(table, [row])
-            act.written.add((table, key))
 
     async def _table(self, unit: Unit, view: ViewSpec) -> ViewTable:
         if unit is not self._unit:  # what was found in one unit says nothing about the next

@@ -148,7 +148,10 @@ class Unit(Protocol):
         """Return the rows of these keys, tombstones included, locked until the unit ends."""
 
     async def put(self, view: ViewTable, rows: Sequence[Row]) -> None:
-        """Keep each row unless the kept one has a higher or equal rank; a delete is a row of kind 1."""
+        """Keep each row unless the kept one has a higher or equal rank; a delete is a row of kind 1.
+
+        It may be put off as in `replace`.
+        """
 
     async def replace(self, view: ViewTable, rows: Sequence[Row]) -> None:
         """Keep each row whatever is there: the outcome of a fold that held the row's lock.

@@ -7,6 +7,7 @@ import pytest
 from tidings.app.moves import Moves
 from tidings.backends.sqlite import open_sqlite
 from tidings.ports import Ports
+from tidings.store.claims import Claim
 
 
 async def test_a_unit_that_is_kept_is_told_and_one_that_fails_is_not() -> None:
@@ -24,3 +25,20 @@ async def test_a_unit_that_is_kept_is_told_and_one_that_fails_is_not() -> None:
     assert await store.consumers() == []
     await back_end.log.close()
     await back_end.close()
+
+
+def test_what_a_consumer_has_reached_is_known_once_all_its_partitions_were_told() -> None:
+    moves = Moves()
+    first, second = (
+        Claim(consumer="shop", part=part, partitions=2, position=0, epoch=1, gate=0, expired=False) for part in (0, 1)
+    )
+    assert moves.reached("shop") == 0
+    moves.tell([first], 7)
+    assert moves.reached("shop") == 0
+    moves.tell([second], 5)
+    assert moves.reached("shop") == 5
+    moves.tell([second], 3)  # a replay from further back takes nothing out of a row
+    assert moves.reached("shop") == 5
+    moves.tell([first, second], None)
+    moves.tell([second], 9)
+    assert (moves.reached("shop"), moves.reached("other")) == (7, 0)

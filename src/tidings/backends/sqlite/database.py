@@ -69,21 +69,23 @@ class Transaction:
     BEGIN goes with the first job, and `commit` is the last act of one, since a hop costs more than either.
     """
 
-    __slots__ = ("_database", "_put_off", "has_begun", "is_open")
+    __slots__ = ("_database", "_failure", "_put_off", "has_begun", "is_open")
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._put_off: list[Job[object]] = []
         self.is_open = True
         self.has_begun = False
+        self._failure: Exception | None = None
 
     def put_off(self, job: Job[object]) -> None:
-        """Have a job run right before the next one. Its error is raised there, and nobody may go on after it."""
+        """Have a job run right before the next one. If it fails, so does that one and all that follow, until `undo`."""
         self._put_off.append(job)
 
-    def give_up(self) -> None:
-        """Forget the jobs that were put off, since what they belong to is undone."""
+    def undo(self) -> None:
+        """Forget what was put off and what failed of it, since all of it is being undone."""
         self._put_off.clear()
+        self._failure = None
 
     async def catch_up(self) -> None:
         """Run the jobs that were put off now."""
@@ -97,11 +99,20 @@ class Transaction:
         def whole(connection: sqlite3.Connection) -> T:
             if is_first:
                 self._database.begin(connection)
-            for each in before:
-                each(connection)
+            self._run_all(before, connection)
             return job(connection)
 
-        return await self._database.hop(whole if is_first or before else job)
+        return await self._database.hop(whole)
+
+    def _run_all(self, jobs: list[Job[object]], connection: sqlite3.Connection) -> None:
+        if self._failure is not None:  # whoever met it may have gone on as if nothing were wrong
+            raise self._failure
+        try:
+            for job in jobs:
+                job(connection)
+        except Exception as error:
+            self._failure = error
+            raise
 
     def commit(self, connection: sqlite3.Connection) -> None:
         """Keep all that was done: the last act of the last job."""
@@ -140,7 +151,10 @@ class Database:
         self._quiet = None if self._wal is None else Quiet(self._wal, partial(self._take_in, self._wal))
         self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="tidings-reader")
+        self._peeking: sqlite3.Connection | None = None
         if not self.in_memory:
+            self._peeking = self._connect(query_only=True)
+            self._peeking.execute("PRAGMA busy_timeout=0")
             for _ in range(READERS):
                 self._readers.put(self._connect(query_only=True))
 
@@ -261,6 +275,16 @@ class Database:
         async with self._held():
             return await self.hop(job)
 
+    async def peek(self, job: Job[T]) -> T:
+        """Run a query that touches a few pages, whatever is kept: on the event loop's thread, as a hop costs more.
+
+        It never waits for a lock: what cannot be had at once, or inside a unit, is a `read`.
+        """
+        if self._peeking is not None and self.unit is None and not self._is_shut:
+            with suppress(sqlite3.Error):
+                return job(self._peeking)
+        return await self.read(job)
+
     def _borrow(self, job: Job[T]) -> T:
         connection = self._readers.get()
         try:
@@ -313,6 +337,8 @@ class Database:
         self._reading.shutdown(wait=True)
         while not self._readers.empty():
             self._readers.get().close()
+        if self._peeking is not None:
+            self._peeking.close()
         if self._wal is not None:
             self._wal.close()
         self._writer.close()

@@ -143,7 +143,9 @@ class SqliteLog:
         return await self._read(lambda of: reading.count(of, where, after, most))
 
     async def head(self) -> Head:
-        return await self._read(reading.head)
+        self._check()
+        with translated(LogUnavailableError):
+            return await self._database.peek(reading.head)
 
     async def wait(self, *, after: Position, timeout: timedelta) -> None:
         self._check()

@@ -159,8 +159,18 @@ def schedule(connection: sqlite3.Connection, consumer: str, subject: str, *, at:
         raise not_parked(consumer, subject)
 
 
+def is_any(connection: sqlite3.Connection, consumer: str | None) -> bool:
+    """Say whether any subject is parked."""
+    where, held = _of(consumer)
+    return connection.execute(f"SELECT 1 FROM tidings_parked {where} LIMIT 1", held).fetchone() is not None
+
+
+def _of(consumer: str | None) -> tuple[str, tuple[str, ...]]:
+    return ("WHERE consumer = ?", (consumer,)) if consumer is not None else ("", ())
+
+
 def parked(connection: sqlite3.Connection, consumer: str | None) -> list[Parked]:
-    where, held = ("WHERE consumer = ?", (consumer,)) if consumer is not None else ("", ())
+    where, held = _of(consumer)
     return parked_of(connection.execute(f"{_PARKED} {where} ORDER BY parked_at, consumer, subject", held).fetchall())
 
 

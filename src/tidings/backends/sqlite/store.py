@@ -85,6 +85,13 @@ class SqliteStore:
         with translated(StoreUnavailableError):
             return await self._database.read(job)
 
+    async def _peek(self, job: Job[T]) -> T:
+        if self._joined is not None:
+            return await self._joined.run(job)
+        self._check_open()
+        with translated(StoreUnavailableError):
+            return await self._database.peek(job)
+
     def _check_open(self) -> None:
         if self._database.closed:
             raise StoreUnavailableError("the store is closed; open it again")
@@ -118,7 +125,7 @@ class SqliteStore:
         return await self._write(lambda to: leases.begin_attempt(to, claim, position))
 
     async def checkpoints(self, consumer: str) -> Mapping[int, Checkpoint]:
-        return await self._read(lambda of: leases.checkpoints(of, consumer))
+        return await self._peek(lambda of: leases.checkpoints(of, consumer))
 
     async def consumers(self) -> Sequence[str]:
         return await self._read(leases.consumers)
@@ -140,6 +147,8 @@ class SqliteStore:
         return await self._write(lambda to: parked.begin_redrive(to, claim, subject))
 
     async def parked(self, consumer: str | None = None) -> Sequence[Parked]:
+        if not await self._peek(lambda of: parked.is_any(of, consumer)):
+            return []
         return await self._read(lambda of: parked.parked(of, consumer))
 
     async def dead_letters(self, consumer: str, subject: str, *, limit: int) -> Sequence[DeadLetter]:
@@ -209,7 +218,7 @@ class SqliteStore:
 
     # views
     async def views(self) -> Sequence[ViewRecord]:
-        return await self._read(self._views.all)
+        return await self._peek(self._views.all)
 
     async def create_view(self, record: ViewRecord) -> None:
         if record.mode == "inline" and self._log is None:
@@ -227,7 +236,8 @@ class SqliteStore:
         self, view: ViewTable, *, equal: Mapping[str, Any], after: Key | None, limit: int
     ) -> Sequence[Row]:
         table = self._table(view)
-        return await self._read(lambda of: table.select(of, equal, after=after, limit=limit))
+        read = self._peek if table.has_key(equal) else self._read
+        return await read(lambda of: table.select(of, equal, after=after, limit=limit))
 
     async def every(self, view: ViewTable, *, after: Key | None, limit: int) -> Sequence[Row]:
         table = self._table(view)

@@ -179,6 +179,10 @@ class Table:
         return connection.execute(f"{keys}SELECT {self._keys}, _pos FROM {source}", flat(wanted)).fetchall()
 
     # reading by key order
+    def has_key(self, wanted: Mapping[str, Any]) -> bool:
+        """Say whether no more than one row can have these values."""
+        return wanted.keys() >= set(self.view.key)
+
     def select(
         self, connection: sqlite3.Connection, wanted: Mapping[str, Any], *, after: Key | None, limit: int
     ) -> list[Row]:

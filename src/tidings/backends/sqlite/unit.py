@@ -93,7 +93,7 @@ class SqliteUnit:
         except BaseException:
             del self._emitted[emitted:]
             self.to = to
-            self._transaction.give_up()
+            self._transaction.undo()
             await self._run(lambda connection: self._undo(connection, name))
             raise
         else:
@@ -114,13 +114,16 @@ class SqliteUnit:
 
     async def put(self, view: ViewTable, rows: Sequence[Row]) -> None:
         table = self._around.tables(view)
-        await self._run(lambda connection: table.put(connection, rows))
+        self._put_off(lambda connection: table.put(connection, rows))
 
     async def replace(self, view: ViewTable, rows: Sequence[Row]) -> None:
-        self._check()
         table = self._around.tables(view)
-        # Folds write as their last act, so this goes with what comes next, which is mostly the commit.
-        self._transaction.put_off(_unless_undone(lambda connection: table.replace(connection, rows)))
+        self._put_off(lambda connection: table.replace(connection, rows))
+
+    def _put_off(self, job: Callable[[sqlite3.Connection], None]) -> None:
+        """Have this done with what comes next, which spares a hop: nobody waits for what it returns."""
+        self._check()
+        self._transaction.put_off(_unless_undone(job))
 
     async def join(self, view: ViewTable, members: Sequence[tuple[Key, Position]]) -> frozenset[tuple[Key, Position]]:
         table = self._around.tables(view)
