@@ -11,10 +11,10 @@ from tidings.events.envelope import Envelope
 from tidings.log.driver import Position
 from tidings.services.origin import Origin
 from tidings.store.driver import Delivery, Unit
-from tidings.store.rows import Key, ViewTable
+from tidings.store.rows import Key
 
-Written = set[tuple[ViewTable, Key]]
-"""Rows that were written. All handlers of one event share them: among these the last write wins, their rank is one."""
+Written = set[tuple[type, Key]]
+"""Rows that were written, by their class. All handlers of one event share them: among these the last write wins, their rank is one."""
 
 
 @dataclass(slots=True, eq=False)

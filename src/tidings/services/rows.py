@@ -79,8 +79,8 @@ class Shelves:
 
     async def _keep(self, act: Act, view: ViewSpec, key: Key, made: Callable[[Row | None], Row]) -> None:
         table = await self._table(act.unit, view)
-        is_again = (table, key) in act.written
-        act.written.add((table, key))
+        is_again = (view.row, key) in act.written
+        act.written.add((view.row, key))
         if act.origin.entry is not None and not is_again:
             await act.unit.put(table, [made(None)])  # an event's rank is its own: no need to look at what is kept
             return
