@@ -14,7 +14,8 @@ from tidings.store.driver import Delivery, Unit
 from tidings.store.rows import Key
 
 Written = set[tuple[type, Key]]
-"""Rows that were written, by their class. All handlers of one event share them: among these the last write wins, their rank is one."""
+"""Rows that were written, by their class. All handlers of one event share them: among these the last write wins, since
+their rank is one."""
 
 
 @dataclass(slots=True, eq=False)
