@@ -85,7 +85,7 @@ class Output:
             return
         with self.console.capture() as captured:
             self.console.print(table)
-        self.console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+        self.console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().removesuffix("\n").split("\n")))
 
     def tree(self, label: str, branches: Sequence[Branch]) -> None:
         """Show people a tree; programs that asked for JSON do not get it."""

@@ -150,8 +150,10 @@ def _misuse(error: Exception) -> str:
     found = getattr(error.__cause__, "errors", None)
     if found is not None:
         error.message = _unfit(found()[0])  # type: ignore[attr-defined]  # it is what `format_message` puts in its place
-    words = getattr(error, "format_message", lambda: str(error))()
-    return f"{words.rstrip('.')} (see `{command} --help`)"
+    words = getattr(error, "format_message", lambda: str(error))().rstrip(".")
+    if words == "Missing command" and context is not None:
+        words = f"{words}: {', '.join(context.command.commands)}"
+    return f"{words} (see `{command} --help`)"
 
 
 def _unfit(found: Mapping[str, Any]) -> str:

@@ -86,7 +86,7 @@ def check(ended: Ended, code: int, told: str) -> None:
     ("arguments", "code", "told"),
     [
         (("fly",), 2, "No such command 'fly' (see `tidings --help`)"),
-        (("log",), 2, "Missing command (see `tidings log --help`)"),
+        (("log",), 2, "Missing command: tail, show, replay (see `tidings log --help`)"),
         (("log", "show", "web"), 2, "Missing argument 'id' (see `tidings log show --help`)"),
         (("log", "tail", "--limit", "0"), 2, "Invalid value for '--limit': it must be 1 or more, not 0 (see"),
         (("log", "tail", "--limit", "200000"), 2, "'--limit': it must be 100,000 or less, not 200000 (see"),
