@@ -24,6 +24,7 @@ from tidings.api.queries import read_query
 from tidings.api.refusals import Refusals
 from tidings.api.routing import OPEN, PRINCIPAL, Operation, check_scope, routes
 from tidings.api.table import Parts, operations
+from tidings.api.welcome import is_visit, welcome
 from tidings.app.opened import Opened
 from tidings.errors import MalformedError, NotFoundError
 from tidings.events.codec import encode_json
@@ -79,6 +80,8 @@ class Application:
         inner = None if self._pages is None else mounted(scope, self._pages.path)
         if self._pages is not None and inner is not None:
             return await self._pages(inner, receive, send)
+        if self._pages is not None and is_visit(scope):
+            return await welcome(scope, self._pages.path)(scope, receive, send)
         if path not in OPEN:
             scope[PRINCIPAL] = principal = await admit(self._admission, scope)
             self._parts.rates.check_key(principal)
@@ -119,10 +122,15 @@ class Application:
             await self._router(inner, receive, send)
         except HTTPException as error:
             if error.status_code != 405:
-                raise NotFoundError(f"nothing is at {path[:200]!r}; /openapi.json lists what is") from None
+                raise NotFoundError(f"nothing is at {path[:200]!r}; {self._whereabouts(scope)}") from None
             allowed = ", ".join(sorted((error.headers or {})["Allow"].split(", ")))
             message = f"{scope['method'][:20]} is not allowed at {path[:200]!r}; allowed are {allowed}"
             raise Refusal(Problem.METHOD_NOT_ALLOWED, message, (b"allow", allowed.encode())) from None
+
+    def _whereabouts(self, scope: Scope) -> str:
+        root = root_path(scope)
+        pages = "" if self._pages is None else f", and {root}{self._pages.path} shows it in a browser"
+        return f"{root}/openapi.json lists what is{pages}"
 
     async def _describe(self, request: Request) -> Answer:
         read_query(request.scope, known=())

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+from tests.unit.api.scopes import ask
+from tests.unit.api.shop import shop
+
+from tidings import Settings
+from tidings.operations import keys
+from tidings.operations.keys import Asked
+from tidings.ports import Ports
+from tidings.serving import asgi
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("root", ["", "/events api"])
+async def test_a_browser_is_shown_the_way_to_the_console_with_or_without_a_key(root: str) -> None:
+    app = shop()
+    settings = Settings(database_url="sqlite:///:memory:")
+    async with app.open(settings, consume=False) as opened:
+        await keys.add(opened.store, Ports(), Asked(owner="us", scopes=["events:read"]))
+        reply = await ask(asgi(app), "GET", root.replace(" ", "%20") + "/", {"accept": BROWSER}, root_path=root)
+    assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    place = root.replace(" ", "%20")
+    assert f'href="{place}/console"' in reply.body.decode()
+    assert f'href="{place}/openapi.json"' in reply.body.decode()
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+
+
+async def test_a_program_is_told_where_both_are() -> None:
+    app = shop()
+    async with app.open(Settings(database_url="sqlite:///:memory:"), consume=False):
+        reply = await ask(asgi(app), "GET", "/", {"accept": "*/*"})
+    assert (reply.status, reply.slug) == (404, "not-found")
+    assert "/openapi.json lists what is, and /console shows it in a browser" in reply.json["detail"]
+
+
+async def test_where_there_is_no_console_nobody_is_sent_there() -> None:
+    app = shop()
+    async with app.open(Settings(database_url="sqlite:///:memory:", console="off"), consume=False):
+        reply = await ask(asgi(app), "GET", "/", {"accept": BROWSER})
+    assert (reply.status, reply.slug) == (404, "not-found")
+    assert reply.json["detail"].endswith("/openapi.json lists what is")
