@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import watchfiles
@@ -20,6 +21,14 @@ from tidings.settings import Settings
 from tidings.supervisor import Link, Supervisor
 
 _log = logging.getLogger("tidings.serving")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How a worker is begun: what is run, and in what environment."""
+
+    arguments: Sequence[str]
+    environ: Mapping[str, str]
 
 
 def asgi(app: App, settings: Settings | None = None, *, ports: Ports | None = None) -> Application:
@@ -50,7 +59,7 @@ def inherited(worker: str) -> serve.Worker:
 
 
 def supervise(
-    command: Sequence[str], settings: Settings, workers: int, on_ready: Callable[[str], None], *, reload: bool
+    command: Command, settings: Settings, workers: int, on_ready: Callable[[str], None], *, reload: bool
 ) -> int:
     """Serve with workers that run this command, until a signal; return the exit code. See `Supervisor`.
 
@@ -60,11 +69,11 @@ def supervise(
 
 
 async def _supervise(
-    command: Sequence[str], settings: Settings, workers: int, on_ready: Callable[[str], None], *, reload: bool
+    command: Command, settings: Settings, workers: int, on_ready: Callable[[str], None], *, reload: bool
 ) -> int:
     with await listening.bound(settings.host, settings.port) as shared:
         url = listening.url_of(settings.host, shared)
-        supervisor = Supervisor(command, count=workers, listening=shared, say=_log.warning)
+        supervisor = Supervisor(command.arguments, command.environ, count=workers, listening=shared, say=_log.warning)
         return await supervisor.run(lambda: on_ready(url), _changes() if reload else None)
 
 

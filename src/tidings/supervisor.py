@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 
 READY = b"ready\n"
@@ -26,13 +26,20 @@ Changes = AsyncIterator[str]
 class Supervisor:
     """Keeps so many workers of one command, to which the descriptors are added as `--worker LISTENING,LINK`.
 
-    `say` is told, in a sentence, what becomes of them.
+    `environ`: their environment. `say` is told, in a sentence, what becomes of them.
     """
 
     def __init__(
-        self, command: Sequence[str], *, count: int, listening: socket.socket, say: Callable[[str], None]
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        count: int,
+        listening: socket.socket,
+        say: Callable[[str], None],
     ) -> None:
         self._command = command
+        self._environ = environ
         self._count = count
         self._listening = listening
         self._say = say
@@ -110,6 +117,7 @@ class Supervisor:
                     *self._command,
                     "--worker",
                     f"{descriptors[0]},{descriptors[1]}",
+                    env=self._environ,
                     pass_fds=descriptors,
                     start_new_session=True,  # Ctrl-C comes here alone, and is passed on once
                 )

@@ -44,6 +44,7 @@ app = App(people)
 class Run:
     process: Process
     url: str
+    console: str | None
 
     @property
     def workers(self) -> list[psutil.Process]:
@@ -73,7 +74,7 @@ async def running(folder: Path, *options: str, program: str = PROGRAM) -> AsyncI
     assert process.stdout is not None
     try:
         ready = json.loads(await process.stdout.readline())
-        yield Run(process, ready["url"])
+        yield Run(process, ready["url"], ready["console"])
     finally:
         if process.returncode is None:
             process.terminate()
@@ -104,6 +105,18 @@ async def test_workers_share_a_port_and_one_that_is_killed_is_begun_again(tmp_pa
         run.process.terminate()
         assert await run.process.wait() == 0
         assert not any(psutil.pid_exists(pid) for pid in first)
+
+
+async def test_a_process_beside_the_workers_has_the_console_that_they_do_not_have(tmp_path: Path) -> None:
+    async with running(tmp_path, "--workers", "2") as workers, aiohttp.ClientSession() as session:
+        assert workers.console is None
+        assert await workers.say(session, "anna") == 201
+        async with session.get(f"{workers.url}/console") as answer:
+            assert answer.status == 404
+        async with running(tmp_path) as beside:
+            assert beside.console == f"{beside.url}/console"
+            async with session.get(f"{beside.console}/log") as answer:
+                assert (answer.status, "anna" in await answer.text()) == (200, True)
 
 
 async def test_no_worker_outlives_the_command_even_if_that_is_killed(tmp_path: Path) -> None:

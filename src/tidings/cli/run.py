@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,13 +79,13 @@ def _serve(given: Given, output: Output, worker: str | None) -> int:
 
 def _supervise(given: Given, output: Output, workers: int, *, reload: bool) -> int:
     from tidings.cli import records
-    from tidings.serving import supervise
+    from tidings.serving import Command, supervise
 
+    settings, environ = _settings(given), dict(os.environ)
     if workers > 1:  # a page's form would come back to another process, which knows nothing of the page
-        os.environ["TIDINGS_CONSOLE"] = "off"
-    settings = _settings(given)
+        settings, environ["TIDINGS_CONSOLE"] = replace(settings, console="off"), "off"
     records.set_up()
-    command = [sys.executable, "-m", "tidings", "run", *given.arguments()]
+    command = Command([sys.executable, "-m", "tidings", "run", *given.arguments()], environ)
     return supervise(command, settings, workers, partial(_say_ready, output, settings), reload=reload)
 
 
