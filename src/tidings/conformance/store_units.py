@@ -190,7 +190,8 @@ class Keeping:
         async with store.unit(claim) as unit:
             assert await unit.sql.execute("INSERT INTO suite_notes VALUES ('a'), ('b')") == 2
             assert await unit.sql.execute("UPDATE suite_notes SET note = 'c' WHERE note = 'b'") == 1
-            assert await unit.sql.execute("WITH one AS (SELECT 'a') DELETE FROM suite_notes WHERE note IN one") == 1
+            deleting = "WITH one AS (SELECT 'a') DELETE FROM suite_notes WHERE note IN (SELECT * FROM one)"
+            assert await unit.sql.execute(deleting) == 1
             unit.advance(to=1)
         async with store.unit() as unit:
             assert await unit.sql.fetch("SELECT note FROM suite_notes") == [("c",)]
@@ -265,9 +266,15 @@ class Keeping:
         self, store: StoreDriver, harness: StoreHarness, view: ViewTable
     ) -> None:
         claim = await claimed_one(store)
-        async with harness.breakage(), refused(StoreUnavailableError, store.unit(claim)) as unit:
-            await unit.replace(view, [row(str(n), n) for n in range(2_000)])
-            unit.advance(to=1)
+
+        async def work() -> None:
+            async with store.unit(claim) as unit:
+                await unit.replace(view, [row(str(n), n) for n in range(2_000)])
+                unit.advance(to=1)
+
+        async with harness.breakage():
+            with pytest.raises(StoreUnavailableError):
+                await work()
         await assert_nothing_was_kept(store, view)
         async with store.unit(claim) as unit:
             await write_everything(unit, view)

@@ -70,6 +70,15 @@ class Connection(Plain):
         async with self._turn:
             return await super().fetchval(*given, **named)
 
+    async def status(self, statement: str, *arguments: Any) -> str:
+        """Run one statement, never more, unlike `execute`; return what the server says of it, as `UPDATE 2`."""
+        if arguments:
+            return await self.execute(statement, *arguments)
+        async with self._turn:
+            prepared = await self.prepare(statement, name="")
+            await prepared.fetch()
+            return str(prepared.get_statusmsg())
+
     async def copy_records_to_table(self, *given: Any, **named: Any) -> str:
         async with self._turn:
             return await super().copy_records_to_table(*given, **named)

@@ -35,6 +35,12 @@ CONNECTIONS = 10
 """Most connections of the pool of one process: four flushes, some units, and readers."""
 CLOSING_SECONDS = 10.0
 
+# A user called tidings, as many will be, finds the schema of that name first: what handlers make would land in it.
+_PATH = """
+SELECT coalesce(string_agg(quote_ident(p.schema), ', ' ORDER BY p.n) FILTER (WHERE p.schema <> 'tidings'), 'public')
+FROM unnest(current_schemas(false)) WITH ORDINALITY AS p(schema, n) HAVING bool_or(p.schema = 'tidings')
+"""
+
 
 class _Open:
     """A transaction, as the tasks know it that stand inside it."""
@@ -50,15 +56,17 @@ class Database:
     """The connections of one event loop to one database. Made by `open_database`.
 
     `place`: where it is, without anything secret. `secret`, `incarnation`: the log's own, as `tidings.head` has them.
+    `path`: the search_path; None for the user's own.
     """
 
-    def __init__(self, url: str, *, server: Server, secret: bytes, incarnation: str) -> None:
+    def __init__(self, url: str, *, server: Server, secret: bytes, incarnation: str, path: str | None = None) -> None:
         self.place = without_secrets(url)
         self.server = server
         self.secret = secret
         self.incarnation = incarnation
         self.closed = False
         self._url = url
+        self._path = path
         self._inside: ContextVar[_Open | None] = ContextVar(f"inside a unit of {self.place}", default=None)
         self._pool: Any = None
 
@@ -110,6 +118,8 @@ class Database:
         async with connection.transaction(isolation="read_committed"):
             if self.server.is_pooled:
                 await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+                if self._path is not None:
+                    await connection.execute(f"SET LOCAL search_path = {self._path}")
             yield
 
     @asynccontextmanager
@@ -124,7 +134,10 @@ class Database:
     async def open(self, *, connections: int) -> None:
         """Make the pool. Called once, by `open_database`."""
         self._pool = await asyncpg.create_pool(
-            self._url, min_size=0, max_size=connections, **_options(is_pooled=self.server.is_pooled)
+            self._url,
+            min_size=0,
+            max_size=connections,
+            **_options(is_pooled=self.server.is_pooled, path=self._path),
         )
 
     async def close(self) -> None:
@@ -148,7 +161,8 @@ async def open_database(url: str, *, connections: int = CONNECTIONS, create: boo
     async with first_connection(url) as (first, server):
         await prepare(first, without_secrets(url), create=create)
         head = await first.fetchrow("SELECT secret, incarnation FROM tidings.head")
-    database = Database(url, server=server, secret=head["secret"], incarnation=head["incarnation"])
+        path = await first.fetchval(_PATH)
+    database = Database(url, server=server, secret=head["secret"], incarnation=head["incarnation"], path=path)
     with _told(without_secrets(url)):
         await database.open(connections=connections)
     return database
@@ -194,9 +208,11 @@ async def _connect(url: str, *, is_pooled: bool) -> Connection:
     return opened
 
 
-def _options(*, is_pooled: bool) -> dict[str, Any]:
+def _options(*, is_pooled: bool, path: str | None = None) -> dict[str, Any]:
     """Return how to connect. Through a pooler nothing is kept in a session: the next moment it is somebody else's."""
     settings = {"application_name": APPLICATION} if is_pooled else {"application_name": APPLICATION, **ON_ITS_OWN}
+    if path is not None and not is_pooled:
+        settings["search_path"] = path
     return {
         "connection_class": Connection,
         "command_timeout": STATEMENT_SECONDS,

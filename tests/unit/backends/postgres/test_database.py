@@ -28,6 +28,15 @@ async def numbers(database: Database) -> Database:
     return database
 
 
+async def test_a_user_called_as_the_schema_finds_another_one_first(numbers: Database) -> None:
+    async with numbers.connection() as connection:
+        user = await connection.fetchrow(
+            "SELECT current_user::text, current_schema()::text, to_regclass('number')::text"
+        )
+    assert user is not None
+    assert tuple(user) == ("tidings", "public", "number")
+
+
 async def kept(database: Database) -> list[int]:
     async with database.connection() as connection:
         return [row["n"] for row in await connection.fetch("SELECT n FROM number ORDER BY n")]

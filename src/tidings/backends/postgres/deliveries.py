@@ -1,0 +1,164 @@
+"""Calls to the outside that are still to be made, or were made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tidings.backends.postgres.connection import Connection
+from tidings.backends.postgres.leases import Lease
+from tidings.backends.postgres.parked import readable
+from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
+from tidings.ports import is_gone
+from tidings.store.attempts import Sought
+from tidings.store.driver import ClaimedDelivery, Delivery, Reason
+
+# A claimed one is due again when its lease ends, so that a claim need look at nothing but what is due. Those that
+# another one is just claiming are passed over, and so is what waits for an earlier one of its order.
+_DUE = (
+    "SELECT d.n, d.next_at FROM tidings.delivery d WHERE d.state = 'pending' AND d.service = s.service "
+    "AND d.next_at <= tidings.now_us($2) AND (d.ordering IS NULL OR NOT EXISTS (SELECT FROM tidings.delivery e "
+    "WHERE e.state = 'pending' AND e.service = d.service AND e.ordering = d.ordering AND e.n < d.n)) "
+    "ORDER BY d.next_at, d.n LIMIT $3 FOR UPDATE OF d SKIP LOCKED"
+)
+CLAIM = (
+    f"WITH due AS (SELECT d.n FROM unnest($1::text[]) AS s(service) CROSS JOIN LATERAL ({_DUE}) d "
+    "ORDER BY d.next_at, d.n LIMIT $3), "
+    "counted AS (UPDATE tidings.delivery d SET attempts = d.attempts + 1, epoch = d.epoch + 1, owner = $4, "
+    "next_at = tidings.now_us($2) + $5 FROM due WHERE d.n = due.n "
+    "RETURNING d.n, d.key, d.service, d.function, d.payload, d.ordering, d.attempts, d.epoch, d.failed), "
+    "begun AS (INSERT INTO tidings.attempt (delivery, epoch, number, began) "
+    "SELECT n, epoch, attempts, tidings.now_us($2) FROM counted ON CONFLICT DO NOTHING) "
+    "SELECT * FROM counted ORDER BY n"
+)
+SETTLE = (
+    "WITH settled AS (UPDATE tidings.delivery SET state = $3, next_at = $4, reason = $5, error = $6, "
+    "failed = failed + 1, owner = NULL, closed = CASE WHEN $3 <> 'pending' THEN tidings.now_us($7) END "
+    "WHERE key = $1 AND epoch = $2 AND state = 'pending' RETURNING n), "
+    "ended AS (UPDATE tidings.attempt a SET ended = tidings.now_us($7), outcome = coalesce($5, $3), error = $6 "
+    "FROM settled WHERE a.delivery = settled.n AND a.epoch = $2) SELECT n FROM settled"
+)
+_SEEN = (
+    *("key", "service", "function", "payload", "state", "attempts"),
+    *("next_at", "reason", "error", "intended", "closed"),
+)
+
+
+async def intend(connection: Connection, deliveries: Sequence[Delivery], *, now: int | None) -> None:
+    """Add deliveries in the order given. `now`: as of `Lease`."""
+    await connection.execute(
+        "INSERT INTO tidings.delivery (key, service, function, payload, ordering, state, next_at, intended) "
+        "SELECT g.*, 'pending', t.now, t.now FROM tidings.now_us($6) AS t(now), "
+        "unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[]) AS g ON CONFLICT DO NOTHING",
+        [each.key for each in deliveries],
+        [each.service for each in deliveries],
+        [each.function for each in deliveries],
+        [each.payload for each in deliveries],
+        [each.order for each in deliveries],
+        now,
+    )
+
+
+async def claim(connection: Connection, lease: Lease, *, services: Sequence[str], limit: int) -> list[ClaimedDelivery]:
+    await _let_go_of_the_dead(connection, now=lease.now)
+    rows = await connection.fetch(CLAIM, list(services), lease.now, limit, lease.owner, lease.ttl)
+    return [_claimed(row) for row in rows]
+
+
+async def _let_go_of_the_dead(connection: Connection, *, now: int | None) -> None:
+    owners = await connection.fetch(
+        "SELECT DISTINCT owner FROM tidings.delivery WHERE state = 'pending' AND owner IS NOT NULL"
+    )
+    gone = [owner for (owner,) in owners if is_gone(owner)]
+    if gone:
+        await connection.execute(
+            "UPDATE tidings.delivery SET owner = NULL, next_at = tidings.now_us($2) "
+            "WHERE state = 'pending' AND owner = ANY ($1::text[])",
+            gone,
+            now,
+        )
+
+
+def _claimed(row: Iterable[Any]) -> ClaimedDelivery:
+    _, key, service, function, payload, order, attempt, epoch, failed = row
+    delivery = Delivery(key=key, service=service, function=function, payload=payload, order=order)
+    return ClaimedDelivery(delivery=delivery, attempt=attempt, epoch=epoch, failed=failed)
+
+
+async def settle(connection: Connection, claimed: ClaimedDelivery, reason: Reason | None, *, now: int | None) -> None:
+    """Write the result; CheckpointMovedError if another owner has it by now. `now`: as of `Lease`."""
+    if reason is None:
+        told: tuple[Any, ...] = ("done", None, None, None)
+    else:
+        state = "dead" if reason.next_at is None else "pending"
+        told = (state, reason.next_at, reason.kind, readable(reason.error))
+    if await connection.fetchval(SETTLE, claimed.delivery.key, claimed.epoch, *told, now) is None:
+        raise CheckpointMovedError(f"the delivery {claimed.delivery.key} belongs to another owner, who calls it again")
+
+
+async def retry(connection: Connection, key: str, *, at: int) -> None:
+    state = await _state(connection, key)
+    if state != "dead":
+        raise RefusedError(f"the delivery {key!r} is {state}, not dead: there is nothing to retry")
+    await connection.execute(
+        "UPDATE tidings.delivery SET state = 'pending', next_at = $2, attempts = 0, failed = 0, closed = NULL "
+        "WHERE key = $1",
+        key,
+        at,
+    )
+
+
+async def cancel(connection: Connection, key: str, *, at: int) -> None:
+    """Close it; RefusedError if it is done."""
+    if await _state(connection, key) == "done":
+        raise RefusedError(f"the delivery {key!r} is done: there is nothing to cancel")
+    await connection.execute(
+        "UPDATE tidings.delivery SET state = 'cancelled', next_at = NULL, owner = NULL, closed = $2 "
+        "WHERE key = $1 AND state <> 'cancelled'",
+        key,
+        at,
+    )
+
+
+async def _state(connection: Connection, key: str) -> str:
+    """Return its state, which stays until the transaction ends."""
+    found: str | None = await connection.fetchval("SELECT state FROM tidings.delivery WHERE key = $1 FOR UPDATE", key)
+    if found is None:
+        raise NotFoundError(f"there is no delivery {key!r}; `tidings deliveries list` shows those there are")
+    return found
+
+
+async def listed(
+    connection: Connection, state: str | None, where: Sought, *, after: str | None, limit: int
+) -> list[Mapping[str, Any]]:
+    asked = {
+        "n > (SELECT n FROM tidings.delivery WHERE key = {})": after,
+        "state = {}": state,
+        "service = {}": where.service,
+        "function = {}": where.function,
+        "reason = {}": where.reason,
+        "intended >= {}": where.since,
+        "intended < {}": where.until,
+    }
+    given = [(condition, value) for condition, value in asked.items() if value is not None]
+    conditions = "".join(f" AND {condition.format(f'${n}')}" for n, (condition, _) in enumerate(given, 1))
+    held = [value for _, value in given]
+    return await _seen(connection, f"WHERE TRUE{conditions} ORDER BY n LIMIT ${len(held) + 1}", [*held, limit])
+
+
+async def found(connection: Connection, key: str) -> Mapping[str, Any] | None:
+    return next(iter(await _seen(connection, "WHERE key = $1", [key])), None)
+
+
+async def _seen(connection: Connection, where: str, held: Sequence[Any]) -> list[Mapping[str, Any]]:
+    rows = await connection.fetch(f"SELECT {', '.join(_SEEN)} FROM tidings.delivery {where}", *held)
+    return [dict(zip(_SEEN, row, strict=True)) for row in rows]
+
+
+async def next_due(connection: Connection) -> int | None:
+    """Return when the next retry of a parked subject or a delivery comes."""
+    found: int | None = await connection.fetchval(
+        "SELECT least((SELECT min(next_at) FROM tidings.parked WHERE state = 'retrying'), "
+        "(SELECT min(next_at) FROM tidings.delivery WHERE state = 'pending'))"
+    )
+    return found

@@ -1,0 +1,217 @@
+"""Who may move which checkpoint: registration, claims, epochs, rewinding.
+
+A lease ends by the database's clock, which all processes share. What others are told of it is put in terms of the
+clock of whoever asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tidings.backends.postgres import locks
+from tidings.backends.postgres.connection import Connection
+from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
+from tidings.log.driver import Position
+from tidings.ports import is_gone
+from tidings.store.claims import Checkpoint, Claim
+
+OURS = "unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[]) AS o(consumer, part, epoch, pos)"
+_SAME = "c.consumer = o.consumer AND c.part = o.part AND c.epoch = o.epoch"
+_FREE = (
+    "SELECT part, epoch, owner FROM tidings.checkpoint WHERE consumer = $1 AND paused IS NULL "
+    "AND (owner IS NULL OR until <= tidings.now_us($2) OR owner = ANY ($3::text[])) "
+    "ORDER BY part LIMIT $4 FOR UPDATE SKIP LOCKED"
+)
+CLAIM = (
+    f"WITH free AS ({_FREE}) UPDATE tidings.checkpoint c SET epoch = c.epoch + 1, owner = $5, "
+    "until = tidings.now_us($2) + $6 FROM free WHERE c.consumer = $1 AND c.part = free.part "
+    "RETURNING c.part, c.pos, c.epoch, c.gate, free.owner IS NOT NULL"
+)
+ADVANCE = (
+    f"UPDATE tidings.checkpoint c SET pos = greatest(c.pos, $5) FROM {OURS} WHERE {_SAME} AND c.pos = o.pos "
+    "RETURNING c.part"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who holds a claim from now on, and for how many µs. `now`: what time it is; None: what the database says."""
+
+    owner: str
+    now: int | None
+    ttl: int
+
+
+async def register(connection: Connection, consumer: str, *, partitions: int, start: Position) -> None:
+    await locks.alone(connection, locks.MAKING)
+    there = await partitions_of(connection, consumer)
+    if there and there != partitions:
+        raise RefusedError(
+            f"{consumer} has {there} partitions, not {partitions}: keep the number, or forget the consumer first"
+        )
+    if not there:
+        await connection.execute(
+            "INSERT INTO tidings.checkpoint (consumer, part, pos) SELECT $1, n, $3 FROM generate_series(0, $2 - 1) n",
+            consumer,
+            partitions,
+            start,
+        )
+
+
+async def partitions_of(connection: Connection, consumer: str) -> int:
+    count: int = await connection.fetchval("SELECT count(*) FROM tidings.checkpoint WHERE consumer = $1", consumer)
+    return count
+
+
+async def claim(connection: Connection, consumer: str, lease: Lease, *, want: int) -> list[Claim]:
+    """Take up to `want` partitions; each of them is one statement's, so that two who claim at once share them."""
+    gone = await _gone(connection, consumer)
+    rows = await connection.fetch(CLAIM, consumer, lease.now, gone, want, lease.owner, lease.ttl)
+    if not rows:
+        return []
+    await connection.execute("DELETE FROM tidings.waiting WHERE consumer = $1 AND owner = $2", consumer, lease.owner)
+    partitions = await partitions_of(connection, consumer)
+    return [
+        Claim(
+            consumer=consumer,
+            part=part,
+            partitions=partitions,
+            position=position,
+            epoch=epoch,
+            gate=gate,
+            expired=expired,
+        )
+        for part, position, epoch, gate, expired in sorted(map(tuple, rows))
+    ]
+
+
+async def _gone(connection: Connection, consumer: str) -> list[str]:
+    """Return the owners that are certainly dead."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT owner FROM tidings.checkpoint WHERE consumer = $1 AND owner IS NOT NULL", consumer
+    )
+    return [owner for (owner,) in rows if is_gone(owner)]
+
+
+async def renew(connection: Connection, claims: Sequence[Claim], *, lease: Lease) -> list[Claim]:
+    rows = await connection.fetch(
+        f"UPDATE tidings.checkpoint c SET until = tidings.now_us($5) + $6 FROM {OURS} WHERE {_SAME} "
+        "RETURNING c.consumer, c.part, c.epoch",
+        *_fences(claims),
+        lease.now,
+        lease.ttl,
+    )
+    ours = {tuple(row) for row in rows}
+    return [claim for claim in claims if (claim.consumer, claim.part, claim.epoch) in ours]
+
+
+async def release(connection: Connection, claims: Sequence[Claim]) -> None:
+    await connection.execute(
+        f"UPDATE tidings.checkpoint c SET owner = NULL, until = NULL FROM {OURS} WHERE {_SAME}",
+        *_fences(claims),
+    )
+
+
+async def check(connection: Connection, claims: Sequence[Claim]) -> None:
+    """CheckpointMovedError unless all of the claims are still ours, and stay so until the transaction ends."""
+    if not claims:
+        return
+    rows = await connection.fetch(
+        f"SELECT c.part FROM tidings.checkpoint c JOIN {OURS} ON {_SAME} ORDER BY c.consumer, c.part FOR UPDATE OF c",
+        *_fences(claims),
+    )
+    if len(rows) != len(claims):
+        raise _moved(claims)
+
+
+async def advance(connection: Connection, claims: Sequence[Claim], *, to: Position) -> None:
+    """Move the checkpoints, never back; CheckpointMovedError unless all stand where the claims say they do."""
+    if not claims:
+        return
+    if len(await connection.fetch(ADVANCE, *_fences(claims), to)) != len(claims):
+        raise _moved(claims)
+
+
+async def begin_attempt(connection: Connection, claim: Claim, position: Position) -> int:
+    attempt: int | None = await connection.fetchval(
+        "UPDATE tidings.checkpoint SET tries = CASE WHEN trying = $1 THEN tries + 1 ELSE 1 END, trying = $1 "
+        "WHERE consumer = $2 AND part = $3 AND epoch = $4 RETURNING tries",
+        position,
+        claim.consumer,
+        claim.part,
+        claim.epoch,
+    )
+    if attempt is None:
+        raise _moved([claim])
+    return attempt
+
+
+async def checkpoints(connection: Connection, consumer: str, *, now: int | None, here: int) -> dict[int, Checkpoint]:
+    """Return the partitions. `now`: as of `Lease`; `here`: what the clock of who asks says at that moment, in µs."""
+    rows = await connection.fetch(
+        "SELECT part, pos, epoch, gate, owner, until - tidings.now_us($2) + $3, paused "
+        "FROM tidings.checkpoint WHERE consumer = $1 ORDER BY part",
+        consumer,
+        now,
+        here,
+    )
+    return {
+        part: Checkpoint(part=part, position=position, epoch=epoch, gate=gate, owner=owner, until=until, paused=paused)
+        for part, position, epoch, gate, owner, until, paused in rows
+    }
+
+
+async def hold(connection: Connection, consumer: str) -> dict[int, Checkpoint]:
+    """Return the partitions; until this transaction ends, nobody moves their checkpoints."""
+    await connection.execute("SELECT FROM tidings.checkpoint WHERE consumer = $1 ORDER BY part FOR UPDATE", consumer)
+    return await checkpoints(connection, consumer, now=0, here=0)
+
+
+async def consumers(connection: Connection) -> list[str]:
+    rows = await connection.fetch("SELECT DISTINCT consumer FROM tidings.checkpoint ORDER BY consumer")
+    return [consumer for (consumer,) in rows]
+
+
+async def forget(connection: Connection, consumer: str) -> None:
+    for table in ("checkpoint", "waiting", "inbox", "parked", "dead_letter"):
+        await connection.execute(f"DELETE FROM tidings.{table} WHERE consumer = $1", consumer)
+
+
+async def pause(connection: Connection, consumer: str, reason: str | None) -> None:
+    """Pause or go on. A pause ends the leases, so that nothing that is under way under them is kept."""
+    ended = "" if reason is None else ", epoch = epoch + 1, owner = NULL, until = NULL"
+    statement = f"UPDATE tidings.checkpoint SET paused = $2{ended} WHERE consumer = $1 RETURNING part"
+    _known(await connection.fetch(statement, consumer, reason), consumer)
+
+
+async def rewind(connection: Connection, consumer: str, *, to: Position) -> None:
+    changed = await connection.fetch(
+        "UPDATE tidings.checkpoint SET gate = greatest(gate, pos), pos = least(pos, $2), epoch = epoch + 1, "
+        "owner = NULL, until = NULL, trying = NULL, tries = 0 WHERE consumer = $1 RETURNING part",
+        consumer,
+        to,
+    )
+    _known(changed, consumer)
+    await connection.execute("DELETE FROM tidings.inbox WHERE consumer = $1 AND pos > $2", consumer, to)
+
+
+def _known(changed: Sequence[Any], consumer: str) -> None:
+    if not changed:
+        raise NotFoundError(f"there is no consumer {consumer!r}; `tidings consumers` lists those there are")
+
+
+def _moved(claims: Sequence[Claim]) -> CheckpointMovedError:
+    return CheckpointMovedError(
+        f"a lease on {claims[0].consumer} is lost: another owner goes on, and nothing of this was kept"
+    )
+
+
+def _fences(claims: Sequence[Claim]) -> tuple[list[Any], ...]:
+    return (
+        [claim.consumer for claim in claims],
+        [claim.part for claim in claims],
+        [claim.epoch for claim in claims],
+        [claim.position for claim in claims],
+    )

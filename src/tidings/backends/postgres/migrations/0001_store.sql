@@ -1,0 +1,171 @@
+-- oldest: 1
+-- What is remembered. Times are µs since 1970. Texts compare byte by byte, as on every other back end. A subject is
+-- bytes, because what stands for an event without one holds U+0000, which is no text here.
+
+-- The time of all processes, whatever their own clocks say; or the one that is given.
+CREATE FUNCTION tidings.now_us(given bigint) RETURNS bigint LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+RETURN coalesce(given, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
+
+-- Half of each page is left free, so that updates in place need no index.
+CREATE TABLE tidings.checkpoint (
+  consumer text COLLATE "C",
+  part smallint,
+  pos bigint NOT NULL DEFAULT 0,
+  epoch bigint NOT NULL DEFAULT 0,
+  owner text,
+  until bigint,
+  trying bigint,
+  tries int NOT NULL DEFAULT 0,
+  gate bigint NOT NULL DEFAULT 0,
+  paused text,
+  PRIMARY KEY (consumer, part)
+) WITH (fillfactor = 50);
+
+-- Who holds no partition and wants some: who holds one is seen by its leases.
+CREATE TABLE tidings.waiting (
+  consumer text COLLATE "C",
+  owner text COLLATE "C",
+  until bigint NOT NULL,
+  PRIMARY KEY (consumer, owner)
+) WITH (fillfactor = 50);
+
+CREATE TABLE tidings.inbox (
+  consumer text COLLATE "C",
+  k bytea,
+  h bigint NOT NULL,
+  pos bigint NOT NULL,
+  PRIMARY KEY (consumer, k)
+);
+
+CREATE TABLE tidings.outbox (
+  n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  source text NOT NULL,
+  id text NOT NULL,
+  type text NOT NULL,
+  dataversion int NOT NULL,
+  subject text,
+  attrs bytea NOT NULL,
+  data bytea
+);
+
+CREATE TABLE tidings.parked (
+  consumer text COLLATE "C",
+  subject bytea,
+  part smallint NOT NULL,
+  state text NOT NULL,
+  attempts int NOT NULL,
+  next_at bigint,
+  reason text NOT NULL,
+  error text NOT NULL,
+  parked_at bigint NOT NULL,
+  PRIMARY KEY (consumer, subject)
+) WITH (fillfactor = 80);
+CREATE INDEX parked_due ON tidings.parked (consumer, part, next_at) WHERE state = 'retrying';
+CREATE INDEX parked_next ON tidings.parked (next_at) WHERE state = 'retrying';
+
+CREATE TABLE tidings.dead_letter (
+  consumer text COLLATE "C",
+  subject bytea,
+  pos bigint,
+  recorded bigint NOT NULL,
+  source text NOT NULL,
+  id text NOT NULL,
+  type text NOT NULL,
+  dataversion int NOT NULL,
+  event_subject text,
+  attrs bytea NOT NULL,
+  data bytea,
+  PRIMARY KEY (consumer, subject, pos)
+);
+
+CREATE TABLE tidings.audit (
+  n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at bigint NOT NULL,
+  who text NOT NULL,
+  what text NOT NULL,
+  done_to text COLLATE "C" NOT NULL,
+  subject bytea,
+  pos bigint,
+  reason text NOT NULL
+);
+CREATE INDEX audit_dropped ON tidings.audit (done_to, pos) WHERE what = 'drop';
+
+CREATE TABLE tidings.command (
+  service text COLLATE "C",
+  key text COLLATE "C",
+  emitted int NOT NULL,
+  PRIMARY KEY (service, key)
+);
+
+CREATE TABLE tidings.delivery (
+  n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  key text COLLATE "C" NOT NULL UNIQUE,
+  service text COLLATE "C" NOT NULL,
+  function text NOT NULL,
+  payload bytea NOT NULL,
+  ordering text COLLATE "C",
+  state text NOT NULL,
+  attempts int NOT NULL DEFAULT 0,
+  failed int NOT NULL DEFAULT 0,
+  next_at bigint,
+  owner text COLLATE "C",
+  epoch bigint NOT NULL DEFAULT 0,
+  reason text,
+  error text,
+  intended bigint NOT NULL,
+  closed bigint
+) WITH (fillfactor = 80);
+CREATE INDEX delivery_due ON tidings.delivery (service, next_at, n) WHERE state = 'pending';
+CREATE INDEX delivery_next ON tidings.delivery (next_at) WHERE state = 'pending';
+CREATE INDEX delivery_order ON tidings.delivery (service, ordering, n)
+  WHERE state = 'pending' AND ordering IS NOT NULL;
+CREATE INDEX delivery_owner ON tidings.delivery (owner) WHERE state = 'pending' AND owner IS NOT NULL;
+
+CREATE TABLE tidings.attempt (
+  n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  delivery bigint NOT NULL,
+  epoch bigint NOT NULL,
+  number int NOT NULL,
+  began bigint NOT NULL,
+  ended bigint,
+  outcome text,
+  error text
+) WITH (fillfactor = 80);
+CREATE UNIQUE INDEX attempt_of ON tidings.attempt (delivery, epoch);
+CREATE INDEX attempt_age ON tidings.attempt (began);
+
+CREATE TABLE tidings.api_key (
+  id text COLLATE "C" PRIMARY KEY,
+  owner text NOT NULL,
+  scopes bytea NOT NULL,
+  sources bytea,
+  digest bytea NOT NULL,
+  created bigint NOT NULL,
+  expires bigint,
+  revoked bigint,
+  used bigint
+) WITH (fillfactor = 50);
+
+CREATE TABLE tidings.kept_answer (
+  owner text COLLATE "C",
+  route text COLLATE "C",
+  key text COLLATE "C",
+  fingerprint bytea NOT NULL,
+  at bigint NOT NULL,
+  answer bytea NOT NULL,
+  PRIMARY KEY (owner, route, key)
+);
+CREATE INDEX kept_answer_age ON tidings.kept_answer (at);
+
+CREATE TABLE tidings.view (
+  service text COLLATE "C",
+  name text COLLATE "C",
+  version int,
+  state text NOT NULL,
+  shape text NOT NULL,
+  mode text NOT NULL,
+  declared int NOT NULL,
+  spec bytea NOT NULL,
+  audited bigint NOT NULL,
+  PRIMARY KEY (service, name, version)
+);

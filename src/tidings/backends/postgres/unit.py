@@ -1,0 +1,298 @@
+"""One transaction of the store: what a page does, kept together or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TypeVar
+
+import asyncpg
+
+from tidings.backends.postgres import commands, leases, outbox, parked, reading
+from tidings.backends.postgres import deliveries as delivery_rows
+from tidings.backends.postgres.connection import Connection
+from tidings.backends.postgres.database import Database, translated
+from tidings.backends.postgres.emits import Appender, append_emitted, new_among
+from tidings.backends.postgres.inline import Inline
+from tidings.backends.postgres.sql import Guard, HandlerSql
+from tidings.backends.postgres.views import Tables
+from tidings.errors import InvalidDataError, RefusedError, StoreUnavailableError
+from tidings.events.envelope import Entry, Envelope
+from tidings.log.driver import Position, Receipt, Write
+from tidings.ports import Ports
+from tidings.store.claims import Claim
+from tidings.store.driver import Delivery, Reason, Sql, Staged
+from tidings.store.emitted import Emitted
+from tidings.store.parking import Parking
+from tidings.store.rows import Key, Row, ViewTable
+
+T = TypeVar("T")
+Job = Callable[[Connection], Awaitable[T]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every unit of a store shares. `log`: None if the log is elsewhere, so that envelopes are staged.
+
+    `now`: what time it is, for who must not ask the database; None where it is asked.
+    """
+
+    ports: Ports
+    now: Callable[[], int | None]
+    secret: bytes
+    tables: Tables
+    inline: Inline
+    guard: Guard
+    log: Appender | None
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn PostgreSQL's failures into ours: those that pass, and those that have their reason in what was given."""
+    try:
+        with translated(StoreUnavailableError):
+            yield
+    except asyncpg.InFailedSQLTransactionError as error:
+        raise RefusedError(
+            "a statement failed before in this unit, and PostgreSQL does nothing more in its transaction: let that "
+            "error leave the block, or see to it that the statement cannot fail (ON CONFLICT DO NOTHING, say)"
+        ) from error
+    except asyncpg.CharacterNotInRepertoireError as error:
+        raise InvalidDataError("PostgreSQL keeps no text with U+0000: take it out, or keep it as bytes") from error
+
+
+class PostgresUnit:
+    """See `tidings.store.driver.Unit`. Its operations wait for each other, and the leaving for all of them."""
+
+    def __init__(self, connection: Connection, around: Surroundings, claims: Sequence[Claim]) -> None:
+        self.sql: Sql = HandlerSql(self._own, around.guard)
+        self.receipts: Sequence[Receipt] = ()
+        self.has_taken = False
+        self._connection = connection
+        self._around = around
+        self._claims = claims
+        self._emitted: list[Emitted] = []
+        self._to: Position | None = None
+        self._depth = 0
+        self._ended = False
+        self._turn = asyncio.Lock()
+
+    def _check(self) -> None:
+        if self._ended:
+            raise RefusedError("the unit has ended; open another one")
+
+    async def run(self, job: Job[T]) -> T:
+        """Run a job of this back end's own in the transaction."""
+        async with self._turn:
+            self._check()
+            with told():
+                return await job(self._connection)
+
+    async def _own(self, job: Job[T]) -> T:
+        """Run a handler's statement: its own mistakes come out as PostgreSQL tells them."""
+        async with self._turn:
+            self._check()
+            with translated(StoreUnavailableError):
+                return await job(self._connection)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        name, emitted, to = f"tidings_{self._depth}", len(self._emitted), self._to
+        await self.run(lambda connection: connection.execute(f"SAVEPOINT {name}"))
+        self._depth += 1
+        try:
+            yield
+            await self.run(lambda connection: connection.execute(f"RELEASE SAVEPOINT {name}"))
+        except BaseException:
+            del self._emitted[emitted:]
+            self._to = to
+            undo = f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}"
+            await self.run(lambda connection: connection.execute(undo))
+            raise
+        finally:
+            self._depth -= 1
+
+    # rows of views
+    async def rows(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Row]:
+        table = self._around.tables(view)
+        whole = not self._is_its_own(view)
+        return await self.run(lambda connection: table.rows(connection, keys, whole=whole))
+
+    def _is_its_own(self, view: ViewTable) -> bool:
+        """Say whether each row belongs to one partition of the table's consumer, which this unit holds."""
+        return not view.spans and bool(self._claims) and all(claim.consumer == view.consumer for claim in self._claims)
+
+    async def put(self, view: ViewTable, rows: Sequence[Row]) -> None:
+        table = self._around.tables(view)
+        await self.run(lambda connection: table.put(connection, rows))
+
+    async def replace(self, view: ViewTable, rows: Sequence[Row]) -> None:
+        table = self._around.tables(view)
+        await self.run(lambda connection: table.replace(connection, rows))
+
+    async def join(self, view: ViewTable, members: Sequence[tuple[Key, Position]]) -> frozenset[tuple[Key, Position]]:
+        table = self._around.tables(view)
+        return await self.run(lambda connection: table.join(connection, members))
+
+    async def members(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Sequence[Position]]:
+        table = self._around.tables(view)
+        return await self.run(lambda connection: table.members(connection, keys))
+
+    # entries taken in, set aside, sent on
+    async def first_deliveries(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
+        secret = self._around.secret
+        return await self.run(lambda connection: outbox.take_in(connection, consumer, entries, secret=secret))
+
+    async def parked(self, consumer: str, subjects: Sequence[str]) -> frozenset[str]:
+        return await self.run(lambda connection: parked.parked_among(connection, consumer, subjects))
+
+    async def park(self, consumer: str, subject: str, entries: Sequence[Entry], reason: Reason | None) -> None:
+        now = self._around.ports.clock.now_us()
+        parking = Parking(consumer=consumer, subject=subject, entries=entries, now=now)
+        await self.run(lambda connection: parked.park(connection, parking, reason))
+
+    async def unpark(self, consumer: str, subject: str, position: Position) -> None:
+        await self.run(lambda connection: parked.unpark(connection, consumer, subject, position))
+
+    async def dropped(self, view: ViewTable) -> frozenset[Position]:
+        return await self.run(lambda connection: parked.dropped(connection, view))
+
+    async def command(self, service: str, key: str) -> int | None:
+        return await self.run(lambda connection: commands.find(connection, service, key))
+
+    async def remember(self, service: str, key: str, emitted: int) -> None:
+        await self.run(lambda connection: commands.remember(connection, service, key, emitted))
+
+    async def intend(self, deliveries: Sequence[Delivery]) -> None:
+        now = self._around.now()
+        await self.run(lambda connection: delivery_rows.intend(connection, deliveries, now=now))
+
+    async def take_outbox(self, *, limit: int) -> Sequence[Staged]:
+        staged = await self.run(lambda connection: outbox.take(connection, limit=limit))
+        self.has_taken = True
+        self._around.ports.points.at("relay:taken")
+        return staged
+
+    # what is done on leaving
+    @property
+    def emitted(self) -> Sequence[Emitted]:
+        return self._emitted
+
+    def emit(self, envelopes: Sequence[Envelope]) -> None:
+        self._check()
+        self._emitted.append(tuple(envelopes))
+
+    @property
+    def to(self) -> Position | None:
+        return self._to
+
+    def advance(self, *, to: Position) -> None:
+        self._check()
+        self._to = to
+
+    async def leave(self) -> None:
+        """Do all that is left to do before the commit. What is appended holds readers up, so that comes last."""
+        async with self._turn:  # whatever was asked before is done first
+            with told():
+                await self._advance()
+                self.receipts, entries = await self._emit()
+        await self._fold_new(entries)
+        self._around.ports.points.at("unit:after-emit")
+
+    async def flush(self, log: Appender, writes: Sequence[Write]) -> Sequence[Receipt]:
+        """Append as the log would, each write judged on its own, and fold what is new into the inline views."""
+        receipts = await self.run(lambda connection: log.append_in(connection, writes))
+        await self._fold_new(
+            [
+                each
+                for write, receipt in zip(writes, receipts, strict=True)
+                for each in new_among(write.envelopes, receipt)
+            ]
+        )
+        return receipts
+
+    def end(self) -> None:
+        """Refuse whatever is asked from now on."""
+        self._ended = True
+
+    async def _advance(self) -> None:
+        if self._to is None:
+            await leases.check(self._connection, self._claims)
+        else:
+            await leases.advance(self._connection, self._claims, to=self._to)
+        self._around.ports.points.at("unit:after-advance")
+
+    async def _emit(self) -> tuple[Sequence[Receipt], Sequence[tuple[Position, Envelope]]]:
+        log, emitted = self._around.log, self._emitted
+        if not emitted:
+            return (), ()
+        if log is None:
+            await outbox.stage(self._connection, [envelope for envelopes in emitted for envelope in envelopes])
+            return (), ()
+        receipts = await append_emitted(self._connection, log, emitted)
+        new = [
+            each for envelopes, receipt in zip(emitted, receipts, strict=True) for each in new_among(envelopes, receipt)
+        ]
+        return receipts, new
+
+    async def _fold_new(self, new: Sequence[tuple[Position, Envelope]]) -> None:
+        if not new:
+            return
+        inline = self._around.inline
+        types = frozenset([envelope.type for _, envelope in new])
+        with told():
+            tables = await inline.tables(self._connection, types)
+            if not tables or inline.folds is None:
+                return
+            entries = await reading.at(self._connection, sorted({position for position, _ in new}))
+        folding = PostgresUnit(self._connection, self._around, ())  # to everybody else this one may have ended
+        await inline.folds.apply(folding, entries, tables)
+        folding.end()
+
+
+class OpenUnit(AbstractAsyncContextManager["PostgresUnit", None]):
+    """A transaction that begins on entering, and is committed on leaving unless an exception leaves."""
+
+    def __init__(self, database: Database, around: Surroundings, claims: Sequence[Claim]) -> None:
+        self._held = database.transaction()
+        self._around = around
+        self._claims = claims
+
+    async def __aenter__(self) -> PostgresUnit:
+        with translated(StoreUnavailableError):
+            connection = await self._held.__aenter__()
+        self._unit = PostgresUnit(connection, self._around, self._claims)
+        return self._unit
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._unit.end()
+        if error is None:
+            try:
+                await self._unit.leave()
+                self._around.ports.points.at("unit:commit-sent")
+            except BaseException as late:
+                await self._undo(late)
+                raise
+            with told():
+                await self._held.__aexit__(None, None, None)
+            self._committed()
+        else:
+            await self._undo(error)
+
+    async def _undo(self, error: BaseException) -> None:
+        """Roll back. A connection that is gone rolls back by itself, and must not hide what happened."""
+        with suppress(StoreUnavailableError), translated(StoreUnavailableError):
+            await self._held.__aexit__(type(error), error, error.__traceback__)
+
+    def _committed(self) -> None:
+        points, log = self._around.ports.points, self._around.log
+        points.at("unit:committed")
+        if self._unit.has_taken:
+            points.at("relay:marked")
+        if log is not None and self._unit.receipts:
+            log.appended()

@@ -1,0 +1,179 @@
+"""Which tables of views there are, in which state, and how one takes the place of another.
+
+Tables lie in a schema of their service; the SQL view that people read, `service_view`, in the schema that comes first
+for the user of the database, so that the same statement reads it on every back end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import asyncpg
+
+from tidings.backends.postgres import leases, locks, parked
+from tidings.backends.postgres.connection import Connection
+from tidings.backends.postgres.table import Table
+from tidings.errors import RefusedError
+from tidings.events.codec import Decoder, encode_json
+from tidings.store.rows import ViewRecord, ViewTable
+from tidings.store.swapping import (
+    Swap,
+    is_behind,
+    is_live,
+    live_of,
+    not_built,
+    of_view,
+    other_shape,
+    passed_by,
+    same_name,
+    same_version,
+    stamps_of,
+    version_of,
+)
+
+Tables = Callable[[ViewTable], Table]
+_MAKES_NO_LONGER = (asyncpg.InvalidTableDefinitionError, asyncpg.WrongObjectTypeError)
+
+
+class Views:
+    """The notes of all tables of views, and the statements that make and remove the tables.
+
+    Whoever changes something waits for whoever else does.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._decoder = Decoder(ViewRecord)
+        self._decoded: dict[bytes, ViewRecord] = {}
+
+    async def all(self, connection: Connection) -> list[ViewRecord]:
+        rows = await connection.fetch("SELECT spec, state FROM tidings.view ORDER BY service, name, version")
+        return [replace(self._decode(spec), state=state) for spec, state in rows]
+
+    def _decode(self, spec: bytes) -> ViewRecord:
+        # A note is never changed but for its state, and every append of an inline type reads all of them.
+        found = self._decoded.get(spec)
+        if found is None:
+            found = self._decoded[spec] = self._decoder.decode(spec)
+        return found
+
+    async def create(self, connection: Connection, record: ViewRecord) -> None:
+        """Make the table. If it is there from the same record, nothing is done; RefusedError if from another."""
+        await locks.alone(connection, locks.MAKING)
+        records = await self.all(connection)
+        there = same_version(records, record)
+        if there == record:
+            return
+        if there is not None:
+            raise other_shape(there)
+        table = self._tables(record.table)
+        await _refuse_taken_names(connection, table, is_known=bool(of_view(records, record.table)))
+        if await connection.fetchval("SELECT to_regnamespace($1) IS NULL", table.schema):
+            await connection.execute(f"CREATE SCHEMA {table.schema}")
+        for statement in table.definition():
+            await connection.execute(statement)
+        if record.state == "live":
+            await _publish(connection, table)
+        await connection.execute(
+            "INSERT INTO tidings.view (service, name, version, state, shape, mode, declared, spec, audited) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT coalesce(max(n), 0) FROM tidings.audit))",
+            *version_of(record),
+            record.state,
+            record.shape,
+            record.mode,
+            record.declared,
+            encode_json(record),
+        )
+        await self._stamp(connection)
+
+    async def swap(self, connection: Connection, swap: Swap) -> bool:
+        """Make the building table the live one. False while it does not have all that the old one has."""
+        await locks.alone(connection, locks.MAKING)
+        found = of_view(await self.all(connection), swap.record.table)
+        ours = same_version(found, swap.record)
+        if ours is None:
+            raise not_built(swap.record)
+        if ours.state != "building":
+            return ours.state == "live"
+        live = live_of(found)
+        if live is not None and await _goes_back(connection, swap, live):
+            return False
+        if live is not None:
+            await _set_state(connection, live, "old")
+        await _set_state(connection, ours, "live")
+        await _publish(connection, self._tables(ours.table))
+        if swap.old_consumer is not None and await leases.partitions_of(connection, swap.old_consumer):
+            await leases.pause(connection, swap.old_consumer, f"{ours.table.name} took its place")
+        await self._stamp(connection)
+        return True
+
+    async def drop(self, connection: Connection, record: ViewRecord) -> None:
+        """Remove a table that is not live; nothing is done if it is gone."""
+        await locks.alone(connection, locks.MAKING)
+        there = same_version(await self.all(connection), record)
+        if there is None:
+            return
+        if there.state == "live":
+            raise is_live(record)
+        for statement in self._tables(there.table).removal():
+            await connection.execute(statement)
+        await connection.execute(
+            "DELETE FROM tidings.view WHERE service = $1 AND name = $2 AND version = $3", *version_of(there)
+        )
+        await self._stamp(connection)
+
+    async def _stamp(self, connection: Connection) -> None:
+        """Write down which shapes of inline views each type is fed to: what every appender looks at."""
+        stamps = stamps_of(await self.all(connection))
+        held = [type for type, _ in stamps], [stamp for _, stamp in stamps]
+        given = "SELECT * FROM unnest($1::text[], $2::text[])"
+        await connection.execute(f"DELETE FROM tidings.inline WHERE (type, stamp) NOT IN ({given})", *held)
+        await connection.execute(f"INSERT INTO tidings.inline (type, stamp) {given} ON CONFLICT DO NOTHING", *held)
+
+
+async def _refuse_taken_names(connection: Connection, table: Table, *, is_known: bool) -> None:
+    """RefusedError if somebody else's table or view has one of its names. `is_known`: the view's own name is ours."""
+    if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table.name):
+        raise same_name(table.name)
+    if not is_known and await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table.public):
+        raise same_name(table.view.public_name)
+
+
+async def _publish(connection: Connection, table: Table) -> None:
+    """Have readers of the view's name read this table. What they were granted stays, if only columns were added."""
+    try:
+        async with connection.transaction():
+            await connection.execute(f"CREATE OR REPLACE VIEW {table.public} AS {table.public_view()}")
+    except _MAKES_NO_LONGER:
+        await _publish_anew(connection, table)
+
+
+async def _publish_anew(connection: Connection, table: Table) -> None:
+    try:
+        async with connection.transaction():
+            await connection.execute(f"DROP VIEW IF EXISTS {table.public}")
+            await connection.execute(f"CREATE VIEW {table.public} AS {table.public_view()}")
+    except asyncpg.DependentObjectsStillExistError as error:
+        raise RefusedError(
+            f"{table.view.public_name} has other columns now, and something is built on it: {error.detail}; drop that, "
+            "and make it again afterwards"
+        ) from error
+
+
+async def _set_state(connection: Connection, record: ViewRecord, state: str) -> None:
+    await connection.execute(
+        "UPDATE tidings.view SET state = $4 WHERE service = $1 AND name = $2 AND version = $3",
+        *version_of(record),
+        state,
+    )
+
+
+async def _goes_back(connection: Connection, swap: Swap, live: ViewRecord) -> bool:
+    """Say whether a reader of the live table would miss something in the new one."""
+    if swap.old_consumer is None:
+        return False
+    old = await leases.hold(connection, swap.old_consumer)
+    if is_behind(await leases.hold(connection, swap.consumer), old):
+        return True
+    return await parked.sets_back(connection, swap.consumer, swap.old_consumer, upto=passed_by(live, old))
