@@ -16,7 +16,8 @@ import uvicorn
 import uvloop
 
 from tidings import App, Service
-from tidings.api.serve import BACKLOG, KEEP_ALIVE_SECONDS, run
+from tidings.api.listening import BACKLOG, KEEP_ALIVE_SECONDS
+from tidings.api.serve import run
 from tidings.ports import Ports
 from tidings.settings import Settings
 
