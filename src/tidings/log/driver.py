@@ -84,6 +84,7 @@ class Facts:
     """What a log back end says about itself. Read at start, in the suite, and for the guarantees page; nowhere else.
 
     `write_envelopes_max`: most envelopes of one write; `envelope_bytes_max`: most bytes of one envelope's data.
+    `flushes_at_once`: most appends of one process under way at a time; no two of them share a subject or an id.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Facts:
     shares_transaction_with_store: bool
     wakes_across_processes: bool
     append_survives: Literal["nothing", "process", "power", "node"]
+    flushes_at_once: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from asyncio import Future
 from collections import deque
+from collections.abc import Sequence
 
 import msgspec
 
@@ -36,14 +37,32 @@ class Queued(msgspec.Struct, frozen=True, eq=False):
         return self.receipt.done()
 
 
-def take(queue: deque[Queued]) -> tuple[list[Queued], list[Queued]]:
+class UnderWay:
+    """A flush that has no answer yet. What it holds is looked at only if another one is put together meanwhile."""
+
+    def __init__(self, items: Sequence[Queued]) -> None:
+        self.items = items
+        self._held: tuple[frozenset[Identity], frozenset[str]] | None = None
+
+    def meets(self, identities: frozenset[Identity], subjects: set[str]) -> bool:
+        """Say whether one of these identities or subjects is in it."""
+        if self._held is None:
+            self._held = (
+                frozenset().union(*(item.identities for item in self.items)),
+                frozenset().union(*(subjects_of(item.write) for item in self.items)),
+            )
+        return not (self._held[0].isdisjoint(identities) and self._held[1].isdisjoint(subjects))
+
+
+def take(queue: deque[Queued], under_way: Sequence[UnderWay] = ()) -> tuple[list[Queued], list[Queued]]:
     """Remove from the queue, and return in order, what the next flush holds, and what nobody waits for any more.
 
     At most 1,000 envelopes and 4 MiB, or one larger write. Each id once: a repeat stays for the next flush, to be
     judged against what was kept. A write with expectations shares no subject with another one, one with a condition
-    goes alone. A write that stays keeps the later ones of its subjects behind it.
+    goes alone. A write that stays keeps the later ones of its subjects behind it. What shares an id or a subject with
+    a flush that is `under_way` stays until that one has its answer: so the order of the calls is the order of the log.
     """
-    flush = _Flush()
+    flush = _Flush(under_way)
     while queue:
         item = queue.popleft()
         if item.is_answered:
@@ -63,7 +82,7 @@ def take(queue: deque[Queued]) -> tuple[list[Queued], list[Queued]]:
 class _Flush:
     """A flush while it is put together. Subjects are looked at only where somebody expects something of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, under_way: Sequence[UnderWay]) -> None:
         self.taken: list[Queued] = []
         self.held: list[Queued] = []
         self.left: list[Queued] = []
@@ -73,6 +92,7 @@ class _Flush:
         self._subjects: set[str] | None = None
         self._guarded: set[str] = set()
         self._waiting: set[str] = set()
+        self._under_way = under_way
 
     def has_room_for(self, item: Queued) -> bool:
         if not self.taken:
@@ -89,9 +109,11 @@ class _Flush:
         if not self._identities.isdisjoint(item.identities):
             return False
         expects = bool(item.write.expected)
-        if not (expects or self._guarded or self._waiting):
+        if not (expects or self._guarded or self._waiting or self._under_way):
             return True
-        own = _subjects(item.write)
+        own = subjects_of(item.write)
+        if any(other.meets(item.identities, own) for other in self._under_way):
+            return False
         if not (self._guarded.isdisjoint(own) and self._waiting.isdisjoint(own)):
             return False
         return not expects or self._all_subjects().isdisjoint(own)
@@ -102,21 +124,22 @@ class _Flush:
         self._size += item.size
         self._identities |= item.identities
         if item.write.expected:
-            self._guarded |= _subjects(item.write)
+            self._guarded |= subjects_of(item.write)
         if self._subjects is not None:
-            self._subjects |= _subjects(item.write)
+            self._subjects |= subjects_of(item.write)
 
     def hold(self, item: Queued) -> None:
         self.held.append(item)
-        self._waiting |= _subjects(item.write)
+        self._waiting |= subjects_of(item.write)
 
     def _all_subjects(self) -> set[str]:
         if self._subjects is None:
-            self._subjects = set().union(*(_subjects(item.write) for item in self.taken))
+            self._subjects = set().union(*(subjects_of(item.write) for item in self.taken))
         return self._subjects
 
 
-def _subjects(write: Write) -> set[str]:
+def subjects_of(write: Write) -> set[str]:
+    """Return the subjects that the write has entries for, or expects something of."""
     return {envelope.subject for envelope in write.envelopes if envelope.subject is not None}.union(write.expected)
 
 

@@ -30,6 +30,7 @@ from tidings.log.driver import (
     Write,
 )
 from tidings.log.flush import Identity, Queued, retry_delay
+from tidings.log.flushes import Flushes
 from tidings.log.queue import Queue
 from tidings.log.tip import Tip
 from tidings.ports import Ports
@@ -66,8 +67,7 @@ class Log:
         self._ports = ports
         self._queue = Queue()
         self._tip = Tip(driver)
-        self._context = Context()  # a flush serves many callers, so it runs in the context of none
-        self._flush: asyncio.Task[None] | None = None
+        self._flushes = Flushes(self._queue, self._keep, at_once=driver.facts.flushes_at_once)
         self._tick: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
         self._failure: LogUnavailableError | None = None
@@ -161,30 +161,12 @@ class Log:
         loop = asyncio.get_running_loop()
         receipt: asyncio.Future[Receipt] = loop.create_future()
         begun = self._ports.clock.monotonic()
-        self._queue.add(Queued(write, identities, size, begun + timeout, receipt, begun))
-        if self._flush is None:
-            self._begin_flush(loop)
+        item = Queued(write, identities, size, begun + timeout, receipt, begun)
+        self._queue.add(item)
+        self._flushes.added(item)
         if self._tick is None:
             self._tick = loop.call_later(min(TICK, timeout), self._on_tick, loop)
         return receipt
-
-    def _begin_flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        # A task begins after one turn of the loop: whoever appends in this turn, and whoever the flush before has
-        # just answered and now appends again, is part of it.
-        self._flush = loop.create_task(self._run_flush(loop), context=self._context)
-
-    async def _run_flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        taken = self._queue.take()
-        try:
-            await self._keep(taken)
-        finally:
-            self._queue.settle()
-            self._flush = None
-            for item in taken:
-                if not item.is_answered:
-                    item.receipt.set_exception(LogUnavailableError("the log was stopped: nothing is known of the call"))
-        if not self._queue.is_empty:
-            self._begin_flush(loop)
 
     async def _keep(self, taken: Sequence[Queued]) -> None:
         """Send the writes, always together, until the driver answers or nobody waits for them any more."""
@@ -259,12 +241,11 @@ class Log:
     async def close(self) -> None:
         """Refuse new writes, keep the queued ones, close the driver; twice is once."""
         if self._closing is None:
-            self._closing = asyncio.get_running_loop().create_task(self._close(), context=self._context)
+            self._closing = asyncio.get_running_loop().create_task(self._close(), context=Context())
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        while self._flush is not None:
-            await asyncio.wait([self._flush])
+        await self._flushes.finish()
         if self._tick is not None:
             self._tick.cancel()
         await self._tip.close()

@@ -6,7 +6,7 @@ from collections import deque
 from itertools import chain
 
 from tidings.errors import LogBusyError, LogUnavailableError
-from tidings.log.flush import Queued, take
+from tidings.log.flush import Queued, UnderWay, subjects_of, take
 
 WRITES = 50_000
 BYTES = 64 * 1024 * 1024
@@ -15,13 +15,13 @@ BYTES = 64 * 1024 * 1024
 class Queue:
     """What is queued, what waits for room in the queue, and what a flush has taken and not answered yet."""
 
-    __slots__ = ("_outside", "_queued", "_taken", "size")
+    __slots__ = ("_outside", "_queued", "_under_way", "size")
 
     def __init__(self) -> None:
         self.size = 0
         self._queued: deque[Queued] = deque()
         self._outside: deque[Queued] = deque()
-        self._taken: list[Queued] = []
+        self._under_way: list[UnderWay] = []
 
     @property
     def is_empty(self) -> bool:
@@ -31,7 +31,11 @@ class Queue:
     @property
     def is_idle(self) -> bool:
         """Whether nobody waits for a receipt."""
-        return not (self._queued or self._taken)
+        return not (self._queued or self._under_way)
+
+    def has_to_wait(self, item: Queued) -> bool:
+        """Say whether a flush under way holds an id or a subject of this write."""
+        return any(flush.meets(item.identities, subjects_of(item.write)) for flush in self._under_way)
 
     def add(self, item: Queued) -> None:
         """Queue the write, or have it wait for room behind those that wait already."""
@@ -40,22 +44,29 @@ class Queue:
         else:
             self._enqueue(item)
 
-    def take(self) -> list[Queued]:
-        """Remove and return what the next flush holds, in order, and let in what waits for the room."""
-        self._taken, left = take(self._queued)
-        for item in chain(self._taken, left):
+    def take(self) -> UnderWay | None:
+        """Remove and return what the next flush holds, in order, and let in what waits for the room.
+
+        None if there is nothing, or all of it has to wait for a flush that is under way.
+        """
+        taken, left = take(self._queued, self._under_way)
+        for item in chain(taken, left):
             self.size -= item.size
         while self._outside and self._has_room_for(self._outside[0]):
             self._enqueue(self._outside.popleft())
-        return self._taken
+        if not taken:
+            return None
+        flush = UnderWay(taken)
+        self._under_way.append(flush)
+        return flush
 
-    def settle(self) -> None:
-        """Note that the flush which took last has answered."""
-        self._taken = []
+    def settle(self, flush: UnderWay) -> None:
+        """Note that this flush has answered."""
+        self._under_way.remove(flush)
 
     def expire(self, now: float, reason: LogUnavailableError | None) -> None:
         """Answer those whose time is up at `now` of the monotonic clock; `reason`: why the log could not answer."""
-        for item in chain(self._taken, self._queued):
+        for item in chain(*[flush.items for flush in self._under_way], self._queued):
             if item.deadline <= now and not item.is_answered:
                 item.receipt.set_exception(_unanswered(reason))
         for item in self._outside:

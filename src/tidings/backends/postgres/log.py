@@ -32,6 +32,7 @@ from tidings.ports import Ports
 
 ENVELOPE_BYTES = 16 * 1024 * 1024
 WRITE_ENVELOPES = 10_000
+FLUSHES = 4
 
 
 class InlineAppends(Protocol):
@@ -55,6 +56,7 @@ class PostgresLog:
             shares_transaction_with_store=True,
             wakes_across_processes=True,
             append_survives=_survival(database.server.fsync),
+            flushes_at_once=FLUSHES,
         )
         self._database = database
         self._ports = ports
