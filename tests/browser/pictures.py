@@ -1,4 +1,4 @@
-"""Take the pictures of the console that documents show: `python -m tests.browser.pictures`."""
+"""Take the pictures of the pages that documents show: `python -m tests.browser.pictures`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.async_api import async_playwright, expect
 
+from tests.browser.bookmarks import PUTS, Chirp, bookmark, is_confirmed, is_shown_only, lose, tweet
 from tests.browser.chromium import provide
 from tests.browser.shop import Shop, busy_shop
 
@@ -32,11 +33,37 @@ async def take(shop: Shop) -> None:
         await browser.close()
 
 
+async def take_bookmarks(chirp: Chirp) -> None:
+    """Take Chirp's page: bookmarks that are confirmed, one that was taken back, and one that is not confirmed yet."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=provide())
+        page = await browser.new_page(viewport={"width": 1120, "height": 780}, color_scheme="light")
+        await page.goto(chirp.url)
+        for n in range(5):
+            await bookmark(page, n)
+            await is_confirmed(page, n)
+        await bookmark(page, 5)
+        await expect(tweet(page, 5).get_by_text("are taken")).to_be_visible()
+        await page.route(PUTS, lose)
+        await bookmark(page, 4)
+        await bookmark(page, 6)
+        await is_shown_only(page, 6)
+        await page.screenshot(path=IMAGES / "optimistic-page.png", full_page=True)
+        await browser.close()
+
+
 async def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         async with busy_shop(Path(folder)) as shop:
             await take(shop)
+    with tempfile.TemporaryDirectory() as folder:
+        chirp = Chirp(Path(folder))
+        await chirp.start()
+        try:
+            await take_bookmarks(chirp)
+        finally:
+            await chirp.stop()
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from playwright.async_api import Page, Route, expect
 
 from tests.browser.axe import violations
 from tests.browser.conftest import Browsing
-from tests.browser.shop import ORDERS, Shop, busy_shop, open_shop
-from tidings import App
+from tests.browser.shop import ORDERS, OrderPlaced, Shop, busy_shop, open_shop
+from tidings import App, Context, Service
 
 PAGES = (
     "/",
@@ -34,6 +34,10 @@ PAGES = (
 )
 SIZES = {"wide": {"width": 1280, "height": 800}, "at 400 %": {"width": 320, "height": 256}}
 
+# Buttons in tables that reach out of what is seen of the table.
+CUT_OFF = """() => [...document.querySelectorAll(".table:not(.wide) button")].filter((button) =>
+  button.getBoundingClientRect().right > button.closest(".table").getBoundingClientRect().right
+).map((button) => button.textContent)"""
 # Cells of cards whose text begins where the label beside it has not ended.
 COVERED = """() => [...document.querySelectorAll(".cards [data-label]")].filter((cell) => {
   const label = getComputedStyle(cell, "::before");
@@ -56,8 +60,26 @@ async def test_no_page_keeps_anybody_out(shop: Shop, browsing: Browsing, colours
         found[path] = await violations(page)
         too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
         assert not await page.evaluate(too_wide), f"{path} scrolls sideways {size}"
+        assert await page.evaluate(CUT_OFF) == [], f"{path} cuts off buttons {size}"
         assert await page.evaluate(COVERED) == [], f"{path} covers labels {size}"
     assert found == {path: [] for path in PAGES}
+
+
+async def test_no_button_is_cut_off_while_a_subject_is_tried_again(browsing: Browsing, tmp_path: Path) -> None:
+    app = App(slow := Service("shipping_by_road_and_rail"))
+
+    @slow.on(OrderPlaced)
+    async def book(event: OrderPlaced, ctx: Context) -> None:
+        raise ConnectionError("the carrier's booking service did not answer within ten seconds")
+
+    page = await browsing(viewport=SIZES["wide"])
+    async with open_shop(tmp_path, app) as shop:
+        await shop.order(f"order-{'0123456789-' * 6}", "x", "DE", 1)
+        while not await shop.opened.store.parked():
+            await shop.opened.ports.clock.sleep(0.02)
+        await page.goto(f"{shop.url}/dead")
+        await expect(page.get_by_text("next try")).to_be_visible()
+        assert await page.evaluate(CUT_OFF) == []
 
 
 async def test_an_empty_application_says_on_each_page_what_to_do_next(browsing: Browsing, tmp_path: Path) -> None:
@@ -208,7 +230,7 @@ async def test_everything_but_what_comes_live_works_without_javascript(shop: Sho
     await expect(page.get_by_role("status")).to_have_text("stock goes on where it stood.")
     await page.goto(f"{shop.url}/views/orders.stock")
     await page.get_by_role("button", name="Verify").click()
-    await expect(page.get_by_text("is being compared")).to_be_visible()
+    await expect(page.get_by_text("The verification of orders.stock was begun.")).to_be_visible()
 
 
 async def test_the_keyboard_reaches_everything_in_order_and_leaves_it_again(shop: Shop, page: Page) -> None:

@@ -249,7 +249,7 @@ function step(wish, what, position) {
   const words = { kept: "asked for, and kept", confirmed: "confirmed", removed: "removed", refused: "refused" };
   const item = made("li", what);
   const text = cards.get(wish.tweet)?.row.text ?? wish.tweet;
-  item.append(made("b", "", words[what]), made("code", "", `after ${(Date.now() - wish.asked).toLocaleString("en")} ms, at ${position}`));
+  item.append(made("b", "", words[what]), made("code", "", `${(Date.now() - wish.asked).toLocaleString("en")} ms, at ${position}`));
   item.append(made("span", "about", text));
   const list = document.getElementById("steps");
   list.prepend(item);

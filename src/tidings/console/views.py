@@ -58,7 +58,7 @@ async def verify(verifications: Verifications, visit: Visit) -> Response:
     await visit.form()
     name = visit.segment("name")
     verifications.begin(operation.declared_view(visit.opened.views, name))
-    return visit.done(f"{name} is being compared with a refold of the log.", f"/views/{name}")
+    return visit.done(f"The verification of {name} was begun.", f"/views/{name}")
 
 
 async def progress(verifications: Verifications, visit: Visit) -> Response:
