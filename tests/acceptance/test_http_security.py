@@ -62,7 +62,7 @@ async def test_multipart_is_415_and_parser_never_imported(tmp_path: Path) -> Non
 
 
 async def test_million_addresses_use_constant_memory() -> None:
-    """Nothing is kept for an address, so that thousands tell as much as a million."""
+    """Without a rate nothing is kept for an address, so that thousands tell as much as a million."""
     async with open_shop() as opened:
         made = await keys.add(opened.opened.store, Ports(), Asked(owner="us", scopes=["events:read"]))
         opened = type(opened)(opened.opened, await application(opened.opened))

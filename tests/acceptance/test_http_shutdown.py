@@ -9,7 +9,8 @@ import sys
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
+from itertools import count
 from pathlib import Path
 
 import aiohttp
@@ -186,6 +187,38 @@ async def test_the_first_signal_ends_the_page_and_the_waits_and_begins_nothing_n
         assert await process.wait() == 0
     assert place.gate.standing.empty()
     assert (place.passed(), place.owners()) == (["a"], [])
+
+
+async def test_sigterm_loses_nothing_and_ends_in_time(place: Place) -> None:
+    kept: set[str] = set()
+
+    async def publish(url: str, who: int) -> None:
+        with suppress(aiohttp.ClientError):
+            for n in count():
+                if await reach(url, f"{who}-{n}") != 201:
+                    return
+                kept.add(f"{who}-{n}")
+
+    async def let_all_through() -> None:
+        while True:
+            with suppress(ConnectionError):
+                await place.gate.open((await place.gate.standing.get())[1])
+
+    async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
+        opening = tasks.create_task(let_all_through())
+        async with place.started() as (process, url):
+            for who in range(4):
+                tasks.create_task(publish(url, who))
+            while len(kept) < 40:
+                await asyncio.sleep(0.01)
+            process.terminate()
+            assert await process.wait() == 0, "it would be 1 after the grace"
+        async with place.started() as (process, url), aiohttp.ClientSession() as session:
+            async with session.get(f"{url}/events?limit=1000") as answer:
+                assert kept <= {entry["event"]["id"] for entry in (await answer.json())["entries"]}
+            process.terminate()
+            assert await process.wait() == 0
+        opening.cancel()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
