@@ -28,7 +28,7 @@ async def token_of(
 ) -> str:
     async with App().open(settings, consume=False) as opened:
         asked = Asked(owner=owner, scopes=scopes or SCOPES, sources=sources, expires=expires)
-        return (await keys.add(opened.store, opened.ports, asked)).token
+        return (await keys.add(opened.store, opened.ports, asked, who="cli")).token
 
 
 async def operations() -> list[Operation]:
@@ -119,7 +119,7 @@ async def test_whatever_is_wrong_with_a_key_is_answered_in_the_same_words(tmp_pa
     gone = await token_of(settings, expires=SystemClock().now_us() + 200_000)
     revoked = await token_of(settings)
     async with App().open(settings, consume=False) as opened:
-        await keys.revoke(opened.store, Ports(), revoked.split("_")[1])
+        await keys.revoke(opened.store, Ports(), revoked.split("_")[1], who="cli")
     id, secret = good.split("_", 2)[1:]
     wrong = [
         f"Bearer td_{id}_{other.split('_', 2)[2]}",
@@ -155,11 +155,11 @@ async def test_a_key_counts_from_when_it_is_made_until_it_is_revoked(tmp_path: P
     app = program()
     async with serving(app, settings) as caller:
         assert (await caller.get("/events")).status == 200
-        made = await keys.add(app.opened.store, Ports(), Asked(owner="us", scopes=["events:read"]))
+        made = await keys.add(app.opened.store, Ports(), Asked(owner="us", scopes=["events:read"]), who="cli")
         while (await caller.get("/events")).status == 200:
             pass  # a server knows within a second
         assert (await Keyed(caller, made.token).get("/events")).status == 200
-        await keys.revoke(app.opened.store, Ports(), made.key.id)
+        await keys.revoke(app.opened.store, Ports(), made.key.id, who="cli")
         while (await Keyed(caller, made.token).get("/events")).status == 200:
             pass
         assert (await caller.get("/events")).problem == (401, "unauthenticated")
@@ -183,7 +183,7 @@ async def test_an_open_address_needs_a_key_that_opens_something(tmp_path: Path) 
         if make:
             token = await token_of(elsewhere)
             async with App().open(elsewhere, consume=False) as opened:
-                await keys.revoke(opened.store, Ports(), token.split("_")[1])
+                await keys.revoke(opened.store, Ports(), token.split("_")[1], who="cli")
         with pytest.raises(SettingError, match="no API keys"):
             await serve(program(), elsewhere, Ports())
     token = await token_of(elsewhere)

@@ -243,5 +243,56 @@ async def test_deliveries_are_shown_and_a_dead_one_is_tried_again(app: App, call
     assert (await act(caller, "/deliveries/k-1/attempt")).problem == (409, "endpoint-state")
     assert (await act(caller, "/deliveries/nix/attempt")).problem == (404, "not-found")
     assert (await caller.get("/deliveries/nix")).problem == (404, "not-found")
-    for query in ("?state=lost", "?after=nix"):
+    for query in ("?state=lost", "?after=nix", "?from=yesterday", "?endpoint=x"):
         assert (await caller.get(f"/deliveries{query}")).problem == (400, "malformed-request")
+
+
+async def test_deliveries_are_found_shown_with_their_attempts_and_cancelled(app: App, caller: Caller) -> None:
+    store = app.opened.store
+    async with store.unit() as unit:
+        await unit.intend([Delivery(key=f"k-{n}", service="mail", function="send", payload=b"1") for n in range(3)])
+    claimed = await store.claim_deliveries(owner="one", services=["mail"], limit=2, ttl=timedelta(minutes=1))
+    await store.settle_delivery(claimed[0], Reason(kind="handler-failed", error="OSError: no", next_at=None))
+    await store.settle_delivery(claimed[1], None)
+    for query, keys in (
+        ("outcome=handler-failed", ["k-0"]),
+        ("service=mail&function=send&limit=2", ["k-0", "k-1"]),
+        ("service=post", []),
+        ("from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z", []),
+        ("from=2020-01-01T00:00:00Z&state=pending", ["k-2"]),
+    ):
+        found = (await caller.get(f"/deliveries?{query}")).json["deliveries"]
+        assert [each["key"] for each in found] == keys
+    [attempt] = (await caller.get("/deliveries/k-0/attempts")).json["attempts"]
+    assert (attempt["attempt"], attempt["outcome"], attempt["error"]) == (1, "handler-failed", "OSError: no")
+    assert attempt["duration_ms"] >= 0
+    assert (await caller.get("/deliveries/k-2/attempts")).json == {"attempts": []}
+    assert (await caller.get("/deliveries/nix/attempts")).problem == (404, "not-found")
+    for _ in range(2):
+        reply = await act(caller, "/deliveries/k-2/cancel", reason="the customer cancelled")
+        assert (reply.status, reply.json["state"], reply.json["next_at"]) == (200, "cancelled", None)
+    assert (await act(caller, "/deliveries/k-2/attempt")).problem == (409, "endpoint-state")
+    assert (await act(caller, "/deliveries/k-1/cancel")).problem == (409, "endpoint-state")
+    assert (await act(caller, "/deliveries/nix/cancel")).problem == (404, "not-found")
+    [audited] = await store.audit()
+    assert (audited.who, audited.what, audited.on) == ("local", "cancel", "k-2")
+    assert audited.reason == "the customer cancelled"
+
+
+async def test_what_failed_is_dropped_by_a_filter_once_and_audited(app: App, caller: Caller) -> None:
+    await failed(caller)
+    target, where = "/dead-letters/drop", {"consumer": "orders", "reason": "not-retryable"}
+    assert (await act(caller, target, reason="rubbish", where=where)).problem == (400, "idempotency-key-missing")
+    assert (await act(caller, target, "a", where=where)).problem == (422, "invalid-configuration")
+    assert (await act(caller, target, "b", reason=" ", where=where)).problem == (422, "invalid-configuration")
+    assert (await act(caller, target, "c", reason="rubbish", where={})).problem == (422, "invalid-configuration")
+    assert (await act(caller, target, "d", reason="x", where={"consumer": "nix"})).problem == (404, "not-found")
+    dry = await act(caller, target, "e", reason="rubbish", where=where, dry_run=True)
+    assert (dry.status, dry.json) == (200, {"subjects": 1, "left": 2, "dry_run": True})
+    assert list(await app.opened.store.audit()) == []
+    for _ in range(2):
+        reply = await act(caller, target, "f", reason="rubbish", where=where)
+        assert (reply.status, reply.json) == (200, {"subjects": 1, "left": 1, "dry_run": False})
+    [audited] = await app.opened.store.audit()
+    assert (audited.who, audited.what, audited.on, audited.reason) == ("local", "drop", "orders", "rubbish")
+    await eventually(caller, "/dead-letters", lambda page: page["dead_letters"] == [])

@@ -64,7 +64,7 @@ async def test_multipart_is_415_and_parser_never_imported(tmp_path: Path) -> Non
 async def test_million_addresses_use_constant_memory() -> None:
     """Without a rate nothing is kept for an address, so that thousands tell as much as a million."""
     async with open_shop() as opened:
-        made = await keys.add(opened.opened.store, Ports(), Asked(owner="us", scopes=["events:read"]))
+        made = await keys.add(opened.opened.store, Ports(), Asked(owner="us", scopes=["events:read"]), who="cli")
         opened = type(opened)(opened.opened, await application(opened.opened))
 
         async def from_addresses(first: int, count: int, headers: dict[str, str]) -> set[int]:
@@ -182,7 +182,9 @@ async def test_canary_secret_appears_nowhere(tmp_path: Path, caplog: pytest.LogC
             outputs.append(await everywhere.get(target))
         outputs.append(await everywhere.get("/events", authorization=f"Bearer {token}x"))
         outputs.append(repr(await keys.listed(app.opened.store)))
-        outputs.append(repr(await keys.add(app.opened.store, Ports(), Asked(owner="us", scopes=["events:read"]))))
+        outputs.append(
+            repr(await keys.add(app.opened.store, Ports(), Asked(owner="us", scopes=["events:read"]), who="cli"))
+        )
     outputs.append(caplog.text)
     assert not [output for output in outputs if secret in repr(output)]
     assert not [file for file in tmp_path.iterdir() if secret.encode() in file.read_bytes()]

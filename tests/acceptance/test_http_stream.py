@@ -143,15 +143,15 @@ async def test_a_filter_that_cannot_be_read_is_refused(caller: Caller) -> None:
 async def test_a_stream_sends_nothing_more_once_its_key_is_revoked(tmp_path: Path) -> None:
     settings = in_file(tmp_path)
     async with App().open(settings, consume=False) as opened:
-        all_of_it = await keys.add(opened.store, opened.ports, Asked(owner="us", scopes=SCOPES))
-        gone = await keys.add(opened.store, opened.ports, Asked(owner="them", scopes=["events:read"]))
+        all_of_it = await keys.add(opened.store, opened.ports, Asked(owner="us", scopes=SCOPES), who="cli")
+        gone = await keys.add(opened.store, opened.ports, Asked(owner="them", scopes=["events:read"]), who="cli")
     app, theirs = program(), {"authorization": f"Bearer {gone.token}"}
     ours = {**BOOKMARKED, "authorization": f"Bearer {all_of_it.token}"}
     async with serving(app, settings, token=all_of_it.token) as caller, following(caller, **theirs) as events:
         await events.next()
         await caller.ask("PUT", "/events/web/before", ours, DATA)
         assert (await events.event())["id"] == "before"
-        await keys.revoke(app.opened.store, Ports(), gone.key.id)
+        await keys.revoke(app.opened.store, Ports(), gone.key.id, who="cli")
         while (await caller.ask("GET", "/events", theirs)).status != 401:
             pass
         await caller.ask("PUT", "/events/web/after", ours, DATA)

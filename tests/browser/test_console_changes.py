@@ -76,8 +76,11 @@ async def test_an_entry_is_given_up_for_a_reason_and_what_waited_behind_it_goes_
     await page.get_by_role("button", name="Drop").click()
     await expect(page.get_by_role("status")).to_contain_text("Given up for shipping: 1 entry at ")
     await page.goto(f"{shop.url}/dead")
-    await expect(page.get_by_role("region", name="Given up")).to_contain_text("the customer cancelled by phone")
-    assert [each.reason for each in await shop.opened.store.audit()] == ["the customer cancelled by phone"]
+    await expect(page.get_by_role("region", name="What operators changed")).to_contain_text(
+        "the customer cancelled by phone"
+    )
+    drops = [each for each in await shop.opened.store.audit() if each.what == "drop"]
+    assert [(each.who, each.reason) for each in drops] == [("console", "the customer cancelled by phone")]
     while await shop.opened.store.parked():
         await shop.opened.ports.clock.sleep(0.02)
     await page.reload()

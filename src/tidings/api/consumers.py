@@ -16,6 +16,7 @@ from tidings.api.problems import Problem, Refusal
 from tidings.api.queries import read_query
 from tidings.api.reading import Reading
 from tidings.api.repeats import Repeats, need_key
+from tidings.api.routing import principal_of
 from tidings.api.tokens import Tokens
 from tidings.app.opened import Opened
 from tidings.errors import EnvelopeError, NotFoundError, RefusedError
@@ -78,7 +79,9 @@ class Consumers:
         read_query(request.scope, known=())
         _, asked = await read_members(self._bodies, request, Pausing)
         with refused_as(Problem.ENDPOINT_STATE, RefusedError), refused_as(Problem.INVALID_CONFIGURATION):
-            await pausing.pause(self._store, self._services, _name(request), reason=asked.reason)
+            await pausing.pause(
+                self._store, self._services, _name(request), reason=asked.reason, who=principal_of(request.scope).who
+            )
         return await self._shown(_name(request))
 
     async def resume(self, request: Request) -> Answer:
@@ -86,7 +89,7 @@ class Consumers:
         read_query(request.scope, known=())
         await read_members(self._bodies, request, Resuming)
         with refused_as(Problem.ENDPOINT_STATE, RefusedError):
-            await pausing.resume(self._store, self._services, _name(request))
+            await pausing.resume(self._store, self._services, _name(request), who=principal_of(request.scope).who)
         return await self._shown(_name(request))
 
     async def replay(self, request: Request) -> Answer:
@@ -94,14 +97,14 @@ class Consumers:
         read_query(request.scope, known=())
         key = need_key(request.scope)
         body, asked = await read_members(self._bodies, request, Replaying)
-        name, begin = _name(request), self._begin(asked)
+        name, begin, who = _name(request), self._begin(asked), principal_of(request.scope).who
 
         async def act(keyed: Keyed[StoreDriver]) -> Answer:
             with refused_as(Problem.CANNOT_REPLAY, RefusedError), refused_as(Problem.INVALID_CONFIGURATION):
                 if asked.from_time is not None:
-                    done = await replay_from_time(self._log, keyed.store, self._services, name, begin)
+                    done = await replay_from_time(self._log, keyed.store, self._services, name, begin, who=who)
                 else:
-                    done = await replay_from_position(self._log, keyed.store, self._services, name, begin)
+                    done = await replay_from_position(self._log, keyed.store, self._services, name, begin, who=who)
             return json_answer(self._replayed(done), status=202)
 
         return await self._repeats.once(request.scope, "POST /consumers/{consumer}/replay", key, body, act)

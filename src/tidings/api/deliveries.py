@@ -1,37 +1,46 @@
-"""Calls to the outside over HTTP: which there are, what became of each, and trying a dead one again."""
+"""Calls to the outside over HTTP: which there are, each try of one, trying a dead one again, and cancelling."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 
 from tidings.api.answer import Answer, json_answer
 from tidings.api.bodies import Bodies
+from tidings.api.filters import time_of
 from tidings.api.headers import choose
-from tidings.api.members import read_members
+from tidings.api.members import read_members, refused_as
 from tidings.api.paths import segment
 from tidings.api.problems import Problem, Refusal
-from tidings.api.queries import limit, one, read_query
+from tidings.api.queries import Query, limit, one, read_query
+from tidings.api.routing import principal_of
 from tidings.app.opened import Opened
-from tidings.errors import MalformedError, NotFoundError
+from tidings.errors import MalformedError, NotFoundError, RefusedError
 from tidings.events.media import JSON
 from tidings.events.timestamp import time_text
 from tidings.operations import deliveries
+from tidings.store.attempts import STATES, Attempt, Sought
 
-STATES = ("pending", "done", "dead")
-_SHOWN = ("key", "service", "function", "state", "attempts", "next_at", "reason", "error")
-_KNOWN = frozenset({"state", "after", "limit"})
+_SHOWN = ("key", "service", "function", "state", "attempts", "reason", "error")
+_TIMES = ("next_at", "intended", "closed")
+_KNOWN = frozenset({"state", "service", "function", "outcome", "from", "to", "after", "limit"})
 
 
 class Attempting(msgspec.Struct, forbid_unknown_fields=True):
     """Nothing is to be said."""
 
 
+class Cancelling(msgspec.Struct, forbid_unknown_fields=True):
+    """Why, if it is to be known; the audit keeps it."""
+
+    reason: str = ""
+
+
 class Deliveries:
-    """Shows deliveries and tries them again."""
+    """Shows deliveries, tries them again and cancels them."""
 
     def __init__(self, opened: Opened, bodies: Bodies) -> None:
         self._store = opened.store
@@ -47,8 +56,7 @@ class Deliveries:
             raise MalformedError(f"state: {str(state)[:40]!r} is none; there is {', '.join(STATES)}")
         if after is not None and await self._store.delivery(after) is None:
             raise MalformedError(f"after: {after[:80]!r} is no delivery: send the `next` of the page before")
-        wanted = cast(deliveries.State | None, state)
-        found = await self._store.deliveries(wanted, after=after, limit=most)
+        found = await deliveries.deliveries(self._store, state, where=_where(query), after=after, limit=most)
         last = found[-1]["key"] if len(found) == most else None
         return json_answer({"deliveries": [_object(each) for each in found], "next": last})
 
@@ -58,17 +66,35 @@ class Deliveries:
         choose(request.scope, JSON)
         return json_answer(_object(await self._found(_name(request))))
 
+    async def attempts(self, request: Request) -> Answer:
+        """Answer the tries of one delivery that are still kept, oldest first."""
+        read_query(request.scope, known=())
+        choose(request.scope, JSON)
+        name = _name(request)
+        await self._found(name)
+        return json_answer({"attempts": [_attempt(each) for each in await self._store.attempts(name)]})
+
     async def attempt(self, request: Request) -> Answer:
         """Have a dead one called again, with all its attempts; one that is pending is due already."""
         read_query(request.scope, known=())
         await read_members(self._bodies, request, Attempting)
         name = _name(request)
         found = await self._found(name)
-        if found["state"] == "done":
-            raise Refusal(Problem.ENDPOINT_STATE, f"the delivery {name[:100]!r} is done: there is nothing to try again")
+        if found["state"] in ("done", "cancelled"):
+            why = f"the delivery {name[:100]!r} is {found['state']}: there is nothing to try again"
+            raise Refusal(Problem.ENDPOINT_STATE, why)
         if found["state"] == "dead":
-            await deliveries.retry(self._store, name, self._clock)
+            await deliveries.retry(self._store, name, self._clock, who=principal_of(request.scope).who)
         return json_answer(_object(await self._found(name)), status=202)
+
+    async def cancel(self, request: Request) -> Answer:
+        """Close one that is not done: it is called no more."""
+        read_query(request.scope, known=())
+        _, asked = await read_members(self._bodies, request, Cancelling)
+        name, who = _name(request), principal_of(request.scope).who
+        with refused_as(Problem.ENDPOINT_STATE, RefusedError):
+            await deliveries.cancel(self._store, name, self._clock, who=who, reason=asked.reason)
+        return json_answer(_object(await self._found(name)))
 
     async def _found(self, key: str) -> Mapping[str, Any]:
         found = await self._store.delivery(key)
@@ -83,6 +109,25 @@ def _name(request: Request) -> str:
 
 def _object(delivery: Mapping[str, Any]) -> dict[str, Any]:
     """Return a delivery as the API shows it: without the payload, which may hold what only its receiver may see."""
-    due = delivery["next_at"]
-    shown = {name: delivery[name] for name in _SHOWN}
-    return {**shown, "next_at": None if due is None else time_text(due)}
+    times = {name: None if delivery[name] is None else time_text(delivery[name]) for name in _TIMES}
+    return {**{name: delivery[name] for name in _SHOWN}, **times}
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "attempt": attempt.number,
+        "began": time_text(attempt.began),
+        "duration_ms": None if attempt.milliseconds is None else round(attempt.milliseconds, 3),
+        "outcome": attempt.outcome,
+        "error": attempt.error,
+    }
+
+
+def _where(query: Query) -> Sought:
+    return Sought(
+        service=one(query, "service"),
+        function=one(query, "function"),
+        reason=one(query, "outcome"),
+        since=time_of(query, "from"),
+        until=time_of(query, "to"),
+    )

@@ -29,8 +29,8 @@ def read_sought(scope: Scope, query: Query) -> Sought:
         ),
         version=_version(query),
         correlation=one(query, "correlation"),
-        recorded_from=_time(query, "recorded_from"),
-        recorded_to=_time(query, "recorded_to"),
+        recorded_from=time_of(query, "recorded_from"),
+        recorded_to=time_of(query, "recorded_to"),
     )
 
 
@@ -43,7 +43,8 @@ def _version(query: Query) -> int | None:
     return int(text)
 
 
-def _time(query: Query, name: str) -> int | None:
+def time_of(query: Query, name: str) -> int | None:
+    """Return a time that is asked for, in µs since 1970; MalformedError for what is none."""
     text = one(query, name)
     if text is None:
         return None

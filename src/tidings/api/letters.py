@@ -55,6 +55,22 @@ class Dropping(msgspec.Struct, forbid_unknown_fields=True):
     dry_run: bool = False
 
 
+class Where(msgspec.Struct, forbid_unknown_fields=True):
+    """Which ones: all that fit what is given."""
+
+    consumer: str | None = None
+    state: Literal["retrying", "dead"] | None = None
+    reason: str | None = None
+
+
+class DroppingEach(msgspec.Struct, forbid_unknown_fields=True):
+    """Which ones are given up, and why; the audit keeps it."""
+
+    reason: str
+    where: Where
+    dry_run: bool = False
+
+
 class Letters:
     """Shows what failed and operates it."""
 
@@ -95,11 +111,13 @@ class Letters:
         body, asked = await read_members(self._bodies, request, Redriving)
         which = dead.Which(consumer=asked.consumer, state=asked.state, reason=asked.reason)
 
+        who = principal_of(request.scope).who
+
         async def act(keyed: Keyed[StoreDriver]) -> Answer:
             if asked.dry_run:
                 found = await dead.parked(keyed.store, self._services, which)
             else:
-                found = await dead.redrive_all(keyed.store, self._clock, self._services, which)
+                found = await dead.redrive_all(keyed.store, self._clock, self._services, which, who=who)
             return _redriven(len(found), sum(each.entries for each in found), dry_run=asked.dry_run)
 
         return await self._repeats.once(request.scope, "POST /dead-letters/redrive", key, body, act)
@@ -109,12 +127,12 @@ class Letters:
         read_query(request.scope, known=())
         key = need_key(request.scope)
         body, asked = await read_members(self._bodies, request, RedrivingOne)
-        name = _name(request)
+        name, who = _name(request), principal_of(request.scope).who
 
         async def act(keyed: Keyed[StoreDriver]) -> Answer:
             parked = (await self._head(keyed.store, name)).parked
             if not asked.dry_run:
-                await dead.redrive(keyed.store, self._clock, parked.consumer, parked.subject)
+                await dead.redrive(keyed.store, self._clock, parked.consumer, parked.subject, who=who)
             return _redriven(1, parked.entries, dry_run=asked.dry_run)
 
         return await self._repeats.once(request.scope, "POST /dead-letters/{n}/redrive", key, body, act)
@@ -124,7 +142,7 @@ class Letters:
         read_query(request.scope, known=())
         key = need_key(request.scope)
         body, asked = await read_members(self._bodies, request, Dropping)
-        name = _name(request)
+        name, who = _name(request), principal_of(request.scope).who
 
         async def act(keyed: Keyed[StoreDriver]) -> Answer:
             found = await self._head(keyed.store, name)
@@ -133,12 +151,32 @@ class Letters:
                 position = found.letter.entry.position
                 with refused_as(Problem.INVALID_CONFIGURATION):
                     done = await dead.drop(
-                        keyed.store, parked.consumer, parked.subject, position=position, reason=asked.reason
+                        keyed.store, parked.consumer, parked.subject, position=position, reason=asked.reason, who=who
                     )
                 left = done.left
             return json_answer({"dead_letter": name, "left": left, "dry_run": asked.dry_run})
 
         return await self._repeats.once(request.scope, "POST /dead-letters/{n}/drop", key, body, act)
+
+    async def drop_each(self, request: Request) -> Answer:
+        """Give up the letters that failed and that fit; what waits behind each goes on."""
+        read_query(request.scope, known=())
+        key = need_key(request.scope)
+        body, asked = await read_members(self._bodies, request, DroppingEach)
+        where, who = asked.where, principal_of(request.scope).who
+        which = dead.Which(consumer=where.consumer, state=where.state, reason=where.reason)
+
+        async def act(keyed: Keyed[StoreDriver]) -> Answer:
+            if asked.dry_run:
+                found = await dead.parked(keyed.store, self._services, which)
+                subjects, left = len(found), sum(each.entries for each in found)
+            else:
+                with refused_as(Problem.INVALID_CONFIGURATION):
+                    done = await dead.drop_each(keyed.store, self._services, which, reason=asked.reason, who=who)
+                subjects, left = len(done), sum(each.left for each in done)
+            return json_answer({"subjects": subjects, "left": left, "dry_run": asked.dry_run})
+
+        return await self._repeats.once(request.scope, "POST /dead-letters/drop", key, body, act)
 
     async def _head(self, store: StoreDriver, name: str) -> Letter:
         found = await letters.find(self._log, store, name)

@@ -84,12 +84,15 @@ def _operating(opened: Opened, parts: Parts) -> Iterator[Operation]:
     yield Operation("POST", "/consumers/{consumer}/replay", consumers.replay, "consumers:write", "required")
     yield Operation("GET", "/dead-letters", letters.list, "dead-letters:read")
     yield Operation("POST", "/dead-letters/redrive", letters.redrive_all, "dead-letters:write", "required")
+    yield Operation("POST", "/dead-letters/drop", letters.drop_each, "dead-letters:write", "required")
     yield Operation("GET", "/dead-letters/{n}", letters.get, "dead-letters:read")
     yield Operation("POST", "/dead-letters/{n}/redrive", letters.redrive, "dead-letters:write", "required")
     yield Operation("POST", "/dead-letters/{n}/drop", letters.drop, "dead-letters:write", "required")
     yield Operation("GET", "/deliveries", deliveries.list, "deliveries:read")
     yield Operation("GET", "/deliveries/{key}", deliveries.get, "deliveries:read")
+    yield Operation("GET", "/deliveries/{key}/attempts", deliveries.attempts, "deliveries:read")
     yield Operation("POST", "/deliveries/{key}/attempt", deliveries.attempt, "deliveries:write")
+    yield Operation("POST", "/deliveries/{key}/cancel", deliveries.cancel, "deliveries:write")
 
 
 def _own(opened: Opened) -> Iterator[Operation]:

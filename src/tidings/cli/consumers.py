@@ -8,7 +8,7 @@ import typer
 
 from tidings.cli import completing
 from tidings.cli.output import Output
-from tidings.cli.session import AppName, AsJson, Session
+from tidings.cli.session import WHO, AppName, AsJson, Session
 
 if TYPE_CHECKING:
     from tidings.app import Opened
@@ -61,7 +61,7 @@ def pause(
     session = Session(app)
 
     async def work(opened: Opened) -> None:
-        await pausing.pause(opened.store, session.services, consumer, reason=reason)
+        await pausing.pause(opened.store, session.services, consumer, reason=reason, who=WHO)
 
     session.look(work)
     output = Output(as_json=as_json)
@@ -81,7 +81,7 @@ def resume(consumer: Consumer, app: AppName = None, as_json: AsJson = False) -> 
     session = Session(app)
 
     async def work(opened: Opened) -> None:
-        await pausing.resume(opened.store, session.services, consumer)
+        await pausing.resume(opened.store, session.services, consumer, who=WHO)
 
     session.look(work)
     output = Output(as_json=as_json)

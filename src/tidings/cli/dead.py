@@ -9,7 +9,7 @@ import typer
 
 from tidings.cli import completing
 from tidings.cli.output import Output
-from tidings.cli.session import LAST, AsJson, Session
+from tidings.cli.session import LAST, WHO, AsJson, Session
 from tidings.errors import CallerError
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def redrive(
     async def work(opened: Opened) -> list[Parked]:
         store, clock = opened.store, opened.ports.clock
         if subject is not None and consumer is not None:
-            return [await dead.redrive(store, clock, consumer, dead.typed(subject))]
-        return list(await dead.redrive_all(store, clock, session.services, _which(consumer, state, reason)))
+            return [await dead.redrive(store, clock, consumer, dead.typed(subject), who=WHO)]
+        return list(await dead.redrive_all(store, clock, session.services, _which(consumer, state, reason), who=WHO))
 
     found = session.look(work)
     output = Output(as_json=as_json)
@@ -136,8 +136,8 @@ def drop(
 
     async def work(opened: Opened) -> dead.Dropped:
         if every:
-            return await dead.drop_subject(opened.store, consumer, dead.typed(subject), reason=reason)
-        return await dead.drop(opened.store, consumer, dead.typed(subject), position=position, reason=reason)
+            return await dead.drop_subject(opened.store, consumer, dead.typed(subject), reason=reason, who=WHO)
+        return await dead.drop(opened.store, consumer, dead.typed(subject), position=position, reason=reason, who=WHO)
 
     done = Session().look(work)
     output = Output(as_json=as_json)
@@ -145,6 +145,38 @@ def drop(
         output.json({"consumer": consumer, "subject": subject, "dropped": list(done.positions), "left": done.left})
     at = ", ".join(map(str, done.positions))
     output.say(f"dropped the entries at {at}; {done.left:,} of {subject} are left")
+
+
+@commands.command("drop-each")
+def drop_each(
+    reason: Annotated[str, typer.Option(help="Why they are given up; kept in the audit.")],
+    consumer: OfConsumer = None,
+    state: InState = None,
+    failure: Annotated[str | None, typer.Option(help="Only what failed for this reason, such as undecodable.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count them, and change nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give up, for ever, what failed of each subject that fits. What waits behind it goes on by itself.
+
+    Example: tidings dead drop-each --consumer bookmarks --failure undecodable --reason "a till that sent rubbish"
+    """
+    from tidings.operations import dead
+
+    session, which = Session(), _which(consumer, state, failure)
+
+    async def work(opened: Opened) -> tuple[int, int]:
+        if dry_run:
+            found = await dead.parked(opened.store, session.services, which)
+            return len(found), sum(each.entries for each in found)
+        done = await dead.drop_each(opened.store, session.services, which, reason=reason, who=WHO)
+        return len(done), sum(each.left for each in done)
+
+    subjects, left = session.look(work)
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json({"subjects": subjects, "left": left, "dry_run": dry_run})
+    said = "would be dropped" if dry_run else "dropped"
+    output.say(f"{said}: the entry that failed of {subjects:,} subjects; {left:,} entries of theirs are left")
 
 
 def _which(consumer: str | None, state: State | None, reason: str | None) -> dead.Which:

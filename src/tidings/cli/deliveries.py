@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidings.cli.output import Output
-from tidings.cli.session import AsJson, Session
+from tidings.cli.session import WHO, AsJson, Session
 from tidings.events.timestamp import time_text
 
 if TYPE_CHECKING:
     from tidings.app import Opened
+    from tidings.operations import deliveries
+    from tidings.store.attempts import Attempt
 
+_TIMES = ("next_at", "intended", "closed")
 commands = typer.Typer(help="Calls to the outside: made after their transaction, at least once, with a stable key.")
 
 
@@ -22,11 +25,19 @@ class State(StrEnum):
     pending = "pending"
     done = "done"
     dead = "dead"
+    cancelled = "cancelled"
+
+
+Key = Annotated[str, typer.Argument(help="As `tidings deliveries list` shows it.")]
 
 
 @commands.command("list")
 def list_(
-    state: Annotated[State | None, typer.Option(help="Only those that wait, are done, or were given up.")] = None,
+    state: Annotated[
+        State | None, typer.Option(help="Only those that wait, are done, are dead, or were cancelled.")
+    ] = None,
+    service: Annotated[str | None, typer.Option(help="Only of this service.")] = None,
+    function: Annotated[str | None, typer.Option(help="Only of functions with this name.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, the oldest first.")] = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -35,18 +46,43 @@ def list_(
     Example: tidings deliveries list --state dead
     """
     from tidings.operations import deliveries
+    from tidings.store.attempts import Sought
+
+    where = Sought(service=service, function=function)
 
     async def work(opened: Opened) -> list[dict[str, Any]]:
-        found = await deliveries.deliveries(opened.store, None if state is None else state.value, limit=limit)
+        found = await deliveries.deliveries(
+            opened.store, None if state is None else state.value, where=where, limit=limit
+        )
         return [_row(each) for each in found]
 
     Output(as_json=as_json).rows(Session().look(work), empty="there are no such deliveries")
 
 
 @commands.command()
-def retry(
-    key: Annotated[str, typer.Argument(help="As `tidings deliveries list` shows it.")], as_json: AsJson = False
-) -> None:
+def show(key: Key, as_json: AsJson = False) -> None:
+    """Show one delivery with each of its tries that is still kept. Exit code 1 if there is none of this key.
+
+    Example: tidings deliveries show 019c1b7d-8c00-8abc-8def-0123456789ab
+    """
+    from tidings.operations import deliveries
+
+    async def work(opened: Opened) -> deliveries.Tried:
+        return await deliveries.show(opened.store, key)
+
+    found = Session().look(work)
+    output = Output(as_json=as_json)
+    tries = [_attempt(each) for each in found.attempts]
+    if as_json:
+        output.json({**_row(found.delivery), "tries": tries})
+        return
+    output.fields(_row(found.delivery))
+    output.say("")
+    output.rows(tries, empty="no try of it is kept")
+
+
+@commands.command()
+def retry(key: Key, as_json: AsJson = False) -> None:
     """Call a dead delivery again, with the same key and all its attempts. Exit code 1 if it is not dead.
 
     Example: tidings deliveries retry 019c1b7d-8c00-8abc-8def-0123456789ab
@@ -54,7 +90,7 @@ def retry(
     from tidings.operations import deliveries
 
     async def work(opened: Opened) -> None:
-        await deliveries.retry(opened.store, key, opened.ports.clock)
+        await deliveries.retry(opened.store, key, opened.ports.clock, who=WHO)
 
     Session().look(work)
     output = Output(as_json=as_json)
@@ -63,6 +99,40 @@ def retry(
     output.say(f"{key} is due now; a running server calls it")
 
 
+@commands.command()
+def cancel(
+    key: Key,
+    reason: Annotated[str, typer.Option(help="Why, for the audit.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Close a delivery that is not done: it is called no more. Twice is once. Exit code 1 if it is done.
+
+    A call that is under way is not interrupted; what came of it is not written down.
+
+    Example: tidings deliveries cancel 019c1b7d-8c00-8abc-8def-0123456789ab --reason "the customer cancelled"
+    """
+    from tidings.operations import deliveries
+
+    async def work(opened: Opened) -> None:
+        await deliveries.cancel(opened.store, key, opened.ports.clock, who=WHO, reason=reason)
+
+    Session().look(work)
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json({"key": key, "state": "cancelled"})
+    output.say(f"{key} is cancelled: it is called no more")
+
+
 def _row(delivery: Mapping[str, Any]) -> dict[str, Any]:
-    due = delivery["next_at"]
-    return {**delivery, "next_at": None if due is None else time_text(due)}
+    times = {name: None if delivery[name] is None else time_text(delivery[name]) for name in _TIMES}
+    return {**delivery, **times}
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "attempt": attempt.number,
+        "began": time_text(attempt.began),
+        "duration_ms": attempt.milliseconds,
+        "outcome": attempt.outcome,
+        "error": attempt.error,
+    }

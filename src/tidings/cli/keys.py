@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidings.cli.output import Output
-from tidings.cli.session import AsJson, Session
+from tidings.cli.session import WHO, AsJson, Session
 from tidings.errors import CallerError, EnvelopeError
 from tidings.events.timestamp import time_text, time_us
 
@@ -41,7 +41,7 @@ def add(
     asked = keys.Asked(owner=owner, scopes=scope, sources=source or None, expires=_time(expires))
 
     async def work(opened: Opened) -> keys.Made:
-        return await keys.add(opened.store, opened.ports, asked)
+        return await keys.add(opened.store, opened.ports, asked, who=WHO)
 
     made = Session().look(work, makes=True)
     output = Output(as_json=as_json)
@@ -81,7 +81,7 @@ def revoke(
     from tidings.operations import keys
 
     async def work(opened: Opened) -> None:
-        await keys.revoke(opened.store, opened.ports, key)
+        await keys.revoke(opened.store, opened.ports, key, who=WHO)
 
     Session().look(work)
     output = Output(as_json=as_json)

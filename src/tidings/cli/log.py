@@ -8,7 +8,7 @@ import typer
 
 from tidings.cli import completing
 from tidings.cli.output import Output
-from tidings.cli.session import LAST, AppName, AsJson, Session
+from tidings.cli.session import LAST, WHO, AppName, AsJson, Session
 from tidings.errors import CallerError, UnknownTypeError, absent
 from tidings.events.timestamp import time_us
 
@@ -137,8 +137,8 @@ def replay_(
     async def work(opened: Opened) -> replay.Replay:
         log, store = opened.log, opened.store
         if from_position is not None:
-            return await replay.replay_from_position(log, store, services, consumer, from_position)
-        return await replay.replay_from_time(log, store, services, consumer, time_us(from_time or ""))
+            return await replay.replay_from_position(log, store, services, consumer, from_position, who=WHO)
+        return await replay.replay_from_time(log, store, services, consumer, time_us(from_time or ""), who=WHO)
 
     done = session.look(work)
     output = Output(as_json=as_json)

@@ -23,6 +23,8 @@ AppName = Annotated[
     str | None,
     typer.Option("--app", metavar="MODULE:ATTRIBUTE", help="The application; else TIDINGS_APP or tidings.toml say it."),
 ]
+WHO = "cli"
+"""What the audit calls whoever uses the command line."""
 LAST = 2**63 - 1
 """No entry stands higher."""
 

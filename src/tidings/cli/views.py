@@ -10,7 +10,7 @@ import typer
 from tidings.cli import completing
 from tidings.cli.exits import NO
 from tidings.cli.output import Output
-from tidings.cli.session import AppName, AsJson, Session
+from tidings.cli.session import WHO, AppName, AsJson, Session
 
 if TYPE_CHECKING:
     from tidings.app import Opened
@@ -134,7 +134,7 @@ def rebuild(view: Name, app: AppName = None, as_json: AsJson = False) -> None:
 
     async def work(opened: Opened) -> operation.Rebuilt:
         with output.progress() as progress:
-            return await operation.rebuild(opened.carrying, opened.store, spec, progress=progress)
+            return await operation.rebuild(opened.carrying, opened.store, spec, who=WHO, progress=progress)
 
     done = session.act(work)
     if as_json:

@@ -86,6 +86,8 @@ class Console:
             at("/dead/drop", *_CHANGE_DEAD, post=dead.drop),
             at("/deliveries", *_READ_DELIVERIES, get=deliveries.every),
             at("/deliveries/retry", *_CHANGE_DELIVERIES, post=deliveries.retry),
+            at("/deliveries/cancel", *_CHANGE_DELIVERIES, post=deliveries.cancel),
+            at("/deliveries/{key}", *_READ_DELIVERIES, get=deliveries.one),
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

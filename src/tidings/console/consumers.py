@@ -43,14 +43,14 @@ async def _lags(visit: Visit) -> tuple[ConsumerLag, ...]:
 
 async def pause(visit: Visit) -> Response:
     form, name, opened = await visit.form(), visit.segment("name"), visit.opened
-    await pausing.pause(opened.store, opened.services, name, reason=form.get("reason", ""))
+    await pausing.pause(opened.store, opened.services, name, reason=form.get("reason", ""), who=visit.who)
     return visit.done(f"{name} is paused.", f"/consumers/{name}")
 
 
 async def resume(visit: Visit) -> Response:
     await visit.form()
     name, opened = visit.segment("name"), visit.opened
-    await pausing.resume(opened.store, opened.services, name)
+    await pausing.resume(opened.store, opened.services, name, who=visit.who)
     return visit.done(f"{name} goes on where it stood.", f"/consumers/{name}")
 
 
@@ -62,9 +62,13 @@ async def replay(visit: Visit) -> Response:
     if position:
         if not (position.isascii() and position.isdigit() and len(position) < 19 and int(position)):
             raise CallerError(f"{position[:40]!r} is no position: give the number that the log shows, 1 or above")
-        done = await replaying.replay_from_position(opened.log, opened.store, opened.services, name, int(position))
+        done = await replaying.replay_from_position(
+            opened.log, opened.store, opened.services, name, int(position), who=visit.who
+        )
     else:
-        done = await replaying.replay_from_time(opened.log, opened.store, opened.services, name, time_us(time))
+        done = await replaying.replay_from_time(
+            opened.log, opened.store, opened.services, name, time_us(time), who=visit.who
+        )
     before = "over " * done.at_least + counted(done.entries, "entry is", "entries are")
     return visit.done(
         f"{name} went back to position {number(done.after)}: {before} before it now.", f"/consumers/{name}"

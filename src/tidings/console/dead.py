@@ -54,7 +54,7 @@ async def subject(visit: Visit) -> Response:
 async def redrive(visit: Visit) -> Response:
     form, opened = await visit.form(), visit.opened
     consumer, name = form.get("consumer", ""), form.get("subject", "")
-    was = await operation.redrive(opened.store, opened.ports.clock, consumer, typed(name))
+    was = await operation.redrive(opened.store, opened.ports.clock, consumer, typed(name), who=visit.who)
     return visit.done(
         f"{visible(name)} is due now with {counted(was.entries, 'entry', 'entries')}: {consumer} takes it up.", "/dead"
     )
@@ -63,7 +63,7 @@ async def redrive(visit: Visit) -> Response:
 async def redrive_all(visit: Visit) -> Response:
     form, opened = await visit.form(), visit.opened
     asked = {name: form[name] for name in _FILTERS if form.get(name)}
-    found = await operation.redrive_all(opened.store, opened.ports.clock, opened.services, _which(asked))
+    found = await operation.redrive_all(opened.store, opened.ports.clock, opened.services, _which(asked), who=visit.who)
     entries = counted(sum(each.entries for each in found), "entry", "entries")
     due = counted(len(found), "subject is", "subjects are")
     return visit.done(f"{due} due now, with {entries}.", "/dead")
@@ -74,9 +74,9 @@ async def drop(visit: Visit) -> Response:
     consumer, name, reason = form.get("consumer", ""), typed(form.get("subject", "")), form.get("reason", "")
     chosen = form.get("position", "")
     if chosen == _ALL:
-        done = await operation.drop_subject(store, consumer, name, reason=reason)
+        done = await operation.drop_subject(store, consumer, name, reason=reason, who=visit.who)
     elif chosen.isascii() and chosen.isdigit() and len(chosen) < 19:
-        done = await operation.drop(store, consumer, name, position=int(chosen), reason=reason)
+        done = await operation.drop(store, consumer, name, position=int(chosen), reason=reason, who=visit.who)
     else:
         raise CallerError("give up which entry? Choose one, or all of them")
     at = ", ".join(map(number, done.positions[:AUDITED])) + " …" * (len(done.positions) > AUDITED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from starlette.responses import Response
 
@@ -11,20 +11,19 @@ from tidings.console.texts import visible
 from tidings.console.visit import Visit
 from tidings.errors import CallerError
 from tidings.operations import deliveries as operation
+from tidings.store.attempts import State
 
 SHOWN = 200
-STATES = ("dead", "pending", "done")
+STATES: tuple[State, ...] = ("dead", "pending", "done", "cancelled")
 
 
 async def every(visit: Visit) -> Response:
     asked = visit.query(("state",)).get("state")
     if asked not in (None, *STATES):
-        raise CallerError(f"{asked[:40]!r} is no state: it is {', '.join(STATES)}")
+        raise CallerError(f"{str(asked)[:40]!r} is no state: it is {', '.join(STATES)}")
     found: list[Mapping[str, Any]] = []
     for state in STATES if asked is None else (asked,):
-        of_state = await operation.deliveries(
-            visit.opened.store, cast(operation.State, state), limit=SHOWN + 1 - len(found)
-        )
+        of_state = await operation.deliveries(visit.opened.store, state, limit=SHOWN + 1 - len(found))
         found += of_state
         if len(found) > SHOWN:
             break
@@ -39,8 +38,20 @@ async def every(visit: Visit) -> Response:
     )
 
 
+async def one(visit: Visit) -> Response:
+    found = await operation.show(visit.opened.store, visit.segment("key"))
+    return await visit.show("delivery.html", each=found.delivery, attempts=found.attempts)
+
+
 async def retry(visit: Visit) -> Response:
     form, opened = await visit.form(), visit.opened
     key = form.get("key", "")
-    await operation.retry(opened.store, key, opened.ports.clock)
+    await operation.retry(opened.store, key, opened.ports.clock, who=visit.who)
     return visit.done(f"{visible(key)} is due now: it is called with the same key.", "/deliveries")
+
+
+async def cancel(visit: Visit) -> Response:
+    form, opened = await visit.form(), visit.opened
+    key, reason = form.get("key", ""), form.get("reason", "")
+    await operation.cancel(opened.store, key, opened.ports.clock, who=visit.who, reason=reason)
+    return visit.done(f"{visible(key)} is cancelled: it is called no more.", "/deliveries")

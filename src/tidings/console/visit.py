@@ -68,6 +68,11 @@ class Visit:
         if missing:
             raise ForbiddenError(f"this needs a key with the scope {' and '.join(missing)}, which yours does not have")
 
+    @property
+    def who(self) -> str:
+        """What the audit calls whoever makes the request."""
+        return "console" if self.principal is None or self.principal.key is None else self.principal.who
+
     def segment(self, name: str) -> str:
         """Return a part of the path."""
         return str(self.request.path_params[name])

@@ -30,6 +30,11 @@ class Principal:
     sources: frozenset[str] | None = None
     key: str | None = None
 
+    @property
+    def who(self) -> str:
+        """What the audit calls whoever makes the request."""
+        return self.owner if self.key is None else f"key {self.key}"
+
     def may_speak_for(self, source: str) -> bool:
         """Say whether events of this source may be read and written."""
         return self.sources is None or source in self.sources

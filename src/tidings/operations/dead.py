@@ -12,6 +12,7 @@ from tidings.log.driver import Position
 from tidings.operations.roster import roster
 from tidings.ports import Clock
 from tidings.services.service import Service
+from tidings.store.audit import Change
 from tidings.store.driver import DeadLetter, Parked, StoreDriver
 
 NO_SUBJECT = "\x00"
@@ -85,15 +86,21 @@ async def show(store: StoreDriver, consumer: str, subject: str, *, limit: int = 
     return Opened(parked=found, letters=tuple(await store.dead_letters(consumer, subject, limit=limit)))
 
 
-async def redrive(store: StoreDriver, clock: Clock, consumer: str, subject: str) -> Parked:
+async def redrive(store: StoreDriver, clock: Clock, consumer: str, subject: str, *, who: str) -> Parked:
     """Have one subject tried again now, with a full budget of attempts; return it as it was. NotFoundError."""
     found = await _parked(store, consumer, subject)
-    await store.schedule_redrive(consumer, subject, at=clock.now_us())
+    await _schedule(store, clock, found, who=who)
     return found
 
 
+async def _schedule(store: StoreDriver, clock: Clock, parked: Parked, *, who: str) -> None:
+    change = Change(who=who, what="redrive", on=parked.consumer, subject=parked.subject)
+    async with store.changing(change) as changing:
+        await changing.schedule_redrive(parked.consumer, parked.subject, at=clock.now_us())
+
+
 async def redrive_all(
-    store: StoreDriver, clock: Clock, services: Sequence[Service] | None, which: Which
+    store: StoreDriver, clock: Clock, services: Sequence[Service] | None, which: Which, *, who: str
 ) -> Sequence[Parked]:
     """Have all of these tried again now; return them as they were. One that was freed meanwhile is left out.
 
@@ -102,7 +109,7 @@ async def redrive_all(
     scheduled = []
     for each in await parked(store, services, which):
         try:
-            await store.schedule_redrive(each.consumer, each.subject, at=clock.now_us())
+            await _schedule(store, clock, each, who=who)
         except NotFoundError:
             continue
         scheduled.append(each)
@@ -110,28 +117,56 @@ async def redrive_all(
 
 
 async def drop(
-    store: StoreDriver, consumer: str, subject: str, *, position: Position | None = None, reason: str
+    store: StoreDriver, consumer: str, subject: str, *, position: Position | None = None, reason: str, who: str
 ) -> Dropped:
     """Give up one entry, or the first if no position is given, for a reason that the audit keeps.
 
     What waited behind it goes on by itself. CallerError without a reason; NotFoundError.
     """
-    if not reason.strip():
-        raise CallerError("say why it is given up: the reason is kept in the audit")
+    told = _told(reason)
     found = await _parked(store, consumer, subject)
     chosen = found.first_position if position is None else position
-    await store.drop(consumer, subject, chosen, reason=reason.strip())
+    await store.drop(consumer, subject, chosen, reason=told, who=who)
     return Dropped(consumer=consumer, subject=subject, positions=(chosen,), left=found.entries - 1)
 
 
-async def drop_subject(store: StoreDriver, consumer: str, subject: str, *, reason: str) -> Dropped:
+def _told(reason: str) -> str:
+    if not reason.strip():
+        raise CallerError("say why it is given up: the reason is kept in the audit")
+    return reason.strip()
+
+
+async def drop_each(
+    store: StoreDriver, services: Sequence[Service] | None, which: Which, *, reason: str, who: str
+) -> Sequence[Dropped]:
+    """Give up the entry that failed of each of these subjects; what waited behind it goes on by itself.
+
+    One that was freed meanwhile is left out. CallerError without a reason, or if nothing says which ones: to give up
+    all there is would be a slip. NotFoundError as in `parked`.
+    """
+    told = _told(reason)
+    if which == Which():
+        raise CallerError("give up which ones? Say a consumer, a state or a reason why they failed")
+    done = []
+    for each in await parked(store, services, which):
+        try:
+            await store.drop(each.consumer, each.subject, each.first_position, reason=told, who=who)
+        except NotFoundError:
+            continue
+        left = each.entries - 1
+        positions = (each.first_position,)
+        done.append(Dropped(consumer=each.consumer, subject=each.subject, positions=positions, left=left))
+    return done
+
+
+async def drop_subject(store: StoreDriver, consumer: str, subject: str, *, reason: str, who: str) -> Dropped:
     """Give up all entries of a subject that are set aside now. CallerError without a reason; NotFoundError."""
     found = await _parked(store, consumer, subject)
     positions: list[Position] = []
     letters = await store.dead_letters(consumer, subject, limit=found.entries)
     # From the last to the first: dropping the first would have the next one tried meanwhile.
     for letter in reversed(letters):
-        await drop(store, consumer, subject, position=letter.entry.position, reason=reason)
+        await drop(store, consumer, subject, position=letter.entry.position, reason=reason, who=who)
         positions.append(letter.entry.position)
     left = sum(each.entries for each in await store.parked(consumer) if each.subject == subject)
     return Dropped(consumer=consumer, subject=subject, positions=tuple(reversed(positions)), left=left)

@@ -3,20 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
+from tidings.errors import NotFoundError
 from tidings.ports import Clock
+from tidings.store.attempts import EVERY, Attempt, Sought, State
+from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
 
-State = Literal["pending", "done", "dead"]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A delivery with those of its attempts that are still kept, oldest first."""
+
+    delivery: Mapping[str, Any]
+    attempts: Sequence[Attempt]
 
 
-async def deliveries(store: StoreDriver, state: State | None, *, limit: int) -> Sequence[Mapping[str, Any]]:
+async def deliveries(
+    store: StoreDriver, state: State | None, *, where: Sought = EVERY, after: str | None = None, limit: int
+) -> Sequence[Mapping[str, Any]]:
     """Return deliveries, oldest first; see `StoreDriver.deliveries`. Payloads are the application's, and left out."""
-    found = await store.deliveries(state, limit=limit)
-    return [{name: value for name, value in each.items() if name != "payload"} for each in found]
+    found = await store.deliveries(state, where=where, after=after, limit=limit)
+    return [_shown(each) for each in found]
 
 
-async def retry(store: StoreDriver, key: str, clock: Clock) -> None:
+async def show(store: StoreDriver, key: str) -> Tried:
+    """Return one delivery with its attempts. NotFoundError."""
+    found = await store.delivery(key)
+    if found is None:
+        raise NotFoundError(f"there is no delivery {key[:100]!r}: look for its key among those that are listed")
+    return Tried(delivery=_shown(found), attempts=await store.attempts(key))
+
+
+async def retry(store: StoreDriver, key: str, clock: Clock, *, who: str) -> None:
     """Have a dead delivery called again now, with all its attempts. NotFoundError; RefusedError if it is not dead."""
-    await store.retry_delivery(key, at=clock.now_us())
+    async with store.changing(Change(who=who, what="retry", on=key)) as changing:
+        await changing.retry_delivery(key, at=clock.now_us())
+
+
+async def cancel(store: StoreDriver, key: str, clock: Clock, *, who: str, reason: str = "") -> None:
+    """Close a delivery that is not done, so that it is called no more. Twice is once. NotFoundError; RefusedError."""
+    found = await store.delivery(key)
+    if found is not None and found["state"] == "cancelled":
+        return
+    async with store.changing(Change(who=who, what="cancel", on=key, reason=reason.strip())) as changing:
+        await changing.cancel_delivery(key, at=clock.now_us())
+
+
+def _shown(delivery: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in delivery.items() if name != "payload"}

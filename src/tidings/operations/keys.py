@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from tidings.errors import CallerError
 from tidings.events.uri import is_uri_reference
 from tidings.ports import Ports
+from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
 from tidings.store.keys import ApiKey
 
@@ -62,7 +63,7 @@ class Made:
     token: str = field(repr=False)
 
 
-async def add(store: StoreDriver, ports: Ports, asked: Asked) -> Made:
+async def add(store: StoreDriver, ports: Ports, asked: Asked, *, who: str) -> Made:
     """Make a key. CallerError for an owner, a scope, a source or an expiry that cannot be."""
     now = ports.clock.now_us()
     _check(asked, now)
@@ -78,7 +79,8 @@ async def add(store: StoreDriver, ports: Ports, asked: Asked) -> Made:
         created=now,
         expires=asked.expires,
     )
-    await store.add_api_key(key)
+    async with store.changing(Change(who=who, what="key-created", on=id)) as changing:
+        await changing.add_api_key(key)
     return Made(key=key, token=f"td_{id}_{text}")
 
 
@@ -87,9 +89,10 @@ async def listed(store: StoreDriver) -> Sequence[ApiKey]:
     return await store.api_keys()
 
 
-async def revoke(store: StoreDriver, ports: Ports, id: str) -> None:
+async def revoke(store: StoreDriver, ports: Ports, id: str, *, who: str) -> None:
     """Have a key open nothing any more; servers know within a second. NotFoundError."""
-    await store.revoke_api_key(id, at=ports.clock.now_us())
+    async with store.changing(Change(who=who, what="key-revoked", on=id)) as changing:
+        await changing.revoke_api_key(id, at=ports.clock.now_us())
 
 
 def digest_of(secret: str) -> bytes:

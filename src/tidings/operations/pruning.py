@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from tidings.ports import Clock
 from tidings.store.driver import StoreDriver
@@ -12,19 +14,42 @@ from tidings.store.driver import StoreDriver
 CHUNK = 1_000
 ANSWERS_DAYS = 7
 EVERY_SECONDS = 3_600
+ATTEMPTS_DAYS = 7
+ATTEMPTS_KEPT = 200_000
 _DAY_US = 86_400_000_000
 _log = logging.getLogger("tidings.pruning")
 
 
-async def prune(store: StoreDriver, clock: Clock, stopping: asyncio.Event) -> int:
-    """Remove answers to requests under keys that are older than `ANSWERS_DAYS`; return how many there were.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """How many of each were removed."""
+
+    answers: int
+    attempts: int
+
+
+async def prune(store: StoreDriver, clock: Clock, stopping: asyncio.Event) -> Pruned:
+    """Remove answers to requests under keys that are older than `ANSWERS_DAYS`, and tries of deliveries that closed
+    more than `ATTEMPTS_DAYS` ago or that more than `ATTEMPTS_KEPT` newer ones follow; return how many there were.
 
     Each chunk is a transaction of its own, so whoever writes waits for one chunk at most.
     """
-    before = clock.now_us() - ANSWERS_DAYS * _DAY_US
+    now = clock.now_us()
+
+    async def answers() -> int:
+        return await store.forget_answers(before=now - ANSWERS_DAYS * _DAY_US, limit=CHUNK)
+
+    async def attempts() -> int:
+        closed = now - ATTEMPTS_DAYS * _DAY_US
+        return await store.forget_attempts(closed=closed, keep=ATTEMPTS_KEPT, limit=CHUNK)
+
+    return Pruned(answers=await _all(answers, stopping), attempts=await _all(attempts, stopping))
+
+
+async def _all(chunk: Callable[[], Awaitable[int]], stopping: asyncio.Event) -> int:
     removed, last = 0, CHUNK
     while last == CHUNK and not stopping.is_set():
-        last = await store.forget_answers(before=before, limit=CHUNK)
+        last = await chunk()
         removed += last
     return removed
 
@@ -42,7 +67,9 @@ class Pruner:
         """See `tidings.app.crew.Runner`."""
         while not stopping.is_set():
             removed = await prune(self._store, self._clock, stopping)
-            if removed:
-                _log.info("removed %d answers that were kept for %d days", removed, ANSWERS_DAYS)
+            if removed.answers:
+                _log.info("removed %d answers that were kept for %d days", removed.answers, ANSWERS_DAYS)
+            if removed.attempts:
+                _log.info("removed %d old tries of deliveries", removed.attempts)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), EVERY_SECONDS)

@@ -13,6 +13,7 @@ from tidings.log.log import Log
 from tidings.operations.lag import EXACT_UPTO
 from tidings.operations.roster import Reader, named, roster
 from tidings.services.service import Service
+from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
 
 
@@ -31,42 +32,45 @@ class Replay:
 
 
 async def replay_from_position(
-    log: Log, store: StoreDriver, services: Sequence[Service], consumer: str, position: Position
+    log: Log, store: StoreDriver, services: Sequence[Service], consumer: str, position: Position, *, who: str
 ) -> Replay:
     """Have the entry at this position and all later ones handled again. NotFoundError; RefusedError; CallerError."""
     if position < 1:
         raise CallerError("the first entry of a log stands at 1 or above: give --from-position 1 for all of them")
-    return await _replay(log, store, services, consumer, position - 1)
+    return await _replay(log, store, named(await roster(store, services), consumer), _Begin(position - 1), who=who)
 
 
 async def replay_from_time(
-    log: Log, store: StoreDriver, services: Sequence[Service], consumer: str, recorded: int
+    log: Log, store: StoreDriver, services: Sequence[Service], consumer: str, recorded: int, *, who: str
 ) -> Replay:
     """Have everything recorded from this time on (µs since 1970) handled again, and up to a minute from before it.
 
     NotFoundError; RefusedError; CallerError.
     """
-    return await _replay(log, store, services, consumer, await log.recorded_from(recorded), time_text(recorded))
+    begin = _Begin(await log.recorded_from(recorded), time_text(recorded))
+    return await _replay(log, store, named(await roster(store, services), consumer), begin, who=who)
 
 
-async def _replay(
-    log: Log,
-    store: StoreDriver,
-    services: Sequence[Service],
-    consumer: str,
-    after: Position,
-    asked: str | None = None,
-) -> Replay:
-    reader = named(await roster(store, services), consumer)
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    """Behind which position a replay begins. `time`: the one that was asked for, if one was."""
+
+    after: Position
+    time: str | None = None
+
+
+async def _replay(log: Log, store: StoreDriver, reader: Reader, begin: _Begin, *, who: str) -> Replay:
+    consumer, after = reader.name, begin.after
     _check_may_replay(reader)
     gate = max(max(each.position, each.gate) for each in reader.checkpoints.values())
     reached = max(each.position for each in reader.checkpoints.values())
     if after >= reached:
-        wanted = f"after {asked}" if asked is not None else f"at or after position {after + 1}"
+        wanted = f"after {begin.time}" if begin.time is not None else f"at or after position {after + 1}"
         raise RefusedError(
             f"{consumer} has settled nothing {wanted}: it stands at {reached}, so nothing can come again"
         )
-    await store.rewind(consumer, to=after)
+    async with store.changing(Change(who=who, what="replay", on=consumer, position=after + 1)) as changing:
+        await changing.rewind(consumer, to=after)
     counted = await log.count(after=after, where=Filter(types=reader.types), most=EXACT_UPTO + 1)
     return Replay(
         consumer=consumer,

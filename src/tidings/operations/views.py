@@ -10,6 +10,7 @@ from tidings.errors import NotFoundError, RefusedError, absent
 from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.progress import Progress, unwatched
+from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
 from tidings.store.rows import Column, Key, Row, ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
@@ -139,8 +140,10 @@ async def show_live(log: Log, view: ViewSpec, *, equal: Mapping[str, Any]) -> Sh
     return Shown(columns=view.columns, rows=() if row is None else (row,), after=None)
 
 
-async def rebuild(builder: Builder, store: StoreDriver, view: ViewSpec, *, progress: Progress = unwatched) -> Rebuilt:
-    """Build the view's next table beside the live one, and swap.
+async def rebuild(
+    builder: Builder, store: StoreDriver, view: ViewSpec, *, who: str, progress: Progress = unwatched
+) -> Rebuilt:
+    """Build the view's next table beside the live one, and swap. That it was begun is kept in the audit.
 
     RefusedError if it has no folds or no table, or if subjects are dead for the new table that the live one has.
     """
@@ -149,6 +152,8 @@ async def rebuild(builder: Builder, store: StoreDriver, view: ViewSpec, *, progr
     def reached(*, at: Position, head: Position) -> None:
         progress(f"rebuilding {name}", at, head)
 
+    async with store.changing(Change(who=who, what="rebuild", on=name)):
+        pass  # many transactions follow, and who began them is to be known even if the last one never comes
     record = await builder.rebuild(view, progress=reached)
     parked = await store.parked(consumer_name(record.table))
     return Rebuilt(view=name, table=record.table.name, parked=len(parked))

@@ -25,6 +25,11 @@ class Attempt:
     outcome: str | None = None
     error: str | None = None
 
+    @property
+    def milliseconds(self) -> float | None:
+        """How long it took; None if that is not known."""
+        return None if self.ended is None else (self.ended - self.began) / 1_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sought:

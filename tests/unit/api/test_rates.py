@@ -134,7 +134,7 @@ async def scraped(opened: Shop, client: tuple[str, int]) -> str:
 
 async def test_strangers_are_counted_before_their_key_is_looked_at() -> None:
     async with limited(HandClock(), address=0.2) as opened:
-        await keys.add(opened.opened.store, Ports(), Asked(owner="us", scopes=["views:read"]))
+        await keys.add(opened.opened.store, Ports(), Asked(owner="us", scopes=["views:read"]), who="cli")
         statuses = [(await ask(opened.http, "GET", "/views")).status for _ in range(3)]
         assert statuses == [401, 429, 429]
 
@@ -143,7 +143,7 @@ async def test_a_key_that_asks_too_often_is_429_from_wherever_it_asks() -> None:
     clock = HandClock()
     async with limited(clock, key=0.4) as opened:
         made = [
-            await keys.add(opened.opened.store, Ports(), Asked(owner=owner, scopes=["views:read"]))
+            await keys.add(opened.opened.store, Ports(), Asked(owner=owner, scopes=["views:read"]), who="cli")
             for owner in ("us", "them")
         ]
         ours, theirs = ({"authorization": f"Bearer {each.token}"} for each in made)

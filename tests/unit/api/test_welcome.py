@@ -18,7 +18,7 @@ async def test_a_browser_is_shown_the_way_to_the_console_with_or_without_a_key(r
     app = shop()
     settings = Settings(database_url="sqlite:///:memory:")
     async with app.open(settings, consume=False) as opened:
-        await keys.add(opened.store, Ports(), Asked(owner="us", scopes=["events:read"]))
+        await keys.add(opened.store, Ports(), Asked(owner="us", scopes=["events:read"]), who="cli")
         reply = await ask(asgi(app), "GET", root.replace(" ", "%20") + "/", {"accept": BROWSER}, root_path=root)
     assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
     place = root.replace(" ", "%20")

@@ -89,7 +89,7 @@ async def browsing_a_shop(folder: Path, *, is_busy: bool = False) -> AsyncIterat
 async def key(shop: Shop, *scopes: str, sources: tuple[str, ...] | None = None) -> str:
     """Make an API key, and return its token as soon as the server knows it."""
     opened = shop.opened
-    made = await add(opened.store, opened.ports, Asked(owner="ops", scopes=scopes, sources=sources))
+    made = await add(opened.store, opened.ports, Asked(owner="ops", scopes=scopes, sources=sources), who="cli")
     while await opened.admission.of_token(made.token) is None:
         await opened.ports.clock.sleep(0.02)
     return made.token

@@ -117,6 +117,7 @@ async def test_what_was_done_cannot_be_told_by_somebody_else(browser: Browser) -
         ("/dead/drop", {"consumer": "stock", "subject": "mug", "position": "", "reason": "x"}, 422, "which entry"),
         ("/dead/drop", {"consumer": "stock", "subject": "mug", "position": "1"}, 422, "Say why it is given up"),
         ("/deliveries/retry", {"key": "none"}, 404, "There is no delivery 'none'"),
+        ("/deliveries/cancel", {"key": "none"}, 404, "There is no delivery 'none'"),
         ("/views/orders.nothing/verify", {}, 404, "There is no view 'orders.nothing'"),
     ],
 )

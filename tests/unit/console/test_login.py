@@ -14,7 +14,8 @@ SUBJECT = "/dead/subject?consumer=shipping&subject=o-1004"
 EVERY_PAGE = ("/", "/log", "/log/tail", "/event?source=/web&id=placed-o-1001", "/consumers", "/consumers/stock",
               "/views", "/views/orders.order", "/dead", SUBJECT, "/deliveries")  # fmt: skip
 EVERY_CHANGE = ("/consumers/stock/pause", "/consumers/stock/resume", "/consumers/stock/replay", "/dead/redrive",
-                "/dead/redrive-all", "/dead/drop", "/deliveries/retry", "/views/orders.order/verify")  # fmt: skip
+                "/dead/redrive-all", "/dead/drop", "/deliveries/retry", "/deliveries/cancel",
+                "/views/orders.order/verify")  # fmt: skip
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ async def test_a_key_opens_the_pages_until_it_is_revoked_or_the_browser_logs_out
     assert (await browser.change("/", "/logout")).status == 303
     assert (await browser.get("/")).status == 401
     await log_in(browser, token)
-    await revoke(browser.shop.opened.store, browser.shop.opened.ports, token.split("_")[1])
+    await revoke(browser.shop.opened.store, browser.shop.opened.ports, token.split("_")[1], who="cli")
     while await browser.shop.opened.admission.of_token(token) is not None:
         await browser.shop.opened.ports.clock.sleep(0.02)
     assert (await browser.get("/")).status == 401

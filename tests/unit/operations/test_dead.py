@@ -40,7 +40,7 @@ async def test_a_misspelt_consumer_or_reason_is_told_with_those_there_are(parked
         with pytest.raises(NotFoundError, match=told):
             await dead.parked(parked.store, None, which)
         with pytest.raises(NotFoundError, match=told):
-            await dead.redrive_all(parked.store, parked.clock, None, which)
+            await dead.redrive_all(parked.store, parked.clock, None, which, who="cli")
 
 
 async def test_where_nothing_is_parked_a_right_name_finds_nothing(stage: Stage) -> None:
@@ -66,19 +66,19 @@ async def test_what_is_not_parked_is_refused(parked: Stage) -> None:
     with pytest.raises(NotFoundError, match="'c' is not parked for billing; `tidings dead list` shows what is"):
         await dead.show(parked.store, "billing", "c")
     with pytest.raises(NotFoundError, match="is not parked"):
-        await dead.redrive(parked.store, parked.clock, "billing", "c")
+        await dead.redrive(parked.store, parked.clock, "billing", "c", who="cli")
     with pytest.raises(NotFoundError, match="is not parked"):
-        await dead.drop(parked.store, "billing", "c", reason="why not")
+        await dead.drop(parked.store, "billing", "c", reason="why not", who="cli")
 
 
 async def test_a_redrive_is_due_at_once_with_a_full_budget(parked: Stage) -> None:
-    await dead.redrive(parked.store, parked.clock, "billing", "b")
+    await dead.redrive(parked.store, parked.clock, "billing", "b", who="cli")
     [found] = [each for each in await parked.store.parked("billing") if each.subject == "b"]
     assert (found.state, found.next_at, found.attempts) == ("retrying", parked.clock.now_us(), 0)
 
 
 async def test_all_of_a_filter_are_redriven_and_no_other(parked: Stage) -> None:
-    scheduled = await dead.redrive_all(parked.store, parked.clock, None, Which(state="dead"))
+    scheduled = await dead.redrive_all(parked.store, parked.clock, None, Which(state="dead"), who="cli")
     assert sorted((each.consumer, each.subject) for each in scheduled) == [("billing", "b"), ("rates", "a")]
     assert await names(parked, Which(state="dead")) == []
     [waiting] = [each for each in await parked.store.parked("billing") if each.subject == "a"]
@@ -86,22 +86,22 @@ async def test_all_of_a_filter_are_redriven_and_no_other(parked: Stage) -> None:
 
 
 async def test_the_first_entry_is_dropped_for_a_reason_that_is_kept(parked: Stage) -> None:
-    dropped = await dead.drop(parked.store, "billing", "a", reason=" a test order ")
+    dropped = await dead.drop(parked.store, "billing", "a", reason=" a test order ", who="cli")
     assert (dropped.positions, dropped.left) == ((1,), 1)
     [audited] = await parked.store.audit()
-    assert (audited.what, audited.consumer, audited.subject, audited.position) == ("drop", "billing", "a", 1)
+    assert (audited.what, audited.on, audited.subject, audited.position) == ("drop", "billing", "a", 1)
     assert audited.reason == "a test order"
 
 
 async def test_another_entry_can_be_named(parked: Stage) -> None:
-    dropped = await dead.drop(parked.store, "billing", "a", position=2, reason="twice")
+    dropped = await dead.drop(parked.store, "billing", "a", position=2, reason="twice", who="cli")
     assert (dropped.positions, dropped.left) == ((2,), 1)
     with pytest.raises(NotFoundError, match="no dead letter of 'a' at 2"):
-        await dead.drop(parked.store, "billing", "a", position=2, reason="twice")
+        await dead.drop(parked.store, "billing", "a", position=2, reason="twice", who="cli")
 
 
 async def test_a_whole_subject_is_dropped_and_free(parked: Stage) -> None:
-    dropped = await dead.drop_subject(parked.store, "billing", "a", reason="a test order")
+    dropped = await dead.drop_subject(parked.store, "billing", "a", reason="a test order", who="cli")
     assert (dropped.positions, dropped.left) == ((1, 2), 0)
     assert await names(parked, Which(consumer="billing")) == [("billing", "b")]
     assert {audited.position for audited in await parked.store.audit()} == {1, 2}
@@ -110,9 +110,9 @@ async def test_a_whole_subject_is_dropped_and_free(parked: Stage) -> None:
 @pytest.mark.parametrize("reason", ["", "  "])
 async def test_nothing_is_dropped_without_a_reason(parked: Stage, reason: str) -> None:
     with pytest.raises(CallerError, match="say why"):
-        await dead.drop(parked.store, "billing", "a", reason=reason)
+        await dead.drop(parked.store, "billing", "a", reason=reason, who="cli")
     with pytest.raises(CallerError, match="say why"):
-        await dead.drop_subject(parked.store, "billing", "a", reason=reason)
+        await dead.drop_subject(parked.store, "billing", "a", reason=reason, who="cli")
     assert len(await dead.parked(parked.store, None, Which())) == 3
 
 

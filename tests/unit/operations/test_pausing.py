@@ -16,10 +16,10 @@ async def state(stage: Stage, consumer: str) -> tuple[str, str | None]:
 async def test_a_paused_consumer_says_why_and_gives_no_partition_away_until_it_is_resumed(stage: Stage) -> None:
     await stage.say(RateSet(1))
     await stage.settle("rates", to=0)
-    await pause(stage.store, SERVICES, "rates", reason="  the bank asked us to \n")
+    await pause(stage.store, SERVICES, "rates", reason="  the bank asked us to \n", who="cli")
     assert await state(stage, "rates") == ("paused", "the bank asked us to")
     assert await stage.claim("rates") == []
-    await resume(stage.store, SERVICES, "rates")
+    await resume(stage.store, SERVICES, "rates", who="cli")
     assert await state(stage, "rates") == ("stopped", None)
     assert len(await stage.claim("rates")) == 1
 
@@ -27,16 +27,16 @@ async def test_a_paused_consumer_says_why_and_gives_no_partition_away_until_it_i
 async def test_a_pause_needs_a_reason_of_bounded_length(stage: Stage) -> None:
     await stage.settle("rates", to=0)
     with pytest.raises(CallerError, match="say why"):
-        await pause(stage.store, SERVICES, "rates", reason=" ")
+        await pause(stage.store, SERVICES, "rates", reason=" ", who="cli")
     with pytest.raises(CallerError, match="501 characters"):
-        await pause(stage.store, SERVICES, "rates", reason="x" * (REASON_MAX + 1))
+        await pause(stage.store, SERVICES, "rates", reason="x" * (REASON_MAX + 1), who="cli")
     assert await state(stage, "rates") == ("stopped", None)
 
 
 async def test_what_cannot_be_paused_says_why(stage: Stage) -> None:
     for act in (
-        lambda name: pause(stage.store, SERVICES, name, reason="x"),
-        lambda name: resume(stage.store, SERVICES, name),
+        lambda name: pause(stage.store, SERVICES, name, reason="x", who="cli"),
+        lambda name: resume(stage.store, SERVICES, name, who="cli"),
     ):
         with pytest.raises(NotFoundError, match="there is no consumer 'rate'"):
             await act("rate")
@@ -51,4 +51,4 @@ async def test_the_consumer_of_a_table_that_was_replaced_is_not_resumed(stage: S
     await stage.fold("order")
     await stage.opened.carrying.rebuild(stage.view("order"))
     with pytest.raises(RefusedError, match="a newer one took"):
-        await resume(stage.store, SERVICES, "orders.order@1")
+        await resume(stage.store, SERVICES, "orders.order@1", who="cli")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from tests.unit.operations.stage import StillClock
 from tidings.backends.sqlite import open_sqlite
-from tidings.operations.pruning import ANSWERS_DAYS, CHUNK, Pruner, prune
+from tidings.operations.pruning import ANSWERS_DAYS, ATTEMPTS_DAYS, CHUNK, Pruned, Pruner, prune
 from tidings.ports import Ports
-from tidings.store.driver import StoreDriver
+from tidings.store.driver import Delivery, StoreDriver
 from tidings.store.keyed import Request
 
 DAY_US = 86_400_000_000
@@ -48,10 +49,23 @@ async def test_pruning_is_chunked_and_reports_what_it_deleted(store: StoreDriver
         return chunks[-1]
 
     store.forget_answers = counted  # type: ignore[method-assign]
-    assert await prune(store, clock, asyncio.Event()) == CHUNK + 5
+    assert await prune(store, clock, asyncio.Event()) == Pruned(answers=CHUNK + 5, attempts=0)
     assert chunks == [CHUNK, 5]
     assert await is_kept(store, "young")
     assert not await is_kept(store, "old-0")
+
+
+async def test_attempts_go_when_their_delivery_was_closed_long_enough(store: StoreDriver) -> None:
+    async with store.unit() as unit:
+        await unit.intend([Delivery(key=key, service="shop", function="mail", payload=b"1") for key in "ab"])
+    [claimed] = await store.claim_deliveries(owner="o", services=["shop"], limit=1, ttl=timedelta(seconds=9))
+    await store.settle_delivery(claimed, None)
+    clock = StillClock()
+    clock.pass_by(seconds=(Ports().clock.now_us() - clock.now_us()) / 1_000_000)
+    assert await prune(store, clock, asyncio.Event()) == Pruned(answers=0, attempts=0)
+    clock.pass_by(seconds=(ATTEMPTS_DAYS + 1) * 86_400)
+    assert await prune(store, clock, asyncio.Event()) == Pruned(answers=0, attempts=1)
+    assert list(await store.attempts("a")) == []
 
 
 async def test_a_pruner_prunes_at_once_and_ends_when_it_is_told(store: StoreDriver) -> None:

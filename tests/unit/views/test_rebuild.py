@@ -78,7 +78,7 @@ async def test_what_both_tables_lack_is_told_and_stops_nothing(mode: Mode) -> No
     async with app(mode=mode).open(IN_MEMORY) as application:
         bank = Bank(application)
         await bank.take(begun(), moved(1, 1), unknown(2), begun(account="b"))
-        done = await operation.rebuild(application.carrying, bank.store, bank.view)
+        done = await operation.rebuild(application.carrying, bank.store, bank.view, who="cli")
         assert (done.table, done.parked) == ("bank_account__v2", 1)
         assert await bank.rows() == {("a",): [1], ("b",): []}
 

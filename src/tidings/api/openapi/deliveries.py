@@ -1,0 +1,89 @@
+"""The operations on calls to the outside."""
+
+from __future__ import annotations
+
+from tidings.api.openapi import acts
+from tidings.api.openapi.acts import MAYBE, MAYBE_TIME, TEXT, TIME, WHOLE
+from tidings.api.openapi.parts import Object, array, parameter, record, schema
+from tidings.consumers.retry import KINDS
+from tidings.store.attempts import STATES as DELIVERY_STATES
+
+_DELIVERY = parameter("path", "key", "The delivery's key.", TEXT)
+
+
+def delivery_schemas() -> dict[str, Object]:
+    """Return the schemas of calls to the outside."""
+    return {"Delivery": _delivery(), "Attempt": _attempt()}
+
+
+def _delivery() -> Object:
+    return record(
+        {
+            "key": TEXT,
+            "service": TEXT,
+            "function": TEXT,
+            "state": {"enum": list(DELIVERY_STATES)},
+            "attempts": WHOLE,
+            "next_at": MAYBE_TIME,
+            "reason": MAYBE,
+            "error": MAYBE,
+            "intended": TIME,
+            "closed": MAYBE_TIME,
+        }
+    )
+
+
+def _attempt() -> Object:
+    return record(
+        {
+            "attempt": WHOLE,
+            "began": TIME,
+            "duration_ms": {"type": ["number", "null"]},
+            "outcome": MAYBE | {"description": "`done`, or why it failed; null while it is under way, or was lost."},
+            "error": MAYBE,
+        }
+    )
+
+
+def delivery_paths() -> dict[str, Object]:
+    """Return the paths of calls to the outside."""
+    page = record({"deliveries": array(schema("Delivery")), "next": MAYBE})
+    tries = record({"attempts": array(schema("Attempt"))})
+    return {
+        "/deliveries": {
+            "get": acts.page("listDeliveries", "Calls to the outside, oldest first", page, _delivery_filters())
+        },
+        "/deliveries/{key}": {
+            "parameters": [_DELIVERY],
+            "get": acts.get("getDelivery", "One delivery", schema("Delivery"), one=True),
+        },
+        "/deliveries/{key}/attempts": {
+            "parameters": [_DELIVERY],
+            "get": acts.get("listAttemptsOfDelivery", "Its tries that are still kept, oldest first", tries, one=True),
+        },
+        "/deliveries/{key}/cancel": {
+            "parameters": [_DELIVERY],
+            "post": acts.set_(
+                "cancelDelivery",
+                "Close one that is not done: it is called no more",
+                schema("Delivery"),
+                {"reason": TEXT},
+                optional=("reason",),
+            ),
+        },
+        "/deliveries/{key}/attempt": {
+            "parameters": [_DELIVERY],
+            "post": acts.set_("attemptDelivery", "Try a dead delivery again", schema("Delivery"), {}, status="202"),
+        },
+    }
+
+
+def _delivery_filters() -> list[Object]:
+    return [
+        parameter("query", "state", "Only those in this state.", {"enum": list(DELIVERY_STATES)}),
+        parameter("query", "service", "Only of this service.", TEXT),
+        parameter("query", "function", "Only of functions with this name.", TEXT),
+        parameter("query", "outcome", "Only those whose last failure was this.", {"enum": sorted(KINDS)}),
+        parameter("query", "from", "Only those intended at this time or later.", TIME),
+        parameter("query", "to", "Only those intended before this time.", TIME),
+    ]

@@ -1,0 +1,118 @@
+"""Every change that an operator makes is kept with who made it, in the transaction of the change."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.unit.operations.stage import FAILED, SERVICES, TTL, OrderPaid, OrderPlaced, Stage
+from tidings.errors import CallerError, NotFoundError, RefusedError
+from tidings.operations import dead, deliveries, keys, pausing, replay, views
+from tidings.operations.dead import Which
+from tidings.ports import Ports
+from tidings.store.audit import WHATS
+from tidings.store.driver import Delivery
+
+ASKED = keys.Asked(owner="till", scopes=["events:read"])
+
+
+async def prepared(stage: Stage) -> None:
+    """Two subjects wait for billing, everything else is settled, and three calls are intended."""
+    await stage.say(OrderPlaced("a", 1), OrderPaid("a"), OrderPlaced("b", 1))
+    await stage.settle("rates", to=3)
+    await stage.settle("billing", to=3)
+    await stage.fold("order")
+    await stage.park("billing", "a", [1, 2])
+    await stage.park("billing", "b", [3])
+    async with stage.store.unit() as unit:
+        await unit.intend([Delivery(key=key, service="shop", function="mail", payload=b"1") for key in "xyz"])
+
+
+async def changed(stage: Stage) -> list[tuple[str, str, str, str]]:
+    return [(each.who, each.what, each.on, each.reason) for each in reversed(await stage.store.audit())]
+
+
+async def test_every_change_is_kept_with_who_made_it(stage: Stage) -> None:
+    await prepared(stage)
+    store, clock, who = stage.store, stage.clock, "key 3f9a"
+    await pausing.pause(store, SERVICES, "rates", reason=" the bank ", who=who)
+    await pausing.resume(store, SERVICES, "rates", who=who)
+    await replay.replay_from_position(stage.log, store, SERVICES, "rates", 1, who=who)
+    await dead.redrive(store, clock, "billing", "a", who=who)
+    await dead.drop(store, "billing", "b", reason=" erased ", who=who)
+    await deliveries.cancel(store, "x", clock, who=who, reason=" cancelled by phone ")
+    [claimed] = await store.claim_deliveries(owner="o", services=["shop"], limit=1, ttl=TTL)
+    await store.settle_delivery(claimed, FAILED)
+    await deliveries.retry(store, "y", clock, who=who)
+    made = await keys.add(store, Ports(), ASKED, who=who)
+    await keys.revoke(store, Ports(), made.key.id, who=who)
+    await views.rebuild(stage.opened.carrying, store, stage.view("order"), who=who)
+    found = await changed(stage)
+    assert found == [
+        (who, "pause", "rates", "the bank"),
+        (who, "resume", "rates", ""),
+        (who, "replay", "rates", ""),
+        (who, "redrive", "billing", ""),
+        (who, "drop", "billing", "erased"),
+        (who, "cancel", "x", "cancelled by phone"),
+        (who, "retry", "y", ""),
+        (who, "key-created", made.key.id, ""),
+        (who, "key-revoked", made.key.id, ""),
+        (who, "rebuild", "orders.order", ""),
+    ]
+    assert {what for _, what, _, _ in found} == set(WHATS)
+
+
+REFUSED: dict[str, Callable[[Stage], Awaitable[object]]] = {
+    "pause": lambda at: pausing.pause(at.store, SERVICES, "nobody", reason="x", who="cli"),
+    "resume": lambda at: pausing.resume(at.store, SERVICES, "nobody", who="cli"),
+    "replay": lambda at: replay.replay_from_position(at.log, at.store, SERVICES, "rates", 99, who="cli"),
+    "redrive": lambda at: dead.redrive(at.store, at.clock, "billing", "z", who="cli"),
+    "drop": lambda at: dead.drop(at.store, "billing", "a", position=3, reason="x", who="cli"),
+    "cancel": lambda at: deliveries.cancel(at.store, "w", at.clock, who="cli"),
+    "retry": lambda at: deliveries.retry(at.store, "x", at.clock, who="cli"),
+    "key-revoked": lambda at: keys.revoke(at.store, Ports(), "nix", who="cli"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+async def test_what_was_refused_leaves_no_trace(stage: Stage, what: str) -> None:
+    await prepared(stage)
+    with pytest.raises((NotFoundError, RefusedError)):
+        await REFUSED[what](stage)
+    assert await changed(stage) == []
+
+
+async def test_many_at_once_leave_one_trace_each(stage: Stage) -> None:
+    await prepared(stage)
+    await dead.redrive_all(stage.store, stage.clock, None, Which(consumer="billing"), who="cli")
+    assert await changed(stage) == [("cli", "redrive", "billing", "")] * 2
+    assert [each.subject for each in await stage.store.audit()] == ["b", "a"]
+
+
+async def test_what_failed_of_each_subject_that_fits_is_dropped_and_the_rest_goes_on(stage: Stage) -> None:
+    await prepared(stage)
+    done = await dead.drop_each(stage.store, None, Which(consumer="billing"), reason=" rubbish ", who="cli")
+    assert [(each.subject, each.positions, each.left) for each in done] == [("a", (1,), 1), ("b", (3,), 0)]
+    [left] = await stage.store.parked("billing")
+    assert (left.subject, left.first_position, left.state, left.next_at) == ("a", 2, "retrying", stage.clock.now_us())
+    assert await changed(stage) == [("cli", "drop", "billing", "rubbish")] * 2
+
+
+async def test_not_everything_is_dropped_by_a_slip(stage: Stage) -> None:
+    await prepared(stage)
+    with pytest.raises(CallerError, match="which ones"):
+        await dead.drop_each(stage.store, None, Which(), reason="rubbish", who="cli")
+    with pytest.raises(CallerError, match="say why"):
+        await dead.drop_each(stage.store, None, Which(consumer="billing"), reason=" ", who="cli")
+    with pytest.raises(NotFoundError, match="no consumer 'biling'"):
+        await dead.drop_each(stage.store, None, Which(consumer="biling"), reason="rubbish", who="cli")
+    assert len(await stage.store.parked()) == 2
+
+
+async def test_cancelling_twice_leaves_one_trace(stage: Stage) -> None:
+    await prepared(stage)
+    for _ in range(2):
+        await deliveries.cancel(stage.store, "x", stage.clock, who="cli")
+    assert await changed(stage) == [("cli", "cancel", "x", "")]
