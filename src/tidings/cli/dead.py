@@ -31,6 +31,7 @@ OfConsumer = Annotated[
     str | None, typer.Option("--consumer", help="Only of this consumer.", autocompletion=completing.consumers)
 ]
 InState = Annotated[State | None, typer.Option("--state", help="Only those that are tried again, or that are not.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Count them, and change nothing.")]
 ForReason = Annotated[str | None, typer.Option("--reason", help="Only for this reason, such as handler-failed.")]
 
 
@@ -86,6 +87,7 @@ def redrive(
     every: Annotated[bool, typer.Option("--all", help="All subjects, or all that --state and --reason say.")] = False,
     state: InState = None,
     reason: ForReason = None,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Give parked entries back to their handler, in order: one subject, or with --all many.
@@ -102,6 +104,10 @@ def redrive(
 
     async def work(opened: Opened) -> list[Parked]:
         store, clock = opened.store, opened.ports.clock
+        if dry_run and subject is not None and consumer is not None:
+            return [(await dead.show(store, consumer, dead.typed(subject), limit=1)).parked]
+        if dry_run:
+            return list(await dead.parked(store, session.services, _which(consumer, state, reason)))
         if subject is not None and consumer is not None:
             return [await dead.redrive(store, clock, consumer, dead.typed(subject), who=WHO)]
         return list(await dead.redrive_all(store, clock, session.services, _which(consumer, state, reason), who=WHO))
@@ -111,7 +117,8 @@ def redrive(
     if as_json:
         output.json([{"consumer": each.consumer, "subject": dead.written(each.subject)} for each in found])
     entries = sum(each.entries for each in found)
-    output.say(f"{len(found):,} subjects with {entries:,} entries are due now: a running server takes them up")
+    told = "would be due; nothing was changed" if dry_run else "are due now: a running server takes them up"
+    output.say(f"{len(found):,} subjects with {entries:,} entries {told}")
 
 
 @commands.command()
@@ -153,7 +160,7 @@ def drop_each(
     consumer: OfConsumer = None,
     state: InState = None,
     failure: Annotated[str | None, typer.Option(help="Only what failed for this reason, such as undecodable.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count them, and change nothing.")] = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Give up, for ever, what failed of each subject that fits. What waits behind it goes on by itself.

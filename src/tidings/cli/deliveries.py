@@ -38,6 +38,7 @@ def list_(
     ] = None,
     service: Annotated[str | None, typer.Option(help="Only of this service.")] = None,
     function: Annotated[str | None, typer.Option(help="Only of functions with this name.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Only those whose last failure was this.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, the oldest first.")] = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -48,7 +49,7 @@ def list_(
     from tidings.operations import deliveries
     from tidings.store.attempts import Sought
 
-    where = Sought(service=service, function=function)
+    where = Sought(service=service, function=function, reason=outcome)
 
     async def work(opened: Opened) -> list[dict[str, Any]]:
         found = await deliveries.deliveries(
