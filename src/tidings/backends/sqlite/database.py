@@ -17,11 +17,11 @@ from queue import SimpleQueue
 from typing import Literal, TypeVar
 
 from tidings.backends.sqlite.schema import prepare
+from tidings.backends.sqlite.transaction import Job, Transaction
 from tidings.backends.sqlite.wal import Quiet, Wal
 from tidings.errors import LogUnavailableError, SchemaError, StoreUnavailableError
 
 T = TypeVar("T")
-Job = Callable[[sqlite3.Connection], T]
 Synchronous = Literal["full", "normal"]
 
 MEMORY = ":memory:"
@@ -61,63 +61,6 @@ def translated(kind: type[LogUnavailableError] | type[StoreUnavailableError]) ->
         if is_transient(error):
             raise kind(f"SQLite could not do it now ({error}); repeat the call") from error
         raise
-
-
-class Transaction:
-    """A transaction that holds the writer. Each `run` is one hop to its thread.
-
-    BEGIN goes with the first job, and `commit` is the last act of one, since a hop costs more than either.
-    """
-
-    __slots__ = ("_database", "_failure", "_put_off", "has_begun", "is_open")
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._put_off: list[Job[object]] = []
-        self.is_open = True
-        self.has_begun = False
-        self._failure: Exception | None = None
-
-    def put_off(self, job: Job[object]) -> None:
-        """Have a job run right before the next one. If it fails, so does that one and all that follow, until `undo`."""
-        self._put_off.append(job)
-
-    def undo(self) -> None:
-        """Forget what was put off and what failed of it, since all of it is being undone."""
-        self._put_off.clear()
-        self._failure = None
-
-    async def catch_up(self) -> None:
-        """Run the jobs that were put off now."""
-        if self._put_off:
-            await self.run(_pass)
-
-    async def run(self, job: Job[T]) -> T:
-        is_first, self.has_begun = not self.has_begun, True
-        before, self._put_off = self._put_off, []
-
-        def whole(connection: sqlite3.Connection) -> T:
-            if is_first:
-                self._database.begin(connection)
-            self._run_all(before, connection)
-            return job(connection)
-
-        return await self._database.hop(whole)
-
-    def _run_all(self, jobs: list[Job[object]], connection: sqlite3.Connection) -> None:
-        if self._failure is not None:  # whoever met it may have gone on as if nothing were wrong
-            raise self._failure
-        try:
-            for job in jobs:
-                job(connection)
-        except Exception as error:
-            self._failure = error
-            raise
-
-    def commit(self, connection: sqlite3.Connection) -> None:
-        """Keep all that was done: the last act of the last job."""
-        self._database.commit(connection)
-        self.is_open = False
 
 
 class Database:
@@ -219,7 +162,7 @@ class Database:
         """
 
         def whole(connection: sqlite3.Connection) -> T:
-            self.begin(connection)
+            self._begin(connection)
             try:
                 result = job(connection)
                 connection.execute("COMMIT")
@@ -249,7 +192,7 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Hold the writer: BEGIN IMMEDIATE with the first job. What is not committed on leaving is rolled back."""
         async with self._held():
-            transaction = Transaction(self)
+            transaction = Transaction(hop=self.hop, begin=self._begin, commit=self._commit)
             token = self._inside.set(transaction)
             try:
                 yield transaction
@@ -303,11 +246,11 @@ class Database:
                     await asyncio.wait([future])
             raise
 
-    def commit(self, connection: sqlite3.Connection) -> None:
+    def _commit(self, connection: sqlite3.Connection) -> None:
         connection.execute("COMMIT")
         self._after_commit(connection)
 
-    def begin(self, connection: sqlite3.Connection) -> None:
+    def _begin(self, connection: sqlite3.Connection) -> None:
         self.transactions += 1
         connection.execute("BEGIN IMMEDIATE")
 
@@ -345,10 +288,6 @@ class Database:
 
 
 def _nothing() -> None:
-    return None
-
-
-def _pass(connection: sqlite3.Connection) -> None:
     return None
 
 

@@ -11,10 +11,11 @@ from typing import TypeVar
 
 from tidings.backends.sqlite import commands, leases, outbox, parked
 from tidings.backends.sqlite import deliveries as delivery_rows
-from tidings.backends.sqlite.database import Database, Transaction, translated
+from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.emits import Appender, append_emitted, entries_after
 from tidings.backends.sqlite.inline import Inline
 from tidings.backends.sqlite.sql import Guard, HandlerSql
+from tidings.backends.sqlite.transaction import Transaction
 from tidings.backends.sqlite.views import Tables
 from tidings.errors import RefusedError, StoreUnavailableError
 from tidings.events.envelope import Entry, Envelope
