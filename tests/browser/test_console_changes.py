@@ -53,7 +53,7 @@ async def test_a_dead_subject_is_opened_and_redriven_and_is_parked_again_if_noth
     shop: Shop, page: Page
 ) -> None:
     await page.goto(f"{shop.url}/dead")
-    row = page.get_by_role("row").filter(has_text="o-1004")
+    row = page.get_by_role("table", name="Parked subjects").get_by_role("row").filter(has_text="o-1004")
     await expect(row).to_contain_text("no carrier insures a parcel of 12400")
     await page.get_by_role("link", name="o-1004").click()
     await expect(page.get_by_role("table").locator("tbody tr")).to_have_count(1)

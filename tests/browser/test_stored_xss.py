@@ -113,7 +113,7 @@ async def test_stored_xss(tmp_path: Path, browsing: Browsing) -> None:
     async with open_shop(tmp_path, notes()) as shop:
         ids = {payload: await written(shop, payload, n) for n, payload in enumerate(PAYLOADS)}
         await shop.settled()
-        await pause(shop.opened.store, shop.opened.services, "refusing", reason=PAYLOADS[0])
+        await pause(shop.opened.store, shop.opened.services, "refusing", reason=PAYLOADS[0], who="cli")
         seen = 0
         for path in [*EVERYTHING, *(path for payload, id in ids.items() for path in pages(payload, id))]:
             await page.goto(shop.url + path)
