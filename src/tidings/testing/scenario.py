@@ -7,10 +7,7 @@ all that follows from it is done.
 from __future__ import annotations
 
 import asyncio
-import itertools
-import math
-import random
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, TypeVar
@@ -22,6 +19,8 @@ from tidings.events.timestamp import time_text
 from tidings.ports import utc
 from tidings.testing import differing
 from tidings.testing.deaths import Died
+from tidings.testing.deeds import Deed, Doing, Order, commanding, handing, is_command
+from tidings.testing.deeds import orders as orders_of
 from tidings.testing.shown import End, Intended, Letter
 from tidings.testing.world import World
 from tidings.views.columns import microseconds
@@ -31,8 +30,6 @@ R = TypeVar("R")
 TICK_US = 1_000
 SOURCE = "/test"
 ORDERS = 24
-
-_Deed = Callable[[World], Awaitable[Any]]
 
 
 class Scenario:
@@ -48,7 +45,7 @@ class Scenario:
         self._seed = seed
         self._runner = asyncio.Runner()
         self._runner.get_loop().set_exception_handler(_unless_died)
-        self._deeds: list[tuple[int, _Deed]] = []
+        self._deeds: list[Deed] = []
         self._last: list[Envelope] = []
         self._made = 0
         self._since = self._when = 0
@@ -103,12 +100,12 @@ class Scenario:
         self._when, self._last = self._run(self._world.head()), []
         result = None
         for deed in deeds:
-            if _is_command(deed):
-                result = self._do(_commanding(deed))
+            if is_command(deed):
+                result = self._do(commanding(deed))
             else:
                 envelope = self._envelope(deed, at=at, id=id, source=source)
                 self._last.append(envelope)
-                self._do(_handing(envelope))
+                self._do(handing(envelope))
         self._check_crash()
         return result
 
@@ -167,7 +164,7 @@ class Scenario:
         """
         __tracebackhide__ = True
         envelopes = [self._envelope(event) for event in events]
-        found = self._run(self._ends(envelopes, self._orders(len(events), orders)))
+        found = self._run(self._ends(envelopes, orders_of(len(events), most=orders, seed=self._seed)))
         self._last = envelopes
         written = found[0][1]
         others = [(order, end) for order, end in found[1:] if end != written]
@@ -234,13 +231,13 @@ class Scenario:
         story.close()
         raise RefusedError("a scenario waits by itself: write `def test_…(scenario)`, not `async def`")
 
-    def _do(self, deed: _Deed) -> Any:
+    def _do(self, doing: Doing) -> Any:
         """Do it now, and remember it, so that it can be done again in another world."""
         __tracebackhide__ = True
-        now = self._world.clock.now_us()
-        self._deeds.append((now, deed))
+        deed = Deed(self._world.clock.now_us(), doing)
+        self._deeds.append(deed)
         try:
-            return self._run(_doing(self._world, now, deed))
+            return self._run(deed.done(self._world))
         except BaseException:
             self._world.deaths.armed = None  # the test has another error to look at
             raise
@@ -274,7 +271,7 @@ class Scenario:
         if point is not None:
             raise AssertionError(f"the process was to die at {point}, and never came to it")
 
-    def _must_change_nothing(self, deed: _Deed, why: str) -> None:
+    def _must_change_nothing(self, deed: Doing, why: str) -> None:
         __tracebackhide__ = True
         before = self._run(self._world.end(0))
         try:
@@ -286,18 +283,7 @@ class Scenario:
             said = differing.parts_that_differ(before, after)
             raise AssertionError(f"{why}:   - the first time, + the second time\n{said}\n{_ADVICE}{self._repeat}")
 
-    def _orders(self, count: int, most: int) -> list[tuple[int, ...]]:
-        written = tuple(range(count))
-        if math.factorial(count) <= most:
-            return list(itertools.permutations(written))
-        draw, found = random.Random(self._seed), {written: None}  # noqa: S311 - it must come again
-        while len(found) < most:
-            found[tuple(draw.sample(written, count))] = None
-        return list(found)
-
-    async def _ends(
-        self, envelopes: Sequence[Envelope], orders: Sequence[tuple[int, ...]]
-    ) -> list[tuple[tuple[int, ...], End]]:
+    async def _ends(self, envelopes: Sequence[Envelope], orders: Sequence[Order]) -> list[tuple[Order, End]]:
         """Return the end for each order, that of the order written first, whose world is the scenario's from now on."""
         now, history = self._world.clock.now_us(), list(self._deeds)
         found = []
@@ -305,19 +291,17 @@ class Scenario:
             await self._world.close()
             self._world = World(self._app, self._seed)
             await self._world.open()
-            for then, deed in history:
-                await _doing_again(self._world, then, deed)
+            for deed in history:
+                await deed.done_again(self._world)
             self._when = await self._world.head()
             for n in order:
-                await _doing(self._world, now, _handing(envelopes[n]))
+                await Deed(now, handing(envelopes[n])).done(self._world)
             await self._world.until_nothing_is_retried()
             found.append((order, await self._world.end(0)))
-        self._deeds += [(now, _handing(envelope)) for envelope in envelopes]
+        self._deeds += [Deed(now, handing(envelope)) for envelope in envelopes]
         return found[::-1]
 
-    def _other_end(
-        self, events: Sequence[Any], tried: int, written: End, others: Sequence[tuple[tuple[int, ...], End]]
-    ) -> str:
+    def _other_end(self, events: Sequence[Any], tried: int, written: End, others: Sequence[tuple[Order, End]]) -> str:
         order, end = others[0]
         return (
             f"{len(others)} of {tried} orders of arrival end otherwise than the order written. One of them:\n"
@@ -340,31 +324,7 @@ _ORDER_ADVICE = (
 )
 
 
-def _is_command(deed: object) -> bool:
-    return callable(deed) and not isinstance(deed, type)
-
-
-def _handing(envelope: Envelope) -> _Deed:
-    return lambda world: world.hand_in(envelope)
-
-
-def _commanding(command: Callable[[App], Any]) -> _Deed:
-    return lambda world: world.command(command)
-
-
 def _unless_died(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Tell what nobody awaits, as every loop does, but for tasks of a process that died on purpose."""
     if not isinstance(context.get("exception"), Died):
         loop.default_exception_handler(context)
-
-
-async def _doing(world: World, now: int, deed: _Deed) -> Any:
-    world.clock.move(now)
-    return await deed(world)
-
-
-async def _doing_again(world: World, now: int, deed: _Deed) -> None:
-    try:
-        await _doing(world, now, deed)
-    except Exception:  # it did the first time, too, and the test has seen it
-        return
