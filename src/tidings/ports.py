@@ -85,7 +85,7 @@ def utc(microseconds: int) -> datetime:
 
 
 def this_process() -> str:
-    """Name this process as no other, before or after it on this machine, is named: boot id, pid, start."""
+    """Name this process as no other, before or after it on this machine, is named: boot, pid, start."""
     return f"{_boot_id()}:{os.getpid()}:{_start_of(os.getpid())}"
 
 
@@ -102,9 +102,11 @@ def is_gone(owner: str) -> bool:
 
 
 def _boot_id() -> str:
+    """Name what numbers processes: this start of the machine, and within it the container."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+            # Two containers of one machine number their processes each for itself.
+            return f"{file.read().strip()}.{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
         return "unknown-boot"
 

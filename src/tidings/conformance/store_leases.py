@@ -127,6 +127,38 @@ class Leasing:
         [moved] = await store.claim(CONSUMER, owner=OTHER, want=1, ttl=TTL)
         assert moved.expired
 
+    async def test_who_asks_for_partitions_is_seen_until_its_time_is_over(
+        self, store: StoreDriver, harness: StoreHarness
+    ) -> None:
+        await claimed(store, partitions=2)
+        assert await store.asking(CONSUMER) == frozenset()
+        await store.ask(CONSUMER, owner=OTHER, ttl=TTL)
+        harness.clock.move(TTL.total_seconds() - 1)
+        await store.ask(CONSUMER, owner="a third", ttl=TTL)
+        assert await store.asking(CONSUMER) == {OTHER, "a third"}
+        assert await store.asking("another consumer") == frozenset()
+        harness.clock.move(1)
+        assert await store.asking(CONSUMER) == {"a third"}
+        await store.ask(CONSUMER, owner=OTHER, ttl=TTL)
+        assert await store.asking(CONSUMER) == {OTHER, "a third"}
+
+    async def test_who_is_given_a_partition_asks_no_more(self, store: StoreDriver) -> None:
+        claims = await claimed(store, partitions=2)
+        await store.ask(CONSUMER, owner=OTHER, ttl=TTL)
+        assert list(await store.claim(CONSUMER, owner=OTHER, want=1, ttl=TTL)) == []
+        assert await store.asking(CONSUMER) == {OTHER}
+        await store.release(claims[:1])
+        assert len(await store.claim(CONSUMER, owner=OTHER, want=1, ttl=TTL)) == 1
+        assert await store.asking(CONSUMER) == frozenset()
+
+    async def test_the_dead_and_the_forgotten_ask_for_nothing(self, store: StoreDriver, harness: StoreHarness) -> None:
+        await claimed(store, partitions=2)
+        await store.ask(CONSUMER, owner=harness.owner_that_is_gone(), ttl=TTL)
+        assert await store.asking(CONSUMER) == frozenset()
+        await store.ask(CONSUMER, owner=OTHER, ttl=TTL)
+        await store.forget(CONSUMER)
+        assert await store.asking(CONSUMER) == frozenset()
+
     async def test_attempts_of_one_entry_are_counted_across_owners(
         self, store: StoreDriver, harness: StoreHarness
     ) -> None:

@@ -26,11 +26,20 @@ class Share:
 
 
 def share_of(
-    checkpoints: Mapping[int, Checkpoint], owner: str, *, now: int, gone: Callable[[str], bool] = is_gone
+    checkpoints: Mapping[int, Checkpoint],
+    owner: str,
+    *,
+    now: int,
+    asking: frozenset[str] = frozenset(),
+    gone: Callable[[str], bool] = is_gone,
 ) -> Share:
-    """Return the share of `owner` among the owners that hold something and are alive. `now`: µs since 1970."""
+    """Return the share of `owner` among the owners that hold something and are alive, and those who are `asking`.
+
+    Where it does not come out even, the first by name have one more: rounded up for everybody, the last one would have
+    nothing of 16 for 5. `now`: µs since 1970.
+    """
     alive: dict[str, bool] = {}
-    owners, is_more_free = {owner}, False
+    owners, is_more_free = {owner, *asking}, False
     for checkpoint in checkpoints.values():
         holder = checkpoint.owner
         is_held = holder is not None and checkpoint.until is not None and checkpoint.until > now
@@ -40,7 +49,8 @@ def share_of(
             owners.add(holder)
         elif checkpoint.paused is None:
             is_more_free = True
-    return Share(-(-len(checkpoints) // len(owners)), is_more_free)
+    each, over = divmod(len(checkpoints), len(owners))
+    return Share(each + (sorted(owners).index(owner) < over), is_more_free)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,7 @@ class Leases:
         self._held: dict[int, _Held] = {}
         self._partitions = 0
         self._next_look = 0.0
+        self._next_ask = float("-inf")
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -85,13 +96,23 @@ class Leases:
         if now < self._next_look or (self._held and len(self.parts) == self._partitions == 1):
             return False
         checkpoints = await self._store.checkpoints(self._consumer)
-        share = share_of(checkpoints, self._owner, now=self._ports.clock.now_us())
         self._partitions = len(checkpoints)
+        asking = await self._store.asking(self._consumer) if self._partitions > 1 else frozenset[str]()
+        share = share_of(checkpoints, self._owner, now=self._ports.clock.now_us(), asking=asking)
         wanted = share.most - len(self._held)
         self._next_look = now + (LOOK_SECONDS if wanted > 0 else RENEW_SECONDS)
         if wanted < 0:
             await self.let_go([part.claim for part in self.parts[share.most :]])
-        return wanted > 0 and share.is_more_free and await self._claim(wanted)
+        if wanted > 0 and share.is_more_free and await self._claim(wanted):
+            return True
+        await self._ask(now)
+        return False
+
+    async def _ask(self, now: float) -> None:
+        """Have the others know of a process that holds nothing: its leases, by which it would be seen, are none."""
+        if not self._held and self._partitions > 1 and now >= self._next_ask:
+            self._next_ask = now + RENEW_SECONDS
+            await self._store.ask(self._consumer, owner=self._owner, ttl=TTL)
 
     async def _claim(self, wanted: int) -> bool:
         sent = self._ports.clock.monotonic()

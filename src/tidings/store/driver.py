@@ -236,6 +236,14 @@ class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
 
         Each epoch rises by one. Those of a paused consumer are not given away."""
 
+    async def ask(self, consumer: str, *, owner: str, ttl: timedelta) -> None:
+        """Note, for so long, that this owner holds no partition of the consumer and wants some.
+
+        The note goes as soon as it is given one."""
+
+    async def asking(self, consumer: str) -> frozenset[str]:
+        """Return who asks for partitions now, those left out who are certainly dead."""
+
     async def renew(self, claims: Sequence[Claim], *, ttl: timedelta) -> Sequence[Claim]:
         """Lengthen the leases; return the claims that are still ours."""
 

@@ -23,14 +23,21 @@ def test_who_is_alone_may_have_all() -> None:
     assert share("me", "me", "me", "me") == Share(4, is_more_free=False)
 
 
-def test_owners_share_evenly_and_round_up() -> None:
+def test_owners_share_evenly_and_the_first_by_name_have_one_more() -> None:
     assert share("me", "me", "me", "you") == Share(2, is_more_free=False)
     assert share("me", "you", "she", None) == Share(2, is_more_free=True)
+    assert share("me", "you", "he", None) == Share(1, is_more_free=True)
 
 
 def test_an_owner_that_is_dead_or_out_of_time_has_no_share() -> None:
     assert share("you", "you", "me", "me", gone="you") == Share(4, is_more_free=True)
     assert share("you", "you", "me", "me", now=100) == Share(4, is_more_free=True)
+
+
+def test_who_asks_has_a_share_too() -> None:
+    held = checkpoints("me", "me", "you", "you")
+    assert share_of(held, "me", now=0, asking=frozenset({"she", "he"})) == Share(1, is_more_free=False)
+    assert share_of(held, "me", now=0, asking=frozenset({"you", "me"})) == Share(2, is_more_free=False)
 
 
 def test_what_is_paused_is_not_free() -> None:
@@ -129,3 +136,43 @@ async def test_the_partitions_of_the_dead_are_taken_over() -> None:
         at.clock.move(2)
         await held.look()
         assert [part.is_careful for part in held.parts] == [False, False, True, True]
+
+
+async def test_partitions_spread_evenly_over_those_who_come_and_go() -> None:
+    async with room() as at:
+        at.partitions(16)
+        crew = [leases(at, f"owner {n}") for n in range(5)]
+
+        async def settle(*those: Leases) -> list[int]:
+            for _ in range(12):
+                at.clock.move(1)
+                for each in those:
+                    await each.renew()
+                    await each.look()
+            held = [each.owner for each in (await at.store.checkpoints("trail")).values()]
+            assert None not in held
+            return sorted((len(each.parts) for each in those), reverse=True)
+
+        await crew[0].register()
+        assert await settle(*crew[:1]) == [16]
+        assert await settle(*crew[:2]) == [8, 8]
+        assert await settle(*crew) == [4, 3, 3, 3, 3]
+        for each in crew[1:]:
+            await each.let_go()
+        assert await settle(*crew[:1]) == [16]
+
+
+async def test_who_holds_nothing_asks_and_is_given_its_share() -> None:
+    async with room() as at:
+        at.partitions(4)
+        first, second = leases(at, "one"), leases(at, "two")
+        await first.register()
+        await first.look()
+        assert len(first.parts) == 4
+        assert not await second.look()
+        at.clock.move(2)
+        await first.look()
+        assert len(first.parts) == 2
+        at.clock.move(0.5)
+        assert await second.look()
+        assert len(second.parts) == 2

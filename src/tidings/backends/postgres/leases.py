@@ -71,7 +71,7 @@ async def claim(connection: Connection, consumer: str, lease: Lease, *, want: in
     rows = await connection.fetch(CLAIM, consumer, lease.now, gone, want, lease.owner, lease.ttl)
     if not rows:
         return []
-    await connection.execute("DELETE FROM tidings.waiting WHERE consumer = $1 AND owner = $2", consumer, lease.owner)
+    await connection.execute("DELETE FROM tidings.asking WHERE consumer = $1 AND owner = $2", consumer, lease.owner)
     partitions = await partitions_of(connection, consumer)
     return [
         Claim(
@@ -93,6 +93,24 @@ async def _gone(connection: Connection, consumer: str) -> list[str]:
         "SELECT DISTINCT owner FROM tidings.checkpoint WHERE consumer = $1 AND owner IS NOT NULL", consumer
     )
     return [owner for (owner,) in rows if is_gone(owner)]
+
+
+async def ask(connection: Connection, consumer: str, lease: Lease) -> None:
+    await connection.execute(
+        "INSERT INTO tidings.asking (consumer, owner, until) VALUES ($1, $2, tidings.now_us($3) + $4) "
+        "ON CONFLICT (consumer, owner) DO UPDATE SET until = EXCLUDED.until",
+        consumer,
+        lease.owner,
+        lease.now,
+        lease.ttl,
+    )
+
+
+async def asking(connection: Connection, consumer: str, *, now: int | None) -> frozenset[str]:
+    rows = await connection.fetch(
+        "SELECT owner FROM tidings.asking WHERE consumer = $1 AND until > tidings.now_us($2)", consumer, now
+    )
+    return frozenset([owner for (owner,) in rows if not is_gone(owner)])
 
 
 async def renew(connection: Connection, claims: Sequence[Claim], *, lease: Lease) -> list[Claim]:
@@ -175,7 +193,7 @@ async def consumers(connection: Connection) -> list[str]:
 
 
 async def forget(connection: Connection, consumer: str) -> None:
-    for table in ("checkpoint", "waiting", "inbox", "parked", "dead_letter"):
+    for table in ("checkpoint", "asking", "inbox", "parked", "dead_letter"):
         await connection.execute(f"DELETE FROM tidings.{table} WHERE consumer = $1", consumer)
 
 

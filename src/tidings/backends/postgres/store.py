@@ -140,6 +140,14 @@ class PostgresStore:
         lease = self._lease(owner, ttl)
         return await self._write(lambda to: leases.claim(to, consumer, lease, want=want))
 
+    async def ask(self, consumer: str, *, owner: str, ttl: timedelta) -> None:
+        lease = self._lease(owner, ttl)
+        await self._do(lambda to: leases.ask(to, consumer, lease))
+
+    async def asking(self, consumer: str) -> frozenset[str]:
+        now = self._now()
+        return await self._read(lambda of: leases.asking(of, consumer, now=now))
+
     async def renew(self, claims: Sequence[Claim], *, ttl: timedelta) -> Sequence[Claim]:
         lease = self._lease("", ttl)
         return await self._do(lambda to: leases.renew(to, claims, lease=lease)) if claims else ()

@@ -55,6 +55,7 @@ def claim(connection: sqlite3.Connection, consumer: str, lease: Lease, *, want: 
     free = [row for row in rows if row[6] is None and (row[4] not in alive or row[5] <= lease.now)][:want]
     if not free:
         return []
+    connection.execute("DELETE FROM tidings_asking WHERE consumer = ? AND owner = ?", (consumer, lease.owner))
     connection.execute(
         "UPDATE tidings_checkpoint SET epoch = epoch + 1, owner = ?, until = ? "
         f"WHERE consumer = ? AND part IN (VALUES {values(1, len(free))})",
@@ -72,6 +73,19 @@ def claim(connection: sqlite3.Connection, consumer: str, lease: Lease, *, want: 
         )
         for part, position, epoch, gate, owner, _, _ in free
     ]
+
+
+def ask(connection: sqlite3.Connection, consumer: str, lease: Lease) -> None:
+    connection.execute(
+        "INSERT INTO tidings_asking (consumer, owner, until) VALUES (?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET until = excluded.until",
+        (consumer, lease.owner, lease.until),
+    )
+
+
+def asking(connection: sqlite3.Connection, consumer: str, *, now: int) -> frozenset[str]:
+    rows = connection.execute("SELECT owner FROM tidings_asking WHERE consumer = ? AND until > ?", (consumer, now))
+    return frozenset([owner for (owner,) in rows if not is_gone(owner)])
 
 
 def renew(connection: sqlite3.Connection, claims: Sequence[Claim], *, until: int) -> list[Claim]:
@@ -140,7 +154,7 @@ def consumers(connection: sqlite3.Connection) -> list[str]:
 
 
 def forget(connection: sqlite3.Connection, consumer: str) -> None:
-    for table in ("checkpoint", "inbox", "parked", "dead_letter"):
+    for table in ("checkpoint", "asking", "inbox", "parked", "dead_letter"):
         connection.execute(f"DELETE FROM tidings_{table} WHERE consumer = ?", (consumer,))
 
 

@@ -113,6 +113,14 @@ class SqliteStore:
         lease = self._lease(owner, ttl)
         return await self._write(lambda to: leases.claim(to, consumer, lease, want=want))
 
+    async def ask(self, consumer: str, *, owner: str, ttl: timedelta) -> None:
+        lease = self._lease(owner, ttl)
+        await self._write(lambda to: leases.ask(to, consumer, lease))
+
+    async def asking(self, consumer: str) -> frozenset[str]:
+        now = self._clock.now_us()
+        return await self._read(lambda of: leases.asking(of, consumer, now=now))
+
     async def renew(self, claims: Sequence[Claim], *, ttl: timedelta) -> Sequence[Claim]:
         until = self._lease("", ttl).until
         return await self._write(lambda to: leases.renew(to, claims, until=until)) if claims else ()

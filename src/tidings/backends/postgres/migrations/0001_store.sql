@@ -22,7 +22,7 @@ CREATE TABLE tidings.checkpoint (
 ) WITH (fillfactor = 50);
 
 -- Who holds no partition and wants some: who holds one is seen by its leases.
-CREATE TABLE tidings.waiting (
+CREATE TABLE tidings.asking (
   consumer text COLLATE "C",
   owner text COLLATE "C",
   until bigint NOT NULL,
