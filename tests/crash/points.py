@@ -32,6 +32,8 @@ POINTS = (
     "delivery:answered",
     "delivery:result-written",
     "relay:taken",
+    "relay:published",
+    "relay:answered",
     "relay:marked",
     "swap:building",
     "swap:drained",

@@ -9,7 +9,8 @@ from tidings.backends.sqlite import open_sqlite
 from tidings.backends.sqlite.database import Database
 from tidings.backends.sqlite.store import SqliteStore
 from tidings.conformance.samples import event
-from tidings.log.driver import Write
+from tidings.consumers.relay import Relay
+from tidings.log.log import Log
 from tidings.ports import Ports
 
 UNITS = 20
@@ -34,11 +35,8 @@ async def relay(folder: Path, ports: Ports, options: str) -> None:
                 unit.emit([event(id) for id in staged(n)])
         for id in staged(n):
             tell(id)
-    while True:
-        async with store.unit() as unit:
-            taken = await unit.take_outbox(limit=PAGE)
-            await log.log.append([Write(envelopes=(each.envelope,)) for each in taken])
-        if not taken:
-            break
+    carrier = Relay(store, Log(log.log, Ports()), ports, page=PAGE)
+    while await carrier.carry():
+        pass
     await log.close()
     await database.close()

@@ -85,6 +85,15 @@ class App:
         """
         return await self.opened.publish(event, source=source, id=id, time=time)
 
+    def staged(self, event: Any, *, source: str, id: str | None = None, time: datetime | None = None) -> str:
+        """Return one event as a text for `SELECT tidings.stage(:text)`, in a transaction of yours on this PostgreSQL.
+
+        It is appended after your COMMIT, by the application where it is open, in the order of your commits. Arguments
+        and errors as in `publish`, but for ConflictError: an id that is kept with other content becomes a dead letter
+        of `outbox`. RefusedError on SQLite.
+        """
+        return self.opened.staged(event, source=source, id=id, time=time)
+
     @property
     def opened(self) -> Opened:
         """What the open application is made of; RefusedError if it is not open."""

@@ -13,8 +13,10 @@ from tidings.app.crew import Crew, Runner
 from tidings.app.engines import BackEnd, open_back_end
 from tidings.app.heartbeat import Heartbeat
 from tidings.app.tables import Carrying
-from tidings.errors import EnvelopeError, NotFoundError, SettingError
+from tidings.consumers.relay import Relay
+from tidings.errors import EnvelopeError, NotFoundError, RefusedError, SettingError
 from tidings.events.catalog import Catalog
+from tidings.events.envelope import Envelope
 from tidings.events.identity import uuid7
 from tidings.events.timestamp import time_text
 from tidings.log.driver import Position
@@ -31,6 +33,7 @@ from tidings.services.service import Service
 from tidings.settings import Settings
 from tidings.store.driver import StoreDriver
 from tidings.store.host import Host
+from tidings.store.staging import staged_text
 from tidings.telemetry.telemetry import Telemetry
 from tidings.views.columns import microseconds
 from tidings.views.current import LiveTables
@@ -75,15 +78,25 @@ class Opened:
 
     async def publish(self, event: Any, *, source: str, id: str | None, time: datetime | None) -> Position:
         """See `App.publish`."""
+        return (await self.log.append((self._envelope(event, source=source, id=id, time=time),))).positions[0]
+
+    def staged(self, event: Any, *, source: str, id: str | None, time: datetime | None) -> str:
+        """See `App.staged`."""
+        if not self.store.facts.takes_staged:
+            raise RefusedError(
+                "only on PostgreSQL may others than units stage events: emit in `async with app.unit(…)` instead"
+            )
+        return staged_text(self._envelope(event, source=source, id=id, time=time))
+
+    def _envelope(self, event: Any, *, source: str, id: str | None, time: datetime | None) -> Envelope:
         now = self.ports.clock.now_us()
-        envelope = self.catalog.envelope(
+        return self.catalog.envelope(
             event,
             id=uuid7(now, self.ports.random.getrandbits(_ID_BITS)) if id is None else id,
             source=source,
             now_us=now,
             time=None if time is None else _text_of(time),
         )
-        return (await self.log.append((envelope,))).positions[0]
 
 
 @asynccontextmanager
@@ -138,6 +151,8 @@ def _put_together(
     others: list[Runner] = [Pruner(store, ports.clock)]
     if any(service.functions for service in carried):
         others.append(deliverer)
+    if store.facts.takes_staged or not store.facts.shares_transaction_with_log:
+        others.append(Relay(store, log, ports))
     return Opened(
         settings=settings,
         ports=ports,

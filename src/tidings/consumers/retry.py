@@ -12,7 +12,7 @@ FIRST_SECONDS = 1.0
 GROWTH = 4.0
 LONGEST_SECONDS = 600.0
 ERROR_CHARACTERS = 2_000
-KINDS = frozenset({"fold-failed", "handler-failed", "not-retryable", "process-died", "undecodable"})
+KINDS = frozenset({"fold-failed", "handler-failed", "id-taken", "not-retryable", "process-died", "undecodable"})
 """Every word why something is parked."""
 _UNREADABLE = (UnknownTypeError, InvalidDataError, EnvelopeError)
 

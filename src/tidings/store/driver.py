@@ -26,12 +26,14 @@ from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 class StoreFacts:
     """What a store back end says about itself. `partitions`: how many a consumer has unless told otherwise.
 
-    `engine`: the database's product and version; `caution`: what an operator must heed with this version of it.
+    `takes_staged`: others than units, in transactions of their own, may put envelopes into its outbox. `engine`: the
+    database's product and version; `caution`: what an operator must heed with this version of it.
     """
 
     name: str
     partitions: int
     shares_transaction_with_log: bool
+    takes_staged: bool = False
     engine: str = ""
     caution: str | None = None
 
@@ -237,9 +239,7 @@ class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
         Each epoch rises by one. Those of a paused consumer are not given away."""
 
     async def ask(self, consumer: str, *, owner: str, ttl: timedelta) -> None:
-        """Note, for so long, that this owner holds no partition of the consumer and wants some.
-
-        The note goes as soon as it is given one."""
+        """Note that this owner holds no partition of the consumer and wants some: for so long, or until it has one."""
 
     async def asking(self, consumer: str) -> frozenset[str]:
         """Return who asks for partitions now, those left out who are certainly dead."""

@@ -70,6 +70,7 @@ class PostgresStore:
             name="postgres",
             partitions=PARTITIONS,
             shares_transaction_with_log=log is not None,
+            takes_staged=True,
             engine=database.server.engine,
         )
         self._database = database

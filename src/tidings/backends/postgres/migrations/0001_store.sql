@@ -48,6 +48,14 @@ CREATE TABLE tidings.outbox (
   data bytea
 );
 
+-- For who does not control the COMMIT: what is given is appended after it, by a relay. `tidings.store.staging` writes it.
+CREATE FUNCTION tidings.stage(envelope text) RETURNS void LANGUAGE sql BEGIN ATOMIC
+  INSERT INTO tidings.outbox (source, id, type, dataversion, subject, attrs, data)
+    SELECT e.source, e.id, e.type, e.dataversion, e.subject, decode(e.attrs, 'base64'), decode(e.data, 'base64')
+    FROM json_to_record(envelope::json)
+      AS e(source text, id text, type text, dataversion int, subject text, attrs text, data text);
+END;
+
 CREATE TABLE tidings.parked (
   consumer text COLLATE "C",
   subject bytea,

@@ -1,0 +1,75 @@
+"""A process that carries entries on PostgreSQL: `python -m tests.crash.postgres_owner URL OWNER SECONDS POINT`.
+
+Its owner's name is not a process's, so nobody can see that it is dead but by its leases, which last SECONDS. It is
+stopped (SIGSTOP) at the POINT, and ends in order on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tests.crash.points import Signalled
+from tidings.backends.postgres.appending import PostgresAppender
+from tidings.backends.postgres.database import Database, open_database
+from tidings.backends.postgres.log import PostgresLog
+from tidings.backends.postgres.store import PostgresStore
+from tidings.conformance.samples import TYPE
+from tidings.consumers import leases
+from tidings.consumers.consumer import Consumer
+from tidings.events.envelope import Entry
+from tidings.log.log import Log
+from tidings.ports import Ports
+from tidings.store.driver import Unit
+
+CONSUMER = "trail"
+TRAIL = "CREATE TABLE trail (pos bigint NOT NULL, owner text NOT NULL)"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    database: Database
+    store: PostgresStore
+    log: Log
+
+
+@asynccontextmanager
+async def opened(url: str, ports: Ports) -> AsyncIterator[Opened]:
+    database = await open_database(url)
+    appender = PostgresAppender(database.secret, ports.clock)
+    store = PostgresStore(database, ports, log=appender)
+    log = Log(PostgresLog(database, ports, appender=appender, inline=store), ports)
+    yield Opened(database, store, log)
+    await log.close()
+
+
+class Trail:
+    """Writes a row for each entry, and nothing that would hide that one came twice."""
+
+    name = CONSUMER
+    types = frozenset({TYPE})
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+
+    async def apply(self, unit: Unit, entries: Sequence[Entry], *, gated: bool = False) -> None:
+        for entry in entries:
+            await unit.sql.execute("INSERT INTO trail VALUES ($1, $2)", (entry.position, self._owner))
+
+
+async def main(url: str, owner: str, seconds: str, point: str) -> None:
+    leases.TTL = timedelta(seconds=float(seconds))
+    ports = Ports(points=Signalled(point, 1, signal.SIGSTOP))
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    async with opened(url, ports) as at:
+        await Consumer(Trail(owner), log=at.log, store=at.store, ports=ports, owner=owner).run(stopping)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
