@@ -19,21 +19,27 @@ TOML = "tidings.toml"
 _URLS = frozenset({"database_url", "log_url"})
 
 _FILE_URL = re.compile(r"sqlite:///([^?#]+)")
+_SERVER_URL = re.compile(r"postgres(?:ql)?://[^\s/].*")
 _USER_IN_URL = re.compile(r"//.*@")
 _NO_PORT = re.compile(r":(?!\d*(?:[,/]|$))(?![^/,]*\])[^/,]*")
 _APP = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _SERVICES = re.compile(r"[a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*")
 _DATA_BYTES_MAX = 1 << 20
+_DATABASE_URLS = (
+    "postgresql://USER:PASSWORD@HOST/DATABASE, sqlite:///FILE (a fourth slash for a path from the root) or "
+    "sqlite:///:memory:"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """One frozen bundle of settings. SettingError if a value cannot be used.
 
-    `database_url`: `sqlite:///FILE`, or `sqlite:///:memory:`. `log_url`: None, so that the log lies in the database.
-    `app`: `module:attribute` of the App. `host`, `port`: where the server listens. `sqlite_synchronous`: "normal" may
-    lose acknowledged events at power loss. `shutdown_grace`: seconds that work under way is given to finish.
-    `services`: whose handlers, views and deliveries are carried here, joined by commas; None for all of the App's.
+    `database_url`: `postgresql://…`, `sqlite:///FILE`, or `sqlite:///:memory:`. `log_url`: None, so that the log lies
+    in the database. `app`: `module:attribute` of the App. `services`: whose handlers, views and deliveries are carried
+    here, joined by commas; None for all of the App's. `host`, `port`: where the server listens. `sqlite_synchronous`:
+    "normal" may lose acknowledged events at power loss. `postgres_connections`: most of this process, besides the one
+    on which it is told of other processes' appends. `shutdown_grace`: seconds that work under way is given to finish.
     `console`: "off" leaves the operator's pages out. `data_bytes_max`: most bytes of one event's data, from 65,536 to
     1,048,576. `address_rate`, `key_rate`, `source_rate`: how many requests of one address or API key, and events of one
     source, are taken a second; 0 for any number. `otel`: "on" for spans and metrics by OpenTelemetry's global
@@ -47,6 +53,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     sqlite_synchronous: Literal["full", "normal"] = "full"
+    postgres_connections: int = 10
     shutdown_grace: float = 25.0
     console: Literal["on", "off"] = "on"
     data_bytes_max: int = 262_144
@@ -70,14 +77,21 @@ class Settings:
         return without_secrets(value) if name in _URLS and value is not None else value
 
     @property
+    def engine(self) -> Literal["sqlite", "postgresql"]:
+        """Which back end the database's URL names."""
+        return "sqlite" if self.database_url.startswith("sqlite:") else "postgresql"
+
+    @property
     def sqlite_path(self) -> str:
-        """The file of the database, or `:memory:`."""
-        return _file(self.database_url)
+        """The file of the database, or `:memory:`. Only where the engine is SQLite."""
+        found = _FILE_URL.fullmatch(self.database_url)
+        assert found is not None, self.engine
+        return found[1]
 
     @property
     def place(self) -> str:
         """Where the database is, in words for people, without anything secret."""
-        return self.sqlite_path
+        return self.sqlite_path if self.engine == "sqlite" else without_secrets(self.database_url)
 
     @property
     def carried(self) -> tuple[str, ...] | None:
@@ -169,7 +183,7 @@ def _number(value: Any, name: str) -> Any:
 
 
 _READ: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
-    {"port": _whole, "data_bytes_max": _whole, "shutdown_grace": _number}
+    {"port": _whole, "data_bytes_max": _whole, "postgres_connections": _whole, "shutdown_grace": _number}
     | dict.fromkeys(("address_rate", "key_rate", "source_rate"), _number)
 )
 
@@ -225,27 +239,25 @@ def _check_log_url(value: object) -> None:
     )
 
 
-def _file(url: object) -> str:
-    found = _FILE_URL.fullmatch(url) if isinstance(url, str) else None
-    if found is not None:
-        return found[1]
-    scheme = str(url).partition(":")[0]
-    if scheme in ("postgres", "postgresql"):
-        raise SettingError(
-            f"database_url ({PREFIX}DATABASE_URL) names PostgreSQL, which this release cannot use yet: "
-            "set it to sqlite:///FILE"
-        )
-    raise _wrong("database_url", url, "sqlite:///FILE (a fourth slash for a path from the root) or sqlite:///:memory:")
+def _check_database_url(url: object) -> None:
+    if not isinstance(url, str):
+        raise _wrong("database_url", url, "a URL in quotes")
+    scheme, plus, driver = url.partition(":")[0].partition("+")
+    if plus and scheme in ("postgres", "postgresql"):
+        raise _wrong("database_url", url, f"postgresql://…, without the +{driver} that other libraries want")
+    if not (_FILE_URL.fullmatch(url) or _SERVER_URL.fullmatch(url)):
+        raise _wrong("database_url", url, _DATABASE_URLS)
 
 
 _CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
     {
-        "database_url": _file,
+        "database_url": _check_database_url,
         "log_url": _check_log_url,
         "app": _check_app,
         "services": _check_services,
         "host": _check_host,
         "port": _in("port", 0, 65_535, int),
+        "postgres_connections": _in("postgres_connections", 2, 1_000, int),
         "sqlite_synchronous": _check_synchronous,
         "shutdown_grace": _in("shutdown_grace", 0, 3_600, float),
         "console": _switch("console"),

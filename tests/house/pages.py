@@ -12,10 +12,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,14 +75,14 @@ def words_of(command: str) -> list[str]:
 class Reader:
     """Does what a page says, in a folder of its own. `close` ends the server and forgets the modules."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         self._folder = folder
         self._module = ModuleType("page")
         self._modules = {"page"}
         self._server: subprocess.Popen[bytes] | None = None
         self._address = ""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
-        self._environment = {**inherited, "PYTHONPATH": str(ROOT / "src")}
+        self._environment = {**inherited, "PYTHONPATH": str(ROOT / "src"), **environment}
         sys.modules["page"] = self._module
 
     def follow(self, block: Block) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 import typer
 from starlette.routing import Match
@@ -24,6 +28,7 @@ from tests.house.pages import (
     table,
     words_of,
 )
+from tests.postgres.fixtures import Postgres
 from tidings import App, Settings, errors
 from tidings.api.application import UNDER_WAY_MAX, WAITING_MAX, application
 from tidings.api.bodies import BODY_SECONDS, SILENCE_SECONDS
@@ -44,14 +49,41 @@ REFERENCE = ROOT / "docs" / "reference"
 ALL = [block for page in PAGES for block in blocks(page)]
 COMMANDS = [(block, command) for block in ALL if block.kind in ("console", "sh") for command, _ in block.commands()]
 FOLLOWED = {name(page) for page in PAGES if brings_a_program(page)}
+ON_A_SERVER = "docs/how-to/run-on-postgresql.md"
 INLINE = re.compile(r"`(tidings [a-z][^`]*)`")
 
 
+@pytest.fixture
+def environment(page: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """What is set while a page is followed: where the database is, on the page that makes one on a server."""
+    if name(page) != ON_A_SERVER:
+        yield {}
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    [made] = [block.text for block in blocks(page) if block.kind == "sql"]
+    gone = "DROP DATABASE IF EXISTS shop WITH (FORCE);\nDROP ROLE IF EXISTS shop;"
+    asyncio.run(said(server.url("postgres"), gone, made))
+    [url] = re.findall(r'database_url = "(.*)"', page.read_text("utf-8"))
+    yield {"TIDINGS_DATABASE_URL": url.replace("localhost", urlsplit(server.url("shop")).netloc.partition("@")[2])}
+    asyncio.run(said(server.url("postgres"), gone))
+
+
+async def said(url: str, *scripts: str) -> None:
+    """Say these scripts to a server, each statement by itself."""
+    connection = await asyncpg.connect(url)
+    for script in scripts:
+        for statement in script.strip().split(";\n"):
+            await connection.execute(statement.rstrip(";"))
+    await connection.close()
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if name(page) in FOLLOWED], ids=name)
-def test_what_a_page_says_can_be_done_as_it_says(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_page_says_can_be_done_as_it_says(
+    page: Path, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    reader = Reader(tmp_path)
+    reader = Reader(tmp_path, environment)
     try:
         for block in blocks(page):
             reader.follow(block)

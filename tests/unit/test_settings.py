@@ -60,7 +60,9 @@ def test_a_name_like_none_of_ours_is_refused_with_all_names() -> None:
         ("DATABASE_URL", "tidings.db", "sqlite:///FILE"),
         ("DATABASE_URL", "sqlite://", "sqlite:///FILE"),
         ("DATABASE_URL", "sqlite:///x.db?mode=ro", "sqlite:///FILE"),
-        ("DATABASE_URL", "postgresql://host/db", "PostgreSQL, which this release cannot use yet"),
+        ("DATABASE_URL", "postgresql://", "postgresql://USER:PASSWORD@HOST/DATABASE"),
+        ("DATABASE_URL", "postgresql+asyncpg://host/db", "without the +asyncpg that other libraries want"),
+        ("POSTGRES_CONNECTIONS", "1", "a whole number from 2 to 1,000"),
         ("LOG_URL", "nats://host", "this release keeps the log in the database only"),
         ("LOG_URL", "sqlite:///log.db", "this release keeps the log in the database only"),
     ],
@@ -106,6 +108,15 @@ def test_the_url_names_the_file(url: str, path: str) -> None:
 )
 def test_a_url_is_shown_without_what_may_be_secret(url: str, place: str) -> None:
     assert without_secrets(url) == place
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_the_url_names_the_engine_and_the_place_without_a_secret(scheme: str) -> None:
+    settings = Settings(database_url=f"{scheme}://ann:s3cret@db.example:5433/shop?sslmode=require")
+    assert settings.engine == "postgresql"
+    assert settings.place == settings.shown("database_url") == f"{scheme}://db.example:5433/shop"
+    assert "s3cret" not in repr(settings)
+    assert (Settings().engine, Settings().place) == ("sqlite", "tidings.db")
 
 
 def test_settings_show_no_secret_wherever_they_are_shown() -> None:

@@ -37,6 +37,10 @@ async def open_back_end(settings: Settings, ports: Ports) -> BackEnd:
 
     SchemaError if it belongs to another release or is none; StoreUnavailableError if it cannot be opened now.
     """
+    if settings.engine == "postgresql":
+        from tidings.backends.postgres.opening import open_postgres
+
+        return await open_postgres(settings.database_url, ports, connections=settings.postgres_connections)
     from tidings.backends.sqlite import open_sqlite
 
     return open_sqlite(settings.sqlite_path, ports, synchronous=settings.sqlite_synchronous)
@@ -44,16 +48,24 @@ async def open_back_end(settings: Settings, ports: Ports) -> BackEnd:
 
 async def schema_of(settings: Settings) -> Schema:
     """Say how far the tables of the database are; nothing is made of it. SchemaError; StoreUnavailableError."""
-    from tidings.backends.sqlite import migrating
+    if settings.engine == "postgresql":
+        from tidings.backends.postgres import migrating as on_postgres
 
-    return migrating.schema_of(settings.sqlite_path)
+        return await on_postgres.schema_of(settings.database_url)
+    from tidings.backends.sqlite import migrating as on_sqlite
+
+    return on_sqlite.schema_of(settings.sqlite_path)
 
 
 async def migrate(settings: Settings) -> Sequence[Step]:
     """Do the steps that the database lacks, and return them. SchemaError; StoreUnavailableError."""
-    from tidings.backends.sqlite import migrating
+    if settings.engine == "postgresql":
+        from tidings.backends.postgres import migrating as on_postgres
 
-    return await migrating.migrate(settings.sqlite_path)
+        return await on_postgres.migrate(settings.database_url)
+    from tidings.backends.sqlite import migrating as on_sqlite
+
+    return await on_sqlite.migrate(settings.sqlite_path)
 
 
 async def holds_log(settings: Settings) -> bool:

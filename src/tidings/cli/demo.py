@@ -11,12 +11,13 @@ import typer
 from tidings.cli.exits import NO
 from tidings.cli.output import Output
 from tidings.cli.session import AsJson
-from tidings.errors import OperatorError
+from tidings.errors import OperatorError, SettingError
 
 if TYPE_CHECKING:
     from tidings.demo.plan import Plan
     from tidings.demo.report import Report
     from tidings.demo.run import Doors
+    from tidings.demo.server import Place
     from tidings.ports import Ports
 
 EVENTS = 16_700
@@ -28,6 +29,10 @@ def demo(
     seed: Annotated[int | None, typer.Option(help="Send what this seed sent before; drawn if absent.")] = None,
     events: Annotated[int, typer.Option(min=20, max=1_000_000, help="How many events truly happen.")] = EVENTS,
     apart: Annotated[bool, typer.Option("--apart", help="Run each service as a process of its own.")] = False,
+    database: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Run on this PostgreSQL server, in a database of its own; else on SQLite."),
+    ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="Keep console and page open after the report.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -35,11 +40,15 @@ def demo(
 
     Exit code 0 only if all of it agrees, else 1. A seed fixes what happens, what is sent and in which order.
 
+    With --database it runs on PostgreSQL, in a database that is made for it and removed if all agrees.
+
     Example: tidings demo --seed 7 --events 1000
     """
     import tempfile
 
+    from tidings.demo.ground import Ground
     from tidings.demo.plan import Plan
+    from tidings.demo.server import Place
     from tidings.ports import Ports
 
     output = Output(as_json=as_json)
@@ -49,19 +58,24 @@ def demo(
         f"Chirp's server gets {events:,} events {len(plan.arrivals):,} times: twice, late, out of order, and across "
         f"kill -9 (seed {plan.seed})\n"
     )
-    shown = _Shown(plan, Path(tempfile.mkdtemp(prefix="tidings-demo-")), output, apart=apart)
+    folder = Path(tempfile.mkdtemp(prefix="tidings-demo-"))
+    try:
+        shown = _Shown(plan, Place(folder, Ground(folder, database)), output, apart=apart)
+    except SettingError:
+        folder.rmdir()
+        raise
     shown.run(ports, serve=serve)
     if shown.agrees:
         return
-    output.say(f"\nNot everything agrees. The database and the server's log are kept in {shown.folder}")
+    output.say(f"\nNot everything agrees. The database and the server's log are kept in {shown.kept}")
     raise typer.Exit(NO)
 
 
 class _Shown:
     """One run of the demonstration, shown. Its folder is removed, but if something is wrong."""
 
-    def __init__(self, plan: Plan, folder: Path, output: Output, *, apart: bool) -> None:
-        self.folder = folder
+    def __init__(self, plan: Plan, place: Place, output: Output, *, apart: bool) -> None:
+        self._place = place
         self.agrees = False
         self._plan = plan
         self._output = output
@@ -77,7 +91,7 @@ class _Shown:
         try:
             with ExitStack() as drawing:
                 progress = drawing.enter_context(self._output.progress())
-                demo = Demo(self._plan, self.folder, ports, progress, apart=self._apart)
+                demo = Demo(self._plan, self._place, ports, progress, apart=self._apart)
 
                 def opened(report: Report, doors: Doors) -> None:
                     drawing.close()  # no bar is drawn any more
@@ -87,7 +101,10 @@ class _Shown:
                 report = asyncio.run(demo.run(opened if serve else None))
             self._show(report)
         except OperatorError as error:
-            raise OperatorError(f"{error} (the database and the server's log are kept in {self.folder})") from error
+            if not self._place.log.exists():  # it never began
+                self._place.folder.rmdir()
+                raise
+            raise OperatorError(f"{error} (the database and the server's log are kept in {self.kept})") from error
         except (KeyboardInterrupt, asyncio.CancelledError):
             self._remove(is_wrong=self._is_open and not self.agrees)
             if not self._is_open:
@@ -95,11 +112,19 @@ class _Shown:
         else:
             self._remove(is_wrong=not self.agrees)
 
+    @property
+    def kept(self) -> str:
+        """Where what is left behind can be looked at."""
+        folder, place = str(self._place.folder), self._place.ground.place
+        return folder if folder == place else f"{place} and {folder}"
+
     def _remove(self, *, is_wrong: bool) -> None:
+        import asyncio
         import shutil
 
         if not is_wrong:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            asyncio.run(self._place.ground.remove())
+            shutil.rmtree(self._place.folder, ignore_errors=True)
 
     def _show(self, report: Report, doors: Doors | None = None) -> None:
         from tidings.demo.report import facts_table, lines_table
@@ -116,6 +141,7 @@ class _Shown:
         if report.agrees:
             more = "" if report.events == EVENTS else f" --events {report.events}"
             more += " --apart" if self._apart else ""
+            more += "" if self._place.ground.engine == "SQLite" else " --database URL"
             output.say(f"\nEverything agrees. The same again: tidings demo --seed {report.seed}{more}")
         if doors is not None:
             output.say("\nOpen until Ctrl-C, which removes it all:")

@@ -6,14 +6,13 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from tidings.demo.client import CONNECTIONS, Reader, Sender, Tally
 from tidings.demo.comparing import Comparison
 from tidings.demo.mail import due_greetings, read_calls
 from tidings.demo.plan import Plan, back_dated, late_share
 from tidings.demo.report import Line, Report
-from tidings.demo.server import Servers
+from tidings.demo.server import Place, Servers
 from tidings.demo.till import CLOCK_ERROR_MAX
 from tidings.demo.traffic import Request
 from tidings.errors import OperatorError
@@ -30,11 +29,11 @@ OnOpen = Callable[[Report, Doors], None]
 class Demo:
     """One run: its servers, a plan, a report. `apart`: each of Chirp's services is a process of its own."""
 
-    def __init__(self, plan: Plan, folder: Path, ports: Ports, progress: Progress, *, apart: bool = False) -> None:
+    def __init__(self, plan: Plan, place: Place, ports: Ports, progress: Progress, *, apart: bool = False) -> None:
         self._plan = plan
         self._clock = ports.clock
         self._progress = progress
-        self._servers = Servers(folder, ports.clock, apart=apart)
+        self._servers = Servers(place, ports.clock, apart=apart)
         self._tally = Tally()
         self._sent = 0
         self._sending = 0.0
@@ -53,6 +52,7 @@ class Demo:
         begun = self._clock.monotonic()
         with _ended_in_order():
             try:
+                await self._servers.place.ground.make()
                 await self._servers.start()
                 await self._send()
                 await self._settle()
@@ -133,6 +133,7 @@ class Demo:
         requests, processes = sum(tally.answers.values()), len(self._servers.processes)
         each = "" if processes == 1 else f", {processes} processes at once"
         return (
+            ("database", self._servers.place.ground.engine),
             ("sent", f"{len(plan.history):,} events of one week, {len(plan.arrivals):,} times"),
             ("requests", f"{requests:,} over HTTP: {tally.forms}; {requests / self._sending:,.0f} a second"),
             ("twice", f"{tally.duplicates:,} arrivals were known already, and changed nothing"),

@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 
+from tidings.demo.ground import Ground
 from tidings.errors import OperatorError
 from tidings.ports import Clock
 
@@ -98,8 +99,8 @@ class Server:
 class Servers:
     """Chirp's processes on one database: one with all services, or `apart`, one for each."""
 
-    def __init__(self, folder: Path, clock: Clock, *, apart: bool) -> None:
-        self.place = Place(folder)
+    def __init__(self, place: Place, clock: Clock, *, apart: bool) -> None:
+        self.place = place
         self.kills = 0
         self._clock = clock
         chosen = [("--service", service) for service in SERVICES] if apart else [()]
@@ -121,7 +122,7 @@ class Servers:
             await process.be_ready("/healthz")
 
     async def kill_and_restart(self) -> None:
-        """`kill -9` to every process at once, then the same again on the same file."""
+        """`kill -9` to every process at once, then the same again on the same database."""
         await asyncio.gather(*(process.kill() for process in self.processes))
         self.kills += 1
         await self.start()
@@ -144,8 +145,9 @@ class Servers:
 class Place:
     """The folder of one run: its database, its log, its mailbox, and the environment of what runs in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ground: Ground | None = None) -> None:
         self.folder = folder
+        self.ground = ground or Ground(folder)
         self.log = folder / "server.log"
         self.mailbox = folder / "mailbox.jsonl"
 
@@ -154,7 +156,7 @@ class Place:
         # The demo's server must not be configured by whatever its caller runs tidings with.
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
         return kept | {
-            "TIDINGS_DATABASE_URL": f"sqlite:///{self.folder / 'chirp.db'}",
+            "TIDINGS_DATABASE_URL": self.ground.url,
             "TIDINGS_APP": "chirp.app:app",
             "CHIRP_MAILBOX": str(self.mailbox),
             "PYTHONPATH": str(chirp_folder()),

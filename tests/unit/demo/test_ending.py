@@ -12,6 +12,7 @@ import pytest
 
 from tidings.demo.plan import Plan
 from tidings.demo.run import Demo
+from tidings.demo.server import Place
 from tidings.operations.progress import unwatched
 from tidings.ports import Ports
 
@@ -25,7 +26,7 @@ def ignored() -> Iterator[None]:
 
 
 async def started(folder: Path) -> tuple[Demo, asyncio.Task[object]]:
-    demo = Demo(Plan.draw(7, events=20), folder, Ports(), unwatched)
+    demo = Demo(Plan.draw(7, events=20), Place(folder), Ports(), unwatched)
     task: asyncio.Task[object] = asyncio.create_task(demo.run())
     await asyncio.sleep(0)  # up to its first wait, which is for the server that was begun
     return demo, task

@@ -1,0 +1,133 @@
+"""The same program on PostgreSQL, as a stranger runs it: only TIDINGS_DATABASE_URL is another."""
+
+from __future__ import annotations
+
+import json
+import signal
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.acceptance.place import Ended, Place
+from tests.postgres.binaries import NEWEST
+from tests.postgres.server import own
+from tidings.operations.checks import WRITE_SECONDS
+
+
+class OnPostgres(Place):
+    """A place whose every command finds the database at `url`, and shows its password nowhere."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        super().__init__(folder)
+        self._url = url
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return super().environment(**{"TIDINGS_DATABASE_URL": self._url} | more)
+
+    def tidings(self, *arguments: str, given: str | None = None, **environment: str) -> Ended:
+        ended = super().tidings(*arguments, given=given, **environment)
+        self.check(ended.out + ended.err)
+        return ended
+
+    def check(self, text: str) -> None:
+        """See that a text holds no secret."""
+        assert str(urlsplit(self._url).password) not in text
+
+
+def get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return json.load(answer)
+
+
+def settled(consumers: list[dict[str, Any]]) -> bool:
+    return all(each["lag_entries"] == 0 for each in consumers)
+
+
+@pytest.fixture
+def place(tmp_path: Path, bare_postgres_url: str) -> OnPostgres:
+    return OnPostgres(tmp_path, bare_postgres_url)
+
+
+def test_events_come_in_are_handled_shown_and_set_aside_as_on_sqlite(place: OnPostgres) -> None:
+    assert "there is no database postgresql://127.0.0.1" in place.tidings("log", "tail").err
+    with place.serving() as url:
+        for order, total in (("1", 10), ("2", 20), ("-1", -1), ("1", 10)):
+            assert place.emit(order, total, id=f"order-{order}").code == 0
+        other = place.emit("1", 11, id="order-1")
+        assert (other.code, other.out) == (1, "")
+        place.eventually("consumers", "--app", "shop:app", until=settled)
+        assert get(f"{url}/views/orders/order?order_id=2")["rows"][0]["total"] == 20
+        assert get(f"{url}/views/orders/last/1")["row"]["total"] == 10
+        with urllib.request.urlopen(f"{url}/console", timeout=30) as page:
+            shown = page.read().decode()
+        assert "postgresql://127.0.0.1" in shown
+        place.check(shown)
+    [letter] = place.tidings("dead", "list", "--json").json
+    assert letter["subject"] == "-1"
+    types = [entry["event"]["type"] for entry in place.tidings("log", "tail", "--json").json]
+    assert sorted(types) == ["order-noted"] * 2 + ["order-placed"] * 3
+    verified = place.tidings("views", "verify", "--app", "shop:app", "--json")
+    assert verified.code == 0
+
+
+def test_the_url_is_shown_without_user_and_password(place: OnPostgres) -> None:
+    found = {each["setting"]: each["value"] for each in place.tidings("config", "show", "--json").json}
+    parts = urlsplit(place._url)
+    assert found["database_url"] == f"postgresql://127.0.0.1:{parts.port}{parts.path}"
+
+
+def test_tables_are_migrated_from_the_command_line(place: OnPostgres) -> None:
+    status = place.tidings("migrate", "status", "--json")
+    assert (status.code, status.json["state"]) == (1, "none")
+    assert "CREATE SCHEMA tidings" in place.tidings("migrate", "plan", "--sql").out
+    assert place.tidings("migrate", "apply", "--json").json["done"] == [1]
+    assert place.tidings("migrate", "apply", "--json").json["done"] == []
+    status = place.tidings("migrate", "status", "--json")
+    assert (status.code, status.json["state"], status.json["pending"]) == (0, "current", 0)
+
+
+def test_the_doctor_looks_at_the_server(place: OnPostgres) -> None:
+    with place.serving():
+        place.eventually("consumers", "--app", "shop:app", until=settled)
+        found = place.tidings("doctor", "--app", "shop:app", "--json").json
+    names = ["settings", "log", "store", "schema", "leases", "checkpoints"]
+    names += ["server", "connections", "transactions", "server clock", "clock"]
+    assert [check["name"] for check in found["checks"]] == names
+    wrong = {check["name"]: check["problem"] for check in found["checks"] if not check["ok"]}
+    assert list(wrong) == ["server"]
+    assert "fsync is off" in wrong["server"]
+    assert found["engine"].startswith("PostgreSQL ")
+
+
+def test_a_server_that_is_not_there_is_one_line_and_2(place: OnPostgres) -> None:
+    nowhere = "postgresql://ann:s3cret@127.0.0.1:1/shop"
+    for arguments in (("run", "shop:app"), ("log", "tail"), ("migrate", "status"), ("doctor",)):
+        ended = place.tidings(*arguments, TIDINGS_DATABASE_URL=nowhere)
+        assert (ended.code, ended.out) == (2, ""), ended
+        assert len(ended.err.splitlines()) == 1
+        assert "the database postgresql://127.0.0.1:1/shop cannot be reached now" in ended.err
+        assert "s3cret" not in ended.err
+
+
+def test_a_restart_of_the_server_is_503_and_then_all_goes_on(tmp_path: Path) -> None:
+    with own(NEWEST) as server:
+        place = OnPostgres(tmp_path, server.url("postgres"))
+        process = place.begin("run", "shop:app", "--port", "0", "--json")
+        try:
+            assert process.stdout is not None
+            url = json.loads(process.stdout.readline())["url"]
+            assert place.emit("1", 10, id="order-1").code == 0
+            server.kill()
+            assert place.emit("2", 20, id="order-2").code == 2
+            server.start()
+            assert place.emit("2", 20, id="order-2").code == 0
+            place.eventually("consumers", "--app", "shop:app", until=settled)
+            assert get(f"{url}/views/orders/order?order_id=2")["rows"][0]["total"] == 20
+        finally:
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=WRITE_SECONDS + 30)
+        assert process.returncode == 0, err
+        place.check(out + err)
