@@ -80,7 +80,7 @@ class PostgresAppender:
             return [Receipt(outcome="duplicate") for _ in draft.writes]
         try:
             if is_copied(draft):
-                async with connection.transaction() if not in_unit else nullcontext():
+                async with connection.transaction(isolation="read_committed") if not in_unit else nullcontext():
                     found = await self._kept(connection, draft, in_unit=in_unit)
             else:
                 found = await self._kept(connection, draft, in_unit=in_unit)

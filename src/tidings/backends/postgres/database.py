@@ -7,7 +7,6 @@ A statement without a name is parsed and executed between two of the driver's Sy
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
@@ -25,6 +24,7 @@ from tidings.backends.postgres.connection import (
 )
 from tidings.backends.postgres.failures import not_opened, translated, unusable_url
 from tidings.backends.postgres.migrations import prepare
+from tidings.backends.postgres.pool import Pool
 from tidings.backends.postgres.server import Server, look, refusal
 from tidings.errors import SchemaError
 from tidings.settings import without_secrets
@@ -59,7 +59,16 @@ class Database:
     `path`: the search_path; None for the user's own.
     """
 
-    def __init__(self, url: str, *, server: Server, secret: bytes, incarnation: str, path: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        server: Server,
+        secret: bytes,
+        incarnation: str,
+        path: str | None = None,
+        connections: int = CONNECTIONS,
+    ) -> None:
         self.place = without_secrets(url)
         self.server = server
         self.secret = secret
@@ -68,7 +77,7 @@ class Database:
         self._url = url
         self._path = path
         self._inside: ContextVar[_Open | None] = ContextVar(f"inside a unit of {self.place}", default=None)
-        self._pool: Any = None
+        self._pool = Pool(self._connected, most=connections)
 
     @property
     def listens(self) -> bool:
@@ -124,31 +133,22 @@ class Database:
 
     @asynccontextmanager
     async def _lent(self) -> AsyncIterator[Connection]:
-        async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
+        async with self._pool.lent() as connection:
             yield connection
 
     async def own_connection(self) -> Connection:
         """Open a connection outside the pool, which the caller closes: for LISTEN, or what must never wait for one."""
         return await _connect(self._url, is_pooled=self.server.is_pooled)
 
-    async def open(self, *, connections: int) -> None:
-        """Make the pool. Called once, by `open_database`."""
-        self._pool = await asyncpg.create_pool(
-            self._url,
-            min_size=0,
-            max_size=connections,
-            **_options(is_pooled=self.server.is_pooled, path=self._path),
-        )
+    async def _connected(self) -> Connection:
+        return await _connect(self._url, is_pooled=self.server.is_pooled, path=self._path)
 
     async def close(self) -> None:
         """Wait for what is under way, for some seconds, then close every connection; twice is once."""
         if self.closed:
             return
         self.closed = True
-        try:
-            await asyncio.wait_for(self._pool.close(), CLOSING_SECONDS)
-        except TimeoutError:
-            self._pool.terminate()
+        await self._pool.close(within=CLOSING_SECONDS)
 
 
 async def open_database(url: str, *, connections: int = CONNECTIONS, create: bool = True) -> Database:
@@ -162,10 +162,9 @@ async def open_database(url: str, *, connections: int = CONNECTIONS, create: boo
         await prepare(first, without_secrets(url), create=create)
         head = await first.fetchrow("SELECT secret, incarnation FROM tidings.head")
         path = await first.fetchval(_PATH)
-    database = Database(url, server=server, secret=head["secret"], incarnation=head["incarnation"], path=path)
-    with _told(without_secrets(url)):
-        await database.open(connections=connections)
-    return database
+    return Database(
+        url, server=server, secret=head["secret"], incarnation=head["incarnation"], path=path, connections=connections
+    )
 
 
 @asynccontextmanager
@@ -200,9 +199,10 @@ def _told(place: str) -> Iterator[None]:
         raise told from error
 
 
-async def _connect(url: str, *, is_pooled: bool) -> Connection:
+async def _connect(url: str, *, is_pooled: bool, path: str | None = None) -> Connection:
     try:
-        opened: Connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, **_options(is_pooled=is_pooled))
+        options = _options(is_pooled=is_pooled, path=path)
+        opened: Connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, **options)
     except ValueError:  # whose text quotes the part of the URL that is wrong, perhaps a password
         raise unusable_url() from None
     return opened

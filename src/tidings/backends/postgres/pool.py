@@ -1,0 +1,87 @@
+"""The connections of one process, lent out one by one, the last one given back first.
+
+asyncpg's own pool gives a connection back in a task of its own, which costs as much as a small statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import asyncpg
+
+from tidings.backends.postgres.connection import CONNECT_SECONDS, Connection
+
+IDLE_SECONDS = 300.0
+"""A connection that nobody wanted for so long is closed when another is given back."""
+
+
+class Pool:
+    """`most` connections, each opened by `connect` when one is wanted and none is idle."""
+
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], *, most: int) -> None:
+        self._connect = connect
+        self._room = asyncio.Semaphore(most)
+        self._idle: list[tuple[float, Connection]] = []
+        self._lent: set[Connection] = set()
+        self._given_back = asyncio.Event()
+        self._is_closed = False
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[Connection]:
+        """Lend a connection. InterfaceError if the pool is closed; TimeoutError if none comes free in time."""
+        if self._room.locked():
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._room.acquire()
+        else:
+            await self._room.acquire()
+        try:
+            connection = await self._taken()
+            self._lent.add(connection)
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+        finally:
+            self._room.release()
+
+    async def _taken(self) -> Connection:
+        while self._idle and not self._is_closed:
+            _, connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        if not self._is_closed:
+            connection = await self._connect()
+            if not self._is_closed:
+                return connection
+            connection.terminate()
+        raise asyncpg.InterfaceError("pool is closed")
+
+    def _give_back(self, connection: Connection) -> None:
+        self._lent.discard(connection)
+        self._given_back.set()
+        if connection.is_closed():
+            return
+        if self._is_closed or connection.is_in_transaction():
+            connection.terminate()  # whatever it stood in is rolled back
+            return
+        now = asyncio.get_running_loop().time()
+        self._idle.append((now, connection))
+        if self._idle[0][0] < now - IDLE_SECONDS:
+            self._idle.pop(0)[1].terminate()
+
+    async def close(self, *, within: float) -> None:
+        """Wait so many seconds for what is lent, then close everything."""
+        self._is_closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while self._lent:
+                    self._given_back.clear()
+                    await self._given_back.wait()
+        for connection in self._lent:
+            connection.terminate()
+        idle, self._idle = self._idle, []
+        for _, connection in idle:
+            with suppress(asyncpg.InterfaceError, OSError):
+                await connection.close(timeout=within)
