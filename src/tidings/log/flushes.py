@@ -18,7 +18,6 @@ class Flushes:
         self._queue = queue
         self._keep = keep
         self._at_once = at_once
-        self._context = Context()  # a flush serves many callers, so it runs in the context of none
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_beginning = False
         self._is_blocked = False
@@ -34,7 +33,9 @@ class Flushes:
         if self._is_beginning or self._queue.is_empty or len(self._tasks) >= self._at_once:
             return
         self._is_beginning = True
-        task = asyncio.get_running_loop().create_task(self._run(), context=self._context)
+        # A flush serves many callers, so it runs in the context of none; and in one of its own, for what it is in the
+        # middle of, such as a unit, is nothing to the others.
+        task = asyncio.get_running_loop().create_task(self._run(), context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 

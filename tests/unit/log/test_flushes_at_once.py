@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 from random import Random
 
@@ -16,6 +17,7 @@ from tests.unit.log.scripted import Scripted
 from tests.unit.log.test_flush import WRITES, ids, subjects
 from tests.unit.log.writes import event, queued
 from tidings.backends.sqlite import Sqlite
+from tidings.log.driver import Receipt, Write
 from tidings.log.flush import Queued, UnderWay, take
 from tidings.log.log import Log
 from tidings.ports import Ports
@@ -47,6 +49,25 @@ async def test_others_go_while_a_flush_is_under_way_and_no_more_of_them_than_the
     driver.gate.set()
     await asyncio.gather(*appends)
     assert driver.flushes == [["a"], ["b"], ["c", "d"]]
+
+
+async def test_what_one_flush_is_in_the_middle_of_is_nothing_to_the_others(
+    log: Log, driver: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, seen = ContextVar("inside", default=""), []
+    append = driver.append
+
+    async def noting(writes: Sequence[Write]) -> Sequence[Receipt]:
+        seen.append(inside.get())
+        inside.set(writes[0].envelopes[0].id)
+        return await append(writes)
+
+    monkeypatch.setattr(driver, "append", noting)
+    await driver.stall()
+    appends = [await begun(log, driver, id) for id in "ab"]
+    driver.gate.set()
+    await asyncio.gather(*appends)
+    assert seen == ["", ""]
 
 
 async def test_what_shares_an_id_or_a_subject_with_a_flush_under_way_waits_for_its_end(
