@@ -20,7 +20,7 @@ import pytest
 
 from tests.postgres import server
 from tests.postgres.binaries import NEWEST
-from tests.postgres.pooler import pooled
+from tests.postgres.pooler import pooled, provide
 from tidings.backends.postgres.database import open_database
 
 VARIABLE = "TEST_POSTGRES_URL"
@@ -79,14 +79,21 @@ async def postgres_url(postgres: Postgres) -> AsyncIterator[str]:
         yield url
 
 
-@pytest.fixture
-def pooled_postgres_url(postgres_url: str) -> Iterator[str]:
-    """The URL of the same database as `postgres_url`, behind PgBouncer in transaction mode."""
+@pytest.fixture(scope="session")
+def pooler(postgres: Postgres) -> Iterator[str]:
+    """A URL behind PgBouncer in transaction mode, which leads to any database of this run's server."""
     try:
-        with pooled(postgres_url) as url:
-            yield url
+        program = provide()
     except LookupError as error:
         pytest.fail(str(error), pytrace=False)
+    with pooled(postgres.url("postgres"), program) as url:
+        yield url
+
+
+@pytest.fixture
+def pooled_postgres_url(pooler: str, postgres_url: str) -> str:
+    """The URL of the same database as `postgres_url`, behind PgBouncer."""
+    return urlsplit(pooler)._replace(path=urlsplit(postgres_url).path).geturl()
 
 
 @asynccontextmanager

@@ -66,9 +66,9 @@ def provide() -> str:
 
 
 @contextmanager
-def pooled(url: str) -> Iterator[str]:
+def pooled(url: str, program: str) -> Iterator[str]:
     """Run one for this block before the server of `url`; give the URL of the same database behind it."""
-    program, folder = provide(), Path(tempfile.mkdtemp(prefix="tidings-"))
+    folder = Path(tempfile.mkdtemp(prefix="tidings-"))
     with (folder / "users").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         parts, port = urlsplit(url), free_port()

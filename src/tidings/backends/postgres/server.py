@@ -55,6 +55,16 @@ class Server:
         """Product and version, as `PostgreSQL 15.4`."""
         return f"PostgreSQL {self.major}.{self.version % 10_000}"
 
+    @property
+    def caution(self) -> str | None:
+        """What an operator must heed, though all works."""
+        if not self.is_pooled:
+            return None
+        return (
+            "something like PgBouncer stands in between, so no process is told of another's appends, and each looks "
+            "for them four times a second: name the server itself in TIDINGS_DATABASE_URL to be told at once"
+        )
+
 
 async def look(connection: asyncpg.Connection) -> Server:
     """Ask the server what it is."""

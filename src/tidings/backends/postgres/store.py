@@ -72,6 +72,7 @@ class PostgresStore:
             shares_transaction_with_log=log is not None,
             takes_staged=True,
             engine=database.server.engine,
+            caution=database.server.caution,
         )
         self._database = database
         self._clock = ports.clock

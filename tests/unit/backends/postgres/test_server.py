@@ -39,6 +39,11 @@ def test_a_good_server_is_taken() -> None:
     assert GOOD.engine == "PostgreSQL 15.4"
 
 
+def test_only_who_comes_through_a_pooler_is_cautioned() -> None:
+    assert GOOD.caution is None
+    assert "looks for them four times a second" in str(replace(GOOD, is_pooled=True).caution)
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
