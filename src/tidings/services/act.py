@@ -11,11 +11,11 @@ from tidings.events.envelope import Envelope
 from tidings.log.driver import Position
 from tidings.services.origin import Origin
 from tidings.store.driver import Delivery, Unit
-from tidings.store.rows import Key
+from tidings.store.rows import Key, Row
 
-Written = set[tuple[type, Key]]
-"""Rows that were written, by their class. All handlers of one event share them: among these the last write wins, since
-their rank is one."""
+Written = dict[tuple[type, Key], Row | None]
+"""Rows that were written, by their class, each with what somebody else had written there; None if that is known to have
+a lower rank than all that is written now. All handlers of one event share them: among these the last write wins."""
 
 
 @dataclass(slots=True, eq=False)
@@ -30,7 +30,7 @@ class Act:
     transaction: Unit
     origin: Origin
     gated: bool = False
-    written: Written = field(default_factory=set)
+    written: Written = field(default_factory=dict)
     emitted: list[Envelope] = field(default_factory=list)
     intended: list[Delivery] = field(default_factory=list)
     is_repeat: bool = False

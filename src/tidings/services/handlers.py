@@ -39,7 +39,7 @@ class Handlers:
         for entry in entries:
             handlers = self._wanted(entry)
             event = self._resources.catalog.decode(entry.envelope)
-            written: Written = set()
+            written: Written = {}
             for handler in handlers:
                 act = Act(unit, Cause(service=self.name, handler=handler.name, entry=entry), gated, written)
                 await self._call(handler, event, act)

@@ -78,16 +78,20 @@ class Shelves:
         await self._keep(act, shelf.view, key, lambda kept: _written(act.origin, values, kept, at=None, kind=1))
 
     async def _keep(self, act: Act, view: ViewSpec, key: Key, made: Callable[[Row | None], Row]) -> None:
-        table = await self._table(act.unit, view)
-        is_again = (view.row, key) in act.written
-        act.written.add((view.row, key))
-        if act.origin.entry is not None and not is_again:
-            await act.unit.put(table, [made(None)])  # an event's rank is its own: no need to look at what is kept
+        table, name, row = await self._table(act.unit, view), (view.row, key), made(None)
+        if act.origin.entry is not None and name not in act.written and not row.rank.kind:
+            act.written[name] = None
+            await act.unit.put(table, [row])  # an event's rank is its own: no need to look at what is kept
             return
         kept = (await act.unit.rows(table, [key])).get(key)
         row = made(kept)
-        if kept is None or row.rank > kept.rank or (is_again and row.rank.hash == kept.rank.hash):
-            await act.unit.replace(table, [row])
+        if name in act.written and kept is not None and kept.rank.hash == row.rank.hash:
+            chosen = _rewritten(row, kept, before=act.written[name])
+        elif kept is None or row.rank > kept.rank:
+            act.written[name], chosen = kept, row
+        else:
+            return
+        await act.unit.replace(table, [chosen])
 
     async def _table(self, unit: Unit, view: ViewSpec) -> ViewTable:
         if unit is not self._unit:  # what was found in one unit says nothing about the next
@@ -171,3 +175,15 @@ def _written(origin: Origin, values: Values, kept: Row | None, *, at: int | None
             at = max(at, kept.rank.at + 1)
     position = entry.position if entry is not None else 0
     return Row(values, Rank(at, 0, kind, origin.tie), max(position, kept.position if kept else 0))
+
+
+def _rewritten(row: Row, kept: Row, *, before: Row | None) -> Row:
+    """Return what is kept of a row once the act that wrote it writes it again. `before`: the row it took the place of.
+
+    A put has a lower rank than a delete of the same time, so it may not stand where the act's own delete could.
+    """
+    if row.rank >= kept.rank:
+        return row
+    if not kept.rank.kind:
+        return kept  # of two writes of a view with a rank the higher one wins, also if both are one act's
+    return row if before is None or row.rank > before.rank else before
