@@ -21,7 +21,7 @@ STRIPES = SLOTS >> STRIPE_BITS
 
 APPEND = f"SELECT * FROM tidings.append({', '.join(f'${n}' for n in range(1, 34))})"
 COLUMNS = ("pos", "recorded", "slot", "skey", "source", "id", "type", "dataversion", "subject", "attrs", "data")
-_NO_COLUMNS: Sequence[Sequence[Any]] = [()] * 9
+_NO_COLUMNS: Sequence[None] = [None] * 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,8 @@ class Draft:
     ) -> Sequence[Any]:
         """Return `APPEND` and its arguments. `same`: what is known of each envelope, or nothing of any."""
         columns = self.columns if with_columns else _NO_COLUMNS
-        return (APPEND, in_unit, recorded, self.counts, *self.keys, same, [*self.types], *columns, *self.judged_by)
+        types = None if with_columns else [*self.types]
+        return (APPEND, in_unit, recorded, self.counts, *self.keys, same or None, types, *columns, *self.judged_by)
 
     def rows(self, positions: Sequence[Position | None], kept: Sequence[int], recorded: int) -> list[tuple[Any, ...]]:
         """Return the rows of the log, as `COLUMNS`, of the envelopes at the places `kept`."""
@@ -79,7 +80,7 @@ def draft_of(writes: Sequence[Write], sought: Sought) -> Draft:
         keys=_keys(sought),
         columns=(slots, skeys, *_columns(envelopes)),
         judged_by=(
-            *([n + 1 for n, _, _ in expectations], subject_keys(expected), expected, [at for _, _, at in expectations]),
+            *_expected(expectations),
             *_condition(writes, conditional),
             *_stripes(slots, alone=_alone(writes, expected, conditional)),
         ),
@@ -88,7 +89,7 @@ def draft_of(writes: Sequence[Write], sought: Sought) -> Draft:
 
 def _keys(sought: Sought) -> Sequence[Any]:
     """Return p_has_timed, p_has_opaque, p_timed, and the two halves of each key, as signed numbers."""
-    timed: list[bool] = []
+    timed: list[bool] | None = None
     if sought.timed and sought.opaque:
         timed = [False] * len(sought.keys)
         for n in sought.timed:
@@ -119,6 +120,14 @@ def _columns(envelopes: Sequence[Envelope]) -> tuple[Sequence[Any], ...]:
     )
 
 
+def _expected(expectations: Sequence[tuple[int, str, Position]]) -> tuple[Sequence[Any] | None, ...]:
+    """Return e_write, e_skey, e_subject, e_after."""
+    if not expectations:
+        return (None, None, None, None)
+    numbers, subjects, after = zip(*expectations, strict=True)
+    return [n + 1 for n in numbers], subject_keys(subjects), subjects, after
+
+
 def _condition(writes: Sequence[Write], conditional: int | None) -> tuple[Any, ...]:
     """Return c_write, c_after, c_types, c_source, c_skey, c_subject, c_first, c_end."""
     condition = None if conditional is None else writes[conditional].condition
@@ -146,9 +155,9 @@ def _alone(writes: Sequence[Write], expected: Sequence[str], conditional: int | 
     return frozenset(found)
 
 
-def _stripes(slots: Iterable[int], *, alone: frozenset[int]) -> tuple[Sequence[int], Sequence[bool]]:
+def _stripes(slots: Iterable[int], *, alone: frozenset[int]) -> tuple[Sequence[int], Sequence[bool] | None]:
     stripes = sorted({*map(_stripe, slots), *alone})
-    return stripes, [stripe in alone for stripe in stripes]
+    return stripes, [stripe in alone for stripe in stripes] if alone else None
 
 
 def _stripe(slot: int) -> int:

@@ -23,9 +23,10 @@ END $f$;
 --
 -- `p_counts`: how many envelopes each write has. Arrays p_k1, p_k2 and l_ are parallel, an element for each envelope.
 -- `p_timed` says which keys are in order of time, if there are both kinds; `p_same` what was found when an envelope was
--- compared with the kept one (NULL or left out: not compared yet). l_ are the columns of the log: if they are empty, the
--- caller copies its rows into the log itself, at the positions that are returned, in this transaction. e_ for each
--- expectation; c_ for the one condition, of write `c_write`; g_ for each stripe of subjects, ascending.
+-- compared with the kept one (NULL: not compared yet). l_ are the columns of the log: if they are NULL, the caller copies
+-- its rows into the log itself, at the positions that are returned, in this transaction, and `p_types` are those there
+-- are. e_ for each expectation; c_ for the one condition, of write `c_write`; g_ for each stripe of subjects, ascending.
+-- An array of nothing is NULL, which costs a tenth of an empty one.
 --
 -- `positions` is parallel to the envelopes: where each stands now, NULL for what was refused. `known`: the places, from
 -- 1, of those that were there already. `differing`: those of them that are not the same byte for byte and whose p_same is
@@ -45,8 +46,9 @@ CREATE FUNCTION tidings.append(
   g_stripe int[], g_alone boolean[],
   OUT positions bigint[], OUT known int[], OUT differing int[], OUT moved bigint[], OUT met bigint, OUT must_fold boolean
 ) LANGUAGE plpgsql
--- What is fast on an empty table is kept as a plan, and is not on a large one: only indexes are.
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $f$
+-- What is fast on an empty table is kept as a plan, and is not on a large one: only indexes are. What is switched off
+-- counts as dear, for which the planner would have a plan compiled.
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $f$
 DECLARE
   v_count int := cardinality(p_k1);
   v_write int[];
@@ -66,8 +68,8 @@ BEGIN
   -- Whoever writes a subject holds its stripe, so that who expects something of it waits here, and sees what comes.
   -- Conditions without a query are a tenth of the cost of PERFORM.
   FOR i IN 1 .. cardinality(g_stripe) LOOP
-    IF g_alone[i] AND pg_advisory_xact_lock(1953063938, g_stripe[i]) IS NULL
-      OR NOT g_alone[i] AND pg_advisory_xact_lock_shared(1953063938, g_stripe[i]) IS NULL THEN
+    IF g_alone[i] IS TRUE AND pg_advisory_xact_lock(1953063938, g_stripe[i]) IS NULL
+      OR g_alone[i] IS NOT TRUE AND pg_advisory_xact_lock_shared(1953063938, g_stripe[i]) IS NULL THEN
       RETURN;
     END IF;
   END LOOP;
@@ -93,7 +95,7 @@ BEGIN
     v_at := v_at || v_more_at;
   END IF;
 
-  IF known IS NULL AND cardinality(e_write) = 0 AND c_write IS NULL THEN
+  IF known IS NULL AND e_write IS NULL AND c_write IS NULL THEN
     known := '{}';
     moved := '{}';
   ELSE
@@ -127,7 +129,7 @@ BEGIN
     SELECT coalesce(array_agg(CASE
         WHEN NOT v_is_open[e.write] THEN NULL
         WHEN l.pos IS NOT NULL THEN l.pos
-        WHEN e.after > (SELECT h.floor_pos FROM tidings.head h)
+        WHEN e.after > (SELECT h.floor_pos FROM tidings.head h WHERE h.one)
           AND NOT EXISTS (SELECT FROM tidings.log x WHERE x.pos = e.after AND x.subject = e.subject) THEN 0
       END ORDER BY e.n), '{}') INTO moved
       FROM unnest(e_write, e_skey, e_subject, e_after) WITH ORDINALITY AS e(write, skey, subject, after, n)
@@ -157,22 +159,17 @@ BEGIN
   IF pg_advisory_xact_lock_shared(1953063937, 1) IS NULL THEN
     RETURN;
   END IF;
-  IF NOT p_in_unit AND EXISTS (SELECT FROM tidings.inline i WHERE i.type = ANY (p_types)) THEN
+  IF NOT p_in_unit AND EXISTS (SELECT FROM tidings.inline i WHERE i.type = ANY (coalesce(p_types, l_type))) THEN
     must_fold := true;
     RETURN;
   END IF;
-  IF v_kept = v_count THEN
-    v_at := ARRAY(SELECT nextval('tidings.position') FROM generate_series(1, v_count));
-    positions := v_at;
-  ELSE
-    v_at := array_fill(NULL::bigint, ARRAY[v_count]);
-    FOR i IN 1 .. v_count LOOP
-      IF NOT v_is_known[i] AND v_is_open[v_write[i]] THEN
-        v_at[i] := nextval('tidings.position');
-        positions[i] := v_at[i];
-      END IF;
-    END LOOP;
-  END IF;
+  v_at := array_fill(NULL::bigint, ARRAY[v_count]);
+  FOR i IN 1 .. v_count LOOP
+    IF v_kept = v_count OR NOT v_is_known[i] AND v_is_open[v_write[i]] THEN
+      v_at[i] := nextval('tidings.position');
+      positions[i] := v_at[i];
+    END IF;
+  END LOOP;
   -- In the order of their keys, so that two who bring the same ids wait for each other in one direction only.
   IF p_has_timed THEN
     INSERT INTO tidings.seen_time (k1, k2, pos)
@@ -184,7 +181,7 @@ BEGIN
       SELECT e.k1, e.k2, e.pos FROM unnest(p_k1, p_k2, v_at, p_timed) AS e(k1, k2, pos, timed)
        WHERE NOT coalesce(e.timed, false) AND e.pos IS NOT NULL ORDER BY e.k1, e.k2;
   END IF;
-  IF cardinality(l_id) > 0 THEN
+  IF l_id IS NOT NULL THEN
     INSERT INTO tidings.log (pos, recorded, slot, skey, source, id, type, dataversion, subject, attrs, data)
       SELECT e.pos, p_recorded, e.slot, e.skey, e.source, e.id, e.type, e.version, e.subject, e.attrs, e.data
         FROM unnest(v_at, l_slot, l_skey, l_source, l_id, l_type, l_version, l_subject, l_attrs, l_data)
