@@ -97,6 +97,13 @@ class Progress:
         counts = [await self._count(each, wanted) for each in parked if each.first_position <= wanted]
         return ((b"tidings-incomplete", b"dead-letters=%d" % sum(counts)),) if sum(counts) else ()
 
+    async def is_replaced(self, view: ViewSpec, reflected: Reflected) -> bool:
+        """Say whether another table has taken the place of the one that was to be read; then look anew."""
+        if await self._tables.of(view) == reflected.record:
+            return False
+        self._last.pop((view.service, view.name), None)
+        return True
+
     async def _count(self, parked: Parked, upto: Position) -> int:
         if parked.entries == 1:
             return 1

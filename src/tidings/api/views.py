@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 
@@ -20,10 +20,14 @@ from tidings.api.waiting import Patience, Waiting
 from tidings.app.opened import Opened
 from tidings.errors import AuthorError, CallerError, NotFoundError
 from tidings.events.media import JSON
+from tidings.log.driver import Position
 from tidings.operations.rows import read_cursor, read_value, row_object, write_cursor
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.views.declaration import PAGING, ViewSpec
 from tidings.views.live import Live
+
+T = TypeVar("T")
+Read = Coroutine[Any, Any, T]
 
 TOLD_MAX = 1_000
 _log = logging.getLogger("tidings.api")
@@ -57,16 +61,7 @@ class Views:
             )
         wanted, patience = self._reading.wanted(scope), self._waiting.patience(scope)
         _selection(scope, view.table(1))  # what cannot be asked is refused before anything is waited for
-        reflected = await self._progress.reach(view, wanted, patience)
-        assert reflected.record is not None
-        table = reflected.record.table
-        headers = (*await self._progress.incomplete(reflected, wanted), *self._said(reflected.position, patience))
-        equal, after, most = _selection(scope, table)
-        rows = await self._store.select(table, equal=equal, after=after, limit=most)
-        page = {
-            "rows": [row_object(table.columns, row) for row in rows],
-            "next": write_cursor(_key(table, rows[-1])) if len(rows) == most else None,
-        }
+        headers, page = await self._read(view, wanted, patience, lambda record: self._page(scope, record))
         return json_answer(page, *headers)
 
     async def row(self, request: Request) -> Answer:
@@ -77,15 +72,39 @@ class Views:
         segments = [segment(raw) for raw in request.path_params["key"].split("/")]
         read_key(view.columns, view.key, segments)
         wanted, patience = self._reading.wanted(scope), self._waiting.patience(scope)
-        reflected = await self._progress.reach(view, wanted, patience)
-        headers = (*await self._progress.incomplete(reflected, wanted), *self._said(reflected.position, patience))
-        found = await self._find(view, reflected.record, segments)
+        headers, found = await self._read(view, wanted, patience, lambda record: self._find(view, record, segments))
         if found is None:
             named = ", ".join(f"{name}={text[:100]!r}" for name, text in zip(view.key, segments, strict=True))
             raise Refusal(Problem.NOT_FOUND, f"{view} has no row with {named}", *headers)
         tag, shown = found
         headers = ((b"etag", tag.encode()), *headers)
         return Answer(304, headers) if is_current(scope, tag) else json_answer({"row": shown}, *headers)
+
+    async def _read(
+        self, view: ViewSpec, wanted: Position | None, patience: Patience, read: Callable[[ViewRecord | None], Read[T]]
+    ) -> tuple[tuple[Header, ...], T]:
+        """Return what `read` finds in the view's table, once that is as new as is wanted, and headers that say how new.
+
+        A rebuild may remove the table after it was looked up: then the one that took its place is read.
+        """
+        while True:
+            reflected = await self._progress.reach(view, wanted, patience)
+            headers = (*await self._progress.incomplete(reflected, wanted), *self._said(reflected.position, patience))
+            try:
+                return headers, await read(reflected.record)
+            except Exception:
+                if not await self._progress.is_replaced(view, reflected):
+                    raise
+
+    async def _page(self, scope: Scope, record: ViewRecord | None) -> dict[str, Any]:
+        assert record is not None  # a live view has no list
+        table = record.table
+        equal, after, most = _selection(scope, table)
+        rows = await self._store.select(table, equal=equal, after=after, limit=most)
+        return {
+            "rows": [row_object(table.columns, row) for row in rows],
+            "next": write_cursor(_key(table, rows[-1])) if len(rows) == most else None,
+        }
 
     async def _find(
         self, view: ViewSpec, record: ViewRecord | None, segments: Sequence[str]

@@ -241,6 +241,19 @@ async def test_a_table_of_another_mode_that_takes_anothers_place_is_as_new_as_it
     assert (reply.status, reply.headers["tidings-position"][-2:]) == (200, "-0")
 
 
+@pytest.mark.parametrize("target", ["/views/stock/total/1", "/views/stock/total"])
+async def test_a_table_that_rebuilds_have_removed_since_it_was_looked_up_is_not_missed(shop: Shop, target: str) -> None:
+    token = (await shop.place("1")).headers["tidings-position"]
+    await shop.come_to(await shop.consumer("total"), 1)
+    wanted = {"tidings_min_position": token}
+    assert (await get(shop, "/views/stock/total", **wanted)).status == 200
+    for _ in range(2):
+        await shop.opened.carrying.rebuild(shop.view("total"))
+    reply = await get(shop, target, **wanted)
+    assert (reply.status, reply.headers["tidings-position"]) == (200, token)
+    assert '"amount":1' in reply.body.decode()
+
+
 async def test_waiting_requests_share_their_looks(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     token = (await shop.place("1")).headers["tidings-position"]
     headers = {"tidings_min_position": token, "prefer": "wait=30"}
