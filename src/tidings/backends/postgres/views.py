@@ -33,6 +33,12 @@ from tidings.store.swapping import (
 )
 
 Tables = Callable[[ViewTable], Table]
+# Not to_regclass and its like: they answer from a cache that need not know what another process has just committed.
+_HAS_SCHEMA = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)"
+_HAS_TABLE = (
+    "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = ANY ($1::text[]) AND c.relname = $2)"
+)
 _MAKES_NO_LONGER = (asyncpg.InvalidTableDefinitionError, asyncpg.WrongObjectTypeError)
 
 
@@ -69,7 +75,7 @@ class Views:
             raise other_shape(there)
         table = self._tables(record.table)
         await _refuse_taken_names(connection, table, is_known=bool(of_view(records, record.table)))
-        if await connection.fetchval("SELECT to_regnamespace($1) IS NULL", table.schema):
+        if not await connection.fetchval(_HAS_SCHEMA, record.table.service):
             await connection.execute(f"CREATE SCHEMA {table.schema}")
         for statement in table.definition():
             await connection.execute(statement)
@@ -134,9 +140,10 @@ class Views:
 
 async def _refuse_taken_names(connection: Connection, table: Table, *, is_known: bool) -> None:
     """RefusedError if somebody else's table or view has one of its names. `is_known`: the view's own name is ours."""
-    if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table.name):
+    if await connection.fetchval(_HAS_TABLE, [table.view.service], table.bare_name):
         raise same_name(table.name)
-    if not is_known and await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table.public):
+    schemas = await connection.fetchval("SELECT current_schemas(false)")
+    if not is_known and await connection.fetchval(_HAS_TABLE, schemas, table.view.public_name):
         raise same_name(table.view.public_name)
 
 
