@@ -49,22 +49,25 @@ REFERENCE = ROOT / "docs" / "reference"
 ALL = [block for page in PAGES for block in blocks(page)]
 COMMANDS = [(block, command) for block in ALL if block.kind in ("console", "sh") for command, _ in block.commands()]
 FOLLOWED = {name(page) for page in PAGES if brings_a_program(page)}
-ON_A_SERVER = "docs/how-to/run-on-postgresql.md"
+ON_A_SERVER = ("docs/how-to/run-on-postgresql.md", "docs/how-to/use-sqlalchemy.md")
 INLINE = re.compile(r"`(tidings [a-z][^`]*)`")
 
 
 @pytest.fixture
 def environment(page: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
-    """What is set while a page is followed: where the database is, on the page that makes one on a server."""
-    if name(page) != ON_A_SERVER:
+    """What is set while a page is followed: where the database is, on a page that needs one on a server."""
+    if name(page) not in ON_A_SERVER:
         yield {}
         return
     server: Postgres = request.getfixturevalue("postgres")
-    [made] = [block.text for block in blocks(page) if block.kind == "sql"]
+    [made] = [block.text for block in blocks(page) if block.kind == "sql"] or ["CREATE DATABASE shop"]
     gone = "DROP DATABASE IF EXISTS shop WITH (FORCE);\nDROP ROLE IF EXISTS shop;"
     asyncio.run(said(server.url("postgres"), gone, made))
-    [url] = re.findall(r'database_url = "(.*)"', page.read_text("utf-8"))
-    yield {"TIDINGS_DATABASE_URL": url.replace("localhost", urlsplit(server.url("shop")).netloc.partition("@")[2])}
+    named = re.findall(r'database_url = "(.*)"', page.read_text("utf-8"))
+    [url] = [url.replace("localhost", urlsplit(server.url("shop")).netloc.partition("@")[2]) for url in named] or [
+        server.url("shop")
+    ]
+    yield {"TIDINGS_DATABASE_URL": url}
     asyncio.run(said(server.url("postgres"), gone))
 
 
@@ -83,6 +86,8 @@ def test_what_a_page_says_can_be_done_as_it_says(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
     reader = Reader(tmp_path, environment)
     try:
         for block in blocks(page):
