@@ -23,6 +23,7 @@ from tests.crash.selling import is_settled, make_tables
 from tests.crash.server import Server
 from tests.crash.shop_oracle import check_effects, check_midway
 from tests.crash.telling import noted
+from tidings.app.opened import Opened
 
 AT_START = 0.15
 """Share of kills that hit the server while it starts: in the recovery from the kill before."""
@@ -68,10 +69,11 @@ async def run(folder: Path, *, kills: int, seed: int) -> Counts:
         at_start = await kill_on(server, clients, Random(seed), kills, folder)
         stopping.set()
         await sending
+        await end(server, folder)
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
-    await end(server, folder)
+        server.leave_nothing()
     rows = await check(folder, clients.witness)
     calls = len(noted(folder / shop.CALLS))
     witness = clients.witness
@@ -107,12 +109,27 @@ def check_file(folder: Path) -> None:
 
 
 async def end(server: Server, folder: Path) -> None:
-    """Wait until everything is handled, folded and delivered, and have the server end in order."""
+    """Wait until everything is handled, folded and delivered, and have the server end in order.
+
+    That may take long on a busy machine, so patience ends when nothing has moved for a while.
+    """
     app = shop.make(folder)
-    async with asyncio.timeout(PATIENCE), app.open(shop.settings(folder), consume=False) as opened:
+    async with asyncio.timeout(PATIENCE) as patience, app.open(shop.settings(folder), consume=False) as opened:
+        seen: tuple[int, ...] = ()
         while not await is_settled(opened):
+            now = await done_so_far(opened, folder)
+            if now != seen:
+                seen = now
+                patience.reschedule(asyncio.get_running_loop().time() + PATIENCE)
             await asyncio.sleep(0.1)
     assert await server.stop() == 0, server.last_words()
+
+
+async def done_so_far(opened: Opened, folder: Path) -> tuple[int, ...]:
+    """Return what rises as long as work is done: the checkpoints, and the size of the notes of calls."""
+    consumers = [await opened.store.checkpoints(name) for name in await opened.store.consumers()]
+    positions = [checkpoint.position for parts in consumers for checkpoint in parts.values()]
+    return (*positions, (folder / shop.CALLS).stat().st_size)
 
 
 async def check(folder: Path, witness: Witness) -> int:

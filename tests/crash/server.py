@@ -74,6 +74,12 @@ class Server:
         self._running.terminate()
         return await asyncio.to_thread(self._running.wait, PATIENCE)
 
+    def leave_nothing(self) -> None:
+        """Kill it if it still runs, as after a failure."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
     def last_words(self) -> str:
         return "\n".join(noted(self._folder / "server.log")[-20:])
 
