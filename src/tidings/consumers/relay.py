@@ -12,16 +12,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from tidings.consumers.faults import PASSING
-from tidings.errors import ConflictError
+from tidings.errors import ConflictError, NotFoundError
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.identity import lane_subject
 from tidings.log.flush import retry_delay
 from tidings.log.log import Log
 from tidings.ports import Ports
-from tidings.store.driver import Reason, Staged, StoreDriver, Unit
+from tidings.store.driver import Reason, StoreDriver, Unit
 
 PAGE = 1_000
 LOOK_SECONDS = 0.5
+DUE_SECONDS = 2.0
 OUTBOX = "outbox"
 """Under this name an envelope is set aside whose id is taken: it is nobody's who reads the log."""
 _log = logging.getLogger("tidings.consumers")
@@ -43,6 +44,7 @@ class Relay:
         self._page = page
         self._woken = asyncio.Event()
         self._failures = 0
+        self._next_due = float("-inf")
 
     def wake(self) -> None:
         """Have it look at once: something was staged here."""
@@ -63,8 +65,12 @@ class Relay:
 
     async def _step(self) -> float:
         """Carry a page; return how long to rest."""
+        now = self._ports.clock.monotonic()
         try:
             carried = await self.carry()
+            if now >= self._next_due:
+                self._next_due = now + DUE_SECONDS
+                await self.redrive()
         except PASSING as error:
             if self._failures == 0:  # one line for a row of failures
                 _log.warning("the relay tries again: %s", error)
@@ -112,25 +118,44 @@ class Relay:
             kept = [each for each in staged if refused is None or not _is_of(refused, each.envelope)]
             for each in staged:
                 if refused is not None and each not in kept:
-                    await self._set_aside(unit, each, refused)
-            if self._store.facts.shares_transaction_with_log:
-                for each in kept:
-                    unit.emit([each.envelope])
-            else:
-                await self._append(kept)
+                    entry = Entry(each.n, self._ports.clock.now_us(), each.envelope)
+                    await self._set_aside(unit, entry, refused)
+            await self._append(unit, [each.envelope for each in kept])
         return len(staged)
 
-    async def _append(self, staged: Sequence[Staged]) -> None:
-        answers = asyncio.gather(*(self._log.append([each.envelope]) for each in staged), return_exceptions=True)
+    async def redrive(self) -> None:
+        """Append the first envelope of each subject that was set aside and is to be tried again."""
+        now = self._ports.clock.now_us()
+        for parked in await self._store.parked(OUTBOX):
+            if parked.next_at is not None and parked.next_at <= now:
+                for letter in await self._store.dead_letters(OUTBOX, parked.subject, limit=1):
+                    await self._try(parked.subject, letter.entry)
+
+    async def _try(self, subject: str, entry: Entry) -> None:
+        try:
+            async with self._store.unit() as unit:
+                await unit.unpark(OUTBOX, subject, entry.position)
+                await self._append(unit, [entry.envelope])
+        except NotFoundError:
+            return  # another process was first
+        except ConflictError as error:
+            async with self._store.unit() as unit:
+                await self._set_aside(unit, entry, error)
+
+    async def _append(self, unit: Unit, envelopes: Sequence[Envelope]) -> None:
+        if self._store.facts.shares_transaction_with_log:
+            for envelope in envelopes:
+                unit.emit([envelope])
+            return
+        answers = asyncio.gather(*(self._log.append([each]) for each in envelopes), return_exceptions=True)
         self._ports.points.at("relay:published")
         refused = [answer for answer in await answers if isinstance(answer, BaseException)]
         self._ports.points.at("relay:answered")
         if refused:
             raise refused[0]
 
-    async def _set_aside(self, unit: Unit, staged: Staged, error: ConflictError) -> None:
-        envelope = staged.envelope
-        entry = Entry(staged.n, self._ports.clock.now_us(), envelope)
+    async def _set_aside(self, unit: Unit, entry: Entry, error: ConflictError) -> None:
+        envelope = entry.envelope
         subject = lane_subject(envelope.source, envelope.id, envelope.subject)
         reason = Reason(kind="id-taken", error=f"ConflictError: {error}", next_at=None)
         await unit.park(OUTBOX, subject, [entry], reason)

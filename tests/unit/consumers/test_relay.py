@@ -12,6 +12,7 @@ from tidings.backends.sqlite import open_sqlite
 from tidings.backends.sqlite.database import Database
 from tidings.backends.sqlite.store import SqliteStore
 from tidings.conformance.samples import event, everything, ids_in, keep
+from tidings.conformance.store_samples import entry, reason
 from tidings.consumers.relay import OUTBOX, Relay
 from tidings.events.envelope import Envelope
 from tidings.log.driver import LogDriver
@@ -72,6 +73,31 @@ async def test_an_id_with_other_content_is_set_aside_and_holds_nobody_up(at: Roo
     assert (parked.consumer, parked.state, parked.reason, parked.entries) == (OUTBOX, "dead", "id-taken", 2)
     letters = await at.store.dead_letters(OUTBOX, parked.subject, limit=9)
     assert [letter.entry.envelope.data for letter in letters] == [b"2", b"3"]
+
+
+async def test_what_is_set_aside_can_be_redriven_and_is_refused_again_or_dropped(at: Room) -> None:
+    await keep(at.driver, event("b"))
+    await at.stage(event("b", data=b"2"), event("b", data=b"3"))
+    await at.carried()
+    [parked] = await at.store.parked()
+    await at.store.schedule_redrive(OUTBOX, parked.subject, at=0)
+    await at.relay.redrive()
+    [again] = await at.store.parked()
+    assert (again.state, again.entries) == ("dead", 2)
+    for _ in range(2):
+        [parked] = await at.store.parked()
+        await at.store.drop(OUTBOX, parked.subject, parked.first_position, reason="a slip")
+        await at.relay.redrive()
+    assert await at.store.parked() == []
+    assert await ids_in(at.driver) == ["b"]
+
+
+async def test_what_may_be_kept_after_all_is_appended_when_it_is_redriven(at: Room) -> None:
+    async with at.store.unit() as unit:
+        await unit.park(OUTBOX, "subject/1", [entry(7, id="a")], reason(0))
+    await at.relay.redrive()
+    assert await ids_in(at.driver) == ["a"]
+    assert await at.store.parked() == []
 
 
 async def test_what_could_not_be_appended_is_still_there(at: Room) -> None:
