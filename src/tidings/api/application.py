@@ -79,7 +79,7 @@ class Application:
             self._parts.rates.check_address(scope)
         inner = None if self._pages is None else mounted(scope, self._pages.path)
         if self._pages is not None and inner is not None:
-            return await self._pages(inner, receive, send)
+            return await self._pages(inner, self._parts.bodies.watched(receive), send)
         if self._pages is not None and is_visit(scope):
             return await welcome(scope, self._pages.path)(scope, receive, send)
         if path not in OPEN:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import Context
 from typing import Any
 
-from tidings.api.answer import EXCHANGE, Exchange, Receive, Scope
+from tidings.api.answer import EXCHANGE, Exchange, Message, Receive, Scope
 from tidings.api.problems import Problem, Refusal
 from tidings.errors import CallerError, MalformedError
 from tidings.ports import Clock
@@ -64,26 +66,50 @@ class Bodies:
             _check_length(scope, body, length)
         return body
 
+    def watched(self, receive: Receive) -> Receive:
+        """Return `receive` for who reads a body piece by piece: until that is whole, it raises as `read` does."""
+        arrival, is_whole = _Arrival(), False
+
+        async def piece() -> Message:
+            nonlocal is_whole
+            if is_whole:
+                return await receive()  # waits for the caller to leave
+            with self._waited_for(arrival):
+                message = await receive()
+            if message.get("body"):
+                arrival.silence = 0
+            is_whole = not message.get("more_body")
+            return message
+
+        return piece
+
     async def _arrive(self, receive: Receive, most: int) -> bytes:
-        task = asyncio.current_task()
-        assert task is not None
-        arrival = self._arriving[task] = _Arrival()
-        if self._watch is None:
-            self._watch = asyncio.get_running_loop().create_task(self._give_up_the_slow(), context=Context())
-        try:
+        arrival = _Arrival()
+        with self._waited_for(arrival):
             message = await receive()
             body: bytes = message.get("body", b"")
             if message.get("more_body"):
                 body = await _rest(receive, arrival, bytearray(body), most)
             elif message["type"] != "http.request":
                 raise _gone()
+        return body
+
+    @contextmanager
+    def _waited_for(self, arrival: _Arrival) -> Iterator[None]:
+        """Count a body as on its way while the block runs, and end that as `body-timeout` if it takes too long."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._arriving[task] = arrival
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().create_task(self._give_up_the_slow(), context=Context())
+        try:
+            yield
         except asyncio.CancelledError:
             if not arrival.is_late or task.uncancel():
                 raise
             raise self._too_slow() from None
         finally:
             del self._arriving[task]
-        return body
 
     async def _give_up_the_slow(self) -> None:
         is_needed = True

@@ -13,6 +13,9 @@ from tests.unit.api.shop import Shop, open_shop
 
 from tidings.api import application as module
 from tidings.api.answer import Message
+from tidings.api.application import application
+from tidings.api.guard import admit_local
+from tidings.console.application import Console
 from tidings.errors import LogUnavailableError, StoreUnavailableError
 
 JSON = {"content-type": "application/json"}
@@ -136,6 +139,24 @@ async def test_more_requests_than_can_be_held_are_sent_away(shop: Shop, monkeypa
     held.set()
     await asyncio.gather(*busy)
     assert (await shop.place("2")).status == 201
+
+
+async def test_forms_of_the_console_that_do_not_come_keep_nobody_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "UNDER_WAY_MAX", 2)
+    http = await application(shop.opened, lambda opened: Console(opened, admit_local))
+    headers = {"origin": "http://localhost", "content-type": "application/x-www-form-urlencoded"}
+    never: asyncio.Queue[Message] = asyncio.Queue()
+    forms = []
+    for _ in range(3):
+        asked, sent = scope("POST", "/console/login", headers), asyncio.Queue[Message]()
+        forms.append(asyncio.create_task(http(asked, never.get, sent.put)))
+    await asyncio.sleep(0)
+    assert (await ask(http, "GET", "/views")).status == 200
+    for form in forms:
+        form.cancel()
+    await asyncio.wait(forms)
 
 
 async def test_requests_that_wait_keep_nobody_out(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,6 +147,28 @@ async def test_a_body_without_a_byte_for_too_long_is_given_up_and_the_connection
     assert (caught.value.problem, caught.value.headers) == (Problem.BODY_TIMEOUT, ((b"connection", b"close"),))
 
 
+async def test_a_body_that_somebody_else_reads_piece_by_piece_is_given_up_too_and_not_once_it_is_whole() -> None:
+    clock, chunks = Seconds(), asyncio.Queue[Message]()
+    bodies = Bodies(clock, silence=1)
+    receive = bodies.watched(chunks.get)
+    for byte, more in ((b"x", True), (b"y", False)):
+        piece = asyncio.ensure_future(receive())
+        await turns()
+        await clock.pass_one()
+        assert len(bodies) == 1
+        chunks.put_nowait({"type": "http.request", "body": byte, "more_body": more})
+        assert (await piece)["body"] == byte
+    leaving, slow = (asyncio.ensure_future(each()) for each in (receive, bodies.watched(asyncio.Queue[Message]().get)))
+    await turns()
+    assert len(bodies) == 1
+    for _ in range(2):
+        await clock.pass_one()
+    with pytest.raises(Refusal, match="no byte"):
+        await slow
+    assert not leaving.done()
+    leaving.cancel()
+
+
 async def test_a_body_of_which_nothing_ever_comes_is_given_up_too() -> None:
     clock = Seconds()
     upload = Upload(Bodies(clock, silence=0))
