@@ -146,7 +146,7 @@ async def test_forms_of_the_console_that_do_not_come_keep_nobody_out(
 ) -> None:
     monkeypatch.setattr(module, "UNDER_WAY_MAX", 2)
     http = await application(shop.opened, lambda opened: Console(opened, admit_local))
-    headers = {"origin": "http://localhost", "content-type": "application/x-www-form-urlencoded"}
+    headers = {"origin": "http://localhost:8080", "content-type": "application/x-www-form-urlencoded"}
     never: asyncio.Queue[Message] = asyncio.Queue()
     forms = []
     for _ in range(3):
