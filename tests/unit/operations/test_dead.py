@@ -53,7 +53,8 @@ async def test_where_nothing_is_parked_a_right_name_finds_nothing(stage: Stage) 
 
 def test_every_word_for_what_failed_can_be_asked_for() -> None:
     errors = [InvalidDataError("x"), NotRetryable("x"), FoldError("x"), ValueError("x")]
-    assert {*map(kind_of, errors), died_reason(3).kind} == KINDS
+    of_the_relay = "id-taken"
+    assert {*map(kind_of, errors), died_reason(3).kind, of_the_relay} == KINDS
 
 
 async def test_a_subject_is_shown_with_its_entries_in_order(parked: Stage) -> None:
@@ -69,6 +70,11 @@ async def test_what_is_not_parked_is_refused(parked: Stage) -> None:
         await dead.redrive(parked.store, parked.clock, "billing", "c", who="cli")
     with pytest.raises(NotFoundError, match="is not parked"):
         await dead.drop(parked.store, "billing", "c", reason="why not", who="cli")
+
+
+async def test_a_subject_that_is_parked_for_another_consumer_is_told_with_it(parked: Stage) -> None:
+    with pytest.raises(NotFoundError, match="'a' is not parked for orders.order; it is for billing, rates$"):
+        await dead.show(parked.store, "orders.order", "a")
 
 
 async def test_a_redrive_is_due_at_once_with_a_full_budget(parked: Stage) -> None:
