@@ -13,7 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
 from mounted.visits import PageVisited, app
-from tidings.api import asgi
+from tidings.serving import asgi
 
 settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY=token_urlsafe())
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from mounted.visits import PageVisited, app
-from tidings.api import asgi
+from tidings.serving import asgi
 
 
 @asynccontextmanager

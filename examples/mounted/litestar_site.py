@@ -9,7 +9,7 @@ from litestar import Litestar, asgi, get
 from litestar.types import Receive, Scope, Send
 
 from mounted.visits import PageVisited, app
-from tidings.api import asgi as tidings_asgi
+from tidings.serving import asgi as tidings_asgi
 
 events = tidings_asgi(app)
 

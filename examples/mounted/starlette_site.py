@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from mounted.visits import PageVisited, app
-from tidings.api import asgi
+from tidings.serving import asgi
 
 
 async def home(request: Request) -> JSONResponse:

@@ -97,3 +97,4 @@ def test_a_site_serves_its_own_pages_and_the_events_beside_them(name: str, tmp_p
         status, _, problem = site.ask("GET", "/tidings/nix")
         assert (status, problem["instance"]) == (404, "/tidings/nix")
         assert site.ask("GET", "/tidings/readyz")[0] == 200
+        assert site.first_lines("/tidings/console/")[0] == "<!doctype html>"

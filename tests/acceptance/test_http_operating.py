@@ -95,6 +95,8 @@ async def test_what_cannot_be_paused_is_told(caller: Caller) -> None:
     assert (await act(caller, "/consumers/stock/pause", reason=" ")).problem == (422, "invalid-configuration")
     reply = await act(caller, "/consumers/stock/pause", why="x")
     assert reply.problem == (422, "invalid-configuration")
+    reply = await act(caller, "/consumers/stock/pause")
+    assert (reply.problem, reply.pointers) == ((422, "invalid-configuration"), ["/reason"])
     reply = await act(caller, "/consumers/stock/pause", reason=1)
     assert (reply.problem, reply.pointers) == ((422, "invalid-configuration"), ["/reason"])
     reply = await act(caller, "/consumers/stock/resume", reason="x")

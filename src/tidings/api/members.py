@@ -20,6 +20,7 @@ from tidings.events.media import is_json
 BODY_BYTES_MAX = 64 * 1024
 _AT = re.compile(r"(.*) - at `\$(.*)`", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.*)`")
 MembersT = TypeVar("MembersT", bound=msgspec.Struct)
 
 
@@ -45,6 +46,9 @@ def _invalid(told: str) -> Refusal:
     unknown = _UNKNOWN.fullmatch(why)
     if unknown is not None:
         why, place = f"there is no member {unknown[1][:80]!r}", f"{place}/{unknown[1][:80]}"
+    missing = _MISSING.fullmatch(why)
+    if missing is not None:
+        why, place = f"the member {missing[1]!r} is missing", f"{place}/{missing[1]}"
     return Refusal(Problem.INVALID_CONFIGURATION, f"the body: {why[:300]}", errors=[(place, why[:300])])
 
 

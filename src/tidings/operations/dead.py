@@ -173,7 +173,8 @@ async def drop_subject(store: StoreDriver, consumer: str, subject: str, *, reaso
 
 
 async def _parked(store: StoreDriver, consumer: str, subject: str) -> Parked:
-    for each in await store.parked(consumer):
-        if each.subject == subject:
-            return each
-    raise NotFoundError(f"{written(subject)!r} is not parked for {consumer}; `tidings dead list` shows what is")
+    there = {each.consumer: each for each in await store.parked() if each.subject == subject}
+    if consumer in there:
+        return there[consumer]
+    told = f"it is for {', '.join(sorted(there))}" if there else "`tidings dead list` shows what is"
+    raise NotFoundError(f"{written(subject)!r} is not parked for {consumer}; {told}")
