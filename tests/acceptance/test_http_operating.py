@@ -97,6 +97,8 @@ async def test_what_cannot_be_paused_is_told(caller: Caller) -> None:
     assert reply.problem == (422, "invalid-configuration")
     reply = await act(caller, "/consumers/stock/pause")
     assert (reply.problem, reply.pointers) == ((422, "invalid-configuration"), ["/reason"])
+    reply = await act(caller, "/consumers/stock/pause", **{"a/b~c": "x"})
+    assert (reply.problem, reply.pointers) == ((422, "invalid-configuration"), ["/a~1b~0c"])
     reply = await act(caller, "/consumers/stock/pause", reason=1)
     assert (reply.problem, reply.pointers) == ((422, "invalid-configuration"), ["/reason"])
     reply = await act(caller, "/consumers/stock/resume", reason="x")

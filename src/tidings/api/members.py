@@ -14,7 +14,7 @@ from tidings.api.bodies import Bodies
 from tidings.api.headers import header
 from tidings.api.problems import Problem, Refusal
 from tidings.errors import CallerError, UnsupportedMediaTypeError
-from tidings.events.codec import decode_json
+from tidings.events.codec import decode_json, pointer
 from tidings.events.media import is_json
 
 BODY_BYTES_MAX = 64 * 1024
@@ -45,10 +45,10 @@ def _invalid(told: str) -> Refusal:
     why, place = (at[1], at[2].replace(".", "/")) if at else (told, "")
     unknown = _UNKNOWN.fullmatch(why)
     if unknown is not None:
-        why, place = f"there is no member {unknown[1][:80]!r}", f"{place}/{unknown[1][:80]}"
+        why, place = f"there is no member {unknown[1][:80]!r}", place + pointer(unknown[1][:80])
     missing = _MISSING.fullmatch(why)
     if missing is not None:
-        why, place = f"the member {missing[1]!r} is missing", f"{place}/{missing[1]}"
+        why, place = f"the member {missing[1]!r} is missing", place + pointer(missing[1])
     return Refusal(Problem.INVALID_CONFIGURATION, f"the body: {why[:300]}", errors=[(place, why[:300])])
 
 

@@ -73,7 +73,7 @@ async def test_what_is_not_parked_is_refused(parked: Stage) -> None:
 
 
 async def test_a_subject_that_is_parked_for_another_consumer_is_told_with_it(parked: Stage) -> None:
-    with pytest.raises(NotFoundError, match="'a' is not parked for orders.order; it is for billing, rates$"):
+    with pytest.raises(NotFoundError, match=r"'a' is not parked for orders\.order; it is for billing, rates$"):
         await dead.show(parked.store, "orders.order", "a")
 
 
