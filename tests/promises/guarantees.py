@@ -12,6 +12,7 @@ PAGE = ROOT / "docs" / "guarantees.md"
 _LINE = re.compile(
     r"^\| (?P<name>[a-z]+) \| (?P<text>[^|]+) \|[^|]+\|[^|]+\|[^|]+\| `(?P<test>[^`]+)` \|$", re.MULTILINE
 )
+_ON_POSTGRES = re.compile(r"^\| ([a-z]+) \| `([^`]+)` \|$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,13 @@ class Promise:
         for name in names:
             found = getattr(found, name)
         return found
+
+
+def on_postgres() -> dict[str, Promise]:
+    """Return what is proven on PostgreSQL itself: the promises' names, and the tests there."""
+    found = _ON_POSTGRES.findall(PAGE.read_text("utf-8"))
+    assert len(dict(found)) == len(found)
+    return {name: Promise(name, "", test) for name, test in found}
 
 
 def promises() -> dict[str, Promise]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import pytest
 
 from tests.promises.facts import table
-from tests.promises.guarantees import PAGE, Promise, promises
+from tests.promises.guarantees import PAGE, Promise, on_postgres, promises
 from tests.promises.mutations import times_found
 from tests.promises.rules import RULES, Rule
 
 
-@pytest.mark.parametrize("promise", promises().values(), ids=lambda promise: promise.name)
+@pytest.mark.parametrize("promise", [*promises().values(), *on_postgres().values()], ids=lambda promise: promise.name)
 def test_every_promise_names_a_test_that_there_is(promise: Promise) -> None:
     assert callable(promise.proof())
 
 
 def test_every_line_of_the_page_is_a_promise_that_was_read() -> None:
     lines = [line for line in PAGE.read_text("utf-8").splitlines() if "::" in line]
-    assert len(lines) == len(promises()) > 25
+    assert len(lines) == len(promises()) + len(on_postgres())
+    assert len(promises()) > 25
+    assert on_postgres().keys() <= promises().keys()
 
 
 def test_every_promise_has_a_rule_that_can_be_taken_out() -> None:
