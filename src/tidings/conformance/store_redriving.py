@@ -66,6 +66,24 @@ class Redriving:
         parked = await only_parked(store)
         assert (parked.attempts, parked.state) == (1, "retrying")
 
+    async def test_a_redrive_that_is_asked_for_while_another_fails_is_not_taken_back(self, store: StoreDriver) -> None:
+        claim = await claimed_one(store)
+        await park(store, entry(3), why=reason(SOON))
+        await store.begin_redrive(claim, "subject/1")
+        await store.schedule_redrive(CONSUMER, "subject/1", at=SOON)
+        await store.reschedule(claim, "subject/1", reason(None, error="the last attempt"))
+        [due] = await store.due([claim], now=SOON)
+        assert (due.state, due.attempts) == ("retrying", 0)
+
+    async def test_an_entry_that_is_dropped_while_it_fails_holds_back_none_behind_it(self, store: StoreDriver) -> None:
+        claim = await claimed_one(store)
+        await park(store, entry(3), entry(4), why=reason(SOON))
+        await store.begin_redrive(claim, "subject/1")
+        await store.drop(CONSUMER, "subject/1", 3, reason="not wanted")
+        await store.reschedule(claim, "subject/1", reason(None, error="of the dropped one"))
+        [due] = await store.due([claim], now=SOON)
+        assert (due.state, due.first_position) == ("retrying", 4)
+
     async def test_a_subject_is_free_with_its_last_entry(self, store: StoreDriver) -> None:
         claim = await claimed_one(store)
         await park(store, entry(3), entry(4), why=reason(SOON))

@@ -293,7 +293,7 @@ class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
         """Let the subject be tried again at `at`, with a full budget of attempts. NotFoundError if it is not parked."""
 
     async def reschedule(self, claim: Claim, subject: str, reason: Reason) -> None:
-        """Write down how a redrive failed and when, if ever, the next one comes."""
+        """Write down how a redrive failed and when the next one comes; nothing if another was scheduled meanwhile."""
 
     async def drop(self, consumer: str, subject: str, position: Position, *, reason: str, who: str = "") -> None:
         """Give up one dead letter; its followers flow on. The audit keeps who did it, and why. NotFoundError."""

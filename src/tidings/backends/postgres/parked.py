@@ -209,7 +209,7 @@ async def reschedule(connection: Connection, claim: Claim, subject: str, reason:
     await leases.check(connection, [claim])
     await connection.execute(
         "UPDATE tidings.parked SET state = $3, next_at = $4, reason = $5, error = $6 "
-        "WHERE consumer = $1 AND subject = $2",
+        "WHERE consumer = $1 AND subject = $2 AND attempts > 0",
         claim.consumer,
         subject_bytes(subject),
         *_told(reason),

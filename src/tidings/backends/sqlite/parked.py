@@ -146,7 +146,8 @@ def begin_redrive(connection: sqlite3.Connection, claim: Claim, subject: str) ->
 def reschedule(connection: sqlite3.Connection, claim: Claim, subject: str, reason: Reason) -> None:
     leases.check(connection, [claim])
     connection.execute(
-        "UPDATE tidings_parked SET state = ?, next_at = ?, reason = ?, error = ? WHERE consumer = ? AND subject = ?",
+        "UPDATE tidings_parked SET state = ?, next_at = ?, reason = ?, error = ? "
+        "WHERE consumer = ? AND subject = ? AND attempts > 0",
         (*told(reason), claim.consumer, subject),
     )
 
