@@ -94,11 +94,11 @@ class Attempting:
 
     async def test_a_cancelled_delivery_is_called_no_more(self, store: StoreDriver, harness: StoreHarness) -> None:
         await intend(store, delivery("a"), delivery("b"))
-        await store.cancel_delivery("a", at=SOON)
+        assert await store.cancel_delivery("a", at=SOON)
         assert keys(await claim(store)) == ["b"]
         [seen] = await store.deliveries("cancelled")
         assert (seen["key"], seen["next_at"], seen["closed"]) == ("a", None, SOON)
-        await store.cancel_delivery("a", at=SOON + 1)
+        assert not await store.cancel_delivery("a", at=SOON + 1)
         assert (await store.delivery("a") or {})["closed"] == SOON
         await intend(store, delivery("a"))  # again, by the same entry: it is known, and stays cancelled
         harness.clock.move(1_000)

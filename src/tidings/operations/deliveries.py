@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,10 @@ from tidings.ports import Clock
 from tidings.store.attempts import EVERY, Attempt, Sought, State
 from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
+
+
+class _NothingToDo(Exception):
+    """Leaves a change so that the audit keeps nothing of it. No error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +50,10 @@ async def retry(store: StoreDriver, key: str, clock: Clock, *, who: str) -> None
 
 async def cancel(store: StoreDriver, key: str, clock: Clock, *, who: str, reason: str = "") -> None:
     """Close a delivery that is not done, so that it is called no more. Twice is once. NotFoundError; RefusedError."""
-    found = await store.delivery(key)
-    if found is not None and found["state"] == "cancelled":
-        return
-    async with store.changing(Change(who=who, what="cancel", on=key, reason=reason.strip())) as changing:
-        await changing.cancel_delivery(key, at=clock.now_us())
+    with suppress(_NothingToDo):
+        async with store.changing(Change(who=who, what="cancel", on=key, reason=reason.strip())) as changing:
+            if not await changing.cancel_delivery(key, at=clock.now_us()):
+                raise _NothingToDo
 
 
 def _shown(delivery: Mapping[str, Any]) -> Mapping[str, Any]:

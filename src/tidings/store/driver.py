@@ -326,8 +326,8 @@ class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
 
         NotFoundError if there is none of this key; RefusedError if it is not dead."""
 
-    async def cancel_delivery(self, key: str, *, at: int) -> None:
-        """Close a delivery that is not done, at this time: it is called no more. Twice is once.
+    async def cancel_delivery(self, key: str, *, at: int) -> bool:
+        """Close a delivery that is not done, at this time: it is called no more. False if it was cancelled already.
 
         The result of a call that is under way is refused. NotFoundError; RefusedError if it is done."""
 

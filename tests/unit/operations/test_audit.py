@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -113,6 +114,7 @@ async def test_not_everything_is_dropped_by_a_slip(stage: Stage) -> None:
 
 async def test_cancelling_twice_leaves_one_trace(stage: Stage) -> None:
     await prepared(stage)
-    for _ in range(2):
-        await deliveries.cancel(stage.store, "x", stage.clock, who="cli")
+    at_once = (deliveries.cancel(stage.store, "x", stage.clock, who="cli") for _ in range(2))
+    await asyncio.gather(*at_once)
+    await deliveries.cancel(stage.store, "x", stage.clock, who="cli")
     assert await changed(stage) == [("cli", "cancel", "x", "")]

@@ -108,9 +108,10 @@ async def retry(connection: Connection, key: str, *, at: int) -> None:
     )
 
 
-async def cancel(connection: Connection, key: str, *, at: int) -> None:
-    """Close it; RefusedError if it is done."""
-    if await _state(connection, key) == "done":
+async def cancel(connection: Connection, key: str, *, at: int) -> bool:
+    """Close it, unless it is cancelled; say whether it was not. RefusedError if it is done."""
+    state = await _state(connection, key)
+    if state == "done":
         raise RefusedError(f"the delivery {key!r} is done: there is nothing to cancel")
     await connection.execute(
         "UPDATE tidings.delivery SET state = 'cancelled', next_at = NULL, owner = NULL, closed = $2 "
@@ -118,6 +119,7 @@ async def cancel(connection: Connection, key: str, *, at: int) -> None:
         key,
         at,
     )
+    return state != "cancelled"
 
 
 async def _state(connection: Connection, key: str) -> str:

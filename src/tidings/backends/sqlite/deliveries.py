@@ -104,15 +104,16 @@ def retry(connection: sqlite3.Connection, key: str, *, at: int) -> None:
     )
 
 
-def cancel(connection: sqlite3.Connection, key: str, *, at: int) -> None:
-    """Close it; RefusedError if it is done."""
+def cancel(connection: sqlite3.Connection, key: str, *, at: int) -> bool:
+    """Close it, unless it is cancelled; say whether it was not. RefusedError if it is done."""
     if _state(connection, key) == "done":
         raise RefusedError(f"the delivery {key!r} is done: there is nothing to cancel")
-    connection.execute(
+    changed = connection.execute(
         "UPDATE tidings_delivery SET state = 'cancelled', next_at = NULL, owner = NULL, closed = ? "
         "WHERE key = ? AND state <> 'cancelled'",
         (at, key),
     )
+    return changed.rowcount > 0
 
 
 def _state(connection: sqlite3.Connection, key: str) -> str:

@@ -212,8 +212,8 @@ class SqliteStore:
     async def retry_delivery(self, key: str, *, at: int) -> None:
         await self._write(lambda to: deliveries.retry(to, key, at=at))
 
-    async def cancel_delivery(self, key: str, *, at: int) -> None:
-        await self._write(lambda to: deliveries.cancel(to, key, at=at))
+    async def cancel_delivery(self, key: str, *, at: int) -> bool:
+        return await self._write(lambda to: deliveries.cancel(to, key, at=at))
 
     async def attempts(self, key: str) -> Sequence[Attempt]:
         return await self._read(lambda of: attempts.of(of, key))
