@@ -18,6 +18,7 @@ from benchmarks import (
     append_batches,
     append_callers,
     append_opaque,
+    append_postgres,
     fold,
     ingest,
     printing,
@@ -26,6 +27,7 @@ from benchmarks import (
     visible,
     waiting,
     waiting_clients,
+    writers_postgres,
 )
 from benchmarks.figures import Result
 from benchmarks.machine import described
@@ -36,6 +38,8 @@ MEASURES: Sequence[ModuleType] = (
     append_batches,
     append_opaque,
     append_callers,
+    append_postgres,
+    writers_postgres,
     ingest,
     visible,
     waiting_clients,

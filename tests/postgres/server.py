@@ -157,9 +157,9 @@ def shared(version: str) -> Server:
 
 
 @contextmanager
-def own(version: str, *, options: Sequence[str] = ()) -> Iterator[Server]:
-    """Start a server for this block alone."""
-    folder = Path(tempfile.mkdtemp(prefix="tidings-"))
+def own(version: str, *, options: Sequence[str] = (), under: Path | None = None) -> Iterator[Server]:
+    """Start a server for this block alone, with its data in a new folder, which its user has to be able to reach."""
+    folder = Path(tempfile.mkdtemp(prefix="tidings-", dir=under))
     folder.chmod(0o711)
     server = Server(folder, version, flushed=True)
     try:

@@ -13,7 +13,7 @@ from tidings.backends.postgres import reading
 from tidings.backends.postgres.appending import IdRacedError, MustFoldError, PostgresAppender
 from tidings.backends.postgres.database import Database, translated
 from tidings.backends.postgres.drafts import Draft
-from tidings.backends.postgres.hearing import Hearing
+from tidings.backends.postgres.hearing import Listener, Teller
 from tidings.backends.postgres.horizon import readable
 from tidings.backends.postgres.rooms import Rooms
 from tidings.backends.postgres.settling import Settling
@@ -65,7 +65,8 @@ class PostgresLog:
         self._inline_types: frozenset[str] = frozenset()
         self._settling = Settling(database)
         self._wakes = Wakes(self._settling)
-        self._hearing = Hearing(database, ports.clock, self._heard)
+        self._listener = Listener(database, ports.clock, self._heard)
+        self._teller = Teller(database, ports.clock, self._listener)
         self._rooms = Rooms(database)
         appender.committed = self._committed
 
@@ -74,12 +75,12 @@ class PostgresLog:
         return self._database.inside_unit
 
     def _heard(self, hears: bool) -> None:
-        self._wakes.hears = hears and self._database.listens
+        self._wakes.hears = hears
         self._wakes.hint()
 
     def _committed(self, last: Position) -> None:
         self._wakes.hint()
-        self._hearing.tell()
+        self._teller.tell()
         self._rooms.reached(last)
 
     async def append(self, writes: Sequence[Write]) -> Sequence[Receipt]:
@@ -222,12 +223,13 @@ class PostgresLog:
 
     async def wait(self, *, after: Position, timeout: timedelta) -> None:
         self._check()
-        self._hearing.begin()
+        self._listener.begin()
         await self._wakes.wait(after=after, timeout=timeout.total_seconds())
 
     async def close(self) -> None:
         await self._wakes.close()
-        await self._hearing.close()
+        await self._listener.close()
+        await self._teller.close()
         await self._rooms.close()
         await self._settling.close()
         await self._database.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests.conformance.postgres_harness import open_log
 from tests.postgres.proxy import Door
 from tidings.backends.postgres.database import Database, open_database
-from tidings.backends.postgres.hearing import CHANNEL, Hearing
+from tidings.backends.postgres.hearing import CHANNEL, LISTENERS, Listener, Teller
 from tidings.conformance.samples import event, keep
 from tidings.ports import SystemClock
 
@@ -23,6 +24,17 @@ class Quick(SystemClock):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(0)
+
+
+class Hasty(Quick):
+    """For whom a second has passed whenever it asks."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        self._now += 1.0
+        return self._now
 
 
 class Heard:
@@ -65,7 +77,8 @@ async def test_who_appends_is_heard_by_who_listens_also_after_the_connection_was
 ) -> None:
     other = await open_database(postgres_url)
     heard = Heard()
-    listener, speaker = Hearing(database, Quick(), heard), Hearing(other, Quick(), lambda _: None)
+    listener = Listener(database, Quick(), heard)
+    speaker = Teller(other, Hasty(), Listener(other, Quick(), heard))
     listener.begin()
     await heard.until(True)
     for _ in range(2):
@@ -80,32 +93,49 @@ async def test_who_appends_is_heard_by_who_listens_also_after_the_connection_was
     await other.close()
 
 
-async def test_many_appends_are_told_in_few_notifications(database: Database, postgres_url: str) -> None:
-    heard = Heard()
+@asynccontextmanager
+async def listening(database: Database) -> AsyncIterator[list[str]]:
+    """Have somebody else listen; yield what was told."""
     told: list[str] = []
-    hearing = Hearing(database, SystemClock(), heard)
+    listener = Listener(database, SystemClock(), lambda _: None)
+    listener.begin()
+    while listener.pid is None:
+        await asyncio.sleep(0.001)
     connection = await database.own_connection()
     await connection.add_listener(CHANNEL, lambda *_: told.append("once"))
-    for _ in range(1_000):
-        hearing.tell()
-    await heard.until(True)  # it listens
-    await heard.until(True)  # and hears itself
+    await connection.execute("SELECT pg_advisory_lock_shared($1, 1)", LISTENERS)
+    yield told
     await connection.execute("SELECT 1")  # what was notified by then comes before the answer
+    await connection.close()
+    await listener.close()
+
+
+def teller_of(database: Database) -> Teller:
+    return Teller(database, SystemClock(), Listener(database, SystemClock(), lambda _: None))
+
+
+async def test_many_appends_are_told_in_few_notifications_the_last_one_too(database: Database) -> None:
+    teller = teller_of(database)
+    async with listening(database) as told:
+        for _ in range(1_000):
+            teller.tell()
+        await asyncio.sleep(0)
+        teller.tell()
+        await teller.close()
     assert 0 < len(told) < 5
-    await hearing.close()
-    await connection.close()
 
 
-async def test_what_was_not_told_yet_is_told_on_closing(database: Database) -> None:
-    heard = asyncio.Event()
-    connection = await database.own_connection()
-    await connection.add_listener(CHANNEL, lambda *_: heard.set())
-    hearing = Hearing(database, SystemClock(), lambda _: None)
-    hearing.tell()
-    await hearing.close()
-    async with asyncio.timeout(PATIENCE):
-        await heard.wait()
-    await connection.close()
+async def test_nobody_is_told_where_nobody_listens(database: Database) -> None:
+    said: list[str] = []
+    teller = teller_of(database)
+    async with database.connection() as connection:
+        connection.add_query_logger(lambda record: said.append(record.query))
+    teller.tell()
+    await teller.close()
+    teller.tell()
+    await teller.close()
+    assert [query for query in said if "NOTIFY" in query] == []
+    assert len([query for query in said if "pg_locks" in query]) == 1
 
 
 async def test_polling_wakes_who_waits_while_no_hint_comes(postgres_url: str, door: Door) -> None:
@@ -113,7 +143,7 @@ async def test_polling_wakes_who_waits_while_no_hint_comes(postgres_url: str, do
     waiting = asyncio.create_task(reader.wait(after=0, timeout=timedelta(seconds=PATIENCE)))
     while not reader._wakes.hears:
         await asyncio.sleep(0.001)
-    await reader._hearing.close()  # it is deaf from now on, and so are hints of its own
+    await reader._listener.close()  # it is deaf from now on, and so are hints of its own
     await keep(writer, event("1"))
     await waiting
     assert (await reader.head()).position == 1
