@@ -116,10 +116,15 @@ class Teller:
         self._telling: asyncio.Task[None] | None = None
 
     def tell(self) -> None:
-        """Be told of an append that is committed."""
+        """Be told of an append that is committed. It costs next to nothing while nobody else listens."""
+        if not self._is_heard and not self._has_to_look():
+            return
         self._is_untold = True
         if self._telling is None:
             self._telling = asyncio.get_running_loop().create_task(self._tell(), context=Context())
+
+    def _has_to_look(self) -> bool:
+        return self._looked is None or self._clock.monotonic() - self._looked >= LOOK_SECONDS
 
     async def _tell(self) -> None:
         while self._is_untold:
@@ -131,8 +136,8 @@ class Teller:
         self._is_untold = False
         with suppress(*_LOST):
             async with self._database.connection() as connection:
-                now = self._clock.monotonic()
-                if self._looked is None or now - self._looked >= LOOK_SECONDS:
+                if self._has_to_look():
+                    now = self._clock.monotonic()
                     self._is_heard, self._looked = await connection.fetchval(_OTHERS, self._own.pid), now
                 if self._is_heard:
                     await connection.execute(_NOTIFY)
