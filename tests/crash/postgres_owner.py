@@ -1,7 +1,7 @@
-"""A process that carries entries on PostgreSQL: `python -m tests.crash.postgres_owner URL OWNER SECONDS POINT`.
+"""A process that carries entries on PostgreSQL: `python -m tests.crash.postgres_owner URL OWNER SECONDS POINT SIGNAL`.
 
-Its owner's name is not a process's, so nobody can see that it is dead but by its leases, which last SECONDS. It is
-stopped (SIGSTOP) at the POINT, and ends in order on SIGTERM.
+Its owner's name is not a process's, so nobody can see that it is dead but by its leases, which last SECONDS; unless it
+is "", for its own. It sends itself the SIGNAL at the POINT, and ends in order on SIGTERM.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tidings.consumers import leases
 from tidings.consumers.consumer import Consumer
 from tidings.events.envelope import Entry
 from tidings.log.log import Log
-from tidings.ports import Ports
+from tidings.ports import Ports, this_process
 from tidings.store.driver import Unit
 
 CONSUMER = "trail"
@@ -62,9 +62,10 @@ class Trail:
             await unit.sql.execute("INSERT INTO trail VALUES ($1, $2)", (entry.position, self._owner))
 
 
-async def main(url: str, owner: str, seconds: str, point: str) -> None:
+async def main(url: str, owner: str, seconds: str, point: str, which: str) -> None:
     leases.TTL = timedelta(seconds=float(seconds))
-    ports = Ports(points=Signalled(point, 1, signal.SIGSTOP))
+    owner = owner or this_process()
+    ports = Ports(points=Signalled(point, 1, signal.Signals[which]))
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     async with opened(url, ports) as at:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from tests.crash.points import of
 from tests.crash.postgres_owner import CONSUMER, TRAIL, Opened, opened
 from tests.crash.processes import PATIENCE, ROOT, Child
 from tidings.conformance.samples import event
@@ -29,10 +30,12 @@ async def at(postgres_url: str) -> AsyncIterator[Opened]:
 
 
 @asynccontextmanager
-async def owner(url: str, name: str, *, seconds: float = 2.0, point: str = "") -> AsyncIterator[Child]:
+async def owner(
+    url: str, name: str, *, seconds: float = 2.0, point: str = "", which: str = "SIGSTOP"
+) -> AsyncIterator[Child]:
     child = Child(
         await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.crash.postgres_owner", url, name, str(seconds), point),
+            *(sys.executable, "-m", "tests.crash.postgres_owner", url, name, str(seconds), point, which),
             cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -88,6 +91,17 @@ async def test_what_a_stopped_owner_commits_late_is_refused(at: Opened, postgres
             await until_shared(at, {"other": 8, "stopped": 8})
             said += await say(at, "third")
             await until_carried(at, said)
+    assert await trail(at) == Counter(said)
+
+
+@pytest.mark.parametrize("point", of("unit"))
+async def test_a_kill_in_a_unit_leaves_all_of_it_or_nothing(at: Opened, postgres_url: str, point: str) -> None:
+    said = await say(at, "first")
+    async with owner(postgres_url, "", point=point, which="SIGKILL") as killed:
+        assert (await killed.ended()).was_killed
+    said += await say(at, "second")
+    async with owner(postgres_url, ""):
+        await until_carried(at, said)
     assert await trail(at) == Counter(said)
 
 
