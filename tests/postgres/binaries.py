@@ -81,4 +81,7 @@ def _machines_own() -> Path | None:
 
 if __name__ == "__main__":
     for wanted in (OLDEST, NEWEST):
-        print(wanted, provide(wanted))
+        try:
+            print(wanted, provide(wanted))
+        except LookupError as error:  # all other tests can run; those that need it fail, and say this again
+            print(error, file=sys.stderr)
