@@ -33,6 +33,11 @@ from tidings.ports import Ports
 ENVELOPE_BYTES = 16 * 1024 * 1024
 WRITE_ENVELOPES = 10_000
 FLUSHES = 4
+LOOKED_THROUGH = 1_000_000
+"""So many positions are looked through for what a filter lets through before the reader is told how far that is.
+
+No index has the types, and a statement that passes a whole log would be cancelled.
+"""
 
 
 class InlineAppends(Protocol):
@@ -152,10 +157,12 @@ class PostgresLog:
 
     async def _matching(self, after: Position, limit: int, where: Filter) -> Page:
         _check_within(after, await self._settling.look())
-        final = max(self._settling.final, after)
+        upto = max(self._settling.final, after)
+        if where.subject is None:
+            upto = min(upto, after + LOOKED_THROUGH)
         async with self._database.connection() as connection:
-            found = await reading.matching(connection, where, after=after, upto=final, limit=limit)
-        return Page(tuple(found), found[-1].position if len(found) == limit else final)
+            found = await reading.matching(connection, where, after=after, upto=upto, limit=limit)
+        return Page(tuple(found), found[-1].position if len(found) == limit else upto)
 
     async def _read_in_unit(self, after: Position, limit: int, where: Filter) -> Page:
         """Read what the unit sees, its own writes too. These are nobody else's, so nothing is learnt from them."""

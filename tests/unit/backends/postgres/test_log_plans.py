@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 
 import asyncpg
 import pytest
 
 from tests.conformance.postgres_harness import open_log
+from tidings.backends.postgres import log as room
 from tidings.backends.postgres import reading
 from tidings.backends.postgres.appending import COPIED_FROM, PostgresAppender
 from tidings.backends.postgres.log import PostgresLog
@@ -158,3 +160,17 @@ async def test_a_page_without_a_hole_is_one_statement(log: PostgresLog) -> None:
 
 def some(count: int) -> Sequence[Write]:
     return [Write(envelopes=events(n, n + 1, source=str(count))) for n in range(count)]
+
+
+async def test_a_rare_type_is_looked_for_in_so_many_positions_at_a_time(
+    log: PostgresLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "LOOKED_THROUGH", 10)
+    await log.append([Write(envelopes=(*events(0, 34), event("rare", type="rare"), *events(35, 40)))])
+    rare = Filter(types=frozenset({"rare"}))
+    pages = [await log.read(after=after, limit=5, where=rare) for after in (0, 10, 20, 30)]
+    assert [page.upto for page in pages] == [10, 20, 30, 40]
+    assert [[entry.envelope.id for entry in page.entries] for page in pages] == [[], [], [], ["rare"]]
+    await log.wait(after=10, timeout=timedelta(seconds=60))  # at once, since there is more
+    by_subject = await log.read(after=0, limit=50, where=Filter(subject=event("").subject))
+    assert (len(by_subject.entries), by_subject.upto) == (40, 40)
