@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from tests.unit.consumers.clock import HandClock
 from tests.unit.services.shop import Confirmed, Shop
 from tidings.errors import InvalidDataError, RefusedError
-from tidings.ports import Ports
+from tidings.ports import NoPoints, Ports
 
 
 async def test_what_a_command_writes_and_emits_is_kept_together() -> None:
@@ -181,3 +183,41 @@ async def test_a_later_command_wins_over_what_it_has_read_whatever_the_clocks_sa
             async with shop.app.unit("shop") as ctx:
                 await ctx.put(shop.Order("1", cents))
         assert await shop.order() == shop.Order("1", 3)
+
+
+class Held(NoPoints):
+    """Holds the writer's thread right before a commit, once it is told to."""
+
+    def __init__(self) -> None:
+        self.is_holding = False
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def at(self, name: str) -> None:
+        if self.is_holding and name == "unit:commit-sent":
+            self.reached.set()
+            self.go_on.wait()
+
+
+async def test_what_a_command_emits_that_is_cancelled_while_it_commits_is_told_to_who_waits_for_it() -> None:
+    held, shop = Held(), Shop()
+    async with shop.open(Ports(points=held)):
+        log = shop.opened.log
+        waiting = asyncio.create_task(log.wait(after=0, timeout=timedelta(hours=1)))
+
+        async def confirm() -> None:
+            async with shop.app.unit("shop") as ctx:
+                await ctx.emit(Confirmed("1"))
+
+        held.is_holding = True
+        confirming = asyncio.create_task(confirm())
+        await asyncio.to_thread(held.reached.wait)
+        confirming.cancel()
+        await asyncio.sleep(0)
+        held.go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await confirming
+        assert (await log.head()).position == 1
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert waiting.done()
+        waiting.cancel()

@@ -189,7 +189,11 @@ class SqliteUnit:
             await folding._fold(appended)
             folding.end()
             await self._do(self._commit)
-        self.receipts = appended.receipts
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether all of it is committed."""
+        return not self._transaction.is_open
 
     async def flush(self, log: Appender, writes: Sequence[Write]) -> Sequence[Receipt]:
         """Append as the log would, each write judged on its own, and fold what is new into the inline views."""
@@ -207,6 +211,7 @@ class SqliteUnit:
 
     def _finish(self, connection: sqlite3.Connection) -> Appended:
         appended = self._emit(connection)
+        self.receipts = appended.receipts
         self._around.ports.points.at("unit:after-emit")
         if not appended.tables:
             self._commit(connection)
@@ -273,10 +278,11 @@ class OpenUnit(AbstractAsyncContextManager["SqliteUnit", None]):
             if error is None:
                 await self._unit.leave()
         finally:
+            is_kept = self._unit.is_kept  # it may be, and yet whoever leaves is cancelled while it is
             with translated(StoreUnavailableError):
                 await self._held.__aexit__(None, None, None)
-        if error is None:
-            self._committed()
+            if is_kept:
+                self._committed()
 
     def _committed(self) -> None:
         points, log = self._around.ports.points, self._around.log
