@@ -70,6 +70,10 @@ def run(test: str, source: Path) -> tuple[int, str]:
 
 def main(names: Sequence[str]) -> int:
     proven = promises()
+    unknown = set(names) - set(proven)
+    if unknown:
+        print(f"no promise is called {', '.join(sorted(unknown))}; there is {', '.join(sorted(proven))}", file=sys.stderr)
+        return 2
     wrong = 0
     for rule in RULES:
         if names and rule.promise not in names:
