@@ -72,7 +72,8 @@ def main(names: Sequence[str]) -> int:
     proven = promises()
     unknown = set(names) - set(proven)
     if unknown:
-        print(f"no promise is called {', '.join(sorted(unknown))}; there is {', '.join(sorted(proven))}", file=sys.stderr)
+        there = ", ".join(sorted(proven))
+        print(f"no promise is called {', '.join(sorted(unknown))}; there is {there}", file=sys.stderr)
         return 2
     wrong = 0
     for rule in RULES:
