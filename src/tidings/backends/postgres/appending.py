@@ -11,7 +11,7 @@ import asyncpg
 
 from tidings.backends.postgres import reading
 from tidings.backends.postgres.drafts import COLUMNS, Draft, draft_of
-from tidings.errors import Conflict, LogUnavailableError
+from tidings.errors import Conflict, LogRewoundError, LogUnavailableError
 from tidings.events.codec import stored_of
 from tidings.events.envelope import Envelope
 from tidings.log.driver import Position, Receipt, Write
@@ -85,7 +85,7 @@ class PostgresAppender:
             else:
                 found = await self._kept(connection, draft, in_unit=in_unit)
         except asyncpg.UniqueViolationError as error:
-            raise IdRacedError("an id of this append was taken by another one meanwhile; repeat it") from error
+            raise _told(error) from error
         self._last = max((position for position in found.positions if position is not None), default=self._last)
         return receipts_of(draft, found)
 
@@ -116,6 +116,16 @@ class PostgresAppender:
     def sought(self, source: str, id: str) -> Sought:
         """Return what stands for this identity."""
         return self._keys.sought([Envelope(source=source, id=id, type="")])
+
+
+def _told(error: asyncpg.UniqueViolationError) -> IdRacedError | LogRewoundError:
+    """Return what it means that a key was there already: one of an id, or else one of a position."""
+    if (error.table_name or "").startswith("seen"):
+        return IdRacedError("an id of this append was taken by another one meanwhile; repeat it")
+    return LogRewoundError(
+        "the next position is taken: the sequence of positions was restored from an older copy than the log. Run "
+        "`SELECT setval('tidings.position', (SELECT max(pos) FROM tidings.log))` in the database"
+    )
 
 
 def is_copied(draft: Draft) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from contextvars import Context
 
 from tidings.backends.postgres.settling import Settling
 from tidings.errors import LogUnavailableError
@@ -39,7 +40,7 @@ class Wakes:
         self._waiting[future] = after
         self._hint.set()  # what came since the last look is not hinted at again
         if self._looking is None:
-            self._looking = asyncio.get_running_loop().create_task(self._look_on())
+            self._looking = asyncio.get_running_loop().create_task(self._look_on(), context=Context())
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
