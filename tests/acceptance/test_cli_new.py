@@ -18,6 +18,7 @@ FILES = [".gitignore", "README.md", "my_shop.py", "pyproject.toml", "tests/test_
 
 def begin(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIDINGS", "PYTEST"))}
+    kept["PYTHONSAFEPATH"] = "1"  # a command's script does not have its folder among the paths, as `-m` would
     command = [sys.executable, "-m", *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, env=kept, stdout=pipe, stderr=pipe, text=True)
