@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tidings.log.driver import LogDriver
+from tidings.log.lives import Life
 from tidings.ports import Ports
 from tidings.settings import Settings
 from tidings.store.driver import StoreDriver
@@ -66,6 +67,17 @@ async def migrate(settings: Settings) -> Sequence[Step]:
     from tidings.backends.sqlite import migrating as on_sqlite
 
     return await on_sqlite.migrate(settings.sqlite_path)
+
+
+async def begin_life(settings: Settings) -> Life:
+    """Have the log, which was restored from an older copy, go on as another. SchemaError; StoreUnavailableError."""
+    if settings.engine == "postgresql":
+        from tidings.backends.postgres import restoring as on_postgres
+
+        return await on_postgres.begin_life(settings.database_url)
+    from tidings.backends.sqlite import restoring as on_sqlite
+
+    return await on_sqlite.begin_life(settings.sqlite_path)
 
 
 async def holds_log(settings: Settings) -> bool:

@@ -148,6 +148,24 @@ def replay_(
     output.say(f"{done.consumer} goes back to position {done.after}: {count} entries are before it now")
 
 
+@commands.command()
+def restored(as_json: AsJson = False) -> None:
+    """Have the log go on as another after its database was restored from an older copy, before servers start again.
+
+    New entries stand far behind what the copy has, so that no position is given out twice; and a position token from
+    before is refused, not taken for one of the entries that came since. Nothing that is kept is changed.
+
+    Example: tidings log restored
+    """
+    from tidings.app import begin_life
+
+    life = Session().at_rest(begin_life)
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json({"incarnation": life.incarnation, "after": life.after})
+    output.say(f"the log goes on behind position {life.after}, as {life.incarnation}: start its servers again")
+
+
 async def _check_types(session: Session, opened: Opened, output: Output, where: Filter) -> None:
     """UnknownTypeError for a type that nobody can have meant; a warning where the application is not at hand."""
     from tidings.operations.unheard import unheard_types

@@ -70,6 +70,17 @@ class Session:
             self._check_there()
         return _run(self.app, self.settings, work)
 
+    def at_rest(self, work: Callable[[Settings], Awaitable[T]]) -> T:
+        """Run `work` on the database, which is there and which it opens itself."""
+        import asyncio
+
+        self._check_there()
+
+        async def worked() -> T:
+            return await work(self.settings)
+
+        return asyncio.run(worked())
+
     def _check_there(self, *, makes: bool = False) -> None:
         import asyncio
 

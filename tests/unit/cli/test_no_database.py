@@ -22,6 +22,7 @@ ASK = {
     "consumers resume": "stock",
     "log tail": "",
     "log show": "web 1",
+    "log restored": "",
     "log replay": "stock --from-position 1",
     "views list": "",
     "views show": "orders.order",

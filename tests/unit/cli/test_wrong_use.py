@@ -86,7 +86,7 @@ def check(ended: Ended, code: int, told: str) -> None:
     ("arguments", "code", "told"),
     [
         (("fly",), 2, "No such command 'fly' (see `tidings --help`)"),
-        (("log",), 2, "Missing command: tail, show, replay (see `tidings log --help`)"),
+        (("log",), 2, "Missing command: tail, show, replay, restored (see `tidings log --help`)"),
         (("log", "show", "web"), 2, "Missing argument 'id' (see `tidings log show --help`)"),
         (("log", "tail", "--limit", "0"), 2, "Invalid value for '--limit': it must be 1 or more, not 0 (see"),
         (("log", "tail", "--limit", "200000"), 2, "'--limit': it must be 100,000 or less, not 200000 (see"),
@@ -126,8 +126,11 @@ def check(ended: Ended, code: int, told: str) -> None:
             "orders.last, orders.order: did you mean orders.last?",
         ),
         (("views", "verify", "orders.oder", "--app", "shop:app"), 1, ": did you mean orders.order?"),
-        (("views", "show", "orders.order", "red"), 2, "'red' is not COLUMN=VALUE; there is order_id, total"),
-        (("views", "show", "orders.order", "order=1"), 2, "no column 'order'; there is order_id, total: did you mean"),
+        (
+            ("views", "show", "orders.order", "colour=red"),
+            2,
+            "'colour=red' is not COLUMN=VALUE; there is order_id, total",
+        ),
         (("views", "show", "orders.order", "total=red"), 2, "'red' is not a whole number"),
         (("views", "show", "orders.last", "--app", "shop:app"), 1, "give its key, order_id=…"),
         (("views", "verify"), 2, "which application?"),
