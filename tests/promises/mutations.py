@@ -70,6 +70,11 @@ def run(test: str, source: Path) -> tuple[int, str]:
 
 def main(names: Sequence[str]) -> int:
     proven = promises()
+    unknown = set(names) - set(proven)
+    if unknown:
+        there = ", ".join(sorted(proven))
+        print(f"no promise is called {', '.join(sorted(unknown))}; there is {there}", file=sys.stderr)
+        return 2
     wrong = 0
     for rule in RULES:
         if names and rule.promise not in names:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from tidings.errors import CallerError
+from tidings.errors import CallerError, absent
 from tidings.events.codec import encode_json
 from tidings.operations.rows import read_value, row_object
 from tidings.store.rows import Column, Row
@@ -27,7 +27,9 @@ def equal_to(where: Sequence[str], columns: Sequence[Column]) -> dict[str, Any]:
     equal = {}
     for text in where:
         name, equals, value = text.partition("=")
-        if not equals or name not in known:
+        if not equals:
             raise CallerError(f"{text[:80]!r} is not COLUMN=VALUE; there is {', '.join(known)}")
+        if name not in known:
+            raise CallerError(absent("column", name, known))
         equal[name] = read_value(known[name], value)
     return equal

@@ -70,6 +70,15 @@ async def test_an_app_is_opened_once_at_a_time_and_can_be_opened_again(tmp_path:
         assert (await opened.log.head()).position == 0
 
 
+async def test_an_event_can_only_be_staged_where_a_relay_finds_it() -> None:
+    app = shop()
+    async with app.open(IN_MEMORY, consume=False):
+        with pytest.raises(RefusedError, match="only on PostgreSQL"):
+            app.staged(OrderPlaced("1", 5), source="/web")
+    with pytest.raises(RefusedError, match="not open"):
+        app.staged(OrderPlaced("1", 5), source="/web")
+
+
 async def test_what_is_published_is_folded_and_handled() -> None:
     app = shop()
     async with app.open(IN_MEMORY) as opened:

@@ -126,11 +126,8 @@ def check(ended: Ended, code: int, told: str) -> None:
             "orders.last, orders.order: did you mean orders.last?",
         ),
         (("views", "verify", "orders.oder", "--app", "shop:app"), 1, ": did you mean orders.order?"),
-        (
-            ("views", "show", "orders.order", "colour=red"),
-            2,
-            "'colour=red' is not COLUMN=VALUE; there is order_id, total",
-        ),
+        (("views", "show", "orders.order", "red"), 2, "'red' is not COLUMN=VALUE; there is order_id, total"),
+        (("views", "show", "orders.order", "order=1"), 2, "no column 'order'; there is order_id, total: did you mean"),
         (("views", "show", "orders.order", "total=red"), 2, "'red' is not a whole number"),
         (("views", "show", "orders.last", "--app", "shop:app"), 1, "give its key, order_id=…"),
         (("views", "verify"), 2, "which application?"),
