@@ -152,8 +152,8 @@ def replay_(
 def restored(as_json: AsJson = False) -> None:
     """Have the log go on as another after its database was restored from an older copy, before servers start again.
 
-    New entries stand far behind what the copy has, so that no position is given out twice; and a position token from
-    before is refused, not taken for one of the entries that came since. Nothing that is kept is changed.
+    New entries stand a million positions behind what the copy has, so that none of fewer lost ones is given out twice;
+    and a position token from before is refused, not taken for an entry that came since. What is kept stays as it is.
 
     Example: tidings log restored
     """

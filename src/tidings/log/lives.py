@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tidings.log.driver import Position
 
 APART = 1 << 20
-"""So many positions are left out: more than any log hands out between a copy and its loss within a moment."""
+"""So many positions are left out, for whoever keeps bare numbers. Tokens are told apart however many were lost."""
 
 
 @dataclass(frozen=True, slots=True)
