@@ -25,6 +25,8 @@ HEAD_SECONDS = 10
 LINGER_SECONDS = 10
 LINGER_BYTES = 16 * 1_048_576
 """For how long, and how much, is read and dropped behind an answer that came before the end of its request."""
+PIPELINED_MAX = 64
+"""Requests that may wait on one connection for the answers before theirs: each takes a hundred times its own size."""
 CONNECTIONS_MAX = 4_096
 _SMALL = HEAD_BYTES_MAX // 2
 METHODS = ("GET", "HEAD", "POST", "PUT")
@@ -134,6 +136,9 @@ class Connection(HttpToolsProtocol):
             self._fail(Problem.MALFORMED_REQUEST, "a # stands in the request's target: write it as %23")
         if self.url[:1] != b"/":
             self._name_host()
+        if len(self.pipeline) >= PIPELINED_MAX:
+            why = f"{PIPELINED_MAX} requests on this connection wait for their answers: send no more before they came"
+            self._fail(Problem.OVERLOADED, why)
         self._has_moved = True
         self._ask()
         self.headers = []  # takes the trailers, which mean nothing here

@@ -10,7 +10,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from tidings.api.answer import Answer, Receive, Scope, Send
-from tidings.api.connection import HEAD_BYTES_MAX, HEAD_SECONDS, LINGER_BYTES, LINGER_SECONDS, Connection
+from tidings.api.connection import HEAD_BYTES_MAX, HEAD_SECONDS, LINGER_BYTES, LINGER_SECONDS, PIPELINED_MAX, Connection
 
 
 class Wire(asyncio.Transport):
@@ -345,3 +345,14 @@ async def test_behind_a_whole_request_that_wants_to_close_nothing_is_waited_for(
     connection.data_received(b"GET /a HTTP/1.1\r\nconnection: close\r\n\r\n")
     await asyncio.wait(state.tasks)
     assert (wire.closed, wire.ended) == (True, False)
+
+
+async def test_a_request_behind_too_many_that_wait_is_refused_when_those_are_answered() -> None:
+    connection, wire = connected(ServerState())
+    asked = b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n"
+    connection.data_received(asked * (PIPELINED_MAX + 100))
+    assert len(connection.pipeline) <= PIPELINED_MAX + 1
+    while not (wire.closed or wire.ended):
+        await asyncio.sleep(0)
+    statuses = re.findall(rb"HTTP/1\.1 (\d+)", wire.written)
+    assert statuses == [b"200"] * (PIPELINED_MAX + 1) + [b"503"]
