@@ -348,11 +348,12 @@ async def test_behind_a_whole_request_that_wants_to_close_nothing_is_waited_for(
 
 
 async def test_a_request_behind_too_many_that_wait_is_refused_when_those_are_answered() -> None:
-    connection, wire = connected(ServerState())
+    state = ServerState()
+    connection, wire = connected(state)
     asked = b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n"
     connection.data_received(asked * (PIPELINED_MAX + 100))
     assert len(connection.pipeline) <= PIPELINED_MAX + 1
-    while not (wire.closed or wire.ended):
-        await asyncio.sleep(0)
+    while state.tasks:
+        await asyncio.wait(state.tasks)
     statuses = re.findall(rb"HTTP/1\.1 (\d+)", wire.written)
     assert statuses == [b"200"] * (PIPELINED_MAX + 1) + [b"503"]
