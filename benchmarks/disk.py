@@ -1,4 +1,4 @@
-"""How many bytes of disk an event takes: `python -m benchmarks.disk`. Nothing is timed, so it may run beside anything."""
+"""How many bytes of disk an event takes: `python -m benchmarks.disk`. Nothing is timed."""
 
 from __future__ import annotations
 
