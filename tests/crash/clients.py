@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -34,12 +35,12 @@ class Witness:
 
 
 class Clients:
-    """Some clients, each with one request under way, until they are told to stop."""
+    """Some clients, each with one request under way to any of the servers, until they are told to stop."""
 
-    def __init__(self, url: str, seed: int) -> None:
+    def __init__(self, urls: Sequence[str], seed: int) -> None:
         self.witness = Witness()
         self.first_answer = asyncio.Event()
-        self._url = url
+        self._urls = urls
         self._random = Random(seed)
         self._documents: dict[str, dict[str, Any]] = {}
         self._recent: list[str] = []
@@ -117,14 +118,16 @@ class Clients:
             batch = len(documents) > 1
             kind = "application/cloudevents-batch+json" if batch else "application/cloudevents+json"
             body = json.dumps(documents if batch else documents[0])
-            async with session.post(f"{self._url}/events", data=body, headers={"content-type": kind}) as answer:
+            url = f"{self._random.choice(self._urls)}/events"
+            async with session.post(url, data=body, headers={"content-type": kind}) as answer:
                 await answer.read()
                 return answer.status
         except (aiohttp.ClientError, OSError, TimeoutError):
             return 0
 
     async def _put(self, session: aiohttp.ClientSession, document: dict[str, Any]) -> int:
-        url = URL(f"{self._url}/events/{SOURCE.replace('/', '%2F')}/{document['id']}", encoded=True)
+        events = f"{self._random.choice(self._urls)}/events"
+        url = URL(f"{events}/{SOURCE.replace('/', '%2F')}/{document['id']}", encoded=True)
         headers = {"ce-type": document["type"], "ce-time": document["time"], "content-type": "application/json"}
         async with session.put(url, data=json.dumps(document["data"]), headers=headers) as answer:
             await answer.read()

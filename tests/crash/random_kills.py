@@ -1,14 +1,15 @@
-"""A loaded server is killed again and again, at random moments, on the same file, while its clients keep sending.
+"""Loaded servers are killed again and again, at random moments, on the same database, while clients keep sending.
 
-`python -m tests.crash.random_kills --kills 300 --seed 7` prints what was counted, and ends with 1 if anything is wrong:
-an acknowledged event lost, one kept twice, an effect missing or repeated, a view that is not a refold of the log.
+`python -m tests.crash.random_kills --kills 300 --seed 7` kills one server on a file of SQLite; with `--database
+postgresql` several servers and consumers, and PostgreSQL itself, one of its own that flushes as in production. It
+prints what was counted, and ends with 1 if anything is wrong: an acknowledged event lost, one kept twice, an effect
+missing or repeated, a view that is not a refold of the log.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import sqlite3
 import tempfile
 import time
 from collections import Counter
@@ -18,26 +19,21 @@ from random import Random
 
 from tests.crash import shop
 from tests.crash.clients import Clients, Witness
+from tests.crash.fleet import Fleet, fleet
 from tests.crash.processes import PATIENCE
 from tests.crash.selling import is_settled, make_tables
-from tests.crash.server import Server
 from tests.crash.shop_oracle import check_effects, check_midway
 from tests.crash.telling import noted
 from tidings.app.opened import Opened
 
-AT_START = 0.15
-"""Share of kills that hit the server while it starts: in the recovery from the kill before."""
 LOAD_SECONDS = 0.15
-START_SECONDS = 1.0
-CHECKED_EVERY = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What a run came to."""
 
-    kills: int
-    kills_at_start: int
+    killed: Counter[str]
     acknowledged: int
     answers: Counter[str]
     calls: int
@@ -46,8 +42,9 @@ class Counts:
 
     def __str__(self) -> str:
         answers = ", ".join(f"{count:,} x {answer}" for answer, count in sorted(self.answers.items()))
+        killed = ", ".join(f"{count:,} x {what}" for what, count in sorted(self.killed.items()))
         return (
-            f"kills                {self.kills:,} ({self.kills_at_start:,} of them while the server started)\n"
+            f"kills                {self.killed.total():,} ({killed})\n"
             f"events acknowledged  {self.acknowledged:,}: none lost, none kept twice\n"
             f"handler effects      {self.acknowledged:,} rows, {self.acknowledged:,} emitted events: each once\n"
             f"calls to the outside {self.calls:,} for {self.acknowledged:,} deliveries, one key each\n"
@@ -57,59 +54,51 @@ class Counts:
         )
 
 
-async def run(folder: Path, *, kills: int, seed: int) -> Counts:
-    """Kill so many times; AssertionError if anything does not hold."""
+async def run(folder: Path, *, kills: int, seed: int, database: str = "sqlite") -> Counts:
+    """Kill so many times; AssertionError if anything does not hold. `database`: as of `fleet`."""
     begun = time.monotonic()
-    await make_tables(shop.make(folder), folder)
-    server = Server(folder)
-    clients = Clients(server.url, seed)
+    with fleet(folder, database) as killing:
+        await make_tables(shop.make(folder), folder)
+        clients = Clients([server.url for server in killing.servers], seed)
+        await under_load(killing, clients, Random(seed), kills, folder)
+        rows = await check(folder, clients.witness)
+    calls = len(noted(folder / shop.CALLS))
+    witness = clients.witness
+    taken = time.monotonic() - begun
+    return Counts(killing.killed, len(witness.acknowledged), witness.answers, calls, rows, taken)
+
+
+async def under_load(killing: Fleet, clients: Clients, draw: Random, kills: int, folder: Path) -> None:
+    """Kill while the clients send, then have everything that follows be done, and the processes end in order."""
     stopping = asyncio.Event()
     sending = asyncio.create_task(clients.run(stopping))
     try:
-        at_start = await kill_on(server, clients, Random(seed), kills, folder)
+        await kill_on(killing, clients, draw, kills)
         stopping.set()
         await sending
-        await end(server, folder)
+        await until_done(folder)
+        await killing.stop()
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
-        server.leave_nothing()
-    rows = await check(folder, clients.witness)
-    calls = len(noted(folder / shop.CALLS))
-    witness = clients.witness
-    return Counts(kills, at_start, len(witness.acknowledged), witness.answers, calls, rows, time.monotonic() - begun)
+        killing.leave_nothing()
 
 
-async def kill_on(server: Server, clients: Clients, draw: Random, kills: int, folder: Path) -> int:
-    """Kill and start again; return how often it was killed before it answered. It runs in the end."""
-    at_start = 0
-    server.start()
-    for n in range(1, kills + 1):
-        if draw.random() < AT_START:
-            await asyncio.sleep(draw.random() * START_SECONDS)
-            at_start += 1
-        else:
-            await server.until_listening()
+async def kill_on(killing: Fleet, clients: Clients, draw: Random, kills: int) -> None:
+    """Kill and start again. All run in the end."""
+    killing.start()
+    for _ in range(kills):
+        target = await killing.next_target(draw)
+        if target is None or await target.is_listening():
             clients.first_answer.clear()
             await asyncio.wait_for(clients.first_answer.wait(), PATIENCE)
             await asyncio.sleep(draw.random() * LOAD_SECONDS)
-        await server.kill()
-        if n % CHECKED_EVERY == 0:
-            check_file(folder)
-        server.start()
-    await server.until_listening()
-    return at_start
+        await killing.kill(target, draw)
+    await killing.until_listening()
 
 
-def check_file(folder: Path) -> None:
-    """SQLite finds nothing wrong with the file that was left."""
-    connection = sqlite3.connect(shop.file(folder))
-    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    connection.close()
-
-
-async def end(server: Server, folder: Path) -> None:
-    """Wait until everything is handled, folded and delivered, and have the server end in order.
+async def until_done(folder: Path) -> None:
+    """Wait until everything is handled, folded and delivered.
 
     That may take long on a busy machine, so patience ends when nothing has moved for a while.
     """
@@ -122,7 +111,6 @@ async def end(server: Server, folder: Path) -> None:
                 seen = now
                 patience.reschedule(asyncio.get_running_loop().time() + PATIENCE)
             await asyncio.sleep(0.1)
-    assert await server.stop() == 0, server.last_words()
 
 
 async def done_so_far(opened: Opened, folder: Path) -> tuple[int, ...]:
@@ -144,9 +132,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        print(asyncio.run(run(Path(folder), kills=given.kills, seed=given.seed)))
+        print(asyncio.run(run(Path(folder), kills=given.kills, seed=given.seed, database=given.database)))
 
 
 if __name__ == "__main__":

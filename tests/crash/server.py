@@ -1,4 +1,4 @@
-"""The real server as a process, started on the same file and port again and again."""
+"""The real server as a process, started on the same database and port again and again."""
 
 from __future__ import annotations
 
@@ -20,10 +20,16 @@ LOOK = 0.005
 class Server:
     """One `tidings run` at a time. `folder`: of its database, its records, and its notes of calls."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "server") -> None:
+        self.name = name
+        self.is_excused = False
         self.port = _free_port()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def _records(self) -> Path:
+        return self._folder / f"{self.name}.log"
 
     @property
     def url(self) -> str:
@@ -31,10 +37,11 @@ class Server:
 
     def start(self) -> None:
         """Begin the process; it may take a moment until it answers."""
+        self.is_excused = False
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
         paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         set_up = {"TIDINGS_DATABASE_URL": shop.settings(self._folder).database_url, "PYTHONPATH": paths}
-        with (self._folder / "server.log").open("ab") as records:
+        with self._records.open("ab") as records:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tidings", "run", "tests.crash.served:app", "--port", str(self.port)],
                 cwd=self._folder,
@@ -43,14 +50,23 @@ class Server:
                 stderr=records,
             )
 
+    def excuse(self) -> None:
+        """Let it end by itself until it is begun again: its database was away while it started."""
+        self.is_excused = True
+
+    def begin_again(self) -> None:
+        """Start it if it has ended while it was excused."""
+        if not self._is_running():
+            self.start()
+
     async def until_listening(self) -> None:
-        """Come back when it takes connections; fail if it ends before."""
+        """Come back when it takes connections; fail if it ends before, unless it is excused."""
         async with asyncio.timeout(PATIENCE):
-            while not await self._is_listening():
-                assert self._running.poll() is None, self.last_words()
+            while not await self.is_listening():
+                self.begin_again()
                 await asyncio.sleep(LOOK)
 
-    async def _is_listening(self) -> bool:
+    async def is_listening(self) -> bool:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:
@@ -63,10 +79,16 @@ class Server:
         assert self._process is not None
         return self._process
 
+    def _is_running(self) -> bool:
+        if self._running.poll() is None:
+            return True
+        assert self.is_excused, self.last_words()
+        return False
+
     async def kill(self) -> None:
         """`kill -9`, and come back when nothing is left of it. It must not have ended by itself."""
-        assert self._running.poll() is None, self.last_words()
-        self._running.send_signal(signal.SIGKILL)
+        if self._is_running():
+            self._running.send_signal(signal.SIGKILL)
         await asyncio.to_thread(self._running.wait)
 
     async def stop(self) -> int:
@@ -81,7 +103,7 @@ class Server:
             self._process.wait()
 
     def last_words(self) -> str:
-        return "\n".join(noted(self._folder / "server.log")[-20:])
+        return "\n".join(noted(self._records)[-20:])
 
 
 def _free_port() -> int:

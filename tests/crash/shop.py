@@ -14,6 +14,8 @@ FLAKY = 6
 """Events whose handler fails at its first call. So the first of a page fails with it, the others are parked."""
 
 CALLS = "calls"
+DATABASE = "database"
+"""A note of the URL, where the database is not a file of SQLite in the same folder."""
 TRIES = "tries"
 
 
@@ -92,9 +94,11 @@ def add_handlers(service: Service, folder: Path) -> None:
     async def call(payload: dict[str, str], delivery: Delivery) -> None:
         note(folder / CALLS, f"{delivery.idempotency_key} {payload['sale']}")
 
+    mark = "?" if settings(folder).engine == "sqlite" else "$1"
+
     @service.on(Sold)
     async def book(event: Sold, ctx: Context) -> None:
-        await ctx.sql.execute("INSERT INTO booked (sale) VALUES (?)", (ctx.envelope.id,))
+        await ctx.sql.execute(f"INSERT INTO booked (sale) VALUES ({mark})", (ctx.envelope.id,))
         await ctx.emit(Booked(event.item, ctx.envelope.id))
         await ctx.deliver(call, {"sale": ctx.envelope.id}, order=event.item)
 
@@ -103,7 +107,7 @@ def add_handlers(service: Service, folder: Path) -> None:
         note(folder / TRIES, event.item)
         if noted(folder / TRIES).count(event.item) == 1:
             raise ValueError("not yet")
-        await ctx.sql.execute("INSERT INTO checked (item) VALUES (?)", (event.item,))
+        await ctx.sql.execute(f"INSERT INTO checked (item) VALUES ({mark})", (event.item,))
 
 
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -115,7 +119,8 @@ def file(folder: Path) -> Path:
 
 
 def settings(folder: Path) -> Settings:
-    return Settings(database_url=f"sqlite:///{file(folder)}")
+    said = noted(folder / DATABASE)
+    return Settings(database_url=said[0] if said else f"sqlite:///{file(folder)}")
 
 
 def sale(item: int, n: int) -> str:

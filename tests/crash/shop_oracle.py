@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import AsyncIterator, Iterable, Mapping, Set
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.crash import shop
 from tests.crash.oracle import reopened
 from tests.crash.telling import noted
+from tidings.app.engines import BackEnd, open_back_end
 from tidings.app.opened import Opened
 from tidings.conformance.samples import everything
+from tidings.ports import Ports
 from tidings.views.verify import Verifier
+
+
+@asynccontextmanager
+async def back_end(folder: Path) -> AsyncIterator[BackEnd]:
+    """Open the shop's database as the next process would."""
+    settings = shop.settings(folder)
+    if settings.engine == "sqlite":
+        async with reopened(shop.file(folder)) as file:
+            yield file
+        return
+    opened = await open_back_end(settings, Ports())
+    try:
+        yield opened
+    finally:
+        await opened.close()
 
 
 async def check_midway(folder: Path, told: Iterable[str]) -> None:
     """Whatever has been done up to now was done whole, and once."""
-    async with reopened(shop.file(folder)) as back_end:
-        entries = [entry.envelope for entry in await everything(back_end.log)]
+    async with back_end(folder) as opened:
+        entries = [entry.envelope for entry in await everything(opened.log)]
         ids = [(each.source, each.id) for each in entries]
         assert len(ids) == len(set(ids))
         assert {id for id in told if id not in ("open", "settled")} <= {id for _, id in ids}
-        async with back_end.store.unit() as unit:
+        async with opened.store.unit() as unit:
             booked = Counter(sale for (sale,) in await unit.sql.fetch("SELECT sale FROM booked"))
         emitted = Counter(each.causation_id for each in entries if each.type == "sale-booked")
-        intended = await back_end.store.deliveries(limit=1_000_000)
+        intended = await opened.store.deliveries(limit=1_000_000)
     assert set(booked.values()) <= {1}
     assert booked == emitted, "a handler's writes and the events it emits are kept together"
     assert len({each["key"] for each in intended}) == len(intended) == len(booked)

@@ -32,7 +32,11 @@ PASSING_STATES = frozenset(
         "57P05",  # the session was idle for too long
     }
 )
-_GONE = re.compile(r"\b(connection|pool) (is|was|has been) (closed|closing|released)\b")
+_GONE = re.compile(
+    r"\b(connection|pool) (is|was|has been) (closed|closing|released)\b"
+    # The server's last words were read, and not yet that it hung up: asyncpg waits for more, and takes no statement.
+    r"|^cannot switch to state \d+; (another operation \(2\) is in progress|protocol is in the \"failed\" state)"
+)
 
 
 def is_transient(error: BaseException) -> bool:

@@ -26,6 +26,7 @@ PASSING = [
     asyncpg.InterfaceError("cannot perform operation: connection is closed"),
     asyncpg.InterfaceError("pool is closing"),
     asyncpg.InterfaceError("cannot call Connection.fetch(): connection has been released back to the pool"),
+    asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress"),
     ConnectionRefusedError(111, "Connect call failed"),
     TimeoutError(),
 ]
@@ -39,6 +40,7 @@ STAYING = [
     asyncpg.InternalServerError("cache lookup failed"),
     asyncpg.InterfaceError("the server expects 2 arguments for this query, 1 was passed"),
     asyncpg.InterfaceError("cannot perform operation: another operation is in progress"),
+    asyncpg.InternalClientError("cannot switch to state 12; another operation (11) is in progress"),
     ZeroDivisionError(),
 ]
 
