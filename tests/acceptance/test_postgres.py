@@ -102,6 +102,23 @@ def test_the_doctor_looks_at_the_server(place: OnPostgres) -> None:
     assert found["engine"].startswith("PostgreSQL ")
 
 
+def test_processes_behind_pgbouncer_find_each_others_events_and_the_doctor_says_that_nobody_is_told_of_them(
+    tmp_path: Path, postgres_url: str, pooled_postgres_url: str
+) -> None:
+    pooled = OnPostgres(tmp_path, pooled_postgres_url)
+    with pooled.serving() as one, pooled.serving() as other:
+        for n in range(3):
+            assert pooled.emit(str(n), 10 + n, id=f"order-{n}").code == 0
+        pooled.eventually("consumers", "--app", "shop:app", until=settled)
+        for url in (one, other):
+            assert get(f"{url}/views/orders/order?order_id=2")["rows"][0]["total"] == 12
+        found = pooled.tidings("doctor", "--app", "shop:app", "--json").json
+        direct = pooled.tidings("doctor", "--app", "shop:app", "--json", TIDINGS_DATABASE_URL=postgres_url).json
+    assert "PgBouncer stands in between, so no process is told of another's appends" in found["caution"]
+    assert direct["caution"] is None
+    assert [check["name"] for check in found["checks"] if not check["ok"]] == ["server"], "fsync is off"
+
+
 def test_a_server_that_is_not_there_is_one_line_and_2(place: OnPostgres) -> None:
     nowhere = "postgresql://ann:s3cret@127.0.0.1:1/shop"
     for arguments in (("run", "shop:app"), ("log", "tail"), ("migrate", "status"), ("doctor",)):
