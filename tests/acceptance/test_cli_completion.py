@@ -46,7 +46,7 @@ def bash(folder: Path, script: str, *words: str) -> str:
     ("words", "names"),
     [
         (("lo",), ["log"]),
-        (("log", ""), ["tail", "show", "replay"]),
+        (("log", ""), ["tail", "show", "replay", "restored"]),
         (("log", "tail", "--ty"), ["--type"]),
         (("log", "tail", "--type", "order-p"), ["order-placed"]),
         (("emit", "or"), ["order-placed"]),
