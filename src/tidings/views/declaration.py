@@ -74,6 +74,8 @@ class ViewSpec:
     columns: tuple[Column, ...] = field(init=False)
     subject: int | None = field(init=False)
     """The place in the key of the subject; None: the view spans subjects, or has no folds."""
+    shape: str = field(init=False)
+    """A fingerprint of what a table of this view holds; if it changes, the version must."""
 
     def __post_init__(self) -> None:
         def fill(name: str, value: object) -> None:
@@ -91,6 +93,7 @@ class ViewSpec:
             _check_fold(self, fold, forms)
         _check_once(self)
         fill("subject", _subject_place(self))
+        fill("shape", _shape(self))
         _check_mode(self)
 
     @property
@@ -102,19 +105,6 @@ class ViewSpec:
     def spans(self) -> bool:
         """Whether a row may hold events of several subjects."""
         return bool(self.folds) and self.subject is None
-
-    @property
-    def shape(self) -> str:
-        """A fingerprint of what a table of this view holds; if it changes, the version must."""
-        parts = [
-            [(column.name, column.kind, column.nullable) for column in self.columns],
-            self.key,
-            self.rank,
-            self.version,
-            self.spans,
-            sorted({(fold.declared.type, *self.members(fold)) for fold in self.folds}),
-        ]
-        return hashlib.sha256(encode_json(parts)).hexdigest()[:32]
 
     def members(self, fold: FoldSpec) -> tuple[str, ...]:
         """Return the event's members that make the key of its row."""
@@ -175,6 +165,18 @@ def forms_of(row: type) -> Mapping[str, Form]:
         except DeclarationError as error:
             raise DeclarationError(f"{row.__qualname__}.{name}: {error}") from error
     return forms
+
+
+def _shape(view: ViewSpec) -> str:
+    parts = [
+        [(column.name, column.kind, column.nullable) for column in view.columns],
+        view.key,
+        view.rank,
+        view.version,
+        view.spans,
+        sorted({(fold.declared.type, *view.members(fold)) for fold in view.folds}),
+    ]
+    return hashlib.sha256(encode_json(parts)).hexdigest()[:32]
 
 
 def _check_names(view: ViewSpec) -> None:
