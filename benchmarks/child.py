@@ -1,7 +1,7 @@
 """What has to run in a process of its own, since its memory and its time are what is measured.
 
-`python -m benchmarks.child replay PATH` folds a view anew from the whole log; `wait PATH SECONDS` runs Chirp without
-traffic. Both print one line of JSON.
+`python -m benchmarks.child replay PATH` folds a view anew from the whole log; `wait PATH SECONDS` runs one consumer
+without traffic, `wait-all PATH SECONDS` all of Chirp's. Each prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import msgspec
+import uvloop
 
 from benchmarks.events import bookmarks
 from tidings import App
@@ -32,11 +33,16 @@ async def replay(path: str) -> dict[str, float]:
     return {"seconds": seconds, "before": before, "peak": memory("VmHWM")}
 
 
-async def wait(path: str, seconds: float) -> dict[str, float]:
-    """Run Chirp with all its consumers, none of which has anything to do; return its share of a core and its memory."""
+async def wait_all(path: str, seconds: float) -> dict[str, float]:
+    """Do as `wait` with all consumers of Chirp."""
     sys.path.insert(0, str(_CHIRP))
     from chirp.app import app
 
+    return await wait(path, seconds, app)
+
+
+async def wait(path: str, seconds: float, app: App) -> dict[str, float]:
+    """Run an application that has nothing to do; return its share of a core, its memory, and how many consumers."""
     async with app.open(_settings(path)) as opened:
         await asyncio.sleep(SETTLE_SECONDS)
         started, used = time.perf_counter(), time.process_time()
@@ -59,5 +65,11 @@ def _settings(path: str) -> Settings:
 
 
 if __name__ == "__main__":
-    found = replay(sys.argv[2]) if sys.argv[1] == "replay" else wait(sys.argv[2], float(sys.argv[3]))
-    print(msgspec.json.encode(asyncio.run(found)).decode())
+    if sys.argv[1] == "replay":
+        found = replay(sys.argv[2])
+    elif sys.argv[1] == "wait":
+        found = wait(sys.argv[2], float(sys.argv[3]), App(bookmarks))
+    else:
+        found = wait_all(sys.argv[2], float(sys.argv[3]))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as `tidings run` does
+        print(msgspec.json.encode(runner.run(found)).decode())

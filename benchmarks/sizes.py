@@ -37,7 +37,7 @@ FULL = Sizes(
     processed=20_000,
     workflows=300,
     replay=1_000_000,
-    waiting=20.0,
+    waiting=6.0,
     calling=4.0,
 )
 QUICK = Sizes(
@@ -52,6 +52,6 @@ QUICK = Sizes(
     processed=2_000,
     workflows=40,
     replay=20_000,
-    waiting=3.0,
+    waiting=2.0,
     calling=1.0,
 )
