@@ -68,7 +68,9 @@ class Progress:
                 found, waited = waited.result(), None
                 return found.position
             told = None if wanted is None or found is not None else self._told(view)
-            found = await self._shared_look(view) if told is None else told
+            # Another process may have come further; who waits will see, but who does not has only this one look.
+            is_enough = told is not None and (bool(patience.seconds) or told.position >= (wanted or 0))
+            found = told if told is not None and is_enough else await self._shared_look(view)
             return found.position
 
         def pause(_: float) -> Awaitable[object]:

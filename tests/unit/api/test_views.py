@@ -177,6 +177,16 @@ async def test_a_position_that_is_not_reached_is_refused_with_the_time_to_ask_ag
         assert (reply.status, reply.slug, reply.headers["retry-after"]) == (412, "position-not-reached", "1")
 
 
+async def test_a_read_that_does_not_wait_sees_what_another_process_has_kept_since_the_last_look(shop: Shop) -> None:
+    """This process's consumers tell it what they keep; of another's it hears nothing until it looks."""
+    consumer, token = await shop.consumer("total"), (await shop.place("1")).headers["tidings-position"]
+    await shop.come_to(consumer, 0)
+    assert (await get(shop, "/views/stock/total", tidings_min_position=token)).status == 412
+    await shop.come_to(consumer, 1)
+    reply = await get(shop, "/views/stock/total", tidings_min_position=token)
+    assert (reply.status, reply.headers["tidings-position"]) == (200, token)
+
+
 async def test_a_read_waits_until_the_view_has_come_so_far(shop: Shop) -> None:
     token = (await shop.place("1")).headers["tidings-position"]
     headers = {"tidings_min_position": token, "prefer": "wait=30"}
