@@ -120,7 +120,7 @@ def test_the_log_is_followed_until_ctrl_c(place: Place) -> None:
     assert place.emit("3", 30, id="order-3-again").code == 0
     assert json.loads(process.stdout.readline())["event"]["id"] == "order-3-again"
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, "")
 
 

@@ -107,7 +107,7 @@ def test_page_and_server_stay_open_until_they_are_ended(tmp_path: Path) -> None:
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            out, errors = process.communicate(timeout=60)
+            out, errors = process.communicate(timeout=120)
         finally:
             process.kill()
     assert (process.returncode, out, errors) == (0, "", "")

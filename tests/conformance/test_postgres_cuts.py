@@ -22,6 +22,7 @@ from tidings.ports import Ports
 
 MANY = 400
 """So many envelopes that they are copied, in a transaction of several statements."""
+TRIES = 100
 CALLERS = 16
 RESTARTS = 2 * SCALE
 
@@ -69,9 +70,11 @@ async def test_an_append_that_is_cut_anywhere_is_kept_whole_or_not_at_all_and_on
     lost = kept = 0
     piece, is_through = 0, False
     driver = await open_log(door.url)
-    while not is_through:
-        piece += 1
-        name = str(piece)
+    for name in map(str, range(TRIES)):
+        if is_through and kept:
+            break
+        # How many pieces the answers come in is chance: if none was cut after it was kept, the last few are cut anew.
+        piece = max(1, piece - 3) if is_through else piece + 1
         await driver.append([Write(envelopes=(event(f"{name}/1", data=b"{}"),))])  # written otherwise than its repeat
         cutting = Cutting(piece)
         door.may_pass = cutting.may_pass
@@ -88,6 +91,7 @@ async def test_an_append_that_is_cut_anywhere_is_kept_whole_or_not_at_all_and_on
         mine = [entry for id, entry in entries.items() if id.startswith(f"{name}/")]
         assert sorted(entry.position for entry in mine) == sorted(at for each in receipts for at in each.positions)
         assert len(mine) == count
+    assert is_through, "no append came through uncut"
     assert lost > 0, "nothing was cut before it was kept"
     assert kept > 0, "nothing was cut after it was kept"
     await driver.close()
