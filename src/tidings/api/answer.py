@@ -53,7 +53,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
         headers = self.headers
         if self.status != 304:
             headers = (*headers, (b"content-length", b"%d" % len(self.body)))
-        exchange: Exchange | None = scope.get(EXCHANGE)
+        exchange: Exchange | None = scope.pop(EXCHANGE, None)  # each holds the other, and would wait for the collector
         if exchange is not None and exchange.answer(self.status, headers, self.body):
             return
         with suppress(OSError):  # the caller went away, and nobody is left to be told

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -61,8 +61,11 @@ class Application:
             await send({"type": "websocket.close", "code": 1000})
             return
         try:
-            with self.waiting.counted() if _may_wait(scope) else self._counted():
-                await self._serve(scope, receive, send)
+            if _may_wait(scope):
+                with self.waiting.counted():
+                    await self._serve(scope, receive, send)
+            else:
+                await self._counted(scope, receive, send)
         except DisconnectedError:
             pass
         except asyncio.CancelledError:
@@ -77,11 +80,12 @@ class Application:
         path = raw_path(scope)
         if path not in OPEN:
             self._parts.rates.check_address(scope)
-        inner = None if self._pages is None else mounted(scope, self._pages.path)
-        if self._pages is not None and inner is not None:
-            return await self._pages(inner, self._parts.bodies.watched(receive), send)
-        if self._pages is not None and is_visit(scope):
-            return await welcome(scope, self._pages.path)(scope, receive, send)
+        if self._pages is not None and (path == "/" or path.startswith(self._pages.path)):
+            inner = mounted(scope, self._pages.path)
+            if inner is not None:
+                return await self._pages(inner, self._parts.bodies.watched(receive), send)
+            if is_visit(scope):
+                return await welcome(scope, self._pages.path)(scope, receive, send)
         if path not in OPEN:
             scope[PRINCIPAL] = principal = await admit(self._admission, scope)
             self._parts.rates.check_key(principal)
@@ -99,11 +103,10 @@ class Application:
             return await self._route(path, scope, receive, send)
         return await answer(scope, receive, send)
 
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._under_way += 1
         try:
-            yield
+            await self._serve(scope, receive, send)
         finally:
             self._under_way -= 1
 

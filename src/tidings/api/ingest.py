@@ -69,7 +69,7 @@ class Ingest:
         if read.id != route.id or read.source != route.source:
             raise _other_event(read, route)
         check_source(scope, read.source)
-        self._rates.check_sources((read.source,))
+        self._rates.check_sources((read,))
         envelope = traced(self._admit(read, mode), trace_of(scope))
         receipt = await self._append_if_new(envelope, headers)
         body_out = self._result(envelope, receipt.positions[0], receipt.outcome)
@@ -86,7 +86,7 @@ class Ingest:
         read = _read(scope, body, mode)
         for envelope in read:
             check_source(scope, envelope.source)
-        self._rates.check_sources(envelope.source for envelope in read)
+        self._rates.check_sources(read)
         if not by_content and key is None:
             refuse_unnamed(read, mode)
         admitted = [
@@ -94,10 +94,10 @@ class Ingest:
         ]
         trace = trace_of(scope)
         owner = None if by_content or key is None else (principal_of(scope).owner, key)
-        envelopes = tuple(
+        envelopes = [
             traced(named(envelope, owner, index) if envelope.id is UNNAMED else envelope, trace)
             for index, envelope in enumerate(admitted)
-        )
+        ]
         if not envelopes:
             return self._answer(200, (), {"results": []})
         expected = await self._expected(headers, envelopes)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Literal
 
 from tidings.api.answer import Scope
 from tidings.api.problems import Problem, Refusal
+from tidings.events.envelope import Envelope
 from tidings.operations.admission import Principal
 from tidings.ports import Clock
 from tidings.settings import Settings
@@ -96,10 +97,10 @@ class Rates:
         if self._key is not None and principal.key is not None:
             self._take(self._key, "key", principal.key, "requests with one API key")
 
-    def check_sources(self, sources: Iterable[str]) -> None:
+    def check_sources(self, envelopes: Sequence[Envelope]) -> None:
         """Count events for the sources that they say; refuse all of them for any."""
         if self._source is not None:
-            for source, count in Counter(sources).items():
+            for source, count in Counter(envelope.source for envelope in envelopes).items():
                 self._take(self._source, "source", source, f"events of the source {source[:100]!r}", count)
 
     def _take(self, rate: Rate, by: By, name: str, what: str, count: int = 1) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from tidings.errors import DeclarationError, InvalidDataError, UnknownTypeError
-from tidings.events.codec import Decoder, decode_json, encode_json, has_non_finite, pointer
+from tidings.events.codec import Decoder, encode_json, has_non_finite, pointer
 from tidings.events.declaration import Declared, check_subject_type, declared, declared_instance, is_pydantic
 from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Envelope
 from tidings.events.media import JSON, is_json
 from tidings.events.rules import DATA_BYTES_MAX, SUBJECT_MAX, checked, is_text, time_text, wrong
+from tidings.events.strict import check_json
 
 _JSON_ATTRIBUTES: Mapping[str, AttributeValue] = {"datacontenttype": JSON}
 
@@ -179,7 +180,7 @@ def _check_json(envelope: Envelope) -> None:
     if content_type is not None and not is_json(content_type):
         why = f"{envelope.type} is read as JSON, not as {content_type}: send application/json"
         raise InvalidDataError(why, errors=[("", why)])
-    decode_json(envelope.data or b"")
+    check_json(envelope.data or b"")
 
 
 def _read_back(event: Any, data: bytes, decode: Callable[[bytes], Any]) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -23,7 +24,7 @@ from tidings.errors import (
 from tidings.events.codec import encode_json, pointer
 from tidings.events.content import text_of
 from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Entry, Envelope
-from tidings.events.media import JSON, bare, charset_of, is_json
+from tidings.events.media import JSON, MEDIA_TYPE_MAX, bare, charset_of, is_json
 from tidings.events.payload import read_data, write_data
 from tidings.events.percent import header_text, header_value
 from tidings.events.rules import time_text, wrong
@@ -64,6 +65,10 @@ def mode_of(content_type: str | None) -> Mode:
     """Return how the event is sent (B1); UnsupportedMediaTypeError for a format but JSON, and for JSON not in UTF-8."""
     if content_type is None:
         return "binary"
+    return _remembered(content_type) if len(content_type) <= MEDIA_TYPE_MAX else _mode_of(content_type)
+
+
+def _mode_of(content_type: str) -> Mode:
     media_type = bare(content_type)
     mode: Mode = "binary"
     if media_type.startswith("application/cloudevents-batch"):
@@ -75,6 +80,9 @@ def mode_of(content_type: str | None) -> Mode:
     if (mode != "binary" or is_json(content_type)) and charset_of(content_type) != "utf-8":
         raise UnsupportedMediaTypeError(f"JSON in {charset_of(content_type)[:64]} is not read here: send UTF-8")
     return mode
+
+
+_remembered = lru_cache(maxsize=1024)(_mode_of)  # of short texts only: strangers choose what is remembered
 
 
 def read_binary(

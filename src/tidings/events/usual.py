@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from tidings.errors import MalformedError
 from tidings.events.envelope import Envelope
 from tidings.events.media import JSON, is_json
-from tidings.events.strict import DIGITS_MAX, decode_json
+from tidings.events.strict import DIGITS_MAX, check_json
 
 _Text = str | UnsetType
 
@@ -41,7 +41,7 @@ def usual_event(document: bytes) -> Envelope | None:
     try:
         event = _decode(document)
         data = bytes(event.data)
-        decode_json(data)
+        check_json(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MalformedError):
         return None
     content_type = JSON if event.datacontenttype is UNSET else event.datacontenttype

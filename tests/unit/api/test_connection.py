@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 from typing import Any
@@ -11,6 +12,7 @@ from uvicorn.server import ServerState
 
 from tidings.api.answer import Answer, Receive, Scope, Send
 from tidings.api.connection import HEAD_BYTES_MAX, HEAD_SECONDS, LINGER_BYTES, LINGER_SECONDS, PIPELINED_MAX, Connection
+from tidings.api.cycle import Cycle
 
 
 class Wire(asyncio.Transport):
@@ -260,6 +262,23 @@ async def test_an_answer_without_a_body_and_one_that_ends_the_connection_are_as_
     assert b"\r\ncontent-length: 10\r\n" in wire.written
     assert wire.written.endswith(b"\r\n\r\n" if line.startswith(b"HEAD") else b"\r\n\r\n/a|host=h|")
     assert wire.closed == (not line.startswith(b"HEAD"))
+
+
+async def test_requests_that_are_answered_leave_nothing_to_the_collector_of_cycles() -> None:
+    state = ServerState()
+    connection, _ = connected(state)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            connection.data_received(b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+            while state.tasks:
+                await asyncio.wait(state.tasks)
+        left = [each for each in gc.get_objects() if isinstance(each, Cycle)]
+    finally:
+        gc.enable()
+    assert left == [connection.cycle]
+    connection.connection_lost(None)
 
 
 async def test_a_request_that_is_being_answered_or_received_is_not_cut_off() -> None:
