@@ -33,6 +33,7 @@ from benchmarks.figures import Result
 from benchmarks.machine import described
 from benchmarks.place import place
 from benchmarks.sizes import FULL, QUICK, Sizes
+from tidings.api.serve import spare_what_stays
 
 MEASURES: Sequence[ModuleType] = (
     append_batches,
@@ -67,7 +68,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(measure: ModuleType, folder: Path, sizes: Sizes) -> Result:
-    loop = uvloop.new_event_loop  # the one that `tidings run` takes
+    """Measure on the event loop and with the collector of cycles as `tidings run` has them, whoever is measured."""
+    loop = uvloop.new_event_loop
+    spare_what_stays()
     with place(str(folder)) as own, asyncio.Runner(loop_factory=loop) as runner:
         result: Result = runner.run(measure.measure(own, sizes))
     _say("\n" + printing.text(result))

@@ -162,7 +162,7 @@ class Server:
                 self._http = Http(self._application, lambda: self._ready(url, worker), on_full)
                 if self._is_stopping:
                     self._pass_on_stop()
-                _spare_what_stays()
+                spare_what_stays()
                 ticking = asyncio.create_task(self._http.tick(self._ports.clock))
                 try:
                     await self._http.listen(listening)
@@ -175,8 +175,8 @@ class Server:
             worker.link.ready()
 
 
-def _spare_what_stays() -> None:
-    """Have the collector of cycles look only at what requests leave behind, less often, and not at the program."""
+def spare_what_stays() -> None:
+    """Have the collector of cycles look only at what work leaves behind, less often, and not at the program."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
