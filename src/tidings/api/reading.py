@@ -49,7 +49,10 @@ class Reading:
         now: Callable[[], Awaitable[Position]],
         pause: Callable[[float], Awaitable[object]],
     ) -> Position:
-        """Return what `now` says, as soon as it is at or above the wanted position. `position-not-reached`."""
+        """Return what `now` says, as soon as it is at or above the wanted position.
+
+        `position-not-reached`, with where it stands.
+        """
         position = 0
 
         async def reached() -> bool:
@@ -62,4 +65,4 @@ class Reading:
         assert wanted is not None
         advice = "ask again" if patience.seconds is not None else "ask again, or send Prefer: wait=N"
         why = f"this reflects {self._tokens.write(position)} now, not yet {self._tokens.write(wanted)}: {advice}"
-        raise Refusal(Problem.POSITION_NOT_REACHED, why, *patience.headers)
+        raise Refusal(Problem.POSITION_NOT_REACHED, why, self.reflects(position), *patience.headers)

@@ -109,6 +109,17 @@ def test_every_problem_is_described_where_it_is_answered(document: Any) -> None:
     assert described == {problem.slug for problem in Problem}
 
 
+def test_an_answer_that_a_position_is_not_reached_is_described_with_where_the_view_stands(document: Any) -> None:
+    answers = [
+        response["headers"]
+        for _, _, each in operations(document)
+        for status, response in each["responses"].items()
+        if status == "412" and Problem.POSITION_NOT_REACHED.slug in slugs(document, response)
+    ]
+    assert answers
+    assert all({"Tidings-Position", "Preference-Applied", "Retry-After"} <= headers.keys() for headers in answers)
+
+
 def test_every_route_is_described_with_its_methods(shop: Shop, document: Any) -> None:
     described = {(path, method.upper()) for path, method, _ in operations(document)}
     rows = {path for path, _ in described if path.startswith("/views/")}

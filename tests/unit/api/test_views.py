@@ -177,6 +177,15 @@ async def test_a_position_that_is_not_reached_is_refused_with_the_time_to_ask_ag
         assert (reply.status, reply.slug, reply.headers["retry-after"]) == (412, "position-not-reached", "1")
 
 
+async def test_a_position_that_is_not_reached_is_refused_with_where_the_view_stands(shop: Shop) -> None:
+    tokens = [(await shop.place(str(n))).headers["tidings-position"] for n in range(3)]
+    await shop.come_to(await shop.consumer("total"), 2)
+    for headers in ({}, {"prefer": "wait=0"}):
+        for target in ("/views/stock/total", "/views/stock/total/1"):
+            reply = await get(shop, target, tidings_min_position=tokens[2], **headers)
+            assert (reply.slug, reply.headers["tidings-position"]) == ("position-not-reached", tokens[1])
+
+
 async def test_a_read_that_does_not_wait_sees_what_another_process_has_kept_since_the_last_look(shop: Shop) -> None:
     """This process's consumers tell it what they keep; of another's it hears nothing until it looks."""
     consumer, token = await shop.consumer("total"), (await shop.place("1")).headers["tidings-position"]

@@ -38,7 +38,10 @@ _COLUMN_TYPES: Mapping[ColumnKind, Object] = MappingProxyType(
 
 HEADERS: Mapping[str, Object] = MappingProxyType(
     {
-        "Tidings-Position": {"schema": schema("Token"), "description": "The position that the answer reflects."},
+        "Tidings-Position": {
+            "schema": schema("Token"),
+            "description": "The position that the answer reflects; of `position-not-reached`, how far it has come.",
+        },
         "Tidings-Incomplete": {
             "schema": {"type": "string", "pattern": "^dead-letters=[0-9]+$"},
             "description": "The view has reached the position asked for, but so many entries up to it are set aside.",

@@ -68,6 +68,7 @@ def _problem(kinds: list[Problem]) -> Object:
         *(["Retry-After"] if any(kind.retry_after is not None for kind in kinds) else []),
         *(["WWW-Authenticate"] if Problem.UNAUTHENTICATED in kinds else []),
         *(["Allow"] if Problem.METHOD_NOT_ALLOWED in kinds else []),
+        *(["Tidings-Position", "Preference-Applied"] if Problem.POSITION_NOT_REACHED in kinds else []),
     ]
     told = "; ".join(f"`{kind.slug}`: {kind.title[0].lower()}{kind.title[1:]}" for kind in kinds)
     return response(told, {MEDIA_TYPE: {"allOf": [schema("Problem"), types]}}, headers)
