@@ -14,7 +14,8 @@ from tests.acceptance.http_server import JSON, Caller, Reply, in_file, serving
 from tests.acceptance.place import SHOP
 from tests.acceptance.test_http_access import Keyed, token_of
 from tidings import App
-from tidings.store.driver import Delivery, Reason
+from tidings.store.deliveries import Delivery
+from tidings.store.reason import Reason
 
 
 def shop() -> App:

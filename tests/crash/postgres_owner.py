@@ -25,7 +25,7 @@ from tidings.consumers.consumer import Consumer
 from tidings.events.envelope import Entry
 from tidings.log.log import Log
 from tidings.ports import Ports, this_process
-from tidings.store.driver import Unit
+from tidings.store.unit import Unit
 
 CONSUMER = "trail"
 TRAIL = "CREATE TABLE trail (pos bigint NOT NULL, owner text NOT NULL)"

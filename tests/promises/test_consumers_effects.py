@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from tests.unit.consumers.room import Room, room, until_idle
 from tidings.consumers.consumer import Consumer
 from tidings.events.envelope import Entry, Envelope
-from tidings.store.driver import Delivery, Unit
+from tidings.store.deliveries import Delivery
+from tidings.store.unit import Unit
 
 SUBJECTS = ("a", "b", "c", None)
 PATIENCE = 60

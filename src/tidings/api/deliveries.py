@@ -22,7 +22,8 @@ from tidings.errors import MalformedError, NotFoundError, RefusedError
 from tidings.events.media import JSON
 from tidings.events.timestamp import time_text
 from tidings.operations import deliveries
-from tidings.store.attempts import STATES, Attempt, Sought
+from tidings.store.attempts import Attempt
+from tidings.store.deliveries import STATES, Sought
 
 _SHOWN = ("key", "service", "function", "state", "attempts", "reason", "error")
 _TIMES = ("next_at", "intended", "closed")

@@ -15,7 +15,7 @@ from tidings.api.waiting import Patience
 from tidings.app.opened import Opened
 from tidings.errors import NotFoundError
 from tidings.log.driver import Position
-from tidings.store.driver import Parked
+from tidings.store.parking import Parked
 from tidings.store.rows import ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
 

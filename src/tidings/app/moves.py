@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from tidings.log.driver import Position
 from tidings.store.claims import Claim
-from tidings.store.driver import StoreDriver, Unit
+from tidings.store.driver import StoreDriver
+from tidings.store.unit import Unit
 
 
 class Moves:

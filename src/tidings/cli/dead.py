@@ -15,7 +15,7 @@ from tidings.errors import CallerError
 if TYPE_CHECKING:
     from tidings.app import Opened
     from tidings.operations import dead
-    from tidings.store.driver import Parked
+    from tidings.store.parking import Parked
 
 commands = typer.Typer(help="What failed: subjects that are parked, with their entries set aside.")
 

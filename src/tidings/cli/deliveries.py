@@ -47,7 +47,7 @@ def list_(
     Example: tidings deliveries list --state dead
     """
     from tidings.operations import deliveries
-    from tidings.store.attempts import Sought
+    from tidings.store.deliveries import Sought
 
     where = Sought(service=service, function=function, reason=outcome)
 

@@ -16,7 +16,7 @@ from tidings.operations.chain import Chain, Link
 from tidings.operations.dead import written
 from tidings.operations.lag import ConsumerLag
 from tidings.operations.verify import Verified
-from tidings.store.driver import Parked
+from tidings.store.parking import Parked
 
 DATA_SHOWN = 100
 

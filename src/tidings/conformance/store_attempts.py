@@ -8,7 +8,8 @@ from tidings.conformance.store_delivering import claim, intend, keys
 from tidings.conformance.store_harness import START_US, StoreHarness
 from tidings.conformance.store_samples import OTHER, SOON, TTL, delivery, reason
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
-from tidings.store.attempts import Attempt, Sought
+from tidings.store.attempts import Attempt
+from tidings.store.deliveries import Sought
 from tidings.store.driver import StoreDriver
 
 TTL_US = round(TTL.total_seconds() * 1_000_000)

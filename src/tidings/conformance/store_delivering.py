@@ -9,7 +9,9 @@ import pytest
 from tidings.conformance.store_harness import StoreHarness
 from tidings.conformance.store_samples import OTHER, OWNER, SOON, TTL, delivery, reason, undone
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
-from tidings.store.driver import ClaimedDelivery, Delivery, Reason, StoreDriver
+from tidings.store.deliveries import ClaimedDelivery, Delivery
+from tidings.store.driver import StoreDriver
+from tidings.store.reason import Reason
 
 
 async def intend(store: StoreDriver, *deliveries: Delivery) -> None:

@@ -26,8 +26,9 @@ from tidings.conformance.store_samples import (
 from tidings.errors import CheckpointMovedError, InlineViewError
 from tidings.events.envelope import Entry
 from tidings.log.driver import LogDriver, Write
-from tidings.store.driver import StoreDriver, Unit
+from tidings.store.driver import StoreDriver
 from tidings.store.rows import ViewRecord
+from tidings.store.unit import Unit
 
 
 class Counting:

@@ -20,7 +20,8 @@ from tidings.conformance.store_samples import (
 from tidings.errors import RefusedError
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.identity import lane_subject, slot_of
-from tidings.store.driver import Parked, StoreDriver
+from tidings.store.driver import StoreDriver
+from tidings.store.parking import Parked
 
 
 class Parking:

@@ -13,7 +13,10 @@ from tidings.events.envelope import Entry
 from tidings.log.driver import Position
 from tidings.store.audit import Audited, Change
 from tidings.store.claims import Claim
-from tidings.store.driver import Delivery, Parked, Reason, StoreDriver
+from tidings.store.deliveries import Delivery
+from tidings.store.driver import StoreDriver
+from tidings.store.parking import Parked
+from tidings.store.reason import Reason
 from tidings.store.rows import Column, Rank, Row, ViewRecord, ViewTable
 
 T = TypeVar("T")

@@ -27,8 +27,9 @@ from tidings.conformance.store_samples import (
     undone,
 )
 from tidings.errors import CheckpointMovedError, RefusedError, StoreUnavailableError
-from tidings.store.driver import StoreDriver, Unit
+from tidings.store.driver import StoreDriver
 from tidings.store.rows import ViewTable
+from tidings.store.unit import Unit
 
 
 async def write_everything(unit: Unit, view: ViewTable) -> None:

@@ -11,7 +11,7 @@ from tidings.console.texts import visible
 from tidings.console.visit import Visit
 from tidings.errors import CallerError
 from tidings.operations import deliveries as operation
-from tidings.store.attempts import State
+from tidings.store.deliveries import State
 
 SHOWN = 200
 STATES: tuple[State, ...] = ("dead", "pending", "done", "cancelled")

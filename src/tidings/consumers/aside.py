@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from tidings.events.envelope import Entry
 from tidings.events.identity import lane_subject
-from tidings.store.driver import Reason, StoreDriver, Unit
+from tidings.store.driver import StoreDriver
+from tidings.store.reason import Reason
+from tidings.store.unit import Unit
 
 
 class Aside:

@@ -18,7 +18,7 @@ from tidings.consumers.singly import Singly
 from tidings.errors import CheckpointMovedError
 from tidings.events.envelope import Entry
 from tidings.log.driver import Position
-from tidings.store.driver import Unit
+from tidings.store.unit import Unit
 
 ISOLATED_ENTRIES = 64
 

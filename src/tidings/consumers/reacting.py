@@ -13,7 +13,9 @@ from tidings.consumers.reaction import Reaction
 from tidings.consumers.retry import reason_of
 from tidings.events.envelope import Entry
 from tidings.ports import Ports
-from tidings.store.driver import Reason, StoreDriver, Unit
+from tidings.store.driver import StoreDriver
+from tidings.store.reason import Reason
+from tidings.store.unit import Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

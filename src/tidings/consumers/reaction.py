@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tidings.events.envelope import Entry
-from tidings.store.driver import Unit
+from tidings.store.unit import Unit
 
 
 class Reaction(Protocol):

@@ -11,7 +11,7 @@ from tidings.consumers.retry import ATTEMPTS, died_reason, reason_of
 from tidings.errors import NotFoundError
 from tidings.events.envelope import Entry
 from tidings.store.claims import Claim
-from tidings.store.driver import Parked
+from tidings.store.parking import Parked
 
 TURN_ENTRIES = 64
 

@@ -18,7 +18,9 @@ from tidings.events.identity import lane_subject
 from tidings.log.flush import retry_delay
 from tidings.log.log import Log
 from tidings.ports import Ports
-from tidings.store.driver import Reason, StoreDriver, Unit
+from tidings.store.driver import StoreDriver
+from tidings.store.reason import Reason
+from tidings.store.unit import Unit
 
 PAGE = 1_000
 LOOK_SECONDS = 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tidings.errors import EnvelopeError, FoldError, InvalidDataError, NotRetryable, UnknownTypeError
-from tidings.store.driver import Reason
+from tidings.store.reason import Reason
 
 ATTEMPTS = 6
 FIRST_SECONDS = 1.0

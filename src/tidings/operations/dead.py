@@ -13,7 +13,8 @@ from tidings.operations.roster import roster
 from tidings.ports import Clock
 from tidings.services.service import Service
 from tidings.store.audit import Change
-from tidings.store.driver import DeadLetter, Parked, StoreDriver
+from tidings.store.driver import StoreDriver
+from tidings.store.parking import DeadLetter, Parked
 
 NO_SUBJECT = "\x00"
 _WRITTEN = "\\0"

@@ -9,8 +9,9 @@ from typing import Any
 
 from tidings.errors import NotFoundError
 from tidings.ports import Clock
-from tidings.store.attempts import EVERY, Attempt, Sought, State
+from tidings.store.attempts import Attempt
 from tidings.store.audit import Change
+from tidings.store.deliveries import EVERY, Sought, State
 from tidings.store.driver import StoreDriver
 
 

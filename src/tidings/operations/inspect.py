@@ -16,7 +16,8 @@ from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.roster import Reader, roster
 from tidings.services.service import Service
-from tidings.store.driver import Parked, StoreDriver
+from tidings.store.driver import StoreDriver
+from tidings.store.parking import Parked
 
 PAGE = 500
 LOOK_AGAIN = timedelta(seconds=10)

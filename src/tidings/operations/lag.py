@@ -14,7 +14,8 @@ from tidings.operations.roster import Reader, roster
 from tidings.ports import Clock, is_gone
 from tidings.services.service import Service
 from tidings.store.claims import Checkpoint
-from tidings.store.driver import Parked, StoreDriver
+from tidings.store.driver import StoreDriver
+from tidings.store.parking import Parked
 
 EXACT_UPTO = 10_000
 

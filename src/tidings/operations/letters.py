@@ -12,7 +12,8 @@ from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.dead import Which, parked
 from tidings.services.service import Service
-from tidings.store.driver import DeadLetter, Parked, StoreDriver
+from tidings.store.driver import StoreDriver
+from tidings.store.parking import DeadLetter, Parked
 
 _NAME = re.compile(r"(.+):([0-9]{1,18})", re.DOTALL)
 

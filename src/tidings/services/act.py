@@ -10,8 +10,9 @@ from tidings.errors import RefusedError
 from tidings.events.envelope import Envelope
 from tidings.log.driver import Position
 from tidings.services.origin import Origin
-from tidings.store.driver import Delivery, Unit
+from tidings.store.deliveries import Delivery
 from tidings.store.rows import Key, Row
+from tidings.store.unit import Unit
 
 Written = dict[tuple[type, Key], Row | None]
 """Rows that were written, by their class, each with what somebody else had written there; None if that is known to have
@@ -55,7 +56,7 @@ class Act:
 
 
 class ActSql:
-    """The statements of one act, in its transaction. See `tidings.store.driver.Sql`."""
+    """The statements of one act, in its transaction. See `tidings.store.unit.Sql`."""
 
     __slots__ = ("_act",)
 

@@ -14,7 +14,9 @@ from tidings.log.flush import retry_delay
 from tidings.ports import Ports
 from tidings.services.delivery import Delivery
 from tidings.services.functions import Function
-from tidings.store.driver import ClaimedDelivery, Reason, StoreDriver
+from tidings.store.deliveries import ClaimedDelivery
+from tidings.store.driver import StoreDriver
+from tidings.store.reason import Reason
 
 CALL_SECONDS = 30.0
 WRITES = 12

@@ -12,7 +12,8 @@ from tidings.ports import Ports
 from tidings.services.act import Act
 from tidings.services.context import Context, Resources
 from tidings.services.origin import Command
-from tidings.store.driver import StoreDriver, Unit
+from tidings.store.driver import StoreDriver
+from tidings.store.unit import Unit
 
 _KEPT = re.compile("[^\x00\ud800-\udfff]+")  # text that every store keeps as it is
 

@@ -19,8 +19,8 @@ from tidings.ports import utc
 from tidings.services.act import Act, ActSql
 from tidings.services.delivery import Delivery
 from tidings.services.rows import Given, Shelves
-from tidings.store import driver as store
-from tidings.store.driver import Sql
+from tidings.store import deliveries as store
+from tidings.store.unit import Sql
 
 R = TypeVar("R")
 P = TypeVar("P")

@@ -12,7 +12,8 @@ from tidings.log.flush import retry_delay
 from tidings.ports import Ports
 from tidings.services.call import CALL_SECONDS, Call
 from tidings.services.functions import Function
-from tidings.store.driver import ClaimedDelivery, StoreDriver
+from tidings.store.deliveries import ClaimedDelivery
+from tidings.store.driver import StoreDriver
 
 CALLS = 16
 LOOK_SECONDS = 1.0

@@ -13,8 +13,8 @@ from tidings.services.act import Act, Written
 from tidings.services.context import Context, Resources
 from tidings.services.functions import Handler
 from tidings.services.origin import Cause
-from tidings.store import driver as store
-from tidings.store.driver import Unit
+from tidings.store import deliveries as store
+from tidings.store.unit import Unit
 
 
 class Handlers:

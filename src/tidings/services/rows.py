@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 from tidings.errors import DeclarationError, InvalidDataError, PositionNotReachedError
 from tidings.services.act import Act
 from tidings.services.origin import Origin
-from tidings.store.driver import Unit
 from tidings.store.rows import Key, Rank, Row, ViewRecord, ViewTable
+from tidings.store.unit import Unit
 from tidings.views.declaration import ViewSpec, forms_of
 from tidings.views.live import Live, Subjects
 from tidings.views.ranks import member_rank

@@ -1,14 +1,10 @@
-"""Tries of deliveries, one by one, and which deliveries are looked for. Pure values; times are µs since 1970 (UTC)."""
+"""Tries of deliveries, one by one. Times are µs since 1970 (UTC)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
-
-State = Literal["pending", "done", "dead", "cancelled"]
-STATES: tuple[State, ...] = get_args(State)
-"""What may become of a delivery; all but the first are closed."""
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,23 +25,6 @@ class Attempt:
     def milliseconds(self) -> float | None:
         """How long it took; None if that is not known."""
         return None if self.ended is None else (self.ended - self.began) / 1_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sought:
-    """Which deliveries; None: whatever it is.
-
-    `reason`: the kind of the last failure. `since`, `until`: when it was intended, from the one and before the other.
-    """
-
-    service: str | None = None
-    function: str | None = None
-    reason: str | None = None
-    since: int | None = None
-    until: int | None = None
-
-
-EVERY = Sought()
 
 
 class AttemptStore(Protocol):

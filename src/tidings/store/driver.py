@@ -8,220 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-from tidings.events.envelope import Entry, Envelope
-from tidings.log.driver import Position, Receipt
-from tidings.store.attempts import EVERY, AttemptStore, Sought, State
+from tidings.log.driver import Position
+from tidings.store.attempts import AttemptStore
 from tidings.store.audit import AuditStore
 from tidings.store.claims import Checkpoint, Claim
+from tidings.store.deliveries import EVERY, ClaimedDelivery, Sought, State
+from tidings.store.facts import StoreFacts
+from tidings.store.inline import InlineFolds
 from tidings.store.keyed import Keyed, Request
 from tidings.store.keys import KeyStore
+from tidings.store.parking import DeadLetter, Parked
+from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreFacts:
-    """What a store back end says about itself. `partitions`: how many a consumer has unless told otherwise.
-
-    `takes_staged`: others than units, in transactions of their own, may put envelopes into its outbox. `engine`: the
-    database's product and version; `caution`: what an operator must heed with this version of it.
-    """
-
-    name: str
-    partitions: int
-    shares_transaction_with_log: bool
-    takes_staged: bool = False
-    engine: str = ""
-    caution: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
-    """Why a subject is parked: `kind` is a kebab-case word (`handler-failed`, `process-died`, `undecodable`, …),
-    `error` the last error's class and message, `next_at` when to try again (None: dead, waits for an operator)."""
-
-    kind: str
-    error: str
-    next_at: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parked:
-    """A subject that waits with all its later entries.
-
-    `state` "retrying": it is tried again at `next_at`; "dead": only when an operator says so.
-    """
-
-    consumer: str
-    subject: str
-    part: int
-    state: Literal["retrying", "dead"]
-    attempts: int
-    next_at: int | None
-    reason: str
-    error: str
-    first_position: Position
-    parked_at: int
-    entries: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """An entry set aside, with its stored bytes, so that retention or a changed class lose nothing."""
-
-    consumer: str
-    subject: str
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One call to the outside, to be made after the unit commits, at least once, always with the same `key`.
-
-    `payload` is JSON. `order`: deliveries of one service and order value are made one after the other, in the order
-    they were intended; a dead one lets the next one go on. None: no order.
-    """
-
-    key: str
-    service: str
-    function: str
-    payload: bytes
-    order: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedDelivery:
-    """A delivery whose `attempt` (from 1) was counted and committed before the call; `epoch` fences the result.
-
-    `failed`: of how many attempts before this one the result was written.
-    """
-
-    delivery: Delivery
-    attempt: int
-    epoch: int
-    failed: int = 0
-
-    @property
-    def died(self) -> int:
-        """How many attempts before this one have no result: the process ended, or its lease did."""
-        return self.attempt - 1 - self.failed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Staged:
-    """An envelope that waits in the outbox; `n` orders them."""
-
-    n: int
-    envelope: Envelope
-
-
-class Sql(Protocol):
-    """The handler's own statements, in the unit's transaction. Placeholders are `$1`, `$2`, …; on SQLite `?`, too."""
-
-    async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
-        """Run one statement; return the number of rows it changed. Transaction control is refused."""
-
-    async def fetch(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one query; return all its rows."""
-
-
-class Unit(Protocol):
-    """One transaction: leaving the block commits, an exception rolls all of it back.
-
-    On leaving, in this order: the emitted envelopes are appended (or staged, where the log is elsewhere), inline
-    views are folded, the claims' checkpoints are advanced under their epochs, and the transaction is committed.
-    RefusedError for whatever is asked from the first moment of leaving, also by a task that was begun inside.
-    """
-
-    sql: Sql
-
-    def savepoint(self) -> AbstractAsyncContextManager[None]:
-        """An exception that leaves the block undoes what was done in it, `emit` included; the unit goes on."""
-
-    async def first_deliveries(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
-        """Take the entries into the inbox; return the positions of those that were not in it yet.
-
-        Needed only where the log forgets ids. ConflictError for an id that is in it with other content."""
-
-    async def rows(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Row]:
-        """Return the rows of these keys, tombstones included, locked until the unit ends."""
-
-    async def put(self, view: ViewTable, rows: Sequence[Row]) -> None:
-        """Keep each row unless the kept one has a higher or equal rank; a delete is a row of kind 1.
-
-        It may be put off as in `replace`.
-        """
-
-    async def replace(self, view: ViewTable, rows: Sequence[Row]) -> None:
-        """Keep each row whatever is there: the outcome of a fold that held the row's lock.
-
-        It may be put off until the unit's next statement or its end, so that is where an error may be raised.
-        """
-
-    async def join(self, view: ViewTable, members: Sequence[tuple[Key, Position]]) -> frozenset[tuple[Key, Position]]:
-        """Note that the entries at these positions belong to these rows; return those that were not noted yet."""
-
-    async def members(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Sequence[Position]]:
-        """Return the positions of all entries noted for these rows."""
-
-    async def parked(self, consumer: str, subjects: Sequence[str]) -> frozenset[str]:
-        """Return which of these subjects are parked."""
-
-    async def park(self, consumer: str, subject: str, entries: Sequence[Entry], reason: Reason | None) -> None:
-        """Set the entries aside behind those of the subject that are there. `reason`: of the first failure, or of a new
-        one; None for followers, which change nothing of it: RefusedError if the subject is not parked then."""
-
-    async def unpark(self, consumer: str, subject: str, position: Position) -> None:
-        """Take one dead letter away; with the last one the subject is free. NotFoundError if somebody was first.
-
-        The entry behind it begins with attempts of its own."""
-
-    async def dropped(self, view: ViewTable) -> frozenset[Position]:
-        """Return the positions of the entries that are given up for this table: its folds leave them out for ever.
-
-        Those dropped for the table's own consumer, and those that were dropped for other tables of the view before
-        this one was made. One that is dropped for another table later is that table's alone: here it may be in its row.
-        """
-
-    async def command(self, service: str, key: str) -> int | None:
-        """Return how many events the service's command of this key emitted; None if it was not done yet.
-
-        Who asks for the same key in another unit waits until this one ends."""
-
-    async def remember(self, service: str, key: str, emitted: int) -> None:
-        """Note, for ever, that the command of this key is done. RefusedError if that is noted already."""
-
-    async def intend(self, deliveries: Sequence[Delivery]) -> None:
-        """Add deliveries; one whose key is there already is left as it is."""
-
-    async def take_outbox(self, *, limit: int) -> Sequence[Staged]:
-        """Remove and return the oldest staged envelopes, in order; they come back if the unit rolls back."""
-
-    def emit(self, envelopes: Sequence[Envelope]) -> None:
-        """Have these appended as the unit's last act, so that no position is held for as long as a handler takes.
-
-        ConflictError on leaving if one of the ids is kept with other content; nothing of the unit is kept then."""
-
-    @property
-    def emitted(self) -> Sequence[Sequence[Envelope]]:
-        """What is to be appended: one item per `emit` call, in order, without those that were undone."""
-
-    @property
-    def receipts(self) -> Sequence[Receipt]:
-        """After the unit: one receipt per item of `emitted`, in order. Empty where they were staged."""
-
-    @property
-    def to(self) -> Position | None:
-        """Where `advance` moves the claims' checkpoints on leaving; None if they stay."""
-
-    def advance(self, *, to: Position) -> None:
-        """Move the claims' checkpoints there on leaving; never back. Without it the claims are still checked.
-
-        CheckpointMovedError on leaving if one of the claims is no longer ours, or its checkpoint does not stand where
-        the claim says: somebody with the same claim was here before."""
+from tidings.store.unit import Unit
 
 
 class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
@@ -380,21 +182,3 @@ class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
 
     async def close(self) -> None:
         """Let go of everything; twice is once."""
-
-
-class InlineFolds(Protocol):
-    """Folds that run in the append's own transaction, where log and store share it.
-
-    `stamps`: event type -> shapes of the inline views of this process that fold it. An append whose types are fed to an
-    inline table, live or building, of a shape that this process does not hold is refused with InlineViewError: it would
-    leave that table behind.
-    """
-
-    stamps: Mapping[str, frozenset[str]]
-
-    async def apply(self, unit: Unit, entries: Sequence[Entry], tables: Sequence[ViewRecord]) -> None:
-        """Fold entries whose positions are drawn and which commit with this unit. A failing fold parks its subject.
-
-        `tables`: the inline tables, live and building, as this transaction sees them, of the entries' types. From the
-        commit of a building one on, every appender of every process thus writes it too.
-        """

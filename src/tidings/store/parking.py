@@ -1,18 +1,47 @@
-"""What every store says and keeps of parked subjects. Pure."""
+"""Parked subjects and their dead letters: what every store says and keeps of them. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from tidings.errors import NotFoundError, RefusedError
 from tidings.events.envelope import Entry
 from tidings.events.identity import SLOTS, slot_of
 from tidings.log.driver import Position
 from tidings.store.audit import Change
-from tidings.store.driver import Parked, Reason
+from tidings.store.reason import Reason
 from tidings.store.rows import ViewTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """A subject that waits with all its later entries.
+
+    `state` "retrying": it is tried again at `next_at`; "dead": only when an operator says so.
+    """
+
+    consumer: str
+    subject: str
+    part: int
+    state: Literal["retrying", "dead"]
+    attempts: int
+    next_at: int | None
+    reason: str
+    error: str
+    first_position: Position
+    parked_at: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An entry set aside, with its stored bytes, so that retention or a changed class lose nothing."""
+
+    consumer: str
+    subject: str
+    entry: Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,21 @@
-"""An envelope as one text, for who stages it by a statement of their own: `SELECT tidings.stage(…)`. Pure."""
+"""Envelopes that wait in the outbox, and one as text, for who stages it with `SELECT tidings.stage(…)`. Pure."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from tidings.events.codec import encode_json, stored_of
 from tidings.events.envelope import Envelope
 
 _MEMBERS = ("source", "id", "type", "dataversion", "subject", "attrs", "data")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """An envelope that waits in the outbox; `n` orders them."""
+
+    n: int
+    envelope: Envelope
 
 
 def staged_text(envelope: Envelope) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tidings.errors import InlineViewError, NotFoundError, RefusedError
 from tidings.log.driver import Position
 from tidings.store.claims import Checkpoint
-from tidings.store.driver import InlineFolds
+from tidings.store.inline import InlineFolds
 from tidings.store.rows import ViewRecord, ViewTable
 
 _LAST = 2**63 - 1

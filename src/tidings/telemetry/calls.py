@@ -13,7 +13,8 @@ from tidings.ports import Clock
 from tidings.services.context import Context
 from tidings.services.functions import Handler
 from tidings.store.claims import Claim
-from tidings.store.driver import Parked, Reason
+from tidings.store.parking import Parked
+from tidings.store.reason import Reason
 from tidings.telemetry.metrics import Metrics
 from tidings.telemetry.outcomes import Outcome, are_told, counted, tell
 

@@ -10,7 +10,8 @@ from tidings.log.log import Log
 from tidings.operations.lag import ConsumerLag, lag
 from tidings.ports import Clock
 from tidings.services.service import Service
-from tidings.store.driver import Parked, StoreDriver
+from tidings.store.driver import StoreDriver
+from tidings.store.parking import Parked
 from tidings.telemetry import table
 from tidings.telemetry.series import Gauge
 from tidings.views.declaration import consumer_name

@@ -8,7 +8,7 @@ from typing import Any
 
 from tidings.events.envelope import Envelope
 from tidings.log.driver import Position
-from tidings.store.driver import Reason
+from tidings.store.reason import Reason
 from tidings.telemetry.lines import of_event
 from tidings.telemetry.metrics import Metrics
 

@@ -13,8 +13,12 @@ from tidings.errors import CheckpointMovedError
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position
 from tidings.store.claims import Claim
-from tidings.store.driver import ClaimedDelivery, Parked, Reason, StoreDriver, Unit
+from tidings.store.deliveries import ClaimedDelivery
+from tidings.store.driver import StoreDriver
 from tidings.store.keyed import Keyed, Request
+from tidings.store.parking import Parked
+from tidings.store.reason import Reason
+from tidings.store.unit import Unit
 from tidings.telemetry.calls import Calls
 from tidings.telemetry.metrics import Metrics
 

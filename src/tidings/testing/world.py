@@ -16,7 +16,7 @@ from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position
 from tidings.ports import Ports
 from tidings.settings import Settings
-from tidings.store.driver import Parked
+from tidings.store.parking import Parked
 from tidings.testing.clock import StandingClock
 from tidings.testing.deaths import Deaths, Died
 from tidings.testing.process import Process

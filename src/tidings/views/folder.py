@@ -22,8 +22,8 @@ from typing import Literal
 from tidings.errors import FoldError
 from tidings.events.envelope import Entry
 from tidings.ports import NoObserver, Observer
-from tidings.store.driver import Unit
 from tidings.store.rows import Key, Row, ViewTable
+from tidings.store.unit import Unit
 from tidings.views.declaration import ViewSpec, consumer_name
 from tidings.views.fold import UNREADABLE, Folding, Step, in_rank_order
 from tidings.views.history import Entries, Groups, MemberHistory, RowHistory, SubjectHistory

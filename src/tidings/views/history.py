@@ -18,8 +18,8 @@ from typing import Protocol
 from tidings.errors import CallerError
 from tidings.events.envelope import Entry
 from tidings.log.driver import Head, History, Position
-from tidings.store.driver import Unit
 from tidings.store.rows import Key, Row, ViewTable
+from tidings.store.unit import Unit
 from tidings.views.fold import UNREADABLE, Folding, Step
 
 PAGE = 1000

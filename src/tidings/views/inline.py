@@ -13,8 +13,9 @@ from tidings.errors import FoldError, InlineViewError
 from tidings.events.envelope import Entry
 from tidings.events.identity import lane_subject
 from tidings.ports import Ports
-from tidings.store.driver import Reason, Unit
+from tidings.store.reason import Reason
 from tidings.store.rows import ViewRecord, ViewTable
+from tidings.store.unit import Unit
 from tidings.views.declaration import ViewSpec
 from tidings.views.fold import UNREADABLE
 from tidings.views.folder import Folder
@@ -32,7 +33,7 @@ class _Lane:
 
 
 class InlineFolds:
-    """The inline views of this process, as `tidings.store.driver.InlineFolds` asks for them."""
+    """The inline views of this process, as `tidings.store.inline.InlineFolds` asks for them."""
 
     def __init__(self, views: Iterable[ViewSpec], log: Entries, ports: Ports) -> None:
         self._views = {(view.service, view.name, view.shape): view for view in views if view.mode == "inline"}

@@ -21,7 +21,8 @@ from typing import Protocol
 from tidings.errors import RefusedError
 from tidings.log.driver import Position
 from tidings.ports import Ports
-from tidings.store.driver import Parked, StoreDriver
+from tidings.store.driver import StoreDriver
+from tidings.store.parking import Parked
 from tidings.store.rows import ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
 from tidings.views.folder import Folder

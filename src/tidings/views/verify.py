@@ -18,8 +18,9 @@ from tidings.events.envelope import Entry
 from tidings.events.filter import EVERYTHING, Filter
 from tidings.events.identity import lane_subject
 from tidings.log.driver import Page, Position
-from tidings.store.driver import StoreDriver, Unit
+from tidings.store.driver import StoreDriver
 from tidings.store.rows import Key, Row, ViewRecord
+from tidings.store.unit import Unit
 from tidings.views.declaration import ViewSpec, consumer_name
 from tidings.views.fold import UNREADABLE, Folding, in_rank_order
 from tidings.views.history import Entries, Found, Groups, MemberHistory, SubjectHistory

@@ -14,7 +14,7 @@ from tidings.api.application import Application, application
 from tidings.app.opened import Opened
 from tidings.log.driver import Position
 from tidings.ports import Ports
-from tidings.store.driver import Reason
+from tidings.store.reason import Reason
 from tidings.views.declaration import ViewSpec, consumer_name
 
 JSON = {"content-type": "application/json"}

@@ -14,7 +14,8 @@ from tidings.backends.sqlite import open_sqlite
 from tidings.cli.program import run_with
 from tidings.conformance.store_samples import entry
 from tidings.ports import Ports
-from tidings.store.driver import Reason, StoreDriver
+from tidings.store.driver import StoreDriver
+from tidings.store.reason import Reason
 
 T = TypeVar("T")
 

@@ -12,7 +12,8 @@ import pytest
 from tidings.backends.sqlite import open_sqlite
 from tidings.cli.program import run_with
 from tidings.ports import Ports
-from tidings.store.driver import Delivery, Reason
+from tidings.store.deliveries import Delivery
+from tidings.store.reason import Reason
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.console.browsing import Browser, browsing_a_shop, key
-from tidings.store.driver import Delivery, Reason
+from tidings.store.deliveries import Delivery
+from tidings.store.reason import Reason
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ from tidings.errors import TidingsError
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.log import Log
 from tidings.ports import Ports
-from tidings.store.driver import Parked, StoreDriver, Unit
+from tidings.store.driver import StoreDriver
+from tidings.store.parking import Parked
+from tidings.store.unit import Unit
 
 STEPS = 2_000
 Fault = Callable[[Entry], BaseException | None]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.consumers.room import Trail, room, until_idle
 from tidings.consumers.faults import EscapedError, called
-from tidings.store.driver import Parked
+from tidings.store.parking import Parked
 
 
 class OwnError(BaseException):

@@ -18,7 +18,7 @@ from tidings.consumers.pace import Pace
 from tidings.consumers.retry import Park, RetryAfter, decide
 from tidings.events.envelope import Entry, Envelope
 from tidings.store.claims import Claim
-from tidings.store.driver import Reason
+from tidings.store.reason import Reason
 
 TURNS = 20
 

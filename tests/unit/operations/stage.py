@@ -12,7 +12,7 @@ from tidings.app import Opened
 from tidings.events.envelope import Entry
 from tidings.ports import Ports, this_process
 from tidings.store.claims import Claim
-from tidings.store.driver import Reason
+from tidings.store.reason import Reason
 from tidings.views.declaration import ViewSpec, consumer_name
 from tidings.views.folder import Folder
 

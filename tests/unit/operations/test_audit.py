@@ -13,7 +13,7 @@ from tidings.operations import dead, deliveries, keys, pausing, replay, views
 from tidings.operations.dead import Which
 from tidings.ports import Ports
 from tidings.store.audit import WHATS
-from tidings.store.driver import Delivery
+from tidings.store.deliveries import Delivery
 
 ASKED = keys.Asked(owner="till", scopes=["events:read"])
 

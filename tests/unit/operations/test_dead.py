@@ -7,7 +7,7 @@ from tidings.consumers.retry import KINDS, died_reason, kind_of
 from tidings.errors import CallerError, FoldError, InvalidDataError, NotFoundError, NotRetryable
 from tidings.operations import dead
 from tidings.operations.dead import Which
-from tidings.store.driver import Reason
+from tidings.store.reason import Reason
 
 
 @pytest.fixture

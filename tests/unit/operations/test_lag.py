@@ -10,7 +10,7 @@ from tidings.operations import lag as room
 from tidings.operations.lag import ConsumerLag, lag
 from tidings.ports import this_process
 from tidings.services.service import Service
-from tidings.store.driver import Reason
+from tidings.store.reason import Reason
 
 
 async def lags(stage: Stage, services: Sequence[Service] | None = SERVICES) -> dict[str, ConsumerLag]:

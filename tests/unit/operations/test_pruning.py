@@ -12,7 +12,8 @@ from tests.unit.operations.stage import StillClock
 from tidings.backends.sqlite import open_sqlite
 from tidings.operations.pruning import ANSWERS_DAYS, ATTEMPTS_DAYS, CHUNK, Pruned, Pruner, prune
 from tidings.ports import Ports
-from tidings.store.driver import Delivery, StoreDriver
+from tidings.store.deliveries import Delivery
+from tidings.store.driver import StoreDriver
 from tidings.store.keyed import Request
 
 DAY_US = 86_400_000_000

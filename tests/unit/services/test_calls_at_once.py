@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.unit.services.test_deliverer import Desk, desk
 from tidings import Delivery
-from tidings.store.driver import ClaimedDelivery
+from tidings.store.deliveries import ClaimedDelivery
 
 
 class Callee:

@@ -14,7 +14,7 @@ from tidings import Delivery, NotRetryable
 from tidings.errors import StoreUnavailableError
 from tidings.services.deliverer import CALLS, Deliverer
 from tidings.services.functions import Function
-from tidings.store import driver as store
+from tidings.store import deliveries as store
 
 Call = Callable[[Any, Delivery], Awaitable[None]]
 

@@ -8,7 +8,8 @@ from tests.unit.telemetry.scrape import named, scrape
 from tests.unit.telemetry.shop import TTL, carry, opened_shop, placed
 from tidings.errors import CheckpointMovedError, StoreUnavailableError
 from tidings.ports import Ports, SystemClock
-from tidings.store.driver import Delivery, Reason
+from tidings.store.deliveries import Delivery
+from tidings.store.reason import Reason
 
 
 async def test_calls_are_counted_by_handler_and_outcome_when_they_are_kept() -> None:

@@ -12,7 +12,7 @@ from tidings import App, Service, Settings
 from tidings.app.opened import Opened
 from tidings.events.declaration import event
 from tidings.events.envelope import Envelope
-from tidings.store.driver import Parked
+from tidings.store.parking import Parked
 from tidings.store.rows import Key, ViewRecord
 from tidings.views.declaration import Mode, ViewSpec, consumer_name
 from tidings.views.fold import Folding

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.views.events import Renamed, envelope, names
 from tests.unit.views.room import Room, room
 from tidings.log.driver import Position
-from tidings.store.driver import Reason
+from tidings.store.reason import Reason
 from tidings.store.rows import ViewTable
 from tidings.views.folder import Folder
 

@@ -6,7 +6,7 @@ from tidings.api.openapi import acts
 from tidings.api.openapi.acts import MAYBE, MAYBE_TIME, TEXT, TIME, WHOLE
 from tidings.api.openapi.parts import Object, array, parameter, record, schema
 from tidings.consumers.retry import KINDS
-from tidings.store.attempts import STATES as DELIVERY_STATES
+from tidings.store.deliveries import STATES as DELIVERY_STATES
 
 _DELIVERY = parameter("path", "key", "The delivery's key.", TEXT)
 

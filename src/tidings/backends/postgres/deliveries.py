@@ -10,8 +10,8 @@ from tidings.backends.postgres.leases import Lease
 from tidings.backends.postgres.parked import readable
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.ports import is_gone
-from tidings.store.attempts import Sought
-from tidings.store.driver import ClaimedDelivery, Delivery, Reason
+from tidings.store.deliveries import ClaimedDelivery, Delivery, Sought
+from tidings.store.reason import Reason
 
 # A claimed one is due again when its lease ends, so that a claim need look at nothing but what is due. Those that
 # another one is just claiming are passed over, and so is what waits for an earlier one of its order.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.views import Views
-from tidings.store.driver import InlineFolds
+from tidings.store.inline import InlineFolds
 from tidings.store.rows import ViewRecord
 from tidings.store.swapping import fed_by
 

@@ -10,8 +10,8 @@ from tidings.backends.postgres.parked import STORED, stored_arrays, stored_colum
 from tidings.events.codec import envelope_of
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position
-from tidings.store.driver import Staged
 from tidings.store.inbox import marks, other_content
+from tidings.store.staging import Staged
 
 _COLUMNS = STORED.format("subject")
 

@@ -15,9 +15,10 @@ from tidings.events.codec import Stored, envelope_of, stored_of
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position
 from tidings.store.claims import Claim
-from tidings.store.driver import DeadLetter, Parked, Reason
 from tidings.store.parking import (
+    DeadLetter,
     Dropping,
+    Parked,
     Parking,
     no_dead_letter,
     not_parked,
@@ -26,6 +27,7 @@ from tidings.store.parking import (
     parked_of,
     told,
 )
+from tidings.store.reason import Reason
 from tidings.store.rows import ViewTable
 
 _LETTERS = "FROM tidings.dead_letter d WHERE d.consumer = p.consumer AND d.subject = p.subject"

@@ -24,10 +24,13 @@ from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position, Receipt, Write
 from tidings.ports import Ports
 from tidings.store.claims import Claim
-from tidings.store.driver import Delivery, Reason, Sql, Staged
+from tidings.store.deliveries import Delivery
 from tidings.store.emitted import Emitted
 from tidings.store.parking import Parking
+from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewTable
+from tidings.store.staging import Staged
+from tidings.store.unit import Sql
 
 T = TypeVar("T")
 Job = Callable[[Connection], Awaitable[T]]
@@ -65,7 +68,7 @@ def told() -> Iterator[None]:
 
 
 class PostgresUnit:
-    """See `tidings.store.driver.Unit`. Its operations wait for each other, and the leaving for all of them."""
+    """See `tidings.store.unit.Unit`. Its operations wait for each other, and the leaving for all of them."""
 
     def __init__(self, connection: Connection, around: Surroundings, claims: Sequence[Claim]) -> None:
         self.sql: Sql = HandlerSql(self._own, around.guard)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tidings.backends.sqlite.statements import filled, flat, values
 from tidings.store.attempts import Attempt
-from tidings.store.driver import Reason
+from tidings.store.reason import Reason
 
 OF = (
     "SELECT a.number, a.began, a.ended, a.outcome, a.error FROM tidings_attempt a JOIN tidings_delivery d "

@@ -11,8 +11,8 @@ from tidings.backends.sqlite.leases import Lease
 from tidings.backends.sqlite.statements import filled, flat, values
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.ports import is_gone
-from tidings.store.attempts import Sought
-from tidings.store.driver import ClaimedDelivery, Delivery, Reason
+from tidings.store.deliveries import ClaimedDelivery, Delivery, Sought
+from tidings.store.reason import Reason
 
 # A claimed one is due again when its lease ends, so that a claim need look at nothing but what is due.
 DUE = (

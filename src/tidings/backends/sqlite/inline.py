@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from tidings.backends.sqlite.views import Views
-from tidings.store.driver import InlineFolds
+from tidings.store.inline import InlineFolds
 from tidings.store.rows import ViewRecord
 from tidings.store.swapping import fed_by
 

@@ -9,8 +9,8 @@ from tidings.backends.sqlite.statements import ROWS, filled, flat, values
 from tidings.events.codec import envelope_of, stored_of
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position
-from tidings.store.driver import Staged
 from tidings.store.inbox import marks, other_content
+from tidings.store.staging import Staged
 
 
 def stage(connection: sqlite3.Connection, envelopes: Sequence[Envelope]) -> None:

@@ -11,9 +11,10 @@ from tidings.events.codec import envelope_of, stored_of
 from tidings.events.envelope import Entry
 from tidings.log.driver import Position
 from tidings.store.claims import Claim
-from tidings.store.driver import DeadLetter, Parked, Reason
 from tidings.store.parking import (
+    DeadLetter,
     Dropping,
+    Parked,
     Parking,
     no_dead_letter,
     not_parked,
@@ -22,6 +23,7 @@ from tidings.store.parking import (
     parked_of,
     told,
 )
+from tidings.store.reason import Reason
 from tidings.store.rows import ViewTable
 
 _PARKED = (

@@ -22,24 +22,20 @@ from tidings.backends.sqlite.wal import caution_with
 from tidings.errors import LogUnavailableError, RefusedError, StoreUnavailableError
 from tidings.log.driver import Position, Receipt, Write
 from tidings.ports import Ports
-from tidings.store.attempts import EVERY, Attempt, Sought, State
+from tidings.store.attempts import Attempt
 from tidings.store.audit import Audited, Change
 from tidings.store.claims import Checkpoint, Claim
-from tidings.store.driver import (
-    ClaimedDelivery,
-    DeadLetter,
-    InlineFolds,
-    Parked,
-    Reason,
-    StoreDriver,
-    StoreFacts,
-    Unit,
-)
+from tidings.store.deliveries import EVERY, ClaimedDelivery, Sought, State
+from tidings.store.driver import StoreDriver
+from tidings.store.facts import StoreFacts
+from tidings.store.inline import InlineFolds
 from tidings.store.keyed import Keyed, Request
 from tidings.store.keys import ApiKey
-from tidings.store.parking import Dropping
+from tidings.store.parking import DeadLetter, Dropping, Parked
+from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.store.swapping import Swap
+from tidings.store.unit import Unit
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]

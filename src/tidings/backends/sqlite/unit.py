@@ -22,10 +22,13 @@ from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position, Receipt, Write
 from tidings.ports import Ports
 from tidings.store.claims import Claim
-from tidings.store.driver import Delivery, Reason, Sql, Staged
+from tidings.store.deliveries import Delivery
 from tidings.store.emitted import Emitted
 from tidings.store.parking import Parking
+from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
+from tidings.store.staging import Staged
+from tidings.store.unit import Sql
 
 T = TypeVar("T")
 
@@ -51,7 +54,7 @@ class Appended:
 
 
 class SqliteUnit:
-    """See `tidings.store.driver.Unit`. Each method is one hop to the writer's thread, whatever the number of rows."""
+    """See `tidings.store.unit.Unit`. Each method is one hop to the writer's thread, whatever the number of rows."""
 
     def __init__(self, transaction: Transaction, around: Surroundings, claims: Sequence[Claim]) -> None:
         self.sql: Sql = HandlerSql(self._run, around.guard)

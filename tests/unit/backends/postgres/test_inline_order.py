@@ -11,8 +11,8 @@ import asyncpg
 
 from tidings import App, Service, Settings, event
 from tidings.events.envelope import Entry
-from tidings.store.driver import Unit
 from tidings.store.rows import ViewRecord
+from tidings.store.unit import Unit
 from tidings.views.inline import InlineFolds
 
 SECONDS = 30

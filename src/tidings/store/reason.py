@@ -1,0 +1,18 @@
+"""Why something failed, and when it is tried again. Times are µs since 1970 (UTC)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a subject is parked or a delivery is not done.
+
+    `kind` is a kebab-case word (`handler-failed`, `process-died`, `undecodable`, …), `error` the last error's class and
+    message, `next_at` when to try again (None: dead, waits for an operator).
+    """
+
+    kind: str
+    error: str
+    next_at: int | None
