@@ -211,6 +211,7 @@ def test_a_wrong_row_is_a_clear_no(tmp_path: Path) -> None:
         place.eventually("consumers", "--app", "shop:app", until=settled)
         right = place.tidings("views", "verify", "--app", "shop:app", "--json")
         assert (right.code, [each["equal"] for each in right.json]) == (0, [True])
+        assert [(each["rows"], each["tombstones"]) for each in right.json] == [(1, 0)]
     with sqlite3.connect(tmp_path / "tidings.db") as connection:
         connection.execute("UPDATE orders_order__v1 SET total = 11")
     connection.close()

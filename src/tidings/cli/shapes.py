@@ -148,6 +148,7 @@ def verified_object(verified: Verified) -> dict[str, Any]:
         "equal": result.is_right,
         "upto": result.upto,
         "rows": result.rows,
+        "tombstones": result.tombstones,
         "entries": result.entries,
         "dropped": result.dropped,
         "parked": result.parked,

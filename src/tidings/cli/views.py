@@ -144,7 +144,7 @@ def rebuild(view: Name, app: AppName = None, as_json: AsJson = False) -> None:
 
 
 def _say_verified(output: Output, found: Sequence[dict[str, Any]]) -> None:
-    counts = ("view", "upto", "rows", "entries", "dropped", "parked", "unreadable", "differing")
+    counts = ("view", "upto", "rows", "tombstones", "entries", "dropped", "parked", "unreadable", "differing")
     output.rows([{**{name: each[name] for name in counts}, "equal": each["equal"]} for each in found], empty=_NONE)
     for each in found:
         for difference in each["differences"]:

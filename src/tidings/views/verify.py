@@ -55,12 +55,13 @@ class Difference:
 
 @dataclass(slots=True, kw_only=True)
 class Verification:
-    """What was compared. `rows`, tombstones included; `entries` up to `upto`: those that were dropped, those of parked
-    subjects and those that cannot be read, which are differences, are counted apart, too. `differing`: how many
-    differences there are; `first`: the first of them."""
+    """What was compared. `rows`: those that readers see; `tombstones`: those that they do not; `entries` up to `upto`:
+    those that were dropped, those of parked subjects and those that cannot be read, which are differences, are counted
+    apart, too. `differing`: how many differences there are; `first`: the first of them."""
 
     upto: Position
     rows: int = 0
+    tombstones: int = 0
     entries: int = 0
     dropped: int = 0
     parked: int = 0
@@ -128,7 +129,9 @@ class Verifier:
             rows = {self._folding.codec.key(row.values): row for row in page}
             after = next(reversed(rows))
             compared, history = await self._history(rows)
-            result.rows += len(compared)
+            tombstones = sum(row.is_tombstone for row in compared.values())
+            result.rows += len(compared) - tombstones
+            result.tombstones += tombstones
             for key, row in compared.items():
                 if key not in history.unread:  # that is told where the entry itself is looked for
                     self._compare(key, row, history.steps, result)

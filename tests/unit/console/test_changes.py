@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from tests.browser.shop import ORDERS
 from tests.unit.console.browsing import Browser, browsing, browsing_a_shop
 
 PAUSE = "/consumers/stock/pause"
@@ -29,6 +31,15 @@ async def test_a_form_from_our_own_page_changes_and_says_so_once(browser: Browse
     assert await paused(browser) == "counting"
     assert "stock is paused." in (await browser.get("/consumers/stock")).words
     assert "stock is paused." not in (await browser.get("/consumers/stock")).words
+
+
+async def test_a_verification_counts_rows_and_tombstones_apart(tmp_path: Path) -> None:
+    async with browsing_a_shop(tmp_path, is_busy=True) as browser:
+        await browser.shop.settled()
+        await browser.change("/views/orders.order", "/views/orders.order/verify")
+        while "Ended" not in (page := await browser.get("/views/orders.order")).words:
+            await asyncio.sleep(0.01)
+    assert f". {len(ORDERS)} rows, 0 tombstones, " in page.words
 
 
 @pytest.mark.parametrize(

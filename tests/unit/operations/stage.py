@@ -31,6 +31,11 @@ class OrderPaid:
     order_id: str
 
 
+@event("order-withdrawn", subject="order_id")
+class OrderWithdrawn:
+    order_id: str
+
+
 @event("rate-set")
 class RateSet:
     rate: int
@@ -54,6 +59,11 @@ def placed(row: Order | None, event: OrderPlaced) -> Order:
 @orders.fold(Order, OrderPaid)
 def paid(row: Order | None, event: OrderPaid) -> Order:
     return Order(event.order_id, row.total if row else 0, True)
+
+
+@orders.fold(Order, OrderWithdrawn)
+def withdrawn(row: Order | None, event: OrderWithdrawn) -> None:
+    return None
 
 
 @orders.view(key=("order_id",), mode="inline")

@@ -6,7 +6,7 @@ from tidings.events.filter import Filter
 from tidings.operations.unheard import Unheard, is_heard, unheard_types
 
 ASKED = frozenset(["order-placed", "rate-set", "nope"])
-KNOWN = ("order-paid", "order-placed", "rate-set")
+KNOWN = ("order-paid", "order-placed", "order-withdrawn", "rate-set")
 
 
 async def test_a_type_that_is_declared_is_known_though_no_entry_has_it(stage: Stage) -> None:
@@ -16,7 +16,7 @@ async def test_a_type_that_is_declared_is_known_though_no_entry_has_it(stage: St
 
 async def test_a_type_that_a_table_is_folded_from_is_known_without_the_application(stage: Stage) -> None:
     found = await unheard_types(stage.log, stage.store, None, ASKED)
-    assert found == Unheard(("nope", "rate-set"), ("order-paid", "order-placed"))
+    assert found == Unheard(("nope", "rate-set"), ("order-paid", "order-placed", "order-withdrawn"))
 
 
 async def test_a_type_that_the_log_has_is_known(stage: Stage) -> None:

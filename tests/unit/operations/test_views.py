@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.operations.stage import OrderPaid, OrderPlaced, RateSet, Stage
+from tests.unit.operations.stage import OrderPaid, OrderPlaced, OrderWithdrawn, RateSet, Stage
 from tidings.errors import NotFoundError, RefusedError
 from tidings.operations import views
 from tidings.operations.verify import verify
@@ -67,6 +67,13 @@ async def test_right_views_are_equal_to_a_refold(stage: Stage) -> None:
         "orders.order": (True, 1, 2),
         "orders.placed": (True, 1, 1),
     }
+
+
+async def test_tombstones_are_compared_and_counted_apart_from_rows(stage: Stage) -> None:
+    await stage.say(OrderPlaced("a", 1), OrderPlaced("b", 2), OrderPlaced("c", 3), OrderWithdrawn("b"))
+    await stage.fold("order")
+    [found] = await verify(stage.log, stage.store, [stage.view("order")])
+    assert (found.result.is_right, found.result.rows, found.result.tombstones) == (True, 2, 1)
 
 
 async def test_a_wrong_row_is_found(stage: Stage) -> None:
