@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import signal
+
 from tests.postgres.fixtures import bare_postgres_url, pooled_postgres_url, pooler, postgres, postgres_url
 
 __all__ = ["bare_postgres_url", "pooled_postgres_url", "pooler", "postgres", "postgres_url"]
+
+# A shell that runs the tests in the background, and `nohup`, have these ignored, and each process begun here would too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)

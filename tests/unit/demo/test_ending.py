@@ -18,19 +18,9 @@ from tidings.ports import Ports
 
 
 @pytest.fixture
-def heeded() -> Iterator[None]:
-    """The end of the terminal is heeded, also where the tests themselves are run under `nohup`."""
-    yield from handled(signal.SIG_DFL)
-
-
-@pytest.fixture
 def ignored() -> Iterator[None]:
     """The end of the terminal is ignored, as under `nohup`."""
-    yield from handled(signal.SIG_IGN)
-
-
-def handled(handler: signal.Handlers) -> Iterator[None]:
-    before = signal.signal(signal.SIGHUP, handler)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     yield
     signal.signal(signal.SIGHUP, before)
 
@@ -47,7 +37,6 @@ def has_ended(demo: Demo) -> bool:
     return server._process is not None and not server.runs
 
 
-@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 async def test_what_ends_it_ends_its_server_which_may_still_be_starting(tmp_path: Path, number: signal.Signals) -> None:
     demo, task = await started(tmp_path)
