@@ -87,7 +87,7 @@ async def test_a_consumer_is_paused_for_a_reason_and_resumed(caller: Caller) -> 
     await place(caller, "1", "o-1", 5)
     assert (await caller.get("/consumers/stock")).json["lag"]["entries"] == 1
     reply = await act(caller, "/consumers/stock/resume")
-    assert (reply.status, reply.json["paused"]) == (200, None)
+    assert (reply.status, reply.json["state"], reply.json["paused"]) == (200, "running", None)
     await eventually(caller, "/consumers/stock", lambda each: each["lag"]["entries"] == 0)
 
 

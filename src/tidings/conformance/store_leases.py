@@ -151,6 +151,22 @@ class Leasing:
         assert len(await store.claim(CONSUMER, owner=OTHER, want=1, ttl=TTL)) == 1
         assert await store.asking(CONSUMER) == frozenset()
 
+    async def test_whose_leases_a_pause_or_a_replay_ends_asks_for_as_long_as_these_had_lasted(
+        self, store: StoreDriver, harness: StoreHarness
+    ) -> None:
+        await store.register(CONSUMER, partitions=2, start=0)
+        for is_pause in (True, False):
+            await store.claim(CONSUMER, owner=OTHER, want=1, ttl=TTL)
+            harness.clock.move(1)
+            await store.claim(CONSUMER, owner="a third", want=1, ttl=TTL)
+            await store.pause(CONSUMER, "why") if is_pause else await store.rewind(CONSUMER, to=0)
+            await store.pause(CONSUMER, None)
+            assert await store.asking(CONSUMER) == {OTHER, "a third"}
+            harness.clock.move(TTL.total_seconds() - 1)
+            assert await store.asking(CONSUMER) == {"a third"}
+            harness.clock.move(1)
+            assert await store.asking(CONSUMER) == frozenset()
+
     async def test_the_dead_and_the_forgotten_ask_for_nothing(self, store: StoreDriver, harness: StoreHarness) -> None:
         await claimed(store, partitions=2)
         await store.ask(CONSUMER, owner=harness.owner_that_is_gone(), ttl=TTL)

@@ -105,12 +105,13 @@ class Leases:
             await self.let_go([part.claim for part in self.parts[share.most :]])
         if wanted > 0 and share.is_more_free and await self._claim(wanted):
             return True
-        await self._ask(now)
+        if self._partitions > 1 or any(each.paused is not None for each in checkpoints.values()):
+            await self._ask(now)
         return False
 
     async def _ask(self, now: float) -> None:
         """Have the others know of a process that holds nothing: its leases, by which it would be seen, are none."""
-        if not self._held and self._partitions > 1 and now >= self._next_ask:
+        if not self._held and now >= self._next_ask:
             self._next_ask = now + RENEW_SECONDS
             await self._store.ask(self._consumer, owner=self._owner, ttl=TTL)
 

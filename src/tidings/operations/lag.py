@@ -37,8 +37,9 @@ class PartitionLag:
 class ConsumerLag:
     """One consumer.
 
-    `state` "running": a process holds its lease; "stopped": none does; "new": it has never run; "inline": appends fold
-    for it; "replaced": a newer table took the place of the one it folds. The last two have no lag and no partitions.
+    `state` "running": a process holds its lease, or asks for it; "stopped": none does; "new": it has never run;
+    "inline": appends fold for it; "replaced": a newer table took the place of the one it folds. The last two have no
+    lag and no partitions.
     `declared` as in `Reader`; with `types` None every entry was counted, since nobody knows what it reads.
     `parked`: subjects that wait, `dead` of them for an operator; `dead_letters`: the entries that wait with them.
     """
@@ -115,15 +116,16 @@ async def lag(
     parked: dict[str, list[Parked]] = {}
     for each in await store.parked():
         parked.setdefault(each.consumer, []).append(each)
-    measured = _Measuring(log, clock, head)
+    measured = _Measuring(log, store, clock, head)
     return tuple(
         [await measured.consumer(reader, parked.get(reader.name, ())) for reader in await roster(store, services)]
     )
 
 
 class _Measuring:
-    def __init__(self, log: Log, clock: Clock, head: Position) -> None:
+    def __init__(self, log: Log, store: StoreDriver, clock: Clock, head: Position) -> None:
         self._log = log
+        self._store = store
         self._clock = clock
         self._head = head
 
@@ -131,7 +133,7 @@ class _Measuring:
         carries = not (reader.is_inline or reader.is_replaced)
         return ConsumerLag(
             name=reader.name,
-            state=self._state(reader),
+            state=await self._state(reader),
             declared=reader.declared,
             types=reader.types,
             head=self._head,
@@ -142,7 +144,7 @@ class _Measuring:
             dead_letters=sum(each.entries for each in parked),
         )
 
-    def _state(self, reader: Reader) -> State:
+    async def _state(self, reader: Reader) -> State:
         if reader.is_inline:
             return "inline"
         if reader.is_replaced:
@@ -151,7 +153,9 @@ class _Measuring:
             return "new"
         if any(each.paused is not None for each in reader.checkpoints.values()):
             return "paused"
-        return "running" if any(is_held(each, self._clock) for each in reader.checkpoints.values()) else "stopped"
+        if any(is_held(each, self._clock) for each in reader.checkpoints.values()):
+            return "running"
+        return "running" if await self._store.asking(reader.name) else "stopped"
 
     async def _partitions(self, reader: Reader) -> tuple[PartitionLag, ...]:
         return tuple([await self._partition(part.number, part.at, part.where) for part in partitions_of(reader)])

@@ -69,12 +69,12 @@ class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
     async def pause(self, consumer: str, reason: str | None) -> None:
         """Stop a consumer's partitions for this reason, or let them go on (None). NotFoundError if it is unknown.
 
-        Stopping ends their leases: what is under way under them is refused, and nobody can claim them meanwhile."""
+        Stopping ends their leases, whose owners `ask` then: what is under way is refused, and none can be claimed."""
 
     async def rewind(self, consumer: str, *, to: Position) -> None:
         """Set every checkpoint back to `to`, end the leases, and set each gate to where its checkpoint stood at most.
 
-        One that stands before `to` stays. Parked subjects stay parked. NotFoundError if the consumer is unknown."""
+        Their owners `ask` then. One before `to` stays. Parked subjects stay parked. NotFoundError if it is unknown."""
 
     # parked subjects and dead letters
     async def due(self, claims: Sequence[Claim], *, now: int) -> Sequence[Parked]:

@@ -88,6 +88,34 @@ async def test_what_is_lost_is_noticed_at_the_next_renewal() -> None:
         assert not await held.look()
 
 
+async def test_who_waits_for_the_end_of_a_pause_says_so_all_the_while() -> None:
+    async with room() as at:
+        held = leases(at)
+        await held.register()
+        await held.look()
+        await at.store.pause("trail", "an operator said so")
+        await held.renew()
+        for _ in range(30):
+            at.clock.move(0.5)
+            await held.look()
+            assert await at.store.asking("trail") == {"me"}
+        await at.store.pause("trail", None)
+        at.clock.move(0.5)
+        assert await held.look()
+        assert await at.store.asking("trail") == frozenset()
+
+
+async def test_who_waits_for_the_only_partition_of_another_does_not_write() -> None:
+    async with room() as at:
+        await leases(at).register()
+        await leases(at, "you").look()
+        held = leases(at)
+        for _ in range(6):
+            at.clock.move(0.5)
+            assert not await held.look()
+        assert await at.store.asking("trail") == frozenset()
+
+
 async def test_renewing_goes_on_beside_the_work() -> None:
     async with room() as at:
         held = leases(at)

@@ -24,6 +24,15 @@ async def test_a_paused_consumer_says_why_and_gives_no_partition_away_until_it_i
     assert len(await stage.claim("rates")) == 1
 
 
+async def test_a_consumer_that_some_process_carries_runs_from_the_moment_it_is_resumed(stage: Stage) -> None:
+    await stage.claim("rates")
+    await pause(stage.store, SERVICES, "rates", reason="x", who="cli")
+    await resume(stage.store, SERVICES, "rates", who="cli")
+    assert await state(stage, "rates") == ("running", None)
+    stage.clock.pass_by(seconds=9)
+    assert await state(stage, "rates") == ("stopped", None)
+
+
 async def test_a_pause_needs_a_reason_of_bounded_length(stage: Stage) -> None:
     await stage.settle("rates", to=0)
     with pytest.raises(CallerError, match="say why"):

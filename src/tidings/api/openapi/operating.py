@@ -33,7 +33,10 @@ def _consumer() -> Object:
     return record(
         {
             "consumer": TEXT,
-            "state": {"enum": ["running", "stopped", "paused", "new", "inline", "replaced"]},
+            "state": {
+                "enum": ["running", "stopped", "paused", "new", "inline", "replaced"],
+                "description": "`running`: a process carries for it, or is about to; `stopped`: none does.",
+            },
             "paused": MAYBE | {"description": "Why."},
             "types": {"anyOf": [array(TEXT), {"type": "null"}]},
             "head": schema("Token"),

@@ -197,14 +197,28 @@ async def forget(connection: Connection, consumer: str) -> None:
         await connection.execute(f"DELETE FROM tidings.{table} WHERE consumer = $1", consumer)
 
 
+async def _have_owners_ask(connection: Connection, consumer: str) -> None:
+    """Note that whose leases are about to end still want them: nobody else would know that somebody runs this."""
+    await connection.execute(
+        "INSERT INTO tidings.asking (consumer, owner, until) "
+        "SELECT consumer, owner, max(until) FROM tidings.checkpoint "
+        "WHERE consumer = $1 AND owner IS NOT NULL GROUP BY consumer, owner "
+        "ON CONFLICT (consumer, owner) DO UPDATE SET until = EXCLUDED.until",
+        consumer,
+    )
+
+
 async def pause(connection: Connection, consumer: str, reason: str | None) -> None:
     """Pause or go on. A pause ends the leases, so that nothing that is under way under them is kept."""
+    if reason is not None:
+        await _have_owners_ask(connection, consumer)
     ended = "" if reason is None else ", epoch = epoch + 1, owner = NULL, until = NULL"
     statement = f"UPDATE tidings.checkpoint SET paused = $2{ended} WHERE consumer = $1 RETURNING part"
     _known(await connection.fetch(statement, consumer, reason), consumer)
 
 
 async def rewind(connection: Connection, consumer: str, *, to: Position) -> None:
+    await _have_owners_ask(connection, consumer)
     changed = await connection.fetch(
         "UPDATE tidings.checkpoint SET gate = greatest(gate, pos), pos = least(pos, $2), epoch = epoch + 1, "
         "owner = NULL, until = NULL, trying = NULL, tries = 0 WHERE consumer = $1 RETURNING part",

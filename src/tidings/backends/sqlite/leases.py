@@ -158,14 +158,28 @@ def forget(connection: sqlite3.Connection, consumer: str) -> None:
         connection.execute(f"DELETE FROM tidings_{table} WHERE consumer = ?", (consumer,))
 
 
+def _have_owners_ask(connection: sqlite3.Connection, consumer: str) -> None:
+    """Note that whose leases are about to end still want them: nobody else would know that somebody runs this."""
+    connection.execute(
+        "INSERT INTO tidings_asking (consumer, owner, until) "
+        "SELECT consumer, owner, max(until) FROM tidings_checkpoint "
+        "WHERE consumer = ? AND owner IS NOT NULL GROUP BY consumer, owner "
+        "ON CONFLICT DO UPDATE SET until = excluded.until",
+        (consumer,),
+    )
+
+
 def pause(connection: sqlite3.Connection, consumer: str, reason: str | None) -> None:
     """Pause or go on. A pause ends the leases, so that nothing that is under way under them is kept."""
+    if reason is not None:
+        _have_owners_ask(connection, consumer)
     ended = "" if reason is None else ", epoch = epoch + 1, owner = NULL, until = NULL"
     statement = f"UPDATE tidings_checkpoint SET paused = ?{ended} WHERE consumer = ?"
     _known(connection.execute(statement, (reason, consumer)), consumer)
 
 
 def rewind(connection: sqlite3.Connection, consumer: str, *, to: Position) -> None:
+    _have_owners_ask(connection, consumer)
     changed = connection.execute(
         "UPDATE tidings_checkpoint SET gate = max(gate, pos), pos = min(pos, ?), epoch = epoch + 1, owner = NULL, "
         "until = NULL, trying = NULL, tries = 0 WHERE consumer = ?",
