@@ -140,10 +140,10 @@ RULES = (
     Rule("replay", "services/context.py", "        if not self._act.gated:\n", "        if True:\n"),
     Rule(
         "staged",
-        "backends/sqlite/unit.py",
-        "        staged = await self._run(lambda connection: outbox.take(connection, limit=limit))\n",
-        "        staged = await self._run(lambda connection: outbox.take(connection, limit=limit))\n"
-        '        await self._run(lambda connection: connection.execute("COMMIT"))\n'
+        "store/statement_unit.py",
+        "        staged = await self.run(lambda to: self._statements.outbox.take(to, limit=limit))\n",
+        "        staged = await self.run(lambda to: self._statements.outbox.take(to, limit=limit))\n"
+        '        await self.run(lambda connection: connection.execute("COMMIT"))\n'
         '        await self._transaction.run(lambda connection: connection.execute("BEGIN IMMEDIATE"))\n',
     ),
     Rule(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from tidings.log.driver import Position
+
+NowT = TypeVar("NowT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +47,12 @@ class Checkpoint:
     owner: str | None
     until: int | None
     paused: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease(Generic[NowT]):
+    """Who holds a claim from `now` on, and for how many µs. `now`: None where the database says what time it is."""
+
+    owner: str
+    now: NowT
+    ttl: int

@@ -9,6 +9,7 @@ from tests.unit.views.room import Room, room
 from tidings.log.driver import Position
 from tidings.store.reason import Reason
 from tidings.store.rows import ViewTable
+from tidings.store.statement_unit import StatementUnit
 from tidings.views.folder import Folder
 
 DEAD = Reason(kind="fold-failed", error="", next_at=None)
@@ -53,7 +54,7 @@ async def test_an_append_in_rank_order_asks_nothing(monkeypatch: pytest.MonkeyPa
         entries = await views.append(TOLD)
         folder = Folder(views.view, views.table, views.log, feed="appended")
         async with views.store.unit() as unit:
-            monkeypatch.delattr(type(unit), "dropped")
+            monkeypatch.delattr(StatementUnit, "dropped")
             for entry in entries:
                 await folder.apply(unit, [entry])
         assert [row.values for row in (await views.stored()).values()] == [("jack", "C", 3)]

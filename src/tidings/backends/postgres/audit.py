@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidings.backends.postgres.connection import Connection
-from tidings.backends.postgres.parked import readable, subject_bytes
+from tidings.backends.postgres.stored import readable, subject_bytes
 from tidings.store.audit import Audited, Change
 
 _COLUMNS = "at, who, what, done_to, subject, pos, reason"

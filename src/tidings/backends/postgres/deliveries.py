@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tidings.backends.postgres.connection import Connection
-from tidings.backends.postgres.leases import Lease
-from tidings.backends.postgres.parked import readable
+from tidings.backends.postgres.stored import readable
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.ports import is_gone
+from tidings.store.claims import Lease
 from tidings.store.deliveries import ClaimedDelivery, Delivery, Sought
 from tidings.store.reason import Reason
 
@@ -59,7 +59,9 @@ async def intend(connection: Connection, deliveries: Sequence[Delivery], *, now:
     )
 
 
-async def claim(connection: Connection, lease: Lease, *, services: Sequence[str], limit: int) -> list[ClaimedDelivery]:
+async def claim(
+    connection: Connection, lease: Lease[int | None], *, services: Sequence[str], limit: int
+) -> list[ClaimedDelivery]:
     await _let_go_of_the_dead(connection, now=lease.now)
     rows = await connection.fetch(CLAIM, list(services), lease.now, limit, lease.owner, lease.ttl)
     return [_claimed(row) for row in rows]

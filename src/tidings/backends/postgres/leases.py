@@ -7,7 +7,6 @@ clock of whoever asks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tidings.backends.postgres import locks
@@ -15,7 +14,7 @@ from tidings.backends.postgres.connection import Connection
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.log.driver import Position
 from tidings.ports import is_gone
-from tidings.store.claims import Checkpoint, Claim
+from tidings.store.claims import Checkpoint, Claim, Lease
 
 OURS = "unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[]) AS o(consumer, part, epoch, pos)"
 _SAME = "c.consumer = o.consumer AND c.part = o.part AND c.epoch = o.epoch"
@@ -33,15 +32,6 @@ ADVANCE = (
     f"UPDATE tidings.checkpoint c SET pos = greatest(c.pos, $5) FROM {OURS} WHERE {_SAME} AND c.pos = o.pos "
     "RETURNING c.part"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """Who holds a claim from now on, and for how many µs. `now`: what time it is; None: what the database says."""
-
-    owner: str
-    now: int | None
-    ttl: int
 
 
 async def register(connection: Connection, consumer: str, *, partitions: int, start: Position) -> None:
@@ -65,7 +55,7 @@ async def partitions_of(connection: Connection, consumer: str) -> int:
     return count
 
 
-async def claim(connection: Connection, consumer: str, lease: Lease, *, want: int) -> list[Claim]:
+async def claim(connection: Connection, consumer: str, lease: Lease[int | None], *, want: int) -> list[Claim]:
     """Take up to `want` partitions; each of them is one statement's, so that two who claim at once share them."""
     gone = await _gone(connection, consumer)
     rows = await connection.fetch(CLAIM, consumer, lease.now, gone, want, lease.owner, lease.ttl)
@@ -95,7 +85,7 @@ async def _gone(connection: Connection, consumer: str) -> list[str]:
     return [owner for (owner,) in rows if is_gone(owner)]
 
 
-async def ask(connection: Connection, consumer: str, lease: Lease) -> None:
+async def ask(connection: Connection, consumer: str, lease: Lease[int | None]) -> None:
     await connection.execute(
         "INSERT INTO tidings.asking (consumer, owner, until) VALUES ($1, $2, tidings.now_us($3) + $4) "
         "ON CONFLICT (consumer, owner) DO UPDATE SET until = EXCLUDED.until",
@@ -113,7 +103,7 @@ async def asking(connection: Connection, consumer: str, *, now: int | None) -> f
     return frozenset([owner for (owner,) in rows if not is_gone(owner)])
 
 
-async def renew(connection: Connection, claims: Sequence[Claim], *, lease: Lease) -> list[Claim]:
+async def renew(connection: Connection, claims: Sequence[Claim], *, lease: Lease[int | None]) -> list[Claim]:
     rows = await connection.fetch(
         f"UPDATE tidings.checkpoint c SET until = tidings.now_us($5) + $6 FROM {OURS} WHERE {_SAME} "
         "RETURNING c.consumer, c.part, c.epoch",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tidings.backends.postgres import locks
 from tidings.backends.postgres.connection import Connection
-from tidings.backends.postgres.parked import STORED, stored_arrays, stored_columns
+from tidings.backends.postgres.stored import STORED, stored_arrays, stored_columns
 from tidings.events.codec import envelope_of
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tidings.backends.postgres import leases
+from tidings.backends.postgres import audit, leases
 from tidings.backends.postgres.connection import Connection
-from tidings.events.codec import Stored, envelope_of, stored_of
+from tidings.backends.postgres.stored import STORED, readable, stored_arrays, stored_columns, subject_bytes
+from tidings.events.codec import Stored, envelope_of
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position
 from tidings.store.claims import Claim
@@ -40,23 +41,6 @@ DUE = (
     "ON p.consumer = c.in_consumer AND p.part = c.in_part WHERE p.state = 'retrying' AND p.next_at <= $3 "
     "ORDER BY p.next_at"
 )
-_STORED = ("text", "text", "text", "int", "text", "bytea", "bytea")
-STORED = "source, id, type, dataversion, {}, attrs, data"
-
-
-def stored_columns(envelopes: Sequence[Envelope]) -> list[tuple[Any, ...]]:
-    """Return the columns of a row for each of these, an array for each column."""
-    return list(zip(*map(stored_of, envelopes), strict=True))
-
-
-def stored_arrays(first: int) -> str:
-    """Return the parameters that `stored_columns` fills, from this one on."""
-    return ", ".join(f"${first + n}::{type}[]" for n, type in enumerate(_STORED))
-
-
-def subject_bytes(subject: str) -> bytes:
-    """Return the subject as it is kept."""
-    return subject.encode()
 
 
 async def parked_among(connection: Connection, consumer: str, subjects: Sequence[str]) -> frozenset[str]:
@@ -107,11 +91,6 @@ def _told(reason: Reason) -> tuple[str, int | None, str, str]:
     return state, next_at, kind, readable(error)
 
 
-def readable(text: str) -> str:
-    """Return the text without what no text here can hold: an error may quote anything."""
-    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
-
-
 async def unpark(connection: Connection, consumer: str, subject: str, position: Position) -> None:
     """Take one entry away; the next one, if there is one, starts with a first attempt of its own."""
     await _take(connection, consumer, subject, position)
@@ -124,11 +103,12 @@ async def unpark(connection: Connection, consumer: str, subject: str, position: 
 
 
 async def drop(connection: Connection, dropping: Dropping) -> None:
-    """Give one entry up; what waited for it is due at once."""
+    """Give one entry up and write down why; what waited for it is due at once."""
     consumer, subject, position = dropping.consumer, dropping.subject, dropping.position
     first = await _take(connection, consumer, subject, position)
     if not await _free(connection, consumer, subject) and first == position:
         await schedule(connection, consumer, subject, at=dropping.now)
+    await audit.note(connection, dropping.change, now=dropping.now)
 
 
 async def dropped(connection: Connection, view: ViewTable) -> frozenset[Position]:

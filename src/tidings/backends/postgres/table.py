@@ -6,7 +6,7 @@ statements mean the same on every one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tidings.backends.postgres import locks
@@ -231,6 +231,9 @@ class Table:
                 limit,
             )
         )
+
+
+Tables = Callable[[ViewTable], Table]
 
 
 def _type_of(kind: ColumnKind, in_key: bool) -> str:

@@ -3,53 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 import asyncpg
 
-from tidings.backends.postgres import commands, leases, outbox, parked, reading
-from tidings.backends.postgres import deliveries as delivery_rows
+from tidings.backends.postgres import leases, outbox, reading
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.database import Database, translated
 from tidings.backends.postgres.emits import Appender, append_emitted, new_among
 from tidings.backends.postgres.inline import Inline
 from tidings.backends.postgres.sql import Guard, HandlerSql
-from tidings.backends.postgres.views import Tables
+from tidings.backends.postgres.table import Tables
 from tidings.errors import InvalidDataError, RefusedError, StoreUnavailableError
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position, Receipt, Write
-from tidings.ports import Ports
+from tidings.store import statements
 from tidings.store.claims import Claim
-from tidings.store.deliveries import Delivery
-from tidings.store.emitted import Emitted
-from tidings.store.parking import Parking
-from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewTable
-from tidings.store.staging import Staged
-from tidings.store.unit import Sql
+from tidings.store.statement_unit import StatementUnit, Surroundings
 
 T = TypeVar("T")
-Job = Callable[[Connection], Awaitable[T]]
+Job: TypeAlias = statements.Job[Connection, T]
+Own: TypeAlias = Callable[[Connection], Awaitable[T]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What every unit of a store shares. `log`: None if the log is elsewhere, so that envelopes are staged.
+class PostgresSurroundings(Surroundings[Connection, int | None]):
+    """What every unit of a store shares."""
 
-    `now`: what time it is, for who must not ask the database; None where it is asked.
-    """
-
-    ports: Ports
-    now: Callable[[], int | None]
     secret: bytes
     tables: Tables
     inline: Inline
     guard: Guard
     log: Appender | None
+
+
+def awaiting(job: Job[T]) -> Own[T]:
+    """Return the job: on this back end every statement is to be awaited."""
+    return cast("Own[T]", job)
 
 
 @contextmanager
@@ -67,34 +62,27 @@ def told() -> Iterator[None]:
         raise InvalidDataError("PostgreSQL keeps no text with U+0000: take it out, or keep it as bytes") from error
 
 
-class PostgresUnit:
+class PostgresUnit(StatementUnit[Connection, int | None]):
     """See `tidings.store.unit.Unit`. Its operations wait for each other, and the leaving for all of them."""
 
-    def __init__(self, connection: Connection, around: Surroundings, claims: Sequence[Claim]) -> None:
-        self.sql: Sql = HandlerSql(self._own, around.guard)
-        self.receipts: Sequence[Receipt] = ()
-        self.has_taken = False
+    _around: PostgresSurroundings
+
+    def __init__(self, connection: Connection, around: PostgresSurroundings, claims: Sequence[Claim]) -> None:
+        super().__init__(around, claims)
+        self.sql = HandlerSql(self._own, around.guard)
         self._connection = connection
-        self._around = around
-        self._claims = claims
-        self._emitted: list[Emitted] = []
-        self._to: Position | None = None
-        self._depth = 0
-        self._ended = False
         self._turn = asyncio.Lock()
 
-    def _check(self) -> None:
-        if self._ended:
-            raise RefusedError("the unit has ended; open another one")
+    def run(self, job: Job[T]) -> Coroutine[Any, Any, T]:
+        return self._run(awaiting(job))
 
-    async def run(self, job: Job[T]) -> T:
-        """Run a job of this back end's own in the transaction."""
+    async def _run(self, job: Own[T]) -> T:
         async with self._turn:
             self._check()
             with told():
                 return await job(self._connection)
 
-    async def _own(self, job: Job[T]) -> T:
+    async def _own(self, job: Own[T]) -> T:
         """Run a handler's statement: its own mistakes come out as PostgreSQL tells them."""
         async with self._turn:
             self._check()
@@ -104,16 +92,16 @@ class PostgresUnit:
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         name, emitted, to = f"tidings_{self._depth}", len(self._emitted), self._to
-        await self.run(lambda connection: connection.execute(f"SAVEPOINT {name}"))
+        await self._run(lambda connection: connection.execute(f"SAVEPOINT {name}"))
         self._depth += 1
         try:
             yield
-            await self.run(lambda connection: connection.execute(f"RELEASE SAVEPOINT {name}"))
+            await self._run(lambda connection: connection.execute(f"RELEASE SAVEPOINT {name}"))
         except BaseException:
             del self._emitted[emitted:]
             self._to = to
             undo = f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}"
-            await self.run(lambda connection: connection.execute(undo))
+            await self._run(lambda connection: connection.execute(undo))
             raise
         finally:
             self._depth -= 1
@@ -122,7 +110,7 @@ class PostgresUnit:
     async def rows(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Row]:
         table = self._around.tables(view)
         whole = not self._is_its_own(view)
-        return await self.run(lambda connection: table.rows(connection, keys, whole=whole))
+        return await self._run(lambda connection: table.rows(connection, keys, whole=whole))
 
     def _is_its_own(self, view: ViewTable) -> bool:
         """Say whether each row belongs to one partition of the table's consumer, which this unit holds."""
@@ -130,71 +118,15 @@ class PostgresUnit:
 
     async def put(self, view: ViewTable, rows: Sequence[Row]) -> None:
         table = self._around.tables(view)
-        await self.run(lambda connection: table.put(connection, rows))
+        await self._run(lambda connection: table.put(connection, rows))
 
     async def replace(self, view: ViewTable, rows: Sequence[Row]) -> None:
         table = self._around.tables(view)
-        await self.run(lambda connection: table.replace(connection, rows))
+        await self._run(lambda connection: table.replace(connection, rows))
 
-    async def join(self, view: ViewTable, members: Sequence[tuple[Key, Position]]) -> frozenset[tuple[Key, Position]]:
-        table = self._around.tables(view)
-        return await self.run(lambda connection: table.join(connection, members))
-
-    async def members(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Sequence[Position]]:
-        table = self._around.tables(view)
-        return await self.run(lambda connection: table.members(connection, keys))
-
-    # entries taken in, set aside, sent on
     async def first_deliveries(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
         secret = self._around.secret
-        return await self.run(lambda connection: outbox.take_in(connection, consumer, entries, secret=secret))
-
-    async def parked(self, consumer: str, subjects: Sequence[str]) -> frozenset[str]:
-        return await self.run(lambda connection: parked.parked_among(connection, consumer, subjects))
-
-    async def park(self, consumer: str, subject: str, entries: Sequence[Entry], reason: Reason | None) -> None:
-        now = self._around.ports.clock.now_us()
-        parking = Parking(consumer=consumer, subject=subject, entries=entries, now=now)
-        await self.run(lambda connection: parked.park(connection, parking, reason))
-
-    async def unpark(self, consumer: str, subject: str, position: Position) -> None:
-        await self.run(lambda connection: parked.unpark(connection, consumer, subject, position))
-
-    async def dropped(self, view: ViewTable) -> frozenset[Position]:
-        return await self.run(lambda connection: parked.dropped(connection, view))
-
-    async def command(self, service: str, key: str) -> int | None:
-        return await self.run(lambda connection: commands.find(connection, service, key))
-
-    async def remember(self, service: str, key: str, emitted: int) -> None:
-        await self.run(lambda connection: commands.remember(connection, service, key, emitted))
-
-    async def intend(self, deliveries: Sequence[Delivery]) -> None:
-        now = self._around.now()
-        await self.run(lambda connection: delivery_rows.intend(connection, deliveries, now=now))
-
-    async def take_outbox(self, *, limit: int) -> Sequence[Staged]:
-        staged = await self.run(lambda connection: outbox.take(connection, limit=limit))
-        self.has_taken = True
-        self._around.ports.points.at("relay:taken")
-        return staged
-
-    # what is done on leaving
-    @property
-    def emitted(self) -> Sequence[Emitted]:
-        return self._emitted
-
-    def emit(self, envelopes: Sequence[Envelope]) -> None:
-        self._check()
-        self._emitted.append(tuple(envelopes))
-
-    @property
-    def to(self) -> Position | None:
-        return self._to
-
-    def advance(self, *, to: Position) -> None:
-        self._check()
-        self._to = to
+        return await self._run(lambda connection: outbox.take_in(connection, consumer, entries, secret=secret))
 
     async def leave(self) -> None:
         """Do all that is left to do before the commit. What is appended holds readers up, so that comes last."""
@@ -205,9 +137,10 @@ class PostgresUnit:
         await self._fold_new(entries)
         self._around.ports.points.at("unit:after-emit")
 
-    async def flush(self, log: Appender, writes: Sequence[Write]) -> Sequence[Receipt]:
-        """Append as the log would, each write judged on its own, and fold what is new into the inline views."""
-        receipts = await self.run(lambda connection: log.append_in(connection, writes))
+    async def flush(self, writes: Sequence[Write]) -> Sequence[Receipt]:
+        log = self._around.log
+        assert log is not None
+        receipts = await self._run(lambda connection: log.append_in(connection, writes))
         await self._fold_new(
             [
                 each
@@ -216,10 +149,6 @@ class PostgresUnit:
             ]
         )
         return receipts
-
-    def end(self) -> None:
-        """Refuse whatever is asked from now on."""
-        self._ended = True
 
     async def _advance(self) -> None:
         if self._to is None:
@@ -259,7 +188,7 @@ class PostgresUnit:
 class OpenUnit(AbstractAsyncContextManager["PostgresUnit", None]):
     """A transaction that begins on entering, and is committed on leaving unless an exception leaves."""
 
-    def __init__(self, database: Database, around: Surroundings, claims: Sequence[Claim]) -> None:
+    def __init__(self, database: Database, around: PostgresSurroundings, claims: Sequence[Claim]) -> None:
         self._held = database.transaction()
         self._around = around
         self._claims = claims
@@ -283,7 +212,7 @@ class OpenUnit(AbstractAsyncContextManager["PostgresUnit", None]):
                 raise
             with told():
                 await self._held.__aexit__(None, None, None)
-            self._committed()
+            self._unit.committed()
         else:
             await self._undo(error)
 
@@ -291,11 +220,3 @@ class OpenUnit(AbstractAsyncContextManager["PostgresUnit", None]):
         """Roll back. A connection that is gone rolls back by itself, and must not hide what happened."""
         with suppress(StoreUnavailableError), translated(StoreUnavailableError):
             await self._held.__aexit__(type(error), error, error.__traceback__)
-
-    def _committed(self) -> None:
-        points, log = self._around.ports.points, self._around.log
-        points.at("unit:committed")
-        if self._unit.has_taken:
-            points.at("relay:marked")
-        if log is not None and self._unit.receipts:
-            log.appended()

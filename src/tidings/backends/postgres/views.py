@@ -6,17 +6,16 @@ for the user of the database, so that the same statement reads it on every back 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import asyncpg
 
 from tidings.backends.postgres import leases, locks, parked
 from tidings.backends.postgres.connection import Connection
-from tidings.backends.postgres.table import Table
+from tidings.backends.postgres.table import Table, Tables
 from tidings.errors import RefusedError
 from tidings.events.codec import Decoder, encode_json
-from tidings.store.rows import ViewRecord, ViewTable
+from tidings.store.rows import ViewRecord
 from tidings.store.swapping import (
     Swap,
     is_behind,
@@ -32,7 +31,6 @@ from tidings.store.swapping import (
     version_of,
 )
 
-Tables = Callable[[ViewTable], Table]
 # Not to_regclass and its like: they answer from a cache that need not know what another process has just committed.
 _HAS_SCHEMA = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)"
 _HAS_TABLE = (

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidings.backends.sqlite import attempts
-from tidings.backends.sqlite.leases import Lease
 from tidings.backends.sqlite.statements import filled, flat, values
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.ports import is_gone
+from tidings.store.claims import Lease
 from tidings.store.deliveries import ClaimedDelivery, Delivery, Sought
 from tidings.store.reason import Reason
 
@@ -39,7 +39,7 @@ def intend(connection: sqlite3.Connection, deliveries: Sequence[Delivery], *, no
 
 
 def claim(
-    connection: sqlite3.Connection, lease: Lease, *, services: Sequence[str], limit: int
+    connection: sqlite3.Connection, lease: Lease[int], *, services: Sequence[str], limit: int
 ) -> list[ClaimedDelivery]:
     _let_go_of_the_dead(connection, now=lease.now)
     due: list[tuple[int, int]] = []
@@ -52,7 +52,7 @@ def claim(
             "UPDATE tidings_delivery SET attempts = attempts + 1, epoch = epoch + 1, owner = ?, next_at = ? "
             f"WHERE n IN {values(len(piece), 1)} "
             "RETURNING n, key, service, function, payload, ordering, attempts, epoch, failed",
-            (lease.owner, lease.until, *piece),
+            (lease.owner, lease.now + lease.ttl, *piece),
         ).fetchall()
     attempts.begin(connection, [(n, epoch, attempt) for n, *_, attempt, epoch, _ in found], now=lease.now)
     return [_claimed(row) for row in sorted(found)]
@@ -147,3 +147,12 @@ def found(connection: sqlite3.Connection, key: str) -> Mapping[str, Any] | None:
 def _seen(connection: sqlite3.Connection, where: str, held: Sequence[Any]) -> list[Mapping[str, Any]]:
     statement = f"SELECT {', '.join(_SEEN)} FROM tidings_delivery {where}"
     return [dict(zip(_SEEN, row, strict=True)) for row in connection.execute(statement, held)]
+
+
+def next_due(connection: sqlite3.Connection) -> int | None:
+    """Return when the next retry of a parked subject or a delivery comes."""
+    found: int | None = connection.execute(
+        "SELECT min(at) FROM (SELECT min(next_at) AS at FROM tidings_parked WHERE state = 'retrying' "
+        "UNION ALL SELECT min(next_at) FROM tidings_delivery WHERE state = 'pending')"
+    ).fetchone()[0]
+    return found

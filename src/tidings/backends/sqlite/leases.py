@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from tidings.backends.sqlite.statements import flat, values
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.log.driver import Position
 from tidings.ports import is_gone
-from tidings.store.claims import Checkpoint, Claim
+from tidings.store.claims import Checkpoint, Claim, Lease
 
 _OURS = "c.consumer = o.consumer AND c.part = o.part AND c.epoch = o.epoch"
 _MOVED = "a lease on {} is lost: another owner goes on, and nothing of this was kept"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """Who holds a claim from now on, and until when (µs)."""
-
-    owner: str
-    now: int
-    until: int
 
 
 def register(connection: sqlite3.Connection, consumer: str, *, partitions: int, start: Position) -> None:
@@ -45,7 +35,7 @@ def partitions_of(connection: sqlite3.Connection, consumer: str) -> int:
     return count
 
 
-def claim(connection: sqlite3.Connection, consumer: str, lease: Lease, *, want: int) -> list[Claim]:
+def claim(connection: sqlite3.Connection, consumer: str, lease: Lease[int], *, want: int) -> list[Claim]:
     rows = connection.execute(
         "SELECT part, pos, epoch, gate, owner, until, paused FROM tidings_checkpoint WHERE consumer = ? ORDER BY part",
         (consumer,),
@@ -59,7 +49,7 @@ def claim(connection: sqlite3.Connection, consumer: str, lease: Lease, *, want: 
     connection.execute(
         "UPDATE tidings_checkpoint SET epoch = epoch + 1, owner = ?, until = ? "
         f"WHERE consumer = ? AND part IN (VALUES {values(1, len(free))})",
-        (lease.owner, lease.until, consumer, *(row[0] for row in free)),
+        (lease.owner, lease.now + lease.ttl, consumer, *(row[0] for row in free)),
     )
     return [
         Claim(
@@ -75,11 +65,11 @@ def claim(connection: sqlite3.Connection, consumer: str, lease: Lease, *, want: 
     ]
 
 
-def ask(connection: sqlite3.Connection, consumer: str, lease: Lease) -> None:
+def ask(connection: sqlite3.Connection, consumer: str, lease: Lease[int]) -> None:
     connection.execute(
         "INSERT INTO tidings_asking (consumer, owner, until) VALUES (?, ?, ?) "
         "ON CONFLICT DO UPDATE SET until = excluded.until",
-        (consumer, lease.owner, lease.until),
+        (consumer, lease.owner, lease.now + lease.ttl),
     )
 
 
@@ -88,12 +78,12 @@ def asking(connection: sqlite3.Connection, consumer: str, *, now: int) -> frozen
     return frozenset([owner for (owner,) in rows if not is_gone(owner)])
 
 
-def renew(connection: sqlite3.Connection, claims: Sequence[Claim], *, until: int) -> list[Claim]:
+def renew(connection: sqlite3.Connection, claims: Sequence[Claim], *, lease: Lease[int]) -> list[Claim]:
     statement = (
         f"{_ours(claims)} UPDATE tidings_checkpoint AS c SET until = ? FROM ours o WHERE {_OURS} "
         "RETURNING consumer, part, epoch"
     )
-    ours = set(connection.execute(statement, [*_fences(claims), until]).fetchall())
+    ours = set(connection.execute(statement, [*_fences(claims), lease.now + lease.ttl]).fetchall())
     return [claim for claim in claims if (claim.consumer, claim.part, claim.epoch) in ours]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tidings.backends.sqlite.statements import column_name, filled, flat, packed, table_name, values
@@ -206,3 +206,6 @@ class Table:
             held = [*held, *after]
         source = f"(SELECT * FROM {self.name} WHERE {' AND '.join(conditions)} ORDER BY {self._keys} LIMIT ?)"
         return self._fetched(connection, source, [*held, limit])
+
+
+Tables = Callable[[ViewTable], Table]

@@ -3,45 +3,44 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
-from tidings.backends.sqlite import commands, leases, outbox, parked
-from tidings.backends.sqlite import deliveries as delivery_rows
+from tidings.backends.sqlite import leases, outbox
 from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.emits import Appender, append_emitted, entries_after
 from tidings.backends.sqlite.inline import Inline
 from tidings.backends.sqlite.sql import Guard, HandlerSql
+from tidings.backends.sqlite.table import Tables
 from tidings.backends.sqlite.transaction import Transaction
-from tidings.backends.sqlite.views import Tables
-from tidings.errors import RefusedError, StoreUnavailableError
-from tidings.events.envelope import Entry, Envelope
+from tidings.errors import StoreUnavailableError
+from tidings.events.envelope import Entry
 from tidings.log.driver import Position, Receipt, Write
-from tidings.ports import Ports
+from tidings.store import statements
 from tidings.store.claims import Claim
-from tidings.store.deliveries import Delivery
-from tidings.store.emitted import Emitted
-from tidings.store.parking import Parking
-from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
-from tidings.store.staging import Staged
-from tidings.store.unit import Sql
+from tidings.store.statement_unit import StatementUnit, Surroundings
 
 T = TypeVar("T")
+Job: TypeAlias = statements.Job[sqlite3.Connection, T]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What every unit of a store shares. `log`: None if the log is elsewhere, so that envelopes are staged."""
+class SqliteSurroundings(Surroundings[sqlite3.Connection, int]):
+    """What every unit of a store shares."""
 
-    ports: Ports
     tables: Tables
     inline: Inline
     guard: Guard
     log: Appender | None
+
+
+def at_once(job: Job[T]) -> Callable[[sqlite3.Connection], T]:
+    """Return the job: on this back end no statement is to be awaited."""
+    return cast("Callable[[sqlite3.Connection], T]", job)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +52,22 @@ class Appended:
     tables: Sequence[ViewRecord] = ()
 
 
-class SqliteUnit:
+class SqliteUnit(StatementUnit[sqlite3.Connection, int]):
     """See `tidings.store.unit.Unit`. Each method is one hop to the writer's thread, whatever the number of rows."""
 
-    def __init__(self, transaction: Transaction, around: Surroundings, claims: Sequence[Claim]) -> None:
-        self.sql: Sql = HandlerSql(self._run, around.guard)
-        self.receipts: Sequence[Receipt] = ()
-        self.has_taken = False
-        self.to: Position | None = None
-        self._transaction = transaction
-        self._around = around
-        self._claims = claims
-        self._emitted: list[Emitted] = []
-        self._depth = 0
-        self._ended = False
+    _around: SqliteSurroundings
 
-    def _check(self) -> None:
-        if self._ended:
-            raise RefusedError("the unit has ended; open another one")
+    def __init__(self, transaction: Transaction, around: SqliteSurroundings, claims: Sequence[Claim]) -> None:
+        super().__init__(around, claims)
+        self.sql = HandlerSql(self._run, around.guard)
+        self._transaction = transaction
 
     async def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         self._check()
         return await self._do(job)
 
-    async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a job of this back end's own in the transaction."""
-        return await self._run(job)
+    def run(self, job: Job[T]) -> Coroutine[Any, Any, T]:
+        return self._run(at_once(job))
 
     async def _do(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run a job of our own, also while the unit is left."""
@@ -87,7 +76,7 @@ class SqliteUnit:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        name, emitted, to = f"tidings_{self._depth}", len(self._emitted), self.to
+        name, emitted, to = f"tidings_{self._depth}", len(self._emitted), self._to
         await self._run(lambda connection: connection.execute(f"SAVEPOINT {name}"))
         self._depth += 1
         try:
@@ -96,7 +85,7 @@ class SqliteUnit:
                 await self._transaction.catch_up()
         except BaseException:
             del self._emitted[emitted:]
-            self.to = to
+            self._to = to
             self._transaction.undo()
             await self._run(lambda connection: self._undo(connection, name))
             raise
@@ -129,61 +118,11 @@ class SqliteUnit:
         self._check()
         self._transaction.put_off(_unless_undone(job))
 
-    async def join(self, view: ViewTable, members: Sequence[tuple[Key, Position]]) -> frozenset[tuple[Key, Position]]:
-        table = self._around.tables(view)
-        return await self._run(lambda connection: table.join(connection, members))
-
-    async def members(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Sequence[Position]]:
-        table = self._around.tables(view)
-        return await self._run(lambda connection: table.members(connection, keys))
-
     # entries taken in, set aside, sent on
     async def first_deliveries(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
         return await self._run(lambda connection: outbox.take_in(connection, consumer, entries))
 
-    async def parked(self, consumer: str, subjects: Sequence[str]) -> frozenset[str]:
-        return await self._run(lambda connection: parked.parked_among(connection, consumer, subjects))
-
-    async def park(self, consumer: str, subject: str, entries: Sequence[Entry], reason: Reason | None) -> None:
-        now = self._around.ports.clock.now_us()
-        parking = Parking(consumer=consumer, subject=subject, entries=entries, now=now)
-        await self._run(lambda connection: parked.park(connection, parking, reason))
-
-    async def unpark(self, consumer: str, subject: str, position: Position) -> None:
-        await self._run(lambda connection: parked.unpark(connection, consumer, subject, position))
-
-    async def dropped(self, view: ViewTable) -> frozenset[Position]:
-        return await self._run(lambda connection: parked.dropped(connection, view))
-
-    async def command(self, service: str, key: str) -> int | None:
-        return await self._run(lambda connection: commands.find(connection, service, key))
-
-    async def remember(self, service: str, key: str, emitted: int) -> None:
-        await self._run(lambda connection: commands.remember(connection, service, key, emitted))
-
-    async def intend(self, deliveries: Sequence[Delivery]) -> None:
-        now = self._around.ports.clock.now_us()
-        await self._run(lambda connection: delivery_rows.intend(connection, deliveries, now=now))
-
-    async def take_outbox(self, *, limit: int) -> Sequence[Staged]:
-        staged = await self._run(lambda connection: outbox.take(connection, limit=limit))
-        self.has_taken = True
-        self._around.ports.points.at("relay:taken")
-        return staged
-
     # what is done on leaving
-    @property
-    def emitted(self) -> Sequence[Emitted]:
-        return self._emitted
-
-    def emit(self, envelopes: Sequence[Envelope]) -> None:
-        self._check()
-        self._emitted.append(tuple(envelopes))
-
-    def advance(self, *, to: Position) -> None:
-        self._check()
-        self.to = to
-
     async def leave(self) -> None:
         """Do all that is left to do, and commit."""
         appended = await self._do(self._finish)
@@ -198,8 +137,9 @@ class SqliteUnit:
         """Whether all of it is committed."""
         return not self._transaction.is_open
 
-    async def flush(self, log: Appender, writes: Sequence[Write]) -> Sequence[Receipt]:
-        """Append as the log would, each write judged on its own, and fold what is new into the inline views."""
+    async def flush(self, writes: Sequence[Write]) -> Sequence[Receipt]:
+        log = self._around.log
+        assert log is not None
         types = frozenset(envelope.type for write in writes for envelope in write.envelopes)
         appended = await self._run(
             lambda connection: self._append(connection, types, lambda: log.append_in(connection, writes))
@@ -207,10 +147,6 @@ class SqliteUnit:
         if appended.tables:
             await self._fold(appended)
         return appended.receipts
-
-    def end(self) -> None:
-        """Refuse whatever is asked from now on."""
-        self._ended = True
 
     def _finish(self, connection: sqlite3.Connection) -> Appended:
         appended = self._emit(connection)
@@ -252,17 +188,17 @@ class SqliteUnit:
             await folds.apply(self, appended.entries, appended.tables)
 
     def _advance(self, connection: sqlite3.Connection) -> None:
-        if self.to is None:
+        if self._to is None:
             leases.check(connection, self._claims)
         else:
-            leases.advance(connection, self._claims, to=self.to)
+            leases.advance(connection, self._claims, to=self._to)
         self._around.ports.points.at("unit:after-advance")
 
 
 class OpenUnit(AbstractAsyncContextManager["SqliteUnit", None]):
     """A transaction that is committed on leaving unless an exception leaves."""
 
-    def __init__(self, database: Database, around: Surroundings, claims: Sequence[Claim]) -> None:
+    def __init__(self, database: Database, around: SqliteSurroundings, claims: Sequence[Claim]) -> None:
         self._held = database.transaction()
         self._around = around
         self._claims = claims
@@ -285,15 +221,7 @@ class OpenUnit(AbstractAsyncContextManager["SqliteUnit", None]):
             with translated(StoreUnavailableError):
                 await self._held.__aexit__(None, None, None)
             if is_kept:
-                self._committed()
-
-    def _committed(self) -> None:
-        points, log = self._around.ports.points, self._around.log
-        points.at("unit:committed")
-        if self._unit.has_taken:
-            points.at("relay:marked")
-        if log is not None and self._unit.receipts:
-            log.appended()
+                self._unit.committed()
 
 
 def _unless_undone(job: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:

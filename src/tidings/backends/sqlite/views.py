@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from dataclasses import replace
 
 from tidings.backends.sqlite import leases, parked
-from tidings.backends.sqlite.table import Table
+from tidings.backends.sqlite.table import Table, Tables
 from tidings.events.codec import Decoder, encode_json
 from tidings.store.rows import ViewRecord, ViewTable
 from tidings.store.swapping import (
@@ -24,8 +23,6 @@ from tidings.store.swapping import (
     stamps_of,
     version_of,
 )
-
-Tables = Callable[[ViewTable], Table]
 
 
 class Views:

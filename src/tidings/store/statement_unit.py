@@ -1,0 +1,164 @@
+"""A unit whose operations are a back end's statements. How it begins, undoes and ends is the back end's."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from tidings.errors import RefusedError
+from tidings.events.envelope import Entry, Envelope
+from tidings.log.driver import Position, Receipt, Write
+from tidings.ports import Ports
+from tidings.store.claims import Claim
+from tidings.store.deliveries import Delivery
+from tidings.store.emitted import Emitted
+from tidings.store.parking import Parking
+from tidings.store.reason import Reason
+from tidings.store.rows import Key, Row, ViewTable
+from tidings.store.staging import Staged
+from tidings.store.statements import Job, Statements, TableStatements
+from tidings.store.unit import Sql
+
+T = TypeVar("T")
+ConnectionT = TypeVar("ConnectionT")
+NowT = TypeVar("NowT")
+
+
+class Told(Protocol):
+    """The log, where it lies in the same database."""
+
+    def appended(self) -> None:
+        """Be told that what was appended in a unit is committed: who waits for it may look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings(Generic[ConnectionT, NowT]):
+    """What every unit of a store shares. `log`: None if it is elsewhere, so that emitted envelopes are staged.
+
+    `now`: what time it is for leases and deliveries; None where the database says that. `tables`: of views.
+    """
+
+    ports: Ports
+    now: Callable[[], NowT]
+    statements: Statements[ConnectionT, NowT]
+    tables: Callable[[ViewTable], TableStatements[ConnectionT]]
+    log: Told | None
+
+
+class StatementUnit(ABC, Generic[ConnectionT, NowT]):
+    """See `tidings.store.unit.Unit`."""
+
+    sql: Sql
+
+    def __init__(self, around: Surroundings[ConnectionT, NowT], claims: Sequence[Claim]) -> None:
+        self.receipts: Sequence[Receipt] = ()
+        self._around = around
+        self._statements = around.statements
+        self._claims = claims
+        self._emitted: list[Emitted] = []
+        self._to: Position | None = None
+        self._depth = 0
+        self._has_taken = False
+        self._ended = False
+
+    def _check(self) -> None:
+        if self._ended:
+            raise RefusedError("the unit has ended; open another one")
+
+    @abstractmethod
+    async def run(self, job: Job[ConnectionT, T]) -> T:
+        """Run a job of the back end's own in the transaction."""
+
+    @abstractmethod
+    def savepoint(self) -> AbstractAsyncContextManager[None]: ...
+
+    @abstractmethod
+    async def flush(self, writes: Sequence[Write]) -> Sequence[Receipt]:
+        """Append as the log would, each write judged on its own, and fold what is new into the inline views.
+
+        Only where the log lies in the same database."""
+
+    # rows of views
+    @abstractmethod
+    async def rows(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Row]: ...
+
+    @abstractmethod
+    async def put(self, view: ViewTable, rows: Sequence[Row]) -> None: ...
+
+    @abstractmethod
+    async def replace(self, view: ViewTable, rows: Sequence[Row]) -> None: ...
+
+    async def join(self, view: ViewTable, members: Sequence[tuple[Key, Position]]) -> frozenset[tuple[Key, Position]]:
+        table = self._around.tables(view)
+        return await self.run(lambda to: table.join(to, members))
+
+    async def members(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Sequence[Position]]:
+        table = self._around.tables(view)
+        return await self.run(lambda to: table.members(to, keys))
+
+    # entries taken in, set aside, sent on
+    @abstractmethod
+    async def first_deliveries(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]: ...
+
+    async def parked(self, consumer: str, subjects: Sequence[str]) -> frozenset[str]:
+        return await self.run(lambda to: self._statements.parked.parked_among(to, consumer, subjects))
+
+    async def park(self, consumer: str, subject: str, entries: Sequence[Entry], reason: Reason | None) -> None:
+        now = self._around.ports.clock.now_us()
+        parking = Parking(consumer=consumer, subject=subject, entries=entries, now=now)
+        await self.run(lambda to: self._statements.parked.park(to, parking, reason))
+
+    async def unpark(self, consumer: str, subject: str, position: Position) -> None:
+        await self.run(lambda to: self._statements.parked.unpark(to, consumer, subject, position))
+
+    async def dropped(self, view: ViewTable) -> frozenset[Position]:
+        return await self.run(lambda to: self._statements.parked.dropped(to, view))
+
+    async def command(self, service: str, key: str) -> int | None:
+        return await self.run(lambda to: self._statements.commands.find(to, service, key))
+
+    async def remember(self, service: str, key: str, emitted: int) -> None:
+        await self.run(lambda to: self._statements.commands.remember(to, service, key, emitted))
+
+    async def intend(self, deliveries: Sequence[Delivery]) -> None:
+        now = self._around.now()
+        await self.run(lambda to: self._statements.deliveries.intend(to, deliveries, now=now))
+
+    async def take_outbox(self, *, limit: int) -> Sequence[Staged]:
+        staged = await self.run(lambda to: self._statements.outbox.take(to, limit=limit))
+        self._has_taken = True
+        self._around.ports.points.at("relay:taken")
+        return staged
+
+    # what is done on leaving
+    @property
+    def emitted(self) -> Sequence[Emitted]:
+        return self._emitted
+
+    def emit(self, envelopes: Sequence[Envelope]) -> None:
+        self._check()
+        self._emitted.append(tuple(envelopes))
+
+    @property
+    def to(self) -> Position | None:
+        return self._to
+
+    def advance(self, *, to: Position) -> None:
+        self._check()
+        self._to = to
+
+    def end(self) -> None:
+        """Refuse whatever is asked from now on."""
+        self._ended = True
+
+    def committed(self) -> None:
+        """Tell whoever waits for what this unit kept."""
+        points, log = self._around.ports.points, self._around.log
+        points.at("unit:committed")
+        if self._has_taken:
+            points.at("relay:marked")
+        if log is not None and self.receipts:
+            log.appended()
