@@ -10,6 +10,7 @@ import typer
 
 from tidings.cli.output import Output
 from tidings.cli.session import WHO, AsJson, Session
+from tidings.cli.times import time_of
 from tidings.events.timestamp import time_text
 
 if TYPE_CHECKING:
@@ -39,17 +40,25 @@ def list_(
     service: Annotated[str | None, typer.Option(help="Only of this service.")] = None,
     function: Annotated[str | None, typer.Option(help="Only of functions with this name.")] = None,
     outcome: Annotated[str | None, typer.Option(help="Only those whose last failure was this.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="Only those intended then or later, RFC 3339.")] = None,
+    to: Annotated[str | None, typer.Option(help="Only those intended before that, RFC 3339.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, the oldest first.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """List deliveries, oldest first, with the last error of those that failed.
 
-    Example: tidings deliveries list --state dead
+    Example: tidings deliveries list --state dead --from 2026-05-04T10:00:00Z
     """
     from tidings.operations import deliveries
     from tidings.store.deliveries import Sought
 
-    where = Sought(service=service, function=function, reason=outcome)
+    where = Sought(
+        service=service,
+        function=function,
+        reason=outcome,
+        since=time_of("--from", from_),
+        until=time_of("--to", to),
+    )
 
     async def work(opened: Opened) -> list[dict[str, Any]]:
         found = await deliveries.deliveries(

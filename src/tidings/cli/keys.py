@@ -8,8 +8,8 @@ import typer
 
 from tidings.cli.output import Output
 from tidings.cli.session import WHO, AsJson, Session
-from tidings.errors import CallerError, EnvelopeError
-from tidings.events.timestamp import time_text, time_us
+from tidings.cli.times import time_of
+from tidings.events.timestamp import time_text
 
 if TYPE_CHECKING:
     from tidings.app import Opened
@@ -38,7 +38,7 @@ def add(
     """
     from tidings.operations import keys
 
-    asked = keys.Asked(owner=owner, scopes=scope, sources=source or None, expires=_time(expires))
+    asked = keys.Asked(owner=owner, scopes=scope, sources=source or None, expires=time_of("--expires", expires))
 
     async def work(opened: Opened) -> keys.Made:
         return await keys.add(opened.store, opened.ports, asked, who=WHO)
@@ -88,13 +88,6 @@ def revoke(
     if as_json:
         output.json({"key": key, "state": "revoked"})
     output.say(f"{key} opens nothing any more")
-
-
-def _time(text: str | None) -> int | None:
-    try:
-        return None if text is None else time_us(text)
-    except EnvelopeError as error:
-        raise CallerError(f"--expires: {str(error).removeprefix('time: ')}") from None
 
 
 def _row(key: ApiKey, now: int) -> dict[str, Any]:

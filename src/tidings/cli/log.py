@@ -9,8 +9,8 @@ import typer
 from tidings.cli import completing
 from tidings.cli.output import Output
 from tidings.cli.session import LAST, WHO, AppName, AsJson, Session
+from tidings.cli.times import time_of
 from tidings.errors import CallerError, UnknownTypeError, absent
-from tidings.events.timestamp import time_us
 
 if TYPE_CHECKING:
     from tidings.app import Opened
@@ -131,6 +131,7 @@ def replay_(
 
     if (from_position is None) == (from_time is None):
         raise CallerError("replay from where? Give --from-position N or --from-time T, one of them")
+    begin = time_of("--from-time", from_time or "") if from_position is None else 0
     session = Session(app)
     services = tuple(session.app.services.values())
 
@@ -138,7 +139,7 @@ def replay_(
         log, store = opened.log, opened.store
         if from_position is not None:
             return await replay.replay_from_position(log, store, services, consumer, from_position, who=WHO)
-        return await replay.replay_from_time(log, store, services, consumer, time_us(from_time or ""), who=WHO)
+        return await replay.replay_from_time(log, store, services, consumer, begin, who=WHO)
 
     done = session.look(work)
     output = Output(as_json=as_json)

@@ -47,6 +47,22 @@ def test_a_dead_delivery_is_listed_with_its_error(capsys: pytest.CaptureFixture[
     assert listed(capsys, "--limit", "1") == [("k-1", "dead", "OSError: no")]
 
 
+def test_deliveries_are_found_by_when_they_were_intended(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_with(["deliveries", "list", "--limit", "1", "--json"]) == 0
+    [first] = json.loads(capsys.readouterr().out)
+    intended = first["intended"]
+    assert [key for key, _, _ in listed(capsys, "--from", intended)] == ["k-1", "k-2"]
+    assert listed(capsys, "--to", intended) == []
+    assert listed(capsys, "--from", "2999-01-01T00:00:00+02:00") == []
+    assert [key for key, _, _ in listed(capsys, "--from", "2026-05-04T10:00:00Z", "--to", "2999-01-01T00:00:00Z")] == [
+        "k-1",
+        "k-2",
+    ]
+    for option in ("--from", "--to"):
+        assert run_with(["deliveries", "list", option, "yesterday"]) == 2
+        assert f"{option}: expected an RFC 3339 timestamp" in capsys.readouterr().err
+
+
 def test_a_dead_delivery_is_retried_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_with(["deliveries", "retry", "k-1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"key": "k-1", "state": "pending"}
