@@ -21,7 +21,7 @@ BARE, READY, OURS = "bare executemany, of envelopes", "bare executemany, of rows
 
 async def measure(folder: Path, sizes: Sizes) -> Result:
     bare, ready, seeds = BareLog(folder / "bare.db"), BareLog(folder / "ready.db"), count(1)
-    async with ours.open_log(folder / "ours.db") as log:
+    async with ours.open_log(ours.in_file(folder / "ours.db")) as log:
 
         async def run_bare() -> float:
             given, watch = envelopes(sizes.batches, seed=next(seeds)), Stopwatch()

@@ -23,7 +23,7 @@ TARGET = 8
 async def measure(folder: Path, sizes: Sizes) -> Result:
     seeds = count(1)
     one, many = "1 caller", f"{CALLERS} callers"
-    async with ours.open_log(folder / "ours.db") as log:
+    async with ours.open_log(ours.in_file(folder / "ours.db")) as log:
 
         async def run_one() -> float:
             return await _timed(log, envelopes(sizes.one_caller, seed=next(seeds)), callers=1)

@@ -27,7 +27,7 @@ async def measure(folder: Path, sizes: Sizes) -> Result:
     figures: list[Figure] = []
     checks: list[Check] = []
     bare, unique = BareLog(folder / "bare.db"), BareLog(folder / "unique.db", unique=True)
-    async with ours.open_log(folder / "ours.db") as log:
+    async with ours.open_log(ours.in_file(folder / "ours.db")) as log:
         sides = _Sides(log, bare, unique, sizes)
         for kept in sizes.kept:
             await sides.fill(kept)

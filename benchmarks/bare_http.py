@@ -4,7 +4,6 @@ answers, which shows how fast the callers are."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -45,14 +44,14 @@ _decode = msgspec.json.Decoder(Sent).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def group_commit(path: str) -> Application:
+def group_commit(url: str) -> Application:
     """Return the least that takes an event in: it reads the body, appends to the log, answers, and checks nothing."""
     held: list[Log] = []
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await receive()
-            async with open_log(Path(path)) as log:
+            async with open_log(url) as log:
                 held.append(log)
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
@@ -76,7 +75,7 @@ def group_commit(path: str) -> Application:
     return application
 
 
-def only_answers(path: str) -> Application:
+def only_answers(url: str) -> Application:
     """Return what reads the body and answers as much as the others do, and keeps nothing."""
     body = _encode(Answered([Kept("//benchmarks/bookmarks", "0" * 36, "k3f9a1c2-1000000", "appended")]))
 

@@ -38,6 +38,32 @@ def server(folder: Path) -> Iterator[str]:
         yield started.url("postgres")
 
 
+async def made(url: str, name: str, *, template: str = "template0") -> str:
+    """Make a database of this name on the server of `url`, anew, as a copy of another; return its URL."""
+    connection = await asyncpg.connect(url)
+    await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+    await connection.close()
+    return f"{url.rpartition('/')[0]}/{name}"
+
+
+async def settled(url: str) -> None:
+    """Let the server do now what it would do meanwhile: see what is in the tables, and write them to the disk."""
+    connection = await asyncpg.connect(url)
+    await connection.execute("VACUUM (ANALYZE, FREEZE)", timeout=600)
+    await connection.execute("CHECKPOINT", timeout=600)
+    await connection.close()
+
+
+async def check(url: str, table: str, count: int) -> None:
+    """RuntimeError unless the table holds so many rows."""
+    connection = await asyncpg.connect(url)
+    found = await connection.fetchval(f"SELECT count(*) FROM {table}")
+    await connection.close()
+    if found != count:
+        raise RuntimeError(f"{table} holds {found:,} rows instead of {count:,}")
+
+
 async def connect(url: str) -> asyncpg.Connection:
     """Connect as plainly as one does; make the table if it is not there."""
     connection = await asyncpg.connect(url)

@@ -11,9 +11,7 @@ from benchmarks import bare_postgres, ours
 from benchmarks.events import envelopes
 from benchmarks.place import place
 from benchmarks.rounds import Stopwatch
-from tidings.backends.postgres.opening import open_postgres
 from tidings.log.log import Log
-from tidings.ports import Ports
 
 EVENTS = 200_000
 ALONE = 5_000
@@ -27,7 +25,7 @@ async def on_sqlite(path: Path, *, opaque: bool, batch: int) -> int:
     sizes = []
     for count in (0, _count(batch)):
         at = path.with_name(f"{path.name}-{count}")
-        async with ours.open_log(at) as log:
+        async with ours.open_log(ours.in_file(at)) as log:
             await _append(log, count, opaque=opaque, batch=batch)
         sizes.append(sum(part.stat().st_size for part in at.parent.glob(f"{at.name}*")))
     return sizes[1] - sizes[0]
@@ -35,19 +33,13 @@ async def on_sqlite(path: Path, *, opaque: bool, batch: int) -> int:
 
 async def on_postgres(url: str, name: str, *, opaque: bool, batch: int) -> int:
     """Return the bytes of a database into which the events were appended, beyond those of the same without them."""
-    direct = await bare_postgres.connect(url)
-    await direct.execute(f'CREATE DATABASE "{name}"')
-    await direct.close()
-    back_end = await open_postgres(f"{url.rpartition('/')[0]}/{name}", Ports())
-    log = Log(back_end.log, Ports())
-    sizes = []
-    watching = await asyncpg.connect(f"{url.rpartition('/')[0]}/{name}")
-    for count in (0, _count(batch)):
-        await _append(log, count, opaque=opaque, batch=batch)
-        sizes.append(await watching.fetchval("SELECT pg_database_size(current_database())"))
+    own, sizes = await bare_postgres.made(url, name), []
+    watching = await asyncpg.connect(own)
+    async with ours.open_log(own) as log:
+        for count in (0, _count(batch)):
+            await _append(log, count, opaque=opaque, batch=batch)
+            sizes.append(await watching.fetchval("SELECT pg_database_size(current_database())"))
     await watching.close()
-    await log.close()
-    await back_end.close()
     return int(sizes[1] - sizes[0])
 
 

@@ -6,7 +6,6 @@ same promise: each event's effect commits with the position it came from.
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -24,7 +23,6 @@ from benchmarks.peers import eventsourcing_projection as peer
 from benchmarks.rounds import Stopwatch, alternate
 from benchmarks.sizes import Sizes
 from tidings import App
-from tidings.settings import Settings
 
 NAME = "fold"
 PAGE = 1_000
@@ -35,14 +33,18 @@ BARE_TARGET, PEER_TARGET = 0.35, 15
 
 
 async def measure(folder: Path, sizes: Sizes) -> Result:
-    await prepare(folder / "log.db", sizes.fold)
-    peer.prepare(str(folder / "peer.db"), list(islice(facts(SEED), sizes.peer)))
+    prepare_plain(folder / "plain.db", sizes.fold)
+    await prepare(ours.in_file(folder / "log.db"), sizes.fold)
+    peer.prepare(peer.environment(str(folder / "peer.db")), list(islice(facts(SEED), sizes.peer)))
 
     async def run_bare() -> float:
         return bare_loop(_copy(folder, "plain.db", "bare.db"), sizes.fold)
 
     async def run_ours() -> float:
-        return await carry(_copy(folder, "log.db", "ours.db"), sizes.fold)
+        path = _copy(folder, "log.db", "ours.db")
+        seconds = await ours.carry(App(bookmarks), ours.in_file(path), CONSUMER)
+        _check(path, "bookmarks_bookmark", sizes.fold)
+        return seconds
 
     async def run_peer() -> float:
         return peer.fold(str(_copy(folder, "peer.db", "peer-copy.db")), sizes.peer)
@@ -68,14 +70,18 @@ async def measure(folder: Path, sizes: Sizes) -> Result:
     )
 
 
-async def prepare(path: Path, count: int) -> None:
-    """Make a log of so many bookmarks, and `plain.db` beside it, a plain table of the same."""
-    plain = BareLog(path.with_name("plain.db"))
+def prepare_plain(path: Path, count: int) -> None:
+    """Make a plain table of so many bookmarks."""
+    plain = BareLog(path)
     for start in range(0, count, ours.FILLING):
         given = envelopes(min(ours.FILLING, count - start), seed=SEED, start=start)
         plain.append(plain.rows(given), batch=ours.FILLING, watch=Stopwatch())
     plain.close()
-    async with ours.open_log(path) as log:
+
+
+async def prepare(url: str, count: int) -> None:
+    """Make a log of the same."""
+    async with ours.open_log(url) as log:
         for start in range(0, count, ours.FILLING):
             given = envelopes(min(ours.FILLING, count - start), seed=SEED, start=start)
             await ours.append(log, given, batch=ours.FILLING, watch=Stopwatch())
@@ -85,30 +91,6 @@ def _copy(folder: Path, name: str, to: str) -> Path:
     for suffix in ("-wal", "-shm"):
         (folder / (to + suffix)).unlink(missing_ok=True)
     return Path(shutil.copy(folder / name, folder / to))
-
-
-async def carry(path: Path, count: int) -> float:
-    """Open an application on the log and let its consumer fold all of it; return the seconds until it stood there."""
-    app, watch = App(bookmarks), Stopwatch()
-    async with app.open(Settings(database_url=f"sqlite:///{path}"), consume=False) as opened:
-        consumer = (await opened.carrying.consumers())[CONSUMER]
-        stopping = asyncio.Event()
-        with watch:
-            running = asyncio.create_task(consumer.run(stopping))
-            await until_settled(path, count)
-        stopping.set()
-        await running
-    _check(path, "bookmarks_bookmark", count)
-    return watch.total
-
-
-async def until_settled(path: Path, position: int) -> None:
-    """Come back when the consumer's checkpoint stands there: whoever waits for it looks at it, too."""
-    connection = connect(path)
-    statement = "SELECT pos FROM tidings_checkpoint WHERE consumer = ?"
-    while (connection.execute(statement, (CONSUMER,)).fetchone() or (0,))[0] < position:
-        await asyncio.sleep(0.005)
-    connection.close()
 
 
 def bare_loop(path: Path, count: int) -> float:

@@ -6,7 +6,7 @@ what a team would write by hand with FastAPI. All are one process; the callers a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
@@ -14,15 +14,19 @@ from pathlib import Path
 from benchmarks.figures import Figure, Result, ratio
 from benchmarks.load import Found, Load
 from benchmarks.machine import Disk
+from benchmarks.ours import in_file
 from benchmarks.server import Server, call, serving
 from benchmarks.sizes import Sizes
+
+Sides = Mapping[str, str]
+"""What each server is called here, and in `benchmarks.serving`."""
 
 NAME = "ingest"
 CONNECTIONS = 64
 WARM_SECONDS = 0.5
 OURS, LIMIT, ORM = "tidings", "bare ASGI, same group commit", "FastAPI, SQLAlchemy, aiosqlite"
 SQL, VIEW, NOTHING = "FastAPI, SQL by hand, aiosqlite", "tidings, with an async view", "answers only, keeps nothing"
-SIDES = {
+SIDES: Sides = {
     OURS: "ours",
     LIMIT: "bare",
     ORM: "fastapi_sqlalchemy",
@@ -31,50 +35,52 @@ SIDES = {
     NOTHING: "answers",
 }
 LIMIT_TARGET, ORM_TARGET, SQL_TARGET, P99_TARGET = 0.7, 15, 4, 0.2
+NOTES = (
+    "each request is a structured CloudEvent of 300 bytes of data and a random id, the same bytes for all",
+    "the bare function decodes it, appends it to the log that ours appends to, and answers the same",
+    "that the callers are no limit shows in what they reach where nothing is kept",
+)
 
 
 async def measure(folder: Path, sizes: Sizes) -> Result:
-    turns = _Turns(sizes, Disk(folder))
-    async with AsyncExitStack() as stack:
-        servers = {name: await stack.enter_async_context(serving(side, folder)) for name, side in SIDES.items()}
-        for _ in range(sizes.rounds):
-            for name, server in servers.items():
-                await turns.take(name, server)
-    rates = {name: turns.rate(name) for name in SIDES}
-    p99 = {name: turns.figure("99 % within", name, "ms", lambda found: found.p99) for name in SIDES}
+    turns = Turns(SIDES, sizes, Disk(folder))
+    await turns.run({side: in_file(folder / f"{side}.db") for side in SIDES.values()})
+    rate, p99 = turns.rate, turns.p99
     return Result(
         measure=f"POST /events, one event each, {CONNECTIONS} connections",
-        figures=[
-            *rates.values(),
-            *[turns.figure("half within", name, "ms", lambda found: found.p50) for name in SIDES],
-            *p99.values(),
-            *[turns.cpu(name) for name in SIDES],
-            *[turns.figure("callers", name, "of a core", lambda found: found.busy) for name in (OURS, NOTHING)],
-        ],
+        figures=turns.figures(),
         checks=[
-            ratio(f"{OURS} / {LIMIT}", rates[OURS], rates[LIMIT], limit=LIMIT_TARGET),
-            ratio(f"{OURS} / {ORM}", rates[OURS], rates[ORM], limit=ORM_TARGET),
-            ratio(f"{OURS} / {SQL}", rates[OURS], rates[SQL], limit=SQL_TARGET),
-            ratio(f"99 % within, {OURS} / {ORM}", p99[OURS], p99[ORM], limit=P99_TARGET, sense="at most"),
+            ratio(f"{OURS} / {LIMIT}", rate(OURS), rate(LIMIT), limit=LIMIT_TARGET),
+            ratio(f"{OURS} / {ORM}", rate(OURS), rate(ORM), limit=ORM_TARGET),
+            ratio(f"{OURS} / {SQL}", rate(OURS), rate(SQL), limit=SQL_TARGET),
+            ratio(f"99 % within, {OURS} / {ORM}", p99(OURS), p99(ORM), limit=P99_TARGET, sense="at most"),
         ],
-        notes=[
-            "each request is a structured CloudEvent of 300 bytes of data and a random id, the same bytes for all",
-            "the bare function decodes it, appends it to the log that ours appends to, and answers the same",
-            "that the callers are no limit shows in what they reach where nothing is kept",
-        ],
+        notes=NOTES,
     )
 
 
-class _Turns:
+class Turns:
     """What was found of each side, round by round."""
 
-    def __init__(self, sizes: Sizes, disk: Disk) -> None:
+    def __init__(self, sides: Sides, sizes: Sizes, disk: Disk) -> None:
+        self._sides = sides
         self._seconds = sizes.calling
+        self._rounds = sizes.rounds
         self._disk = disk
         self._seeds = count(1)
-        self._found: dict[str, list[Found]] = {name: [] for name in SIDES}
-        self._cpu: dict[str, list[float]] = {name: [] for name in SIDES}
-        self._flushes: dict[str, int | None] = dict.fromkeys(SIDES, 0)
+        self._found: dict[str, list[Found]] = {name: [] for name in sides}
+        self._cpu: dict[str, list[float]] = {name: [] for name in sides}
+        self._flushes: dict[str, int | None] = dict.fromkeys(sides, 0)
+
+    async def run(self, urls: Mapping[str, str]) -> None:
+        """Let all sides serve, each on its database, and call them in turn."""
+        async with AsyncExitStack() as stack:
+            servers = {
+                name: await stack.enter_async_context(serving(side, urls[side])) for name, side in self._sides.items()
+            }
+            for _ in range(self._rounds):
+                for name, server in servers.items():
+                    await self.take(name, server)
 
     async def take(self, name: str, server: Server) -> None:
         used, before = server.cpu_seconds(), self._disk.flushes()
@@ -94,6 +100,15 @@ class _Turns:
         whole = flushes is not None and before is not None and after is not None
         self._flushes[name] = flushes + after - before if whole else None
 
+    def figures(self) -> Sequence[Figure]:
+        return [
+            *[self.rate(name) for name in self._sides],
+            *[self._figure("half within", name, "ms", lambda found: found.p50) for name in self._sides],
+            *[self.p99(name) for name in self._sides],
+            *[self._cpu_time(name) for name in self._sides],
+            *[self._figure("callers", name, "of a core", lambda found: found.busy) for name in (OURS, NOTHING)],
+        ]
+
     def rate(self, name: str) -> Figure:
         flushes, sent = self._flushes[name], sum(found.sent for found in self._found[name])
         return Figure(
@@ -103,8 +118,11 @@ class _Turns:
             flushes=None if flushes is None else flushes / sent,
         )
 
-    def cpu(self, name: str) -> Figure:
+    def p99(self, name: str) -> Figure:
+        return self._figure("99 % within", name, "ms", lambda found: found.p99)
+
+    def _cpu_time(self, name: str) -> Figure:
         return Figure(name=f"server's CPU time, {name}", unit="µs a request", rounds=self._cpu[name])
 
-    def figure(self, what: str, name: str, unit: str, value: Callable[[Found], float]) -> Figure:
+    def _figure(self, what: str, name: str, unit: str, value: Callable[[Found], float]) -> Figure:
         return Figure(name=f"{what}, {name}", unit=unit, rounds=[value(found) for found in self._found[name]])

@@ -6,23 +6,22 @@ Beside it libraries that promise as much: DBOS, whose workflow and transaction a
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import sqlite3
 import tempfile
 from itertools import islice
 from pathlib import Path
 
+from benchmarks import ours
 from benchmarks.events import TweetBookmarked, facts
 from benchmarks.figures import Result, ratio
 from benchmarks.fold import prepare
 from benchmarks.machine import Disk
 from benchmarks.peers import eventsourcing_projection
-from benchmarks.rounds import Stopwatch, alternate
+from benchmarks.rounds import alternate
 from benchmarks.server import answer_of
 from benchmarks.sizes import Sizes
 from tidings import App, Context, Service
-from tidings.settings import Settings
 
 NAME = "processed"
 SEED = 1
@@ -45,8 +44,9 @@ async def keep(event: TweetBookmarked, ctx: Context) -> None:
 
 
 async def measure(folder: Path, sizes: Sizes) -> Result:
-    await prepare(folder / "log.db", sizes.processed)
-    eventsourcing_projection.prepare(str(folder / "peer.db"), list(islice(facts(SEED), sizes.peer)))
+    await prepare(ours.in_file(folder / "log.db"), sizes.processed)
+    recorded = eventsourcing_projection.environment(str(folder / "peer.db"))
+    eventsourcing_projection.prepare(recorded, list(islice(facts(SEED), sizes.peer)))
 
     async def run_ours() -> float:
         with tempfile.TemporaryDirectory(dir=folder) as own:
@@ -82,23 +82,11 @@ async def measure(folder: Path, sizes: Sizes) -> Result:
 
 
 async def process(path: Path, count: int) -> float:
-    """Open an application on the log and let its handler have all of it; return the seconds until it stood there."""
-    app, watch, stopping = App(shelf), Stopwatch(), asyncio.Event()
-    async with app.open(Settings(database_url=f"sqlite:///{path}"), consume=False) as opened:
-        head = (await opened.log.head()).position
-        consumer = (await opened.carrying.consumers())[shelf.name]
-        with watch:
-            running = asyncio.create_task(consumer.run(stopping))
-            reached = 0
-            while reached < head:
-                await asyncio.sleep(0.005)
-                checkpoints = (await opened.store.checkpoints(consumer.name)).values()
-                reached = min((checkpoint.position for checkpoint in checkpoints), default=0)
-        stopping.set()
-        await running
+    """Let the handler have all of the log; return the seconds it took."""
+    seconds = await ours.carry(App(shelf), ours.in_file(path), shelf.name)
     with sqlite3.connect(path) as connection:
         [[found]] = connection.execute("SELECT count(*) FROM shelf_kept").fetchall()
     connection.close()
     if found != count:
         raise RuntimeError(f"the handler kept {found:,} rows instead of {count:,}")
-    return watch.total
+    return seconds

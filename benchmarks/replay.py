@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.figures import Check, Figure, Result
 from benchmarks.fold import prepare
+from benchmarks.ours import in_file
 from benchmarks.own_process import in_own_process
 from benchmarks.sizes import Sizes
 
@@ -15,7 +16,7 @@ MEGABYTES = 200
 
 async def measure(folder: Path, sizes: Sizes) -> Result:
     path = folder / "log.db"
-    await prepare(path, sizes.replay)
+    await prepare(in_file(path), sizes.replay)
     found = await in_own_process("replay", str(path))
     rate = Figure(name="rebuild of a view", unit="events/s", rounds=[sizes.replay / found["seconds"]])
     before = Figure(name="memory before the replay", unit="MB", rounds=[found["before"]])

@@ -40,9 +40,9 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(side: str, folder: Path) -> AsyncIterator[Server]:
-    """Run a side of `benchmarks.serving` on a database of its own, until the block is left."""
-    process = await started("benchmarks.serving", side, str(folder / f"{side}.db"))
+async def serving(side: str, url: str) -> AsyncIterator[Server]:
+    """Run a side of `benchmarks.serving` on this database, until the block is left."""
+    process = await started("benchmarks.serving", side, url)
     assert process.stdout is not None
     try:
         told = await process.stdout.readline()

@@ -1,4 +1,4 @@
-"""One measured server, in a process of its own: `python -m benchmarks.serving SIDE DATABASE` prints its port.
+"""One measured server, in a process of its own: `python -m benchmarks.serving SIDE URL` prints its port.
 
 Ours is served as `tidings run` does, all others by the same uvicorn with the same settings: one process, uvloop,
 httptools, no access log.
@@ -27,27 +27,27 @@ MADE_BY: Mapping[str, str] = {
     "fastapi_sqlalchemy": "benchmarks.peers.fastapi_sqlalchemy:application",
     "fastapi_sql": "benchmarks.peers.fastapi_sql:application",
 }
-"""Where each side's application is made, given the database's path. The others are ours."""
+"""Where each side's application is made, given the database's URL. The others are ours."""
 
 
-def main(side: str, path: str) -> None:
+def main(side: str, url: str) -> None:
     if side == "ours":
         from benchmarks.events import TweetBookmarked
 
-        _serve_ours(App(Service("bookmarks", emits=[TweetBookmarked])), path)
+        _serve_ours(App(Service("bookmarks", emits=[TweetBookmarked])), url)
     elif side == "ours_with_view":
         from benchmarks.events import bookmarks
 
-        _serve_ours(App(bookmarks), path)
+        _serve_ours(App(bookmarks), url)
     else:
         module, _, name = MADE_BY[side].partition(":")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(getattr(importlib.import_module(module), name)(path)))
+            runner.run(_serve(getattr(importlib.import_module(module), name)(url)))
 
 
-def _serve_ours(app: App, path: str) -> None:
-    settings = Settings(database_url=f"sqlite:///{path}", port=0)
-    run(app, settings, Ports(), lambda url: print(url.rpartition(":")[2], flush=True))
+def _serve_ours(app: App, url: str) -> None:
+    settings = Settings(database_url=url, port=0)
+    run(app, settings, Ports(), lambda served: print(served.rpartition(":")[2], flush=True))
 
 
 async def _serve(application: Callable[..., object]) -> None:

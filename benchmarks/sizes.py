@@ -8,7 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
     """`kept`: at how many kept events appends of opaque ids are measured; `waiting`, `calling`: seconds, of the whole
-    measure and of one side's turn; the others: events of one round, or of the whole measure where it has no rounds."""
+    measure and of one side's turn; `readers`: samples of each kind in a round; the others: events of one round, or of
+    the whole measure where it has no rounds."""
 
     rounds: int
     batches: int
@@ -17,7 +18,9 @@ class Sizes:
     one_caller: int
     callers: int
     fold: int
+    consumers: int
     peer: int
+    readers: int
     processed: int
     workflows: int
     replay: int
@@ -33,7 +36,9 @@ FULL = Sizes(
     one_caller=1_000,
     callers=16_000,
     fold=100_000,
+    consumers=200_000,
     peer=5_000,
+    readers=60,
     processed=20_000,
     workflows=300,
     replay=1_000_000,
@@ -48,7 +53,9 @@ QUICK = Sizes(
     one_caller=200,
     callers=3_200,
     fold=10_000,
+    consumers=40_000,
     peer=1_000,
+    readers=15,
     processed=2_000,
     workflows=40,
     replay=20_000,

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.figures import Check, Figure, Result
+from benchmarks.ours import in_file
 from benchmarks.server import answer_of, serving
 from benchmarks.sizes import Sizes
 from benchmarks.steady import Seen, Steady
@@ -26,7 +27,7 @@ async def measure(folder: Path, sizes: Sizes) -> Result:
     rounds: list[Seen] = []
     seeds = count(1)
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(serving("ours_with_view", folder))
+        server = await stack.enter_async_context(serving("ours_with_view", in_file(folder / "ours.db")))
         for _ in range(sizes.rounds):
             steady = Steady(port=server.port, per_second=PER_SECOND, seconds=sizes.calling, seed=next(seeds))
             printed = await answer_of("benchmarks.steady", msgspec.json.encode(steady).decode())

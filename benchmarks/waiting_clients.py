@@ -14,6 +14,7 @@ from benchmarks.crowd import Crowd, Lost
 from benchmarks.figures import Check, Figure, Result, ratio
 from benchmarks.ingest import CONNECTIONS, WARM_SECONDS
 from benchmarks.load import Found, Load
+from benchmarks.ours import in_file
 from benchmarks.server import Server, call, serving, started
 from benchmarks.sizes import Sizes
 
@@ -29,9 +30,9 @@ async def measure(folder: Path, sizes: Sizes) -> Result:
     seeds = count(1)
     async with AsyncExitStack() as stack:
         servers: dict[str, Server] = {}
-        for name, own in ((ALONE, folder / "alone"), (CROWDED, folder / "crowded")):
-            own.mkdir()
-            servers[name] = await stack.enter_async_context(serving("ours_with_view", own))
+        for name, file in ((ALONE, "alone.db"), (CROWDED, "crowded.db")):
+            url = in_file(folder / file)
+            servers[name] = await stack.enter_async_context(serving("ours_with_view", url))
         before = servers[CROWDED].memory("VmRSS")
         async with _crowd(servers[CROWDED].port, lost):
             for _ in range(sizes.rounds):

@@ -73,13 +73,14 @@ class Bookmarks(Projection[BookmarkView]):
         self.view.put((domain_event.user_id, domain_event.tweet_id, domain_event.text), tracking)
 
 
-def _environment(path: str) -> dict[str, str]:
+def environment(path: str) -> dict[str, str]:
+    """Return what the library is configured by."""
     return {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": path}
 
 
-def prepare(path: str, bookmarks: list[tuple[str, str, str]]) -> None:
+def prepare(environment: dict[str, str], bookmarks: list[tuple[str, str, str]]) -> None:
     """Record the bookmarks (tweet, user, text), many in one aggregate's save, so that preparing is quick."""
-    application = Tweets(_environment(path))
+    application = Tweets(environment)
     tweets: dict[str, Tweet] = {}
     for tweet_id, user_id, text in bookmarks:
         tweets.setdefault(tweet_id, Tweet(tweet_id)).bookmark(tweet_id, user_id, text)
@@ -92,9 +93,9 @@ def fold(path: str, bookmarks: int) -> float:
 
     On SQLite the library has no subscriptions, so its followers pull sections of the notification log, as here.
     """
-    application = Tweets(_environment(path))
+    application = Tweets(environment(path))
     factory = InfrastructureFactory[BookmarkView].construct(
-        env=application.construct_env("bookmarks", _environment(path))
+        env=application.construct_env("bookmarks", environment(path))
     )
     view = factory.tracking_recorder(BookmarkView)
     projection = Bookmarks(view=view)

@@ -48,7 +48,9 @@ class Answer(BaseModel):
     results: list[Kept]
 
 
-def application(path: str) -> FastAPI:
+def application(url: str) -> FastAPI:
+    path = url.removeprefix("sqlite:///")
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with aiosqlite.connect(path) as connection:

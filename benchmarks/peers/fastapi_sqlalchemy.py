@@ -1,7 +1,7 @@
-"""FastAPI, SQLAlchemy and aiosqlite, as their documentation puts them together: what a team would write by hand.
+"""FastAPI, SQLAlchemy, and aiosqlite or asyncpg, as their documentation puts them together: what a team writes by hand.
 
 A pydantic model for the event, a session for each request out of a pool, an insert that notices a repeat, a commit.
-The database has our durability: WAL and synchronous=FULL.
+The database has our durability: SQLite WAL and synchronous=FULL, PostgreSQL synchronous_commit.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import JSON, UniqueConstraint, event, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import JSON, DateTime, UniqueConstraint, event, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -32,7 +32,7 @@ class Event(Base):
     source: Mapped[str]
     type: Mapped[str]
     subject: Mapped[str | None]
-    time: Mapped[datetime | None]
+    time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     data: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
@@ -63,15 +63,21 @@ async def session(request: Request) -> AsyncIterator[AsyncSession]:
         yield opened
 
 
-def application(path: str) -> FastAPI:
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", connect_args={"timeout": 30})
-    event.listen(engine.sync_engine, "connect", _as_durable_as_ours)
+def application(url: str) -> FastAPI:
+    if url.startswith("sqlite:"):
+        engine = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:", 1), connect_args={"timeout": 30})
+        event.listen(engine.sync_engine, "connect", _as_durable_as_ours)
+        insert = sqlite.insert
+    else:
+        engine = create_async_engine(url.replace("postgresql:", "postgresql+asyncpg:", 1))
+        insert = postgresql.insert
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with engine.begin() as connection:
             await connection.run_sync(Base.metadata.create_all)
         app.state.sessions = async_sessionmaker(engine, expire_on_commit=False)
+        app.state.insert = insert
         yield
         await engine.dispose()
 
@@ -80,9 +86,11 @@ def application(path: str) -> FastAPI:
     return app
 
 
-async def take(given: EventIn, response: Response, session: Annotated[AsyncSession, Depends(session)]) -> Answer:
+async def take(
+    given: EventIn, request: Request, response: Response, session: Annotated[AsyncSession, Depends(session)]
+) -> Answer:
     values = given.model_dump(exclude={"specversion", "datacontenttype"})
-    statement = insert(Event).values(values).on_conflict_do_nothing().returning(Event.position)
+    statement = request.app.state.insert(Event).values(values).on_conflict_do_nothing().returning(Event.position)
     position = await session.scalar(statement)
     await session.commit()
     outcome = "duplicate" if position is None else "appended"
