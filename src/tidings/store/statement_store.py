@@ -100,7 +100,7 @@ class StatementStore(StatementRuns[ConnectionT, NowT]):
         await self._write(lambda to: self._statements.leases.forget(to, consumer))
 
     async def pause(self, consumer: str, reason: str | None) -> None:
-        await self._do(lambda to: self._statements.leases.pause(to, consumer, reason))
+        await self._write(lambda to: self._statements.leases.pause(to, consumer, reason))
 
     async def rewind(self, consumer: str, *, to: Position) -> None:
         await self._write(lambda at: self._statements.leases.rewind(at, consumer, to=to))
