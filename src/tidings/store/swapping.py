@@ -34,8 +34,32 @@ def of_view(records: Iterable[ViewRecord], table: ViewTable) -> list[ViewRecord]
     return [record for record in records if (record.table.service, record.table.view) == wanted]
 
 
-def same_version(records: Iterable[ViewRecord], record: ViewRecord) -> ViewRecord | None:
-    """Return what is noted of this version of this view; None if nothing is."""
+def is_to_be_made(records: Iterable[ViewRecord], record: ViewRecord) -> bool:
+    """Say whether the table is not there; RefusedError if it is there in another shape or state."""
+    there = _same_version(records, record)
+    if there is not None and there != record:
+        raise RefusedError(f"{there.table.name} is there in another shape, as {there.state}: take the next version")
+    return there is None
+
+
+def built(records: Iterable[ViewRecord], record: ViewRecord) -> ViewRecord:
+    """Return what is noted of the table; NotFoundError if it is not there."""
+    there = _same_version(records, record)
+    if there is None:
+        raise NotFoundError(f"there is no table {record.table.name}: build it first")
+    return there
+
+
+def to_be_removed(records: Iterable[ViewRecord], record: ViewRecord) -> ViewRecord | None:
+    """Return what is noted of the table, None if it is gone; RefusedError if it is live."""
+    there = _same_version(records, record)
+    if there is not None and there.state == "live":
+        name = there.table.name
+        raise RefusedError(f"{name} is live: make another version of the view the live one first")
+    return there
+
+
+def _same_version(records: Iterable[ViewRecord], record: ViewRecord) -> ViewRecord | None:
     return next((old for old in records if version_of(old) == version_of(record)), None)
 
 
@@ -88,15 +112,3 @@ def fed_by(records: Iterable[ViewRecord], types: frozenset[str], folds: InlineFo
 
 def same_name(name: str) -> RefusedError:
     return RefusedError(f"{name} is there already, made by somebody else: rename it, or rename the view")
-
-
-def other_shape(there: ViewRecord) -> RefusedError:
-    return RefusedError(f"{there.table.name} is there in another shape, as {there.state}: take the next version")
-
-
-def is_live(record: ViewRecord) -> RefusedError:
-    return RefusedError(f"{record.table.name} is live: make another version of the view the live one first")
-
-
-def not_built(record: ViewRecord) -> NotFoundError:
-    return NotFoundError(f"there is no table {record.table.name}: build it first")

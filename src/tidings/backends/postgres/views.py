@@ -6,30 +6,27 @@ for the user of the database, so that the same statement reads it on every back 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import asyncpg
 
 from tidings.backends.postgres import leases, locks, parked
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.table import Table, Tables
 from tidings.errors import RefusedError
-from tidings.events.codec import Decoder, encode_json
 from tidings.store.rows import ViewRecord
 from tidings.store.swapping import (
     Swap,
+    built,
     is_behind,
-    is_live,
+    is_to_be_made,
     live_of,
-    not_built,
     of_view,
-    other_shape,
     passed_by,
     same_name,
-    same_version,
     stamps_of,
+    to_be_removed,
     version_of,
 )
+from tidings.store.view_notes import ViewNotes, columns_of
 
 # Not to_regclass and its like: they answer from a cache that need not know what another process has just committed.
 _HAS_SCHEMA = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)"
@@ -48,29 +45,18 @@ class Views:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._decoder = Decoder(ViewRecord)
-        self._decoded: dict[bytes, ViewRecord] = {}
+        self._notes = ViewNotes()
 
     async def all(self, connection: Connection) -> list[ViewRecord]:
         rows = await connection.fetch("SELECT spec, state FROM tidings.view ORDER BY service, name, version")
-        return [replace(self._decode(spec), state=state) for spec, state in rows]
-
-    def _decode(self, spec: bytes) -> ViewRecord:
-        # A note is never changed but for its state, and every append of an inline type reads all of them.
-        found = self._decoded.get(spec)
-        if found is None:
-            found = self._decoded[spec] = self._decoder.decode(spec)
-        return found
+        return self._notes.records_of(rows)
 
     async def create(self, connection: Connection, record: ViewRecord) -> None:
         """Make the table. If it is there from the same record, nothing is done; RefusedError if from another."""
         await locks.alone(connection, locks.MAKING)
         records = await self.all(connection)
-        there = same_version(records, record)
-        if there == record:
+        if not is_to_be_made(records, record):
             return
-        if there is not None:
-            raise other_shape(there)
         table = self._tables(record.table)
         await _refuse_taken_names(connection, table, is_known=bool(of_view(records, record.table)))
         if not await connection.fetchval(_HAS_SCHEMA, record.table.service):
@@ -82,12 +68,7 @@ class Views:
         await connection.execute(
             "INSERT INTO tidings.view (service, name, version, state, shape, mode, declared, spec, audited) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT coalesce(max(n), 0) FROM tidings.audit))",
-            *version_of(record),
-            record.state,
-            record.shape,
-            record.mode,
-            record.declared,
-            encode_json(record),
+            *columns_of(record),
         )
         await self._stamp(connection)
 
@@ -95,9 +76,7 @@ class Views:
         """Make the building table the live one. False while it does not have all that the old one has."""
         await locks.alone(connection, locks.MAKING)
         found = of_view(await self.all(connection), swap.record.table)
-        ours = same_version(found, swap.record)
-        if ours is None:
-            raise not_built(swap.record)
+        ours = built(found, swap.record)
         if ours.state != "building":
             return ours.state == "live"
         live = live_of(found)
@@ -115,11 +94,9 @@ class Views:
     async def drop(self, connection: Connection, record: ViewRecord) -> None:
         """Remove a table that is not live; nothing is done if it is gone."""
         await locks.alone(connection, locks.MAKING)
-        there = same_version(await self.all(connection), record)
+        there = to_be_removed(await self.all(connection), record)
         if there is None:
             return
-        if there.state == "live":
-            raise is_live(record)
         for statement in self._tables(there.table).removal():
             await connection.execute(statement)
         await connection.execute(

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 
 from tidings.backends.sqlite import leases, parked
 from tidings.backends.sqlite.table import Table, Tables
-from tidings.events.codec import Decoder, encode_json
 from tidings.store.rows import ViewRecord, ViewTable
 from tidings.store.swapping import (
     Swap,
+    built,
     is_behind,
-    is_live,
+    is_to_be_made,
     live_of,
-    not_built,
     of_view,
-    other_shape,
     passed_by,
     same_name,
-    same_version,
     stamps_of,
+    to_be_removed,
     version_of,
 )
+from tidings.store.view_notes import ViewNotes, columns_of
 
 
 class Views:
@@ -30,19 +28,11 @@ class Views:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._decoder = Decoder(ViewRecord)
-        self._decoded: dict[bytes, ViewRecord] = {}
+        self._notes = ViewNotes()
 
     def all(self, connection: sqlite3.Connection) -> list[ViewRecord]:
         rows = connection.execute("SELECT spec, state FROM tidings_view ORDER BY service, name, version").fetchall()
-        return [replace(self._decode(spec), state=state) for spec, state in rows]
-
-    def _decode(self, spec: bytes) -> ViewRecord:
-        # A note is never changed but for its state, and every append of an inline type reads all of them.
-        found = self._decoded.get(spec)
-        if found is None:
-            found = self._decoded[spec] = self._decoder.decode(spec)
-        return found
+        return self._notes.records_of(rows)
 
     def of(self, connection: sqlite3.Connection, table: ViewTable) -> list[ViewRecord]:
         """Return the tables of this view, of every version."""
@@ -50,11 +40,8 @@ class Views:
 
     def create(self, connection: sqlite3.Connection, record: ViewRecord) -> None:
         """Make the table. If it is there from the same record, nothing is done; RefusedError if from another."""
-        there = same_version(self.all(connection), record)
-        if there == record:
+        if not is_to_be_made(self.all(connection), record):
             return
-        if there is not None:
-            raise other_shape(there)
         table = self._tables(record.table)
         self._refuse_taken_names(connection, record)
         for statement in table.definition():
@@ -64,25 +51,14 @@ class Views:
         connection.execute(
             "INSERT INTO tidings_view (service, name, version, state, shape, mode, declared, spec, audited) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(n), 0) FROM tidings_audit))",
-            (
-                record.table.service,
-                record.table.view,
-                record.table.version,
-                record.state,
-                record.shape,
-                record.mode,
-                record.declared,
-                encode_json(record),
-            ),
+            columns_of(record),
         )
         _stamp(connection, self.all(connection))
 
     def swap(self, connection: sqlite3.Connection, swap: Swap) -> bool:
         """Make the building table the live one. False while it does not have all that the old one has."""
         found = self.of(connection, swap.record.table)
-        ours = same_version(found, swap.record)
-        if ours is None:
-            raise not_built(swap.record)
+        ours = built(found, swap.record)
         if ours.state != "building":
             return ours.state == "live"
         live = live_of(found)
@@ -99,11 +75,9 @@ class Views:
 
     def drop(self, connection: sqlite3.Connection, record: ViewRecord) -> None:
         """Remove a table that is not live; nothing is done if it is gone."""
-        there = same_version(self.all(connection), record)
+        there = to_be_removed(self.all(connection), record)
         if there is None:
             return
-        if there.state == "live":
-            raise is_live(record)
         for statement in self._tables(there.table).removal():
             connection.execute(statement)
         connection.execute("DELETE FROM tidings_view WHERE service = ? AND name = ? AND version = ?", version_of(there))
