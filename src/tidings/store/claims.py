@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.log.driver import Position
 
 NowT = TypeVar("NowT")
@@ -56,3 +57,17 @@ class Lease(Generic[NowT]):
     owner: str
     now: NowT
     ttl: int
+
+
+def lease_lost(consumer: str) -> CheckpointMovedError:
+    return CheckpointMovedError(f"a lease on {consumer} is lost: another owner goes on, and nothing of this was kept")
+
+
+def no_consumer(consumer: str) -> NotFoundError:
+    return NotFoundError(f"there is no consumer {consumer!r}; `tidings consumers` lists those there are")
+
+
+def other_partitions(consumer: str, there: int, wanted: int) -> RefusedError:
+    return RefusedError(
+        f"{consumer} has {there} partitions, not {wanted}: keep the number, or forget the consumer first"
+    )

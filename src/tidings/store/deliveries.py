@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
+
+from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
+from tidings.store.reason import Reason
 
 State = Literal["pending", "done", "dead", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
@@ -58,3 +62,52 @@ class Sought:
 
 
 EVERY = Sought()
+
+SHOWN = (
+    *("key", "service", "function", "payload", "state", "attempts"),
+    *("next_at", "reason", "error", "intended", "closed"),
+)
+"""The columns that `StoreDriver.deliveries` returns."""
+
+
+def claimed_of(row: Iterable[Any]) -> ClaimedDelivery:
+    """Return what a row says: n, key, service, function, payload, order, attempt, epoch, failed."""
+    _, key, service, function, payload, order, attempt, epoch, failed = row
+    delivery = Delivery(key=key, service=service, function=function, payload=payload, order=order)
+    return ClaimedDelivery(delivery=delivery, attempt=attempt, epoch=epoch, failed=failed)
+
+
+def settled(reason: Reason | None) -> tuple[State, int | None, str | None, str | None]:
+    """Return state, next_at, reason and error of a row whose attempt ended so."""
+    if reason is None:
+        return "done", None, None, None
+    return "dead" if reason.next_at is None else "pending", reason.next_at, reason.kind, reason.error
+
+
+def conditions_of(state: str | None, where: Sought) -> list[tuple[str, Any]]:
+    """Return a condition on a row, with `{}` for its value, and the value, for each thing that is asked for."""
+    asked: Mapping[str, Any] = {
+        "state = {}": state,
+        "service = {}": where.service,
+        "function = {}": where.function,
+        "reason = {}": where.reason,
+        "intended >= {}": where.since,
+        "intended < {}": where.until,
+    }
+    return [(condition, value) for condition, value in asked.items() if value is not None]
+
+
+def taken_over(claimed: ClaimedDelivery) -> CheckpointMovedError:
+    return CheckpointMovedError(f"the delivery {claimed.delivery.key} belongs to another owner, who calls it again")
+
+
+def no_delivery(key: str) -> NotFoundError:
+    return NotFoundError(f"there is no delivery {key!r}; `tidings deliveries list` shows those there are")
+
+
+def not_dead(key: str, state: str) -> RefusedError:
+    return RefusedError(f"the delivery {key!r} is {state}, not dead: there is nothing to retry")
+
+
+def is_done(key: str) -> RefusedError:
+    return RefusedError(f"the delivery {key!r} is done: there is nothing to cancel")

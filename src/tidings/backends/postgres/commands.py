@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tidings.backends.postgres import locks
 from tidings.backends.postgres.connection import Connection
-from tidings.errors import RefusedError
+from tidings.store.commands import is_done
 
 
 async def find(connection: Connection, service: str, key: str) -> int | None:
@@ -25,4 +25,4 @@ async def remember(connection: Connection, service: str, key: str, emitted: int)
         emitted,
     )
     if noted is None:
-        raise RefusedError(f"the command {key!r:.200} of {service} is done already: ask `Unit.command` for it first")
+        raise is_done(service, key)

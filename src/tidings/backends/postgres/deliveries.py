@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.stored import readable
-from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.ports import is_gone
 from tidings.store.claims import Lease
-from tidings.store.deliveries import ClaimedDelivery, Delivery, Sought
+from tidings.store.deliveries import (
+    SHOWN,
+    ClaimedDelivery,
+    Delivery,
+    Sought,
+    claimed_of,
+    conditions_of,
+    is_done,
+    no_delivery,
+    not_dead,
+    settled,
+    taken_over,
+)
 from tidings.store.reason import Reason
 
 # A claimed one is due again when its lease ends, so that a claim need look at nothing but what is due. Those that
@@ -38,10 +49,6 @@ SETTLE = (
     "ended AS (UPDATE tidings.attempt a SET ended = tidings.now_us($7), outcome = coalesce($5, $3), error = $6 "
     "FROM settled WHERE a.delivery = settled.n AND a.epoch = $2) SELECT n FROM settled"
 )
-_SEEN = (
-    *("key", "service", "function", "payload", "state", "attempts"),
-    *("next_at", "reason", "error", "intended", "closed"),
-)
 
 
 async def intend(connection: Connection, deliveries: Sequence[Delivery], *, now: int | None) -> None:
@@ -64,7 +71,7 @@ async def claim(
 ) -> list[ClaimedDelivery]:
     await _let_go_of_the_dead(connection, now=lease.now)
     rows = await connection.fetch(CLAIM, list(services), lease.now, limit, lease.owner, lease.ttl)
-    return [_claimed(row) for row in rows]
+    return [claimed_of(row) for row in rows]
 
 
 async def _let_go_of_the_dead(connection: Connection, *, now: int | None) -> None:
@@ -81,27 +88,18 @@ async def _let_go_of_the_dead(connection: Connection, *, now: int | None) -> Non
         )
 
 
-def _claimed(row: Iterable[Any]) -> ClaimedDelivery:
-    _, key, service, function, payload, order, attempt, epoch, failed = row
-    delivery = Delivery(key=key, service=service, function=function, payload=payload, order=order)
-    return ClaimedDelivery(delivery=delivery, attempt=attempt, epoch=epoch, failed=failed)
-
-
 async def settle(connection: Connection, claimed: ClaimedDelivery, reason: Reason | None, *, now: int | None) -> None:
     """Write the result; CheckpointMovedError if another owner has it by now. `now`: as of `Lease`."""
-    if reason is None:
-        told: tuple[Any, ...] = ("done", None, None, None)
-    else:
-        state = "dead" if reason.next_at is None else "pending"
-        told = (state, reason.next_at, reason.kind, readable(reason.error))
+    state, next_at, kind, error = settled(reason)
+    told = state, next_at, kind, None if error is None else readable(error)
     if await connection.fetchval(SETTLE, claimed.delivery.key, claimed.epoch, *told, now) is None:
-        raise CheckpointMovedError(f"the delivery {claimed.delivery.key} belongs to another owner, who calls it again")
+        raise taken_over(claimed)
 
 
 async def retry(connection: Connection, key: str, *, at: int) -> None:
     state = await _state(connection, key)
     if state != "dead":
-        raise RefusedError(f"the delivery {key!r} is {state}, not dead: there is nothing to retry")
+        raise not_dead(key, state)
     await connection.execute(
         "UPDATE tidings.delivery SET state = 'pending', next_at = $2, attempts = 0, failed = 0, closed = NULL "
         "WHERE key = $1",
@@ -114,7 +112,7 @@ async def cancel(connection: Connection, key: str, *, at: int) -> bool:
     """Close it, unless it is cancelled; say whether it was not. RefusedError if it is done."""
     state = await _state(connection, key)
     if state == "done":
-        raise RefusedError(f"the delivery {key!r} is done: there is nothing to cancel")
+        raise is_done(key)
     await connection.execute(
         "UPDATE tidings.delivery SET state = 'cancelled', next_at = NULL, owner = NULL, closed = $2 "
         "WHERE key = $1 AND state <> 'cancelled'",
@@ -128,23 +126,16 @@ async def _state(connection: Connection, key: str) -> str:
     """Return its state, which stays until the transaction ends."""
     found: str | None = await connection.fetchval("SELECT state FROM tidings.delivery WHERE key = $1 FOR UPDATE", key)
     if found is None:
-        raise NotFoundError(f"there is no delivery {key!r}; `tidings deliveries list` shows those there are")
+        raise no_delivery(key)
     return found
 
 
 async def listed(
     connection: Connection, state: str | None, where: Sought, *, after: str | None, limit: int
 ) -> list[Mapping[str, Any]]:
-    asked = {
-        "n > (SELECT n FROM tidings.delivery WHERE key = {})": after,
-        "state = {}": state,
-        "service = {}": where.service,
-        "function = {}": where.function,
-        "reason = {}": where.reason,
-        "intended >= {}": where.since,
-        "intended < {}": where.until,
-    }
-    given = [(condition, value) for condition, value in asked.items() if value is not None]
+    given = conditions_of(state, where)
+    if after is not None:
+        given.insert(0, ("n > (SELECT n FROM tidings.delivery WHERE key = {})", after))
     conditions = "".join(f" AND {condition.format(f'${n}')}" for n, (condition, _) in enumerate(given, 1))
     held = [value for _, value in given]
     return await _seen(connection, f"WHERE TRUE{conditions} ORDER BY n LIMIT ${len(held) + 1}", [*held, limit])
@@ -155,8 +146,8 @@ async def found(connection: Connection, key: str) -> Mapping[str, Any] | None:
 
 
 async def _seen(connection: Connection, where: str, held: Sequence[Any]) -> list[Mapping[str, Any]]:
-    rows = await connection.fetch(f"SELECT {', '.join(_SEEN)} FROM tidings.delivery {where}", *held)
-    return [dict(zip(_SEEN, row, strict=True)) for row in rows]
+    rows = await connection.fetch(f"SELECT {', '.join(SHOWN)} FROM tidings.delivery {where}", *held)
+    return [dict(zip(SHOWN, row, strict=True)) for row in rows]
 
 
 async def next_due(connection: Connection) -> int | None:

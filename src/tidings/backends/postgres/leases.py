@@ -11,10 +11,9 @@ from typing import Any
 
 from tidings.backends.postgres import locks
 from tidings.backends.postgres.connection import Connection
-from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.log.driver import Position
 from tidings.ports import is_gone
-from tidings.store.claims import Checkpoint, Claim, Lease
+from tidings.store.claims import Checkpoint, Claim, Lease, lease_lost, no_consumer, other_partitions
 
 OURS = "unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[]) AS o(consumer, part, epoch, pos)"
 _SAME = "c.consumer = o.consumer AND c.part = o.part AND c.epoch = o.epoch"
@@ -38,9 +37,7 @@ async def register(connection: Connection, consumer: str, *, partitions: int, st
     await locks.alone(connection, locks.MAKING)
     there = await partitions_of(connection, consumer)
     if there and there != partitions:
-        raise RefusedError(
-            f"{consumer} has {there} partitions, not {partitions}: keep the number, or forget the consumer first"
-        )
+        raise other_partitions(consumer, there, partitions)
     if not there:
         await connection.execute(
             "INSERT INTO tidings.checkpoint (consumer, part, pos) SELECT $1, n, $3 FROM generate_series(0, $2 - 1) n",
@@ -131,7 +128,7 @@ async def check(connection: Connection, claims: Sequence[Claim]) -> None:
         *_fences(claims),
     )
     if len(rows) != len(claims):
-        raise _moved(claims)
+        raise lease_lost(claims[0].consumer)
 
 
 async def advance(connection: Connection, claims: Sequence[Claim], *, to: Position) -> None:
@@ -139,7 +136,7 @@ async def advance(connection: Connection, claims: Sequence[Claim], *, to: Positi
     if not claims:
         return
     if len(await connection.fetch(ADVANCE, *_fences(claims), to)) != len(claims):
-        raise _moved(claims)
+        raise lease_lost(claims[0].consumer)
 
 
 async def begin_attempt(connection: Connection, claim: Claim, position: Position) -> int:
@@ -152,7 +149,7 @@ async def begin_attempt(connection: Connection, claim: Claim, position: Position
         claim.epoch,
     )
     if attempt is None:
-        raise _moved([claim])
+        raise lease_lost(claim.consumer)
     return attempt
 
 
@@ -221,13 +218,7 @@ async def rewind(connection: Connection, consumer: str, *, to: Position) -> None
 
 def _known(changed: Sequence[Any], consumer: str) -> None:
     if not changed:
-        raise NotFoundError(f"there is no consumer {consumer!r}; `tidings consumers` lists those there are")
-
-
-def _moved(claims: Sequence[Claim]) -> CheckpointMovedError:
-    return CheckpointMovedError(
-        f"a lease on {claims[0].consumer} is lost: another owner goes on, and nothing of this was kept"
-    )
+        raise no_consumer(consumer)
 
 
 def _fences(claims: Sequence[Claim]) -> tuple[list[Any], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from tidings.errors import RefusedError
+from tidings.store.commands import is_done
 
 
 def find(connection: sqlite3.Connection, service: str, key: str) -> int | None:
@@ -18,4 +18,4 @@ def remember(connection: sqlite3.Connection, service: str, key: str, emitted: in
     """Note it; RefusedError if it is noted already."""
     statement = "INSERT INTO tidings_command (service, key, emitted) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
     if connection.execute(statement, (service, key, emitted)).rowcount == 0:
-        raise RefusedError(f"the command {key!r:.200} of {service} is done already: ask `Unit.command` for it first")
+        raise is_done(service, key)

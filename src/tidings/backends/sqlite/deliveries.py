@@ -8,10 +8,21 @@ from typing import Any
 
 from tidings.backends.sqlite import attempts
 from tidings.backends.sqlite.statements import filled, flat, values
-from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.ports import is_gone
 from tidings.store.claims import Lease
-from tidings.store.deliveries import ClaimedDelivery, Delivery, Sought
+from tidings.store.deliveries import (
+    SHOWN,
+    ClaimedDelivery,
+    Delivery,
+    Sought,
+    claimed_of,
+    conditions_of,
+    is_done,
+    no_delivery,
+    not_dead,
+    settled,
+    taken_over,
+)
 from tidings.store.reason import Reason
 
 # A claimed one is due again when its lease ends, so that a claim need look at nothing but what is due.
@@ -19,10 +30,6 @@ DUE = (
     "SELECT next_at, n FROM tidings_delivery d WHERE state = 'pending' AND service = ? AND next_at <= ? "
     "AND (ordering IS NULL OR NOT EXISTS (SELECT 1 FROM tidings_delivery e WHERE e.state = 'pending' "
     "AND e.service = d.service AND e.ordering = d.ordering AND e.n < d.n)) ORDER BY next_at, n LIMIT ?"
-)
-_SEEN = (
-    *("key", "service", "function", "payload", "state", "attempts"),
-    *("next_at", "reason", "error", "intended", "closed"),
 )
 
 
@@ -55,7 +62,7 @@ def claim(
             (lease.owner, lease.now + lease.ttl, *piece),
         ).fetchall()
     attempts.begin(connection, [(n, epoch, attempt) for n, *_, attempt, epoch, _ in found], now=lease.now)
-    return [_claimed(row) for row in sorted(found)]
+    return [claimed_of(row) for row in sorted(found)]
 
 
 def _let_go_of_the_dead(connection: sqlite3.Connection, *, now: int) -> None:
@@ -70,18 +77,9 @@ def _let_go_of_the_dead(connection: sqlite3.Connection, *, now: int) -> None:
             )
 
 
-def _claimed(row: tuple[Any, ...]) -> ClaimedDelivery:
-    _, key, service, function, payload, order, attempt, epoch, failed = row
-    delivery = Delivery(key=key, service=service, function=function, payload=payload, order=order)
-    return ClaimedDelivery(delivery=delivery, attempt=attempt, epoch=epoch, failed=failed)
-
-
 def settle(connection: sqlite3.Connection, claimed: ClaimedDelivery, reason: Reason | None, *, now: int) -> None:
     """Write the result; CheckpointMovedError if another owner has it by now."""
-    if reason is None:
-        told: tuple[Any, ...] = ("done", None, None, None)
-    else:
-        told = ("dead" if reason.next_at is None else "pending", reason.next_at, reason.kind, reason.error)
+    told = settled(reason)
     closed = None if told[0] == "pending" else now
     changed = connection.execute(
         "UPDATE tidings_delivery SET state = ?, next_at = ?, reason = ?, error = ?, closed = ?, failed = failed + 1, "
@@ -89,14 +87,14 @@ def settle(connection: sqlite3.Connection, claimed: ClaimedDelivery, reason: Rea
         (*told, closed, claimed.delivery.key, claimed.epoch),
     ).fetchone()
     if changed is None:
-        raise CheckpointMovedError(f"the delivery {claimed.delivery.key} belongs to another owner, who calls it again")
+        raise taken_over(claimed)
     attempts.end(connection, changed[0], claimed.epoch, reason, now=now)
 
 
 def retry(connection: sqlite3.Connection, key: str, *, at: int) -> None:
     state = _state(connection, key)
     if state != "dead":
-        raise RefusedError(f"the delivery {key!r} is {state}, not dead: there is nothing to retry")
+        raise not_dead(key, state)
     connection.execute(
         "UPDATE tidings_delivery SET state = 'pending', next_at = ?, attempts = 0, failed = 0, closed = NULL "
         "WHERE key = ?",
@@ -107,7 +105,7 @@ def retry(connection: sqlite3.Connection, key: str, *, at: int) -> None:
 def cancel(connection: sqlite3.Connection, key: str, *, at: int) -> bool:
     """Close it, unless it is cancelled; say whether it was not. RefusedError if it is done."""
     if _state(connection, key) == "done":
-        raise RefusedError(f"the delivery {key!r} is done: there is nothing to cancel")
+        raise is_done(key)
     changed = connection.execute(
         "UPDATE tidings_delivery SET state = 'cancelled', next_at = NULL, owner = NULL, closed = ? "
         "WHERE key = ? AND state <> 'cancelled'",
@@ -119,25 +117,19 @@ def cancel(connection: sqlite3.Connection, key: str, *, at: int) -> bool:
 def _state(connection: sqlite3.Connection, key: str) -> str:
     found = connection.execute("SELECT state FROM tidings_delivery WHERE key = ?", (key,)).fetchone()
     if found is None:
-        raise NotFoundError(f"there is no delivery {key!r}; `tidings deliveries list` shows those there are")
+        raise no_delivery(key)
     return str(found[0])
 
 
 def listed(
     connection: sqlite3.Connection, state: str | None, where: Sought, *, after: str | None, limit: int
 ) -> list[Mapping[str, Any]]:
-    asked = {
-        "n > (SELECT n FROM tidings_delivery WHERE key = ?)": after,
-        "state = ?": state,
-        "service = ?": where.service,
-        "function = ?": where.function,
-        "reason = ?": where.reason,
-        "intended >= ?": where.since,
-        "intended < ?": where.until,
-    }
-    given = {condition: value for condition, value in asked.items() if value is not None}
-    conditions = "".join(f" AND {condition}" for condition in given)
-    return _seen(connection, f"WHERE TRUE{conditions} ORDER BY n LIMIT ?", [*given.values(), limit])
+    given = conditions_of(state, where)
+    if after is not None:
+        given.insert(0, ("n > (SELECT n FROM tidings_delivery WHERE key = {})", after))
+    conditions = "".join(f" AND {condition.format('?')}" for condition, _ in given)
+    held = [value for _, value in given]
+    return _seen(connection, f"WHERE TRUE{conditions} ORDER BY n LIMIT ?", [*held, limit])
 
 
 def found(connection: sqlite3.Connection, key: str) -> Mapping[str, Any] | None:
@@ -145,8 +137,8 @@ def found(connection: sqlite3.Connection, key: str) -> Mapping[str, Any] | None:
 
 
 def _seen(connection: sqlite3.Connection, where: str, held: Sequence[Any]) -> list[Mapping[str, Any]]:
-    statement = f"SELECT {', '.join(_SEEN)} FROM tidings_delivery {where}"
-    return [dict(zip(_SEEN, row, strict=True)) for row in connection.execute(statement, held)]
+    statement = f"SELECT {', '.join(SHOWN)} FROM tidings_delivery {where}"
+    return [dict(zip(SHOWN, row, strict=True)) for row in connection.execute(statement, held)]
 
 
 def next_due(connection: sqlite3.Connection) -> int | None:

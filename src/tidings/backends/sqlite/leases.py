@@ -6,13 +6,11 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from tidings.backends.sqlite.statements import flat, values
-from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.log.driver import Position
 from tidings.ports import is_gone
-from tidings.store.claims import Checkpoint, Claim, Lease
+from tidings.store.claims import Checkpoint, Claim, Lease, lease_lost, no_consumer, other_partitions
 
 _OURS = "c.consumer = o.consumer AND c.part = o.part AND c.epoch = o.epoch"
-_MOVED = "a lease on {} is lost: another owner goes on, and nothing of this was kept"
 
 
 def register(connection: sqlite3.Connection, consumer: str, *, partitions: int, start: Position) -> None:
@@ -20,9 +18,7 @@ def register(connection: sqlite3.Connection, consumer: str, *, partitions: int, 
     if there == partitions:
         return
     if there:
-        raise RefusedError(
-            f"{consumer} has {there} partitions, not {partitions}: keep the number, or forget the consumer first"
-        )
+        raise other_partitions(consumer, there, partitions)
     connection.execute(
         f"INSERT INTO tidings_checkpoint (consumer, part, pos) VALUES {values(3, partitions)}",
         [value for part in range(partitions) for value in (consumer, part, start)],
@@ -100,7 +96,7 @@ def check(connection: sqlite3.Connection, claims: Sequence[Claim]) -> None:
         return
     statement = f"{_ours(claims)} SELECT count(*) FROM ours o CROSS JOIN tidings_checkpoint c WHERE {_OURS}"
     if connection.execute(statement, _fences(claims)).fetchone()[0] != len(claims):
-        raise CheckpointMovedError(_MOVED.format(claims[0].consumer))
+        raise lease_lost(claims[0].consumer)
 
 
 def advance(connection: sqlite3.Connection, claims: Sequence[Claim], *, to: Position) -> None:
@@ -112,7 +108,7 @@ def advance(connection: sqlite3.Connection, claims: Sequence[Claim], *, to: Posi
         f"WHERE {_OURS} AND c.pos = o.pos RETURNING part"
     )
     if len(connection.execute(statement, [*_fences(claims), to]).fetchall()) != len(claims):
-        raise CheckpointMovedError(_MOVED.format(claims[0].consumer))
+        raise lease_lost(claims[0].consumer)
 
 
 def begin_attempt(connection: sqlite3.Connection, claim: Claim, position: Position) -> int:
@@ -122,7 +118,7 @@ def begin_attempt(connection: sqlite3.Connection, claim: Claim, position: Positi
         (position, claim.consumer, claim.part, claim.epoch),
     ).fetchall()
     if not found:
-        raise CheckpointMovedError(_MOVED.format(claim.consumer))
+        raise lease_lost(claim.consumer)
     attempt: int = found[0][0]
     return attempt
 
@@ -181,7 +177,7 @@ def rewind(connection: sqlite3.Connection, consumer: str, *, to: Position) -> No
 
 def _known(changed: sqlite3.Cursor, consumer: str) -> None:
     if changed.rowcount == 0:
-        raise NotFoundError(f"there is no consumer {consumer!r}; `tidings consumers` lists those there are")
+        raise no_consumer(consumer)
 
 
 def _ours(claims: Sequence[Claim]) -> str:
