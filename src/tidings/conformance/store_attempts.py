@@ -93,6 +93,22 @@ class Attempting:
         assert await store.forget_attempts(closed=0, keep=2, limit=3) == 1
         assert [each.number for each in await store.attempts("a")] == [5, 6]
 
+    async def test_what_was_done_or_cancelled_long_ago_is_forgotten_after_its_attempts(
+        self, store: StoreDriver, harness: StoreHarness
+    ) -> None:
+        await intend(store, *(delivery(key) for key in ("done", "dead", "cancelled", "done later", "open")))
+        done, dead, _, later, _ = await claim(store)
+        await store.settle_delivery(done, None)
+        await store.settle_delivery(dead, reason(None))
+        await store.cancel_delivery("cancelled", at=harness.clock.now_us())
+        harness.clock.move(5)
+        now = harness.clock.now_us()
+        await store.settle_delivery(later, None)
+        assert await store.forget_deliveries(closed=now, limit=10) == 0  # attempts of each are kept
+        await store.forget_attempts(closed=now, keep=10, limit=10)
+        assert [await store.forget_deliveries(closed=now, limit=1) for _ in range(3)] == [1, 1, 0]
+        assert [each["key"] for each in await store.deliveries()] == ["dead", "done later", "open"]
+
     async def test_a_cancelled_delivery_is_called_no_more(self, store: StoreDriver, harness: StoreHarness) -> None:
         await intend(store, delivery("a"), delivery("b"))
         assert await store.cancel_delivery("a", at=SOON)

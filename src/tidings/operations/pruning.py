@@ -16,6 +16,7 @@ ANSWERS_DAYS = 7
 EVERY_SECONDS = 3_600
 ATTEMPTS_DAYS = 7
 ATTEMPTS_KEPT = 200_000
+DELIVERIES_DAYS = 30
 _DAY_US = 86_400_000_000
 _log = logging.getLogger("tidings.pruning")
 
@@ -26,11 +27,13 @@ class Pruned:
 
     answers: int
     attempts: int
+    deliveries: int
 
 
 async def prune(store: StoreDriver, clock: Clock, stopping: asyncio.Event) -> Pruned:
-    """Remove answers to requests under keys that are older than `ANSWERS_DAYS`, and tries of deliveries that closed
-    more than `ATTEMPTS_DAYS` ago or that more than `ATTEMPTS_KEPT` newer ones follow; return how many there were.
+    """Remove answers to requests under keys that are older than `ANSWERS_DAYS`, tries of deliveries that closed more
+    than `ATTEMPTS_DAYS` ago or that more than `ATTEMPTS_KEPT` newer ones follow, and deliveries that were done or
+    cancelled more than `DELIVERIES_DAYS` ago; return how many there were.
 
     Each chunk is a transaction of its own, so whoever writes waits for one chunk at most.
     """
@@ -43,7 +46,14 @@ async def prune(store: StoreDriver, clock: Clock, stopping: asyncio.Event) -> Pr
         closed = now - ATTEMPTS_DAYS * _DAY_US
         return await store.forget_attempts(closed=closed, keep=ATTEMPTS_KEPT, limit=CHUNK)
 
-    return Pruned(answers=await _all(answers, stopping), attempts=await _all(attempts, stopping))
+    async def deliveries() -> int:
+        return await store.forget_deliveries(closed=now - DELIVERIES_DAYS * _DAY_US, limit=CHUNK)
+
+    return Pruned(
+        answers=await _all(answers, stopping),
+        attempts=await _all(attempts, stopping),
+        deliveries=await _all(deliveries, stopping),
+    )
 
 
 async def _all(chunk: Callable[[], Awaitable[int]], stopping: asyncio.Event) -> int:
@@ -71,5 +81,7 @@ class Pruner:
                 _log.info("removed %d answers that were kept for %d days", removed.answers, ANSWERS_DAYS)
             if removed.attempts:
                 _log.info("removed %d old tries of deliveries", removed.attempts)
+            if removed.deliveries:
+                _log.info("removed %d deliveries that closed %d days ago", removed.deliveries, DELIVERIES_DAYS)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), EVERY_SECONDS)

@@ -172,6 +172,9 @@ class StatementStore(StatementRuns[ConnectionT, NowT]):
     async def cancel_delivery(self, key: str, *, at: int) -> bool:
         return await self._write(lambda to: self._statements.deliveries.cancel(to, key, at=at))
 
+    async def forget_deliveries(self, *, closed: int, limit: int) -> int:
+        return await self._write(lambda to: self._statements.deliveries.forget(to, closed=closed, limit=limit))
+
     async def attempts(self, key: str) -> Sequence[Attempt]:
         return await self._read(lambda of: self._statements.attempts.of(of, key))
 

@@ -42,6 +42,13 @@ CLAIM = (
     "SELECT n, epoch, attempts, tidings.now_us($2) FROM counted ON CONFLICT DO NOTHING) "
     "SELECT * FROM counted ORDER BY n"
 )
+# Its attempts go first: without their delivery nobody would find them.
+OLD = (
+    "DELETE FROM tidings.delivery WHERE n IN (SELECT d.n FROM tidings.delivery d "
+    "WHERE d.state IN ('done', 'cancelled') AND d.closed < $1 "
+    "AND (SELECT a.n FROM tidings.attempt a WHERE a.delivery = d.n LIMIT 1) IS NULL "  # which no hash of all answers
+    "ORDER BY d.closed LIMIT $2 FOR UPDATE OF d SKIP LOCKED) RETURNING 1"
+)
 SETTLE = (
     "WITH settled AS (UPDATE tidings.delivery SET state = $3, next_at = $4, reason = $5, error = $6, "
     "failed = failed + 1, owner = NULL, closed = CASE WHEN $3 <> 'pending' THEN tidings.now_us($7) END "
@@ -148,6 +155,10 @@ async def found(connection: Connection, key: str) -> Mapping[str, Any] | None:
 async def _seen(connection: Connection, where: str, held: Sequence[Any]) -> list[Mapping[str, Any]]:
     rows = await connection.fetch(f"SELECT {', '.join(SHOWN)} FROM tidings.delivery {where}", *held)
     return [dict(zip(SHOWN, row, strict=True)) for row in rows]
+
+
+async def forget(connection: Connection, *, closed: int, limit: int) -> int:
+    return len(await connection.fetch(OLD, closed, limit))
 
 
 async def next_due(connection: Connection) -> int | None:

@@ -31,6 +31,12 @@ DUE = (
     "AND (ordering IS NULL OR NOT EXISTS (SELECT 1 FROM tidings_delivery e WHERE e.state = 'pending' "
     "AND e.service = d.service AND e.ordering = d.ordering AND e.n < d.n)) ORDER BY next_at, n LIMIT ?"
 )
+# Its attempts go first: without their delivery nobody would find them.
+OLD = (
+    "DELETE FROM tidings_delivery WHERE n IN (SELECT d.n FROM tidings_delivery d "
+    "WHERE d.state IN ('done', 'cancelled') AND d.closed < ? "
+    "AND NOT EXISTS (SELECT 1 FROM tidings_attempt a WHERE a.delivery = d.n) ORDER BY d.closed LIMIT ?)"
+)
 
 
 def intend(connection: sqlite3.Connection, deliveries: Sequence[Delivery], *, now: int) -> None:
@@ -139,6 +145,10 @@ def found(connection: sqlite3.Connection, key: str) -> Mapping[str, Any] | None:
 def _seen(connection: sqlite3.Connection, where: str, held: Sequence[Any]) -> list[Mapping[str, Any]]:
     statement = f"SELECT {', '.join(SHOWN)} FROM tidings_delivery {where}"
     return [dict(zip(SHOWN, row, strict=True)) for row in connection.execute(statement, held)]
+
+
+def forget(connection: sqlite3.Connection, *, closed: int, limit: int) -> int:
+    return connection.execute(OLD, (closed, limit)).rowcount
 
 
 def next_due(connection: sqlite3.Connection) -> int | None:

@@ -62,6 +62,7 @@ CREATE INDEX tidings_delivery_due ON tidings_delivery (service, next_at, n) WHER
 CREATE INDEX tidings_delivery_order ON tidings_delivery (service, ordering, n)
   WHERE state = 'pending' AND ordering IS NOT NULL;
 CREATE INDEX tidings_delivery_owner ON tidings_delivery (owner) WHERE state = 'pending' AND owner IS NOT NULL;
+CREATE INDEX tidings_delivery_closed ON tidings_delivery (closed) WHERE state IN ('done', 'cancelled');
 CREATE TABLE tidings_attempt (n INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, epoch INTEGER NOT NULL,
   number INTEGER NOT NULL, began INTEGER NOT NULL, ended INTEGER, outcome TEXT, error TEXT) STRICT;
 CREATE UNIQUE INDEX tidings_attempt_of ON tidings_attempt (delivery, epoch);

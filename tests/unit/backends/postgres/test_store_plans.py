@@ -16,8 +16,8 @@ from tidings.conformance.store_samples import claimed, made, row, table
 from tidings.store.claims import Claim
 
 FILL = (
-    "INSERT INTO tidings.delivery (key, service, function, payload, state, next_at, intended, ordering) "
-    "SELECT n::text, 'shop', 'f', '', CASE WHEN n % 1000 = 0 THEN 'pending' ELSE 'done' END, n, n, "
+    "INSERT INTO tidings.delivery (key, service, function, payload, state, next_at, intended, closed, ordering) "
+    "SELECT n::text, 'shop', 'f', '', CASE WHEN n % 1000 = 0 THEN 'pending' ELSE 'done' END, n, n, n, "
     "CASE WHEN n % 2 = 0 THEN (n % 7)::text END FROM generate_series(1, 50000) n",
     "INSERT INTO tidings.attempt (delivery, epoch, number, began) SELECT n, 1, 1, n FROM generate_series(1, 50000) n",
     "INSERT INTO tidings.parked (consumer, subject, part, state, attempts, next_at, reason, error, parked_at) "
@@ -62,6 +62,7 @@ def held_by(claims: Sequence[Claim]) -> tuple[list[Any], ...]:
     [
         (deliveries.CLAIM, (["shop"], 60_000, 10, "me", 1), "delivery_(due|next)"),
         (attempts.OF, ("500",), "attempt_of"),
+        (deliveries.OLD, (900, 100), "delivery_closed"),
         (parked.DUE, (["suite", "suite"], [1, 4], 60_000), "parked_(due|next)"),
         (leases.CLAIM, ("c7", 1, [], 4, "me", 1), "checkpoint_pkey"),
     ],

@@ -112,6 +112,14 @@ async def test_old_attempts_are_found_by_their_age(store: Opened) -> None:
     assert "TEMP B-TREE" not in plan
 
 
+async def test_old_deliveries_are_found_by_when_they_closed(store: Opened) -> None:
+    plan = await store.plan(deliveries.OLD, 5, 100)
+    assert "SEARCH d USING INDEX tidings_delivery_closed (closed<?)" in plan
+    assert "SEARCH a USING COVERING INDEX tidings_attempt_of (delivery=?)" in plan
+    assert "SCAN" not in plan
+    assert "TEMP B-TREE" not in plan
+
+
 async def test_attempts_of_a_delivery_are_found_by_it_in_order(store: Opened) -> None:
     plan = await store.plan(attempts.OF, "7")
     assert "USING INDEX tidings_attempt_of (delivery=?)" in plan

@@ -128,6 +128,7 @@ CREATE INDEX delivery_next ON tidings.delivery (next_at) WHERE state = 'pending'
 CREATE INDEX delivery_order ON tidings.delivery (service, ordering, n)
   WHERE state = 'pending' AND ordering IS NOT NULL;
 CREATE INDEX delivery_owner ON tidings.delivery (owner) WHERE state = 'pending' AND owner IS NOT NULL;
+CREATE INDEX delivery_closed ON tidings.delivery (closed) WHERE state IN ('done', 'cancelled');
 
 CREATE TABLE tidings.attempt (
   n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
