@@ -23,8 +23,9 @@ from tidings.events.media import JSON
 from tidings.log.driver import Position
 from tidings.operations.rows import read_cursor, read_value, row_object, write_cursor
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
-from tidings.views.declaration import PAGING, ViewSpec
+from tidings.views.declaration import ViewSpec
 from tidings.views.live import Live
+from tidings.views.names import PAGING
 
 T = TypeVar("T")
 Read = Coroutine[Any, Any, T]

@@ -10,7 +10,8 @@ from tidings.services.act import Act
 from tidings.services.origin import Origin
 from tidings.store.rows import Key, Rank, Row, ViewRecord, ViewTable
 from tidings.store.unit import Unit
-from tidings.views.declaration import ViewSpec, forms_of
+from tidings.views.columns import forms_of
+from tidings.views.declaration import ViewSpec
 from tidings.views.live import Live, Subjects
 from tidings.views.ranks import member_rank
 from tidings.views.values import RowCodec, Stored, Values

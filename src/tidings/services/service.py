@@ -13,7 +13,8 @@ from tidings.events.declaration import declared_class, value_class
 from tidings.services.context import Context
 from tidings.services.delivery import Delivery
 from tidings.services.functions import Function, Handler, check_call, named
-from tidings.views.declaration import FoldSpec, Mode, ViewSpec, check_service_name, view_name
+from tidings.views.declaration import FoldSpec, Mode, ViewSpec
+from tidings.views.names import check_service_name, view_name
 
 R = TypeVar("R")
 E = TypeVar("E")

@@ -21,7 +21,8 @@ from tidings.testing.clock import StandingClock
 from tidings.testing.deaths import Deaths, Died
 from tidings.testing.process import Process
 from tidings.testing.shown import End, Intended, Letter
-from tidings.views.declaration import ViewSpec, forms_of
+from tidings.views.columns import forms_of
+from tidings.views.declaration import ViewSpec
 from tidings.views.values import RowCodec
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ converts them both ways.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ import msgspec
 
 from tidings.errors import DeclarationError
 from tidings.events.codec import Decoder, encode_json
-from tidings.events.declaration import is_pydantic
+from tidings.events.declaration import hints_of, is_pydantic
 from tidings.ports import utc
 from tidings.store.rows import ColumnKind
 
@@ -53,6 +53,36 @@ def form_of(hint: Any) -> Form:
     inner, nullable = _without_none(_plain(hint))
     form = _form(inner)
     return _nullable(form) if nullable else form
+
+
+def forms_of(row: type) -> Mapping[str, Form]:
+    """Return how each member of the class is stored, by name, in their order."""
+    forms = {}
+    try:
+        hints = hints_of(row)
+    except NameError as error:
+        raise DeclarationError(f"{row.__qualname__}: {error}; import it in the module of the class") from error
+    for name, hint in hints.items():
+        try:
+            forms[name] = form_of(hint)
+        except DeclarationError as error:
+            raise DeclarationError(f"{row.__qualname__}.{name}: {error}") from error
+    return forms
+
+
+def forms_of_members(event: type, members: tuple[str, ...], *, where: str) -> Mapping[str, Form]:
+    """Return the forms of these members of an event class; DeclarationError, naming the place, if one is not there."""
+    try:
+        hints = hints_of(event)
+    except NameError as error:
+        raise DeclarationError(f"{where}: {error}; import it in the module of {event.__qualname__}") from error
+    for member in members:
+        if member not in hints:
+            raise DeclarationError(
+                f"{where}: {event.__qualname__} has no member {member!r}; there is {', '.join(hints)}. "
+                'Name the members that make the key: key=("…",)'
+            )
+    return {member: form_of(hints[member]) for member in members}
 
 
 def integer(value: Any) -> int:

@@ -7,30 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tidings.errors import DeclarationError
 from tidings.events.codec import encode_json
-from tidings.events.declaration import Declared, declared, hints_of, members_of, value_class
+from tidings.events.declaration import Declared, declared, members_of, value_class
 from tidings.store.rows import Column, ViewRecord, ViewTable
-from tidings.views.columns import Form, form_of
+from tidings.views.columns import Form, forms_of, forms_of_members
+from tidings.views.names import check_column_names, check_service_name, check_view_name, view_name
 
 Mode = Literal["async", "inline", "live"]
 Fold = Callable[[Any, Any], Any]
 """(row or None, event) -> row or None. Pure: what it returns follows from what it is given, and from nothing else."""
 
-_NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-_COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")  # 63 characters are PostgreSQL's own limit
-_TAKEN = frozenset({"tidings", "sqlite"})
-PAGING = frozenset({"after", "limit"})
-"""What a query by HTTP says of a page, so that no column can be asked for by these names."""
-_SYSTEM = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})  # every table of PostgreSQL has these
-_COLUMNS = 1_000  # SQLite has 2,000 and PostgreSQL 1,600, with those that are ours
-_NAMES_MAX = 48  # with the version behind it, within PostgreSQL's 63 bytes
 _KEY_KINDS = frozenset({"text", "integer", "boolean", "blob", "time"})
 _RANK_KINDS = frozenset({"integer", "time"})
 
@@ -84,10 +75,12 @@ class ViewSpec:
         fill("row", value_class(self.row))
         fill("key", tuple(self.key))
         fill("name", self.name or view_name(self.row))
-        _check_names(self)
+        check_service_name(self.service)
+        check_view_name(self.service, self.name)
+        _check_version(self)
         forms = forms_of(self.row)
         fill("columns", tuple(Column(name, form.kind, form.nullable) for name, form in forms.items()))
-        _check_columns(self)
+        check_column_names(str(self), [column.name for column in self.columns])
         _check_key(self, forms)
         for fold in self.folds:
             _check_fold(self, fold, forms)
@@ -133,38 +126,9 @@ class ViewSpec:
         return f"the view {self.service}.{self.name}"
 
 
-def view_name(row: type) -> str:
-    """Return the view's name, which follows from its class: `TweetStat` is `tweet_stat`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", row.__name__).lower()
-
-
 def consumer_name(table: ViewTable) -> str:
     """Return the name of the consumer that folds this table, under which its subjects are parked."""
     return table.consumer
-
-
-def check_service_name(name: str) -> None:
-    """Raise DeclarationError unless tables can begin with this name."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or name.split("_")[0] in _TAKEN:
-        raise DeclarationError(
-            f"{name!r:.100} is no name for a service: its tables begin with it, so use lower case letters and digits, "
-            "joined by single '_', beginning with a letter, but not with 'tidings' or 'sqlite', which are taken"
-        )
-
-
-def forms_of(row: type) -> Mapping[str, Form]:
-    """Return how each member of the class is stored, by name, in their order."""
-    forms = {}
-    try:
-        hints = hints_of(row)
-    except NameError as error:
-        raise DeclarationError(f"{row.__qualname__}: {error}; import it in the module of the class") from error
-    for name, hint in hints.items():
-        try:
-            forms[name] = form_of(hint)
-        except DeclarationError as error:
-            raise DeclarationError(f"{row.__qualname__}.{name}: {error}") from error
-    return forms
 
 
 def _shape(view: ViewSpec) -> str:
@@ -179,41 +143,9 @@ def _shape(view: ViewSpec) -> str:
     return hashlib.sha256(encode_json(parts)).hexdigest()[:32]
 
 
-def _check_names(view: ViewSpec) -> None:
-    check_service_name(view.service)
-    if not _NAME.fullmatch(view.name):
-        raise DeclarationError(f"{view.name!r} is no name for a view: name the class {_CLASS_FORM}")
-    if len(view.service) + len(view.name) > _NAMES_MAX:
-        raise DeclarationError(f"{view}: the two names have more than {_NAMES_MAX} characters together; shorten one")
+def _check_version(view: ViewSpec) -> None:
     if isinstance(view.version, bool) or not isinstance(view.version, int) or view.version < 1:
         raise DeclarationError(f"{view}: version must be a whole number from 1, not {view.version!r}")
-
-
-_CLASS_FORM = "with letters and digits, as in `class TweetStat`"
-
-
-def _check_columns(view: ViewSpec) -> None:
-    names = [column.name for column in view.columns]
-    if len(names) > _COLUMNS:
-        raise DeclarationError(
-            f"{view} has {len(names):,} members, but a table takes {_COLUMNS:,}: keep some of them in one member, "
-            "such as a dict"
-        )
-    times = Counter(name.lower() for name in names)
-    for name in names:
-        if name.lower() in _SYSTEM | PAGING:
-            raise DeclarationError(f"{view}: {name!r} cannot name a column, {_why_taken(name.lower())}: rename it")
-        if not _COLUMN.fullmatch(name) or times[name.lower()] > 1:
-            raise DeclarationError(
-                f"{view}: {name!r} cannot name a column: use ASCII letters, digits and '_', beginning with a letter, "
-                "at most 63, and no two names that differ only in case"
-            )
-
-
-def _why_taken(name: str) -> str:
-    if name in PAGING:
-        return f"since `GET /views/…?{name}=` asks for a page"
-    return "since every table of PostgreSQL has a column of that name"
 
 
 def _check_key(view: ViewSpec, forms: Mapping[str, Form]) -> None:
@@ -252,21 +184,6 @@ def _check_fold(view: ViewSpec, fold: FoldSpec, forms: Mapping[str, Form]) -> No
             )
     if view.rank and (hints[view.rank].kind not in _RANK_KINDS or hints[view.rank].nullable):
         raise DeclarationError(f"{where}: the rank {view.rank!r} must be an int or a datetime, and never None")
-
-
-def forms_of_members(event: type, members: tuple[str, ...], *, where: str) -> Mapping[str, Form]:
-    """Return the forms of these members of an event class; DeclarationError, naming the place, if one is not there."""
-    try:
-        hints = hints_of(event)
-    except NameError as error:
-        raise DeclarationError(f"{where}: {error}; import it in the module of {event.__qualname__}") from error
-    for member in members:
-        if member not in hints:
-            raise DeclarationError(
-                f"{where}: {event.__qualname__} has no member {member!r}; there is {', '.join(hints)}. "
-                'Name the members that make the key: key=("…",)'
-            )
-    return {member: form_of(hints[member]) for member in members}
 
 
 def _check_once(view: ViewSpec) -> None:

@@ -14,7 +14,8 @@ from tidings.events.codec import Decoder
 from tidings.events.envelope import Entry
 from tidings.events.identity import identity_key
 from tidings.store.rows import Key, Rank, Row
-from tidings.views.declaration import FoldSpec, ViewSpec, forms_of, forms_of_members
+from tidings.views.columns import forms_of, forms_of_members
+from tidings.views.declaration import FoldSpec, ViewSpec
 from tidings.views.ranks import member_rank, time_rank
 from tidings.views.values import RowCodec, Values, key_of, reader_of
 

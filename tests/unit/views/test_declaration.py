@@ -28,7 +28,8 @@ from tests.unit.views.events import (
 from tidings.errors import DeclarationError
 from tidings.events.declaration import event
 from tidings.store.rows import Column
-from tidings.views.declaration import ViewSpec, check_service_name, consumer_name, view_name
+from tidings.views.declaration import ViewSpec, consumer_name
+from tidings.views.names import check_service_name, view_name
 
 
 def view(**changes: Any) -> ViewSpec:

@@ -13,7 +13,7 @@ import pytest
 from tidings.errors import DeclarationError
 from tidings.events.declaration import value_class
 from tidings.store.rows import Column
-from tidings.views.declaration import forms_of
+from tidings.views.columns import forms_of
 from tidings.views.values import RowCodec, reader_of
 
 
