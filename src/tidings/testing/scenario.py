@@ -6,28 +6,23 @@ all that follows from it is done.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, TypeVar
 
 from tidings.app import App
-from tidings.errors import EnvelopeError, RefusedError
+from tidings.errors import RefusedError
 from tidings.events.envelope import Envelope
-from tidings.events.timestamp import time_text
 from tidings.ports import utc
 from tidings.testing import differing
-from tidings.testing.deaths import Died
-from tidings.testing.deeds import Deed, Doing, Order, commanding, handing, is_command
+from tidings.testing.deeds import Doing, Order, commanding, handing, is_command
 from tidings.testing.deeds import orders as orders_of
 from tidings.testing.shown import End, Intended, Letter
+from tidings.testing.story import Story
 from tidings.testing.world import World
-from tidings.views.columns import microseconds
 
-T = TypeVar("T")
 R = TypeVar("R")
-TICK_US = 1_000
 SOURCE = "/test"
 ORDERS = 24
 
@@ -41,23 +36,13 @@ class Scenario:
     def __init__(self, app: App, *, seed: int = 0) -> None:
         if not isinstance(app, App):
             raise RefusedError(f"{app!r:.80} is no App: write Scenario(app)")
-        self._app = app
         self._seed = seed
-        self._runner = asyncio.Runner()
-        self._runner.get_loop().set_exception_handler(_unless_died)
-        self._deeds: list[Deed] = []
         self._last: list[Envelope] = []
-        self._made = 0
-        self._since = self._when = 0
+        self._since = 0
         self._history: frozenset[str] = frozenset()
         self._seen: frozenset[tuple[str, str]] = frozenset()
         self._is_closed = False
-        self._world = World(app, seed)
-        try:
-            self._run(self._world.open())
-        except BaseException:
-            self._runner.close()
-            raise
+        self._story = Story(app, seed)
 
     def __enter__(self) -> Scenario:
         return self
@@ -77,8 +62,7 @@ class Scenario:
             if look:
                 self._check_failures()
         finally:
-            with self._runner:
-                self._run(self._world.close())
+            self._story.close()
 
     # what happens
     def given(self, *events: Any, at: datetime | None = None) -> None:
@@ -86,8 +70,8 @@ class Scenario:
         __tracebackhide__ = True
         self.when(*events, at=at)
         self._check_failures()
-        self._since = self._run(self._world.head())
-        self._history = frozenset(each.key for each in self._run(self._world.intended()))
+        self._since = self._story.run(self._story.world.head())
+        self._history = frozenset(each.key for each in self._story.run(self._story.world.intended()))
 
     def when(self, *deeds: Any, at: datetime | None = None, id: str | None = None, source: str = SOURCE) -> Any:
         """What happens now, one after the other: events, or a command, `lambda app: …`, whose result is returned.
@@ -97,15 +81,16 @@ class Scenario:
         an event that cannot be kept.
         """
         __tracebackhide__ = True
-        self._when, self._last = self._run(self._world.head()), []
+        self._story.begin()
+        self._last = []
         result = None
         for deed in deeds:
             if is_command(deed):
-                result = self._do(commanding(deed))
+                result = self._story.do(commanding(deed))
             else:
-                envelope = self._envelope(deed, at=at, id=id, source=source)
+                envelope = self._story.envelope(deed, at=at, id=id, source=source)
                 self._last.append(envelope)
-                self._do(handing(envelope))
+                self._story.do(handing(envelope))
         self._check_crash()
         return result
 
@@ -113,14 +98,14 @@ class Scenario:
         """Let time pass, with each retry of an event at its own time; calls are made by `deliver` alone."""
         __tracebackhide__ = True
         passed = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-        to = self._world.clock.now_us() + passed // timedelta(microseconds=1)
-        self._do(lambda world: world.move(to))
+        to = self._story.world.clock.now_us() + passed // timedelta(microseconds=1)
+        self._story.do(lambda world: world.move(to))
         self._check_crash()
 
     def deliver(self) -> int:
         """Call the functions of all deliveries that are due, as they are declared; return how many calls were made."""
         __tracebackhide__ = True
-        made: int = self._do(lambda world: world.deliver())
+        made: int = self._story.do(lambda world: world.deliver())
         self._check_crash()
         return made
 
@@ -130,7 +115,7 @@ class Scenario:
         What was not committed is rolled back. Whoever handed in the event or called the command does so again, since it
         had no answer. AssertionError if the point is not come to; CallerError, which lists them, for one there is not.
         """
-        self._world.deaths.arm(point)
+        self._story.world.deaths.arm(point)
 
     # the same again, and in other orders: each must change nothing
     def redeliver(self) -> None:
@@ -139,7 +124,7 @@ class Scenario:
         They are called after their own work is kept, as by a replay: what they emit and deliver has its old ids.
         """
         __tracebackhide__ = True
-        entries = self._run(self._world.entries(self._when))
+        entries = self._story.run(self._story.world.entries(self._story.began))
         why = "a handler that ran again for the same event changed something"
         self._must_change_nothing(lambda world: world.handle_again(entries), why)
 
@@ -163,8 +148,8 @@ class Scenario:
         a database of its own. AssertionError if two ends differ. Afterwards they have arrived in the order given.
         """
         __tracebackhide__ = True
-        envelopes = [self._envelope(event) for event in events]
-        found = self._run(self._ends(envelopes, orders_of(len(events), most=orders, seed=self._seed)))
+        envelopes = [self._story.envelope(event, source=SOURCE) for event in events]
+        found = self._story.run(self._story.ends(envelopes, orders_of(len(events), most=orders, seed=self._seed)))
         self._last = envelopes
         written = found[0][1]
         others = [(order, end) for order, end in found[1:] if end != written]
@@ -181,7 +166,7 @@ class Scenario:
             letters = self._failures()
             raise AssertionError("\n".join(said + [differing.set_aside(letters)] * bool(letters)) + self._repeat)
         self._check_failures()
-        self._since = self._run(self._world.head())
+        self._since = self._story.run(self._story.world.head())
 
     def then_nothing(self) -> None:
         """No event was emitted since `given` or the last `then`; AssertionError if one was."""
@@ -191,72 +176,39 @@ class Scenario:
     @property
     def emitted(self) -> list[Any]:
         """The events that were emitted since `given` or the last `then`, oldest first."""
-        return self._run(self._world.emitted(self._since))
+        return self._story.run(self._story.world.emitted(self._since))
 
     def rows(self, view: type[R], /, **equal: Any) -> list[R]:
         """The rows of a view, by key, whose members have these values. A live view shows one row, so give its key."""
         __tracebackhide__ = True
         self._check_failures()
-        return self._run(self._world.rows(view, equal))
+        return self._story.run(self._story.world.rows(view, equal))
 
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """The rows of a query on tables of your own."""
-        return self._run(self._world.sql(statement, parameters))
+        return self._story.run(self._story.world.sql(statement, parameters))
 
     @property
     def dead_letters(self) -> list[Letter]:
         """All that is set aside now. What a test has not looked at here it must not have: `then`, `rows` and the end
         of the test fail."""
-        letters = self._run(self._world.letters())
+        letters = self._story.run(self._story.world.letters())
         self._seen = frozenset((each.consumer, each.subject) for each in letters)
         return letters
 
     @property
     def deliveries(self) -> list[Intended]:
         """The calls to the outside that were asked for since `given`, oldest first."""
-        return [each for each in self._run(self._world.intended()) if each.key not in self._history]
+        return [each for each in self._story.run(self._story.world.intended()) if each.key not in self._history]
 
     @property
     def now(self) -> datetime:
         """What the clock says: from 2026-01-01T12:00:00Z on, a millisecond later for each event handed in."""
-        return utc(self._world.clock.now_us())
+        return utc(self._story.world.clock.now_us())
 
     # how
-    def _run(self, story: Coroutine[Any, Any, T]) -> T:
-        __tracebackhide__ = True
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self._runner.run(story)
-        story.close()
-        raise RefusedError("a scenario waits by itself: write `def test_…(scenario)`, not `async def`")
-
-    def _do(self, doing: Doing) -> Any:
-        """Do it now, and remember it, so that it can be done again in another world."""
-        __tracebackhide__ = True
-        deed = Deed(self._world.clock.now_us(), doing)
-        self._deeds.append(deed)
-        try:
-            return self._run(deed.done(self._world))
-        except BaseException:
-            self._world.deaths.armed = None  # the test has another error to look at
-            raise
-
-    def _envelope(
-        self, event: Any, *, at: datetime | None = None, id: str | None = None, source: str = SOURCE
-    ) -> Envelope:
-        self._made += 1
-        self._world.clock.move(self._world.clock.now_us() + TICK_US)
-        now = self._world.clock.now_us()
-        try:
-            time = time_text(now if at is None else microseconds(at))
-        except (TypeError, ValueError, OverflowError) as error:
-            raise EnvelopeError(f"at: {error}") from error
-        made = f"event-{self._made}" if id is None else id
-        return self._world.opened.catalog.envelope(event, id=made, source=source, now_us=now, time=time)
-
     def _failures(self) -> list[Letter]:
-        letters = self._run(self._world.letters())
+        letters = self._story.run(self._story.world.letters())
         return [each for each in letters if (each.consumer, each.subject) not in self._seen]
 
     def _check_failures(self) -> None:
@@ -267,39 +219,21 @@ class Scenario:
 
     def _check_crash(self) -> None:
         __tracebackhide__ = True
-        point, self._world.deaths.armed = self._world.deaths.armed, None
+        point, self._story.world.deaths.armed = self._story.world.deaths.armed, None
         if point is not None:
             raise AssertionError(f"the process was to die at {point}, and never came to it")
 
     def _must_change_nothing(self, deed: Doing, why: str) -> None:
         __tracebackhide__ = True
-        before = self._run(self._world.end(0))
+        before = self._story.run(self._story.world.end(0))
         try:
-            self._do(deed)
+            self._story.do(deed)
         except Exception as error:
             raise AssertionError(f"{why}: it raised {type(error).__name__}: {error}\n{_ADVICE}") from error
-        after = self._run(self._world.end(0))
+        after = self._story.run(self._story.world.end(0))
         if after != before:
             said = differing.parts_that_differ(before, after)
             raise AssertionError(f"{why}:   - the first time, + the second time\n{said}\n{_ADVICE}{self._repeat}")
-
-    async def _ends(self, envelopes: Sequence[Envelope], orders: Sequence[Order]) -> list[tuple[Order, End]]:
-        """Return the end for each order, that of the order written first, whose world is the scenario's from now on."""
-        now, history = self._world.clock.now_us(), list(self._deeds)
-        found = []
-        for order in reversed(orders):
-            await self._world.close()
-            self._world = World(self._app, self._seed)
-            await self._world.open()
-            for deed in history:
-                await deed.done_again(self._world)
-            self._when = await self._world.head()
-            for n in order:
-                await Deed(now, handing(envelopes[n])).done(self._world)
-            await self._world.until_nothing_is_retried()
-            found.append((order, await self._world.end(0)))
-        self._deeds += [Deed(now, handing(envelope)) for envelope in envelopes]
-        return found[::-1]
 
     def _other_end(self, events: Sequence[Any], tried: int, written: End, others: Sequence[tuple[Order, End]]) -> str:
         order, end = others[0]
@@ -322,9 +256,3 @@ _ORDER_ADVICE = (
     "A handler sees events as they arrive. A fold sees those of its row by their own times, whatever order they arrive "
     "in: let a fold decide, or write such that the order does not matter."
 )
-
-
-def _unless_died(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Tell what nobody awaits, as every loop does, but for tasks of a process that died on purpose."""
-    if not isinstance(context.get("exception"), Died):
-        loop.default_exception_handler(context)
