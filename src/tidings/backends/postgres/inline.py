@@ -10,6 +10,11 @@ from tidings.store.inline import InlineFolds
 from tidings.store.rows import ViewRecord
 from tidings.store.swapping import fed_by
 
+_ARE_FED = (
+    "SELECT EXISTS (SELECT FROM tidings.inline WHERE type = ANY ($1::text[])) "
+    "AND set_config('lock_timeout', $2, true) IS NOT NULL"
+)
+
 
 class Inline:
     """The inline tables as the running transaction sees them, and the folds of this process.
@@ -21,15 +26,16 @@ class Inline:
         self.folds: InlineFolds | None = None
         self._views = views
 
-    async def tables(self, connection: Connection, types: frozenset[str]) -> Sequence[ViewRecord]:
+    async def tables(
+        self, connection: Connection, types: frozenset[str], *, within: float | None
+    ) -> Sequence[ViewRecord]:
         """Return the tables that entries of these types are folded into, live and building.
 
+        `within`: how many seconds the transaction waits for a lock from here on, in each statement; None: for ever.
         To be asked after the append, in its transaction: since then it holds ORDER, and whoever makes a table waits
         for all who held that before the table was there. So none is missed. InlineViewError if this process does not
         hold the folds of one.
         """
-        if not await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM tidings.inline WHERE type = ANY ($1::text[]))", list(types)
-        ):
+        if not await connection.fetchval(_ARE_FED, list(types), "0" if within is None else f"{within}s"):
             return ()
         return fed_by(await self._views.all(connection), types, self.folds)

@@ -15,6 +15,7 @@ from tidings.backends.postgres import leases, outbox, reading
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.database import Database, translated
 from tidings.backends.postgres.emits import Appender, append_emitted, new_among
+from tidings.backends.postgres.giving_way import giving_way
 from tidings.backends.postgres.inline import Inline
 from tidings.backends.postgres.sql import Guard, HandlerSql
 from tidings.backends.postgres.table import Tables
@@ -29,6 +30,8 @@ from tidings.store.statement_unit import StatementUnit, Surroundings
 T = TypeVar("T")
 Job: TypeAlias = statements.Job[Connection, T]
 Own: TypeAlias = Callable[[Connection], Awaitable[T]]
+_Appended: TypeAlias = tuple[Sequence[Receipt], Sequence[tuple[Position, Envelope]]]
+"""A receipt for each write, and what was not there before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,9 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
             del self._emitted[emitted:]
             self._to = to
             undo = f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}"
-            await self._run(lambda connection: connection.execute(undo))
+            # The connection may be gone, and with it all that was done; or who was cancelled had released it already.
+            with suppress(StoreUnavailableError, asyncpg.InvalidSavepointSpecificationError):
+                await self._run(lambda connection: connection.execute(undo))
             raise
         finally:
             self._depth -= 1
@@ -133,22 +138,35 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
         async with self._turn:  # whatever was asked before is done first
             with told():
                 await self._advance()
-                self.receipts, entries = await self._emit()
-        await self._fold_new(entries)
+        envelopes = [envelope for envelopes in self._emitted for envelope in envelopes]
+        self.receipts = await self._append_and_fold(self._emit, envelopes)
         self._around.ports.points.at("unit:after-emit")
 
     async def flush(self, writes: Sequence[Write]) -> Sequence[Receipt]:
+        self._check()
         log = self._around.log
         assert log is not None
-        receipts = await self._run(lambda connection: log.append_in(connection, writes))
-        await self._fold_new(
-            [
-                each
-                for write, receipt in zip(writes, receipts, strict=True)
-                for each in new_among(write.envelopes, receipt)
-            ]
-        )
-        return receipts
+
+        async def append(connection: Connection) -> _Appended:
+            receipts = await log.append_in(connection, writes)
+            placed = zip(writes, receipts, strict=True)
+            return receipts, [each for write, receipt in placed for each in new_among(write.envelopes, receipt)]
+
+        return await self._append_and_fold(append, [envelope for write in writes for envelope in write.envelopes])
+
+    async def _append_and_fold(self, append: Own[_Appended], envelopes: Sequence[Envelope]) -> Sequence[Receipt]:
+        async def once(*, within: float | None) -> Sequence[Receipt]:
+            async with self._turn:
+                with told():
+                    receipts, new = await append(self._connection)
+            await self._fold_new(new, within=within)
+            return receipts
+
+        folds = self._around.inline.folds
+        if folds is None or folds.stamps.keys().isdisjoint([envelope.type for envelope in envelopes]):
+            return await once(within=None)
+        with told():
+            return await giving_way(self._connection, once)
 
     async def _advance(self) -> None:
         if self._to is None:
@@ -157,26 +175,26 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
             await leases.advance(self._connection, self._claims, to=self._to)
         self._around.ports.points.at("unit:after-advance")
 
-    async def _emit(self) -> tuple[Sequence[Receipt], Sequence[tuple[Position, Envelope]]]:
+    async def _emit(self, connection: Connection) -> _Appended:
         log, emitted = self._around.log, self._emitted
         if not emitted:
             return (), ()
         if log is None:
-            await outbox.stage(self._connection, [envelope for envelopes in emitted for envelope in envelopes])
+            await outbox.stage(connection, [envelope for envelopes in emitted for envelope in envelopes])
             return (), ()
-        receipts = await append_emitted(self._connection, log, emitted)
+        receipts = await append_emitted(connection, log, emitted)
         new = [
             each for envelopes, receipt in zip(emitted, receipts, strict=True) for each in new_among(envelopes, receipt)
         ]
         return receipts, new
 
-    async def _fold_new(self, new: Sequence[tuple[Position, Envelope]]) -> None:
+    async def _fold_new(self, new: Sequence[tuple[Position, Envelope]], *, within: float | None) -> None:
         if not new:
             return
         inline = self._around.inline
         types = frozenset([envelope.type for _, envelope in new])
         with told():
-            tables = await inline.tables(self._connection, types)
+            tables = await inline.tables(self._connection, types, within=within)
             if not tables or inline.folds is None:
                 return
             entries = await reading.at(self._connection, sorted({position for position, _ in new}))
