@@ -134,9 +134,9 @@ class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
         The result of a call that is under way is refused. NotFoundError; RefusedError if it is done."""
 
     async def forget_deliveries(self, *, closed: int, limit: int) -> int:
-        """Remove the oldest deliveries that were done or cancelled before the time `closed`, `limit` at most; return
+        """Remove the oldest `limit` deliveries that were done or cancelled before the time `closed`; say how many.
 
-        how many there were. Those stay that are dead, and those of which an attempt is still kept."""
+        Those stay that are dead, and those of which an attempt is still kept."""
 
     async def next_due(self) -> int | None:
         """Return when the next retry of a parked subject or a delivery comes; None if none is waiting."""
