@@ -5,7 +5,6 @@ The slugs are contract: clients branch on them.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -20,7 +19,6 @@ TYPE_BASE = "urn:tidings:problem:"
 MEDIA_TYPE = "application/problem+json"
 _CONTENT_TYPE: Header = (b"content-type", MEDIA_TYPE.encode())
 _AT_POSITION = re.compile(r" at position \d+(?= with other content)")
-_log = logging.getLogger("tidings.api")
 
 
 class Problem(Enum):
@@ -132,13 +130,12 @@ def _conflict(error: errors.ConflictError) -> str:
 
 
 def answer_to(error: BaseException, *, instance: str) -> Answer:
-    """Return the problem document for an error of a request to the path `instance`; log what nobody foresaw."""
+    """Return the problem document for an error of a request to the path `instance`."""
     problem = problem_of(error)
     detail = str(error)
     if isinstance(error, errors.ConflictError):
         detail = _conflict(error)
     elif problem is Problem.INTERNAL and not isinstance(error, Refusal):
-        _log.error("a request to %r failed", instance, exc_info=error)
         detail = "the server's log has the reason; the same request may be repeated"
     document: dict[str, Any] = {
         "type": problem.type,

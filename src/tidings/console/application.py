@@ -21,6 +21,7 @@ from tidings.console.verifying import Verifications
 from tidings.console.visit import Visit
 from tidings.errors import CallerError, NotFoundError, TidingsError
 from tidings.operations.admission import LOCAL, Principal
+from tidings.telemetry.failures import Failures
 
 PATH = "/console"
 _log = logging.getLogger("tidings.console")
@@ -53,6 +54,7 @@ class Console:
         self._admit_local = admit_local
         self._pages = Pages()
         self._sessions = Sessions(opened.ports)
+        self._failures = Failures(_log, opened.ports.clock)
         self._router = Router(self._routes(Verifications(opened)), redirect_slashes=False)
 
     def _routes(self, verifications: Verifications) -> Sequence[Route]:
@@ -106,7 +108,10 @@ class Console:
         visit = self._visit(request)
         with suppress(TidingsError):  # then the page is shown as to a stranger, without a way to other pages
             visit.principal = await self._principal(visit)
-        return visit.refuse(*told(error, request.method, request.scope["path"]))
+        status, title, sentence = told(error, request.method, request.scope["path"])
+        if status == 500:
+            self._failures.tell(error, instance=request.scope["path"])
+        return visit.refuse(status, title, sentence)
 
     def _route(self, path: str, *scopes: str, get: Page | None = None, post: Page | None = None) -> Route:
         """Return all that is served at a path, under these scopes."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from starlette.exceptions import HTTPException
 
 from tidings import errors
-
-_log = logging.getLogger("tidings.console")
 
 _TITLES: Mapping[int, str] = MappingProxyType(
     {
@@ -51,7 +48,7 @@ _STATUS: Mapping[type[Exception], int] = MappingProxyType(
 
 
 def told(error: Exception, method: str, path: str) -> tuple[int, str, str]:
-    """Return the status, the title and the sentence for an error of such a request; log what is not the caller's."""
+    """Return the status, the title and the sentence for an error of such a request; 500 for what nobody foresaw."""
     status, sentence = _told(error, path)
     return status, _TITLES.get(status, "This was not done" if method == "POST" else "This cannot be shown"), sentence
 
@@ -64,7 +61,6 @@ def _told(error: Exception, path: str) -> tuple[int, str]:
     for cls in type(error).__mro__:
         if cls in _STATUS:
             return _STATUS[cls], _sentence(str(error))
-    _log.error("a request to %r failed", path, exc_info=error)
     return 500, "The server's log has the reason. Loading the page again does no harm."
 
 

@@ -53,11 +53,17 @@ def escaped(text: str) -> str:
 
 def said_of(error: BaseException) -> str:
     """Return an error's class, message, and the place where it was raised."""
-    place, trace = "", error.__traceback__
+    place = place_of(error)
+    return f"{type(error).__name__}: {error}" + (f" ({place[0]}, line {place[1]})" if place else "")
+
+
+def place_of(error: BaseException) -> tuple[str, int] | None:
+    """Return the file and the line where an error was raised; None if it never was."""
+    place, trace = None, error.__traceback__
     while trace is not None:
-        place = f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
+        place = trace.tb_frame.f_code.co_filename, trace.tb_lineno
         trace = trace.tb_next
-    return f"{type(error).__name__}: {error}{place}"
+    return place
 
 
 def of_event(envelope: Envelope) -> Mapping[str, Any]:

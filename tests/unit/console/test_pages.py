@@ -114,6 +114,22 @@ async def test_an_unforeseen_failure_is_logged_and_not_shown(
     assert "Traceback" not in page.text
 
 
+async def test_a_page_that_fails_again_and_again_at_one_place_is_logged_once_in_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError("the secret")
+
+    monkeypatch.setattr("tidings.telemetry.failures.PLACE_SECONDS", 3_600)
+    async with browsing_a_shop(tmp_path) as browser:
+        monkeypatch.setattr(browser.shop.opened.store, "views", fail)
+        for _ in range(3):
+            page = await browser.get("/views")
+            assert (page.status, "secret" in page.text) == (500, False)
+    [told] = [record for record in caplog.records if record.name == "tidings.console" and record.exc_info]
+    assert "the secret" in str(told.exc_info and told.exc_info[1])
+
+
 async def test_static_files_may_be_kept_since_their_addresses_change_with_them(browser: Browser) -> None:
     page = await browser.get("/")
     assert "/console/static/console.css?" in page.text
