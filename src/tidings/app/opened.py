@@ -148,11 +148,7 @@ def _put_together(
         return Carrying(views, handlers, log=log, store=store, ports=ports, owner=owner)
 
     everything = carrying(services)
-    others: list[Runner] = [Pruner(store, ports.clock)]
-    if any(service.functions for service in carried):
-        others.append(deliverer)
-    if store.facts.takes_staged or not store.facts.shares_transaction_with_log:
-        others.append(Relay(store, log, ports))
+    others = _beside_carrying(log, store, ports, deliverer if any(each.functions for each in carried) else None)
     return Opened(
         settings=settings,
         ports=ports,
@@ -172,6 +168,16 @@ def _put_together(
         heartbeat=Heartbeat(),
         telemetry=telemetry,
     )
+
+
+def _beside_carrying(log: Log, store: StoreDriver, ports: Ports, deliverer: Deliverer | None) -> list[Runner]:
+    """Return what runs beside what carries entries."""
+    found: list[Runner] = [Pruner(store, ports.clock)]
+    if deliverer is not None:
+        found.append(deliverer)
+    if store.facts.takes_staged or not store.facts.shares_transaction_with_log:
+        found.append(Relay(store, log, ports))
+    return found
 
 
 def _resources(service: Service, catalog: Catalog, shelves: Shelves, deliverer: Deliverer) -> Resources:

@@ -44,11 +44,7 @@ def demo(
 
     Example: tidings demo --seed 7 --events 1000
     """
-    import tempfile
-
-    from tidings.demo.ground import Ground
     from tidings.demo.plan import Plan
-    from tidings.demo.server import Place
     from tidings.ports import Ports
 
     output = Output(as_json=as_json)
@@ -58,17 +54,27 @@ def demo(
         f"Chirp's server gets {events:,} events {len(plan.arrivals):,} times: twice, late, out of order, and across "
         f"kill -9 (seed {plan.seed})\n"
     )
-    folder = Path(tempfile.mkdtemp(prefix="tidings-demo-"))
-    try:
-        shown = _Shown(plan, Place(folder, Ground(folder, database)), output, apart=apart)
-    except SettingError:
-        folder.rmdir()
-        raise
+    shown = _Shown(plan, _place(database), output, apart=apart)
     shown.run(ports, serve=serve)
     if shown.agrees:
         return
     output.say(f"\nNot everything agrees. The database and the server's log are kept in {shown.kept}")
     raise typer.Exit(NO)
+
+
+def _place(database: str | None) -> Place:
+    """Return a new folder, and what the server runs on; SettingError if the URL of the database is none."""
+    import tempfile
+
+    from tidings.demo.ground import Ground
+    from tidings.demo.server import Place
+
+    folder = Path(tempfile.mkdtemp(prefix="tidings-demo-"))
+    try:
+        return Place(folder, Ground(folder, database))
+    except SettingError:
+        folder.rmdir()
+        raise
 
 
 class _Shown:

@@ -40,32 +40,12 @@ def tail(
 
     Example: tidings log tail --follow --type tweet-bookmarked
     """
-    from tidings.cli.shapes import entry_object
     from tidings.events.filter import Filter
-    from tidings.operations import inspect
 
     where = Filter(types=frozenset(type) if type else None, source=source, subject=subject)
-    session = Session(app)
-    output = Output(as_json=as_json)
-
-    async def work(opened: Opened) -> None:
-        await _check_types(session, opened, output, where)
-        entries, upto = await inspect.tail(opened.log, where=where, limit=limit)
-        if not entries:
-            await _warn(opened, output, where)
-        if as_json and not follow:
-            output.json([entry_object(entry) for entry in entries])
-            return
-        for entry in entries:
-            _print(output, entry)
-        if not entries and not follow:
-            output.say("no entry matches" if where != Filter() else "the log is empty")
-        if follow:
-            async for entry in inspect.follow(opened.log, after=upto, where=where):
-                _print(output, entry)
-
+    session, output = Session(app), Output(as_json=as_json)
     try:
-        session.look(work)
+        session.look(lambda opened: _tail(session, opened, output, where, limit=limit, follow=follow))
     except KeyboardInterrupt:
         if not follow:
             raise
@@ -165,6 +145,27 @@ def restored(as_json: AsJson = False) -> None:
     if as_json:
         output.json({"incarnation": life.incarnation, "after": life.after})
     output.say(f"the log goes on behind position {life.after}, as {life.incarnation}: start its servers again")
+
+
+async def _tail(session: Session, opened: Opened, output: Output, where: Filter, *, limit: int, follow: bool) -> None:
+    from tidings.cli.shapes import entry_object
+    from tidings.events.filter import Filter
+    from tidings.operations import inspect
+
+    await _check_types(session, opened, output, where)
+    entries, upto = await inspect.tail(opened.log, where=where, limit=limit)
+    if not entries:
+        await _warn(opened, output, where)
+    if output.as_json and not follow:
+        output.json([entry_object(entry) for entry in entries])
+        return
+    for entry in entries:
+        _print(output, entry)
+    if not entries and not follow:
+        output.say("no entry matches" if where != Filter() else "the log is empty")
+    if follow:
+        async for entry in inspect.follow(opened.log, after=upto, where=where):
+            _print(output, entry)
 
 
 async def _check_types(session: Session, opened: Opened, output: Output, where: Filter) -> None:

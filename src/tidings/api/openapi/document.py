@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from tidings.api.openapi.components import HEADERS, PARAMETERS, event_schemas, row_name, row_schema, shared_schemas
 from tidings.api.openapi.operating import operating_paths, operating_schemas
-from tidings.api.openapi.operations import event_paths, own_paths, view_paths
+from tidings.api.openapi.operations import event_paths, view_paths
+from tidings.api.openapi.own import own_paths
 from tidings.api.openapi.parts import Object, problems
 from tidings.api.problems import Problem
 from tidings.api.routing import OPEN, Operation

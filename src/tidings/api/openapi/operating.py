@@ -83,22 +83,6 @@ def _status() -> Object:
 def _consumer_paths() -> dict[str, Object]:
     one, shown = [_CONSUMER], schema("Consumer")
     all_of_them = record({"consumers": array(shown)})
-    begin: Object = {
-        "type": "object",
-        "properties": {"from_position": schema("Token"), "from_time": TIME},
-        "additionalProperties": False,
-        "minProperties": 1,
-        "maxProperties": 1,
-    }
-    replayed = record(
-        {
-            "consumer": TEXT,
-            "after": schema("Token"),
-            "gate": schema("Token"),
-            "entries": WHOLE,
-            "at_least": YES,
-        }
-    )
     return {
         "/consumers": {"get": acts.get("listConsumers", "The consumers with their lag, by name", all_of_them)},
         "/consumers/{consumer}": {
@@ -115,14 +99,34 @@ def _consumer_paths() -> dict[str, Object]:
         },
         "/consumers/{consumer}/replay": {
             "parameters": one,
-            "post": acts.keyed(
-                "replayConsumer",
-                "Have old entries handled again; nothing is emitted or delivered a second time",
-                begin,
-                {"202": response("It was set back.", {JSON: replayed}, REPLAYED)},
-                Problem.NOT_FOUND,
-                Problem.CANNOT_REPLAY,
-                Problem.INVALID_POSITION,
-            ),
+            "post": _replay(),
         },
     }
+
+
+def _replay() -> Object:
+    begin: Object = {
+        "type": "object",
+        "properties": {"from_position": schema("Token"), "from_time": TIME},
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+    replayed = record(
+        {
+            "consumer": TEXT,
+            "after": schema("Token"),
+            "gate": schema("Token"),
+            "entries": WHOLE,
+            "at_least": YES,
+        }
+    )
+    return acts.keyed(
+        "replayConsumer",
+        "Have old entries handled again; nothing is emitted or delivered a second time",
+        begin,
+        {"202": response("It was set back.", {JSON: replayed}, REPLAYED)},
+        Problem.NOT_FOUND,
+        Problem.CANNOT_REPLAY,
+        Problem.INVALID_POSITION,
+    )

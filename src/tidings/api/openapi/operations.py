@@ -7,7 +7,7 @@ from typing import Any
 
 from tidings.api.filters import VERSION_MAX
 from tidings.api.openapi.components import column_schema, event_name, row_name
-from tidings.api.openapi.parts import Object, array, parameter, problems, record, ref, response, schema
+from tidings.api.openapi.parts import Object, array, if_none_match, parameter, problems, record, ref, response, schema
 from tidings.api.problems import Problem
 from tidings.api.stream import EVENT_STREAM
 from tidings.events.catalog import Catalog
@@ -77,55 +77,6 @@ def view_paths(views: Iterable[ViewSpec]) -> dict[str, Object]:
             paths[at] = {"get": _list_rows(view)}
         paths[at + "".join(f"/{{{name}}}" for name in view.key)] = {"get": _get_row(view)}
     return paths
-
-
-def own_paths() -> dict[str, Object]:
-    """Return the paths that tell of the server itself."""
-    healthy = {"200": response("All is well.", {JSON: schema("Health")})}
-    document = {JSON: {"type": "object"}}
-    return {
-        "/healthz": {
-            "get": {
-                "operationId": "isAlive",
-                "summary": "Whether the process lives; a lost database does not fail it",
-                "responses": healthy | problems(Problem.MALFORMED_REQUEST, Problem.INTERNAL, Problem.OVERLOADED),
-            }
-        },
-        "/readyz": {
-            "get": {
-                "operationId": "isReady",
-                "summary": "Whether requests can be served and entries are carried; a 503 names each check that fails",
-                "responses": healthy
-                | problems(
-                    Problem.MALFORMED_REQUEST,
-                    Problem.INTERNAL,
-                    Problem.LOG_UNAVAILABLE,
-                    Problem.STORE_UNAVAILABLE,
-                    Problem.OVERLOADED,
-                ),
-            }
-        },
-        "/metrics": {
-            "get": {
-                "operationId": "measure",
-                "summary": "What this process counts, for Prometheus",
-                "responses": {"200": response("The metrics.", {"text/plain": {"type": "string"}})}
-                | problems(Problem.MALFORMED_REQUEST, Problem.UNAUTHENTICATED, Problem.INTERNAL, Problem.OVERLOADED),
-            }
-        },
-        "/openapi.json": {
-            "get": operation(
-                "describe",
-                "This document",
-                [_if_none_match()],
-                {
-                    "200": response("The document.", document, ["ETag"]),
-                    "304": response("Not modified.", headers=["ETag"]),
-                },
-                Problem.NOT_ACCEPTABLE,
-            )
-        },
-    }
 
 
 def operation(
@@ -266,7 +217,7 @@ def _get_row(view: ViewSpec) -> Object:
     return operation(
         f"get.{view.service}.{view.name}",
         f"The row of {view.service}.{view.name} with this key: a path segment for each of {', '.join(view.key)}",
-        [*key, _if_none_match(), ref("parameters", "MinPosition"), ref("parameters", "Wait")],
+        [*key, if_none_match(), ref("parameters", "MinPosition"), ref("parameters", "Wait")],
         {
             "200": response("The row.", {JSON: record({"row": schema(row_name(view))})}, (*_VIEWED, "ETag")),
             "304": response("Not modified.", headers=(*_VIEWED, "ETag")),
@@ -274,10 +225,6 @@ def _get_row(view: ViewSpec) -> Object:
         *_READ,
         Problem.NOT_FOUND,
     )
-
-
-def _if_none_match() -> Object:
-    return parameter("header", "If-None-Match", "The ETag of what you have.", {"type": "string"})
 
 
 def _body(content: Object) -> Object:

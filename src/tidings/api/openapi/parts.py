@@ -72,3 +72,8 @@ def _problem(kinds: list[Problem]) -> Object:
     ]
     told = "; ".join(f"`{kind.slug}`: {kind.title[0].lower()}{kind.title[1:]}" for kind in kinds)
     return response(told, {MEDIA_TYPE: {"allOf": [schema("Problem"), types]}}, headers)
+
+
+def if_none_match() -> Object:
+    """Return the header by which a client says what it has."""
+    return parameter("header", "If-None-Match", "The ETag of what you have.", {"type": "string"})
