@@ -3,6 +3,7 @@
 TidingsError
 ├── CallerError          who called must change the call
 │   ├── MalformedError           the bytes cannot be parsed
+│   ├── SlowBodyError            the body did not come in time
 │   ├── UnsupportedMediaTypeError  the body is of a kind that is not read here
 │   ├── EnvelopeError            parsed, but against the envelope's rules
 │   │   └── EnvelopeTooLargeError
@@ -57,6 +58,10 @@ class CallerError(TidingsError):
 
 class MalformedError(CallerError):
     """The bytes cannot be parsed: JSON, percent-coding, UTF-8, base64, a repeated header or member."""
+
+
+class SlowBodyError(CallerError):
+    """The body of a request did not come in time; the message says how long it was waited for."""
 
 
 class UnsupportedMediaTypeError(CallerError):

@@ -14,6 +14,7 @@ import pytest
 
 from tests.acceptance.http_server import BOOKMARKED, Caller, HastyClock, in_file, program, serving
 from tidings.ports import Ports, SystemClock
+from tidings.serving import console
 
 
 @pytest.fixture
@@ -148,6 +149,17 @@ async def test_who_does_not_go_on_is_given_up(tmp_path: Path) -> None:
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"urn:tidings:problem:body-timeout" in answer
         assert await caller.count() == 0
+
+
+async def test_a_form_of_the_console_that_does_not_come_is_given_up_on_a_page(tmp_path: Path) -> None:
+    head = b"POST /console/login HTTP/1.1\r\nhost: localhost\r\norigin: http://localhost\r\ncontent-length: 30\r\n"
+    form = b"content-type: application/x-www-form-urlencoded\r\n\r\ntoken="
+    async with serving(program(), in_file(tmp_path), Ports(clock=SwiftClock()), pages=console) as caller:
+        answer = await raw(caller, head + form)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"\r\nconnection: close\r\n" in answer
+        assert b"<main" in answer
+        assert b"send it again" in answer
 
 
 @pytest.mark.parametrize("framing", ["content-length", "transfer-encoding"])

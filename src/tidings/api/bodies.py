@@ -11,7 +11,7 @@ from typing import Any
 
 from tidings.api.answer import EXCHANGE, Exchange, Message, Receive, Scope
 from tidings.api.problems import Problem, Refusal
-from tidings.errors import CallerError, MalformedError
+from tidings.errors import CallerError, MalformedError, SlowBodyError
 from tidings.ports import Clock
 
 SILENCE_SECONDS = 10
@@ -124,12 +124,9 @@ class Bodies:
             is_needed = bool(self._arriving)
         self._watch = None
 
-    def _too_slow(self) -> Refusal:
-        return Refusal(
-            Problem.BODY_TIMEOUT,
-            f"the body was not whole after {self._whole} s, or for {self._silence} s no byte of it came: send it again",
-            (b"connection", b"close"),
-        )
+    def _too_slow(self) -> SlowBodyError:
+        why = f"the body was not whole after {self._whole} s, or for {self._silence} s no byte of it came"
+        return SlowBodyError(f"{why}: send it again")
 
 
 async def _rest(receive: Receive, arrival: _Arrival, body: bytearray, most: int) -> bytes:

@@ -89,6 +89,7 @@ class Refusal(errors.CallerError):
 _PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
     {
         errors.MalformedError: Problem.MALFORMED_REQUEST,
+        errors.SlowBodyError: Problem.BODY_TIMEOUT,
         errors.UnsupportedMediaTypeError: Problem.UNSUPPORTED_MEDIA_TYPE,
         errors.EnvelopeTooLargeError: Problem.ENVELOPE_TOO_LARGE,
         errors.EnvelopeError: Problem.INVALID_ENVELOPE,
@@ -148,6 +149,8 @@ def answer_to(error: BaseException, *, instance: str) -> Answer:
     if at_fault:
         document["errors"] = [{"pointer": pointer, "detail": why} for pointer, why in at_fault]
     headers: tuple[Header, ...] = (_CONTENT_TYPE,)
+    if problem is Problem.BODY_TIMEOUT:
+        headers += ((b"connection", b"close"),)
     if isinstance(error, Refusal):
         headers += error.headers
         document |= error.members

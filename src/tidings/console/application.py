@@ -111,7 +111,10 @@ class Console:
         status, title, sentence = told(error, request.method, request.scope["path"])
         if status == 500:
             self._failures.tell(error, instance=request.scope["path"])
-        return visit.refuse(status, title, sentence)
+        response = visit.refuse(status, title, sentence)
+        if status == 408:
+            response.headers["connection"] = "close"
+        return response
 
     def _route(self, path: str, *scopes: str, get: Page | None = None, post: Page | None = None) -> Route:
         """Return all that is served at a path, under these scopes."""

@@ -14,6 +14,7 @@ _TITLES: Mapping[int, str] = MappingProxyType(
         400: "This cannot be read",
         401: "Not from here",
         404: "There is no such page",
+        408: "This did not come in time",
         503: "Not now",
         500: "The server made a mistake",
     }
@@ -38,6 +39,7 @@ _STATUS: Mapping[type[Exception], int] = MappingProxyType(
         ElsewhereError: 401,
         StrangerError: 401,
         errors.MalformedError: 400,
+        errors.SlowBodyError: 408,
         errors.NotFoundError: 404,
         errors.RefusedError: 409,
         errors.LogUnavailableError: 503,

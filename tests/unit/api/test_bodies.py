@@ -7,8 +7,8 @@ from tests.unit.api.scopes import receiving, scope
 
 from tidings.api.answer import Message, Receive, Scope
 from tidings.api.bodies import Bodies, DisconnectedError
-from tidings.api.problems import Problem, Refusal
-from tidings.errors import MalformedError
+from tidings.api.problems import Problem, Refusal, answer_to
+from tidings.errors import MalformedError, SlowBodyError
 from tidings.ports import SystemClock
 
 MOST = 100
@@ -142,9 +142,10 @@ async def test_a_body_without_a_byte_for_too_long_is_given_up_and_the_connection
         await clock.pass_one()
     assert not upload.task.done()
     await clock.pass_one()
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(SlowBodyError) as caught:
         await upload.task
-    assert (caught.value.problem, caught.value.headers) == (Problem.BODY_TIMEOUT, ((b"connection", b"close"),))
+    answer = answer_to(caught.value, instance="/events")
+    assert (answer.status, (b"connection", b"close") in answer.headers) == (408, True)
 
 
 async def test_a_body_that_somebody_else_reads_piece_by_piece_is_given_up_too_and_not_once_it_is_whole() -> None:
@@ -163,7 +164,7 @@ async def test_a_body_that_somebody_else_reads_piece_by_piece_is_given_up_too_an
     assert len(bodies) == 1
     for _ in range(2):
         await clock.pass_one()
-    with pytest.raises(Refusal, match="no byte"):
+    with pytest.raises(SlowBodyError, match="no byte"):
         await slow
     assert not leaving.done()
     leaving.cancel()
@@ -174,7 +175,7 @@ async def test_a_body_of_which_nothing_ever_comes_is_given_up_too() -> None:
     upload = Upload(Bodies(clock, silence=0))
     await turns()
     await clock.pass_one()
-    with pytest.raises(Refusal, match="no byte"):
+    with pytest.raises(SlowBodyError, match="no byte"):
         await upload.task
 
 
@@ -186,7 +187,7 @@ async def test_a_body_that_drips_is_given_up_in_the_end() -> None:
         await clock.pass_one()
     assert not upload.task.done()
     await clock.pass_one()
-    with pytest.raises(Refusal, match="8 s"):
+    with pytest.raises(SlowBodyError, match="8 s"):
         await upload.task
 
 
