@@ -1,4 +1,7 @@
-"""The demonstration, whole: a real server, killed three times, against a generator that knows what truly happened."""
+"""The demonstration, whole: a real server, killed three times, against a generator that knows what truly happened.
+
+On SQLite, and on PostgreSQL: the same program, only the URL is another.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import asyncpg
 import pytest
 
 from tidings.cli import exits
@@ -24,18 +29,24 @@ from tidings.demo.report import Line
 from tidings.demo.truth import KEYS
 
 
-def test_everything_agrees_after_duplicates_disorder_and_three_kills(tmp_path: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "tidings", "demo", "--seed", "7", "--events", "200", "--json"],
-        cwd=tmp_path,
-        env=os.environ | {"TMPDIR": str(tmp_path)},
+def demo_of(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the demonstration to its end, as a process whose temporary files lie in this folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "tidings", "demo", *options],
+        cwd=folder,
+        env=os.environ | {"TMPDIR": str(folder)},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=250,
     )
+
+
+def agreed(folder: Path, *options: str) -> dict[str, Any]:
+    """Return the report of a small demonstration after which everything agrees, and nothing is left behind."""
+    ended = demo_of(folder, "--seed", "7", "--events", "200", "--json", *options)
     assert ended.returncode == 0, ended
     assert ended.stderr == ""
-    report = json.loads(ended.stdout)
+    report: dict[str, Any] = json.loads(ended.stdout)
     assert report["agrees"]
     lines = {line["what"]: line["found"] for line in report["lines"]}
     kept = len(Plan.draw(7, events=200).wishes) + 200
@@ -45,6 +56,28 @@ def test_everything_agrees_after_duplicates_disorder_and_three_kills(tmp_path: P
     assert lines["refold"] == "9 of 9 tables equal a refold of the log"
     assert lines["calls outside"].startswith("10 of 10 users greeted")
     assert report["facts"]["kill -9"].startswith("3 times")
+    assert list(folder.iterdir()) == []
+    return report
+
+
+def test_everything_agrees_after_duplicates_disorder_and_three_kills(tmp_path: Path) -> None:
+    assert agreed(tmp_path)["facts"]["database"] == "SQLite"
+
+
+async def test_everything_agrees_on_postgresql_and_its_database_is_removed(
+    tmp_path: Path, bare_postgres_url: str
+) -> None:
+    report = agreed(tmp_path, "--database", bare_postgres_url)
+    assert report["facts"]["database"] == "PostgreSQL"
+    assert str(urlsplit(bare_postgres_url).password) not in json.dumps(report)
+    assert await databases(bare_postgres_url) == set()
+
+
+def test_only_a_postgresql_server_can_be_named(tmp_path: Path) -> None:
+    for url, said in (("sqlite:///x.db", "without it the demo runs on SQLite"), ("x", "postgresql://USER:PASSWORD")):
+        ended = demo_of(tmp_path, "--database", url)
+        assert ended.returncode == 2
+        assert said in ended.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -118,3 +151,11 @@ def read(url: str) -> str:
     with urlopen(url, timeout=30) as answer:
         assert answer.status == 200
         return str(answer.read().decode())
+
+
+async def databases(url: str) -> set[str]:
+    """Return the names of the demonstration's databases on this server."""
+    connection = await asyncpg.connect(url)
+    found = {row["datname"] for row in await connection.fetch("SELECT datname FROM pg_database")}
+    await connection.close()
+    return {name for name in found if name.startswith("tidings_demo")}
