@@ -20,16 +20,16 @@ class Moves:
 
     def __init__(self) -> None:
         self.count = 0
-        self._listeners: list[Callable[[], None]] = []
+        self._told: list[Callable[[], None]] = []
         self._reached: dict[str, dict[int, Position]] = {}
 
     def over(self, store: StoreDriver) -> StoreDriver:
         """Return the store, whose units tell when they are kept."""
-        return cast(StoreDriver, _Told(store, self))
+        return cast(StoreDriver, _Telling(store, self))
 
-    def listen(self, listener: Callable[[], None]) -> None:
+    def listen(self, call: Callable[[], None]) -> None:
         """Call this, from now on, after each unit."""
-        self._listeners.append(listener)
+        self._told.append(call)
 
     def reached(self, consumer: str) -> Position:
         """Return a position that the consumer has reached; 0 unless this process saw each of its partitions move.
@@ -45,11 +45,11 @@ class Moves:
             for claim in claims:
                 parts = self._reached.setdefault(claim.consumer, dict.fromkeys(range(claim.partitions), 0))
                 parts[claim.part] = max(parts.get(claim.part, 0), to)
-        for listener in self._listeners:
-            listener()
+        for call in self._told:
+            call()
 
 
-class _Told:
+class _Telling:
     def __init__(self, store: StoreDriver, moves: Moves) -> None:
         self._store = store
         self._moves = moves

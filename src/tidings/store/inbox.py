@@ -10,8 +10,8 @@ from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position
 
 
-def marks(envelope: Envelope, secret: bytes) -> tuple[bytes, int]:
-    """Return the key and the content mark of an id; both keyed, because third parties choose ids."""
+def columns_of(envelope: Envelope, secret: bytes) -> tuple[bytes, int]:
+    """Return what a row keeps of an id: k of itself, h of its content; both keyed, because third parties choose ids."""
     identity = f"{len(envelope.source)}:{envelope.source}{envelope.id}".encode()
     k = hashlib.blake2b(identity, digest_size=16, key=secret).digest()
     h = hashlib.blake2b(content_hash(envelope), digest_size=8, key=secret).digest()

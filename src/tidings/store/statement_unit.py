@@ -27,7 +27,7 @@ ConnectionT = TypeVar("ConnectionT")
 NowT = TypeVar("NowT")
 
 
-class Told(Protocol):
+class LogBeside(Protocol):
     """The log, where it lies in the same database."""
 
     def appended(self) -> None:
@@ -45,7 +45,7 @@ class Surroundings(Generic[ConnectionT, NowT]):
     now: Callable[[], NowT]
     statements: Statements[ConnectionT, NowT]
     tables: Callable[[ViewTable], TableStatements[ConnectionT]]
-    log: Told | None
+    log: LogBeside | None
 
 
 class StatementUnit(ABC, Generic[ConnectionT, NowT]):
@@ -101,7 +101,7 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
 
     # entries taken in, set aside, sent on
     @abstractmethod
-    async def first_deliveries(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]: ...
+    async def take_in(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]: ...
 
     async def parked(self, consumer: str, subjects: Sequence[str]) -> frozenset[str]:
         return await self.run(lambda to: self._statements.parked.parked_among(to, consumer, subjects))

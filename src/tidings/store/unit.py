@@ -37,7 +37,7 @@ class Unit(Protocol):
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """An exception that leaves the block undoes what was done in it, `emit` included; the unit goes on."""
 
-    async def first_deliveries(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
+    async def take_in(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
         """Take the entries into the inbox; return the positions of those that were not in it yet.
 
         Needed only where the log forgets ids. ConflictError for an id that is in it with other content."""

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import asyncpg
 
-from tidings.backends.postgres import leases, outbox, reading
+from tidings.backends.postgres import inbox, leases, outbox, reading
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.database import Database, translated
 from tidings.backends.postgres.emits import Appender, append_emitted, new_among
@@ -129,9 +129,9 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
         table = self._around.tables(view)
         await self._run(lambda connection: table.replace(connection, rows))
 
-    async def first_deliveries(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
+    async def take_in(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
         secret = self._around.secret
-        return await self._run(lambda connection: outbox.take_in(connection, consumer, entries, secret=secret))
+        return await self._run(lambda connection: inbox.take_in(connection, consumer, entries, secret=secret))
 
     async def leave(self) -> None:
         """Do all that is left to do before the commit. What is appended holds readers up, so that comes last."""

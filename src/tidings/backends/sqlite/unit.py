@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, cast
 
-from tidings.backends.sqlite import leases, outbox
+from tidings.backends.sqlite import inbox, leases, outbox
 from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.emits import Appender, append_emitted, entries_after
 from tidings.backends.sqlite.inline import Inline
@@ -119,8 +119,8 @@ class SqliteUnit(StatementUnit[sqlite3.Connection, int]):
         self._transaction.put_off(_unless_undone(job))
 
     # entries taken in, set aside, sent on
-    async def first_deliveries(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
-        return await self._run(lambda connection: outbox.take_in(connection, consumer, entries))
+    async def take_in(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
+        return await self._run(lambda connection: inbox.take_in(connection, consumer, entries))
 
     # what is done on leaving
     async def leave(self) -> None:

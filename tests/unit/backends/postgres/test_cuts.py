@@ -41,7 +41,7 @@ async def do(at: Room, store: PostgresStore, nth: int) -> None:
     """Do, from the position before, once each, all that a unit can do."""
     key = str(nth)
     async with store.unit(at.claim.at(nth - 1)) as unit:
-        await unit.first_deliveries(CONSUMER, [entry(nth)])
+        await unit.take_in(CONSUMER, [entry(nth)])
         await unit.rows(at.view, [(key,)])
         await unit.replace(at.view, [row(key, 1)])
         await unit.join(at.view, [((key,), nth)])
