@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from tidings.events.envelope import Entry
+from tidings.log.driver import Receipt, Write
 from tidings.store.rows import ViewRecord
 from tidings.store.unit import Unit
 
@@ -26,3 +27,10 @@ class InlineFolds(Protocol):
         `tables`: the inline tables, live and building, as this transaction sees them, of the entries' types. From the
         commit of a building one on, every appender of every process thus writes it too.
         """
+
+
+class InlineAppends(Protocol):
+    """The part of the store that folds inline views in the append's transaction."""
+
+    async def inline_flush(self, writes: Sequence[Write]) -> Sequence[Receipt]:
+        """Append, and fold what is new, in one unit. InlineViewError if this process does not hold the folds."""

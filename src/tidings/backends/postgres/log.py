@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from struct import unpack
-from typing import Literal, Protocol
+from typing import Literal
 
 import asyncpg
 
@@ -29,6 +29,7 @@ from tidings.events.envelope import Entry
 from tidings.events.filter import EVERYTHING, Filter
 from tidings.log.driver import Facts, Head, History, Page, Position, Receipt, Write
 from tidings.ports import Ports
+from tidings.store.inline import InlineAppends
 
 ENVELOPE_BYTES = 16 * 1024 * 1024
 WRITE_ENVELOPES = 10_000
@@ -38,13 +39,6 @@ LOOKED_THROUGH = 1_000_000
 
 No index has the types, and a statement that passes a whole log would be cancelled.
 """
-
-
-class InlineAppends(Protocol):
-    """The part of the store that folds inline views in the append's transaction."""
-
-    async def inline_flush(self, writes: Sequence[Write]) -> Sequence[Receipt]:
-        """Append, and fold what is new, in one unit. InlineViewError if this process does not hold the folds."""
 
 
 class PostgresLog:

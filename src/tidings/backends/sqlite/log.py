@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from tidings.backends.sqlite import reading
 from tidings.backends.sqlite.appender import Draft, MustFoldError, SqliteAppender
@@ -22,18 +22,12 @@ from tidings.events.filter import EVERYTHING, Filter
 from tidings.log.driver import Facts, Head, History, Page, Position, Receipt, Write
 from tidings.log.seen_key import Sought
 from tidings.ports import Ports
+from tidings.store.inline import InlineAppends
 
 T = TypeVar("T")
 
 ENVELOPE_BYTES = 16 * 1024 * 1024
 WRITE_ENVELOPES = 10_000
-
-
-class InlineAppends(Protocol):
-    """The part of the store that folds inline views in the append's transaction."""
-
-    async def inline_flush(self, writes: Sequence[Write]) -> Sequence[Receipt]:
-        """Append, and fold what is new, in one unit. InlineViewError if this process does not hold the folds."""
 
 
 class SqliteLog:
