@@ -23,7 +23,7 @@ from tidings.events.media import JSON
 from tidings.events.timestamp import time_text
 from tidings.operations import deliveries
 from tidings.store.attempts import Attempt
-from tidings.store.deliveries import STATES, Sought
+from tidings.store.deliveries import STATES, DeliveryFilter
 
 _SHOWN = ("key", "service", "function", "state", "attempts", "reason", "error")
 _TIMES = ("next_at", "intended", "closed")
@@ -124,8 +124,8 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _where(query: Query) -> Sought:
-    return Sought(
+def _where(query: Query) -> DeliveryFilter:
+    return DeliveryFilter(
         service=one(query, "service"),
         function=one(query, "function"),
         reason=one(query, "outcome"),

@@ -50,9 +50,9 @@ def list_(
     Example: tidings deliveries list --state dead --from 2026-05-04T10:00:00Z
     """
     from tidings.operations import deliveries
-    from tidings.store.deliveries import Sought
+    from tidings.store.deliveries import DeliveryFilter
 
-    where = Sought(
+    where = DeliveryFilter(
         service=service,
         function=function,
         reason=outcome,

@@ -9,7 +9,7 @@ from tidings.conformance.store_harness import START_US, StoreHarness
 from tidings.conformance.store_samples import OTHER, SOON, TTL, delivery, reason
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.store.attempts import Attempt
-from tidings.store.deliveries import Sought
+from tidings.store.deliveries import DeliveryFilter
 from tidings.store.driver import StoreDriver
 
 TTL_US = round(TTL.total_seconds() * 1_000_000)
@@ -170,7 +170,7 @@ class Attempting:
         await intend(store, delivery("d"))
 
         async def found(**where: str | int) -> list[str]:
-            return [each["key"] for each in await store.deliveries(where=Sought(**where))]  # type: ignore[arg-type]
+            return [each["key"] for each in await store.deliveries(where=DeliveryFilter(**where))]  # type: ignore[arg-type]
 
         assert await found() == ["a", "b", "c", "d"]
         assert await found(service="bank") == ["b"]
@@ -179,5 +179,5 @@ class Attempting:
         assert await found(reason="not-retryable", service="shop") == ["a", "c"]
         assert await found(since=SOON) == ["c", "d"]
         assert await found(until=SOON) == ["a", "b"]
-        behind = await store.deliveries("dead", where=Sought(service="shop"), after="a", limit=5)
+        behind = await store.deliveries("dead", where=DeliveryFilter(service="shop"), after="a", limit=5)
         assert [each["key"] for each in behind] == ["c"]

@@ -11,7 +11,7 @@ from tidings.errors import NotFoundError
 from tidings.ports import Clock
 from tidings.store.attempts import Attempt
 from tidings.store.audit import Change
-from tidings.store.deliveries import EVERY, Sought, State
+from tidings.store.deliveries import EVERY, DeliveryFilter, State
 from tidings.store.driver import StoreDriver
 
 
@@ -28,7 +28,7 @@ class Tried:
 
 
 async def deliveries(
-    store: StoreDriver, state: State | None, *, where: Sought = EVERY, after: str | None = None, limit: int
+    store: StoreDriver, state: State | None, *, where: DeliveryFilter = EVERY, after: str | None = None, limit: int
 ) -> Sequence[Mapping[str, Any]]:
     """Return deliveries, oldest first; see `StoreDriver.deliveries`. Payloads are the application's, and left out."""
     found = await store.deliveries(state, where=where, after=after, limit=limit)

@@ -48,7 +48,7 @@ class ClaimedDelivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sought:
+class DeliveryFilter:
     """Which deliveries; None: whatever it is.
 
     `reason`: the kind of the last failure. `since`, `until`: when it was intended, from the one and before the other.
@@ -61,7 +61,7 @@ class Sought:
     until: int | None = None
 
 
-EVERY = Sought()
+EVERY = DeliveryFilter()
 
 SHOWN = (
     *("key", "service", "function", "payload", "state", "attempts"),
@@ -84,7 +84,7 @@ def settled(reason: Reason | None) -> tuple[State, int | None, str | None, str |
     return "dead" if reason.next_at is None else "pending", reason.next_at, reason.kind, reason.error
 
 
-def conditions_of(state: str | None, where: Sought) -> list[tuple[str, Any]]:
+def conditions_of(state: str | None, where: DeliveryFilter) -> list[tuple[str, Any]]:
     """Return a condition on a row, with `{}` for its value, and the value, for each thing that is asked for."""
     asked: Mapping[str, Any] = {
         "state = {}": state,

@@ -15,7 +15,7 @@ from tidings.log.driver import Position
 from tidings.store.attempts import AttemptStore
 from tidings.store.audit import AuditStore
 from tidings.store.claims import Checkpoint, Claim
-from tidings.store.deliveries import EVERY, ClaimedDelivery, Sought, State
+from tidings.store.deliveries import EVERY, ClaimedDelivery, DeliveryFilter, State
 from tidings.store.facts import StoreFacts
 from tidings.store.inline import InlineFolds
 from tidings.store.keyed import Keyed, Request
@@ -112,7 +112,7 @@ class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
         CheckpointMovedError if another owner took it, or it is settled."""
 
     async def deliveries(
-        self, state: State | None = None, *, where: Sought = EVERY, after: str | None = None, limit: int = 100
+        self, state: State | None = None, *, where: DeliveryFilter = EVERY, after: str | None = None, limit: int = 100
     ) -> Sequence[Mapping[str, Any]]:
         """Return deliveries, oldest first: key, service, function, payload, state, attempts, next_at, reason, error,
         intended, closed.

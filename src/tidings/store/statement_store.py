@@ -13,7 +13,7 @@ from tidings.log.driver import Position, Receipt, Write
 from tidings.store.attempts import Attempt
 from tidings.store.audit import Audited, Change
 from tidings.store.claims import Checkpoint, Claim, Lease
-from tidings.store.deliveries import EVERY, ClaimedDelivery, Sought, State
+from tidings.store.deliveries import EVERY, ClaimedDelivery, DeliveryFilter, State
 from tidings.store.driver import StoreDriver
 from tidings.store.facts import StoreFacts
 from tidings.store.inline import InlineFolds
@@ -158,7 +158,7 @@ class StatementStore(StatementRuns[ConnectionT, NowT]):
         await self._do(lambda to: self._statements.deliveries.settle(to, claimed, reason, now=now))
 
     async def deliveries(
-        self, state: State | None = None, *, where: Sought = EVERY, after: str | None = None, limit: int = 100
+        self, state: State | None = None, *, where: DeliveryFilter = EVERY, after: str | None = None, limit: int = 100
     ) -> Sequence[Mapping[str, Any]]:
         rows = self._statements.deliveries
         return await self._read(lambda of: rows.listed(of, state, where, after=after, limit=limit))

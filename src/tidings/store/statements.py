@@ -14,7 +14,7 @@ from tidings.log.driver import Position
 from tidings.store.attempts import Attempt
 from tidings.store.audit import Audited, Change
 from tidings.store.claims import Claim, Lease
-from tidings.store.deliveries import ClaimedDelivery, Delivery, Sought
+from tidings.store.deliveries import ClaimedDelivery, Delivery, DeliveryFilter
 from tidings.store.keyed import KeptAnswer, Request
 from tidings.store.keys import ApiKey
 from tidings.store.parking import DeadLetter, Dropping, Parked, Parking
@@ -73,7 +73,7 @@ class DeliveryStatements(Protocol[To, NowT]):
     def retry(self, connection: To, key: str, *, at: int) -> Soon[None]: ...
     def cancel(self, connection: To, key: str, *, at: int) -> Soon[bool]: ...
     def listed(
-        self, connection: To, state: str | None, where: Sought, *, after: str | None, limit: int
+        self, connection: To, state: str | None, where: DeliveryFilter, *, after: str | None, limit: int
     ) -> Soon[Sequence[Mapping[str, Any]]]: ...
     def found(self, connection: To, key: str) -> Soon[Mapping[str, Any] | None]: ...
     def forget(self, connection: To, *, closed: int, limit: int) -> Soon[int]: ...

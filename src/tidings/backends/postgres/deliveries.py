@@ -13,7 +13,7 @@ from tidings.store.deliveries import (
     SHOWN,
     ClaimedDelivery,
     Delivery,
-    Sought,
+    DeliveryFilter,
     claimed_of,
     conditions_of,
     is_done,
@@ -138,7 +138,7 @@ async def _state(connection: Connection, key: str) -> str:
 
 
 async def listed(
-    connection: Connection, state: str | None, where: Sought, *, after: str | None, limit: int
+    connection: Connection, state: str | None, where: DeliveryFilter, *, after: str | None, limit: int
 ) -> list[Mapping[str, Any]]:
     given = conditions_of(state, where)
     if after is not None:

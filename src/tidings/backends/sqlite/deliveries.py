@@ -14,7 +14,7 @@ from tidings.store.deliveries import (
     SHOWN,
     ClaimedDelivery,
     Delivery,
-    Sought,
+    DeliveryFilter,
     claimed_of,
     conditions_of,
     is_done,
@@ -128,7 +128,7 @@ def _state(connection: sqlite3.Connection, key: str) -> str:
 
 
 def listed(
-    connection: sqlite3.Connection, state: str | None, where: Sought, *, after: str | None, limit: int
+    connection: sqlite3.Connection, state: str | None, where: DeliveryFilter, *, after: str | None, limit: int
 ) -> list[Mapping[str, Any]]:
     given = conditions_of(state, where)
     if after is not None:
