@@ -14,8 +14,9 @@ from tidings.api.bodies import Bodies
 from tidings.api.headers import header
 from tidings.api.problems import Problem, Refusal
 from tidings.errors import CallerError, UnsupportedMediaTypeError
-from tidings.events.codec import decode_json, pointer
+from tidings.events.codec import pointer
 from tidings.events.media import is_json
+from tidings.events.strict import decode_json
 
 BODY_BYTES_MAX = 64 * 1024
 _AT = re.compile(r"(.*) - at `\$(.*)`", re.DOTALL)

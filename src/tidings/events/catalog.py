@@ -13,8 +13,9 @@ from tidings.events.codec import Decoder, encode_json, has_non_finite, pointer
 from tidings.events.declaration import Declared, check_subject_type, declared, declared_instance, is_pydantic
 from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Envelope
 from tidings.events.media import JSON, is_json
-from tidings.events.rules import DATA_BYTES_MAX, SUBJECT_MAX, checked, is_text, time_text, wrong
+from tidings.events.rules import DATA_BYTES_MAX, SUBJECT_MAX, checked, is_text, wrong
 from tidings.events.strict import check_json
+from tidings.events.timestamp import time_text
 
 _JSON_ATTRIBUTES: Mapping[str, AttributeValue] = {"datacontenttype": JSON}
 

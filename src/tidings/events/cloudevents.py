@@ -27,8 +27,9 @@ from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Entry, Envelo
 from tidings.events.media import JSON, MEDIA_TYPE_MAX, bare, charset_of, is_json
 from tidings.events.payload import read_data, write_data
 from tidings.events.percent import header_text, header_value
-from tidings.events.rules import time_text, wrong
+from tidings.events.rules import wrong
 from tidings.events.strict import decode_json, unreadable
+from tidings.events.timestamp import time_text
 from tidings.events.usual import usual_event
 
 SPECVERSION = "1.0"

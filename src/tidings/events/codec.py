@@ -12,9 +12,6 @@ import msgspec
 from tidings.errors import DeclarationError, InvalidDataError
 from tidings.events.declaration import is_pydantic
 from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Envelope
-from tidings.events.strict import decode_json
-
-__all__ = ["Decoder", "Stored", "attributes_to_bytes", "decode_json", "encode_json", "envelope_of", "stored_of"]
 
 T = TypeVar("T")
 

@@ -10,10 +10,8 @@ from tidings.errors import EnvelopeError, EnvelopeTooLargeError
 from tidings.events.codec import pointer
 from tidings.events.envelope import AttributeValue, Envelope
 from tidings.events.media import JSON, MEDIA_TYPE_MAX, charset_of, is_json, is_media_type
-from tidings.events.timestamp import time_text, time_us
+from tidings.events.timestamp import time_us
 from tidings.events.uri import is_absolute_uri, is_uri_reference
-
-__all__ = ["ATTRIBUTES_BYTES_MAX", "DATA_BYTES_MAX", "EXTENSIONS_MAX", "SUBJECT_MAX", "checked", "time_text", "time_us"]
 
 DATA_BYTES_MAX = 256 * 1024
 ATTRIBUTES_BYTES_MAX = 16 * 1024

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from tidings.errors import EnvelopeError, MalformedError
-from tidings.events.codec import decode_json, encode_json
+from tidings.events.codec import encode_json
+from tidings.events.strict import decode_json
 from tidings.events.timestamp import time_text, time_us
 from tidings.store.rows import Column, ColumnKind, Key, Row
 

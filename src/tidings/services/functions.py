@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any, Literal, get_type_hints
 
 from tidings.errors import DeclarationError
-from tidings.events.codec import Decoder, decode_json
+from tidings.events.codec import Decoder
 from tidings.events.declaration import Declared
+from tidings.events.strict import decode_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

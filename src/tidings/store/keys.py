@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tidings.errors import NotFoundError
-from tidings.events.codec import decode_json, encode_json
+from tidings.events.codec import encode_json
+from tidings.events.strict import decode_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from tidings.app import App
 from tidings.errors import DeclarationError, LogUnavailableError, TidingsError
-from tidings.events.codec import decode_json
 from tidings.events.envelope import Entry, Envelope
+from tidings.events.strict import decode_json
 from tidings.log.driver import Position
 from tidings.ports import Ports
 from tidings.settings import Settings

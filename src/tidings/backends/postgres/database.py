@@ -22,14 +22,12 @@ from tidings.backends.postgres.connection import (
     STATEMENT_SECONDS,
     Connection,
 )
-from tidings.backends.postgres.failures import not_opened, translated, unusable_url
+from tidings.backends.postgres.failures import not_opened, unusable_url
 from tidings.backends.postgres.migrations import prepare
 from tidings.backends.postgres.pool import Pool
 from tidings.backends.postgres.server import Server, look, refusal
 from tidings.errors import SchemaError
 from tidings.settings import without_secrets
-
-__all__ = ["Connection", "Database", "open_database", "translated"]
 
 CONNECTIONS = 10
 """Most connections of the pool of one process: four flushes, some units, and readers."""

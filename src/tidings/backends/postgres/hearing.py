@@ -10,7 +10,8 @@ from typing import Any
 
 import asyncpg
 
-from tidings.backends.postgres.database import Connection, Database
+from tidings.backends.postgres.connection import Connection
+from tidings.backends.postgres.database import Database
 from tidings.ports import Clock
 
 CHANNEL = "tidings_log"

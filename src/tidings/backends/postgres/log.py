@@ -11,8 +11,9 @@ import asyncpg
 
 from tidings.backends.postgres import reading
 from tidings.backends.postgres.appending import IdRacedError, MustFoldError, PostgresAppender
-from tidings.backends.postgres.database import Database, translated
+from tidings.backends.postgres.database import Database
 from tidings.backends.postgres.drafts import Draft
+from tidings.backends.postgres.failures import translated
 from tidings.backends.postgres.hearing import Listener, Teller
 from tidings.backends.postgres.horizon import readable
 from tidings.backends.postgres.rooms import Rooms

@@ -6,7 +6,9 @@ import asyncio
 from contextvars import Context
 
 from tidings.backends.postgres import reading
-from tidings.backends.postgres.database import Connection, Database, translated
+from tidings.backends.postgres.connection import Connection
+from tidings.backends.postgres.database import Database
+from tidings.backends.postgres.failures import translated
 from tidings.backends.postgres.horizon import Horizon, readable
 from tidings.errors import LogUnavailableError
 from tidings.log.driver import Head, Position

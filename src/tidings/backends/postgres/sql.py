@@ -9,7 +9,7 @@ from typing import Any
 
 from tidings.backends.postgres.connection import Connection
 from tidings.errors import RefusedError
-from tidings.events.codec import decode_json
+from tidings.events.strict import decode_json
 
 Run = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitable[Any]]
 

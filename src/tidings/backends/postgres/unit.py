@@ -13,8 +13,9 @@ import asyncpg
 
 from tidings.backends.postgres import inbox, leases, outbox, reading
 from tidings.backends.postgres.connection import Connection
-from tidings.backends.postgres.database import Database, translated
+from tidings.backends.postgres.database import Database
 from tidings.backends.postgres.emits import Appender, append_emitted, new_among
+from tidings.backends.postgres.failures import translated
 from tidings.backends.postgres.giving_way import giving_way
 from tidings.backends.postgres.inline import Inline
 from tidings.backends.postgres.sql import Guard, HandlerSql

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.postgres.binaries import NEWEST, OLDEST
-from tidings.backends.postgres.database import Database, open_database, translated
+from tidings.backends.postgres.database import Database, open_database
+from tidings.backends.postgres.failures import translated
 from tidings.errors import LogUnavailableError, StoreUnavailableError
 
 pytestmark = pytest.mark.parametrize("postgres", [OLDEST, NEWEST], indirect=True, scope="session")
