@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from tidings.consumers.faults import NOBODYS
 from tidings.consumers.lane import Batch, Lane
-from tidings.consumers.pace import BUDGET_SECONDS, Pace
+from tidings.consumers.pace import Pace
 from tidings.consumers.reacting import Reacting
 from tidings.consumers.singly import Singly
 from tidings.errors import CheckpointMovedError
@@ -31,7 +31,7 @@ class Carrier:
         self._clock = reacting.ports.clock
         self._points = reacting.ports.points
         self._singly = Singly(reacting)
-        self.pace = Pace()
+        self.pace = Pace(budget=reacting.store.facts.unit_seconds)
 
     async def carry(self, lane: Lane, batch: Batch, stopping: asyncio.Event, *, singly: bool = False) -> None:
         """Carry a page, or as much of it as one unit should do; find the entry that fails, if one does.
@@ -95,7 +95,7 @@ class Carrier:
         async with self._reacting.store.unit(*lane.claims) as unit:
             for entry in chunk:
                 await self._handle_one(unit, entry, gated=lane.is_gated)
-                if self._reacting.must_stop or self._clock.monotonic() - begun >= BUDGET_SECONDS:
+                if self._reacting.must_stop or self._clock.monotonic() - begun >= self.pace.budget:
                     to = upto if entry is chunk[-1] else entry.position
                     break
             unit.advance(to=to)

@@ -1,4 +1,4 @@
-"""How much is done in one unit: a unit holds the only writer, so others wait for as long as it lasts."""
+"""How much is done in one unit: others may wait for as long as it lasts."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from dataclasses import dataclass, replace
 FIRST_LIMIT = 100
 LEAST_LIMIT = 10
 MOST_LIMIT = 1_000
-BUDGET_SECONDS = 0.020
 OVERRUN = 1.25  # one more call for a small rest costs more than it saves
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`limit`: entries to read next. `each`: seconds that one entry took lately; None: nobody knows yet."""
+    """`budget`: seconds that a unit should last at most. `limit`: entries to read next. `each`: seconds that one entry
+    took lately; None: nobody knows yet."""
 
+    budget: float
     limit: int = FIRST_LIMIT
     each: float | None = None
 
     def slice(self, left: int, *, spent: float) -> int:
         """Return how many of the `left` entries to handle next, after `spent` seconds in this unit; 0 to end it."""
-        seconds = BUDGET_SECONDS - spent
+        seconds = self.budget - spent
         if seconds <= 0:
             return 0
         if self.each is None:

@@ -12,6 +12,8 @@ import pytest
 
 from tests.unit.consumers.clock import START_US
 from tests.unit.consumers.room import Room, Trail, room, until_idle
+from tidings.backends.postgres import store as on_postgresql
+from tidings.backends.sqlite import store as on_sqlite
 from tidings.consumers.breaker import Breaker
 from tidings.consumers.leases import Leases
 from tidings.consumers.pace import Pace
@@ -106,16 +108,18 @@ async def test_a_consumer_renews_its_leases_every_two_seconds() -> None:
 
 
 def test_pages_begin_at_100_entries_and_grow_to_1000() -> None:
-    pace, limits = Pace(), []
+    pace, limits = Pace(0.020), []
     for _ in range(6):
         limits.append(pace.limit)
         pace = pace.read(pace.limit, pace.limit)
     assert limits == [100, 200, 400, 800, 1_000, 1_000]
 
 
-def test_a_unit_takes_what_fits_into_20_milliseconds() -> None:
-    assert Pace(each=0.001).slice(1_000, spent=0.0) == 20
-    assert Pace(each=0.001).slice(1_000, spent=0.020) == 0
+def test_a_unit_takes_what_fits_into_20_milliseconds_on_sqlite_and_into_50_on_postgresql() -> None:
+    assert (on_sqlite.UNIT_SECONDS, on_postgresql.UNIT_SECONDS) == (0.020, 0.050)
+    for seconds, fits in ((0.020, 20), (0.050, 50)):
+        assert Pace(seconds, each=0.001).slice(1_000, spent=0.0) == fits
+        assert Pace(seconds, each=0.001).slice(1_000, spent=seconds) == 0
 
 
 async def test_at_most_64_entries_are_handled_in_one_unit_of_savepoints() -> None:

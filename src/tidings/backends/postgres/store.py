@@ -36,6 +36,8 @@ from tidings.store.statement_store import StatementStore
 from tidings.store.statements import Statements
 
 PARTITIONS = 16
+UNIT_SECONDS = 0.050
+"""Nobody waits for a unit but for rows that it has locked."""
 DRAIN_SECONDS = 0.2
 """How long appends may have to wait at once while an inline table is made."""
 STATEMENTS: Statements[Connection, int | None] = Statements(
@@ -90,6 +92,7 @@ class PostgresStore(StatementStore[Connection, int | None]):
         facts = StoreFacts(
             name="postgres",
             partitions=PARTITIONS,
+            unit_seconds=UNIT_SECONDS,
             shares_transaction_with_log=log is not None,
             takes_staged=True,
             engine=database.server.engine,

@@ -1,5 +1,7 @@
 """One table of a view: its definition, and its rows there and back, many in one statement: an array for each column.
 
+Rows are looked up one by one, by their index: a join might be planned while the table is small, and pass all of it.
+
 Texts compare byte by byte, as on every other back end. Numbers of time are µs since 1970, so that a handler's own
 statements mean the same on every one.
 """
@@ -18,6 +20,8 @@ from tidings.store.rows import ColumnKind, Key, Rank, Row, ViewTable
 
 STRIPES = 256
 """How many locks there are for the rows of a table that are not there yet."""
+MANY = 8
+"""For so many keys the plan is made anew: one that was kept from when the table was tiny passes all of it for each."""
 
 _TYPES: dict[ColumnKind, str] = {
     "text": "text",
@@ -64,20 +68,21 @@ class Table:
         self._width = len(names)
         self._all = ", ".join([*self._columns, *_META])
         self._keys = ", ".join(self._key)
+        order = ", ".join(name + _collation(type) for name, type in zip(self._key, self._key_types, strict=True))
         self._wanted = _given("w", self._key, self._key_types)
         self._matches = " AND ".join(f"t.{name} = w.{name}" for name in self._key)
         self._find = (
-            f"SELECT {_of('t', [*self._columns, *_META])} FROM {self._wanted} JOIN {self.name} t ON {self._matches} "
-            f"ORDER BY {_of('t', self._key)} FOR UPDATE OF t"
+            f"SELECT {_of('t', [*self._columns, *_META])} FROM (SELECT * FROM {self._wanted} ORDER BY {order}) w "
+            f"CROSS JOIN LATERAL (SELECT * FROM {self.name} t WHERE {self._matches} FOR UPDATE) t"
         )
-        self._upsert = self._upserting()
+        self._upsert = self._upserting(order)
 
-    def _upserting(self) -> str:
+    def _upserting(self, order: str) -> str:
         given = _given("g", [*self._columns, *_META], [*self._types.values(), *_META.values()])
         others = [name for name in [*self._columns, *_META] if name not in self._key]
         changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in others)
         return (
-            f"INSERT INTO {self.name} AS t ({self._all}) SELECT {self._all} FROM {given} ORDER BY {self._keys} "
+            f"INSERT INTO {self.name} AS t ({self._all}) SELECT {self._all} FROM {given} ORDER BY {order} "
             f"ON CONFLICT ({self._keys}) DO UPDATE SET {changes}"
         )
 
@@ -86,7 +91,7 @@ class Table:
         """Return the statements that make the table and, for a view that spans subjects, its members beside it."""
         nullable = {column.name for column in self.view.columns if column.nullable}
         columns = [
-            f"{column_name(name)} {_collated(type)}{'' if name in nullable else ' NOT NULL'}"
+            f"{column_name(name)} {type}{_collation(type)}{'' if name in nullable else ' NOT NULL'}"
             for name, type in self._types.items()
         ]
         meta = [f"{name} {type} NOT NULL" for name, type in _META.items()]
@@ -94,7 +99,8 @@ class Table:
         made = [f"CREATE TABLE {self.name} ({body}) WITH (fillfactor = 85)"]
         if self.view.spans:
             keys = ", ".join(
-                f"{name} {_collated(type)} NOT NULL" for name, type in zip(self._key, self._key_types, strict=True)
+                f"{name} {type}{_collation(type)} NOT NULL"
+                for name, type in zip(self._key, self._key_types, strict=True)
             )
             body = f"{keys}, _pos bigint NOT NULL, PRIMARY KEY ({self._keys}, _pos)"
             made.append(f"CREATE TABLE {self.members_name} ({body})")
@@ -116,6 +122,8 @@ class Table:
         if not keys:
             return {}
         wanted = _columns_of(keys)
+        if len(keys) >= MANY:
+            await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
         if whole:
             await self._lock_missing(connection, wanted)
         found = self._loaded(await connection.fetch(self._find, *wanted))
@@ -130,7 +138,7 @@ class Table:
         missing = (
             f"SELECT DISTINCT abs(hashtext($1 || ':' || {text})::bigint) % {STRIPES} AS stripe FROM "
             f"{_given('w', self._key, self._key_types, first=2)} WHERE NOT EXISTS "
-            f"(SELECT FROM {self.name} t WHERE {self._matches}) ORDER BY 1"
+            f"(SELECT FROM {self.name} t WHERE {self._matches} OFFSET 0) ORDER BY 1"
         )
         await connection.execute(
             f"SELECT pg_advisory_xact_lock({locks.ROWS}, s.stripe::int) FROM ({missing} OFFSET 0) s",
@@ -188,8 +196,8 @@ class Table:
         if not keys:
             return {}
         rows = await connection.fetch(
-            f"SELECT {_of('t', self._key)}, array_agg(t._pos ORDER BY t._pos) FROM {self._wanted} "
-            f"JOIN {self.members_name} t ON {self._matches} GROUP BY {_of('t', self._key)}",
+            f"SELECT {_of('w', self._key)}, m.noted FROM {self._wanted} CROSS JOIN LATERAL (SELECT array_agg(t._pos "
+            f"ORDER BY t._pos) AS noted FROM {self.members_name} t WHERE {self._matches}) m WHERE m.noted IS NOT NULL",
             *_columns_of(list(dict.fromkeys(keys))),
         )
         return {tuple(row[:-1]): row[-1] for row in map(tuple, rows)}
@@ -240,8 +248,8 @@ def _type_of(kind: ColumnKind, in_key: bool) -> str:
     return "text" if kind == "json" and in_key else _TYPES[kind]  # JSON has no order
 
 
-def _collated(type: str) -> str:
-    return f'{type} COLLATE "C"' if type == "text" else type
+def _collation(type: str) -> str:
+    return ' COLLATE "C"' if type == "text" else ""
 
 
 def _of(alias: str, names: Iterable[str]) -> str:

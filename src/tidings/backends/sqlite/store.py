@@ -37,6 +37,9 @@ STATEMENTS: Statements[sqlite3.Connection, int] = Statements(
     outbox=outbox,
 )
 
+UNIT_SECONDS = 0.020
+"""Whoever writes waits for a unit's end."""
+
 
 class SqliteStore(StatementStore[sqlite3.Connection, int]):
     """Without a `log` of the same database, emitted envelopes are staged."""
@@ -60,6 +63,7 @@ class SqliteStore(StatementStore[sqlite3.Connection, int]):
         facts = StoreFacts(
             name="sqlite",
             partitions=1,
+            unit_seconds=UNIT_SECONDS,
             shares_transaction_with_log=log is not None,
             engine=f"SQLite {sqlite3.sqlite_version}",
             caution=caution_with(sqlite3.sqlite_version_info),

@@ -81,6 +81,27 @@ async def test_a_page_of_rows_is_found_by_their_keys(full: Opened) -> None:
     assert "Seq Scan" not in found
 
 
+async def test_rows_are_found_by_their_keys_also_in_a_table_that_was_tiny_when_they_were_first_asked_for(
+    at: Opened,
+) -> None:
+    keys = [(f"k{n}",) for n in range(100)]
+    async with at.database.connection() as connection:
+        await connection.execute("INSERT INTO suite.sample__v1 VALUES ('k1', 1, 1, 0, 0, 1, 1)")
+        await connection.execute("ANALYZE suite.sample__v1")
+    for _ in range(6):  # the server keeps a plan then, if it may
+        async with at.store.unit() as unit:
+            await unit.rows(table(), keys)
+    async with at.database.connection() as connection:
+        await connection.execute(FILL[-1])
+    seen = "SELECT idx_scan, seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'sample__v1'"
+    async with at.store.unit() as unit:
+        [(found_before, passed_before)] = await unit.sql.fetch(seen)
+        await unit.rows(table(), keys)
+        [(found, passed)] = await unit.sql.fetch(seen)
+    assert found - found_before >= 100
+    assert passed == passed_before
+
+
 async def test_checkpoints_are_moved_by_their_keys(full: Opened) -> None:
     claims = await claimed(full.store, partitions=16)
     found = await plan(full, leases.ADVANCE, *held_by(claims), 7)
@@ -104,5 +125,7 @@ async def test_a_page_without_failure_takes_as_many_statements_whatever_its_size
             unit.emit([event(f"{n}-{key}") for key in range(size)])
             unit.advance(to=n + 1)
         found.append([word for word in said if word != "COMMIT;"])  # which is told a turn later
-    # BEGIN; rows; their replacement; the checkpoints; the append, and whether inline views follow from it; and COMMIT
-    assert found[1:] == [["BEGIN", "SELECT", "INSERT", "UPDATE", "SELECT", "SELECT"]] * 3
+    # BEGIN; rows, with their own plan if these are many; their replacement; the checkpoints; the append, and whether
+    # inline views follow from it; and COMMIT
+    assert found[1] == ["BEGIN", "SELECT", "INSERT", "UPDATE", "SELECT", "SELECT"]
+    assert found[2:] == [["BEGIN", "SET", "SELECT", "INSERT", "UPDATE", "SELECT", "SELECT"]] * 2
