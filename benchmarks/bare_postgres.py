@@ -24,6 +24,8 @@ TABLE = """CREATE TABLE bare (pos bigint GENERATED ALWAYS AS IDENTITY PRIMARY KE
   slot smallint NOT NULL, skey bigint, source text NOT NULL, id text NOT NULL, type text NOT NULL,
   dataversion int NOT NULL, subject text, attrs bytea NOT NULL, data bytea)"""
 BATCH = f"INSERT INTO bare ({_COLUMNS}) SELECT $1, e.* FROM unnest({_FROM}) AS e RETURNING pos"
+INDEXED = "CREATE TABLE bare_indexed (LIKE bare INCLUDING ALL); CREATE INDEX ON bare_indexed (skey, pos)"
+BATCH_INDEXED = BATCH.replace("INTO bare", "INTO bare_indexed")
 ONE = f"INSERT INTO bare ({_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, 11))}) RETURNING pos"
 LOCKED = f"WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(1)) {ONE.replace('VALUES', 'SELECT')}"
 LOCKED = LOCKED.replace("SELECT ($1", "SELECT $1").replace("$10) RETURNING", "$10 FROM held RETURNING")
@@ -65,11 +67,11 @@ async def check(url: str, table: str, count: int) -> None:
 
 
 async def connect(url: str) -> asyncpg.Connection:
-    """Connect as plainly as one does; make the table if it is not there."""
+    """Connect as plainly as one does; make the tables if they are not there."""
     connection = await asyncpg.connect(url)
     await connection.execute("SELECT pg_advisory_lock(1)")
     if not await connection.fetchval("SELECT to_regclass('bare') IS NOT NULL"):
-        await connection.execute(TABLE)
+        await connection.execute(f"{TABLE}; {INDEXED}")
     await connection.execute("SELECT pg_advisory_unlock(1)")
     return connection
 

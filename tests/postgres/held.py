@@ -25,6 +25,12 @@ class Held:
         assert receipt.outcome == "appended"
         return list(receipt.positions)
 
+    async def append_one(self, envelope: Envelope) -> Position:
+        """Append as a flush of one envelope does, which never stands inside a transaction but here."""
+        [receipt] = await self._appender.keep(self.connection, self._appender.draft([Write(envelopes=(envelope,))]))
+        [position] = receipt.positions
+        return position
+
     async def run(self, statement: str) -> None:
         await self.connection.execute(statement)
 

@@ -11,6 +11,7 @@ import asyncpg
 
 from tidings.backends.postgres import reading
 from tidings.backends.postgres.drafts import COLUMNS, Draft, draft_of
+from tidings.backends.postgres.single import APPEND_ONE, Single, is_single, single_of
 from tidings.errors import Conflict, LogRewoundError, LogUnavailableError
 from tidings.events.codec import stored_of
 from tidings.events.envelope import Envelope
@@ -48,6 +49,9 @@ class Found:
 class PostgresAppender:
     """Judges writes and keeps the good ones, in one statement unless they are many, or a repeat is written otherwise.
 
+    One envelope of which nothing is expected has a statement of its own, and needs the other one only if it is refused,
+    repeated or folded.
+
     `committed`: called with the highest position that was drawn, when it was said that it is committed.
     """
 
@@ -68,14 +72,27 @@ class PostgresAppender:
         LogUnavailableError: the transaction is lost, and repeating it as a whole helps. Errors of the connection are
         left as they are, for the caller to translate.
         """
-        return await self.keep(connection, self.draft(writes), in_unit=True)
+        return await self._judge(connection, draft_of(writes, self._sought(writes)), in_unit=True)
 
-    def draft(self, writes: Sequence[Write]) -> Draft:
+    def draft(self, writes: Sequence[Write]) -> Draft | Single:
         """Work out what is sent for these writes. It takes no transaction, so none is held for it."""
-        return draft_of(writes, self._keys.sought([envelope for write in writes for envelope in write.envelopes]))
+        sought = self._sought(writes)
+        return single_of(writes, sought) if is_single(writes) else draft_of(writes, sought)
 
-    async def keep(self, connection: asyncpg.Connection, draft: Draft, *, in_unit: bool) -> Sequence[Receipt]:
-        """Judge and keep. MustFoldError, before anything is kept, if that takes a unit and this is none."""
+    async def keep(self, connection: asyncpg.Connection, draft: Draft | Single) -> Sequence[Receipt]:
+        """Judge and keep, in a transaction of its own. MustFoldError, before anything is kept, if it takes a unit."""
+        if isinstance(draft, Draft):
+            return await self._judge(connection, draft, in_unit=False)
+        try:
+            position = await connection.fetchval(APPEND_ONE, self._clock.now_us(), *draft.arguments)
+        except asyncpg.UniqueViolationError as error:
+            raise _told(error) from error
+        if position is None:  # there is more to it than can be said in a number
+            return await self._judge(connection, draft_of(draft.writes, draft.sought), in_unit=False)
+        self._last = position
+        return (Receipt(outcome="appended", positions=(position,)),)
+
+    async def _judge(self, connection: asyncpg.Connection, draft: Draft, *, in_unit: bool) -> Sequence[Receipt]:
         if not draft.envelopes:
             return [Receipt(outcome="duplicate") for _ in draft.writes]
         try:
@@ -112,6 +129,9 @@ class PostgresAppender:
             rows = draft.rows(positions, kept, recorded)
             await connection.copy_records_to_table("log", schema_name="tidings", records=rows, columns=COLUMNS)
         return Found(positions=positions, known=known, conflicts=conflicts, moved=row["moved"], met=row["met"])
+
+    def _sought(self, writes: Sequence[Write]) -> Sought:
+        return self._keys.sought([envelope for write in writes for envelope in write.envelopes])
 
     def sought(self, source: str, id: str) -> Sought:
         """Return what stands for this identity."""

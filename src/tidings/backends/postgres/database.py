@@ -8,7 +8,7 @@ A statement without a name is parsed and executed between two of the driver's Sy
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -93,24 +93,19 @@ class Database:
         found = self._inside.get()  # a task inherits it from who began it, and may outlive it
         return None if found is None or found.is_over else found.connection
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection, each of whose statements is a transaction of its own.
 
         Inside a unit it is the unit's, whose writes it sees: a second one, while every other is held by a unit that
         wants the same, would never come free.
         """
         own = self.unit_connection
-        if own is not None:
-            yield own
-            return
-        async with self._lent() as connection:
-            yield connection
+        return self._pool.lent() if own is None else nullcontext(own)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """BEGIN, READ COMMITTED: COMMIT on leaving, ROLLBACK if an exception leaves. The task is inside a unit."""
-        async with self._lent() as connection:
+        async with self._pool.lent() as connection:
             opened = _Open(connection)
             token = self._inside.set(opened)
             try:
@@ -128,11 +123,6 @@ class Database:
                 if self._path is not None:
                     await connection.execute(f"SET LOCAL search_path = {self._path}")
             yield
-
-    @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[Connection]:
-        async with self._pool.lent() as connection:
-            yield connection
 
     async def own_connection(self) -> Connection:
         """Open a connection outside the pool, which the caller closes: for LISTEN, or what must never wait for one."""

@@ -147,18 +147,19 @@ def _condition(writes: Sequence[Write], conditional: int | None) -> tuple[Any, .
 
 def _alone(writes: Sequence[Write], expected: Sequence[str], conditional: int | None) -> frozenset[int]:
     """Return the stripes that nobody else may write to until what is expected of them was looked at and acted on."""
-    found = {_stripe(subject_key(subject) % SLOTS) for subject in expected}
+    found = {stripe_of(subject_key(subject) % SLOTS) for subject in expected}
     condition = None if conditional is None else writes[conditional].condition
     if condition is not None:
         subject = condition.where.subject
-        found |= set(range(STRIPES)) if subject is None else {_stripe(subject_key(subject) % SLOTS)}
+        found |= set(range(STRIPES)) if subject is None else {stripe_of(subject_key(subject) % SLOTS)}
     return frozenset(found)
 
 
 def _stripes(slots: Iterable[int], *, alone: frozenset[int]) -> tuple[Sequence[int], Sequence[bool] | None]:
-    stripes = sorted({*map(_stripe, slots), *alone})
+    stripes = sorted({*map(stripe_of, slots), *alone})
     return stripes, [stripe in alone for stripe in stripes] if alone else None
 
 
-def _stripe(slot: int) -> int:
+def stripe_of(slot: int) -> int:
+    """Return the stripe of the subjects of a slot."""
     return slot >> STRIPE_BITS

@@ -18,6 +18,7 @@ from tidings.backends.postgres.hearing import Listener, Teller
 from tidings.backends.postgres.horizon import readable
 from tidings.backends.postgres.rooms import Rooms
 from tidings.backends.postgres.settling import Settling
+from tidings.backends.postgres.single import Single
 from tidings.backends.postgres.wakes import Wakes
 from tidings.errors import (
     AppendInUnitError,
@@ -98,7 +99,7 @@ class PostgresLog:
         except StoreUnavailableError as error:
             raise LogUnavailableError(str(error)) from error
 
-    async def _flush(self, draft: Draft) -> Sequence[Receipt]:
+    async def _flush(self, draft: Draft | Single) -> Sequence[Receipt]:
         self._ports.points.at("append:before-begin")
         with translated(LogUnavailableError):
             receipts = await self._keep(draft)
@@ -106,11 +107,11 @@ class PostgresLog:
         self._appender.appended()
         return receipts
 
-    async def _keep(self, draft: Draft) -> Sequence[Receipt]:
+    async def _keep(self, draft: Draft | Single) -> Sequence[Receipt]:
         while True:
             try:
                 async with self._database.connection() as connection:
-                    return await self._appender.keep(connection, draft, in_unit=False)
+                    return await self._appender.keep(connection, draft)
             except IdRacedError:
                 continue  # who was first has committed, so this time its entry is found
             except asyncpg.CheckViolationError:

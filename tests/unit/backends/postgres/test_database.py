@@ -143,7 +143,7 @@ async def test_a_statement_that_takes_too_long_is_cancelled_and_may_be_repeated(
 async def test_a_cut_connection_is_a_passing_failure_and_the_next_call_has_another(numbers: Database) -> None:
     async with numbers.transaction() as other:
         with pytest.raises(LogUnavailableError, match="repeat the call"), translated(LogUnavailableError):
-            async with numbers._lent() as connection:
+            async with numbers._pool.lent() as connection:
                 pid = connection.get_server_pid()
                 await asyncio.gather(
                     connection.execute("SELECT pg_sleep(60)"), other.execute("SELECT pg_terminate_backend($1)", pid)

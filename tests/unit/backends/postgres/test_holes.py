@@ -14,10 +14,10 @@ from tests.postgres.binaries import NEWEST
 from tests.postgres.held import Held, held
 from tests.postgres.server import own
 from tidings.backends.postgres.log import PostgresLog
-from tidings.conformance.samples import event, ids_in, keep, refusal
+from tidings.conformance.samples import event, ids_in, keep, refusal, turn
 from tidings.errors import LogRewoundError
 from tidings.events.filter import Filter
-from tidings.log.driver import Write
+from tidings.log.driver import Receipt, Write
 
 PATIENCE = timedelta(seconds=60)
 WANTED = Filter(types=frozenset({event("").type}))
@@ -54,6 +54,35 @@ async def test_nothing_behind_an_open_append_is_read_until_it_commits(log: Postg
     await slow.run("COMMIT")
     await waiting
     assert await read(log) == ["4", "5", "6"]
+
+
+@pytest.mark.parametrize("id", ["5", "opaque"])
+@pytest.mark.parametrize(("end", "there"), [("COMMIT", True), ("ROLLBACK", False)])
+async def test_nothing_behind_a_single_append_that_is_open_is_read(
+    log: PostgresLog, slow: Held, id: str, end: str, there: bool
+) -> None:
+    await slow.run("BEGIN")
+    assert await slow.append_one(event(id)) == 1
+    assert (await keep(log, event("6"))).positions == (2,)
+    assert await read(log) == []
+    await slow.run(end)
+    assert await read(log) == ([id, "6"] if there else ["6"])
+
+
+async def test_a_single_append_that_is_refused_or_repeated_leaves_no_hole(log: PostgresLog) -> None:
+    first = await keep(log, event("1"))
+    assert await keep(log, event("1")) == Receipt(outcome="duplicate", positions=first.positions)
+    assert (await refusal(log, event("1", data=b"2"))).position == 1
+    assert (await keep(log, event("2"))).positions == (2,)
+
+
+async def test_two_single_appends_of_one_id_keep_the_first(log: PostgresLog, slow: Held) -> None:
+    await slow.run("BEGIN")
+    await slow.append_one(event("1"))
+    second = asyncio.create_task(keep(log, event("1")))
+    await turn()
+    await slow.run("COMMIT")
+    assert await second == Receipt(outcome="duplicate", positions=(1,))
 
 
 async def test_what_stands_behind_an_append_that_is_rolled_back_is_read_at_once(log: PostgresLog, slow: Held) -> None:

@@ -90,7 +90,7 @@ async def test_one_relay_at_a_time_empties_the_outbox(at: Opened) -> None:
         await connection.execute(STAGE, staged_text(event("a")))
     async with at.store.unit() as unit:
         assert len(await unit.take_outbox(limit=9)) == 1
-        async with at.database._lent() as other, other.transaction():
+        async with at.database._pool.lent() as other, other.transaction():
             assert not await other.fetchval("SELECT pg_try_advisory_xact_lock(1953063944, 1)")
         unit.emit([event("a")])
     assert await relay(at) == 0
