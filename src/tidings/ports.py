@@ -61,11 +61,17 @@ class Observer(Protocol):
     def refolded(self, view: str, rows: int) -> None:
         """Be told that so many rows of `service.view` were folded again from their history."""
 
+    def relayed(self, seconds: float) -> None:
+        """Be told how long it took the relay to take a page out of the outbox and to append it, commits included."""
+
 
 class NoObserver:
     """Counts nothing."""
 
     def refolded(self, view: str, rows: int) -> None:
+        return None
+
+    def relayed(self, seconds: float) -> None:
         return None
 
 

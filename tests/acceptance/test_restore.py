@@ -97,7 +97,7 @@ def test_after_a_restore_no_position_is_used_twice_and_old_tokens_are_told_apart
         _, lost = put(url, "2", 20)
         assert row(url, "2", lost) == 20
     put_back()
-    done = place.tidings("log", "restored")
+    done = place.tidings("log", "restored", "--yes")
     assert done.code == 0, done.err
     with place.serving() as url:
         for old in (kept, lost):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -44,7 +46,7 @@ def test_no_position_is_given_out_twice_and_tokens_from_before_are_refused(place
         before = put(url, "1")
         place.eventually("consumers", "--app", "shop:app", until=settled)
         assert status_of(url, before) == 200
-    said = place.tidings("log", "restored", "--json")
+    said = place.tidings("log", "restored", "--yes", "--json")
     assert said.code == 0, said
     assert said.json["after"] >= APART
     with place.serving() as url:
@@ -59,3 +61,56 @@ def test_no_position_is_given_out_twice_and_tokens_from_before_are_refused(place
         assert [entry["event"]["id"] for entry in entries] == ["1", "2"]
     verified = place.tidings("views", "verify", "--app", "shop:app", "--json")
     assert verified.code == 0, verified
+
+
+def test_it_says_what_it_will_do_and_does_it_only_if_told_to(place: Place) -> None:
+    assert place.emit("1", 10).code == 0
+    asked = place.tidings("log", "restored", given="n\n")
+    assert (asked.code, asked.out) == (1, "")
+    assert "every position token from before is refused" in asked.err
+    assert f"behind {1 + APART}," in asked.err
+    nobody = place.tidings("log", "restored", "--json", given="")
+    assert (nobody.code, nobody.out) == (2, "")
+    assert "give --yes" in nobody.err
+    done = place.tidings("log", "restored", "--json", given="y\n")
+    assert (done.code, done.json["after"]) == (0, 1 + APART), "what was refused has changed nothing"
+    assert done.json["before"] in asked.err
+    again = place.tidings("log", "restored", "--yes")
+    assert (again.code, again.err) == (0, "")
+    assert f"goes on behind position {1 + 2 * APART}" in again.out
+
+
+def test_it_is_refused_while_a_server_runs_even_one_that_stands_still(place: Place) -> None:
+    process = place.begin("run", "shop:app", "--port", "0", "--json")
+    assert process.stdout is not None
+    json.loads(process.stdout.readline())
+    try:
+        refused = place.tidings("log", "restored", "--yes", "--json")
+        process.send_signal(signal.SIGSTOP)
+        still = place.tidings("log", "restored", "--yes", "--json")
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    for each in (refused, still):
+        assert (each.code, each.out) == (1, ""), each
+        assert "stop all servers" in each.err
+    assert place.tidings("log", "restored", "--yes", "--json").json["after"] == APART
+
+
+def test_a_server_that_was_killed_is_in_nobodys_way(place: Place) -> None:
+    process = place.begin("run", "shop:app", "--port", "0", "--json")
+    assert process.stdout is not None
+    json.loads(process.stdout.readline())
+    process.kill()
+    process.communicate(timeout=60)
+    assert place.tidings("log", "restored", "--yes").code == 0
+
+
+def test_the_audit_has_who_began_another_life_and_which_one_it_was(place: Place) -> None:
+    assert place.emit("1", 10).code == 0
+    done = place.tidings("log", "restored", "--yes", "--json").json
+    with place.serving() as url, urllib.request.urlopen(f"{url}/console/dead", timeout=30) as page:
+        shown = page.read().decode()
+    for said in (">cli<", ">restored<", done["incarnation"], f"was {done['before']}", f"{done['after']:,}"):
+        assert said in shown, said

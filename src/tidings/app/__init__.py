@@ -1,7 +1,7 @@
 """The one room that knows all: services, back ends, and what carries entries between them."""
 
 from tidings.app.app import App
-from tidings.app.engines import begin_life, holds_log, migrate, schema_of
+from tidings.app.engines import begin_life, holds_log, life_of, migrate, schema_of
 from tidings.app.opened import Opened
 
-__all__ = ["App", "Opened", "begin_life", "holds_log", "migrate", "schema_of"]
+__all__ = ["App", "Opened", "begin_life", "holds_log", "life_of", "migrate", "schema_of"]

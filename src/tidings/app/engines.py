@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tidings.log.driver import LogDriver
 from tidings.log.lives import Life
-from tidings.ports import Ports
+from tidings.ports import Clock, Ports
 from tidings.settings import Settings
 from tidings.store.driver import StoreDriver
 from tidings.store.host import Host
@@ -69,15 +69,26 @@ async def migrate(settings: Settings) -> Sequence[Step]:
     return await on_sqlite.migrate(settings.sqlite_path)
 
 
-async def begin_life(settings: Settings) -> Life:
-    """Have the log, which was restored from an older copy, go on as another. SchemaError; StoreUnavailableError."""
+async def life_of(settings: Settings, clock: Clock) -> Life:
+    """Return the log's life as it is now. RefusedError if somebody uses it; SchemaError; StoreUnavailableError."""
     if settings.engine == "postgresql":
         from tidings.backends.postgres import restoring as on_postgres
 
-        return await on_postgres.begin_life(settings.database_url)
+        return await on_postgres.life_of(settings.database_url, clock)
     from tidings.backends.sqlite import restoring as on_sqlite
 
-    return await on_sqlite.begin_life(settings.sqlite_path)
+    return on_sqlite.life_of(settings.sqlite_path)
+
+
+async def begin_life(settings: Settings, clock: Clock, *, who: str) -> Life:
+    """Have the log, which was restored from an older copy, go on as another. Errors as `life_of`."""
+    if settings.engine == "postgresql":
+        from tidings.backends.postgres import restoring as on_postgres
+
+        return await on_postgres.begin_life(settings.database_url, clock, who=who)
+    from tidings.backends.sqlite import restoring as on_sqlite
+
+    return on_sqlite.begin_life(settings.sqlite_path, clock, who=who)
 
 
 async def holds_log(settings: Settings) -> bool:

@@ -140,7 +140,7 @@ def _put_together(
         service.name: _resources(service, catalog, Shelves(service.name, service.views, tables, log), deliverer)
         for service in services
     }
-    telemetry.watch(log, store, services)
+    telemetry.watch(log, store, back_end.host, services)
 
     def carrying(those: Sequence[Service]) -> Carrying:
         views = [view for service in those for view in service.views]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidings.cli import completing
+from tidings.cli.asking import confirm
 from tidings.cli.output import Output
 from tidings.cli.session import LAST, WHO, AppName, AsJson, Session
 from tidings.cli.times import time_of
@@ -130,20 +131,34 @@ def replay_(
 
 
 @commands.command()
-def restored(as_json: AsJson = False) -> None:
+def restored(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Have the log go on as another after its database was restored from an older copy, before servers start again.
 
     New entries stand a million positions behind what the copy has, so that none of fewer lost ones is given out twice;
     and a position token from before is refused, not taken for an entry that came since. What is kept stays as it is.
+    It says so and asks. Exit code 1 if the answer is no, or while a server or another command is on the database.
 
     Example: tidings log restored
     """
-    from tidings.app import begin_life
+    from tidings.app import begin_life, life_of
+    from tidings.log.lives import APART
+    from tidings.ports import SystemClock
 
-    life = Session().at_rest(begin_life)
+    session, clock = Session(loads=False), SystemClock()
+    now = session.at_rest(lambda settings: life_of(settings, clock))
     output = Output(as_json=as_json)
+    if not yes:
+        confirm(
+            f"The log in {session.settings.place} is {now.incarnation}; its next entry stands behind position "
+            f"{now.after}. It will be another: new entries stand behind {now.after + APART}, every position token from "
+            "before is refused for ever, and this cannot be taken back. What is kept stays as it is."
+        )
+    life = session.at_rest(lambda settings: begin_life(settings, clock, who=WHO))
     if as_json:
-        output.json({"incarnation": life.incarnation, "after": life.after})
+        output.json({"incarnation": life.incarnation, "before": now.incarnation, "after": life.after})
     output.say(f"the log goes on behind position {life.after}, as {life.incarnation}: start its servers again")
 
 

@@ -115,6 +115,7 @@ class Relay:
 
     async def _carry(self, limit: int, *, refused: ConflictError | None = None) -> int:
         """Carry so many. `refused`: why the first one of this identity is to be set aside instead."""
+        begun = self._ports.clock.monotonic()
         async with self._store.unit() as unit:
             staged = await unit.take_outbox(limit=limit)
             kept = [each for each in staged if refused is None or not _is_of(refused, each.envelope)]
@@ -123,6 +124,8 @@ class Relay:
                     entry = Entry(each.n, self._ports.clock.now_us(), each.envelope)
                     await self._set_aside(unit, entry, refused)
             await self._append(unit, [each.envelope for each in kept])
+        if kept:
+            self._ports.observer.relayed(self._ports.clock.monotonic() - begun)
         return len(staged)
 
     async def redrive(self) -> None:

@@ -12,7 +12,17 @@ from tidings.log.driver import Position
 StoreT = TypeVar("StoreT", covariant=True)
 
 What = Literal[
-    "pause", "resume", "replay", "redrive", "drop", "retry", "cancel", "rebuild", "key-created", "key-revoked"
+    "pause",
+    "resume",
+    "replay",
+    "redrive",
+    "drop",
+    "retry",
+    "cancel",
+    "rebuild",
+    "key-created",
+    "key-revoked",
+    "restored",
 ]
 WHATS: tuple[What, ...] = get_args(What)
 """Every change that is written down."""
@@ -23,7 +33,8 @@ class Change:
     """What an operator does.
 
     `who`: `cli`, `console`, `local` (over HTTP, where there are no keys) or `key <id>`. `on`: the consumer, the
-    delivery, the view or the API key that it is done to. `subject`, `position`: which part of it; None: all.
+    delivery, the view or the API key that it is done to, or the log's new incarnation. `subject`, `position`: which
+    part of it; None: all.
     """
 
     who: str

@@ -18,6 +18,10 @@ class Check:
 class Host(Protocol):
     """Beneath a log and a store."""
 
+    @property
+    def hole_seconds(self) -> float:
+        """How long this process's readers have waited for a position that a writer holds open, as its last look saw."""
+
     async def problem(self) -> str | None:
         """Return what is wrong with the place that the settings name, as far as it costs next to nothing to say."""
 

@@ -11,6 +11,7 @@ from tidings.operations.lag import ConsumerLag, lag
 from tidings.ports import Clock
 from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
+from tidings.store.host import Host
 from tidings.store.parking import Parked
 from tidings.telemetry import table
 from tidings.telemetry.series import Gauge
@@ -21,11 +22,15 @@ LOOK_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How things stood at one look. `head`, `lags`, `parked`: None if log or store did not answer."""
+    """How things stood at one look. `head`, `lags`, `parked`: None if log or store did not answer.
+
+    `hole_seconds`: as of `tidings.store.host.Host`, once the log had been looked at.
+    """
 
     log_answers: bool
     store_answers: bool
     head: int | None = None
+    hole_seconds: float = 0.0
     lags: Sequence[ConsumerLag] | None = None
     parked: Sequence[Parked] = ()
     views: Sequence[tuple[str, int]] = ()
@@ -34,9 +39,10 @@ class Standing:
 class Gauges:
     """Looks at log and store at most once a second, however many ask, and counts no lag further than 10,000."""
 
-    def __init__(self, log: Log, store: StoreDriver, clock: Clock, services: Sequence[Service]) -> None:
+    def __init__(self, log: Log, store: StoreDriver, host: Host, *, clock: Clock, services: Sequence[Service]) -> None:
         self._log = log
         self._store = store
+        self._host = host
         self._clock = clock
         self._services = services
         self._looking = asyncio.Lock()
@@ -53,20 +59,21 @@ class Gauges:
         return [*self._always(self._found), *_of_consumers(self._found, self._clock.now_us())]
 
     async def _look(self) -> Standing:
-        head: int | None = None
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 head = (await self._log.head()).position
         except Exception:
             return Standing(log_answers=False, store_answers=await self._store_answers())
+        hole_seconds = self._host.hole_seconds
         if not await self._store_answers():
-            return Standing(log_answers=True, store_answers=False, head=head)
+            return Standing(True, False, head, hole_seconds)
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 lags = await lag(self._log, self._store, self._clock, self._services)
-                return Standing(True, True, head, lags, await self._store.parked(), await self._views(lags, head))
+                parked, views = await self._store.parked(), await self._views(lags, head)
+                return Standing(True, True, head, hole_seconds, lags, parked, views)
         except Exception:
-            return Standing(log_answers=True, store_answers=True, head=head)
+            return Standing(True, True, head, hole_seconds)
 
     async def _store_answers(self) -> bool:
         try:
@@ -91,8 +98,7 @@ class Gauges:
         yield Gauge(table.LOG_CONNECTED, [((), found.log_answers)])
         yield Gauge(table.STORE_CONNECTED, [((), found.store_answers)])
         yield Gauge(table.QUEUE_BYTES, [((), self._log.queued_bytes)])
-        # A back end that shares its transaction with the log appends what is emitted at once, and leaves no holes.
-        yield Gauge(table.HOLE_SECONDS, [((), 0)])
+        yield Gauge(table.HOLE_SECONDS, [((), found.hole_seconds)] if found.log_answers else [])
         yield Gauge(table.OUTBOX, [((), 0)])
         yield Gauge(table.OUTBOX_SECONDS, [((), 0)])
         yield Gauge(table.LOG_HEAD, [] if found.head is None else [((), found.head)])

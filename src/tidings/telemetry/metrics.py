@@ -33,6 +33,7 @@ class Metrics:
         self.inflight: dict[str, int] = {}
         self.retries = Counter(table.RETRIES)
         self.refolds = Counter(table.REFOLDS)
+        self.relay_seconds = Histogram(table.RELAY_SECONDS)
         self.leases_lost = Counter(table.LEASES_LOST)
         self.fenced = Counter(table.FENCED)
 
@@ -69,4 +70,4 @@ class Metrics:
         inflight = Gauge(table.INFLIGHT, [((service,), count) for service, count in self.inflight.items()])
         appends = (self.appends, self.append_seconds, self.flush_seconds, self.flush_writes, self.limited)
         consumers = (self.handled, self.handler_seconds, self.retries, self.refolds, self.leases_lost, self.fenced)
-        return (*appends, *consumers, inflight)
+        return (*appends, *consumers, self.relay_seconds, inflight)

@@ -49,7 +49,7 @@ FLUSH_SECONDS = _histogram("tidings_flush_seconds", "What the back end took for 
 FLUSH_WRITES = _histogram("tidings_flush_writes", "Writes sent to the back end together", buckets=WRITES)
 LIMITED = _counter("tidings_limited_total", "Requests refused because too many came: by address, key, source", "by")
 LOG_HEAD = _gauge("tidings_log_head", "The position of the newest entry")
-HOLE_SECONDS = _gauge("tidings_hole_seconds", "How long readers have waited for a writer that holds a position open")
+HOLE_SECONDS = _gauge("tidings_hole_seconds", "How long readers have waited for a position that a writer holds open")
 QUEUE_BYTES = _gauge("tidings_queue_bytes", "Bytes of writes that wait for the back end")
 HANDLED = _counter(
     "tidings_handler_total",
@@ -75,6 +75,9 @@ VIEW_POSITION = _gauge("tidings_view_position", "The position that a view has co
 REFOLDS = _counter("tidings_refolds_total", "Rows folded again from their history, since something came late", "view")
 OUTBOX = _gauge("tidings_outbox_pending", "Emitted events that wait to be appended")
 OUTBOX_SECONDS = _gauge("tidings_outbox_oldest_seconds", "How long the first of them has waited")
+RELAY_SECONDS = _histogram(
+    "tidings_relay_publish_seconds", "What it took to append a page of what others staged, and to take it out"
+)
 LEASES_LOST = _counter("tidings_leases_lost_total", "Leases that ended before they were given back", "consumer")
 FENCED = _counter("tidings_fenced_writes_total", "Writes refused because the lease was another's by then", "consumer")
 LOG_CONNECTED = _gauge("tidings_log_connected", "1 if the log answers, else 0")
@@ -102,6 +105,7 @@ METRICS = (
     REFOLDS,
     OUTBOX,
     OUTBOX_SECONDS,
+    RELAY_SECONDS,
     LEASES_LOST,
     FENCED,
     LOG_CONNECTED,

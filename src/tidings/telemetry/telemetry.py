@@ -13,6 +13,7 @@ from tidings.ports import Clock, Ports
 from tidings.services.functions import Handler
 from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
+from tidings.store.host import Host
 from tidings.telemetry.calls import Calls
 from tidings.telemetry.gauges import Gauges
 from tidings.telemetry.log import MeteredLog
@@ -65,9 +66,13 @@ class Telemetry:
         """Count rows of a view that were folded again from their history."""
         self._metrics.refolds.add(view, count=rows)
 
-    def watch(self, log: Log, store: StoreDriver, services: Sequence[Service]) -> None:
+    def relayed(self, seconds: float) -> None:
+        """Observe how long it took to append a page of what was staged."""
+        self._metrics.relay_seconds.observe((seconds,))
+
+    def watch(self, log: Log, store: StoreDriver, host: Host, services: Sequence[Service]) -> None:
         """Be told where to look when somebody asks."""
-        self._gauges = Gauges(log, store, self.ports.clock, services)
+        self._gauges = Gauges(log, store, host, clock=self.ports.clock, services=services)
 
     async def series(self) -> Sequence[Series]:
         """Return everything that was counted, and how things stand."""

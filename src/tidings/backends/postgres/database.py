@@ -23,6 +23,7 @@ from tidings.backends.postgres.connection import (
     Connection,
 )
 from tidings.backends.postgres.failures import not_opened, unusable_url
+from tidings.backends.postgres.hole import Hole
 from tidings.backends.postgres.migrations import prepare
 from tidings.backends.postgres.pool import Pool
 from tidings.backends.postgres.server import Server, look, refusal
@@ -54,7 +55,7 @@ class Database:
     """The connections of one event loop to one database. Made by `open_database`.
 
     `place`: where it is, without anything secret. `secret`, `incarnation`: the log's own, as `tidings.head` has them.
-    `path`: the search_path; None for the user's own.
+    `path`: the search_path; None for the user's own. `hole`: what this process's readers of the log wait for.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Database:
         self.secret = secret
         self.incarnation = incarnation
         self.closed = False
+        self.hole = Hole()
         self._url = url
         self._path = path
         self._inside: ContextVar[_Open | None] = ContextVar(f"inside a unit of {self.place}", default=None)

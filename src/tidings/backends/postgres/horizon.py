@@ -22,11 +22,13 @@ NOBODY: frozenset[str] = frozenset()
 class Look:
     """What one statement saw, first `top`, then who held ORDER.
 
-    `top`: the highest visible position, 0 in an empty log. `holders`: the virtual ids of transactions. `prepared`: of
-    those that are prepared: after a restart of the server they have others, so they count whenever they are seen.
+    `top`: the highest visible position, 0 in an empty log. `safe`: all up to it has been proved to be final.
+    `holders`: the virtual ids of transactions. `prepared`: of those that are prepared: after a restart of the server
+    they have others, so they count whenever they are seen.
     """
 
     top: Position
+    safe: Position = 0
     holders: frozenset[str] = NOBODY
     prepared: frozenset[str] = NOBODY
 

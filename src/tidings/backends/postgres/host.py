@@ -59,6 +59,10 @@ class PostgresHost:
         self._database = database
         self._clock = clock
 
+    @property
+    def hole_seconds(self) -> float:
+        return self._database.hole.seconds
+
     async def problem(self) -> str | None:
         return None  # a server that is not there, or takes no writes, is what log and store find for themselves
 

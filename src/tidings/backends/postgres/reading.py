@@ -22,7 +22,7 @@ ORDER = 1953063937
 # One call of pg_locks, which begins when the snapshot that shows `top` has been taken already. What this very
 # connection holds is its own, and hides nothing from it.
 _LOOK = f"""
-SELECT (SELECT max(pos) FROM tidings.log) AS top, h.floor_pos, h.incarnation, held.holders, held.prepared
+SELECT (SELECT max(pos) FROM tidings.log) AS top, h.safe_pos, h.floor_pos, h.incarnation, held.holders, held.prepared
 FROM tidings.head h, (
   SELECT array_agg(virtualtransaction) FILTER (WHERE pid IS NOT NULL) AS holders,
     array_agg(virtualtransaction) FILTER (WHERE pid IS NULL) AS prepared
@@ -51,7 +51,12 @@ async def look(connection: asyncpg.Connection) -> tuple[Look, Head]:
     """See who may yet fill holes. The head's position is the highest visible one: it need not be final."""
     row: Any = await connection.fetchrow(_LOOK)
     top = max(row["top"] or 0, row["floor_pos"])
-    seen = Look(top=top, holders=frozenset(row["holders"] or ()), prepared=frozenset(row["prepared"] or ()))
+    seen = Look(
+        top=top,
+        safe=row["safe_pos"],
+        holders=frozenset(row["holders"] or ()),
+        prepared=frozenset(row["prepared"] or ()),
+    )
     return seen, Head(position=top, floor=row["floor_pos"], incarnation=row["incarnation"])
 
 

@@ -10,6 +10,7 @@ from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.database import Database
 from tidings.backends.postgres.failures import translated
 from tidings.backends.postgres.horizon import Horizon, readable
+from tidings.backends.postgres.safe import Safe
 from tidings.errors import LogUnavailableError
 from tidings.log.driver import Head, Position
 
@@ -23,6 +24,7 @@ class Settling:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._horizon = Horizon()
+        self._safe = Safe(database)
         self._looking = asyncio.Lock()
         self._next: asyncio.Task[Head] | None = None
         self._looks: set[asyncio.Task[Head]] = set()
@@ -39,6 +41,7 @@ class Settling:
     def extend(self, final: Position) -> None:
         """Be told that everything at or below this position was read, or is final."""
         self._horizon = self._horizon.extended(final)
+        self._safe.proved(self._horizon.final)
 
     async def look(self) -> Head:
         """Look at the log, at once, with whoever asks before that look begins. The head's position is a visible one."""
@@ -60,18 +63,20 @@ class Settling:
     async def _see(self) -> Head:
         async with self._database.connection() as connection:
             seen, head = await reading.look(connection)
-            self._horizon = self._horizon.after(seen)
-            if self.final < seen.top:
-                await self._pass_what_is_there(connection)
+            self._horizon = self._horizon.extended(seen.safe).after(seen)
+            has_hole = self.final < seen.top and await self._stops_at_hole(connection)
+            self._database.hole.seen(self.final if has_hole else None)
+            self._safe.proved(self.final)
             return head
 
-    async def _pass_what_is_there(self, connection: Connection) -> None:
-        """Go on to the first hole: what has none below it need not wait for anybody."""
+    async def _stops_at_hole(self, connection: Connection) -> bool:
+        """Go on to the first hole: what has none below it need not wait for anybody. Say whether one was come to."""
         before = self.final
         found = await reading.positions(connection, before, POSITIONS)
         count = readable(found, after=before, final=before)
         if count:
             self.extend(found[count - 1])
+        return count < len(found)
 
     def _looked(self, look: asyncio.Task[Head]) -> None:
         self._looks.discard(look)
@@ -79,6 +84,7 @@ class Settling:
             look.exception()  # whoever asked has been told, unless nobody waits any more
 
     async def close(self) -> None:
-        """Wait for the looks that are on their way."""
+        """Wait for the looks that are on their way, and for what is being told of them."""
         while self._looks:
             await asyncio.wait(self._looks)
+        await self._safe.close()

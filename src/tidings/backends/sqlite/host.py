@@ -19,6 +19,10 @@ class SqliteHost:
     def __init__(self, path: str) -> None:
         self._path = path
 
+    @property
+    def hole_seconds(self) -> float:
+        return 0.0  # writers take turns, so no position stays open behind a later one
+
     async def problem(self) -> str | None:
         return None if self._path == MEMORY else _file_problem(self._path)
 
