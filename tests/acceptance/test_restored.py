@@ -114,3 +114,24 @@ def test_the_audit_has_who_began_another_life_and_which_one_it_was(place: Place)
         shown = page.read().decode()
     for said in (">cli<", ">restored<", done["incarnation"], f"was {done['before']}", f"{done['after']:,}"):
         assert said in shown, said
+
+
+def test_it_is_refused_while_a_command_looks_that_holds_no_lease(place: Place) -> None:
+    assert place.emit("1", 10).code == 0
+    process = place.begin("log", "tail", "--follow", "--json")
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["position"] == 1
+    refused = place.tidings("log", "restored", "--yes", "--json")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert (refused.code, refused.out) == (1, ""), refused
+    assert place.tidings("log", "restored", "--yes").code == 0
+
+
+def test_through_a_pooler_servers_are_seen_by_their_leases(tmp_path: Path, pooled_postgres_url: str) -> None:
+    place = OnPostgres(tmp_path, pooled_postgres_url)
+    with place.serving():
+        refused = place.tidings("log", "restored", "--yes", "--json")
+    assert (refused.code, refused.out) == (1, ""), refused
+    assert "leases in postgresql://127.0.0.1" in refused.err
+    assert place.tidings("log", "restored", "--yes").code == 0
