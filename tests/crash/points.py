@@ -1,4 +1,4 @@
-"""The named points at which a process is killed or stopped, and what does it."""
+"""The named points at which a process is killed or stopped, on each back end, and what does it."""
 
 from __future__ import annotations
 
@@ -40,10 +40,22 @@ POINTS = (
     "swap:flipped",
 )
 
+SQLITES_OWN = frozenset(point for point in POINTS if point.startswith(("append:", "run:"))) - {
+    "append:before-begin",
+    "append:committed",
+}
+"""PostgreSQL judges and keeps an append in one statement, whose middle no client sees, and moves no keys."""
+
 
 def of(room: str) -> list[str]:
     """Return the points of a room, such as `append`."""
     return [point for point in POINTS if point.startswith(f"{room}:")]
+
+
+def on_each(room: str) -> list[tuple[str, str]]:
+    """Return each back end with each point of a room that it has: for the fixture `place`, and a test."""
+    on_postgresql = [("postgresql", point) for point in of(room) if point not in SQLITES_OWN]
+    return [("sqlite", point) for point in of(room)] + on_postgresql
 
 
 class Signalled:

@@ -14,6 +14,8 @@ from tidings.views.declaration import consumer_name
 
 AHEAD_US = 60_000_000
 POLL_SECONDS = 0.02
+MADE = "made"
+"""A file that says that the shop's own tables are there."""
 
 
 class ClockAhead(SystemClock):
@@ -33,7 +35,7 @@ async def sell(folder: Path, ports: Ports, options: str) -> None:
     app = shop.make(folder, version=2 if "version-2" in words else 1, views="no-views" not in words)
     if "ahead" in words:
         ports = Ports(clock=ClockAhead(), points=ports.points)
-    if not shop.file(folder).exists():
+    if not (folder / MADE).exists():
         await make_tables(app, folder)
     async with app.open(shop.settings(folder), ports=ports) as opened:
         tell("open")
@@ -49,6 +51,7 @@ async def make_tables(app: App, folder: Path) -> None:
     async with app.open(shop.settings(folder), consume=False), app.unit("till") as ctx:
         for statement in shop.TABLES:
             await ctx.sql.execute(statement)
+    (folder / MADE).touch()
 
 
 async def publish(app: App, item: int) -> None:

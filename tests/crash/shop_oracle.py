@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Set
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
 from tests.crash import shop
-from tests.crash.oracle import reopened
+from tests.crash.oracle import back_end
 from tests.crash.telling import noted
-from tidings.app.engines import BackEnd, open_back_end
 from tidings.app.opened import Opened
 from tidings.conformance.samples import everything
-from tidings.ports import Ports
 from tidings.views.verify import Verifier
-
-
-@asynccontextmanager
-async def back_end(folder: Path) -> AsyncIterator[BackEnd]:
-    """Open the shop's database as the next process would."""
-    settings = shop.settings(folder)
-    if settings.engine == "sqlite":
-        async with reopened(shop.file(folder)) as file:
-            yield file
-        return
-    opened = await open_back_end(settings, Ports())
-    try:
-        yield opened
-    finally:
-        await opened.close()
 
 
 async def check_midway(folder: Path, told: Iterable[str]) -> None:

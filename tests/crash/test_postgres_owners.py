@@ -14,9 +14,12 @@ import pytest
 from tests.crash.points import of
 from tests.crash.postgres_owner import CONSUMER, TRAIL, Opened, opened
 from tests.crash.processes import PATIENCE, ROOT, Child
+from tests.scale import SCALE
+from tidings.backends.postgres.connection import IDLE_SECONDS
 from tidings.conformance.samples import event
 from tidings.consumers.leases import TTL
 from tidings.ports import Ports
+from tidings.store.claims import lease_lost
 
 LOOK = 0.02
 
@@ -31,11 +34,11 @@ async def at(postgres_url: str) -> AsyncIterator[Opened]:
 
 @asynccontextmanager
 async def owner(
-    url: str, name: str, *, seconds: float = 2.0, point: str = "", which: str = "SIGSTOP"
+    url: str, name: str, *, seconds: float = 2.0, point: str = "", which: str = "SIGSTOP", idle: int = IDLE_SECONDS
 ) -> AsyncIterator[Child]:
     child = Child(
         await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.crash.postgres_owner", url, name, str(seconds), point, which),
+            *(sys.executable, "-m", "tests.crash.postgres_owner", url, name, str(seconds), point, which, str(idle)),
             cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -62,6 +65,11 @@ async def trail(at: Opened) -> Counter[int]:
         return Counter(position for (position,) in await unit.sql.fetch("SELECT pos FROM trail"))
 
 
+async def owners_in_trail(at: Opened) -> set[str]:
+    async with at.store.unit() as unit:
+        return {owner for (owner,) in await unit.sql.fetch("SELECT DISTINCT owner FROM trail")}
+
+
 async def shares(at: Opened) -> dict[str | None, int]:
     return dict(Counter(each.owner for each in (await at.store.checkpoints(CONSUMER)).values()))
 
@@ -78,7 +86,10 @@ async def until_shared(at: Opened, wanted: dict[str, int]) -> None:
             await asyncio.sleep(LOOK)
 
 
-@pytest.mark.parametrize("point", ["unit:in-handler", "unit:after-advance", "unit:commit-sent"])
+STOPS = of("unit") if SCALE > 1 else ["unit:in-handler", "unit:after-advance", "unit:commit-sent"]
+
+
+@pytest.mark.parametrize("point", STOPS)
 async def test_what_a_stopped_owner_commits_late_is_refused(at: Opened, postgres_url: str, point: str) -> None:
     said = await say(at, "first")
     async with owner(postgres_url, "stopped", point=point) as stopped:
@@ -92,6 +103,25 @@ async def test_what_a_stopped_owner_commits_late_is_refused(at: Opened, postgres
             said += await say(at, "third")
             await until_carried(at, said)
     assert await trail(at) == Counter(said)
+
+
+@pytest.mark.parametrize("point", ["unit:read", "unit:after-handlers"])
+async def test_a_late_commit_is_refused_though_the_checkpoint_stands_where_it_stood(
+    at: Opened, postgres_url: str, point: str
+) -> None:
+    said = await say(at, "first")
+    async with owner(postgres_url, "stopped", point=point, idle=600) as stopped:
+        await stopped.until_stopped()
+        async with owner(postgres_url, "other", seconds=600, point="unit:in-handler", idle=600) as other:
+            await other.until_stopped()
+            assert await shares(at) == {"other": 16}
+            stopped.send(signal.SIGCONT)
+            assert await stopped.line() == f"{CONSUMER} tries again: {lease_lost(CONSUMER)}"
+            assert await trail(at) == Counter()
+            other.send(signal.SIGCONT)
+            await until_carried(at, said)
+    assert await trail(at) == Counter(said)
+    assert await owners_in_trail(at) == {"other"}
 
 
 @pytest.mark.parametrize("point", of("unit"))

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.points import of
+from tests.crash.points import on_each
 from tests.crash.processes import run_killed, run_whole
 from tests.crash.shop_oracle import check_end, check_midway
 
 
-@pytest.mark.parametrize("point", of("swap"))
-async def test_a_kill_while_a_view_is_swapped_leaves_the_old_table_or_the_new_one(tmp_path: Path, point: str) -> None:
-    told = list((await run_whole("sell", tmp_path)).told)
-    await check_end(tmp_path, told)
+@pytest.mark.parametrize(("place", "point"), on_each("swap"), indirect=["place"])
+async def test_a_kill_while_a_view_is_swapped_leaves_the_old_table_or_the_new_one(place: Path, point: str) -> None:
+    told = list((await run_whole("sell", place)).told)
+    await check_end(place, told)
     for _ in ("an inline view, before anything is appended", "an async one"):
-        told += (await run_killed("sell", tmp_path, point=point, options="version-2")).told
-        await check_midway(tmp_path, told)
-    told += (await run_whole("sell", tmp_path, options="version-2")).told
-    await check_end(tmp_path, told, version=2)
+        told += (await run_killed("sell", place, point=point, options="version-2")).told
+        await check_midway(place, told)
+    told += (await run_whole("sell", place, options="version-2")).told
+    await check_end(place, told, version=2)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.points import of
+from tests.crash.points import on_each
 from tests.crash.processes import run_killed, run_whole
 from tests.crash.shop_oracle import check_end, check_midway
 
@@ -20,16 +20,16 @@ async def kill_twice_and_finish(folder: Path, point: str) -> None:
     await check_end(folder, told)
 
 
-@pytest.mark.parametrize("point", of("unit"))
-async def test_a_kill_in_a_unit_leaves_all_of_it_or_nothing(tmp_path: Path, point: str) -> None:
-    await kill_twice_and_finish(tmp_path, point)
+@pytest.mark.parametrize(("place", "point"), on_each("unit"), indirect=["place"])
+async def test_a_kill_in_a_unit_leaves_all_of_it_or_nothing(place: Path, point: str) -> None:
+    await kill_twice_and_finish(place, point)
 
 
-@pytest.mark.parametrize("point", of("failure"))
-async def test_a_kill_while_a_failure_is_written_down_loses_no_entry(tmp_path: Path, point: str) -> None:
-    await kill_twice_and_finish(tmp_path, point)
+@pytest.mark.parametrize(("place", "point"), on_each("failure"), indirect=["place"])
+async def test_a_kill_while_a_failure_is_written_down_loses_no_entry(place: Path, point: str) -> None:
+    await kill_twice_and_finish(place, point)
 
 
-@pytest.mark.parametrize("point", of("delivery"))
-async def test_a_kill_around_a_call_to_the_outside_repeats_it_with_the_same_key(tmp_path: Path, point: str) -> None:
-    await kill_twice_and_finish(tmp_path, point)
+@pytest.mark.parametrize(("place", "point"), on_each("delivery"), indirect=["place"])
+async def test_a_kill_around_a_call_to_the_outside_repeats_it_with_the_same_key(place: Path, point: str) -> None:
+    await kill_twice_and_finish(place, point)

@@ -8,9 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
+from tests.crash import shop
 from tests.crash.relaying import relay
 from tests.crash.selling import sell
 from tests.crash.telling import tell
+from tidings.app.engines import open_back_end
 from tidings.backends.sqlite import open_sqlite
 from tidings.backends.sqlite.seen_run import Sizes
 from tidings.conformance.samples import event, keep
@@ -32,7 +34,7 @@ def pair(caller: int, write: int) -> tuple[str, str]:
 
 async def append(folder: Path, ports: Ports, options: str) -> None:
     """Append pairs of events from several callers at once."""
-    opened = open_sqlite(str(folder / "log.db"), ports)
+    opened = await open_back_end(shop.settings(folder), ports)
     log = Log(opened.log, ports)
 
     async def call(caller: int) -> None:
