@@ -62,6 +62,7 @@ class Sharing:
                 *(attempted(log, event(f"{n} of {id(log)}", subject=subject), expected={subject: 0}) for log in logs)
             )
             assert sorted(type(answer).__name__ for answer in answers) == [Conflict.__name__, Receipt.__name__]
+        assert [entry.envelope.subject for entry in await everything(driver)] == [f"seat/{n}" for n in range(20)]
 
     async def test_an_append_wakes_who_waits_in_another_process(
         self, driver: LogDriver, harness: SharedLogHarness

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conformance.postgres_harness import open_log
 from tests.postgres.proxy import Door
+from tidings.backends.postgres import hearing
 from tidings.backends.postgres.database import Database, open_database
 from tidings.backends.postgres.hearing import CHANNEL, LISTENERS, Listener, Teller
 from tidings.conformance.samples import event, keep
@@ -73,8 +74,9 @@ async def database(door: Door) -> AsyncIterator[Database]:
 
 
 async def test_who_appends_is_heard_by_who_listens_also_after_the_connection_was_cut(
-    database: Database, postgres_url: str, door: Door
+    database: Database, postgres_url: str, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(hearing, "CALL_SECONDS", 3600.0)  # so that what is heard is the other, and not its own call
     other = await open_database(postgres_url)
     heard = Heard()
     listener = Listener(database, Quick(), heard)
