@@ -18,6 +18,7 @@ import uvloop
 
 from benchmarks.calls import appends
 
+ANSWERED_WITHIN = 30.0
 _LENGTH = re.compile(rb"\r\ncontent-length: ([0-9]+)\r\n", re.IGNORECASE)
 
 
@@ -66,6 +67,7 @@ class Callers:
         self.statuses: Counter[bytes] = Counter()
         self.last = b""
         self.is_over = False
+        self.unanswered = 0
         self._load = load
 
     async def run(self) -> Found:
@@ -77,7 +79,9 @@ class Callers:
         await asyncio.sleep(load.seconds)
         seconds, used, counted = time.perf_counter() - started, time.process_time() - used, self.times[before:]
         self.is_over = True
-        await asyncio.sleep(0.2)  # for the answers that are on their way
+        async with asyncio.timeout(ANSWERED_WITHIN):
+            while self.unanswered:
+                await asyncio.sleep(0.01)
         counted = sorted(counted) or [seconds]  # nobody was answered
         return Found(
             rate=len(counted) / seconds,
@@ -108,6 +112,7 @@ class _Caller(asyncio.Protocol):
 
     def _send(self) -> None:
         self._callers.last = request = next(self._callers.calls)
+        self._callers.unanswered += 1
         self._began = time.perf_counter()
         self._transport.write(request)
 
@@ -118,6 +123,7 @@ class _Caller(asyncio.Protocol):
             self._held = data
             return
         self._held = b""
+        self._callers.unanswered -= 1
         self._callers.times.append(time.perf_counter() - self._began)
         self._callers.statuses[data[9:12]] += 1
         if not self._callers.is_over:
