@@ -71,6 +71,12 @@ POSTGRES_RULES = (
     ),
     Rule("prefix", "backends/postgres/horizon.py", "        if not look.everybody:\n", "        if True:\n"),
     Rule("prefix", "backends/postgres/horizon.py", "            if left:\n", "            if False:\n"),
+    Rule(
+        "single",
+        "backends/postgres/migrations/0001_log_append_one.sql",
+        "    OR pg_advisory_xact_lock_shared(1953063937, 1) IS NULL THEN\n",
+        "    OR false THEN\n",
+    ),
     Rule("drawn", APPEND, "  IF pg_advisory_xact_lock_shared(1953063937, 1) IS NULL THEN\n", "  IF false THEN\n"),
     Rule(
         "woken", "backends/postgres/hearing.py", "                if self._is_heard:\n", "                if False:\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from struct import unpack
 
 import asyncpg
 import pytest
@@ -83,6 +84,21 @@ async def test_two_single_appends_of_one_id_keep_the_first(log: PostgresLog, slo
     await turn()
     await slow.run("COMMIT")
     assert await second == Receipt(outcome="duplicate", positions=(1,))
+
+
+async def test_a_single_append_that_waits_for_another_of_its_id_holds_its_readers(log: PostgresLog, slow: Held) -> None:
+    sought = log._appender.sought(event("5").source, "5")
+    table, halves = "seen_time" if sought.timed else "seen_opaque", unpack(">2q", sought.keys[0])
+    await slow.run("BEGIN")  # with the id's key alone, so that it is not this one that readers wait for
+    await slow.connection.execute(f"INSERT INTO tidings.{table} VALUES ($1, $2, 0)", *halves)
+    waiting = asyncio.create_task(keep(log, event("5")))
+    while not await slow.connection.fetchval("SELECT last_value = 1 AND is_called FROM tidings.position"):
+        await asyncio.sleep(0.01)
+    await keep(log, event("6"))
+    assert await read(log) == []
+    await slow.run("ROLLBACK")
+    await waiting
+    assert await read(log) == ["5", "6"]
 
 
 async def test_what_stands_behind_an_append_that_is_rolled_back_is_read_at_once(log: PostgresLog, slow: Held) -> None:
