@@ -86,11 +86,12 @@ class Supervisor:
     async def _keep(self, n: int, waiting: _Countdown, *, begins_anew: bool) -> None:
         failures = 0
         while not self._is_stopping:
+            self._woken.clear()  # what changes from here on, this worker may not have seen
             was_ready, code = await self._one(waiting)
             if self._is_stopping:
                 has_begun = was_ready or code != -signal.SIGTERM  # else it knew nothing of signals yet
                 self._code = self._code or (code if has_begun else 0)
-            elif code == 0 and begins_anew:
+            elif code in (0, -signal.SIGTERM) and begins_anew:  # a change may end it before it knows of signals
                 continue
             elif not (was_ready or waiting.is_over or begins_anew):
                 self._code = code or 1
@@ -102,7 +103,6 @@ class Supervisor:
                 await self._rest(None if begins_anew else min(AGAIN_SECONDS * 2 ** (failures - 1), AGAIN_SECONDS_MOST))
 
     async def _rest(self, seconds: float | None) -> None:
-        self._woken.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()

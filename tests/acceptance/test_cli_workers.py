@@ -168,6 +168,16 @@ async def test_a_change_of_the_source_begins_the_server_anew_also_after_a_mistak
         await run.until(says_second)
 
 
+async def test_several_workers_on_a_database_in_memory_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "people.py").write_text(PROGRAM)
+    command = [sys.executable, "-m", "tidings", "run", "people:app", "--port", "0", "--workers", "2"]
+    environ = os.environ | {"TIDINGS_DATABASE_URL": "sqlite:///:memory:"}
+    process = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, env=environ, stdout=PIPE, stderr=PIPE)
+    said, errors = await process.communicate()
+    assert (process.returncode, said) == (2, b"")
+    assert b"give TIDINGS_DATABASE_URL a file, or leave out --workers" in errors
+
+
 async def test_reloading_several_workers_is_refused(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tidings", "run", "people:app", "--reload", "--workers", "2"]
     process = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, stdout=PIPE, stderr=PIPE)

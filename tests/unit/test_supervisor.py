@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,29 @@ async def test_a_worker_that_is_begun_while_the_signal_comes_is_ended(
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+
+@pytest.mark.parametrize("ends", ["os.kill(os.getpid(), 15)", "sys.exit(1)"])
+async def test_a_worker_that_a_change_finds_while_it_begins_is_begun_again(
+    listening: socket.socket, tmp_path: Path, ends: str
+) -> None:
+    """Whether the change ends it, or it fails over a source that was half written and is whole by now."""
+    begun = tmp_path / "begun"
+    program = f"import os, sys, time; open({str(begun)!r}, 'a').write('x'); time.sleep(0.5); {ends}"
+    supervisor = Supervisor([sys.executable, "-c", program], os.environ, count=1, listening=listening, say=print)
+
+    async def changes() -> AsyncIterator[str]:
+        while not begun.exists():
+            await asyncio.sleep(0.01)
+        yield "shop.py changed"
+        while begun.stat().st_size < 2:
+            await asyncio.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(30):
+        await supervisor.run(on_ready=lambda: None, changes=changes())
+    assert begun.read_text() == "xx"
 
 
 async def test_workers_have_the_environment_that_was_given_for_them(listening: socket.socket, tmp_path: Path) -> None:

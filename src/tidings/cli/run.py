@@ -15,6 +15,7 @@ from tidings.cli.loading import load_app
 from tidings.cli.output import Output
 from tidings.cli.session import AsJson, read_settings
 from tidings.errors import SettingError
+from tidings.settings import IN_MEMORY
 
 if TYPE_CHECKING:
     from tidings.settings import Settings
@@ -82,6 +83,11 @@ def _supervise(given: Given, output: Output, workers: int, *, reload: bool) -> i
     from tidings.serving import Command, supervise
 
     settings, environ = _settings(given), dict(os.environ)
+    if workers > 1 and settings.place == IN_MEMORY:
+        raise SettingError(
+            "each worker would have a database of its own in memory: give TIDINGS_DATABASE_URL a file, or leave out "
+            "--workers"
+        )
     if workers > 1:  # a page's form would come back to another process, which knows nothing of the page
         settings, environ["TIDINGS_CONSOLE"] = replace(settings, console="off"), "off"
     records.set_up()
