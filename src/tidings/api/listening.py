@@ -28,6 +28,7 @@ class Http(uvicorn.Server):
 
     def __init__(self, served: Application, on_started: Callable[[], None], on_full: Callable[[Refusal], None]) -> None:
         super().__init__(_configured(served, on_full))
+        self.servers = []
         self._on_started = on_started
 
     @contextmanager
@@ -39,6 +40,9 @@ class Http(uvicorn.Server):
             await self.serve(sockets=[listening])
         except OSError as error:
             raise _taken(listening.getsockname(), error) from None
+        finally:  # also if two signals at once have cut it off before it shut down: else uvloop's close waits for ever
+            for server in self.servers:
+                server.close()
 
     async def tick(self, clock: Clock) -> None:
         """Let each connection know of every second."""
