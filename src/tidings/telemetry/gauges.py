@@ -99,8 +99,10 @@ class Gauges:
         yield Gauge(table.STORE_CONNECTED, [((), found.store_answers)])
         yield Gauge(table.QUEUE_BYTES, [((), self._log.queued_bytes)])
         yield Gauge(table.HOLE_SECONDS, [((), found.hole_seconds)] if found.log_answers else [])
-        yield Gauge(table.OUTBOX, [((), 0)])
-        yield Gauge(table.OUTBOX_SECONDS, [((), 0)])
+        # Units append what they emit themselves; what others stage nobody counts, and none is better than a wrong one.
+        waiting: list[tuple[tuple[str, ...], float]] = [] if self._store.facts.takes_staged else [((), 0)]
+        yield Gauge(table.OUTBOX, waiting)
+        yield Gauge(table.OUTBOX_SECONDS, waiting)
         yield Gauge(table.LOG_HEAD, [] if found.head is None else [((), found.head)])
 
 

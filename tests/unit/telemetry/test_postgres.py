@@ -51,6 +51,14 @@ async def test_what_is_rolled_back_or_has_no_owner_holds_nobody(postgres_url: st
         assert (await scrape(opened))["tidings_hole_seconds", ()] == 0
 
 
+async def test_what_others_stage_is_not_said_to_be_nothing(postgres_url: str) -> None:
+    for url in (postgres_url, "sqlite:///:memory:"):
+        async with shop().open(Settings(database_url=url), consume=False) as opened:
+            shown = {name for name, _ in await scrape(opened)}
+            names = {"tidings_outbox_pending", "tidings_outbox_oldest_seconds"}
+            assert names & shown == (set() if url == postgres_url else names)
+
+
 async def test_each_page_that_the_relay_appends_is_timed(postgres_url: str) -> None:
     async with shop().open(Settings(database_url=postgres_url), consume=False) as opened:
         relay = Relay(opened.store, opened.log, opened.ports, page=2)
