@@ -7,6 +7,7 @@ TidingsError
 │   ├── UnsupportedMediaTypeError  the body is of a kind that is not read here
 │   ├── EnvelopeError            parsed, but against the envelope's rules
 │   │   └── EnvelopeTooLargeError
+│   ├── BatchTooLargeError       more events than a batch can have
 │   ├── UnknownTypeError         no such event type or version here
 │   ├── InvalidDataError         the data does not fit the declared class
 │   ├── ConflictError            the id, the subject or the condition is taken
@@ -74,6 +75,10 @@ class EnvelopeError(CallerError):
 
 class EnvelopeTooLargeError(EnvelopeError):
     """The data or the attributes are larger than the limit named in the message, in bytes."""
+
+
+class BatchTooLargeError(CallerError):
+    """A batch has more events than the number named in the message."""
 
 
 class UnknownTypeError(CallerError):

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,6 +169,21 @@ async def serving(
         yield Caller(ready.result(), session, token)
         server.stop()
         assert await running == 0
+
+
+async def raw(caller: Caller, *chunks: bytes) -> bytes:
+    """Send bytes as they are; return everything that comes back until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(caller.url.rpartition(":")[2]))
+    try:
+        async with asyncio.timeout(10):
+            for chunk in chunks:
+                writer.write(chunk)
+                await writer.drain()
+            return await reader.read()
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 def in_file(folder: Path) -> Settings:

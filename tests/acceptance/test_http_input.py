@@ -129,7 +129,7 @@ async def test_a_batch_to_a_path_of_one_event_is_refused(caller: Caller) -> None
         ("{}", (422, "invalid-envelope"), [""]),
         ("[1]", (422, "invalid-envelope"), ["/0"]),
         ("[{}", (400, "malformed-request"), None),
-        (json.dumps([{}] * 501), (413, "envelope-too-large"), None),
+        (json.dumps([{}] * 501), (413, "body-too-large"), [""]),
         ("[" + " " * (8 << 20) + "]", (413, "body-too-large"), None),
     ],
 )
@@ -154,3 +154,9 @@ async def test_expecting_a_position_needs_one_event_with_a_subject(caller: Calle
     batch = json.dumps([event | {"id": "1"}, event | {"id": "2"}])
     reply = await caller.post({**BATCH, "tidings-expected-position": token}, batch)
     assert reply.problem == (422, "invalid-envelope")
+
+
+async def test_a_batch_of_too_many_events_is_told_by_their_number(caller: Caller) -> None:
+    found = (await caller.post(BATCH, json.dumps([{}] * 501))).json
+    assert found["title"] == "The body is too large, or its batch has too many events"
+    assert found["detail"] == "the batch has more than 500 events, which is the most there can be: send several"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.http_server import BOOKMARKED, Caller, HastyClock, in_file, program, serving
+from tests.acceptance.http_server import BOOKMARKED, Caller, HastyClock, in_file, program, raw, serving
 from tidings.ports import Ports, SystemClock
 from tidings.serving import console
 
@@ -21,21 +21,6 @@ from tidings.serving import console
 async def caller(tmp_path: Path) -> AsyncIterator[Caller]:
     async with serving(program(), in_file(tmp_path)) as started:
         yield started
-
-
-async def raw(caller: Caller, *chunks: bytes) -> bytes:
-    """Send bytes as they are; return everything that comes back until the server closes."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(caller.url.rpartition(":")[2]))
-    try:
-        async with asyncio.timeout(10):
-            for chunk in chunks:
-                writer.write(chunk)
-                await writer.drain()
-            return await reader.read()
-    finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,8 @@ from urllib.parse import quote
 import pytest
 
 import tidings.api
-from tests.acceptance.http_server import BOOKMARKED, JSON, STRUCTURED, in_file, program, serving
+from tests.acceptance.http_server import BOOKMARKED, JSON, STRUCTURED, in_file, program, raw, serving
 from tests.acceptance.test_http_access import Keyed, token_of
-from tests.acceptance.test_http_limits import raw
 from tests.unit.api.scopes import ask
 from tests.unit.api.shop import open_shop, shop
 from tidings import Settings

@@ -32,10 +32,11 @@ from tests.postgres.fixtures import Postgres
 from tidings import App, Settings, errors
 from tidings.api.application import UNDER_WAY_MAX, WAITING_MAX, application
 from tidings.api.bodies import BODY_SECONDS, SILENCE_SECONDS
-from tidings.api.connection import CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_SECONDS
+from tidings.api.connection import CONNECTIONS_MAX, HEAD_SECONDS
 from tidings.api.ingest import EVENT_BYTES_MAX
 from tidings.api.problems import TYPE_BASE, Problem
 from tidings.api.queries import LIMIT_DEFAULT, LIMIT_MAX
+from tidings.api.unreadable import HEAD_BYTES_MAX
 from tidings.cli.program import build
 from tidings.events.cloudevents import BATCH_BYTES_MAX, BATCH_EVENTS_MAX
 from tidings.events.rules import ATTRIBUTES_BYTES_MAX, DATA_BYTES_MAX, EXTENSIONS_MAX

@@ -16,6 +16,7 @@ from tidings.api.answer import JSON_TYPE, Answer, Pages, Receive, Scope, Send
 from tidings.api.bodies import DisconnectedError
 from tidings.api.guard import admit
 from tidings.api.headers import choose, is_current, wait_seconds
+from tidings.api.host import check_host
 from tidings.api.lifespan import live
 from tidings.api.openapi.document import describe
 from tidings.api.paths import mounted, raw_path, root_path, whole_path
@@ -78,6 +79,7 @@ class Application:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = raw_path(scope)
+        check_host(scope)
         if path not in OPEN:
             self._parts.rates.check_address(scope)
         if self._pages is not None and (path == "/" or path.startswith(self._pages.path)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 from urllib.parse import unquote
 
 import httptools
@@ -18,9 +18,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tidings.api.answer import EXCHANGE
 from tidings.api.cycle import Cycle
+from tidings.api.host import check_host
 from tidings.api.problems import Problem, Refusal, answer_to
+from tidings.api.unreadable import HEAD_BYTES_MAX, head_too_large, refusal_of, unknown_method
 
-HEAD_BYTES_MAX = 65_536  # 16 KiB of attributes, each byte percent-encoded, and room for the rest
 HEAD_SECONDS = 10
 LINGER_SECONDS = 10
 LINGER_BYTES = 16 * 1_048_576
@@ -29,9 +30,7 @@ PIPELINED_MAX = 64
 """Requests that may wait on one connection for the answers before theirs: each takes a hundred times its own size."""
 CONNECTIONS_MAX = 4_096
 _SMALL = HEAD_BYTES_MAX // 2
-METHODS = ("GET", "HEAD", "POST", "PUT")
 
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}) [^ \r\n]+ HTTP/1\.[01]\r?\n")
 _PLAIN_TARGET = re.compile(rb"/[!-~]*")
 _AUTHORITY = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
@@ -75,7 +74,7 @@ class Connection(HttpToolsProtocol):
             data = self._feed(data)
         self._waited_for = self._waited_for + size if self._has_begun and not self._has_moved else 0
         if self._waited_for > HEAD_BYTES_MAX and not self._is_over:
-            self._refuse(_refusal_of(b"", ValueError()))
+            self._refuse(head_too_large())
 
     def tick(self) -> None:
         """Be told that a second went by."""
@@ -133,12 +132,13 @@ class Connection(HttpToolsProtocol):
             self._set_aside()
             return
         if b"#" in self.url:
-            self._fail(Problem.MALFORMED_REQUEST, "a # stands in the request's target: write it as %23")
+            why = "a # stands in the request's target: write it as %23"
+            self._fail(Refusal(Problem.MALFORMED_REQUEST, why))
         if self.url[:1] != b"/":
             self._name_host()
         if len(self.pipeline) >= PIPELINED_MAX:
             why = f"{PIPELINED_MAX} requests on this connection wait for their answers: send no more before they came"
-            self._fail(Problem.OVERLOADED, why)
+            self._fail(Refusal(Problem.OVERLOADED, why))
         self._has_moved = True
         self._ask()
         self.headers = []  # takes the trailers, which mean nothing here
@@ -203,7 +203,7 @@ class Connection(HttpToolsProtocol):
 
     def _check_size(self) -> None:
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_BYTES_MAX:
-            raise ValueError  # the parser ends, and `_feed` tells why
+            self._fail(head_too_large())
 
     def _feed(self, data: bytes) -> bytes:
         """Have this parsed, and return what is to be parsed next."""
@@ -214,7 +214,7 @@ class Connection(HttpToolsProtocol):
             self.parser = self._new_parser()  # this one has come to its end if the caller wants to close
             return head + data[end.args[0] :]
         except httptools.HttpParserError as error:
-            self._refuse(self._refusal or _refusal_of(data, error))
+            self._refuse(self._refusal or refusal_of(data, error))
         return b""
 
     def _new_parser(self) -> httptools.HttpRequestParser:
@@ -226,22 +226,28 @@ class Connection(HttpToolsProtocol):
         """Keep the head, to read it as that of a request which offers nothing: RFC 9110 section 7.8 lets a server."""
         method = self.parser.get_method()
         if method == b"CONNECT":
-            self._refusal = _unknown_method(method)
-            raise ValueError
+            self._fail(unknown_method(method))
         version = self.parser.get_http_version().encode()
         lines = [method + b" " + self.url + b" HTTP/" + version]
         lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
         self._again = b"\r\n".join((*lines, b"", b""))
 
     def _name_host(self) -> None:
-        """Have the host in the target be the one that is asked for: RFC 9112 section 3.2.2."""
+        """Have the host in the target be the one that is asked for: RFC 9112 section 3.2.2.
+
+        The one that is sent beside it is still to be there, once.
+        """
+        try:
+            check_host({"headers": self.headers, "http_version": self.parser.get_http_version()})
+        except Refusal as refusal:
+            self._fail(refusal)
         found = _AUTHORITY.match(self.url)
         if found:
             self.headers[:] = [(b"host", found[1]), *(header for header in self.headers if header[0] != b"host")]
 
-    def _fail(self, problem: Problem, detail: str) -> None:
-        self._refusal = Refusal(problem, detail)
-        raise ValueError
+    def _fail(self, refusal: Refusal) -> NoReturn:
+        self._refusal = refusal
+        raise ValueError  # the parser ends, and `_feed` tells why
 
     def _make_room(self) -> None:
         """Close who has kept us waiting for longest; if everybody else is being served, refuse this one."""
@@ -275,17 +281,3 @@ class Connection(HttpToolsProtocol):
                 self.pipeline[0] = (cycle, answer)  # type: ignore[assignment]
             else:
                 self._start_asgi_task(cycle, answer)  # type: ignore[arg-type]
-
-
-def _refusal_of(data: bytes, error: Exception) -> Refusal:
-    line = _REQUEST_LINE.match(data)
-    if isinstance(error, httptools.HttpParserInvalidMethodError) and line and line[1].decode() not in METHODS:
-        return _unknown_method(line[1])
-    detail = f"this is no HTTP/1.1 request whose line and headers have at most {HEAD_BYTES_MAX:,} bytes"
-    return Refusal(Problem.MALFORMED_REQUEST, detail)
-
-
-def _unknown_method(method: bytes) -> Refusal:
-    allowed = ", ".join(METHODS)
-    detail = f"{method.decode()} is no method of anything here; there is {allowed}"
-    return Refusal(Problem.METHOD_NOT_ALLOWED, detail, (b"allow", allowed.encode()))

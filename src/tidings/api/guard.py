@@ -48,12 +48,11 @@ def admit_local(scope: Scope) -> None:
 
     A Host that is no loopback name is a page that rebound its own name to this machine; a forwarding header is a proxy
     that makes every client look local; a foreign Origin on a change is another site's page in a local browser.
+    That there is one Host at most, `check_host` has seen.
     """
     host = origin = None
     for name, value in scope["headers"]:
         if name == b"host":
-            if host is not None:
-                raise _refused("two Host headers")
             host = value
         elif name == b"origin":
             if origin is not None:

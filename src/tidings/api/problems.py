@@ -43,7 +43,7 @@ class Problem(Enum):
     POSITION_EXPIRED = "position-expired", 410, "The log no longer keeps these entries"
     PRECONDITION_FAILED = "precondition-failed", 412, "A precondition does not hold"
     POSITION_NOT_REACHED = "position-not-reached", 412, "The position is not reached yet", 1
-    BODY_TOO_LARGE = "body-too-large", 413, "The body is too large"
+    BODY_TOO_LARGE = "body-too-large", 413, "The body is too large, or its batch has too many events"
     ENVELOPE_TOO_LARGE = "envelope-too-large", 413, "The event is too large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type", 415, "The body's type or coding is not supported"
     INVALID_ENVELOPE = "invalid-envelope", 422, "An attribute of the event breaks a rule"
@@ -91,6 +91,7 @@ _PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
         errors.MalformedError: Problem.MALFORMED_REQUEST,
         errors.SlowBodyError: Problem.BODY_TIMEOUT,
         errors.UnsupportedMediaTypeError: Problem.UNSUPPORTED_MEDIA_TYPE,
+        errors.BatchTooLargeError: Problem.BODY_TOO_LARGE,
         errors.EnvelopeTooLargeError: Problem.ENVELOPE_TOO_LARGE,
         errors.EnvelopeError: Problem.INVALID_ENVELOPE,
         errors.UnknownTypeError: Problem.VERSION_UNKNOWN,

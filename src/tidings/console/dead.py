@@ -10,7 +10,7 @@ from starlette.responses import Response
 from tidings.console.entries import cells
 from tidings.console.texts import counted, number, visible
 from tidings.console.visit import Visit
-from tidings.errors import CallerError
+from tidings.errors import CallerError, MalformedError
 from tidings.operations import dead as operation
 from tidings.operations.dead import Which, typed, written
 
@@ -24,7 +24,7 @@ async def every(visit: Visit) -> Response:
     asked = visit.query(_FILTERS)
     opened = visit.opened
     there = await opened.store.parked()
-    found = await operation.parked(opened.store, opened.services, _which(asked))
+    found = await operation.parked(opened.store, opened.services, _which(asked, wrong=MalformedError))
     return await visit.show(
         "dead.html",
         parked=found[:SHOWN],
@@ -63,7 +63,8 @@ async def redrive(visit: Visit) -> Response:
 async def redrive_all(visit: Visit) -> Response:
     form, opened = await visit.form(), visit.opened
     asked = {name: form[name] for name in _FILTERS if form.get(name)}
-    found = await operation.redrive_all(opened.store, opened.ports.clock, opened.services, _which(asked), who=visit.who)
+    which = _which(asked, wrong=CallerError)
+    found = await operation.redrive_all(opened.store, opened.ports.clock, opened.services, which, who=visit.who)
     entries = counted(sum(each.entries for each in found), "entry", "entries")
     due = counted(len(found), "subject is", "subjects are")
     return visit.done(f"{due} due now, with {entries}.", "/dead")
@@ -84,8 +85,8 @@ async def drop(visit: Visit) -> Response:
     return visit.done(f"Given up for {consumer}: {counted(len(done.positions), 'entry', 'entries')} at {at}.", "/dead")
 
 
-def _which(asked: Mapping[str, str]) -> Which:
+def _which(asked: Mapping[str, str], *, wrong: type[CallerError]) -> Which:
     state = asked.get("state")
     if state not in (None, "retrying", "dead"):
-        raise CallerError(f"{state[:40]!r} is no state: it is retrying or dead")
+        raise wrong(f"{state[:40]!r} is no state: it is retrying or dead")
     return Which(consumer=asked.get("consumer"), state=cast(None, state), reason=asked.get("reason"))

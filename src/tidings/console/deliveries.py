@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from tidings.console.texts import visible
 from tidings.console.visit import Visit
-from tidings.errors import CallerError
+from tidings.errors import MalformedError
 from tidings.operations import deliveries as operation
 from tidings.store.deliveries import State
 
@@ -20,7 +20,7 @@ STATES: tuple[State, ...] = ("dead", "pending", "done", "cancelled")
 async def every(visit: Visit) -> Response:
     asked = visit.query(("state",)).get("state")
     if asked not in (None, *STATES):
-        raise CallerError(f"{str(asked)[:40]!r} is no state: it is {', '.join(STATES)}")
+        raise MalformedError(f"{str(asked)[:40]!r} is no state: it is {', '.join(STATES)}")
     found: list[Mapping[str, Any]] = []
     for state in STATES if asked is None else (asked,):
         of_state = await operation.deliveries(visit.opened.store, state, limit=SHOWN + 1 - len(found))

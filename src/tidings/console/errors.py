@@ -1,4 +1,7 @@
-"""How a request to the console can fail, and what whoever looks at it is told."""
+"""How a request to the console can fail, and what whoever looks at it is told.
+
+As over the API: 400 for an address that cannot be read, 422 for a field of a form, 409 for what the state forbids.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,10 @@ class ElsewhereError(errors.TidingsError):
     """A request that the server answers nobody but this machine; the message says what told it apart."""
 
 
+class TooLargeError(errors.CallerError):
+    """A form of more bytes than any of ours has."""
+
+
 class StrangerError(errors.TidingsError):
     """A request of a browser that has shown no key, where there are keys."""
 
@@ -38,6 +45,7 @@ _STATUS: Mapping[type[Exception], int] = MappingProxyType(
         ForbiddenError: 403,
         ElsewhereError: 401,
         StrangerError: 401,
+        TooLargeError: 413,
         errors.MalformedError: 400,
         errors.SlowBodyError: 408,
         errors.NotFoundError: 404,

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tidings.app.opened import Opened
-from tidings.console.errors import ForbiddenError
+from tidings.console.errors import ForbiddenError, TooLargeError
 from tidings.console.pages import Pages
 from tidings.console.session import Sessions
-from tidings.errors import CallerError, MalformedError
+from tidings.errors import MalformedError
 from tidings.operations.admission import Principal
 
 COOKIE = "tidings-console"
@@ -90,7 +90,7 @@ class Visit:
         return {name: value for name, value in given if value}
 
     async def form(self) -> Mapping[str, str]:
-        """Return the fields of a form of ours. ForbiddenError if it is not ours; MalformedError; CallerError."""
+        """Return the fields of a form of ours. ForbiddenError if it is not ours; MalformedError; TooLargeError."""
         self._check_origin()
         if self.request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
             raise MalformedError(f"send this as a form does, as {_FORM}")
@@ -98,7 +98,7 @@ class Visit:
         async for piece in self.request.stream():
             body += piece
             if len(body) > FORM_BYTES_MAX:
-                raise CallerError(f"the form has more than {FORM_BYTES_MAX:,} bytes")
+                raise TooLargeError(f"the form has more than {FORM_BYTES_MAX:,} bytes")
         try:
             fields = dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=64))
         except ValueError:

@@ -14,9 +14,9 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from tidings.errors import (
+    BatchTooLargeError,
     CallerError,
     EnvelopeError,
-    EnvelopeTooLargeError,
     InvalidDataError,
     MalformedError,
     UnsupportedMediaTypeError,
@@ -122,14 +122,14 @@ def read_batch(body: bytes, *, unnamed: str | None = None) -> tuple[Envelope, ..
     """Return the events of a JSON array (B10), none for `[]`; `unnamed` stands in for ids that are left out.
 
     The first bad event refuses all, with its index in the pointers. MalformedError; EnvelopeError;
-    EnvelopeTooLargeError for more than 500 events.
+    BatchTooLargeError for more than 500 events.
     """
     try:
         slices = msgspec.structs.astuple(_batch(body))
     except msgspec.ValidationError as error:
         if "at most length" in str(error):
-            why = f"a batch has at most {BATCH_EVENTS_MAX} events: send several"
-            raise EnvelopeTooLargeError(why, errors=[("", why)]) from None
+            why = f"the batch has more than {BATCH_EVENTS_MAX} events, which is the most there can be: send several"
+            raise BatchTooLargeError(why, errors=[("", why)]) from None
         raise EnvelopeError("a batch is one JSON array of events", errors=[("", "expected an array")]) from None
     except (RecursionError, msgspec.DecodeError) as error:
         raise unreadable(body, error) from None

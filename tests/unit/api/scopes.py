@@ -21,6 +21,7 @@ def scope(
     return {
         "type": "http",
         "method": method,
+        "http_version": "1.1",
         "scheme": "http",
         "path": unquote(raw),
         "raw_path": raw.encode(),

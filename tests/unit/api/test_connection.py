@@ -11,8 +11,9 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from tidings.api.answer import Answer, Receive, Scope, Send
-from tidings.api.connection import HEAD_BYTES_MAX, HEAD_SECONDS, LINGER_BYTES, LINGER_SECONDS, PIPELINED_MAX, Connection
+from tidings.api.connection import HEAD_SECONDS, LINGER_BYTES, LINGER_SECONDS, PIPELINED_MAX, Connection
 from tidings.api.cycle import Cycle
+from tidings.api.unreadable import HEAD_BYTES_MAX
 
 
 class Wire(asyncio.Transport):

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from tidings.errors import (
+    BatchTooLargeError,
     CallerError,
     EnvelopeError,
     EnvelopeTooLargeError,
@@ -348,7 +349,7 @@ def test_b10_what_the_catalog_finds_is_pointed_at_too() -> None:
 
 def test_b10_a_batch_has_at_most_500_events() -> None:
     assert len(read_batch(b"[" + b",".join([document()] * BATCH_EVENTS_MAX) + b"]")) == BATCH_EVENTS_MAX == 500
-    with pytest.raises(EnvelopeTooLargeError, match="at most 500 events"):
+    with pytest.raises(BatchTooLargeError, match="more than 500 events"):
         read_batch(b"[" + b",".join([document()] * 501) + b"]")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tidings import Settings
-from tidings.errors import EnvelopeTooLargeError
+from tidings.errors import BatchTooLargeError, EnvelopeTooLargeError
 from tidings.events.cloudevents import read_batch
 from tidings.events.envelope import Envelope
 from tidings.events.rules import checked
@@ -29,5 +29,5 @@ def test_attributes_have_16384_bytes_at_most() -> None:
 
 def test_a_batch_has_500_events_at_most() -> None:
     assert len(read_batch(b"[" + b",".join([EVENT] * 500) + b"]")) == 500
-    with pytest.raises(EnvelopeTooLargeError):
+    with pytest.raises(BatchTooLargeError):
         read_batch(b"[" + b",".join([EVENT] * 501) + b"]")
