@@ -10,11 +10,14 @@ TidingsError
 │   ├── BatchTooLargeError       more events than a batch can have
 │   ├── UnknownTypeError         no such event type or version here
 │   ├── InvalidDataError         the data does not fit the declared class
+│   ├── InvalidConfigurationError  a member of a configuration breaks a rule
+│   │   └── EndpointRefusedError an endpoint's URL is one that nothing may be sent to
 │   ├── ConflictError            the id, the subject or the condition is taken
 │   ├── PositionExpiredError     older than what the log keeps
 │   ├── PositionNotReachedError  the state asked for is not there yet
 │   ├── NotFoundError            nothing of that name
 │   └── RefusedError             the operation is not allowed in this state
+│       └── TooManySecretsError  the endpoint has as many secrets as it may have
 ├── OperatorError        who runs the system must act
 │   ├── SettingError             a setting is unknown or wrong
 │   ├── SchemaError              the database belongs to another release
@@ -89,6 +92,14 @@ class InvalidDataError(CallerError):
     """The data does not fit the declared class; `errors` has the path of the field."""
 
 
+class InvalidConfigurationError(CallerError):
+    """A member of a configuration is missing, unknown or breaks a rule; `errors` has the pointer of each."""
+
+
+class EndpointRefusedError(InvalidConfigurationError):
+    """An endpoint's URL is one that nothing may be sent to: the message says which part and what is allowed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
     """Why a write was refused.
@@ -134,6 +145,10 @@ class NotFoundError(CallerError):
 
 class RefusedError(CallerError):
     """The operation is not allowed in the present state; the message says which step comes first."""
+
+
+class TooManySecretsError(RefusedError):
+    """An endpoint has as many secrets alive as it may have: revoke one, or wait until one ends."""
 
 
 class OperatorError(TidingsError):

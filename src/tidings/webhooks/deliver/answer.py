@@ -1,0 +1,67 @@
+"""What became of one attempt to send: an answer, or the reason why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+FailureKind = Literal[
+    "address-refused",  # every address of the host is one that nothing may be sent to
+    "url-invalid",
+    "secret-unreadable",
+    "transform-error",  # a step to the version that the endpoint is pinned to raised
+    "version-unreadable",  # this process has no such step
+    "proxy-failed",  # our own
+    "lost",  # the process that had claimed it ended, or lost its claim
+    "dns",
+    "connect",
+    "tls",
+    "timeout",
+    "protocol",  # what came is no HTTP answer, or its head is too long
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excerpt:
+    """The beginning of a body. `encoding`: "base64" where the bytes are no text. `truncated`: there was more than is
+    here. `size`: bytes that were read, at least."""
+
+    text: str = ""
+    encoding: Literal["text", "base64"] = "text"
+    truncated: bool = False
+    size: int = 0
+
+
+NOTHING = Excerpt()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The receiver answered. `headers`: names in lower case, in order, values as far as they are text.
+
+    `address`: what was spoken to, such as `203.0.113.7:443`. `cut`: why the body ended early, which changes nothing.
+    `refused`: addresses of the host that were not dialled. `duration_us`: from the first step to the last byte read.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: Excerpt = NOTHING
+    cut: FailureKind | None = None
+    address: str | None = None
+    refused: tuple[str, ...] = ()
+    duration_us: int = 0
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of the header of this name, which is given in lower case; None if there is none."""
+        return next((value for given, value in self.headers if given == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """There is no answer. `error`: one line for people, without secrets. The rest as in `Answer`."""
+
+    kind: FailureKind
+    error: str = ""
+    address: str | None = None
+    refused: tuple[str, ...] = ()
+    duration_us: int = 0

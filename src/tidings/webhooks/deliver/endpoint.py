@@ -1,0 +1,47 @@
+"""An endpoint: where to send what, in which form and how fast. A value that a row or a JSON object can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tidings.webhooks.deliver.health import Health
+
+Format = Literal["cloudevents", "cloudevents-binary", "standard"]
+Ordering = Literal["none", "key", "fifo"]
+
+SLOTS = 4
+RESERVED = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Several events in one request: at most `size` of them and `bytes`; the first waits `linger_ms` for the others."""
+
+    size: int
+    bytes: int = 1_048_576
+    linger_ms: int = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """What an operator said of an endpoint, and how it does.
+
+    `pattern`: which events it is sent, as the JSON object that it was given. `pin`: the `dataversion` of each type.
+    `slots`: deliveries under way at once, `reserved` of them for first attempts. `rate`: deliveries a second; None for
+    any number. `headers`: sent with each request; they may hold secrets, so that they are not shown.
+    """
+
+    id: str
+    url: str
+    pattern: Mapping[str, Any] = field(default_factory=dict)
+    pin: Mapping[str, int] = field(default_factory=dict)
+    format: Format = "cloudevents"
+    ordering: Ordering = "none"
+    slots: int = SLOTS
+    reserved: int = RESERVED
+    rate: float | None = None
+    batch: Batch | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    health: Health

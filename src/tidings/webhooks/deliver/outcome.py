@@ -1,0 +1,121 @@
+"""What follows from one attempt to deliver, for the delivery and for its endpoint: one pure decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tidings.webhooks.deliver.answer import Answer, Failure, FailureKind
+from tidings.webhooks.deliver.retry_after import LONGEST_S, seconds_of
+
+SECOND_US = 1_000_000
+SCHEDULE_S = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+"""Seconds before attempt 1, 2, … 10."""
+ATTEMPTS = len(SCHEDULE_S)
+JITTER = 0.2
+FAILING_ATTEMPT = 4
+"""The failed attempt at which an endpoint is said to be failing."""
+HALVED_US = 300 * SECOND_US
+PROXY_PAUSE_US = 30 * SECOND_US
+
+DeadReason = Literal[
+    "gone",
+    "refused-by-receiver",
+    "address-refused",
+    "url-invalid",
+    "secret-unreadable",
+    "transform-error",
+    "exhausted",
+]
+_CANNOT_BE_SENT: tuple[FailureKind, ...] = ("address-refused", "url-invalid", "secret-unreadable")
+_OVERLOADED = (429, 502, 504)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """What an attempt means for the endpoint, or beyond. Times in µs since 1970; 0 and None: nothing.
+
+    `counts`: what its health is told. `not_before`: nothing is sent to it earlier. `halved_until`: half of its slots
+    until then. `disable`, `pause`: why. `all_not_before`: nothing at all is sent earlier, and the operator is told:
+    the fault is ours.
+    """
+
+    counts: Literal["success", "failure"] | None = None
+    not_before: int = 0
+    halved_until: int = 0
+    disable: str | None = None
+    pause: str | None = None
+    all_not_before: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the delivery becomes. `next_at`: when it is due again, in µs since 1970; state `due` only.
+
+    `reason`: why it is `dead` or `held`. `is_spent`: False if the attempt that the claim counted is given back.
+    """
+
+    state: Literal["delivered", "due", "dead", "held"]
+    next_at: int | None = None
+    reason: str | None = None
+    is_spent: bool = True
+    effects: Effects = Effects()
+
+
+def decide(result: Answer | Failure, *, attempt: int, now: int, draw: float) -> Decision:
+    """Say what follows from the attempt of this number, from 1. `now`: µs since 1970. `draw`: evenly from 0 to 1."""
+    if isinstance(result, Failure):
+        return _of_failure(result, attempt=attempt, now=now, draw=draw)
+    wish = (result.header("webhook-delivery") or "").strip().lower()
+    if 200 <= result.status < 300:
+        # What was taken is delivered, whatever else the receiver wishes for what comes after it.
+        why = "gone" if wish == "disable" else None
+        return Decision(state="delivered", effects=Effects(counts="success", disable=why))
+    if result.status == 410 or wish == "disable":
+        return Decision(state="dead", reason="gone", effects=Effects(counts="failure", disable="gone"))
+    if wish == "abort-message":
+        return Decision(state="dead", reason="refused-by-receiver")
+    asked = seconds_of(result.header("retry-after"), now=now)
+    return _again(attempt=attempt, now=now, draw=draw, asked=asked or 0, effects=_of_answer(result.status, asked, now))
+
+
+def next_at(attempt: int, *, now: int, draw: float, asked: int = 0) -> int | None:
+    """Return when to try again after the failed attempt of this number, in µs since 1970; None: never.
+
+    `asked`: seconds that the receiver asked to be left alone, which only lengthens the delay, to 24 hours at most.
+    """
+    if attempt >= ATTEMPTS:
+        return None
+    delay = round(SCHEDULE_S[max(0, attempt)] * (1 + JITTER * (2 * draw - 1)) * SECOND_US)
+    return now + max(delay, min(asked, LONGEST_S) * SECOND_US)
+
+
+def _of_failure(failure: Failure, *, attempt: int, now: int, draw: float) -> Decision:
+    kind = failure.kind
+    if kind in _CANNOT_BE_SENT:
+        return Decision(state="dead", reason=kind, effects=Effects(pause=kind))
+    if kind == "transform-error":
+        return Decision(state="dead", reason=kind)
+    if kind == "version-unreadable":
+        return Decision(state="held", reason=kind, is_spent=False)
+    if kind == "proxy-failed":
+        until = now + PROXY_PAUSE_US
+        return Decision(state="due", next_at=until, is_spent=False, effects=Effects(all_not_before=until))
+    # A claim that was lost says nothing of the receiver.
+    effects = Effects(counts=None if kind == "lost" else "failure")
+    return _again(attempt=attempt, now=now, draw=draw, asked=0, effects=effects)
+
+
+def _of_answer(status: int, asked: int | None, now: int) -> Effects:
+    if asked is not None and status in (429, 503):
+        return Effects(counts="failure", not_before=now + asked * SECOND_US)
+    if asked is None and status in _OVERLOADED:
+        return Effects(counts="failure", halved_until=now + HALVED_US)
+    return Effects(counts="failure")
+
+
+def _again(*, attempt: int, now: int, draw: float, asked: int, effects: Effects) -> Decision:
+    at = next_at(attempt, now=now, draw=draw, asked=asked)
+    if at is None:
+        return Decision(state="dead", reason="exhausted", effects=effects)
+    return Decision(state="due", next_at=at, effects=effects)
