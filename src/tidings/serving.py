@@ -7,11 +7,12 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import watchfiles
 
-from tidings.api import hosting, listening, serve
+from tidings.api import broken, hosting, listening, serve
 from tidings.api.answer import Application
 from tidings.api.guard import admit_local
 from tidings.app import App, Opened
@@ -73,7 +74,14 @@ async def _supervise(
 ) -> int:
     with await listening.bound(settings.host, settings.port) as shared:
         url = listening.url_of(settings.host, shared)
-        supervisor = Supervisor(command.arguments, command.environ, count=workers, listening=shared, say=_log.warning)
+        supervisor = Supervisor(
+            command.arguments,
+            command.environ,
+            count=workers,
+            listening=shared,
+            say=_log.warning,
+            meanwhile=partial(broken.answering, shared),
+        )
         return await supervisor.run(lambda: on_ready(url), _changes() if reload else None)
 
 

@@ -11,7 +11,8 @@ import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from dataclasses import dataclass
 
 READY = b"ready\n"
 AGAIN_SECONDS = 1.0
@@ -21,6 +22,23 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 Changes = AsyncIterator[str]
 """What has changed on disk, in words, each time that the workers have to begin anew."""
+
+WHY_BYTES_MAX = 4_096
+Meanwhile = Callable[[str], AbstractAsyncContextManager[None]]
+"""What is done, for this reason, while nobody takes connections until something changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a worker ended: whether it ever answered requests, its exit code, and what it said of why."""
+
+    was_ready: bool
+    code: int
+    why: str
+
+    @property
+    def told(self) -> str:
+        return f"by signal {-self.code}" if self.code < 0 else f"with exit code {self.code}"
 
 
 class Supervisor:
@@ -37,12 +55,14 @@ class Supervisor:
         count: int,
         listening: socket.socket,
         say: Callable[[str], None],
+        meanwhile: Meanwhile = lambda _: nullcontext(),
     ) -> None:
         self._command = command
         self._environ = environ
         self._count = count
         self._listening = listening
         self._say = say
+        self._meanwhile = meanwhile
         self._processes: set[asyncio.subprocess.Process] = set()
         self._is_stopping = False
         self._woken = asyncio.Event()
@@ -87,7 +107,8 @@ class Supervisor:
         failures = 0
         while not self._is_stopping:
             self._woken.clear()  # what changes from here on, this worker may not have seen
-            was_ready, code = await self._one(waiting)
+            ended = await self._one(waiting)
+            was_ready, code = ended.was_ready, ended.code
             if self._is_stopping:
                 has_begun = was_ready or code != -signal.SIGTERM  # else it knew nothing of signals yet
                 self._code = self._code or (code if has_begun else 0)
@@ -99,16 +120,20 @@ class Supervisor:
             else:
                 failures = 1 if was_ready else failures + 1
                 then = "once something changes" if begins_anew else "soon"
-                self._say(f"worker {n} ended {_told(code)}; it is begun again {then}")
-                await self._rest(None if begins_anew else min(AGAIN_SECONDS * 2 ** (failures - 1), AGAIN_SECONDS_MOST))
+                self._say(f"worker {n} ended {ended.told}; it is begun again {then}")
+                if begins_anew:
+                    async with self._meanwhile(ended.why or f"the application ended {ended.told}: its output says why"):
+                        await self._woken.wait()
+                else:
+                    await self._rest(min(AGAIN_SECONDS * 2 ** (failures - 1), AGAIN_SECONDS_MOST))
 
-    async def _rest(self, seconds: float | None) -> None:
+    async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
 
-    async def _one(self, waiting: _Countdown) -> tuple[bool, int]:
-        """Run one worker to its end; return whether it ever answered requests, and its exit code."""
+    async def _one(self, waiting: _Countdown) -> Ended:
+        """Run one worker to its end."""
         ours, theirs = socket.socketpair()
         with ours:
             with theirs:
@@ -124,12 +149,12 @@ class Supervisor:
             self._processes.add(process)
             if self._is_stopping:  # the signal came while it was begun
                 process.terminate()
-            was_ready = await _is_ready(ours)
-            if was_ready:
+            said = await _said(ours)
+            if said == READY:
                 waiting.count()
             code = await process.wait()
             self._processes.discard(process)
-        return was_ready, code
+        return Ended(said == READY, code, "" if said == READY else said.decode("utf-8", "replace"))
 
     async def _follow(self, changes: Changes) -> None:
         async for change in changes:
@@ -163,14 +188,10 @@ class _Countdown:
                 self._call()
 
 
-async def _is_ready(link: socket.socket) -> bool:
-    """Come back when the worker says that it is ready, or has let go of its end."""
+async def _said(link: socket.socket) -> bytes:
+    """Return what the worker says first: that it is ready, or why it cannot begin; nothing if it let go of its end."""
     link.setblocking(False)
-    return await asyncio.get_running_loop().sock_recv(link, len(READY)) == READY
-
-
-def _told(code: int) -> str:
-    return f"by signal {-code}" if code < 0 else f"with exit code {code}"
+    return await asyncio.get_running_loop().sock_recv(link, WHY_BYTES_MAX)
 
 
 class Link:
@@ -183,6 +204,11 @@ class Link:
     def ready(self) -> None:
         with suppress(OSError):  # nobody is there any more: that is told, too
             self._socket.send(READY)
+
+    def failed(self, why: str) -> None:
+        """Say why this worker cannot begin."""
+        with suppress(OSError):
+            self._socket.send(why.encode()[:WHY_BYTES_MAX])
 
     def when_alone(self, call: Callable[[], None]) -> None:
         """Call back once whoever began this worker has ended."""

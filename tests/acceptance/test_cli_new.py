@@ -120,10 +120,24 @@ def test_json_says_what_was_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["My", "9lives", "a/b", "..", "a--b", "ends-", "", "class", "json", "tidings", "x" * 61]
+    "name", ["My", "9lives", "a/b", "..", "a--b", "ends-", "", "class", "json", "tidings", "test", "x" * 61]
 )
 def test_a_name_that_cannot_be_one_is_refused_and_nothing_is_made(name: str, tmp_path: Path) -> None:
     code, out, err = ended(tmp_path, "tidings", "new", name)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "such as my-" in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "module"), [("aiohttp", "aiohttp"), ("prometheus-client", "prometheus_client")])
+def test_a_name_that_would_hide_an_installed_package_is_refused(name: str, module: str, tmp_path: Path) -> None:
+    code, out, err = ended(tmp_path, "tidings", "new", name)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"{name!r} would hide the package {module} that is installed here: choose one such as my-{name}" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_only_a_file_of_this_folder_has_hides_nothing(tmp_path: Path) -> None:
+    (tmp_path / "my_shop.py").write_text("", "utf-8")
+    process = subprocess.run([sys.executable, "-m", "tidings", "new", "my-shop"], cwd=tmp_path, timeout=60)
+    assert process.returncode == 0

@@ -168,6 +168,34 @@ async def test_a_change_of_the_source_begins_the_server_anew_also_after_a_mistak
         await run.until(says_second)
 
 
+async def test_while_the_source_has_a_mistake_callers_are_told_which_and_where(tmp_path: Path) -> None:
+    async with running(tmp_path, "--reload") as run, aiohttp.ClientSession() as session:
+        assert await run.say(session, "anna") == 201
+        source = tmp_path / "people.py"
+        source.write_text("\nthis is no Python")
+
+        async def is_down() -> bool:
+            return not run.workers
+
+        await run.until(is_down)
+        timeout = aiohttp.ClientTimeout(total=30)
+        headers = {"ce-type": "said", "content-type": "application/json"}
+        for path in ("/events/test/bert", "/anything?else"):
+            async with session.put(f"{run.url}{path}", headers=headers, json={"who": "x"}, timeout=timeout) as answer:
+                told = await answer.json(content_type="application/problem+json")
+            assert (answer.status, told["status"], told["instance"]) == (503, 503, path.partition("?")[0])
+            assert f"{source}, line 2): SyntaxError" in told["detail"]
+        source.write_text(PROGRAM.replace("WORD", "second"))
+
+        async def answers() -> bool:
+            try:
+                return await run.say(session, "bert") in (200, 201)
+            except aiohttp.ClientError:
+                return False
+
+        await run.until(answers)
+
+
 async def test_several_workers_on_a_database_in_memory_are_refused(tmp_path: Path) -> None:
     (tmp_path / "people.py").write_text(PROGRAM)
     command = [sys.executable, "-m", "tidings", "run", "people:app", "--port", "0", "--workers", "2"]

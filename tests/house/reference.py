@@ -24,6 +24,7 @@ Every command has `--help`, and `--json` for programs. What went wrong is one li
 | 1 | a clear no: refused, in conflict, not there, or a comparison that found a difference |
 | 2 | wrong use, or a failure, so that there is no answer: an option or a setting that is wrong, no database |
 | 3 | nobody knows whether it was done: ask again with the same id |
+| 141 | nobody reads the output any more, as when `head` has its first lines: the code of what SIGPIPE ended |
 
 A consumer, a view, an event or a dead letter that is not there is a clear no, and the answer lists what there is. An
 event type that the application does not declare is wrong use, but one that the log has may be looked at all the same.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from contextlib import suppress
 
-from tidings.cli.exits import UNKNOWN
+from tidings.cli.exits import UNKNOWN, UNREAD
 
 __all__ = ["main"]
 
@@ -22,4 +23,7 @@ def main() -> None:
         with suppress(OSError, AttributeError):
             sys.stderr.write("tidings: stopped before it was done\n")
         sys.exit(UNKNOWN)
-    sys.exit(run_with(sys.argv[1:]))
+    code = run_with(sys.argv[1:])
+    if code == UNREAD:  # else what is left in the buffer fails at the end of the process, which says so
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

@@ -1,4 +1,7 @@
-"""What the exit code says: 0 ok, 1 a clear no, 2 wrong use or failure, 3 unknown, which counts as no."""
+"""What the exit code says: 0 ok, 1 a clear no, 2 wrong use or failure, 3 unknown, which counts as no.
+
+And 141, as shells say of whatever SIGPIPE ended (POSIX, Shell Command Language, 2.8.2): nobody reads on.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ OK = 0
 NO = 1
 FAILED = 2
 UNKNOWN = 3
+UNREAD = 128 + 13
 
 
 class UnknownOutcomeError(OperatorError):

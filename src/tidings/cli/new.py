@@ -28,7 +28,8 @@ FILES = MappingProxyType(
 )
 """What is written, and the template it is made from."""
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
-_TAKEN = frozenset({"tidings", "pytest", "tests", "conftest"})
+_TAKEN = frozenset({"tidings", "pytest", "test", "tests", "conftest"})
+"""Names that would be confused with others; Python leaves its own `test` out of the list of its modules."""
 LONGEST = 60
 
 
@@ -63,10 +64,23 @@ def _module_of(name: str) -> str:
         )
     module = name.replace("-", "_")
     if keyword.iskeyword(module) or module in sys.stdlib_module_names or module in _TAKEN:
+        raise typer.BadParameter(f"{name!r} is a name that Python or tidings has already: choose one such as my-{name}")
+    if _is_installed(module):
         raise typer.BadParameter(
-            f"{name!r} is a name that Python or a library has already: choose one such as my-{name}"
+            f"{name!r} would hide the package {module} that is installed here: choose one such as my-{name}"
         )
     return module
+
+
+def _is_installed(module: str) -> bool:
+    """Say whether this name is imported already, from elsewhere than the folder in which the command is called."""
+    from importlib.util import find_spec
+
+    spec = find_spec(module)
+    if spec is None:
+        return False
+    places = spec.submodule_search_locations or [spec.origin or ""]
+    return any(Path(place).parent != Path.cwd() for place in places)
 
 
 def _texts(words: Mapping[str, str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from tidings.cli import config, consumers, dead, deliveries, emit, keys, log, mi
 from tidings.cli.bench import bench
 from tidings.cli.demo import demo
 from tidings.cli.doctor import doctor
-from tidings.cli.exits import FAILED, UNKNOWN, code_of
+from tidings.cli.exits import FAILED, UNKNOWN, UNREAD, code_of
 from tidings.cli.new import new
 from tidings.cli.run import run
 from tidings.cli.version import version
@@ -95,11 +95,17 @@ def run_with(arguments: Sequence[str]) -> int:
         # Without options of its own nothing is read on the way to a command's help.
         program = build(own_options=asked[0].startswith("-") or not arguments)
         code = program(asked, prog_name="tidings", standalone_mode=False)
+        sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except _stops():
         return _end("stopped before it was done", UNKNOWN)
     except BrokenPipeError:
-        return FAILED
+        return UNREAD
+    except SystemExit as ending:
+        # Typer and Rich end the process with 1, which is a clear no here, when nobody reads what they print.
+        if not isinstance(ending.__context__, BrokenPipeError):
+            raise
+        return UNREAD
     except Exception as error:
         return _failed(_only(error))
 

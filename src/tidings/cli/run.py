@@ -14,7 +14,7 @@ from tidings.cli import completing
 from tidings.cli.loading import load_app
 from tidings.cli.output import Output
 from tidings.cli.session import AsJson, read_settings
-from tidings.errors import SettingError
+from tidings.errors import SettingError, TidingsError
 from tidings.settings import IN_MEMORY
 
 if TYPE_CHECKING:
@@ -43,18 +43,19 @@ def run(
 ) -> None:
     """Serve an application: its HTTP API, its handlers, its views. Ctrl-C finishes what is under way; twice stops.
 
-    With --workers, one that dies is begun again, and none outlives the command. --reload is for developing.
+    With --workers, one that dies is begun again, and none outlives the command. --reload is for developing:
+    while the source has a mistake, every request is answered with 503 and where it is.
 
     Example: tidings run chirp:app --port 9000 --workers 2
     """
     given = Given(app=app, services=tuple(service or ()), host=host, port=port)
     if worker is not None:
-        raise typer.Exit(_serve(given, Output(as_json=as_json), worker))
+        raise typer.Exit(_work(given, worker))
     if reload and workers > 1:
         raise typer.BadParameter("--reload begins one process anew: leave out --workers")
     if reload or workers > 1:
         raise typer.Exit(_supervise(given, Output(as_json=as_json), workers, reload=reload))
-    raise typer.Exit(_serve(given, Output(as_json=as_json), None))
+    raise typer.Exit(_serve(given, Output(as_json=as_json)))
 
 
 def _settings(given: Given) -> Settings:
@@ -65,7 +66,24 @@ def _settings(given: Given) -> Settings:
     return settings
 
 
-def _serve(given: Given, output: Output, worker: str | None) -> int:
+def _work(given: Given, worker: str) -> int:
+    """Serve as one of a supervisor's workers, and tell it why that cannot be."""
+    from tidings import serving
+    from tidings.cli import records
+    from tidings.ports import Ports
+
+    inherited = serving.inherited(worker)
+    try:
+        settings = _settings(given)
+        loaded = load_app(settings.app or "")
+        records.set_up()
+        return serving.run(loaded, settings, Ports(), worker=inherited)
+    except TidingsError as error:
+        inherited.link.failed(str(error))
+        raise
+
+
+def _serve(given: Given, output: Output) -> int:
     from tidings import serving
     from tidings.cli import records
     from tidings.ports import Ports
@@ -73,8 +91,6 @@ def _serve(given: Given, output: Output, worker: str | None) -> int:
     settings = _settings(given)
     loaded = load_app(settings.app or "")
     records.set_up()
-    if worker is not None:
-        return serving.run(loaded, settings, Ports(), worker=serving.inherited(worker))
     return serving.run(loaded, settings, Ports(), partial(_say_ready, output, settings))
 
 

@@ -128,7 +128,7 @@ class Console:
             visit.check(*scopes)
             response = _guarded(await page(visit))
             if page is post and visit.principal is not None:
-                _log.info("%s by %s (key %s)", request.url.path, visit.principal.owner, visit.principal.key)
+                _log.info("%s by %s", request.url.path, visit.principal.said)
             return response
 
         return Route(path, answer, methods=list(pages))

@@ -35,6 +35,13 @@ class Principal:
         """What the audit calls whoever makes the request."""
         return self.owner if self.key is None else f"key {self.key}"
 
+    @property
+    def said(self) -> str:
+        """Who it is, in words."""
+        if self.key is None:
+            return "someone on this machine, without a key"
+        return f"{self.owner} (key {self.key})"
+
     def may_speak_for(self, source: str) -> bool:
         """Say whether events of this source may be read and written."""
         return self.sources is None or source in self.sources

@@ -128,3 +128,11 @@ async def test_a_change_says_in_the_servers_log_whose_key_made_it(
         await browser.change("/consumers/stock", "/consumers/stock/pause", reason="counting")
     assert f"/console/consumers/stock/pause by ops (key {token.split('_')[1]})" in caplog.text
     assert token not in caplog.text
+
+
+async def test_where_there_are_no_keys_the_servers_log_says_so_in_words(
+    browser: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "tidings.console"):
+        await browser.change("/consumers/stock", "/consumers/stock/pause", reason="counting")
+    assert "/console/consumers/stock/pause by someone on this machine, without a key" in caplog.text

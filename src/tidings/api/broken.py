@@ -1,0 +1,40 @@
+"""What callers are told while an application cannot run, and `tidings run --reload` waits until its source changes."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from tidings.api.answer import Answer, Receive, Scope, Send
+from tidings.api.listening import Http
+from tidings.api.paths import whole_path
+from tidings.api.problems import MEDIA_TYPE
+from tidings.events.codec import encode_json
+
+
+@asynccontextmanager
+async def answering(listening: socket.socket, why: str) -> AsyncIterator[None]:
+    """While the block runs, answer every request that comes to this socket with 503 and the reason."""
+    server = Http(partial(_tell, why), lambda: None, lambda _: None)
+    work = asyncio.create_task(server.listen(listening.dup()))
+    try:
+        yield
+    finally:
+        server.should_exit = server.force_exit = True
+        await work
+
+
+async def _tell(why: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a problem of the type `about:blank` (RFC 9457 section 4.2.1): there is no API that could have its own."""
+    headers = ((b"content-type", MEDIA_TYPE.encode()), (b"retry-after", b"1"), (b"connection", b"close"))
+    document = {
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": why,
+        "instance": whole_path(scope),
+    }
+    await Answer(503, headers, encode_json(document))(scope, receive, send)
