@@ -140,6 +140,12 @@ POSTGRES_RULES = (
         "(SELECT n FROM tidings.outbox, tidings.outbox_n_seq WHERE n >= last_value ORDER BY n LIMIT $1)",
     ),
     Rule(
+        "waiting",
+        "backends/postgres/outbox.py",
+        "(SELECT greatest(tidings.now_us($2) - staged, 0) FROM tidings.outbox ORDER BY n LIMIT 1)",
+        "(SELECT greatest(tidings.now_us($2) - staged, 0) FROM tidings.outbox ORDER BY n DESC LIMIT 1)",
+    ),
+    Rule(
         "inline",
         APPEND,
         "    IF (v_folds OR g_alone[i] IS TRUE) AND pg_advisory_xact_lock(1953063938, g_stripe[i]) IS NULL\n",

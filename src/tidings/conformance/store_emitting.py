@@ -26,6 +26,7 @@ from tidings.conformance.store_samples import (
 from tidings.errors import AppendInUnitError, CheckpointMovedError, ConflictError, RefusedError
 from tidings.log.driver import LogDriver, Write
 from tidings.store.driver import StoreDriver
+from tidings.store.staging import Waiting
 
 
 class Emitting:
@@ -187,6 +188,20 @@ class Staging:
         async with store.unit() as unit:
             assert [each.envelope.id for each in await unit.take_outbox(limit=2)] == ["a", "b"]
         assert await self.staged(store) == ["c"]
+
+    async def test_what_waits_is_counted_and_the_first_of_it_has_an_age(
+        self, harness: StoreHarness, store: StoreDriver
+    ) -> None:
+        assert await store.waiting(most=10) == Waiting(envelopes=0, age=0)
+        for id in "abc":
+            async with store.unit() as unit:
+                unit.emit([event(id)])
+            harness.clock.move(1)
+        assert await store.waiting(most=10) == Waiting(envelopes=3, age=3_000_000)
+        assert await store.waiting(most=2) == Waiting(envelopes=2, age=3_000_000)
+        async with store.unit() as unit:
+            await unit.take_outbox(limit=1)
+        assert await store.waiting(most=10) == Waiting(envelopes=2, age=2_000_000)
 
     async def test_what_is_emitted_goes_back_with_its_unit(self, store: StoreDriver) -> None:
         claim = await claimed_one(store)

@@ -23,6 +23,7 @@ from tidings.store.keys import KeyStore
 from tidings.store.parking import DeadLetter, Parked
 from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
+from tidings.store.staging import Waiting
 from tidings.store.unit import Unit
 
 
@@ -140,6 +141,10 @@ class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
 
     async def next_due(self) -> int | None:
         """Return when the next retry of a parked subject or a delivery comes; None if none is waiting."""
+
+    # the outbox
+    async def waiting(self, *, most: int) -> Waiting:
+        """Return what waits in the outbox to be appended, counting `most` envelopes at most."""
 
     # views
     async def views(self) -> Sequence[ViewRecord]:

@@ -18,6 +18,14 @@ class Staged:
     envelope: Envelope
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What waits in the outbox: how many envelopes, and for how many µs the first of them has; 0 if there is none."""
+
+    envelopes: int
+    age: int
+
+
 def staged_text(envelope: Envelope) -> str:
     """Return what `tidings.stage` takes: JSON of a row's columns, bytes in base64."""
     return encode_json(dict(zip(_MEMBERS, stored_of(envelope), strict=True))).decode()

@@ -23,6 +23,7 @@ from tidings.store.open_request import OpenRequest
 from tidings.store.parking import DeadLetter, Dropping, Parked
 from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
+from tidings.store.staging import Waiting
 from tidings.store.statement_runs import Database, StatementRuns
 from tidings.store.statement_unit import Surroundings
 from tidings.store.statements import ViewStatements
@@ -184,6 +185,11 @@ class StatementStore(StatementRuns[ConnectionT, NowT]):
 
     async def next_due(self) -> int | None:
         return await self._read(self._statements.deliveries.next_due)
+
+    # the outbox
+    async def waiting(self, *, most: int) -> Waiting:
+        now = self._around.now()
+        return await self._read(lambda of: self._statements.outbox.waiting(of, most=most, now=now))
 
     # views
     async def views(self) -> Sequence[ViewRecord]:

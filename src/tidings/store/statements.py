@@ -20,13 +20,14 @@ from tidings.store.keys import ApiKey
 from tidings.store.parking import DeadLetter, Dropping, Parked, Parking
 from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
-from tidings.store.staging import Staged
+from tidings.store.staging import Staged, Waiting
 from tidings.store.swapping import Swap
 
 T = TypeVar("T")
 ConnectionT = TypeVar("ConnectionT")
 NowT = TypeVar("NowT")
 To = TypeVar("To", contravariant=True)
+At = TypeVar("At", contravariant=True)
 
 Soon: TypeAlias = T | Awaitable[T]
 """At once, or to be awaited."""
@@ -110,8 +111,9 @@ class CommandStatements(Protocol[To]):
     def remember(self, connection: To, service: str, key: str, emitted: int) -> Soon[None]: ...
 
 
-class OutboxStatements(Protocol[To]):
+class OutboxStatements(Protocol[To, At]):
     def take(self, connection: To, *, limit: int) -> Soon[Sequence[Staged]]: ...
+    def waiting(self, connection: To, *, most: int, now: At) -> Soon[Waiting]: ...
 
 
 class ViewStatements(Protocol[To]):
@@ -146,4 +148,4 @@ class Statements(Generic[ConnectionT, NowT]):
     keys: KeyStatements[ConnectionT]
     answers: AnswerStatements[ConnectionT]
     commands: CommandStatements[ConnectionT]
-    outbox: OutboxStatements[ConnectionT]
+    outbox: OutboxStatements[ConnectionT, NowT]

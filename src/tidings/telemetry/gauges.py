@@ -13,16 +13,19 @@ from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
 from tidings.store.host import Host
 from tidings.store.parking import Parked
+from tidings.store.staging import Waiting
 from tidings.telemetry import table
 from tidings.telemetry.series import Gauge
 from tidings.views.declaration import consumer_name
 
 LOOK_SECONDS = 2.0
+COUNTED = 10_000
+_NOTHING = Waiting(envelopes=0, age=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How things stood at one look. `head`, `lags`, `parked`: None if log or store did not answer.
+    """How things stood at one look. `head`, `lags`, `waiting`: None if log or store did not answer.
 
     `hole_seconds`: as of `tidings.store.host.Host`, once the log had been looked at.
     """
@@ -34,10 +37,11 @@ class Standing:
     lags: Sequence[ConsumerLag] | None = None
     parked: Sequence[Parked] = ()
     views: Sequence[tuple[str, int]] = ()
+    waiting: Waiting | None = None
 
 
 class Gauges:
-    """Looks at log and store at most once a second, however many ask, and counts no lag further than 10,000."""
+    """Looks at log and store at most once a second, however many ask, and counts no lag and no outbox beyond 10,000."""
 
     def __init__(self, log: Log, store: StoreDriver, host: Host, *, clock: Clock, services: Sequence[Service]) -> None:
         self._log = log
@@ -71,7 +75,7 @@ class Gauges:
             async with asyncio.timeout(LOOK_SECONDS):
                 lags = await lag(self._log, self._store, self._clock, self._services)
                 parked, views = await self._store.parked(), await self._views(lags, head)
-                return Standing(True, True, head, hole_seconds, lags, parked, views)
+                return Standing(True, True, head, hole_seconds, lags, parked, views, await self._waiting())
         except Exception:
             return Standing(True, True, head, hole_seconds)
 
@@ -82,6 +86,12 @@ class Gauges:
         except Exception:
             return False
         return True
+
+    async def _waiting(self) -> Waiting:
+        facts = self._store.facts
+        if facts.shares_transaction_with_log and not facts.takes_staged:
+            return _NOTHING  # units append what they emit themselves, and nobody else can stage
+        return await self._store.waiting(most=COUNTED)
 
     async def _views(self, lags: Sequence[ConsumerLag], head: int) -> list[tuple[str, int]]:
         """Return where the live table of each view stands that folds make; appends fold inline ones, so at the head."""
@@ -99,10 +109,9 @@ class Gauges:
         yield Gauge(table.STORE_CONNECTED, [((), found.store_answers)])
         yield Gauge(table.QUEUE_BYTES, [((), self._log.queued_bytes)])
         yield Gauge(table.HOLE_SECONDS, [((), found.hole_seconds)] if found.log_answers else [])
-        # Units append what they emit themselves; what others stage nobody counts, and none is better than a wrong one.
-        waiting: list[tuple[tuple[str, ...], float]] = [] if self._store.facts.takes_staged else [((), 0)]
-        yield Gauge(table.OUTBOX, waiting)
-        yield Gauge(table.OUTBOX_SECONDS, waiting)
+        waiting = found.waiting
+        yield Gauge(table.OUTBOX, [] if waiting is None else [((), waiting.envelopes)])
+        yield Gauge(table.OUTBOX_SECONDS, [] if waiting is None else [((), waiting.age / 1_000_000)])
         yield Gauge(table.LOG_HEAD, [] if found.head is None else [((), found.head)])
 
 

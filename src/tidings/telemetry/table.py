@@ -73,7 +73,7 @@ LAG_ENTRIES = _gauge(
 LAG_SECONDS = _gauge("tidings_consumer_lag_seconds", "The age of the first of them", "consumer", "partition")
 VIEW_POSITION = _gauge("tidings_view_position", "The position that a view has come to", "view")
 REFOLDS = _counter("tidings_refolds_total", "Rows folded again from their history, since something came late", "view")
-OUTBOX = _gauge("tidings_outbox_pending", "Emitted events that wait to be appended")
+OUTBOX = _gauge("tidings_outbox_pending", "Events that wait to be appended by the relay, 10,000 at most")
 OUTBOX_SECONDS = _gauge("tidings_outbox_oldest_seconds", "How long the first of them has waited")
 RELAY_SECONDS = _histogram(
     "tidings_relay_publish_seconds", "What it took to append a page of what others staged, and to take it out"

@@ -51,12 +51,41 @@ async def test_what_is_rolled_back_or_has_no_owner_holds_nobody(postgres_url: st
         assert (await scrape(opened))["tidings_hole_seconds", ()] == 0
 
 
-async def test_what_others_stage_is_not_said_to_be_nothing(postgres_url: str) -> None:
-    for url in (postgres_url, "sqlite:///:memory:"):
-        async with shop().open(Settings(database_url=url), consume=False) as opened:
-            shown = {name for name, _ in await scrape(opened)}
-            names = {"tidings_outbox_pending", "tidings_outbox_oldest_seconds"}
-            assert names & shown == (set() if url == postgres_url else names)
+async def test_what_others_stage_is_counted_with_its_age_until_it_is_appended(postgres_url: str) -> None:
+    clock = StoodClock()
+    settings = Settings(database_url=postgres_url)
+    async with shop().open(settings, ports=Ports(clock=clock), consume=False) as opened:
+
+        async def waiting() -> tuple[float, float]:
+            clock.at += 2  # a look is kept for a second
+            found = await scrape(opened)
+            return found["tidings_outbox_pending", ()], found["tidings_outbox_oldest_seconds", ()]
+
+        assert await waiting() == (0, 0)
+        theirs = await asyncpg.connect(postgres_url)
+        async with theirs.transaction():
+            for id in "abc":
+                await theirs.execute("SELECT tidings.stage($1)", staged_text(placed(id)))
+            assert await waiting() == (0, 0), "it need not be committed"
+        count, age = await waiting()
+        assert (count, age > 0) == (3, True)
+        await theirs.execute(
+            "UPDATE tidings.outbox SET staged = staged - 90000000 WHERE n = (SELECT min(n) FROM tidings.outbox)"
+        )
+        count, age = await waiting()
+        assert (count, 90 < age < 150) == (3, True)
+        assert await Relay(opened.store, opened.log, opened.ports, page=1).carry() == 1
+        count, younger = await waiting()
+        assert (count, 0 < younger < age - 60) == (2, True)
+        assert await Relay(opened.store, opened.log, opened.ports).carry() == 2
+        assert await waiting() == (0, 0)
+        await theirs.close()
+
+
+async def test_nothing_waits_on_sqlite() -> None:
+    async with shop().open(Settings(database_url="sqlite:///:memory:"), consume=False) as opened:
+        found = await scrape(opened)
+        assert [found[f"tidings_outbox_{what}", ()] for what in ("pending", "oldest_seconds")] == [0, 0]
 
 
 async def test_each_page_that_the_relay_appends_is_timed(postgres_url: str) -> None:

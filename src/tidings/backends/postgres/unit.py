@@ -181,7 +181,8 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
         if not emitted:
             return (), ()
         if log is None:
-            await outbox.stage(connection, [envelope for envelopes in emitted for envelope in envelopes])
+            staged = [envelope for envelopes in emitted for envelope in envelopes]
+            await outbox.stage(connection, staged, now=self._around.now())
             return (), ()
         receipts = await append_emitted(connection, log, emitted)
         new = [

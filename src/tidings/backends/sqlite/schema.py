@@ -41,7 +41,8 @@ CREATE TABLE tidings_asking (consumer TEXT, owner TEXT, until INTEGER NOT NULL, 
 CREATE TABLE tidings_inbox (consumer TEXT, k BLOB, h INTEGER NOT NULL, pos INTEGER NOT NULL,
   PRIMARY KEY (consumer, k)) STRICT, WITHOUT ROWID;
 CREATE TABLE tidings_outbox (n INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, id TEXT NOT NULL,
-  type TEXT NOT NULL, dataversion INTEGER NOT NULL, subject TEXT, attrs BLOB NOT NULL, data BLOB) STRICT;
+  type TEXT NOT NULL, dataversion INTEGER NOT NULL, subject TEXT, attrs BLOB NOT NULL, data BLOB,
+  staged INTEGER NOT NULL) STRICT;
 CREATE TABLE tidings_parked (consumer TEXT, subject TEXT, part INTEGER NOT NULL, state TEXT NOT NULL,
   attempts INTEGER NOT NULL, next_at INTEGER, reason TEXT NOT NULL, error TEXT NOT NULL,
   parked_at INTEGER NOT NULL, PRIMARY KEY (consumer, subject)) STRICT, WITHOUT ROWID;

@@ -166,7 +166,8 @@ class SqliteUnit(StatementUnit[sqlite3.Connection, int]):
         if not emitted:
             return Appended(())
         if log is None:
-            outbox.stage(connection, [envelope for envelopes in emitted for envelope in envelopes])
+            staged = [envelope for envelopes in emitted for envelope in envelopes]
+            outbox.stage(connection, staged, now=self._around.now())
             return Appended(())
         types = frozenset(envelope.type for envelopes in emitted for envelope in envelopes)
         return self._append(connection, types, lambda: append_emitted(connection, log, emitted))

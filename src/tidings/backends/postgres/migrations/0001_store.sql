@@ -45,7 +45,8 @@ CREATE TABLE tidings.outbox (
   dataversion int NOT NULL,
   subject text,
   attrs bytea NOT NULL,
-  data bytea
+  data bytea,
+  staged bigint NOT NULL DEFAULT tidings.now_us(NULL)
 );
 
 -- For who does not control the COMMIT: what is given is appended after it, by a relay. `tidings.store.staging` writes it.
