@@ -160,7 +160,7 @@ POSTGRES_RULES = (
     Rule(
         "lacking",
         "backends/postgres/views.py",
-        "    return await parked.sets_back(connection, swap.consumer, swap.old_consumer, upto=passed_by(live, old))\n",
+        "    return not swap.accepts_parked and await parked.is_any(connection, swap.consumer)\n",
         "    return False\n",
     ),
     Rule(
@@ -168,8 +168,9 @@ POSTGRES_RULES = (
         "views/rebuild.py",
         "            await self._reach(record, whole_at, progress)\n"
         '            self._ports.points.at("swap:drained")\n'
-        "            await self._swap(record, before.live)\n",
-        '            self._ports.points.at("swap:drained")\n            await self._swap(record, None)\n',
+        "            await self._swap(record, before.live, progress, who=who, accepts_parked=accepts_parked)\n",
+        '            self._ports.points.at("swap:drained")\n'
+        "            await self._swap(record, None, progress, who=who, accepts_parked=accepts_parked)\n",
     ),
     Rule(
         "tables",

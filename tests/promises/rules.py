@@ -175,13 +175,14 @@ RULES = (
         "views/rebuild.py",
         "            await self._reach(record, whole_at, progress)\n"
         '            self._ports.points.at("swap:drained")\n'
-        "            await self._swap(record, before.live)\n",
-        '            self._ports.points.at("swap:drained")\n            await self._swap(record, None)\n',
+        "            await self._swap(record, before.live, progress, who=who, accepts_parked=accepts_parked)\n",
+        '            self._ports.points.at("swap:drained")\n'
+        "            await self._swap(record, None, progress, who=who, accepts_parked=accepts_parked)\n",
     ),
     Rule(
         "lacking",
         "backends/sqlite/views.py",
-        "    return parked.sets_back(connection, swap.consumer, swap.old_consumer, upto=passed_by(live, old))\n",
+        "    return not swap.accepts_parked and parked.is_any(connection, swap.consumer)\n",
         "    return False\n",
     ),
     Rule(

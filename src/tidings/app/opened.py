@@ -101,9 +101,9 @@ class Opened:
 
 @asynccontextmanager
 async def open_services(
-    services: Sequence[Service], settings: Settings, ports: Ports, *, consume: bool
+    services: Sequence[Service], settings: Settings, ports: Ports, *, consume: bool, prepares: bool = True
 ) -> AsyncIterator[Opened]:
-    """Open the back ends for these services; see `App.open`."""
+    """Open the back ends for these services; see `App.open`. `prepares`: False to leave the tables of views alone."""
     events = tuple(dict.fromkeys(event for service in services for event in service.events))
     catalog = Catalog(events, data_bytes_max=settings.data_bytes_max)
     telemetry = Telemetry({type for type, _ in catalog.types()}, ports, otel=settings.otel == "on")
@@ -111,7 +111,8 @@ async def open_services(
     log = telemetry.log(back_end.log)
     try:
         opened = _put_together(services, settings, catalog, back_end, log, telemetry)
-        await opened.carrying.prepare()
+        if prepares:
+            await opened.carrying.prepare()
         running = asyncio.create_task(opened.crew.run(opened.stopping)) if consume else None
         try:
             with opened.heartbeat.beating():

@@ -63,9 +63,12 @@ class Carrying:
         records = await self._store.views()
         return [view for view in self._views if standing(view, records).step == "rebuild"]
 
-    async def rebuild(self, view: ViewSpec, *, progress: Progress = no_progress) -> ViewRecord:
+    async def rebuild(
+        self, view: ViewSpec, *, progress: Progress = no_progress, who: str = "", accepts_parked: bool = False
+    ) -> ViewRecord:
         """Build the view's next table beside the live one, and swap. See `tidings.views.rebuild.Rebuild.run`."""
-        return await Rebuild(self._store, self._log, self._carry, self._ports).run(view, progress=progress)
+        rebuild = Rebuild(self._store, self._log, self._carry, self._ports)
+        return await rebuild.run(view, progress=progress, who=who, accepts_parked=accepts_parked)
 
     async def consumers(self) -> dict[str, Consumer]:
         """Return the consumers there must be now, by name: another process may have swapped a table meanwhile.

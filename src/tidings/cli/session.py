@@ -61,14 +61,15 @@ class Session:
         self._check_there(makes=makes)
         return _run(App(), self.settings, work)
 
-    def act(self, work: Callable[[Opened], Awaitable[T]], *, makes: bool = False) -> T:
+    def act(self, work: Callable[[Opened], Awaitable[T]], *, makes: bool = False, prepares: bool = True) -> T:
         """Run `work` on the application over its database; nothing is carried.
 
-        `makes`: whether the database is made if it is not there; else SettingError.
+        `makes`: whether the database is made if it is not there; else SettingError. `prepares`: whether views get their
+        tables first.
         """
         if not makes:
             self._check_there()
-        return _run(self.app, self.settings, work)
+        return _run(self.app, self.settings, work, prepares=prepares)
 
     def at_rest(self, work: Callable[[Settings], Awaitable[T]]) -> T:
         """Run `work` on the database, which is there and which it opens itself."""
@@ -115,11 +116,18 @@ def _shared(settings: Settings) -> Settings:
     return settings
 
 
-def _run(app: App, settings: Settings, work: Callable[[Opened], Awaitable[T]]) -> T:
+def _run(app: App, settings: Settings, work: Callable[[Opened], Awaitable[T]], *, prepares: bool = True) -> T:
     import asyncio
 
+    from tidings.app import open_services
+    from tidings.ports import Ports
+
     async def opened() -> T:
-        async with app.open(settings, consume=False) as open_app:
-            return await work(open_app)
+        if prepares:
+            async with app.open(settings, consume=False) as open_app:
+                return await work(open_app)
+        services = tuple(app.services.values())
+        async with open_services(services, settings, Ports(), consume=False, prepares=False) as as_it_is:
+            return await work(as_it_is)
 
     return asyncio.run(opened())

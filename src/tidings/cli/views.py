@@ -121,8 +121,18 @@ def verify(views: Names = None, app: AppName = None, as_json: AsJson = False) ->
 
 
 @commands.command()
-def rebuild(view: Name, app: AppName = None, as_json: AsJson = False) -> None:
+def rebuild(
+    view: Name,
+    accept_parked: Annotated[
+        bool, typer.Option("--accept-parked", help="Swap although the new table lacks subjects that are parked for it.")
+    ] = False,
+    app: AppName = None,
+    as_json: AsJson = False,
+) -> None:
     """Build a view anew beside the old one, then swap. Reads and appends go on meanwhile.
+
+    While a subject that the new table lacks is retried, the swap waits; exit code 1 if one is dead. What is parked for
+    the old table goes away with it.
 
     Example: tidings views rebuild bookmarks.bookmark --app chirp:app
     """
@@ -134,9 +144,11 @@ def rebuild(view: Name, app: AppName = None, as_json: AsJson = False) -> None:
 
     async def work(opened: Opened) -> operation.Rebuilt:
         with output.progress() as progress:
-            return await operation.rebuild(opened.carrying, opened.store, spec, who=WHO, progress=progress)
+            return await operation.rebuild(
+                opened.carrying, opened.store, spec, who=WHO, accepts_parked=accept_parked, progress=progress
+            )
 
-    done = session.act(work)
+    done = session.act(work, prepares=False)
     if as_json:
         output.json({"view": done.view, "table": done.table, "parked": done.parked})
     subjects = "1 subject is" if done.parked == 1 else f"{done.parked:,} subjects are"

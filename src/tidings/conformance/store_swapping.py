@@ -55,6 +55,11 @@ async def read(store: StoreDriver, query: str = "SELECT * FROM suite_sample ORDE
         return await unit.sql.fetch(query)
 
 
+async def waiting(store: StoreDriver) -> dict[tuple[str, str], int]:
+    """Return how many entries wait, by consumer and subject."""
+    return {(each.consumer, each.subject): each.entries for each in await store.parked()}
+
+
 async def states(store: StoreDriver) -> list[tuple[int, str]]:
     return [(each.table.version, each.state) for each in await store.views()]
 
@@ -151,7 +156,7 @@ class Swapping:
         await advance(store, new.at(4), to=5)
         assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
 
-    async def test_a_swap_waits_for_a_subject_that_only_the_new_table_lacks(self, store: StoreDriver) -> None:
+    async def test_a_swap_waits_for_a_subject_that_the_new_table_lacks(self, store: StoreDriver) -> None:
         await both_at(store, 5)
         await park(store, NEW, 3, 4)
         assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
@@ -161,22 +166,66 @@ class Swapping:
         await store.drop(NEW, "subject/1", 4, reason="not wanted")
         assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
 
-    async def test_a_subject_that_both_tables_lack_stops_no_swap(self, store: StoreDriver) -> None:
+    async def test_a_swap_waits_for_a_subject_that_both_tables_lack(self, store: StoreDriver) -> None:
         await both_at(store, 5)
         await park(store, CONSUMER, 3)
         await park(store, NEW, 3, 4)
-        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
-
-    async def test_what_only_the_new_table_lacks_of_a_subject_stops_the_swap(self, store: StoreDriver) -> None:
-        await both_at(store, 5)
-        await park(store, CONSUMER, 4)
-        await park(store, NEW, 3, 4)
         assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert (await states(store), await waiting(store)) == (
+            [(1, "live"), (2, "building")],
+            {(CONSUMER, "subject/1"): 1, (NEW, "subject/1"): 2},
+        )
 
-    async def test_what_the_live_table_has_not_reached_stops_no_swap(self, store: StoreDriver) -> None:
+    async def test_a_swap_waits_for_a_subject_that_the_live_table_has_not_reached(self, store: StoreDriver) -> None:
         await both_at(store, 5)
         await park(store, NEW, 6)
+        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+
+    async def test_who_accepts_what_is_parked_swaps_and_it_stays_parked(self, store: StoreDriver) -> None:
+        await both_at(store, 5)
+        await park(store, NEW, 3, 4)
+        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER, accepts_parked=True)
+        assert await waiting(store) == {(NEW, "subject/1"): 2}
+
+    async def test_who_accepts_what_is_parked_still_waits_for_who_is_behind(self, store: StoreDriver) -> None:
+        await both_at(store, 5)
+        await store.rewind(NEW, to=4)
+        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER, accepts_parked=True)
+
+    async def test_what_is_parked_for_the_replaced_table_goes_away_with_the_swap(self, store: StoreDriver) -> None:
+        await both_at(store, 5)
+        await park(store, CONSUMER, 2, 3)
+        await park(store, CONSUMER, 4, subject="subject/2")
+        await park(store, "suite.bystander", 4)
+        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER, who="cli")
+        assert await waiting(store) == {("suite.bystander", "subject/1"): 1}
+        assert await store.dead_letters(CONSUMER, "subject/1", limit=10) == []
+        with pytest.raises(NotFoundError):
+            await store.schedule_redrive(CONSUMER, "subject/1", at=0)
+        [kept] = await store.audit()
+        assert (kept.who, kept.what, kept.on, kept.subject) == ("cli", "replace", CONSUMER, None)
+        assert kept.reason.startswith("2 parked subjects with 3 entries: suite_sample__v2 took its table's place")
+
+    async def test_what_went_away_with_the_replaced_table_is_not_given_up(self, store: StoreDriver) -> None:
+        await both_at(store, 5)
+        await park(store, CONSUMER, 3)
         assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        third = record(table(version=3), "building")
+        await store.create_view(third)
+        async with store.unit() as unit:
+            assert await unit.dropped(third.table) == frozenset()
+
+    async def test_a_swap_that_takes_nothing_away_is_not_in_the_audit(self, store: StoreDriver) -> None:
+        await both_at(store, 5)
+        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert await store.audit() == []
+
+    async def test_a_swap_that_waits_takes_nothing_away(self, store: StoreDriver) -> None:
+        await both_at(store, 5)
+        await park(store, CONSUMER, 3)
+        await store.rewind(NEW, to=4)
+        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert (await waiting(store), await store.audit()) == ({(CONSUMER, "subject/1"): 1}, [])
 
     async def test_without_a_live_table_nothing_can_go_back(self, store: StoreDriver) -> None:
         await store.create_view(SECOND)

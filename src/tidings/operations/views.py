@@ -51,7 +51,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """A view, and the table that is read from now on. `parked`: subjects whose entries are missing in it for now."""
+    """A view, and the table that is read from now on. `parked`: subjects that it lacks for now."""
 
     view: str
     table: str
@@ -61,7 +61,9 @@ class Rebuilt:
 class Builder(Protocol):
     """What builds a view's next table beside the live one and swaps them."""
 
-    async def rebuild(self, view: ViewSpec, *, progress: RebuildProgress) -> ViewRecord: ...
+    async def rebuild(
+        self, view: ViewSpec, *, progress: RebuildProgress, who: str, accepts_parked: bool
+    ) -> ViewRecord: ...
 
 
 async def listed(store: StoreDriver, views: Sequence[ViewSpec] | None) -> tuple[Listed, ...]:
@@ -141,19 +143,28 @@ async def show_live(log: Log, view: ViewSpec, *, equal: Mapping[str, Any]) -> Sh
 
 
 async def rebuild(
-    builder: Builder, store: StoreDriver, view: ViewSpec, *, who: str, progress: Progress = unwatched
+    builder: Builder,
+    store: StoreDriver,
+    view: ViewSpec,
+    *,
+    who: str,
+    accepts_parked: bool = False,
+    progress: Progress = unwatched,
 ) -> Rebuilt:
     """Build the view's next table beside the live one, and swap. That it was begun is kept in the audit.
 
-    RefusedError if it has no folds or no table, or if subjects are dead for the new table that the live one has.
+    `accepts_parked`: whether the new table may be read although subjects are parked for it; without that it is waited
+    while they are retried. RefusedError if it has no folds or no table, or if subjects are dead for the new table.
     """
     name = f"{view.service}.{view.name}"
 
-    def reached(*, at: Position, head: Position) -> None:
-        progress(f"rebuilding {name}", at, head)
+    def reached(*, at: Position, head: Position, retrying: int = 0) -> None:
+        waits = f", waiting for {retrying:,} parked subject{'s' * (retrying != 1)} being retried" if retrying else ""
+        progress(f"rebuilding {name}{waits}", at, head)
 
-    async with store.changing(Change(who=who, what="rebuild", on=name)):
+    reason = "parked subjects are accepted" if accepts_parked else ""
+    async with store.changing(Change(who=who, what="rebuild", on=name, reason=reason)):
         pass  # many transactions follow, and who began them is to be known even if the last one never comes
-    record = await builder.rebuild(view, progress=reached)
+    record = await builder.rebuild(view, progress=reached, who=who, accepts_parked=accepts_parked)
     parked = await store.parked(consumer_name(record.table))
     return Rebuilt(view=name, table=record.table.name, parked=len(parked))

@@ -20,6 +20,7 @@ What = Literal[
     "retry",
     "cancel",
     "rebuild",
+    "replace",
     "key-created",
     "key-revoked",
     "restored",

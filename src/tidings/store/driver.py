@@ -155,13 +155,22 @@ class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
 
         RefusedError if there is a table of this name with another shape, or one that is somebody else's."""
 
-    async def swap_view(self, record: ViewRecord, *, consumer: str, old_consumer: str | None) -> bool:
+    async def swap_view(
+        self,
+        record: ViewRecord,
+        *,
+        consumer: str,
+        old_consumer: str | None,
+        who: str = "",
+        accepts_parked: bool = False,
+    ) -> bool:
         """In one transaction make this version the live one and the live one `old`.
 
-        False, and nothing done, while a read would go back by it: while the checkpoints of `consumer` stand before
-        those of `old_consumer`, or a subject is parked for `consumer` by an entry that the live table has passed and
-        `old_consumer` has not parked. That one is paused, so that its owner is refused from then on. NotFoundError if
-        the table is not there."""
+        False, and nothing done, while the checkpoints of `consumer` stand before those of `old_consumer`, or a subject
+        is parked for `consumer`, unless `accepts_parked`: the table would be known to lack it. `old_consumer` is
+        paused, so that its owner is refused from then on, and nothing is parked for it any more, which nobody could
+        redrive: the new table has read the same entries. The audit keeps how much that was, and `who` did it.
+        NotFoundError if the table is not there."""
 
     async def drop_view(self, record: ViewRecord) -> None:
         """Remove the table and the note of a view that is not live: RefusedError if it is. Twice is once."""

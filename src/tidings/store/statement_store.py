@@ -200,8 +200,23 @@ class StatementStore(StatementRuns[ConnectionT, NowT]):
             raise RefusedError(f"{record.table.public_name} cannot be inline: the log is not kept in this database")
         await self._write(lambda to: self._views.create(to, record))
 
-    async def swap_view(self, record: ViewRecord, *, consumer: str, old_consumer: str | None) -> bool:
-        swap = Swap(record=record, consumer=consumer, old_consumer=old_consumer)
+    async def swap_view(
+        self,
+        record: ViewRecord,
+        *,
+        consumer: str,
+        old_consumer: str | None,
+        who: str = "",
+        accepts_parked: bool = False,
+    ) -> bool:
+        swap = Swap(
+            record=record,
+            consumer=consumer,
+            old_consumer=old_consumer,
+            who=who,
+            accepts_parked=accepts_parked,
+            now=self._clock.now_us(),
+        )
         return await self._write(lambda to: self._views.swap(to, swap))
 
     async def drop_view(self, record: ViewRecord) -> None:

@@ -6,21 +6,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tidings.errors import InlineViewError, NotFoundError, RefusedError
-from tidings.log.driver import Position
+from tidings.store.audit import Change
 from tidings.store.claims import Checkpoint
 from tidings.store.inline import InlineFolds
 from tidings.store.rows import ViewRecord, ViewTable
 
-_LAST = 2**63 - 1
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swap:
-    """A building table that is to become the live one, its consumer, and the consumer of the table that is live."""
+    """A building table that is to become the live one, its consumer, and the consumer of the table that is live.
+
+    `who`: as of `tidings.store.audit.Change`; `accepts_parked`: whether it may lack subjects that are parked for it;
+    `now`: µs since 1970.
+    """
 
     record: ViewRecord
     consumer: str
     old_consumer: str | None
+    who: str
+    accepts_parked: bool
+    now: int
+
+    def taking_away(self, old_consumer: str, *, subjects: int, entries: int) -> Change:
+        """Return what the audit keeps of what was parked for the table that was replaced."""
+        reason = (
+            f"{subjects:,} parked subject{'s' * (subjects != 1)} with {entries:,} "
+            f"{'entry' if entries == 1 else 'entries'}: {self.record.table.name} took its table's place, and has read "
+            "the same log"
+        )
+        return Change(who=self.who, what="replace", on=old_consumer, reason=reason)
 
 
 def version_of(record: ViewRecord) -> tuple[str, str, int]:
@@ -76,12 +90,6 @@ def is_behind(new: Mapping[int, Checkpoint], old: Mapping[int, Checkpoint]) -> b
         return any(new[part].position < checkpoint.position for part, checkpoint in old.items())
     lowest = min((checkpoint.position for checkpoint in new.values()), default=0)
     return lowest < max(checkpoint.position for checkpoint in old.values())
-
-
-def passed_by(live: ViewRecord, old: Mapping[int, Checkpoint]) -> Position:
-    """Return up to where the live table, whose consumer has these checkpoints, may have entries."""
-    # An inline table is as new as the log itself.
-    return _LAST if live.mode == "inline" else max((checkpoint.position for checkpoint in old.values()), default=0)
 
 
 def stamps_of(records: Iterable[ViewRecord]) -> list[tuple[str, str]]:

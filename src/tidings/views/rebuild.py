@@ -1,9 +1,9 @@
 """A view built anew beside the old one, then swapped, while events keep arriving.
 
 The new table has a consumer of its own, which folds the log from its beginning. Reads go to the old table until one
-transaction makes the new one the live one, which it can only be when it has all that the old one has: also of the
-subjects that the new folds fail on and the old ones did not. While they are retried, the swap waits; once one is dead,
-an operator has to decide.
+transaction makes the new one the live one, which it can only be when it has all that the old one has, and is not
+known to lack a subject. While one is retried for it, the swap waits; once one is dead, an operator has to decide. What
+is parked for the old table goes away with the swap, since nobody reads that any more, and nobody could redrive it.
 
 An inline view's new table is written by every append from the commit of its building record on; such a write folds
 its row from the whole history, since nobody knows yet what the table holds. Where that meets what the consumer brings
@@ -30,19 +30,18 @@ from tidings.views.history import Entries
 from tidings.views.tables import Standing, standing
 
 POLL_SECONDS = 0.02
-_LAST = 2**63 - 1
 
 Carry = Callable[[Folder], AbstractAsyncContextManager[None]]
 """Runs a consumer of this reaction until the block is left, and leaves the block itself if the consumer fails."""
 
 
 class Progress(Protocol):
-    """Is told where the new table stands, and the head it has to reach."""
+    """Is told where the new table stands, the head it has to reach, and for how many retried subjects it waits."""
 
-    def __call__(self, *, at: Position, head: Position) -> None: ...
+    def __call__(self, *, at: Position, head: Position, retrying: int = 0) -> None: ...
 
 
-def no_progress(*, at: Position, head: Position) -> None:
+def no_progress(*, at: Position, head: Position, retrying: int = 0) -> None:
     """Tell nobody."""
 
 
@@ -55,11 +54,14 @@ class Rebuild:
         self._carry = carry
         self._ports = ports
 
-    async def run(self, view: ViewSpec, *, progress: Progress = no_progress) -> ViewRecord:
+    async def run(
+        self, view: ViewSpec, *, progress: Progress = no_progress, who: str = "", accepts_parked: bool = False
+    ) -> ViewRecord:
         """Build the view's next table and make it the live one; return its record.
 
-        RefusedError if the view has no folds or no table, if the new table's consumer was paused, or if a subject is
-        dead for it that the live table has.
+        `who`: as of `tidings.store.audit.Change`. `accepts_parked`: whether the new table may be read although subjects
+        are parked for it. RefusedError if the view has no folds or no table, if the new table's consumer was paused, or
+        if a subject is dead for it and there is another table to be read.
         """
         if not view.folds or view.mode == "live":
             raise RefusedError(f"{view} cannot be rebuilt: only tables that folds make can")
@@ -70,7 +72,7 @@ class Rebuild:
         async with self._carry(Folder(view, record.table, self._log, feed="rebuilt", observer=self._ports.observer)):
             await self._reach(record, whole_at, progress)
             self._ports.points.at("swap:drained")
-            await self._swap(record, before.live)
+            await self._swap(record, before.live, progress, who=who, accepts_parked=accepts_parked)
         self._ports.points.at("swap:flipped")
         return record
 
@@ -102,44 +104,35 @@ class Rebuild:
                 raise RefusedError(f"{name} is paused ({checkpoint.paused}): resume it, then rebuild the view again")
         return min((checkpoint.position for checkpoint in checkpoints), default=0)
 
-    async def _swap(self, record: ViewRecord, old: ViewRecord | None) -> None:
-        rival = None if old is None else consumer_name(old.table)
-        while not await self._store.swap_view(record, consumer=consumer_name(record.table), old_consumer=rival):
-            await self._checkpoint(record)
-            if old is not None:
-                await self._check_dead(record, old)
+    async def _swap(
+        self, record: ViewRecord, old: ViewRecord | None, progress: Progress, *, who: str, accepts_parked: bool
+    ) -> None:
+        new, rival = consumer_name(record.table), None if old is None else consumer_name(old.table)
+        while not await self._store.swap_view(
+            record, consumer=new, old_consumer=rival, who=who, accepts_parked=accepts_parked
+        ):
+            at = await self._checkpoint(record)
+            if old is not None and not accepts_parked:
+                progress(at=at, head=at, retrying=await self._retrying(record, old))
             await self._ports.clock.sleep(POLL_SECONDS)
 
-    async def _check_dead(self, record: ViewRecord, old: ViewRecord) -> None:
-        """Raise RefusedError if a subject is dead for the new table by an entry that the live one has."""
-        new = await self._store.parked(consumer_name(record.table))
-        # In this order: what the live table parks, it parks before it has passed it.
-        passed = await self._passed(old)
-        waiting = {each.subject: each.first_position for each in await self._store.parked(consumer_name(old.table))}
-        dead = [
-            each
-            for each in new
-            if each.state == "dead"
-            and each.first_position <= passed
-            and each.first_position < waiting.get(each.subject, _LAST)
-        ]
+    async def _retrying(self, record: ViewRecord, old: ViewRecord) -> int:
+        """Return how many subjects are retried for the new table. RefusedError if one is dead."""
+        parked = await self._store.parked(consumer_name(record.table))
+        dead = [each for each in parked if each.state == "dead"]
         if dead:
             raise RefusedError(_told(dead, record, old))
-
-    async def _passed(self, old: ViewRecord) -> Position:
-        if old.mode == "inline":
-            return _LAST
-        checkpoints = (await self._store.checkpoints(consumer_name(old.table))).values()
-        return max((checkpoint.position for checkpoint in checkpoints), default=0)
+        return len(parked)
 
 
 def _told(dead: Sequence[Parked], record: ViewRecord, old: ViewRecord) -> str:
-    first, new = dead[0], consumer_name(record.table)
+    first, new, view = dead[0], consumer_name(record.table), f"{record.table.service}.{record.table.view}"
     shown = first.subject.replace("\x00", "\\0")
     what, count = f"{new} {shlex.quote(shown)}", f"{len(dead)} subject{'s are' if len(dead) > 1 else ' is'}"
     return (
-        f"{record.table.name} may not take the place of {old.table.name}, since reads would go back: {count} parked "
-        f"for {new} and not for {consumer_name(old.table)}, first '{shown}' at position {first.first_position} "
-        f"({first.error:.300}). Correct the fold, then `tidings dead redrive {what}`, or give the entry up with "
-        f"`tidings dead drop {what} --reason …`; then rebuild again: it is taken up where it stood"
+        f"{record.table.name} may not take the place of {old.table.name}, since it is known to lack something: {count} "
+        f"dead for {new}, first '{shown}' at position {first.first_position} ({first.error:.300}). Correct the fold, "
+        f"then `tidings dead redrive {what}`, or give the entry up with `tidings dead drop {what} --reason …`; then "
+        "rebuild again: it is taken up where it stood. To have it read as it is: "
+        f"`tidings views rebuild {view} --accept-parked`"
     )

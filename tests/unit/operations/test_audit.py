@@ -48,8 +48,10 @@ async def test_every_change_is_kept_with_who_made_it(stage: Stage) -> None:
     await deliveries.retry(store, "y", clock, who=who)
     made = await keys.add(store, Ports(), ASKED, who=who)
     await keys.revoke(store, Ports(), made.key.id, who=who)
+    await stage.park("orders.order@1", "a", [1])
     await views.rebuild(stage.opened.carrying, store, stage.view("order"), who=who)
     found = await changed(stage)
+    went = "1 parked subject with 1 entry: orders_order__v2 took its table's place, and has read the same log"
     assert found == [
         (who, "pause", "rates", "the bank"),
         (who, "resume", "rates", ""),
@@ -61,6 +63,7 @@ async def test_every_change_is_kept_with_who_made_it(stage: Stage) -> None:
         (who, "key-created", made.key.id, ""),
         (who, "key-revoked", made.key.id, ""),
         (who, "rebuild", "orders.order", ""),
+        (who, "replace", "orders.order@1", went),
     ]
     done_at_rest = {"restored"}  # while no store is open: see tests/acceptance/test_restored.py
     assert {what for _, what, _, _ in found} == set(WHATS) - done_at_rest

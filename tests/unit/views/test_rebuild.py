@@ -1,4 +1,4 @@
-"""A swap never makes reads go back: subjects that only the new table lacks are waited for, or an operator decides."""
+"""A swap shows no table that is known to lack a subject: it waits while one is retried, or an operator decides."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ async def test_a_subject_that_is_dead_for_the_new_table_alone_refuses_the_swap(t
             await application.carrying.rebuild(bank.view)
         assert await bank.rows() == {("a",): [1], ("b",): []}
         told = str(refused.value)
-        assert "1 subject is parked for bank.account@2 and not for bank.account@1, first 'a' at position 2" in told
+        assert "1 subject is dead for bank.account@2, first 'a' at position 2" in told
         assert "`tidings dead drop bank.account@2 a --reason …`" in told
+        assert "`tidings views rebuild bank.account --accept-parked`" in told
         await bank.store.drop(NEW, "a", 2, reason="not wanted")
         record = await application.carrying.rebuild(bank.view)
         assert (record.table.version, await bank.rows()) == (2, {("a",): [], ("b",): []})
@@ -44,7 +45,7 @@ async def test_a_subject_that_is_dead_for_the_new_table_alone_refuses_the_swap(t
 
 async def test_an_inline_view_that_lacks_a_subject_in_its_new_version_stops_the_start(tmp_path: Path) -> None:
     await with_rows(in_file(tmp_path), "inline")
-    with pytest.raises(RefusedError, match="1 subject is parked for bank"):
+    with pytest.raises(RefusedError, match="1 subject is dead for bank"):
         async with app(version=2, strict=True, mode="inline").open(in_file(tmp_path), consume=False):
             pass
     async with app(mode="inline").open(in_file(tmp_path), consume=False) as application:
@@ -74,13 +75,48 @@ async def test_a_subject_that_is_retried_for_the_new_table_is_waited_for(mode: M
 
 
 @both_modes
-async def test_what_both_tables_lack_is_told_and_stops_nothing(mode: Mode) -> None:
+async def test_what_both_tables_lack_refuses_the_swap_until_an_operator_accepts_it(mode: Mode) -> None:
     async with app(mode=mode).open(IN_MEMORY) as application:
         bank = Bank(application)
         await bank.take(begun(), moved(1, 1), unknown(2), begun(account="b"))
-        done = await operation.rebuild(application.carrying, bank.store, bank.view, who="cli")
+        with pytest.raises(RefusedError, match=r"1 subject is dead for bank\.account@2"):
+            await operation.rebuild(application.carrying, bank.store, bank.view, who="cli")
+        assert (await bank.record()).table.version == 1
+        done = await operation.rebuild(application.carrying, bank.store, bank.view, who="cli", accepts_parked=True)
         assert (done.table, done.parked) == ("bank_account__v2", 1)
         assert await bank.rows() == {("a",): [1], ("b",): []}
+        assert [(each.consumer, each.state) for each in await bank.store.parked()] == [(NEW, "dead")]
+        told = [(each.who, each.what, each.on) for each in await bank.store.audit()]
+        assert told == [
+            ("cli", "replace", "bank.account@1"),
+            ("cli", "rebuild", "bank.account"),
+            ("cli", "rebuild", "bank.account"),
+        ]
+
+
+@both_modes
+async def test_a_swap_waits_also_where_the_subject_is_dead_for_the_old_table_and_retried_for_the_new(
+    mode: Mode,
+) -> None:
+    refused = {7}
+    async with app(mode=mode, refuses=refused.__contains__).open(IN_MEMORY) as application:
+        bank, waited = Bank(application), asyncio.Event()
+
+        def progress(*, at: int, head: int, retrying: int = 0) -> None:
+            if retrying:
+                waited.set()
+
+        await bank.take(begun(), moved(7, 1))
+        rebuild = asyncio.create_task(application.carrying.rebuild(bank.view, progress=progress))
+        async with asyncio.timeout(60):
+            await waited.wait()
+        assert not rebuild.done()
+        assert {each.consumer for each in await bank.store.parked()} == {"bank.account@1", NEW}
+        refused.clear()
+        await bank.store.schedule_redrive(NEW, "a", at=application.ports.clock.now_us())
+        assert (await rebuild).table.version == 2
+        # Whatever became of the old table's own retry, nothing is parked for it now.
+        assert (await bank.rows(), await bank.store.parked()) == ({("a",): [7]}, [])
 
 
 async def test_a_view_without_a_live_table_is_made_whatever_its_folds_fail_on(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ ROWS = 1953063943
 """Stripes of rows that are not there, so that they cannot be locked themselves."""
 RELAY = 1953063944
 
+DRAIN_SECONDS = 0.2
+"""How long appends may have to wait at once while an inline table is made, or replaced."""
+
 _ONE = 1
 
 

@@ -126,16 +126,22 @@ async def dropped(connection: Connection, view: ViewTable) -> frozenset[Position
     return frozenset([position for (position,) in rows])
 
 
-async def sets_back(connection: Connection, consumer: str, old_consumer: str, *, upto: Position) -> bool:
-    """Say whether a subject waits for `consumer` from an entry on, at or below `upto`, that the other one passed."""
-    found: bool = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM (SELECT subject, min(pos) AS first FROM tidings.dead_letter WHERE consumer = $1 "
-        "GROUP BY subject) AS new WHERE new.first <= $2 AND NOT EXISTS (SELECT FROM tidings.dead_letter AS old "
-        "WHERE old.consumer = $3 AND old.subject = new.subject AND old.pos <= new.first))",
-        consumer,
-        upto,
-        old_consumer,
-    )
+async def take_away(connection: Connection, consumer: str) -> tuple[int, int]:
+    """Remove all that is parked for a consumer; return how many subjects that were, and entries.
+
+    asyncpg's LockNotAvailableError if somebody is at one of them: who takes an entry away holds its subject first.
+    """
+    await connection.execute("SELECT FROM tidings.parked WHERE consumer = $1 FOR UPDATE NOWAIT", consumer)
+    taken = []
+    for table in ("parked", "dead_letter"):
+        removed = f"WITH removed AS (DELETE FROM tidings.{table} WHERE consumer = $1 RETURNING 1)"
+        taken.append(await connection.fetchval(f"{removed} SELECT count(*) FROM removed", consumer))
+    return taken[0], taken[1]
+
+
+async def is_any(connection: Connection, consumer: str) -> bool:
+    """Say whether any subject is parked."""
+    found: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM tidings.parked WHERE consumer = $1)", consumer)
     return found
 
 

@@ -38,8 +38,6 @@ from tidings.store.statements import Statements
 PARTITIONS = 16
 UNIT_SECONDS = 0.050
 """Nobody waits for a unit but for rows that it has locked."""
-DRAIN_SECONDS = 0.2
-"""How long appends may have to wait at once while an inline table is made."""
 STATEMENTS: Statements[Connection, int | None] = Statements(
     leases=leases,
     parked=parked,
@@ -125,6 +123,24 @@ class PostgresStore(StatementStore[Connection, int | None]):
         if record.mode == "inline" and self._joined is None:
             await self._drain()
 
+    async def swap_view(
+        self,
+        record: ViewRecord,
+        *,
+        consumer: str,
+        old_consumer: str | None,
+        who: str = "",
+        accepts_parked: bool = False,
+    ) -> bool:
+        try:
+            return await super().swap_view(
+                record, consumer=consumer, old_consumer=old_consumer, who=who, accepts_parked=accepts_parked
+            )
+        except StoreUnavailableError as error:
+            if self._joined is None and _waited_in_vain(error):
+                return False  # somebody is at what is to be taken away, and the swap gives way
+            raise
+
     async def _drain(self) -> None:
         """Wait until every append has ended that may not know of the table: they began before it was committed.
 
@@ -138,9 +154,13 @@ class PostgresStore(StatementStore[Connection, int | None]):
             self._check()
             with told():
                 async with self._database.transaction() as connection:
-                    await locks.alone(connection, locks.ORDER, seconds=DRAIN_SECONDS)
+                    await locks.alone(connection, locks.ORDER, seconds=locks.DRAIN_SECONDS)
         except StoreUnavailableError as error:
-            if isinstance(error.__cause__, asyncpg.LockNotAvailableError):
+            if _waited_in_vain(error):
                 return False
             raise
         return True
+
+
+def _waited_in_vain(error: StoreUnavailableError) -> bool:
+    return isinstance(error.__cause__, asyncpg.LockNotAvailableError)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from tidings.backends.postgres import leases, locks, parked
+from tidings.backends.postgres import audit, leases, locks, parked
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.table import Table, Tables
 from tidings.errors import RefusedError
@@ -20,7 +20,6 @@ from tidings.store.swapping import (
     is_to_be_made,
     live_of,
     of_view,
-    passed_by,
     same_name,
     stamps_of,
     to_be_removed,
@@ -80,7 +79,7 @@ class Views:
         if ours.state != "building":
             return ours.state == "live"
         live = live_of(found)
-        if live is not None and await _goes_back(connection, swap, live):
+        if live is not None and await _goes_back(connection, swap):
             return False
         if live is not None:
             await _set_state(connection, live, "old")
@@ -88,6 +87,8 @@ class Views:
         await _publish(connection, self._tables(ours.table))
         if swap.old_consumer is not None and await leases.partitions_of(connection, swap.old_consumer):
             await leases.pause(connection, swap.old_consumer, f"{ours.table.name} took its place")
+        if swap.old_consumer is not None and live is not None:
+            await _take_away(connection, swap, swap.old_consumer, live)
         await self._stamp(connection)
         return True
 
@@ -151,11 +152,23 @@ async def _set_state(connection: Connection, record: ViewRecord, state: str) -> 
     )
 
 
-async def _goes_back(connection: Connection, swap: Swap, live: ViewRecord) -> bool:
-    """Say whether a reader of the live table would miss something in the new one."""
+async def _goes_back(connection: Connection, swap: Swap) -> bool:
+    """Say whether the new table is not there yet: whoever reads the live one would miss something in it."""
     if swap.old_consumer is None:
         return False
     old = await leases.hold(connection, swap.old_consumer)
     if is_behind(await leases.hold(connection, swap.consumer), old):
         return True
-    return await parked.sets_back(connection, swap.consumer, swap.old_consumer, upto=passed_by(live, old))
+    return not swap.accepts_parked and await parked.is_any(connection, swap.consumer)
+
+
+async def _take_away(connection: Connection, swap: Swap, old_consumer: str, live: ViewRecord) -> None:
+    """Remove what is parked for the table that was replaced. asyncpg's LockNotAvailableError if somebody is at it."""
+    if live.mode == "inline":
+        # Appends that know nothing of the swap may still park for the old table. Last of all, and for an instant only:
+        # whoever appends waits behind this.
+        await locks.alone(connection, locks.ORDER, seconds=locks.DRAIN_SECONDS)
+    subjects, entries = await parked.take_away(connection, old_consumer)
+    if subjects:
+        change = swap.taking_away(old_consumer, subjects=subjects, entries=entries)
+        await audit.note(connection, change, now=swap.now)

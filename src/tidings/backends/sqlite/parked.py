@@ -97,14 +97,10 @@ def dropped(connection: sqlite3.Connection, view: ViewTable) -> frozenset[Positi
     return frozenset([position for (position,) in rows])
 
 
-def sets_back(connection: sqlite3.Connection, consumer: str, old_consumer: str, *, upto: Position) -> bool:
-    """Say whether a subject waits for `consumer` from an entry on, at or below `upto`, that the other one passed."""
-    statement = (
-        "SELECT 1 FROM (SELECT subject, min(pos) AS first FROM tidings_dead_letter WHERE consumer = ? GROUP BY subject)"
-        " AS new WHERE new.first <= ? AND NOT EXISTS (SELECT 1 FROM tidings_dead_letter AS old "
-        "WHERE old.consumer = ? AND old.subject = new.subject AND old.pos <= new.first) LIMIT 1"
-    )
-    return connection.execute(statement, (consumer, upto, old_consumer)).fetchone() is not None
+def take_away(connection: sqlite3.Connection, consumer: str) -> tuple[int, int]:
+    """Remove all that is parked for a consumer; return how many subjects that were, and entries."""
+    entries = connection.execute("DELETE FROM tidings_dead_letter WHERE consumer = ?", (consumer,)).rowcount
+    return connection.execute("DELETE FROM tidings_parked WHERE consumer = ?", (consumer,)).rowcount, entries
 
 
 def _first(connection: sqlite3.Connection, consumer: str, subject: str) -> Position | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from tidings.backends.sqlite import leases, parked
+from tidings.backends.sqlite import audit, leases, parked
 from tidings.backends.sqlite.table import Table, Tables
 from tidings.store.rows import ViewRecord, ViewTable
 from tidings.store.swapping import (
@@ -14,7 +14,6 @@ from tidings.store.swapping import (
     is_to_be_made,
     live_of,
     of_view,
-    passed_by,
     same_name,
     stamps_of,
     to_be_removed,
@@ -62,7 +61,7 @@ class Views:
         if ours.state != "building":
             return ours.state == "live"
         live = live_of(found)
-        if live is not None and _goes_back(connection, swap, live):
+        if live is not None and _goes_back(connection, swap):
             return False
         if live is not None:
             _set_state(connection, live, "old")
@@ -70,6 +69,8 @@ class Views:
         self._publish(connection, self._tables(ours.table))
         if swap.old_consumer is not None and leases.partitions_of(connection, swap.old_consumer):
             leases.pause(connection, swap.old_consumer, f"{ours.table.name} took its place")
+        if swap.old_consumer is not None:
+            _take_away(connection, swap, swap.old_consumer)
         _stamp(connection, self.all(connection))
         return True
 
@@ -100,14 +101,21 @@ def _set_state(connection: sqlite3.Connection, record: ViewRecord, state: str) -
     connection.execute(statement, (state, *version_of(record)))
 
 
-def _goes_back(connection: sqlite3.Connection, swap: Swap, live: ViewRecord) -> bool:
-    """Say whether a reader of the live table would miss something in the new one."""
+def _goes_back(connection: sqlite3.Connection, swap: Swap) -> bool:
+    """Say whether the new table is not there yet: whoever reads the live one would miss something in it."""
     if swap.old_consumer is None:
         return False
     old = leases.checkpoints(connection, swap.old_consumer)
     if is_behind(leases.checkpoints(connection, swap.consumer), old):
         return True
-    return parked.sets_back(connection, swap.consumer, swap.old_consumer, upto=passed_by(live, old))
+    return not swap.accepts_parked and parked.is_any(connection, swap.consumer)
+
+
+def _take_away(connection: sqlite3.Connection, swap: Swap, old_consumer: str) -> None:
+    subjects, entries = parked.take_away(connection, old_consumer)
+    if subjects:
+        change = swap.taking_away(old_consumer, subjects=subjects, entries=entries)
+        audit.note(connection, change, now=swap.now)
 
 
 def _stamp(connection: sqlite3.Connection, records: list[ViewRecord]) -> None:
