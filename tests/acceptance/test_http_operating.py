@@ -237,14 +237,14 @@ async def test_deliveries_are_shown_and_a_dead_one_is_tried_again(app: App, call
     await store.settle_delivery(claimed[0], Reason(kind="handler-failed", error="OSError: no", next_at=None))
     await store.settle_delivery(claimed[1], None)
     page = (await caller.get("/deliveries?limit=2")).json
-    assert [(each["key"], each["state"]) for each in page["deliveries"]] == [("k-0", "dead"), ("k-1", "done")]
+    assert [(each["key"], each["state"]) for each in page["deliveries"]] == [("k-0", "dead"), ("k-1", "delivered")]
     rest = (await caller.get(f"/deliveries?limit=2&after={page['next']}")).json
     assert ([each["key"] for each in rest["deliveries"]], rest["next"]) == (["k-2"], None)
     assert [each["key"] for each in (await caller.get("/deliveries?state=dead")).json["deliveries"]] == ["k-0"]
     assert (await caller.get("/deliveries/k-0")).json["error"] == "OSError: no"
     for _ in range(2):
         reply = await act(caller, "/deliveries/k-0/attempt")
-        assert (reply.status, reply.json["state"]) == (202, "pending")
+        assert (reply.status, reply.json["state"]) == (202, "due")
     assert (await act(caller, "/deliveries/k-1/attempt")).problem == (409, "endpoint-state")
     assert (await act(caller, "/deliveries/nix/attempt")).problem == (404, "not-found")
     assert (await caller.get("/deliveries/nix")).problem == (404, "not-found")
@@ -264,7 +264,7 @@ async def test_deliveries_are_found_shown_with_their_attempts_and_cancelled(app:
         ("service=mail&function=send&limit=2", ["k-0", "k-1"]),
         ("service=post", []),
         ("from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z", []),
-        ("from=2020-01-01T00:00:00Z&state=pending", ["k-2"]),
+        ("from=2020-01-01T00:00:00Z&state=due", ["k-2"]),
     ):
         found = (await caller.get(f"/deliveries?{query}")).json["deliveries"]
         assert [each["key"] for each in found] == keys

@@ -146,7 +146,7 @@ class Shop:
         opened = self.opened
         consumers = await lag(opened.log, opened.store, opened.ports.clock, opened.services)
         is_behind = any(each.state == "new" or (each.entries and each.state != "paused") for each in consumers)
-        return is_behind or bool(await opened.store.deliveries("pending"))
+        return is_behind or bool(await opened.store.deliveries("due") or await opened.store.deliveries("leased"))
 
 
 @asynccontextmanager

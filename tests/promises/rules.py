@@ -134,8 +134,8 @@ RULES = (
     Rule(
         "call",
         "backends/sqlite/deliveries.py",
-        "SET attempts = attempts + 1, epoch = epoch + 1, owner = ?, next_at = ? ",
-        "SET attempts = attempts + 1, state = 'done', epoch = epoch + 1, owner = ?, next_at = ? ",
+        "SET state = 'leased', attempts = attempts + 1,",
+        "SET state = 'delivered', attempts = attempts + 1,",
     ),
     Rule("replay", "services/context.py", "        if not self._act.gated:\n", "        if True:\n"),
     Rule(

@@ -76,12 +76,12 @@ class Deliveries:
         return json_answer({"attempts": [_attempt(each) for each in await self._store.attempts(name)]})
 
     async def attempt(self, request: Request) -> Answer:
-        """Have a dead one called again, with all its attempts; one that is pending is due already."""
+        """Have a dead one called again, with all its attempts; one that is open comes by itself."""
         read_query(request.scope, known=())
         await read_members(self._bodies, request, Attempting)
         name = _name(request)
         found = await self._found(name)
-        if found["state"] in ("done", "cancelled"):
+        if found["state"] in ("delivered", "expired", "cancelled"):
             why = f"the delivery {name[:100]!r} is {found['state']}: there is nothing to try again"
             raise Refusal(Problem.ENDPOINT_STATE, why)
         if found["state"] == "dead":
@@ -89,7 +89,7 @@ class Deliveries:
         return json_answer(_object(await self._found(name)), status=202)
 
     async def cancel(self, request: Request) -> Answer:
-        """Close one that is not done: it is called no more."""
+        """Close one that is open or dead: it is called no more."""
         read_query(request.scope, known=())
         _, asked = await read_members(self._bodies, request, Cancelling)
         name, who = _name(request), principal_of(request.scope).who

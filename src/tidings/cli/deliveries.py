@@ -23,9 +23,13 @@ commands = typer.Typer(help="Calls to the outside: made after their transaction,
 
 
 class State(StrEnum):
-    pending = "pending"
-    done = "done"
+    due = "due"
+    leased = "leased"
+    behind = "behind"
+    held = "held"
+    delivered = "delivered"
     dead = "dead"
+    expired = "expired"
     cancelled = "cancelled"
 
 
@@ -34,9 +38,7 @@ Key = Annotated[str, typer.Argument(help="As `tidings deliveries list` shows it.
 
 @commands.command("list")
 def list_(
-    state: Annotated[
-        State | None, typer.Option(help="Only those that wait, are done, are dead, or were cancelled.")
-    ] = None,
+    state: Annotated[State | None, typer.Option(help="Only those that are so.")] = None,
     service: Annotated[str | None, typer.Option(help="Only of this service.")] = None,
     function: Annotated[str | None, typer.Option(help="Only of functions with this name.")] = None,
     outcome: Annotated[str | None, typer.Option(help="Only those whose last failure was this.")] = None,
@@ -105,7 +107,7 @@ def retry(key: Key, as_json: AsJson = False) -> None:
     Session().look(work)
     output = Output(as_json=as_json)
     if as_json:
-        output.json({"key": key, "state": "pending"})
+        output.json({"key": key, "state": "due"})
     output.say(f"{key} is due now; a running server calls it")
 
 
@@ -115,7 +117,7 @@ def cancel(
     reason: Annotated[str, typer.Option(help="Why, for the audit.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Close a delivery that is not done: it is called no more. Twice is once. Exit code 1 if it is done.
+    """Close a delivery that is open or dead: it is called no more. Twice is once. Exit code 1 if it is delivered.
 
     A call that is under way is not interrupted; what came of it is not written down.
 

@@ -37,7 +37,7 @@ class Attempting:
         await claim(store)  # which is under way
         began = START_US + TTL_US
         assert list(await store.attempts("a")) == [
-            Attempt(number=1, began=START_US),
+            Attempt(number=1, began=START_US, ended=began, outcome="lost"),
             Attempt(number=2, began=began, ended=began + 1_000_000, outcome="handler-failed", error="timed out"),
             Attempt(number=3, began=began + 1_000_000),
         ]
@@ -46,7 +46,7 @@ class Attempting:
         await intend(store, delivery("a"), delivery("b"))
         first, _ = await claim(store)
         await store.settle_delivery(first, None)
-        assert [each.outcome for each in await store.attempts("a")] == ["done"]
+        assert [each.outcome for each in await store.attempts("a")] == ["delivered"]
         assert [each.outcome for each in await store.attempts("b")] == [None]
         assert list(await store.attempts("c")) == []
 
@@ -58,7 +58,7 @@ class Attempting:
         await tried(store, "a", harness)
         assert [(each.number, each.outcome) for each in await store.attempts("a")] == [
             (1, "handler-failed"),
-            (1, "done"),
+            (1, "delivered"),
         ]
 
     async def test_a_result_that_is_refused_changes_no_attempt(self, store: StoreDriver, harness: StoreHarness) -> None:
@@ -68,7 +68,7 @@ class Attempting:
         await claim(store, owner=OTHER)
         with pytest.raises(CheckpointMovedError):
             await store.settle_delivery(first, None)
-        assert [each.outcome for each in await store.attempts("a")] == [None, None]
+        assert [each.outcome for each in await store.attempts("a")] == ["lost", None]
 
     async def test_attempts_are_bounded_from_closing_time(self, store: StoreDriver, harness: StoreHarness) -> None:
         await intend(store, delivery("a"), delivery("b"))
@@ -96,7 +96,7 @@ class Attempting:
     async def test_what_was_done_or_cancelled_long_ago_is_forgotten_after_its_attempts(
         self, store: StoreDriver, harness: StoreHarness
     ) -> None:
-        await intend(store, *(delivery(key) for key in ("done", "dead", "cancelled", "done later", "open")))
+        await intend(store, *(delivery(key) for key in ("delivered", "dead", "cancelled", "delivered later", "open")))
         done, dead, _, later, _ = await claim(store)
         await store.settle_delivery(done, None)
         await store.settle_delivery(dead, reason(None))
@@ -107,7 +107,7 @@ class Attempting:
         assert await store.forget_deliveries(closed=now, limit=10) == 0  # attempts of each are kept
         await store.forget_attempts(closed=now, keep=10, limit=10)
         assert [await store.forget_deliveries(closed=now, limit=1) for _ in range(3)] == [1, 1, 0]
-        assert [each["key"] for each in await store.deliveries()] == ["dead", "done later", "open"]
+        assert [each["key"] for each in await store.deliveries()] == ["dead", "delivered later", "open"]
 
     async def test_a_cancelled_delivery_is_called_no_more(self, store: StoreDriver, harness: StoreHarness) -> None:
         await intend(store, delivery("a"), delivery("b"))
@@ -146,9 +146,9 @@ class Attempting:
         await store.cancel_delivery("a", at=SOON)
         with pytest.raises(RefusedError, match="is cancelled"):
             await store.retry_delivery("a", at=SOON)
-        with pytest.raises(RefusedError, match="is done"):
+        with pytest.raises(RefusedError, match="is delivered"):
             await store.cancel_delivery("b", at=SOON)
-        assert [each["state"] for each in await store.deliveries()] == ["cancelled", "done"]
+        assert [each["state"] for each in await store.deliveries()] == ["cancelled", "delivered"]
 
     async def test_a_delivery_says_when_it_was_intended_and_closed(
         self, store: StoreDriver, harness: StoreHarness

@@ -43,7 +43,7 @@ class Delivering:
             "key": "a",
             "service": "shop",
             "function": "shop.mail",
-            "state": "pending",
+            "state": "leased",
             "attempts": 1,
             "error": None,
         }
@@ -53,7 +53,10 @@ class Delivering:
         [first, _] = await claim(store)
         await store.settle_delivery(first, None)
         await intend(store, delivery("a"))
-        assert [(each["key"], each["state"]) for each in await store.deliveries()] == [("a", "done"), ("b", "pending")]
+        assert [(each["key"], each["state"]) for each in await store.deliveries()] == [
+            ("a", "delivered"),
+            ("b", "leased"),
+        ]
         assert list(await claim(store)) == []
 
     async def test_many_are_intended_and_claimed_oldest_first(self, store: StoreDriver) -> None:
@@ -87,7 +90,7 @@ class Delivering:
         with pytest.raises(CheckpointMovedError):
             await store.settle_delivery(first, None)
         await store.settle_delivery(second, None)
-        assert [each["state"] for each in await store.deliveries()] == ["done"]
+        assert [each["state"] for each in await store.deliveries()] == ["delivered"]
 
     async def test_what_a_dead_process_claimed_is_due_at_once(self, store: StoreDriver, harness: StoreHarness) -> None:
         await intend(store, delivery("a"))
@@ -101,7 +104,7 @@ class Delivering:
         await store.settle_delivery(claimed, None)
         with pytest.raises(CheckpointMovedError):
             await store.settle_delivery(claimed, reason(SOON))
-        assert [each["state"] for each in await store.deliveries()] == ["done"]
+        assert [each["state"] for each in await store.deliveries()] == ["delivered"]
 
     async def test_a_failed_call_is_due_again_at_its_time(self, store: StoreDriver, harness: StoreHarness) -> None:
         await intend(store, delivery("a"))
@@ -109,7 +112,7 @@ class Delivering:
         await store.settle_delivery(claimed, reason(SOON, error="timed out"))
         assert await store.next_due() == SOON
         assert list(await claim(store)) == []
-        [seen] = await store.deliveries("pending")
+        [seen] = await store.deliveries("due")
         assert (seen["next_at"], seen["error"]) == (SOON, "timed out")
         harness.clock.move(1)
         [again] = await claim(store)
@@ -140,8 +143,8 @@ class Delivering:
         assert await store.next_due() is None
         [dead] = await store.deliveries("dead")
         assert (dead["key"], dead["reason"], dead["error"]) == ("a", "process-died", "refused")
-        assert [each["key"] for each in await store.deliveries("done")] == ["b"]
-        assert await store.deliveries("pending") == []
+        assert [each["key"] for each in await store.deliveries("delivered")] == ["b"]
+        assert await store.deliveries("due") == []
         assert len(await store.deliveries(limit=1)) == 1
 
     async def test_a_dead_call_that_is_retried_begins_anew(self, store: StoreDriver, harness: StoreHarness) -> None:
@@ -157,7 +160,7 @@ class Delivering:
         with pytest.raises(NotFoundError, match="deliveries list"):
             await store.retry_delivery("a", at=0)
         await intend(store, delivery("a"))
-        with pytest.raises(RefusedError, match="is pending"):
+        with pytest.raises(RefusedError, match="is due"):
             await store.retry_delivery("a", at=0)
 
     async def test_deliveries_of_one_order_are_made_one_after_the_other(

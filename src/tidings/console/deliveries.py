@@ -1,4 +1,4 @@
-"""Deliveries to functions: those that wait, those that were given up, those that are done."""
+"""Deliveries to functions: those that wait, those that were given up, those that are delivered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tidings.operations import deliveries as operation
 from tidings.store.deliveries import State
 
 SHOWN = 200
-STATES: tuple[State, ...] = ("dead", "pending", "done", "cancelled")
+STATES: tuple[State, ...] = ("dead", "due", "leased", "held", "behind", "delivered", "expired", "cancelled")
 
 
 async def every(visit: Visit) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tidings.errors import EnvelopeError, FoldError, InvalidDataError, NotRetryable, UnknownTypeError
+from tidings.store.ladder import seconds_after
 from tidings.store.reason import Reason
 
 ATTEMPTS = 6
@@ -46,6 +47,16 @@ def reason_of(error: BaseException, *, attempt: int, now: int, draw: float) -> R
     """Return the decision as it is written down. `now`: µs since 1970."""
     decision = decide(error, attempt, draw)
     next_at = now + round(decision.seconds * 1_000_000) if isinstance(decision, RetryAfter) else None
+    return Reason(kind=kind_of(error), error=told(error), next_at=next_at)
+
+
+def call_reason(error: BaseException, *, attempt: int, now: int, draw: float) -> Reason:
+    """Return what becomes of a call to the outside after the failed attempt of this number, from 1.
+
+    As `reason_of`, but by `tidings.store.ladder`: who is called may be away for days.
+    """
+    seconds = None if isinstance(error, (NotRetryable, *_UNREADABLE)) else seconds_after(attempt, draw=draw)
+    next_at = None if seconds is None else now + round(seconds * 1_000_000)
     return Reason(kind=kind_of(error), error=told(error), next_at=next_at)
 
 

@@ -1,4 +1,4 @@
-"""Calls to the outside, as operators see them: those that wait, those that are done, those that were given up."""
+"""Calls to the outside, as operators see them: those that wait, those that are delivered, those that were given up."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def retry(store: StoreDriver, key: str, clock: Clock, *, who: str) -> None
 
 
 async def cancel(store: StoreDriver, key: str, clock: Clock, *, who: str, reason: str = "") -> None:
-    """Close a delivery that is not done, so that it is called no more. Twice is once. NotFoundError; RefusedError."""
+    """Close a delivery that is open or dead: it is called no more. Twice is once. NotFoundError; RefusedError."""
     with suppress(_NothingToDo):
         async with store.changing(Change(who=who, what="cancel", on=key, reason=reason.strip())) as changing:
             if not await changing.cancel_delivery(key, at=clock.now_us()):

@@ -32,8 +32,8 @@ class Pruned:
 
 async def prune(store: StoreDriver, clock: Clock, stopping: asyncio.Event) -> Pruned:
     """Remove answers to requests under keys that are older than `ANSWERS_DAYS`, tries of deliveries that closed more
-    than `ATTEMPTS_DAYS` ago or that more than `ATTEMPTS_KEPT` newer ones follow, and deliveries that were done or
-    cancelled more than `DELIVERIES_DAYS` ago; return how many there were.
+    than `ATTEMPTS_DAYS` ago or that more than `ATTEMPTS_KEPT` newer ones follow, and deliveries that were delivered,
+    expired or cancelled more than `DELIVERIES_DAYS` ago; return how many there were.
 
     Each chunk is a transaction of its own, so whoever writes waits for one chunk at most.
     """

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from tidings.consumers.faults import PASSING, called
-from tidings.consumers.retry import ATTEMPTS, died_reason, reason_of
+from tidings.consumers.retry import call_reason, died_reason
 from tidings.errors import CheckpointMovedError, NotFoundError
 from tidings.log.flush import retry_delay
 from tidings.ports import Ports
@@ -16,6 +16,7 @@ from tidings.services.delivery import Delivery
 from tidings.services.functions import Function
 from tidings.store.deliveries import ClaimedDelivery
 from tidings.store.driver import StoreDriver
+from tidings.store.ladder import TRIES
 from tidings.store.reason import Reason
 
 CALL_SECONDS = 30.0
@@ -49,8 +50,8 @@ class Call:
 
         A call that has ended its process in as many attempts as there are is not made again: it is dead.
         """
-        if claimed.died >= ATTEMPTS:
-            await self._settle(claimed, died_reason(ATTEMPTS, then="correct the function, then retry the delivery"))
+        if claimed.died >= TRIES:
+            await self._settle(claimed, died_reason(TRIES, then="correct the function, then retry the delivery"))
             return
         reason: Reason | None = None
         try:
@@ -58,7 +59,7 @@ class Call:
         except Exception as error:
             ports = self._ports
             draw, now = ports.random.random(), ports.clock.now_us()
-            reason = reason_of(error, attempt=claimed.failed + 1, now=now, draw=draw)
+            reason = call_reason(error, attempt=claimed.failed + 1, now=now, draw=draw)
         self._ports.points.at("delivery:answered")
         await self._settle(claimed, reason)
 

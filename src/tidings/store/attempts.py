@@ -11,8 +11,8 @@ from typing import Protocol
 class Attempt:
     """One try of a delivery. `number`: from 1, and again from 1 after a retry.
 
-    `outcome`: `done`, or the kind of the failure, whose text is `error`. `ended`, `outcome`: None while it is under
-    way, and for ever if its process ended, or somebody else took the delivery or cancelled it meanwhile.
+    `outcome`: `delivered`, or the kind of the failure, whose text is `error`, or `lost` if its lease ended.
+    `ended`, `outcome`: None while it is under way, and for ever if the delivery was cancelled meanwhile.
     """
 
     number: int

@@ -9,9 +9,11 @@ from typing import Any, Literal, get_args
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.store.reason import Reason
 
-State = Literal["pending", "done", "dead", "cancelled"]
+State = Literal["due", "leased", "behind", "held", "delivered", "dead", "expired", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
-"""What may become of a delivery; all but the first are closed."""
+"""`due`: at its time; `leased`: somebody makes it; `behind`: an earlier one of its order is open; `held`: its endpoint
+is paused or disabled, or cannot be told in its version here. These are open, the others closed."""
+OPEN: tuple[State, ...] = STATES[:4]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +82,8 @@ def claimed_of(row: Iterable[Any]) -> ClaimedDelivery:
 def settled(reason: Reason | None) -> tuple[State, int | None, str | None, str | None]:
     """Return state, next_at, reason and error of a row whose attempt ended so."""
     if reason is None:
-        return "done", None, None, None
-    return "dead" if reason.next_at is None else "pending", reason.next_at, reason.kind, reason.error
+        return "delivered", None, None, None
+    return "dead" if reason.next_at is None else "due", reason.next_at, reason.kind, reason.error
 
 
 def conditions_of(state: str | None, where: DeliveryFilter) -> list[tuple[str, Any]]:
@@ -109,5 +111,5 @@ def not_dead(key: str, state: str) -> RefusedError:
     return RefusedError(f"the delivery {key!r} is {state}, not dead: there is nothing to retry")
 
 
-def is_done(key: str) -> RefusedError:
-    return RefusedError(f"the delivery {key!r} is done: there is nothing to cancel")
+def not_open(key: str, state: str) -> RefusedError:
+    return RefusedError(f"the delivery {key!r} is {state}: there is nothing to cancel")

@@ -108,7 +108,7 @@ class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
         """Take deliveries that are due, oldest first, one per order value; their attempts are counted durably."""
 
     async def settle_delivery(self, claimed: ClaimedDelivery, reason: Reason | None) -> None:
-        """Write the result: None: done; else tried again at `reason.next_at`, or dead.
+        """Write the result: None: delivered; else tried again at `reason.next_at`, or dead.
 
         CheckpointMovedError if another owner took it, or it is settled."""
 
@@ -130,12 +130,13 @@ class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
         NotFoundError if there is none of this key; RefusedError if it is not dead."""
 
     async def cancel_delivery(self, key: str, *, at: int) -> bool:
-        """Close a delivery that is not done, at this time: it is called no more. False if it was cancelled already.
+        """Close a delivery that is open or dead, at this time: it is called no more. False if it was cancelled already.
 
-        The result of a call that is under way is refused. NotFoundError; RefusedError if it is done."""
+        The result of a call that is under way is refused. NotFoundError; RefusedError if it is delivered
+        or expired."""
 
     async def forget_deliveries(self, *, closed: int, limit: int) -> int:
-        """Remove the oldest `limit` deliveries that were done or cancelled before the time `closed`; say how many.
+        """Remove the oldest `limit` deliveries that closed before the time `closed`; say how many.
 
         Those stay that are dead, and those of which an attempt is still kept."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why a subject is parked or a delivery is not done.
+    """Why a subject is parked or a delivery failed.
 
     `kind` is a kebab-case word (`handler-failed`, `process-died`, `undecodable`, …), `error` the last error's class and
     message, `next_at` when to try again (None: dead, waits for an operator).

@@ -31,13 +31,14 @@ class Letter:
 class Intended:
     """A delivery: a call to the outside that a handler or command asked for with `ctx.deliver`.
 
-    `state` "pending": it waits for `Scenario.deliver`, or for a retry; "done"; "dead". `attempts`: how many were begun.
+    `state` "due": it waits for `Scenario.deliver`, or for a retry; "delivered"; "dead".
+    `attempts`: how many were begun.
     """
 
     service: str
     function: str
     payload: Any
-    state: Literal["pending", "done", "dead"]
+    state: Literal["due", "delivered", "dead"]
     attempts: int
     error: str | None
     key: str

@@ -42,7 +42,7 @@ def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[tuple[st
 
 
 def test_a_dead_delivery_is_listed_with_its_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert listed(capsys) == [("k-1", "dead", "OSError: no"), ("k-2", "pending", None)]
+    assert listed(capsys) == [("k-1", "dead", "OSError: no"), ("k-2", "due", None)]
     assert listed(capsys, "--state", "dead") == [("k-1", "dead", "OSError: no")]
     assert listed(capsys, "--limit", "1") == [("k-1", "dead", "OSError: no")]
 
@@ -65,10 +65,10 @@ def test_deliveries_are_found_by_when_they_were_intended(capsys: pytest.CaptureF
 
 def test_a_dead_delivery_is_retried_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_with(["deliveries", "retry", "k-1", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"key": "k-1", "state": "pending"}
-    assert [state for _, state, _ in listed(capsys)] == ["pending", "pending"]
+    assert json.loads(capsys.readouterr().out) == {"key": "k-1", "state": "due"}
+    assert [state for _, state, _ in listed(capsys)] == ["due", "due"]
     assert run_with(["deliveries", "retry", "k-1"]) == 1
-    assert "k-1' is pending, not dead" in capsys.readouterr().err
+    assert "k-1' is due, not dead" in capsys.readouterr().err
 
 
 def test_a_delivery_that_is_not_there_is_a_clear_no(capsys: pytest.CaptureFixture[str]) -> None:

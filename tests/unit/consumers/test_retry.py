@@ -2,7 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from tidings.consumers.retry import ATTEMPTS, Park, RetryAfter, decide, died_reason, kind_of, reason_of, told
+from tidings.consumers.retry import (
+    ATTEMPTS,
+    Park,
+    RetryAfter,
+    call_reason,
+    decide,
+    died_reason,
+    kind_of,
+    reason_of,
+    told,
+)
 from tidings.errors import EnvelopeError, FoldError, InvalidDataError, NotRetryable, UnknownTypeError
 
 
@@ -67,3 +77,14 @@ def test_every_error_can_be_told_in_text_that_can_be_kept(error: Exception, text
 
 def test_a_long_message_is_cut() -> None:
     assert len(told(ValueError("x" * 100_000))) == 2_000
+
+
+@pytest.mark.parametrize(("attempt", "seconds"), [(1, 5), (2, 300), (9, 86_400), (10, None)])
+def test_a_call_that_failed_is_made_again_by_the_ladder_of_deliveries(attempt: int, seconds: int | None) -> None:
+    reason = call_reason(OSError("no"), attempt=attempt, now=7, draw=0.5)
+    assert reason.next_at == (None if seconds is None else 7 + seconds * 1_000_000)
+
+
+@pytest.mark.parametrize("error", [NotRetryable("no"), InvalidDataError("no")])
+def test_a_call_that_no_repeat_can_help_is_dead_at_once(error: Exception) -> None:
+    assert call_reason(error, attempt=1, now=7, draw=0.5).next_at is None

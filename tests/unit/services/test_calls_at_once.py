@@ -62,7 +62,7 @@ async def test_sixteen_calls_are_under_way_and_the_seventeenth_comes_when_one_en
         assert callee.begun == KEYS[:19]
         callee.answer(*KEYS)
         await at.results(20)
-        assert set((await at.states()).values()) == {"done"}
+        assert set((await at.states()).values()) == {"delivered"}
 
 
 async def test_without_room_for_a_call_the_store_is_not_asked_for_any() -> None:

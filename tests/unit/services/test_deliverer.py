@@ -81,7 +81,7 @@ async def test_a_delivery_is_called_once_with_its_payload_and_its_key() -> None:
     async with desk(tell) as at:
         await at.intend("k1", order="o")
         await at.results()
-        assert (await at.only())["state"] == "done"
+        assert (await at.only())["state"] == "delivered"
     told = Delivery(idempotency_key="k1", attempt=1, service="shop", function="tell", order="o")
     assert calls == [({"to": "me"}, told)]
 
@@ -98,25 +98,25 @@ async def test_a_failed_call_is_made_again_with_the_same_key_when_its_time_has_c
         await at.intend("k1")
         await at.results()
         found = await at.only()
-        assert (found["state"], found["error"]) == ("pending", "ConnectionError: nobody there")
-        assert 0.5 <= (found["next_at"] - at.at.clock.now_us()) / 1_000_000 <= 1.5
-        at.pass_time(2)
+        assert (found["state"], found["error"]) == ("due", "ConnectionError: nobody there")
+        assert 4 <= (found["next_at"] - at.at.clock.now_us()) / 1_000_000 <= 6
+        at.pass_time(7)
         await at.results()
-        assert (await at.only())["state"] == "done"
+        assert (await at.only())["state"] == "delivered"
     assert seen == [("k1", 1), ("k1", 2)]
 
 
-async def test_after_six_attempts_a_delivery_is_dead() -> None:
+async def test_after_ten_attempts_a_delivery_is_dead() -> None:
     async def tell(payload: Any, delivery: Delivery) -> None:
         raise ConnectionError("nobody there")
 
     async with desk(tell) as at:
         await at.intend("k1")
-        for _ in range(6):
+        for _ in range(10):
             await at.results()
-            at.pass_time(600)
+            at.pass_time(110_000)
         found = await at.only()
-    assert (found["state"], found["attempts"]) == ("dead", 6)
+    assert (found["state"], found["attempts"]) == ("dead", 10)
 
 
 async def test_a_call_that_must_not_be_repeated_is_dead_at_once() -> None:
@@ -155,7 +155,7 @@ async def test_a_function_that_this_release_does_not_have_is_tried_again_later()
         at.deliverer.wake()
         await at.results()
         found = await at.only()
-    assert found["state"] == "pending"
+    assert found["state"] == "due"
     assert "no delivery named 'gone'" in found["error"]
 
 
@@ -184,7 +184,7 @@ async def test_a_call_that_cancels_itself_has_failed_and_ends_nothing_else() -> 
     async with desk(tell) as at:
         await at.intend("k1", "k2")
         await at.results(2)
-        assert await at.states() == {"k1": "pending", "k2": "done"}
+        assert await at.states() == {"k1": "due", "k2": "delivered"}
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ async def test_a_call_that_would_end_its_process_has_failed(error: BaseException
         await at.intend("k1")
         await at.results()
         found = await at.only()
-    assert (found["state"], found["reason"]) == ("pending", "handler-failed")
+    assert (found["state"], found["reason"]) == ("due", "handler-failed")
     assert type(error).__name__ in found["error"]
 
 
@@ -217,7 +217,7 @@ async def test_a_payload_class_that_would_end_its_process_is_a_failure_too() -> 
         await at.intend("k1")
         await at.results()
         found = await at.only()
-    assert found["state"] == "pending"
+    assert found["state"] == "due"
     assert "SystemExit: 7" in found["error"]
 
 
@@ -237,17 +237,17 @@ async def test_a_call_that_ended_its_process_in_each_attempt_is_dead_and_not_mad
     async with room() as at:
         made = Desk(at, tell)
         await made.intend("k1")
-        await claimed_by_the_dead(at, 6)
+        await claimed_by_the_dead(at, 10)
         made.running = asyncio.create_task(made.deliverer.run(made.stopping))
         await made.results()
         await made.finish()
         found = await made.only()
     assert calls == []
     assert (found["state"], found["reason"]) == ("dead", "process-died")
-    assert found["error"].startswith("the process ended in each of 6 attempts")
+    assert found["error"].startswith("the process ended in each of 10 attempts")
 
 
-async def test_a_call_whose_process_was_killed_a_few_times_has_its_six_attempts_all_the_same() -> None:
+async def test_a_call_whose_process_was_killed_a_few_times_has_its_ten_attempts_all_the_same() -> None:
     calls: list[int] = []
 
     async def tell(payload: Any, delivery: Delivery) -> None:
@@ -257,14 +257,14 @@ async def test_a_call_whose_process_was_killed_a_few_times_has_its_six_attempts_
     async with room() as at:
         made = Desk(at, tell)
         await made.intend("k1")
-        await claimed_by_the_dead(at, 5)
+        await claimed_by_the_dead(at, 9)
         made.running = asyncio.create_task(made.deliverer.run(made.stopping))
-        for _ in range(6):
+        for _ in range(10):
             await made.results()
-            made.pass_time(600)
+            made.pass_time(110_000)
         await made.finish()
         found = await made.only()
-    assert calls == [6, 7, 8, 9, 10, 11]
+    assert calls == list(range(10, 20))
     assert (found["state"], found["reason"]) == ("dead", "handler-failed")
 
 
@@ -287,7 +287,7 @@ async def test_several_calls_are_on_their_way_at_once_but_not_too_many() -> None
         await full.wait()
         go_on.set()
         await at.results(40)
-        assert set((await at.states()).values()) == {"done"}
+        assert set((await at.states()).values()) == {"delivered"}
     assert most == CALLS
 
 
@@ -328,7 +328,7 @@ async def test_stopping_waits_for_the_calls_under_way_and_writes_their_results()
         assert not running.done()
         go_on.set()
         await running
-        assert (await made.only())["state"] == "done"
+        assert (await made.only())["state"] == "delivered"
 
 
 async def test_cancelling_ends_the_calls_and_settles_nothing() -> None:
@@ -347,7 +347,7 @@ async def test_cancelling_ends_the_calls_and_settles_nothing() -> None:
         with pytest.raises(asyncio.CancelledError):
             await running
         found = await made.only()
-    assert (found["state"], found["attempts"], found["error"]) == ("pending", 1, None)
+    assert (found["state"], found["attempts"], found["error"]) == ("leased", 1, None)
 
 
 async def test_the_call_of_a_process_that_died_is_made_again_with_the_same_key() -> None:
@@ -376,7 +376,7 @@ async def test_the_call_of_a_process_that_died_is_made_again_with_the_same_key()
         await second.results()
         second.stopping.set()
         await running
-        assert (await second.only())["state"] == "done"
+        assert (await second.only())["state"] == "delivered"
     assert calls == [("k1", 1), ("k1", 2)]
 
 
@@ -396,7 +396,7 @@ async def test_a_result_is_not_written_over_that_of_another_owner(caplog: pytest
         await at.at.store.settle_delivery(taken, None)
         go_on.set()
         await at.finish()
-        assert (await at.only())["state"] == "done"
+        assert (await at.only())["state"] == "delivered"
     assert taken.attempt == 2
     assert caplog.records == []
 
@@ -421,5 +421,5 @@ async def test_a_store_out_of_reach_is_asked_again() -> None:
         while not at.written._value:
             at.pass_time(2)
             await at.states()
-        assert (await at.only())["state"] == "done"
+        assert (await at.only())["state"] == "delivered"
     assert calls == [1]

@@ -151,7 +151,7 @@ def test_after_a_crash_a_call_is_made_at_least_once_with_its_key(point: str) -> 
         story.crash_at(point)
         story.deliver()
         [intended] = story.deliveries
-        assert intended.state == "done"
+        assert intended.state == "delivered"
         assert {key for _, key, _ in shop.mails} == {intended.key}
         assert len(shop.mails) == (2 if point == "delivery:answered" else 1)
 

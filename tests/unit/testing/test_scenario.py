@@ -205,11 +205,11 @@ def test_rows_are_not_shown_while_a_failure_is_not_looked_at(shop: Shop, scenari
 def test_deliveries_are_shown_and_made_when_the_test_says_so(shop: Shop, scenario: Scenario) -> None:
     scenario.when(OrderPlaced("1", 5))
     [intended] = scenario.deliveries
-    assert (intended.function, intended.payload, intended.state) == ("mail", {"about": "1"}, "pending")
+    assert (intended.function, intended.payload, intended.state) == ("mail", {"about": "1"}, "due")
     assert shop.mails == []
     assert scenario.deliver() == 1
     assert shop.mails == [({"about": "1"}, intended.key, 1)]
-    assert [each.state for each in scenario.deliveries] == ["done"]
+    assert [each.state for each in scenario.deliveries] == ["delivered"]
     assert scenario.deliver() == 0
 
 
@@ -218,9 +218,9 @@ def test_a_call_that_fails_is_made_again_with_its_key_when_time_has_passed(shop:
     scenario.when(OrderPlaced("1", 5))
     assert scenario.deliver() == 1
     [failed] = scenario.deliveries
-    assert (failed.state, failed.attempts, failed.error) == ("pending", 1, "OSError: refused")
+    assert (failed.state, failed.attempts, failed.error) == ("due", 1, "OSError: refused")
     assert scenario.deliver() == 0
-    scenario.advance(seconds=2)
+    scenario.advance(seconds=7)
     assert scenario.deliver() == 1
     assert [(key, attempt) for _, key, attempt in shop.mails] == [(failed.key, 1), (failed.key, 2)]
 

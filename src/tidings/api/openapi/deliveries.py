@@ -39,7 +39,7 @@ def _attempt() -> Object:
             "attempt": WHOLE,
             "began": TIME,
             "duration_ms": {"type": ["number", "null"]},
-            "outcome": MAYBE | {"description": "`done`, or why it failed; null while it is under way, or was lost."},
+            "outcome": MAYBE | {"description": "`delivered`, or why it failed; null while it is under way."},
             "error": MAYBE,
         }
     )
@@ -65,7 +65,7 @@ def delivery_paths() -> dict[str, Object]:
             "parameters": [_DELIVERY],
             "post": acts.set_(
                 "cancelDelivery",
-                "Close one that is not done: it is called no more",
+                "Close one that is open or dead: it is called no more",
                 schema("Delivery"),
                 {"reason": TEXT},
                 optional=("reason",),

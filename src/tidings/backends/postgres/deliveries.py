@@ -16,27 +16,27 @@ from tidings.store.deliveries import (
     DeliveryFilter,
     claimed_of,
     conditions_of,
-    is_done,
     no_delivery,
     not_dead,
+    not_open,
     settled,
     taken_over,
 )
 from tidings.store.reason import Reason
 
-# A claimed one is due again when its lease ends, so that a claim need look at nothing but what is due. Those that
-# another one is just claiming are passed over, and so is what waits for an earlier one of its order.
+# Those that another one is just claiming are passed over, and so is what waits for an earlier one of its order.
 _DUE = (
-    "SELECT d.n, d.next_at FROM tidings.delivery d WHERE d.state = 'pending' AND d.service = s.service "
+    "SELECT d.n, d.next_at FROM tidings.delivery d WHERE d.state = 'due' AND d.service = s.service "
     "AND d.next_at <= tidings.now_us($2) AND (d.ordering IS NULL OR NOT EXISTS (SELECT FROM tidings.delivery e "
-    "WHERE e.state = 'pending' AND e.service = d.service AND e.ordering = d.ordering AND e.n < d.n)) "
+    "WHERE e.state IN ('due', 'leased') AND e.service = d.service AND e.ordering = d.ordering AND e.n < d.n)) "
     "ORDER BY d.next_at, d.n LIMIT $3 FOR UPDATE OF d SKIP LOCKED"
 )
 CLAIM = (
     f"WITH due AS (SELECT d.n FROM unnest($1::text[]) AS s(service) CROSS JOIN LATERAL ({_DUE}) d "
     "ORDER BY d.next_at, d.n LIMIT $3), "
-    "counted AS (UPDATE tidings.delivery d SET attempts = d.attempts + 1, epoch = d.epoch + 1, owner = $4, "
-    "next_at = tidings.now_us($2) + $5 FROM due WHERE d.n = due.n "
+    "counted AS (UPDATE tidings.delivery d SET state = 'leased', attempts = d.attempts + 1, epoch = d.epoch + 1, "
+    "owner = $4, until = tidings.now_us($2) + $5, next_at = NULL, first_at = coalesce(d.first_at, tidings.now_us($2)) "
+    "FROM due WHERE d.n = due.n "
     "RETURNING d.n, d.key, d.service, d.function, d.payload, d.ordering, d.attempts, d.epoch, d.failed), "
     "begun AS (INSERT INTO tidings.attempt (delivery, epoch, number, began) "
     "SELECT n, epoch, attempts, tidings.now_us($2) FROM counted ON CONFLICT DO NOTHING) "
@@ -45,14 +45,21 @@ CLAIM = (
 # Its attempts go first: without their delivery nobody would find them.
 OLD = (
     "DELETE FROM tidings.delivery WHERE n IN (SELECT d.n FROM tidings.delivery d "
-    "WHERE d.state IN ('done', 'cancelled') AND d.closed < $1 "
+    "WHERE d.state IN ('delivered', 'expired', 'cancelled') AND d.closed < $1 "
     "AND (SELECT a.n FROM tidings.attempt a WHERE a.delivery = d.n LIMIT 1) IS NULL "  # which no hash of all answers
     "ORDER BY d.closed LIMIT $2 FOR UPDATE OF d SKIP LOCKED) RETURNING 1"
 )
+LOSE = (
+    "WITH lost AS (UPDATE tidings.delivery SET state = 'due', next_at = tidings.now_us($2), owner = NULL, until = NULL "
+    "WHERE n IN (SELECT n FROM tidings.delivery WHERE state = 'leased' AND service IS NOT NULL "
+    "AND (owner = ANY ($1::text[]) OR until <= tidings.now_us($2)) FOR UPDATE SKIP LOCKED) RETURNING n, epoch) "
+    "UPDATE tidings.attempt a SET ended = tidings.now_us($2), outcome = 'lost' FROM lost "
+    "WHERE a.delivery = lost.n AND a.epoch = lost.epoch"
+)
 SETTLE = (
     "WITH settled AS (UPDATE tidings.delivery SET state = $3, next_at = $4, reason = $5, error = $6, "
-    "failed = failed + 1, owner = NULL, closed = CASE WHEN $3 <> 'pending' THEN tidings.now_us($7) END "
-    "WHERE key = $1 AND epoch = $2 AND state = 'pending' RETURNING n), "
+    "failed = failed + 1, owner = NULL, until = NULL, closed = CASE WHEN $3 <> 'due' THEN tidings.now_us($7) END "
+    "WHERE key = $1 AND epoch = $2 AND state = 'leased' RETURNING n), "
     "ended AS (UPDATE tidings.attempt a SET ended = tidings.now_us($7), outcome = coalesce($5, $3), error = $6 "
     "FROM settled WHERE a.delivery = settled.n AND a.epoch = $2) SELECT n FROM settled"
 )
@@ -62,7 +69,7 @@ async def intend(connection: Connection, deliveries: Sequence[Delivery], *, now:
     """Add deliveries in the order given. `now`: as of `Lease`."""
     await connection.execute(
         "INSERT INTO tidings.delivery (key, service, function, payload, ordering, state, next_at, intended) "
-        "SELECT g.*, 'pending', t.now, t.now FROM tidings.now_us($6) AS t(now), "
+        "SELECT g.*, 'due', t.now, t.now FROM tidings.now_us($6) AS t(now), "
         "unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[]) AS g ON CONFLICT DO NOTHING",
         [each.key for each in deliveries],
         [each.service for each in deliveries],
@@ -82,17 +89,14 @@ async def claim(
 
 
 async def _let_go_of_the_dead(connection: Connection, *, now: int | None) -> None:
+    """Make due again what nobody calls any more; the attempts of those calls are lost."""
     owners = await connection.fetch(
-        "SELECT DISTINCT owner FROM tidings.delivery WHERE state = 'pending' AND owner IS NOT NULL"
+        "SELECT owner, min(until) <= tidings.now_us($1) FROM tidings.delivery WHERE state = 'leased' GROUP BY owner",
+        now,
     )
-    gone = [owner for (owner,) in owners if is_gone(owner)]
-    if gone:
-        await connection.execute(
-            "UPDATE tidings.delivery SET owner = NULL, next_at = tidings.now_us($2) "
-            "WHERE state = 'pending' AND owner = ANY ($1::text[])",
-            gone,
-            now,
-        )
+    gone = [owner for owner, _ in owners if is_gone(owner)]
+    if gone or any(has_ended for _, has_ended in owners):
+        await connection.execute(LOSE, gone, now)
 
 
 async def settle(connection: Connection, claimed: ClaimedDelivery, reason: Reason | None, *, now: int | None) -> None:
@@ -108,7 +112,7 @@ async def retry(connection: Connection, key: str, *, at: int) -> None:
     if state != "dead":
         raise not_dead(key, state)
     await connection.execute(
-        "UPDATE tidings.delivery SET state = 'pending', next_at = $2, attempts = 0, failed = 0, closed = NULL "
+        "UPDATE tidings.delivery SET state = 'due', next_at = $2, attempts = 0, failed = 0, closed = NULL "
         "WHERE key = $1",
         key,
         at,
@@ -116,12 +120,12 @@ async def retry(connection: Connection, key: str, *, at: int) -> None:
 
 
 async def cancel(connection: Connection, key: str, *, at: int) -> bool:
-    """Close it, unless it is cancelled; say whether it was not. RefusedError if it is done."""
+    """Close it, unless it is cancelled; say whether it was not. RefusedError if it is delivered or expired."""
     state = await _state(connection, key)
-    if state == "done":
-        raise is_done(key)
+    if state in ("delivered", "expired"):
+        raise not_open(key, state)
     await connection.execute(
-        "UPDATE tidings.delivery SET state = 'cancelled', next_at = NULL, owner = NULL, closed = $2 "
+        "UPDATE tidings.delivery SET state = 'cancelled', next_at = NULL, owner = NULL, until = NULL, closed = $2 "
         "WHERE key = $1 AND state <> 'cancelled'",
         key,
         at,
@@ -165,6 +169,7 @@ async def next_due(connection: Connection) -> int | None:
     """Return when the next retry of a parked subject or a delivery comes."""
     found: int | None = await connection.fetchval(
         "SELECT least((SELECT min(next_at) FROM tidings.parked WHERE state = 'retrying'), "
-        "(SELECT min(next_at) FROM tidings.delivery WHERE state = 'pending'))"
+        "(SELECT min(next_at) FROM tidings.delivery WHERE state = 'due' AND service IS NOT NULL), "
+        "(SELECT min(until) FROM tidings.delivery WHERE state = 'leased' AND service IS NOT NULL))"
     )
     return found

@@ -34,9 +34,18 @@ def begin(connection: sqlite3.Connection, counted: Sequence[tuple[int, int, int]
         )
 
 
+def lose(connection: sqlite3.Connection, leased: Sequence[tuple[int, int]], *, now: int) -> None:
+    """Write down that nobody says how these attempts ended: the delivery's n, and its epoch."""
+    for delivery, epoch in leased:
+        connection.execute(
+            "UPDATE tidings_attempt SET ended = ?, outcome = 'lost' WHERE delivery = ? AND epoch = ?",
+            (now, delivery, epoch),
+        )
+
+
 def end(connection: sqlite3.Connection, delivery: int, epoch: int, reason: Reason | None, *, now: int) -> None:
     """Write down how the attempt under this epoch ended, unless it is forgotten already."""
-    outcome, error = ("done", None) if reason is None else (reason.kind, reason.error)
+    outcome, error = ("delivered", None) if reason is None else (reason.kind, reason.error)
     connection.execute(
         "UPDATE tidings_attempt SET ended = ?, outcome = ?, error = ? WHERE delivery = ? AND epoch = ?",
         (now, outcome, error, delivery, epoch),

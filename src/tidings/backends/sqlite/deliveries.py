@@ -17,32 +17,32 @@ from tidings.store.deliveries import (
     DeliveryFilter,
     claimed_of,
     conditions_of,
-    is_done,
     no_delivery,
     not_dead,
+    not_open,
     settled,
     taken_over,
 )
 from tidings.store.reason import Reason
 
-# A claimed one is due again when its lease ends, so that a claim need look at nothing but what is due.
 DUE = (
-    "SELECT next_at, n FROM tidings_delivery d WHERE state = 'pending' AND service = ? AND next_at <= ? "
-    "AND (ordering IS NULL OR NOT EXISTS (SELECT 1 FROM tidings_delivery e WHERE e.state = 'pending' "
+    "SELECT next_at, n FROM tidings_delivery d WHERE state = 'due' AND service = ? AND next_at <= ? "
+    "AND (ordering IS NULL OR NOT EXISTS (SELECT 1 FROM tidings_delivery e WHERE e.state IN ('due', 'leased') "
     "AND e.service = d.service AND e.ordering = d.ordering AND e.n < d.n)) ORDER BY next_at, n LIMIT ?"
 )
 # Its attempts go first: without their delivery nobody would find them.
 OLD = (
     "DELETE FROM tidings_delivery WHERE n IN (SELECT d.n FROM tidings_delivery d "
-    "WHERE d.state IN ('done', 'cancelled') AND d.closed < ? "
+    "WHERE d.state IN ('delivered', 'expired', 'cancelled') AND d.closed < ? "
     "AND NOT EXISTS (SELECT 1 FROM tidings_attempt a WHERE a.delivery = d.n) ORDER BY d.closed LIMIT ?)"
 )
 
 
+LAST = (1 << 63) - 1
+
+
 def intend(connection: sqlite3.Connection, deliveries: Sequence[Delivery], *, now: int) -> None:
-    rows = [
-        (each.key, each.service, each.function, each.payload, each.order, "pending", now, now) for each in deliveries
-    ]
+    rows = [(each.key, each.service, each.function, each.payload, each.order, "due", now, now) for each in deliveries]
     for piece in filled(rows, 8):
         connection.execute(
             "INSERT INTO tidings_delivery (key, service, function, payload, ordering, state, next_at, intended) "
@@ -62,34 +62,39 @@ def claim(
     found: list[tuple[Any, ...]] = []
     for piece in filled([n for _, n in numbers], 1):
         found += connection.execute(
-            "UPDATE tidings_delivery SET attempts = attempts + 1, epoch = epoch + 1, owner = ?, next_at = ? "
+            "UPDATE tidings_delivery SET state = 'leased', attempts = attempts + 1, epoch = epoch + 1, owner = ?, "
+            "until = ?, "
+            "next_at = NULL, first_at = coalesce(first_at, ?) "
             f"WHERE n IN {values(len(piece), 1)} "
             "RETURNING n, key, service, function, payload, ordering, attempts, epoch, failed",
-            (lease.owner, lease.now + lease.ttl, *piece),
+            (lease.owner, lease.now + lease.ttl, lease.now, *piece),
         ).fetchall()
     attempts.begin(connection, [(n, epoch, attempt) for n, *_, attempt, epoch, _ in found], now=lease.now)
     return [claimed_of(row) for row in sorted(found)]
 
 
 def _let_go_of_the_dead(connection: sqlite3.Connection, *, now: int) -> None:
-    owners = connection.execute(
-        "SELECT DISTINCT owner FROM tidings_delivery WHERE state = 'pending' AND owner IS NOT NULL"
+    """Make due again what nobody calls any more; the attempts of those calls are lost."""
+    held = connection.execute(
+        "SELECT owner, min(until) FROM tidings_delivery WHERE state = 'leased' GROUP BY owner"
     ).fetchall()
-    for (owner,) in owners:
-        if is_gone(owner):
-            connection.execute(
-                "UPDATE tidings_delivery SET owner = NULL, next_at = ? WHERE state = 'pending' AND owner = ?",
-                (now, owner),
-            )
+    for owner, until in held:
+        if until <= now or is_gone(owner):
+            ended = connection.execute(
+                "UPDATE tidings_delivery SET state = 'due', next_at = ?, owner = NULL, until = NULL "
+                "WHERE state = 'leased' AND owner = ? AND until <= ? AND service IS NOT NULL RETURNING n, epoch",
+                (now, owner, LAST if is_gone(owner) else now),
+            ).fetchall()
+            attempts.lose(connection, ended, now=now)
 
 
 def settle(connection: sqlite3.Connection, claimed: ClaimedDelivery, reason: Reason | None, *, now: int) -> None:
     """Write the result; CheckpointMovedError if another owner has it by now."""
     told = settled(reason)
-    closed = None if told[0] == "pending" else now
+    closed = None if told[0] == "due" else now
     changed = connection.execute(
         "UPDATE tidings_delivery SET state = ?, next_at = ?, reason = ?, error = ?, closed = ?, failed = failed + 1, "
-        "owner = NULL WHERE key = ? AND epoch = ? AND state = 'pending' RETURNING n",
+        "owner = NULL, until = NULL WHERE key = ? AND epoch = ? AND state = 'leased' RETURNING n",
         (*told, closed, claimed.delivery.key, claimed.epoch),
     ).fetchone()
     if changed is None:
@@ -102,18 +107,18 @@ def retry(connection: sqlite3.Connection, key: str, *, at: int) -> None:
     if state != "dead":
         raise not_dead(key, state)
     connection.execute(
-        "UPDATE tidings_delivery SET state = 'pending', next_at = ?, attempts = 0, failed = 0, closed = NULL "
-        "WHERE key = ?",
+        "UPDATE tidings_delivery SET state = 'due', next_at = ?, attempts = 0, failed = 0, closed = NULL WHERE key = ?",
         (at, key),
     )
 
 
 def cancel(connection: sqlite3.Connection, key: str, *, at: int) -> bool:
-    """Close it, unless it is cancelled; say whether it was not. RefusedError if it is done."""
-    if _state(connection, key) == "done":
-        raise is_done(key)
+    """Close it, unless it is cancelled; say whether it was not. RefusedError if it is delivered or expired."""
+    state = _state(connection, key)
+    if state in ("delivered", "expired"):
+        raise not_open(key, state)
     changed = connection.execute(
-        "UPDATE tidings_delivery SET state = 'cancelled', next_at = NULL, owner = NULL, closed = ? "
+        "UPDATE tidings_delivery SET state = 'cancelled', next_at = NULL, owner = NULL, until = NULL, closed = ? "
         "WHERE key = ? AND state <> 'cancelled'",
         (at, key),
     )
@@ -155,6 +160,7 @@ def next_due(connection: sqlite3.Connection) -> int | None:
     """Return when the next retry of a parked subject or a delivery comes."""
     found: int | None = connection.execute(
         "SELECT min(at) FROM (SELECT min(next_at) AS at FROM tidings_parked WHERE state = 'retrying' "
-        "UNION ALL SELECT min(next_at) FROM tidings_delivery WHERE state = 'pending')"
+        "UNION ALL SELECT min(next_at) FROM tidings_delivery WHERE state = 'due' AND service IS NOT NULL "
+        "UNION ALL SELECT min(until) FROM tidings_delivery WHERE state = 'leased' AND service IS NOT NULL)"
     ).fetchone()[0]
     return found

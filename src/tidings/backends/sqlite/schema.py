@@ -55,17 +55,49 @@ CREATE TABLE tidings_audit (n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT 
 CREATE INDEX tidings_audit_dropped ON tidings_audit (done_to, pos) WHERE what = 'drop';
 CREATE TABLE tidings_command (service TEXT, key TEXT, emitted INTEGER NOT NULL, PRIMARY KEY (service, key)) STRICT,
   WITHOUT ROWID;
-CREATE TABLE tidings_delivery (n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, service TEXT NOT NULL,
-  function TEXT NOT NULL, payload BLOB NOT NULL, ordering TEXT, state TEXT NOT NULL, attempts INTEGER NOT NULL
-  DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, next_at INTEGER, owner TEXT, epoch INTEGER NOT NULL DEFAULT 0,
-  reason TEXT, error TEXT, intended INTEGER NOT NULL, closed INTEGER) STRICT;
-CREATE INDEX tidings_delivery_due ON tidings_delivery (service, next_at, n) WHERE state = 'pending';
+CREATE TABLE tidings_endpoint (id TEXT PRIMARY KEY, config BLOB NOT NULL, version INTEGER NOT NULL DEFAULT 1,
+  ordering TEXT NOT NULL, slots INTEGER NOT NULL, reserved INTEGER NOT NULL, rate INTEGER, batch INTEGER NOT NULL,
+  linger INTEGER NOT NULL, state TEXT NOT NULL, why TEXT, health BLOB, not_before INTEGER NOT NULL DEFAULT 0,
+  slowed_until INTEGER NOT NULL DEFAULT 0, tokens REAL NOT NULL DEFAULT 0, tokens_at INTEGER NOT NULL DEFAULT 0,
+  claimed_at INTEGER NOT NULL DEFAULT 0, starts_after INTEGER NOT NULL, secrets BLOB, created INTEGER NOT NULL) STRICT,
+  WITHOUT ROWID;
+CREATE INDEX tidings_endpoint_turn ON tidings_endpoint (claimed_at, id) WHERE state IN ('active', 'degraded');
+CREATE TABLE tidings_delivery (n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, service TEXT,
+  function TEXT, payload BLOB, ordering TEXT, endpoint TEXT, position INTEGER, run TEXT NOT NULL DEFAULT '',
+  subject TEXT, type TEXT, pin INTEGER, body_hash BLOB, batch TEXT, expires INTEGER, state TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, next_at INTEGER, owner TEXT, until INTEGER,
+  epoch INTEGER NOT NULL DEFAULT 0, reason TEXT, error TEXT, intended INTEGER NOT NULL, first_at INTEGER,
+  held INTEGER, closed INTEGER) STRICT;
+CREATE INDEX tidings_delivery_due ON tidings_delivery (service, next_at, n)
+  WHERE state = 'due' AND service IS NOT NULL;
 CREATE INDEX tidings_delivery_order ON tidings_delivery (service, ordering, n)
-  WHERE state = 'pending' AND ordering IS NOT NULL;
-CREATE INDEX tidings_delivery_owner ON tidings_delivery (owner) WHERE state = 'pending' AND owner IS NOT NULL;
-CREATE INDEX tidings_delivery_closed ON tidings_delivery (closed) WHERE state IN ('done', 'cancelled');
+  WHERE state IN ('due', 'leased') AND ordering IS NOT NULL;
+CREATE INDEX tidings_delivery_owner ON tidings_delivery (owner, until) WHERE state = 'leased';
+CREATE INDEX tidings_delivery_closed ON tidings_delivery (closed)
+  WHERE state IN ('delivered', 'expired', 'cancelled');
+CREATE UNIQUE INDEX tidings_delivery_of ON tidings_delivery (endpoint, position, run) WHERE endpoint IS NOT NULL;
+CREATE INDEX tidings_delivery_first ON tidings_delivery (endpoint, next_at, position)
+  WHERE state = 'due' AND attempts = 0 AND endpoint IS NOT NULL;
+CREATE INDEX tidings_delivery_late ON tidings_delivery (endpoint, next_at, position)
+  WHERE state = 'due' AND attempts > 0 AND endpoint IS NOT NULL;
+CREATE INDEX tidings_delivery_leased ON tidings_delivery (endpoint, attempts, batch)
+  WHERE state = 'leased' AND endpoint IS NOT NULL;
+CREATE INDEX tidings_delivery_until ON tidings_delivery (until) WHERE state = 'leased' AND endpoint IS NOT NULL;
+CREATE INDEX tidings_delivery_open ON tidings_delivery (endpoint, n)
+  WHERE state IN ('due', 'leased', 'behind', 'held') AND endpoint IS NOT NULL;
+CREATE INDEX tidings_delivery_line ON tidings_delivery (endpoint, subject, n)
+  WHERE state IN ('due', 'leased', 'behind', 'held') AND endpoint IS NOT NULL AND subject IS NOT NULL;
+CREATE INDEX tidings_delivery_behind ON tidings_delivery (n) WHERE state = 'behind';
+CREATE INDEX tidings_delivery_held ON tidings_delivery (held) WHERE state = 'held';
+CREATE INDEX tidings_delivery_holding ON tidings_delivery (endpoint, n) WHERE state = 'held';
+CREATE INDEX tidings_delivery_expires ON tidings_delivery (expires)
+  WHERE state IN ('due', 'behind', 'held') AND expires IS NOT NULL;
+CREATE INDEX tidings_delivery_dead ON tidings_delivery (endpoint, position)
+  WHERE state = 'dead' AND endpoint IS NOT NULL;
+CREATE INDEX tidings_delivery_parked ON tidings_delivery (endpoint, subject, n)
+  WHERE state = 'dead' AND endpoint IS NOT NULL AND subject IS NOT NULL;
 CREATE TABLE tidings_attempt (n INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, epoch INTEGER NOT NULL,
-  number INTEGER NOT NULL, began INTEGER NOT NULL, ended INTEGER, outcome TEXT, error TEXT) STRICT;
+  number INTEGER NOT NULL, began INTEGER NOT NULL, ended INTEGER, outcome TEXT, error TEXT, answer BLOB) STRICT;
 CREATE UNIQUE INDEX tidings_attempt_of ON tidings_attempt (delivery, epoch);
 CREATE INDEX tidings_attempt_age ON tidings_attempt (began);
 CREATE TABLE tidings_api_key (id TEXT PRIMARY KEY, owner TEXT NOT NULL, scopes BLOB NOT NULL, sources BLOB,

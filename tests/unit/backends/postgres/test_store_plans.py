@@ -17,7 +17,7 @@ from tidings.store.claims import Claim
 
 FILL = (
     "INSERT INTO tidings.delivery (key, service, function, payload, state, next_at, intended, closed, ordering) "
-    "SELECT n::text, 'shop', 'f', '', CASE WHEN n % 1000 = 0 THEN 'pending' ELSE 'done' END, n, n, n, "
+    "SELECT n::text, 'shop', 'f', '', CASE WHEN n % 1000 = 0 THEN 'due' ELSE 'delivered' END, n, n, n, "
     "CASE WHEN n % 2 = 0 THEN (n % 7)::text END FROM generate_series(1, 50000) n",
     "INSERT INTO tidings.attempt (delivery, epoch, number, began) SELECT n, 1, 1, n FROM generate_series(1, 50000) n",
     "INSERT INTO tidings.parked (consumer, subject, part, state, attempts, next_at, reason, error, parked_at) "

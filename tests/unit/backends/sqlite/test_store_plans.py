@@ -15,7 +15,7 @@ from tidings.store.claims import Claim
 FILL = [
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
     "INSERT INTO tidings_delivery (key, service, function, payload, ordering, state, next_at, intended, closed) "
-    "SELECT i, 'shop', 'f', x'', i % 50, CASE WHEN i % 9 THEN 'done' ELSE 'pending' END, i, i, i FROM n",
+    "SELECT i, 'shop', 'f', x'', i % 50, CASE WHEN i % 9 THEN 'delivered' ELSE 'due' END, i, i, i FROM n",
     "INSERT INTO tidings_attempt (delivery, epoch, number, began) SELECT n, 1, 1, n FROM tidings_delivery",
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
     "INSERT INTO tidings_parked SELECT 'c' || i % 5, i, 0, CASE WHEN i % 9 THEN 'dead' ELSE 'retrying' END, "
@@ -54,7 +54,7 @@ async def test_due_deliveries_are_found_by_their_partial_index_in_order(store: O
 async def test_owners_of_deliveries_are_found_by_their_partial_index(store: Opened) -> None:
     async with store.steps() as steps:
         await store.store.claim_deliveries(owner="o", services=("shop",), limit=10, ttl=TTL)
-    [owners] = [step for step in steps if step.startswith("SELECT DISTINCT owner")]
+    [owners] = [step for step in steps if step.startswith("SELECT owner")]
     assert "USING INDEX tidings_delivery_owner" in await store.plan(owners)
 
 

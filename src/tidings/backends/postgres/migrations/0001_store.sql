@@ -106,30 +106,91 @@ CREATE TABLE tidings.command (
   PRIMARY KEY (service, key)
 );
 
+-- What is sent where: `config` is JSON. Its columns beside it are what a claim needs to know.
+CREATE TABLE tidings.endpoint (
+  id text COLLATE "C" PRIMARY KEY,
+  config bytea NOT NULL,
+  version bigint NOT NULL DEFAULT 1,
+  ordering text NOT NULL,
+  slots int NOT NULL,
+  reserved int NOT NULL,
+  rate int,
+  batch int NOT NULL,
+  linger bigint NOT NULL,
+  state text NOT NULL,
+  why text,
+  health bytea,
+  not_before bigint NOT NULL DEFAULT 0,
+  slowed_until bigint NOT NULL DEFAULT 0,
+  tokens double precision NOT NULL DEFAULT 0,
+  tokens_at bigint NOT NULL DEFAULT 0,
+  claimed_at bigint NOT NULL DEFAULT 0,
+  starts_after bigint NOT NULL,
+  secrets bytea,
+  created bigint NOT NULL
+) WITH (fillfactor = 50);
+CREATE INDEX endpoint_turn ON tidings.endpoint (claimed_at, id) WHERE state IN ('active', 'degraded');
+
+-- Calls of functions have a service; what is sent to endpoints has an endpoint, and no payload: the log has that.
 CREATE TABLE tidings.delivery (
   n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   key text COLLATE "C" NOT NULL UNIQUE,
-  service text COLLATE "C" NOT NULL,
-  function text NOT NULL,
-  payload bytea NOT NULL,
+  service text COLLATE "C",
+  function text,
+  payload bytea,
   ordering text COLLATE "C",
+  endpoint text COLLATE "C",
+  position bigint,
+  run text COLLATE "C" NOT NULL DEFAULT '',
+  subject text COLLATE "C",
+  type text,
+  pin int,
+  body_hash bytea,
+  batch text COLLATE "C",
+  expires bigint,
   state text NOT NULL,
   attempts int NOT NULL DEFAULT 0,
   failed int NOT NULL DEFAULT 0,
   next_at bigint,
   owner text COLLATE "C",
+  until bigint,
   epoch bigint NOT NULL DEFAULT 0,
   reason text,
   error text,
   intended bigint NOT NULL,
+  first_at bigint,
+  held bigint,
   closed bigint
 ) WITH (fillfactor = 80);
-CREATE INDEX delivery_due ON tidings.delivery (service, next_at, n) WHERE state = 'pending';
-CREATE INDEX delivery_next ON tidings.delivery (next_at) WHERE state = 'pending';
+CREATE INDEX delivery_due ON tidings.delivery (service, next_at, n)
+  WHERE state = 'due' AND service IS NOT NULL;
+CREATE INDEX delivery_next ON tidings.delivery (next_at) WHERE state = 'due' AND service IS NOT NULL;
 CREATE INDEX delivery_order ON tidings.delivery (service, ordering, n)
-  WHERE state = 'pending' AND ordering IS NOT NULL;
-CREATE INDEX delivery_owner ON tidings.delivery (owner) WHERE state = 'pending' AND owner IS NOT NULL;
-CREATE INDEX delivery_closed ON tidings.delivery (closed) WHERE state IN ('done', 'cancelled');
+  WHERE state IN ('due', 'leased') AND ordering IS NOT NULL;
+CREATE INDEX delivery_owner ON tidings.delivery (owner, until) WHERE state = 'leased';
+CREATE INDEX delivery_closed ON tidings.delivery (closed)
+  WHERE state IN ('delivered', 'expired', 'cancelled');
+CREATE UNIQUE INDEX delivery_of ON tidings.delivery (endpoint, position, run) WHERE endpoint IS NOT NULL;
+CREATE INDEX delivery_first ON tidings.delivery (endpoint, next_at, position)
+  WHERE state = 'due' AND attempts = 0 AND endpoint IS NOT NULL;
+CREATE INDEX delivery_late ON tidings.delivery (endpoint, next_at, position)
+  WHERE state = 'due' AND attempts > 0 AND endpoint IS NOT NULL;
+CREATE INDEX delivery_leased ON tidings.delivery (endpoint, attempts, batch)
+  WHERE state = 'leased' AND endpoint IS NOT NULL;
+CREATE INDEX delivery_until ON tidings.delivery (until) WHERE state = 'leased' AND endpoint IS NOT NULL;
+CREATE INDEX delivery_open ON tidings.delivery (endpoint, n)
+  WHERE state IN ('due', 'leased', 'behind', 'held') AND endpoint IS NOT NULL;
+CREATE INDEX delivery_line ON tidings.delivery (endpoint, subject, n)
+  WHERE state IN ('due', 'leased', 'behind', 'held') AND endpoint IS NOT NULL AND subject IS NOT NULL;
+CREATE INDEX delivery_behind ON tidings.delivery (n) WHERE state = 'behind';
+CREATE INDEX delivery_held ON tidings.delivery (held) WHERE state = 'held';
+CREATE INDEX delivery_holding ON tidings.delivery (endpoint, n) WHERE state = 'held';
+CREATE INDEX delivery_expires ON tidings.delivery (expires)
+  WHERE state IN ('due', 'behind', 'held') AND expires IS NOT NULL;
+CREATE INDEX delivery_dead ON tidings.delivery (endpoint, position)
+  WHERE state = 'dead' AND endpoint IS NOT NULL;
+CREATE INDEX delivery_parked ON tidings.delivery (endpoint, subject, n)
+  WHERE state = 'dead' AND endpoint IS NOT NULL AND subject IS NOT NULL;
 
 CREATE TABLE tidings.attempt (
   n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -139,7 +200,8 @@ CREATE TABLE tidings.attempt (
   began bigint NOT NULL,
   ended bigint,
   outcome text,
-  error text
+  error text,
+  answer bytea
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX attempt_of ON tidings.attempt (delivery, epoch);
 CREATE INDEX attempt_age ON tidings.attempt (began);
