@@ -1,0 +1,140 @@
+"""What is sent to endpoints, entry by entry, and what became of it. Pure values; times: µs since 1970 (UTC)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from tidings.errors import CheckpointMovedError
+from tidings.log.driver import Position
+from tidings.store.endpoints import Condition, EndpointRecord
+
+FOLLOWS = "follows-dead"
+"""Why one is dead of which no attempt failed: an earlier one of its subject is dead, and their order is kept."""
+STALE = "held-too-long"
+UNREADABLE = "version-unreadable"
+"""Why one is held though its endpoint is not paused: see `EndpointStore.release_unreadable`."""
+LOST = "lost"
+GONE = "endpoint-removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointDelivery:
+    """An entry for an endpoint. `run`: '' as it comes from the log, else the replay's id.
+
+    `pin`: the dataversion it is told in; `expires`: not to be sent later. The body is rendered from the log at each
+    attempt.
+    """
+
+    endpoint: str
+    position: Position
+    type: str
+    subject: str | None = None
+    pin: int | None = None
+    expires: int | None = None
+    run: str = ""
+
+    @property
+    def key(self) -> str:
+        """What it is found by, among all deliveries."""
+        return ":".join((self.endpoint, str(self.position), *([self.run] if self.run else [])))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedEndpointDelivery:
+    """One whose `attempt` (from 1) was counted and committed before it is sent; `epoch` fences the result.
+
+    `body_hash`: of the first body that was sent. `batch`: None, or the key of the first of those that are sent in one
+    request, now and at each retry.
+    """
+
+    delivery: EndpointDelivery
+    n: int
+    attempt: int
+    epoch: int
+    body_hash: bytes | None
+    batch: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointClaim:
+    """What was claimed for an endpoint, and the endpoint as it was then. Those of one `batch` are side by side."""
+
+    endpoint: EndpointRecord
+    deliveries: Sequence[ClaimedEndpointDelivery]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claiming:
+    """How many deliveries a dispatcher has room for; `late`: how many of them may be retries."""
+
+    owner: str
+    limit: int
+    late: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What an attempt came to.
+
+    `state`: what becomes of the delivery: `due` again at `next_at`, or `held`, with `reason` `version-unreadable`.
+    `outcome`: of the attempt, one word; `error`: its text; `answer`: JSON with status, address, headers and body, as
+    far as they are kept. `is_spent`: False if the attempt is given back, as if it had not been made: it leaves no row.
+    `condition`: what the endpoint becomes; None: as it is.
+    """
+
+    state: Literal["delivered", "due", "dead", "held", "expired"]
+    outcome: str
+    next_at: int | None = None
+    reason: str | None = None
+    error: str | None = None
+    answer: bytes | None = None
+    body_hash: bytes | None = None
+    is_spent: bool = True
+    condition: Condition | None = None
+
+
+Decide: TypeAlias = Callable[[EndpointRecord], Result]
+"""Says what became of an attempt, given the endpoint as it is now, locked. It may be asked again: it is pure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What was written: `before` and `after` are the endpoint's."""
+
+    before: EndpointRecord
+    after: EndpointRecord
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Positions after `after` and up to `to`."""
+
+    after: Position
+    to: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What one chunk did: `count` deliveries; `last`: the position to go on after, None if that was the last chunk."""
+
+    count: int
+    last: Position | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """How many of each were put right by one sweep; `last`: what to begin the next one after."""
+
+    lost: int
+    expired: int
+    promoted: int
+    arranged: int
+    stale: int
+    last: int
+
+
+def fenced(key: str) -> CheckpointMovedError:
+    return CheckpointMovedError(f"the delivery {key} belongs to another owner, or is closed: nothing was written")

@@ -1,0 +1,100 @@
+"""The part of a store that keeps endpoints and what is sent to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from tidings.log.driver import Position
+from tidings.store.endpoint_deliveries import (
+    ClaimedEndpointDelivery,
+    Claiming,
+    Decide,
+    EndpointClaim,
+    EndpointDelivery,
+    Page,
+    Range,
+    Settled,
+    Swept,
+)
+from tidings.store.endpoints import EndpointRecord, EndpointState
+
+
+class EndpointStore(Protocol):
+    """Endpoints, and their deliveries, which lie beside those to functions and are listed, cancelled, retried and
+    forgotten by the same operations of `StoreDriver`."""
+
+    # endpoints
+    async def add_endpoint(self, endpoint: EndpointRecord) -> bool:
+        """Keep a new endpoint, at version 1; False if its id is taken. Waits for the units that read `endpoints`."""
+
+    async def change_endpoint(self, endpoint: EndpointRecord) -> EndpointRecord | None:
+        """Keep its `config`, `pacing` and `secrets` if the version kept is `endpoint.version`; None if it is not.
+
+        The condition stays. Returns what is kept now, at the next version. Another ordering arranges its open
+        deliveries anew. NotFoundError."""
+
+    async def remove_endpoint(self, id: str, *, at: int) -> int:
+        """Remove an endpoint and cancel its open deliveries in one transaction; say how many. NotFoundError."""
+
+    async def endpoint(self, id: str) -> EndpointRecord | None:
+        """Return one endpoint."""
+
+    async def endpoints(self, *, after: str | None = None, limit: int = 100) -> Sequence[EndpointRecord]:
+        """Return endpoints by their id, behind the one of this id."""
+
+    async def pause_endpoint(self, id: str, *, at: int, why: str, state: EndpointState = "paused") -> EndpointRecord:
+        """Hold what is open and what comes; `state`: `paused` or `disabled`. Twice is once. NotFoundError.
+
+        The first thousand at once, the others by the sweeps that follow; none of them is claimed from now on."""
+
+    async def resume_endpoint(self, id: str, *, at: int) -> EndpointRecord:
+        """Let a paused or disabled endpoint go on, with its health unknown; what is held is due, in order.
+
+        As `pause_endpoint`. RefusedError if it is neither; NotFoundError."""
+
+    # deliveries
+    async def claim_endpoint_deliveries(self, claiming: Claiming, *, ttl: timedelta) -> Sequence[EndpointClaim]:
+        """Take deliveries that are due, the endpoints in turn; their attempts are counted durably.
+
+        Never more than an endpoint's slots at once, counted over all owners, nor more than its rate. Before that, the
+        leases that ran out, or whose owner is certainly dead, are closed as attempts that are `lost`."""
+
+    async def settle_endpoint_deliveries(self, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide) -> Settled:
+        """Write what became of an attempt, whole for all of one batch, and of its endpoint, in one transaction.
+
+        An ordered one that closes makes the next one due. One that dies under `key` takes those behind it with it, as
+        dead ones that follow; under `fifo` the endpoint is paused. CheckpointMovedError if one of them is no longer
+        ours, and nothing is written."""
+
+    async def next_endpoint_delivery(self) -> int | None:
+        """Return when a claim may find something; None until something is added, settled or changed.
+
+        An endpoint without a free slot says nothing, one that waits says when it does no longer."""
+
+    async def release_unreadable(self, id: str, *, types: Sequence[str], at: int) -> int:
+        """Let what is held as `version-unreadable` go on, of these types; say how many."""
+
+    async def sweep_endpoint_deliveries(self, *, at: int, stale: int, after: int = 0, limit: int = 1_000) -> Swept:
+        """Put right what time or a crash left, `limit` of each at most: leases that ran out, what is past its
+        `expires`, what is `behind` nothing, what a pause has not reached yet. What was held before
+        `stale` is dead then."""
+
+    # again
+    async def recover_endpoint(self, id: str, within: Range, *, at: int, limit: int = 100) -> Page:
+        """Make dead deliveries of these positions due again, oldest position first, with a full budget.
+
+        Under `key` those stay dead of which an earlier one is dead outside of the range. To be called again with
+        `Page.last`. NotFoundError."""
+
+    async def count_dead(self, id: str, within: Range) -> int:
+        """Return how many deliveries of these positions are dead."""
+
+    async def add_replayed(self, deliveries: Sequence[EndpointDelivery], *, missing_only: bool) -> int:
+        """Add deliveries of one run to one endpoint; say how many are new. Those that are there stay as they are.
+
+        `missing_only`: not those whose entry was delivered to it before. NotFoundError."""
+
+    async def delivered(self, id: str, positions: Sequence[Position]) -> frozenset[Position]:
+        """Return which of these entries were delivered to the endpoint, by any run, as far as that is kept."""
