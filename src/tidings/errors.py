@@ -8,6 +8,7 @@ TidingsError
 │   ├── EnvelopeError            parsed, but against the envelope's rules
 │   │   └── EnvelopeTooLargeError
 │   ├── BatchTooLargeError       more events than a batch can have
+│   ├── PatternError             an event pattern is not one
 │   ├── UnknownTypeError         no such event type or version here
 │   ├── InvalidDataError         the data does not fit the declared class
 │   ├── InvalidConfigurationError  a member of a configuration breaks a rule
@@ -82,6 +83,20 @@ class EnvelopeTooLargeError(EnvelopeError):
 
 class BatchTooLargeError(CallerError):
     """A batch has more events than the number named in the message."""
+
+
+class PatternError(CallerError):
+    """An event pattern is not one. `at` is the JSON pointer of what is wrong, `why` says it.
+
+    `code`: not-json, duplicate-key, empty-object, empty-array, leaf-not-array, unknown-key, many-keys, bad-operand,
+    bad-range, bad-cidr, bad-wildcard, or too-complex.
+    """
+
+    def __init__(self, at: str, code: str, why: str) -> None:
+        super().__init__(f"the event pattern is wrong at {at or 'its top'}: {why}", errors=[(at, why)])
+        self.at = at
+        self.code = code
+        self.why = why
 
 
 class UnknownTypeError(CallerError):

@@ -1,0 +1,41 @@
+"""An envelope as patterns see it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from tidings.events.envelope import Envelope
+from tidings.events.media import is_json
+
+_exact = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+def document_of(envelope: Envelope, *, with_data: bool = True) -> dict[str, Any]:
+    """Return {id, source, type, dataversion, subject, time, extensions, data}: what is absent is left out.
+
+    `data` is there if it is JSON; its numbers are exact. `with_data`: False where no pattern looks into it.
+    """
+    found: dict[str, Any] = {
+        **envelope.attributes,
+        "id": envelope.id,
+        "source": envelope.source,
+        "type": envelope.type,
+        "dataversion": envelope.version,
+    }
+    if envelope.subject is not None:
+        found["subject"] = envelope.subject
+    if envelope.time is not None:
+        found["time"] = envelope.time
+    if with_data and envelope.data is not None and _is_json(envelope):
+        try:
+            found["data"] = _exact(envelope.data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return found
+    return found
+
+
+def _is_json(envelope: Envelope) -> bool:
+    return envelope.content_type is None or is_json(envelope.content_type)

@@ -1,0 +1,102 @@
+"""A compiled pattern: alternatives of fields, each a path with the values that it takes there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tidings.events.patterns.matchers import Matcher
+from tidings.events.patterns.scalars import Scalar
+from tidings.events.patterns.walk import OUTSIDE, Chain, Found, Path, Paths, agree, find
+
+FREE: Sequence[Chain] = (OUTSIDE,)
+"""It holds, whatever element of an array other fields are in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A leaf of a pattern: it holds if one of its alternatives does.
+
+    `values`: exact scalars. `is_absent`: no scalar may be there at all. `together`: sets of scalars, of which an array
+    at the path must have every one.
+    """
+
+    path: Path
+    values: frozenset[Scalar] = frozenset()
+    matchers: tuple[Matcher, ...] = ()
+    is_absent: bool = False
+    together: tuple[frozenset[Scalar], ...] = ()
+
+    def chains(self, found: Found) -> Sequence[Chain]:
+        """Return in which elements of arrays the field holds; none: it does not."""
+        there = found.get(self.path)
+        if there is None:
+            return FREE if self.is_absent else ()
+        if len(there) == 1 and not there[0][1]:
+            return FREE if self._takes(there[0][0]) else ()
+        chains = [chain for value, chain in there if self._takes(value)]
+        return [*chains, *self._arrays(there)] if self.together else chains
+
+    def _takes(self, value: Scalar) -> bool:
+        return value in self.values or (self.matchers != () and any(each.matches(value) for each in self.matchers))
+
+    def _arrays(self, there: Sequence[tuple[Scalar, Chain]]) -> Iterator[Chain]:
+        arrays: dict[tuple[Chain, int], set[Scalar]] = {}
+        for value, chain in there:
+            if chain:
+                arrays.setdefault((chain[:-1], chain[-1][0]), set()).add(value)
+        for (around, _), values in arrays.items():
+            if any(wanted <= values for wanted in self.together):
+                yield around
+
+
+Clause = tuple[Field, ...]
+"""Fields that must hold together."""
+
+
+def holds(clause: Clause, found: Found) -> bool:
+    """Say whether all fields hold, those within one array in the same element of it."""
+    bound: list[Sequence[Chain]] = []
+    for field in clause:
+        chains = field.chains(found)
+        if not chains:
+            return False
+        if chains[0]:
+            bound.append(chains)
+    return len(bound) < 2 or agree(bound)
+
+
+class Pattern:
+    """What events it matches; `text` is the pattern as JSON. It is made by `grammar.compile_pattern`."""
+
+    __slots__ = ("_paths", "clauses", "text")
+
+    def __init__(self, text: str, clauses: Sequence[Clause]) -> None:
+        self.text = text
+        self.clauses = tuple(clauses)
+        self._paths = Paths(self.paths)
+
+    @property
+    def paths(self) -> frozenset[Path]:
+        """The paths whose values it looks at."""
+        return frozenset(field.path for clause in self.clauses for field in clause)
+
+    @property
+    def reads_data(self) -> bool:
+        """Whether it looks into the event's data: then it is bound to a version of the type."""
+        return any(path[0] == "data" for path in self.paths)
+
+    def matches(self, event: Mapping[str, Any]) -> bool:
+        """Say whether the event matches; its numbers are exact where floats were read as `decimal.Decimal`."""
+        found = find(event, self._paths)
+        return any(holds(clause, found) for clause in self.clauses)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pattern) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"Pattern({self.text})"
