@@ -22,7 +22,6 @@ from tidings.api.openapi.document import describe
 from tidings.api.paths import mounted, raw_path, root_path, whole_path
 from tidings.api.problems import Problem, Refusal, answer_to
 from tidings.api.queries import read_query
-from tidings.api.refusals import Refusals
 from tidings.api.routing import OPEN, PRINCIPAL, Operation, check_scope, routes
 from tidings.api.table import Parts, operations
 from tidings.api.welcome import is_visit, welcome
@@ -45,7 +44,7 @@ class Application:
         self._pages = pages
         self._parts = parts = Parts(opened, incarnation)
         self.waiting = parts.waiting
-        self.refusals = Refusals(opened.ports.clock)
+        self.refusals = parts.refusals
         self._under_way = 0
         self._admission = opened.admission
         own = Operation("GET", "/openapi.json", self._describe, None)

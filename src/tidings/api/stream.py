@@ -6,7 +6,6 @@ Nothing is kept for a caller: each reads the log itself, and comes back with the
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Coroutine, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -21,10 +20,10 @@ from tidings.api.guard import admit
 from tidings.api.headers import choose, header
 from tidings.api.problems import Refusal
 from tidings.api.queries import one, read_query
+from tidings.api.refusals import Refusals
 from tidings.api.tokens import Tokens
 from tidings.api.waiting import Waiting
 from tidings.app.opened import Opened
-from tidings.errors import TidingsError
 from tidings.events.cloudevents import shown, write_structured
 from tidings.events.envelope import Entry
 from tidings.log.driver import Position
@@ -47,13 +46,15 @@ _HEADERS: tuple[Header, ...] = (
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 )
-_log = logging.getLogger("tidings.api")
 
 
 class Stream:
     """Lets callers follow the log."""
 
-    def __init__(self, opened: Opened, tokens: Tokens, waiting: Waiting, arrivals: Arrivals) -> None:
+    def __init__(
+        self, opened: Opened, tokens: Tokens, waiting: Waiting, arrivals: Arrivals, refusals: Refusals
+    ) -> None:
+        self.refusals = refusals
         self.log = opened.log
         self.admission = opened.admission
         self.arrivals = arrivals
@@ -111,10 +112,8 @@ class Following:
                 raise
         except OSError:
             pass  # the caller went away
-        except TidingsError as error:
-            _log.warning("a stream ended before its time: %s: %s", type(error).__name__, error)
         except Exception as error:
-            _log.error("a stream failed", exc_info=error)
+            self._stream.refusals.tell_of_stream(error)
 
     async def _until_end(self, receive: Receive, send: Send) -> None:
         stream = self._stream

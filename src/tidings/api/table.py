@@ -18,6 +18,7 @@ from tidings.api.letters import Letters
 from tidings.api.metrics import Metrics
 from tidings.api.rates import Rates
 from tidings.api.reading import Reading
+from tidings.api.refusals import Refusals
 from tidings.api.repeats import Repeats
 from tidings.api.routing import Operation
 from tidings.api.stream import Stream
@@ -39,6 +40,7 @@ class Parts:
         self.reading = Reading(opened.log, self.tokens)
         self.repeats = Repeats(opened.store, clock)
         self.ingest = Ingest(opened, self.tokens, self.bodies, self.repeats, self.rates)
+        self.refusals = Refusals(clock)
         self.arrivals = Arrivals(opened.log, clock)
 
 
@@ -49,7 +51,7 @@ def operations(opened: Opened, parts: Parts) -> tuple[Operation, ...]:
 
 def _events(opened: Opened, parts: Parts) -> Iterator[Operation]:
     entries = Entries(opened, parts.tokens, parts.reading, parts.waiting, parts.arrivals)
-    stream = Stream(opened, parts.tokens, parts.waiting, parts.arrivals)
+    stream = Stream(opened, parts.tokens, parts.waiting, parts.arrivals, parts.refusals)
 
     async def post(request: Request) -> Answer:
         return await parts.ingest.post(request.scope, request.receive)

@@ -110,7 +110,7 @@ class Console:
             visit.principal = await self._principal(visit)
         status, title, sentence = told(error, request.method, request.scope["path"])
         if status == 500:
-            self._failures.tell(error, instance=request.scope["path"])
+            self._failures.tell(error, f"a request to {request.scope['path']!r} failed")
         response = visit.refuse(status, title, sentence)
         if status == 408:
             response.headers["connection"] = "close"

@@ -32,7 +32,7 @@ class ElsewhereError(errors.TidingsError):
     """A request that the server answers nobody but this machine; the message says what told it apart."""
 
 
-class TooLargeError(errors.CallerError):
+class TooLargeError(errors.TidingsError):
     """A form of more bytes than any of ours has."""
 
 

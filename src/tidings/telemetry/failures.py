@@ -1,4 +1,4 @@
-"""What the log says of requests that failed as nobody foresaw: where and why, once in a while for each place."""
+"""What the log says of failures that nobody foresaw: where and why, once in a while for each place."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tidings.telemetry.lines import place_of
 from tidings.telemetry.seldom import Seldom
 
 PLACE_SECONDS = 1
+_Kind = tuple[type[BaseException], tuple[str, int] | None]
 
 
 class Failures:
@@ -16,11 +17,14 @@ class Failures:
 
     def __init__(self, log: logging.Logger, clock: Clock) -> None:
         self._log = log
-        self._seldom = Seldom[object](clock, PLACE_SECONDS)
+        self._seldom = Seldom[_Kind](clock, PLACE_SECONDS, self._tell_rest)
 
-    def tell(self, error: BaseException, *, instance: str) -> None:
-        """Tell of an error of a request to the path `instance`."""
-        more = self._seldom.untold((type(error), place_of(error)))
-        if more is not None:
-            before = f" (so did {more:,} others since the last line, at the same place)" if more else ""
-            self._log.error("a request to %r failed%s", instance, before, exc_info=error)
+    def tell(self, error: BaseException, what: str) -> None:
+        """Tell of an error. `what`: failed, in words."""
+        if self._seldom.is_due((type(error), place_of(error))):
+            self._log.error("%s", what, exc_info=error)
+
+    def _tell_rest(self, kind: _Kind, more: int) -> None:
+        error, place = kind
+        where = "" if place is None else f" ({place[0]}, line {place[1]})"
+        self._log.error("%s more failed at the same place: %s%s", f"{more:,}", error.__name__, where)
