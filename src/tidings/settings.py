@@ -41,7 +41,8 @@ class Settings:
     "normal" may lose acknowledged events at power loss. `postgres_connections`: most of this process, besides the one
     on which it is told of other processes' appends. `shutdown_grace`: seconds that work under way is given to finish.
     `console`: "off" leaves the operator's pages out. `data_bytes_max`: most bytes of one event's data, from 65,536 to
-    1,048,576. `address_rate`, `key_rate`, `source_rate`: how many requests of one address or API key, and events of one
+    1,048,576. `time_ahead_max`: how many seconds the time of an event from outside may lie ahead of the clock here.
+    `address_rate`, `key_rate`, `source_rate`: how many requests of one address or API key, and events of one
     source, are taken a second; 0 for any number. `otel`: "on" for spans and metrics by OpenTelemetry's global
     providers.
     """
@@ -57,6 +58,7 @@ class Settings:
     shutdown_grace: float = 25.0
     console: Literal["on", "off"] = "on"
     data_bytes_max: int = 262_144
+    time_ahead_max: float = 86_400.0
     address_rate: float = 0.0
     key_rate: float = 0.0
     source_rate: float = 0.0
@@ -184,7 +186,7 @@ def _number(value: Any, name: str) -> Any:
 
 _READ: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
     {"port": _whole, "data_bytes_max": _whole, "postgres_connections": _whole, "shutdown_grace": _number}
-    | dict.fromkeys(("address_rate", "key_rate", "source_rate"), _number)
+    | dict.fromkeys(("address_rate", "key_rate", "source_rate", "time_ahead_max"), _number)
 )
 
 
@@ -263,6 +265,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
         "console": _switch("console"),
         "otel": _switch("otel"),
         **{name: _in(name, 0, 1_000_000, float) for name in ("address_rate", "key_rate", "source_rate")},
+        "time_ahead_max": _in("time_ahead_max", 0, 1_000_000_000, float),
         "data_bytes_max": _in("data_bytes_max", 65_536, _DATA_BYTES_MAX, int),
     }
 )

@@ -39,7 +39,7 @@ from tidings.api.queries import LIMIT_DEFAULT, LIMIT_MAX
 from tidings.api.unreadable import HEAD_BYTES_MAX
 from tidings.cli.program import build
 from tidings.events.cloudevents import BATCH_BYTES_MAX, BATCH_EVENTS_MAX
-from tidings.events.rules import ATTRIBUTES_BYTES_MAX, DATA_BYTES_MAX, EXTENSIONS_MAX
+from tidings.events.rules import ATTRIBUTES_BYTES_MAX, DATA_BYTES_MAX, EXTENSIONS_MAX, TIME_AHEAD_MAX
 
 
 def name(page: Path) -> str:
@@ -213,6 +213,7 @@ def test_the_page_of_http_states_the_limits_of_the_code() -> None:
     kib = 1024
     rows = {row[0]: row[1] for row in table("Limits", REFERENCE / "http.md")}
     assert rows == {
+        "time of an event": f"{TIME_AHEAD_MAX / 3600:.0f} h ahead of the server's clock (setting `time_ahead_max`)",
         "data of one event": f"{DATA_BYTES_MAX // kib} KiB (setting `data_bytes_max`)",
         "all attributes of one event": f"{ATTRIBUTES_BYTES_MAX // kib} KiB",
         "extension attributes": str(EXTENSIONS_MAX),

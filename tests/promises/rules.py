@@ -212,6 +212,12 @@ RULES = (
         "pass",
     ),
     Rule(
+        "future",
+        "events/rules.py",
+        "    if time_us(time) > now_us + seconds * 1_000_000:\n",
+        "    if False:\n",
+    ),
+    Rule(
         "token",
         "api/reading.py",
         "            return wanted is None or position >= wanted\n",

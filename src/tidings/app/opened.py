@@ -90,12 +90,15 @@ class Opened:
 
     def _envelope(self, event: Any, *, source: str, id: str | None, time: datetime | None) -> Envelope:
         now = self.ports.clock.now_us()
+        text = None if time is None else _text_of(time)
+        if text is not None:
+            self.catalog.check_time(text, now_us=now)
         return self.catalog.envelope(
             event,
             id=uuid7(now, self.ports.random.getrandbits(_ID_BITS)) if id is None else id,
             source=source,
             now_us=now,
-            time=None if time is None else _text_of(time),
+            time=text,
         )
 
 
@@ -105,7 +108,7 @@ async def open_services(
 ) -> AsyncIterator[Opened]:
     """Open the back ends for these services; see `App.open`. `prepares`: False to leave the tables of views alone."""
     events = tuple(dict.fromkeys(event for service in services for event in service.events))
-    catalog = Catalog(events, data_bytes_max=settings.data_bytes_max)
+    catalog = Catalog(events, data_bytes_max=settings.data_bytes_max, time_ahead_max=settings.time_ahead_max)
     telemetry = Telemetry({type for type, _ in catalog.types()}, ports, otel=settings.otel == "on")
     back_end = await open_back_end(settings, ports)
     log = telemetry.log(back_end.log)

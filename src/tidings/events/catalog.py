@@ -13,7 +13,7 @@ from tidings.events.codec import Decoder, encode_json, has_non_finite, pointer
 from tidings.events.declaration import Declared, check_subject_type, declared, declared_instance, is_pydantic
 from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Envelope
 from tidings.events.media import JSON, is_json
-from tidings.events.rules import DATA_BYTES_MAX, SUBJECT_MAX, checked, is_text, wrong
+from tidings.events.rules import DATA_BYTES_MAX, SUBJECT_MAX, TIME_AHEAD_MAX, check_ahead, checked, is_text, wrong
 from tidings.events.strict import check_json
 from tidings.events.timestamp import time_text
 
@@ -23,11 +23,14 @@ _JSON_ATTRIBUTES: Mapping[str, AttributeValue] = {"datacontenttype": JSON}
 class Catalog:
     """The declared event classes, by (type, version).
 
-    `data_bytes_max` limits an event's data. DeclarationError if two classes claim one (type, version), or if one of
-    them cannot be read from JSON.
+    `data_bytes_max` limits an event's data, `time_ahead_max` how many seconds ahead the time of one from outside may
+    lie. DeclarationError if two classes claim one (type, version), or if one of them cannot be read from JSON.
     """
 
-    def __init__(self, classes: Iterable[type], *, data_bytes_max: int = DATA_BYTES_MAX) -> None:
+    def __init__(
+        self, classes: Iterable[type], *, data_bytes_max: int = DATA_BYTES_MAX, time_ahead_max: float = TIME_AHEAD_MAX
+    ) -> None:
+        self._time_ahead_max = time_ahead_max
         self._data_bytes_max = data_bytes_max
         self._stamped = 0
         self._known: dict[tuple[str, int], Declared] = {}
@@ -73,6 +76,8 @@ class Catalog:
         since 1970). EnvelopeError, MalformedError (data that is no JSON), UnknownTypeError, InvalidDataError.
         """
         checked(envelope, data_bytes_max=self._data_bytes_max)
+        if envelope.time is not None:
+            self.check_time(envelope.time, now_us=now_us)
         found = self.known(envelope.type, envelope.version)
         if envelope.data is not None:
             _check_json(envelope)
@@ -90,6 +95,10 @@ class Catalog:
             attributes=envelope.attributes,
             data=envelope.data,
         )
+
+    def check_time(self, time: str, *, now_us: int) -> None:
+        """Refuse, as EnvelopeError, a time that lies further ahead of `now_us` than an event from outside may."""
+        check_ahead(time, now_us=now_us, seconds=self._time_ahead_max)
 
     def envelope(
         self,

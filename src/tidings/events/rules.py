@@ -10,10 +10,11 @@ from tidings.errors import EnvelopeError, EnvelopeTooLargeError
 from tidings.events.codec import pointer
 from tidings.events.envelope import AttributeValue, Envelope
 from tidings.events.media import JSON, MEDIA_TYPE_MAX, charset_of, is_json, is_media_type
-from tidings.events.timestamp import time_us
+from tidings.events.timestamp import time_text, time_us
 from tidings.events.uri import is_absolute_uri, is_uri_reference
 
 DATA_BYTES_MAX = 256 * 1024
+TIME_AHEAD_MAX = 86_400.0  # seconds
 ATTRIBUTES_BYTES_MAX = 16 * 1024
 EXTENSIONS_MAX = 32
 SUBJECT_MAX = 1024
@@ -133,6 +134,19 @@ def _check_known(name: str, value: AttributeValue) -> None:
         raise wrong(name, "expected an absolute URI (RFC 3986)")
     elif name == "dataref" and not is_uri_reference(value):
         raise wrong(name, "expected a URI-reference (RFC 3986)")
+
+
+def check_ahead(time: str, *, now_us: int, seconds: float) -> None:
+    """Refuse, as EnvelopeError, a time of occurrence that lies further ahead of now than this.
+
+    Views rank by it, so an event of a far future would win over everything that comes.
+    """
+    if time_us(time) > now_us + seconds * 1_000_000:
+        raise wrong(
+            "time",
+            f"{time[:64]} lies more than {seconds:,.15g} seconds ahead of this clock, which says {time_text(now_us)}: "
+            "send when it occurred, for what is to come belongs in the data; the setting time_ahead_max is the limit",
+        )
 
 
 def _check_time(name: str, text: object) -> None:
