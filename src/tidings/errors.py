@@ -32,6 +32,7 @@ TidingsError
 │   ├── DeclarationError         an event, view, fold or service is declared wrongly
 │   ├── FoldError                a fold raised or returned the wrong type
 │   ├── AppendInUnitError        the log was awaited inside a unit; emit instead
+│   ├── TranslationError         a webhook delivery cannot be read as events; repair its preset, then replay it
 │   └── NotRetryable             raised by a handler: park at once, do not try again
 └── CheckpointMovedError the lease is lost: another owner went on; nothing was written
 """
@@ -216,6 +217,17 @@ class FoldError(AuthorError):
 
 class AppendInUnitError(AuthorError):
     """The log was appended to from inside a unit, where it would wait for itself; use `ctx.emit`."""
+
+
+class TranslationError(AuthorError):
+    """A verified webhook delivery cannot be read as events: its preset does not fit it. `errors` has what is at fault.
+
+    Pairs of a JSON pointer into the body, empty for a header, and what is wrong there.
+    """
+
+    def __init__(self, message: str, *, errors: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
 
 
 class NotRetryable(AuthorError):

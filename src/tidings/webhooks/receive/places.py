@@ -61,6 +61,22 @@ Place: TypeAlias = Header | Query | Member
 
 
 @dataclass(frozen=True, slots=True)
+class First:
+    """The first of several places that holds what is looked for."""
+
+    places: tuple[Place, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.places) < 2 or not all(isinstance(place, Header | Query | Member) for place in self.places):
+            raise DeclarationError('several places are written First((Header("webhook-id"), Member("/id")))')
+
+
+def places_of(place: Place | First) -> tuple[Place, ...]:
+    """Return the places, in the order in which they are looked at."""
+    return place.places if isinstance(place, First) else (place,)
+
+
+@dataclass(frozen=True, slots=True)
 class Plain:
     """The whole value is one signature."""
 

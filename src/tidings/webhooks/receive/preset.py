@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, get_args
 
 from tidings.errors import DeclarationError
 from tidings.events.media import is_media_type
-from tidings.webhooks.receive.places import Header, Member, Place, Query
+from tidings.webhooks.receive.places import First, Header, Member, Place, Query, places_of
 from tidings.webhooks.receive.scheme import SIGNING, Body, BodyCrc32, BodySha256, Id, Scheme
 
 BODY_LIMIT_MAX = 25 * 1024 * 1024
@@ -34,7 +34,7 @@ class BodyHash:
     """The id is `sha256:` and the hex SHA-256 of the item's bytes: for providers that give none."""
 
 
-Dedupe: TypeAlias = Place | Fields | BodyHash | Literal["none"]
+Dedupe: TypeAlias = Place | First | Fields | BodyHash | Literal["none"]
 """What makes two deliveries one event. A delivery that lacks the place is known by its hash. `none` lets all pass."""
 
 
@@ -83,9 +83,10 @@ class Preset:
     """What one provider sends. Places are looked for in the item where the body is split (`Member.whole`: in the body).
 
     `name`: the first part of every type. `schemes`: tried in order; none is implied. `type`: places whose texts are
-    joined by `.`; only the first must be there. `time`: the occurrence; `order`: what newer is told by. `split`: JSON
-    pointers of arrays, one within the other, whose items are the events. `volatile`: JSON pointers of an item that
-    differ from one delivery to the next. `agree`: pairs of places that say the same wherever both are there.
+    joined by `.`; only the first must be there. `untyped`: the type where it is not; None: such a delivery cannot be
+    read. `time`: the occurrence; `order`: what newer is told by; `correlation`: what deliveries of one cause share.
+    `split`: JSON pointers of arrays, one within the other, whose items are the events. `volatile`: JSON pointers of an
+    item that differ from one delivery to the next. `agree`: pairs of places that say the same wherever both are there.
     `required`: of a type as the provider writes it, the members that an item of it has. `form_member`: the field of a
     form body that holds the JSON. `remembers`: at least the provider's longest span of retries. `page`: where the
     provider describes it. `notes`: what else to know. `unconfirmed`: what its own pages or code were not seen to say.
@@ -94,10 +95,12 @@ class Preset:
     name: str
     schemes: tuple[Scheme, ...]
     dedupe: Dedupe
-    type: tuple[Place, ...]
-    subject: Place | None = None
-    time: Place | None = None
-    order: Place | None = None
+    type: tuple[Place | First, ...]
+    untyped: str | None = None
+    subject: Place | First | None = None
+    time: Place | First | None = None
+    order: Place | First | None = None
+    correlation: Place | None = None
     split: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
     agree: tuple[tuple[Place, Place], ...] = ()
@@ -136,13 +139,17 @@ class Preset:
         Schemes that only know a secret sign nothing: whoever has it can send what they like, so there is no more to
         guard.
         """
-        if not isinstance(self.dedupe, Header | Query):
+        dedupe = self.dedupe
+        if isinstance(dedupe, str | BodyHash):
             return True
+        places = dedupe.places if isinstance(dedupe, Fields) else places_of(dedupe)
+        in_body = all(isinstance(place, Member) for place in places)
         covering = [scheme for scheme in self.schemes if scheme.algorithm in SIGNING]
-        return all(_covers(scheme, self.dedupe) for scheme in covering)
+        return in_body or all(_covers(scheme, places[0]) for scheme in covering)
 
 
 def _covers(scheme: Scheme, place: Place) -> bool:
+    """Where the scheme signs the first place, it is always there, so that no other one counts."""
     return scheme.id == place and any(isinstance(part, Id) for part in scheme.signed)
 
 
@@ -157,18 +164,13 @@ def _check_schemes(preset: Preset) -> None:
 
 
 def _check_places(preset: Preset) -> None:
-    places = [
-        *preset.type,
-        preset.subject,
-        preset.time,
-        preset.order,
-        *(each for pair in preset.agree for each in pair),
-    ]
-    if not preset.type or any(each is not None and not isinstance(each, Header | Query | Member) for each in places):
+    given = [*preset.type, preset.subject, preset.time, preset.order, preset.correlation]
+    given += [place for pair in preset.agree for place in pair]
+    if not preset.type or any(not isinstance(each, Header | Query | Member | First | None) for each in given):
         raise DeclarationError(
             'a place is written Header("x-type"), Query("type") or Member("/type"); a type needs one'
         )
-    if preset.time is not None and preset.time.unit is None:
+    if preset.time is not None and any(place.unit is None for place in places_of(preset.time)):
         raise DeclarationError('say how the time is written: Member("/created", "s"), "ms" or "rfc3339"')
     if isinstance(preset.dedupe, str) and preset.dedupe != "none":
         raise DeclarationError(f'dedupe is a place, Fields(…), BodyHash() or "none", not {preset.dedupe!r}')

@@ -73,9 +73,13 @@ class BodySha256:
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """The receiver's public URL and the query of the request. `decoded`: percent-decoded as HubSpot says."""
+    """The receiver's public URL and the query of the request.
+
+    `decoded`: with the escapes decoded that HubSpot decodes. `with_port`: with the scheme's own port written out.
+    """
 
     decoded: bool = False
+    with_port: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +191,10 @@ def _check_signed(scheme: Scheme) -> None:
         raise DeclarationError(
             'a Timestamp() is signed, so say where it stands: timestamp=Header("webhook-timestamp", "s")'
         )
-    if isinstance(scheme.signature, Member) and any(
-        isinstance(part, Body | BodyCrc32 | BodySha256) for part in scheme.signed
-    ):
+    if isinstance(scheme.timestamp, Member) and any(isinstance(part, Timestamp) for part in scheme.signed):
+        raise DeclarationError("a time within the body is signed with the body: leave Timestamp() out")
+    covers_body = any(isinstance(part, Body | BodyCrc32 | BodySha256) for part in scheme.signed)
+    if isinstance(scheme.signature, Member) and covers_body and scheme.algorithm in SIGNING:
         raise DeclarationError("a signature within the body cannot cover the body: sign Members((…)) of it")
 
 

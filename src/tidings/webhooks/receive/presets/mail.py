@@ -1,0 +1,56 @@
+"""Those that send mail."""
+
+from __future__ import annotations
+
+from tidings.webhooks.receive.places import First, Header, Member, Query
+from tidings.webhooks.receive.preset import BodyHash, Preset
+from tidings.webhooks.receive.scheme import Body, Scheme, Timestamp
+
+SENDGRID = Preset(
+    name="sendgrid",
+    schemes=(
+        Scheme(
+            algorithm="ecdsa-p256-sha256",
+            signature=Header("x-twilio-email-event-webhook-signature"),
+            encoding="base64",
+            signed=(Timestamp(), Body()),
+            key_form="base64",
+            timestamp=Header("x-twilio-email-event-webhook-timestamp", "s"),
+        ),
+    ),
+    dedupe=Member("/sg_event_id"),
+    type=(Member("/event"),),
+    subject=Member("/sg_message_id"),
+    time=Member("/timestamp", "s"),
+    order=Member("/timestamp", "s"),
+    split=("",),
+    page="https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/"
+    "getting-started-event-webhook-security-features",
+    notes=(
+        "The key is the verification key as SendGrid shows it: base64 of DER. It names no tolerance; ours is 300 s.",
+    ),
+    unconfirmed=("whether a retry is signed anew: if not, it is too old, and the tolerance must be longer",),
+)
+
+POSTMARK = Preset(
+    name="postmark",
+    schemes=(
+        Scheme(algorithm="basic", signature=Header("authorization"), encoding="none", tolerance=None),
+        Scheme(algorithm="token", signature=Query("token"), encoding="none", tolerance=None),
+    ),
+    dedupe=BodyHash(),
+    type=(Member("/RecordType"),),
+    untyped="inbound",
+    subject=Member("/MessageID"),
+    time=First(
+        (
+            Member("/DeliveredAt", "rfc3339"),
+            Member("/BouncedAt", "rfc3339"),
+            Member("/ReceivedAt", "rfc3339"),
+            Member("/ChangedAt", "rfc3339"),
+        )
+    ),
+    page="https://postmarkapp.com/developer/webhooks/webhooks-overview",
+    notes=("The body has no integrity. A key is `name:password`, or the URL's `token`, which is masked in receipts.",),
+    unconfirmed=("that retries have the same bytes", "its time members", "how long it retries"),
+)
