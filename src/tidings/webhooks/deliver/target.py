@@ -30,6 +30,12 @@ def checked(url: str, allowed: Allowed = ONLY_PUBLIC) -> URL:
 
 def fault_of(url: str, allowed: Allowed = ONLY_PUBLIC) -> str | None:
     """Return what is wrong with the URL, with what is allowed instead; None if nothing is."""
+    why = fault_of_form(url, allowed)
+    return _fault_of_host(URL(url).raw_host or "", allowed) if why is None else why
+
+
+def fault_of_form(url: str, allowed: Allowed = ONLY_PUBLIC) -> str | None:
+    """Return what is wrong with the URL but for the address that its host may spell; None if nothing is."""
     if len(url) > URL_MAX:
         return f"at most {URL_MAX:,} characters"
     if _UNWRITABLE.search(url):
@@ -41,20 +47,18 @@ def fault_of(url: str, allowed: Allowed = ONLY_PUBLIC) -> str | None:
         return "expected a URL such as https://example.com/hooks"
     if parsed.scheme not in (("http", "https") if allowed.http else ("https",)):
         return "expected a URL that begins with https://"
-    if not host:
-        return "expected a URL with a host, such as https://example.com/hooks"
+    if not host or ("%" in host and ":" not in host):
+        return "expected a URL with a host that is not percent-encoded, such as https://example.com/hooks"
     if _USER.match(url):
         return "no user or password in the URL: put a header into `headers` instead"
     if "#" in url:
         return "no fragment: it is never sent"
     if port is None or not 0 < port < 65_536 or not allowed.port(port):
         return f"nothing is sent to this port here: {', '.join(map(str, sorted(allowed.ports))) or '1 to 65535'} may be"
-    return _fault_of_host(host, allowed)
+    return None
 
 
 def _fault_of_host(host: str, allowed: Allowed) -> str | None:
-    if "%" in host and ":" not in host:
-        return "no percent-encoding in the host"
     address = literal(host)
     if address is not None and not allowed.address(address):
         return "nothing is sent to this address here: it is private, local or reserved"

@@ -1,0 +1,45 @@
+"""What is kept of the answer of a receiver, who may be anybody: the beginning, as text that any store can hold."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+
+from tidings.webhooks.deliver.answer import Excerpt
+
+KEPT_BYTES = 16_384
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_UNWANTED = re.compile(r"[\x00-\x1f\x7f]")
+_NOT_KEPT = frozenset({"set-cookie", "set-cookie2"})
+
+
+def excerpt_of(body: bytes, *, is_all: bool) -> Excerpt:
+    """Return the beginning of a body: UTF-8 without control characters as text, anything else as base64.
+
+    The text has at most `KEPT_BYTES` bytes either way. `is_all`: nothing came after these bytes.
+    """
+    kept = body[:KEPT_BYTES]
+    try:
+        # A character that the cut goes through is left out.
+        text = codecs.getincrementaldecoder("utf-8")().decode(kept, final=is_all and len(kept) == len(body))
+    except UnicodeDecodeError:
+        text = None
+    if text is not None and not _NO_TEXT.search(text):
+        is_cut = not is_all or len(kept) < len(body)
+        return Excerpt(text=text, truncated=is_cut, size=len(body))
+    kept = body[: KEPT_BYTES // 4 * 3]
+    is_cut = not is_all or len(kept) < len(body)
+    return Excerpt(text=b64encode(kept).decode("ascii"), encoding="base64", truncated=is_cut, size=len(body))
+
+
+def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    """Return headers with names in lower case and values as text, bytes that are no text escaped; cookies left out."""
+    named = ((_text(name).lower(), _text(value)) for name, value in raw)
+    return tuple((name, value) for name, value in named if name not in _NOT_KEPT)
+
+
+def _text(value: bytes) -> str:
+    text = value.decode("utf-8", "backslashreplace")
+    return _UNWANTED.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

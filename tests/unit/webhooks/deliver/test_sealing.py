@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import random
+from base64 import b64decode, b64encode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidings.errors import SettingError
+from tidings.webhooks.deliver.sealing import Unreadable, check_keyring, is_newest, keyring_of, opened, sealed
+from tidings.webhooks.deliver.secrets import Secret, generated
+
+DRAW = random.Random(1).randbytes
+OLD, NEW = (b64encode(random.Random(seed).randbytes(32)).decode() for seed in (2, 3))
+BOTH = keyring_of(f"{NEW}, {OLD}")
+SECRET = generated("hmac", DRAW)
+
+
+def test_a_secret_is_sealed_and_opened() -> None:
+    for secret in (SECRET, generated("ed25519", DRAW)):
+        text = sealed(secret, BOTH, about="ep_1", draw=DRAW)
+        assert opened(text, BOTH, about="ep_1") == secret
+
+
+def test_what_is_sealed_shows_nothing_and_names_its_key() -> None:
+    text = sealed(SECRET, BOTH, about="ep_1", draw=DRAW)
+    assert text.split("$")[:2] == ["aes256gcm", BOTH.keys[0].id]
+    assert SECRET.text not in text
+    assert b64decode(text.split("$")[3]) != SECRET.text.encode()
+    assert text != sealed(SECRET, BOTH, about="ep_1", draw=DRAW)
+
+
+def test_the_newest_key_seals_and_older_ones_open() -> None:
+    before = sealed(SECRET, keyring_of(OLD), about="ep_1", draw=DRAW)
+    assert opened(before, BOTH, about="ep_1") == SECRET
+    assert not is_newest(before, BOTH)
+    assert is_newest(sealed(SECRET, BOTH, about="ep_1", draw=DRAW), BOTH)
+
+
+def test_a_key_that_was_taken_away_leaves_an_unreadable_secret() -> None:
+    text = sealed(SECRET, keyring_of(OLD), about="ep_1", draw=DRAW)
+    found = opened(text, keyring_of(NEW), about="ep_1")
+    assert isinstance(found, Unreadable)
+    assert "TIDINGS_MASTER_KEY does not hold" in found.why
+    assert isinstance(opened(text, keyring_of(None), about="ep_1"), Unreadable)
+
+
+def test_a_secret_of_another_endpoint_cannot_be_put_in_its_place() -> None:
+    assert isinstance(opened(sealed(SECRET, BOTH, about="ep_1", draw=DRAW), BOTH, about="ep_2"), Unreadable)
+
+
+def test_without_a_master_key_secrets_are_plain_and_only_a_local_server_takes_that() -> None:
+    text = sealed(SECRET, keyring_of(""), about="ep_1", draw=DRAW)
+    assert text == f"plain${SECRET.text}"
+    assert opened(text, BOTH, about="ep_1") == SECRET
+    assert not is_newest(text, BOTH)
+    check_keyring(keyring_of(None), is_local=True)
+    check_keyring(BOTH, is_local=False)
+    with pytest.raises(SettingError, match=r"TIDINGS_MASTER_KEY is not set.*openssl rand"):
+        check_keyring(keyring_of(None), is_local=False)
+
+
+@pytest.mark.parametrize(
+    "text", ["changeme", "x" * 44, b64encode(bytes(32)).decode(), b64encode(b"k" * 32).decode(), OLD[:-4], f"{OLD},",
+             f"{OLD},{OLD}", b64encode(random.Random(4).randbytes(16)).decode(), "é", " "],
+)  # fmt: skip
+def test_a_master_key_is_32_random_bytes(text: str) -> None:
+    with pytest.raises(SettingError, match="TIDINGS_MASTER_KEY") as caught:
+        keyring_of(text)
+    assert OLD not in str(caught.value)
+
+
+def test_keys_are_not_shown() -> None:
+    assert NEW not in repr(BOTH)
+    assert repr(b64decode(NEW)) not in repr(BOTH)
+
+
+@given(st.text(max_size=100) | st.text(max_size=60).map(lambda rest: f"aes256gcm${BOTH.keys[0].id}${rest}$AAAA"))
+def test_reading_what_is_no_sealed_secret_raises_nothing(text: str) -> None:
+    assert isinstance(opened(text, BOTH, about="ep_1"), Unreadable)
+
+
+@given(st.data(), st.binary(min_size=32, max_size=32))
+def test_one_changed_character_makes_it_unreadable(data: st.DataObject, key: bytes) -> None:
+    text = sealed(Secret("hmac", key), BOTH, about="ep_1", draw=DRAW)
+    place = data.draw(st.integers(0, len(text) - 1))
+    other = data.draw(st.sampled_from("ABab01+/$=").filter(lambda each: each != text[place]))
+    assert isinstance(opened(text[:place] + other + text[place + 1 :], BOTH, about="ep_1"), Unreadable)

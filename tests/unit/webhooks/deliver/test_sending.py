@@ -1,0 +1,341 @@
+"""Attempts against real receivers that behave as badly as receivers do; limits are small so that nobody waits."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.webhooks.deliver.parties import LOOPBACK, OK, Names, Party, Speaking, certified, listening, request
+from tidings.ports import SystemClock
+from tidings.webhooks.deliver.answer import Answer, Failure
+from tidings.webhooks.deliver.excerpt import KEPT_BYTES, excerpt_of, headers_of
+from tidings.webhooks.deliver.sending import Limits, Sender
+
+PATIENT = Limits(total_s=20, connect_s=5)
+HASTY = Limits(total_s=0.5, connect_s=0.4)
+
+
+async def sent(
+    party: Party, headers: Sequence[tuple[str, str]] = (), limits: Limits = PATIENT, **options: Any
+) -> Answer | Failure:
+    async with Sender(SystemClock(), LOOPBACK, limits=limits, **options) as sender:
+        return await sender.send(f"http://127.0.0.1:{party.port}/hook?a=1", headers, b'{"a": 1}')
+
+
+async def answered(speak: Speaking | bytes, limits: Limits = PATIENT) -> Answer:
+    async with listening(speak=speak) as party:
+        result = await sent(party, limits=limits)
+    assert isinstance(result, Answer), result
+    return result
+
+
+async def failed(speak: Speaking | bytes, limits: Limits = PATIENT) -> Failure:
+    async with listening(speak=speak) as party:
+        result = await sent(party, limits=limits)
+    assert isinstance(result, Failure), result
+    return result
+
+
+def saying(*parts: bytes, forever: bool = False, end: bytes | None = None) -> Speaking:
+    """Say the parts, then the last one for ever, then hang, or end with what is left to say."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        while forever:
+            writer.write(parts[-1])
+            await writer.drain()
+        if end is None:
+            await reader.read()
+        else:
+            writer.write(end)
+
+    return speak
+
+
+async def test_the_request_is_what_was_given_and_nothing_else() -> None:
+    async with listening() as party:
+        result = await sent(party, [("content-type", "application/json"), ("webhook-id", "msg_1"), ("X-A", "b")])
+    assert isinstance(result, Answer)
+    assert (result.status, result.body.text, result.body.truncated, result.cut) == (200, "ok", False, None)
+    assert result.address == f"127.0.0.1:{party.port}"
+    assert result.duration_us > 0
+    head, _, body = party.requests[0].partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    assert first == "POST /hook?a=1 HTTP/1.1"
+    assert body == b'{"a": 1}'
+    assert {(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)} == {
+        ("host", f"127.0.0.1:{party.port}"),
+        ("accept-encoding", "identity"),
+        ("content-type", "application/json"),
+        ("webhook-id", "msg_1"),
+        ("x-a", "b"),
+        ("content-length", "8"),
+    }
+
+
+async def test_settings_of_the_environment_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with listening() as elsewhere, listening() as party:
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{elsewhere.port}")
+        result = await sent(party)
+    assert isinstance(result, Answer)
+    assert (party.connections, elsewhere.connections) == (1, 0)
+
+
+async def test_cookies_are_neither_sent_back_nor_kept() -> None:
+    speak = OK.replace(b"Connection", b"Set-Cookie: session=canary; Path=/\r\nConnection")
+    async with (
+        listening(speak=speak) as party,
+        Sender(SystemClock(), LOOPBACK, limits=PATIENT, resolver=Names(["127.0.0.1"])) as sender,
+    ):
+        results = [await sender.send(f"http://cookies.example:{party.port}/", [], b"{}") for _ in range(2)]
+    assert len(party.requests) == 2
+    assert b"canary" not in party.requests[1]
+    assert "canary" not in repr(results)
+
+
+async def test_a_connection_is_used_again() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            await request(reader)
+
+    async with listening(speak=speak) as party, Sender(SystemClock(), LOOPBACK, limits=PATIENT) as sender:
+        results = [await sender.send(f"http://127.0.0.1:{party.port}/", [], b"{}") for _ in range(3)]
+    assert [result.address for result in results] == [f"127.0.0.1:{party.port}"] * 3
+    assert party.connections == 1
+
+
+async def test_a_receiver_that_hangs_is_a_timeout() -> None:
+    assert (await failed(saying(), HASTY)).kind == "timeout"
+
+
+async def test_a_head_that_never_ends_is_a_timeout() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        for number in range(1_000):
+            writer.write(b"x-%d: 1\r\n" % number)
+            await asyncio.sleep(0.02)
+
+    assert (await failed(speak, HASTY)).kind == "timeout"
+
+
+async def test_a_slow_body_is_cut_and_the_status_decides() -> None:
+    result = await answered(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegun"), HASTY)
+    assert (result.status, result.cut, result.body.text, result.body.truncated) == (200, "timeout", "begun", True)
+
+
+async def test_endless_response_is_cut() -> None:
+    result = await answered(saying(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 10_000, forever=True))
+    assert (result.status, result.cut) == (200, None)
+    assert (result.body.truncated, result.body.size, len(result.body.text)) == (True, 65_536, KEPT_BYTES)
+
+
+async def test_huge_response_is_truncated_and_recorded() -> None:
+    size = 50_000_000
+    head = b"HTTP/1.1 500 Oops\r\nContent-Length: %d\r\n\r\n" % size
+    result = await answered(saying(head, b"y" * 100_000, forever=True))
+    assert (result.status, result.body.truncated, result.body.size) == (500, True, 65_536)
+    assert result.body.text == "y" * KEPT_BYTES
+
+
+async def test_a_body_of_just_the_limit_is_whole() -> None:
+    body = b"z" * KEPT_BYTES
+    result = await answered(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    assert (result.body.truncated, result.body.size, result.body.text) == (False, KEPT_BYTES, body.decode())
+
+
+async def test_a_compressed_body_is_not_unpacked() -> None:
+    body = gzip.compress(b"0" * 1_000_000)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    result = await answered(head + body)
+    assert (result.body.encoding, result.body.size) == ("base64", len(body))
+    assert base64.b64decode(result.body.text) == body
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"x-long: %b\r\n" % (b"a" * 20_000),
+        b"".join(b"x-%d: %b\r\n" % (number, b"a" * 500) for number in range(100)),
+        b"".join(b"x-%d: 1\r\n" % number for number in range(5_000)),
+    ],
+)
+async def test_huge_headers_are_a_failure(head: bytes) -> None:
+    result = await failed(b"HTTP/1.1 200 OK\r\n" + head + b"Content-Length: 0\r\n\r\n")
+    assert result.kind == "protocol"
+    assert result.address is not None
+
+
+async def test_headers_within_the_limit_are_kept() -> None:
+    result = await answered(b"HTTP/1.1 200 OK\r\nX-Long: %b\r\nContent-Length: 0\r\n\r\n" % (b"a" * 15_000))
+    assert result.header("x-long") == "a" * 15_000
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"garbage\r\n\r\n", b"\x16\x03\x01\x00", b"HTTP/9.9 200 OK\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n", b""]
+)
+async def test_garbage_is_a_failure(garbage: bytes) -> None:
+    assert (await failed(garbage)).kind == "protocol"
+
+
+async def test_a_reset_before_the_answer_is_a_failure() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    assert (await failed(speak)).kind == "protocol"
+
+
+async def test_a_reset_in_the_body_is_cut_and_the_status_decides() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 100\r\n\r\nhalf")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+
+    result = await answered(speak)
+    assert (result.status, result.cut, result.header("retry-after")) == (503, "protocol", "7")
+    assert result.body.truncated
+
+
+async def test_a_refused_connection_is_a_failure() -> None:
+    async with listening() as party:
+        pass
+    result = await sent(party)
+    assert isinstance(result, Failure)
+    assert (result.kind, result.address) == ("connect", f"127.0.0.1:{party.port}")
+    assert "refused" in result.error
+
+
+async def test_dns_failure_is_a_failure_of_its_own() -> None:
+    async with Sender(SystemClock(), LOOPBACK, limits=PATIENT, resolver=Names([])) as sender:
+        result = await sender.send("https://nowhere.example/?token=canary", [], b"{}")
+    assert isinstance(result, Failure)
+    assert result.kind == "dns"
+    assert "canary" not in repr(result)
+
+
+@pytest.mark.parametrize("url", ["http://", "ftp://example.com/", "https://user:canary@example.com/", "https://[::1"])
+async def test_an_invalid_url_is_never_sent_to(url: str) -> None:
+    async with Sender(SystemClock(), LOOPBACK, limits=PATIENT) as sender:
+        result = await sender.send(url, [], b"{}")
+    assert isinstance(result, Failure)
+    assert result.kind == "url-invalid"
+    assert "canary" not in repr(result)
+
+
+async def test_plain_http_is_not_sent_to_unless_it_is_allowed() -> None:
+    async with listening() as party, Sender(SystemClock(), limits=PATIENT) as sender:
+        result = await sender.send(f"http://127.0.0.1:{party.port}/", [], b"{}")
+    assert isinstance(result, Failure)
+    assert (result.kind, party.connections) == ("url-invalid", 0)
+
+
+async def over_tls(server: ssl.SSLContext, client: ssl.SSLContext | None, host: str = "127.0.0.1") -> Answer | Failure:
+    names = Names(["127.0.0.1"])
+    async with (
+        listening(tls=server) as party,
+        Sender(SystemClock(), LOOPBACK, limits=PATIENT, tls=client, resolver=names) as sender,
+    ):
+        return await sender.send(f"https://{host}:{party.port}/", [], b"{}")
+
+
+async def test_a_trusted_certificate_is_taken(tmp_path: Path) -> None:
+    result = await over_tls(*certified(tmp_path, "receiver.example"), host="receiver.example")
+    assert isinstance(result, Answer), result
+    assert result.status == 200
+
+
+async def test_a_certificate_of_another_host_is_not_trusted(tmp_path: Path) -> None:
+    result = await over_tls(*certified(tmp_path, "other.example"), host="receiver.example")
+    assert isinstance(result, Failure)
+    assert result.kind == "tls"
+    assert "receiver.example" in result.error
+
+
+async def test_a_certificate_that_has_ended_is_not_trusted(tmp_path: Path) -> None:
+    result = await over_tls(*certified(tmp_path, "receiver.example", days=-1), host="receiver.example")
+    assert isinstance(result, Failure)
+    assert result.kind == "tls"
+
+
+async def test_a_certificate_that_nobody_known_signed_is_not_trusted(tmp_path: Path) -> None:
+    server, _ = certified(tmp_path, "receiver.example")
+    result = await over_tls(server, None, host="receiver.example")
+    assert isinstance(result, Failure)
+    assert (result.kind, result.address is not None) == ("tls", True)
+
+
+async def test_a_server_that_speaks_no_tls_is_a_failure() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 This is no TLS\r\n\r\n")
+
+    result = await over_what_is_no_tls(speak, PATIENT)
+    assert result.kind == "tls"
+
+
+async def test_a_tls_handshake_that_hangs_is_a_timeout() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    result = await over_what_is_no_tls(speak, Limits(total_s=20, connect_s=0.4))
+    assert (result.kind, result.error) == ("timeout", "no connection in time")
+
+
+async def over_what_is_no_tls(speak: Speaking, limits: Limits) -> Failure:
+    async with listening(speak=speak) as party, Sender(SystemClock(), LOOPBACK, limits=limits) as sender:
+        party.at_once = True
+        result = await sender.send(f"https://127.0.0.1:{party.port}/", [], b"{}")
+    assert isinstance(result, Failure)
+    return result
+
+
+async def test_cancelling_an_attempt_ends_it() -> None:
+    async with listening(speak=saying()) as party:
+        task = asyncio.create_task(sent(party))
+        while not party.requests:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_headers_that_are_no_text_are_written_as_text() -> None:
+    result = await answered(b"HTTP/1.1 200 OK\r\nX-Odd: a\xff\x80\r\nX-Ok: \xc3\xa9\r\nContent-Length: 0\r\n\r\n")
+    assert (result.header("x-odd"), result.header("x-ok")) == ("a\\xff\\x80", "é")
+
+
+def test_a_character_that_the_cut_goes_through_is_left_out() -> None:
+    found = excerpt_of(b"a" + "é".encode() * 10_000, is_all=True)
+    assert (found.encoding, len(found.text.encode()), found.truncated) == ("text", KEPT_BYTES - 1, True)
+    assert excerpt_of("é".encode()[:1], is_all=True).encoding == "base64"
+
+
+@given(st.binary(max_size=70_000) | st.text(max_size=30_000).map(str.encode), st.booleans())
+def test_any_body_is_kept_as_text_that_a_store_can_hold(body: bytes, is_all: bool) -> None:
+    found = excerpt_of(body, is_all=is_all)
+    assert found.size == len(body)
+    assert len(found.text.encode()) <= KEPT_BYTES
+    assert "\x00" not in found.text
+    kept = found.text.encode() if found.encoding == "text" else base64.b64decode(found.text)
+    assert body.startswith(kept)
+    assert found.truncated == (not is_all or kept != body)
+
+
+@given(st.lists(st.tuples(st.binary(max_size=20), st.binary(max_size=40)), max_size=5))
+def test_any_header_is_kept_as_text_that_a_store_can_hold(raw: list[tuple[bytes, bytes]]) -> None:
+    for name, value in headers_of(raw):
+        assert not any(ord(each) < 32 or ord(each) == 127 for each in name + value)
+        assert (name + value).encode().decode() == name + value
