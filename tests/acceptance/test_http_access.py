@@ -191,3 +191,22 @@ async def test_an_open_address_needs_a_key_that_opens_something(tmp_path: Path) 
         caller.url = caller.url.replace("0.0.0.0", "127.0.0.1")
         assert (await Keyed(caller, token).get("/events", x_forwarded_for="10.0.0.1")).status == 200
         assert (await caller.get("/events")).problem == (401, "unauthenticated")
+
+
+async def test_a_key_speaks_for_a_service_of_the_application_only_if_it_names_it(tmp_path: Path) -> None:
+    async with keyed(tmp_path, "events:write", "events:read") as (owner, everywhere):
+        for key in (owner, everywhere):
+            structured = (
+                '{"specversion":"1.0","id":"2","source":"/bookmarks","type":"tweet-bookmarked","data":' + DATA + "}"
+            )
+            for reply in (
+                await key.ask("PUT", "/events/%2Fbookmarks/1", BOOKMARKED, DATA),
+                await key.ask("POST", "/events", STRUCTURED, structured),
+                await key.ask("POST", "/events", BATCH, f"[{structured.replace('/bookmarks', 'web')},{structured}]"),
+            ):
+                assert reply.problem == (403, "scope-missing")
+                assert "--source /bookmarks" in reply.json["detail"]
+            assert (await key.ask("PUT", "/events/bookmarks/1", BOOKMARKED, DATA)).status in (200, 201)
+        assert [entry["event"]["source"] for entry in (await owner.get("/events")).json["entries"]] == ["bookmarks"]
+    async with keyed(tmp_path, "events:write", sources=["/bookmarks"]) as (_, named):
+        assert (await named.ask("PUT", "/events/%2Fbookmarks/1", BOOKMARKED, DATA)).status == 201

@@ -32,6 +32,7 @@ from tidings.events.codec import encode_json
 from tidings.events.envelope import Envelope
 from tidings.events.media import is_json
 from tidings.log.driver import NOTHING_EXPECTED, Position, Receipt
+from tidings.services.origin import source_of
 from tidings.store.driver import StoreDriver
 from tidings.store.keyed import Keyed
 
@@ -53,6 +54,7 @@ class Ingest:
         self._bodies = bodies
         self._repeats = repeats
         self._rates = rates
+        self._own = frozenset(source_of(service.name) for service in opened.services)
 
     async def put(self, scope: Scope, receive: Receive, raw_source: str, raw_id: str) -> Answer:
         """Append one event under the identity in the path, each of its two segments still percent-encoded."""
@@ -68,7 +70,7 @@ class Ingest:
         )
         if read.id != route.id or read.source != route.source:
             raise _other_event(read, route)
-        check_source(scope, read.source)
+        check_source(scope, read.source, self._own)
         self._rates.check_sources((read,))
         envelope = traced(self._admit(read, mode), trace_of(scope))
         receipt = await self._append_if_new(envelope, headers)
@@ -85,7 +87,7 @@ class Ingest:
         body = await self._bodies.read(scope, receive, most=BATCH_BYTES_MAX if mode == "batch" else EVENT_BYTES_MAX)
         read = _read(scope, body, mode)
         for envelope in read:
-            check_source(scope, envelope.source)
+            check_source(scope, envelope.source, self._own)
         self._rates.check_sources(read)
         if not by_content and key is None:
             refuse_unnamed(read, mode)

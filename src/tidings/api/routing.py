@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,9 +46,19 @@ def check_scope(scope: Scope, wanted: str) -> None:
         raise Refusal(Problem.SCOPE_MISSING, f"this needs a key with the scope {wanted}; yours has it not")
 
 
-def check_source(scope: Scope, source: str) -> None:
-    """Refuse, as `scope-missing`, whoever may not write events of this source."""
-    if not principal_of(scope).may_speak_for(source):
+def check_source(scope: Scope, source: str, own: Collection[str]) -> None:
+    """Refuse, as `scope-missing`, whoever may not write events of this source.
+
+    `own`: sources of this application's services. What these say is believed as they are, and the ids of what they emit
+    can be foreseen, so a key speaks for one only if it names it.
+    """
+    principal = principal_of(scope)
+    if source in own and principal.key is not None and principal.sources is None:
+        why = (
+            f"{source[:100]!r} is the source of a service of this application: only a key that names it may write there"
+        )
+        raise Refusal(Problem.SCOPE_MISSING, f"{why}, one of `tidings keys add … --source {source[:100]}`")
+    if not principal.may_speak_for(source):
         raise Refusal(Problem.SCOPE_MISSING, f"your key is not for events of the source {source[:100]!r}")
 
 

@@ -20,6 +20,11 @@ _TRACE = ("traceparent", "tracestate")
 _ID_BITS = 74
 
 
+def source_of(service: str) -> str:
+    """Return the source of what a service emits."""
+    return f"/{service}"
+
+
 class Origin(Protocol):
     """What an act follows from. Each kind of id has a count of its own, from 0."""
 
@@ -74,7 +79,7 @@ class Cause:
 
     @property
     def source(self) -> str:
-        return f"/{self.service}"
+        return source_of(self.service)
 
     @property
     def tie(self) -> int:
@@ -118,7 +123,7 @@ class Command:
 
     @property
     def source(self) -> str:
-        return f"/{self.service}"
+        return source_of(self.service)
 
     @property
     def tie(self) -> int:
