@@ -76,6 +76,12 @@ async def connect(url: str) -> asyncpg.Connection:
     return connection
 
 
+async def cpu_seconds(connection: asyncpg.Connection) -> float:
+    """Return the processor time of all the processes the server has now, which run on this machine."""
+    pids = await connection.fetch("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    return sum([int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for (pid,) in pids]) / 1e9
+
+
 def columns(envelopes: Sequence[Envelope]) -> tuple[Sequence[Any], ...]:
     """Return what the statements take behind the time: an array for each column."""
     skeys = subject_keys([str(of.subject) for of in envelopes])

@@ -46,16 +46,19 @@ def _figure(name: str, taken: Turns, events: int) -> Figure:
 
 
 class Stopwatch:
-    """Seconds of all its laps together, and of the longest one."""
+    """Seconds of all its laps together, and of the longest one; and how many of them this process had a processor."""
 
     def __init__(self) -> None:
         self.total = 0.0
         self.longest = 0.0
+        self.used = 0.0
 
     def __enter__(self) -> None:
+        self._used_before = time.process_time()
         self._started = time.perf_counter()
 
     def __exit__(self, *error: object) -> None:
         lap = time.perf_counter() - self._started
+        self.used += time.process_time() - self._used_before
         self.total += lap
         self.longest = max(self.longest, lap)

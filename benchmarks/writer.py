@@ -1,6 +1,7 @@
 """One of many processes that write to PostgreSQL: `python -m benchmarks.writer URL SEED`.
 
-It prints `ready`; for each line `SIDE SECONDS` it writes one event at a time, for so long, and prints how many.
+It prints `ready`; for each line `SIDE SECONDS` it writes one event at a time, for so long, and prints how many, and how
+many seconds of the processor it took. Whoever writes, the loop and the collector of cycles are those of `tidings run`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
 
+import uvloop
+
 from benchmarks import bare_postgres
 from benchmarks.events import envelopes
+from tidings.api.serve import spare_what_stays
 from tidings.backends.postgres.opening import open_postgres
 from tidings.events.envelope import Envelope
 from tidings.log.log import Log
@@ -47,10 +51,13 @@ async def main(url: str, seed: int) -> None:
     }
     for side in sides.values():
         await side()  # statements are prepared, connections open
+    spare_what_stays()
     print("ready", flush=True)
     for line in iter(sys.stdin.readline, ""):
         name, seconds = line.split()
-        print(await written(sides[name], float(seconds)), flush=True)
+        used = time.process_time()
+        events = await written(sides[name], float(seconds))
+        print(events, time.process_time() - used, flush=True)
     await log.close()
     await back_end.close()
     await connection.close()
@@ -66,4 +73,5 @@ async def written(write: Callable[[], Awaitable[None]], seconds: float) -> int:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(sys.argv[1], int(sys.argv[2])))

@@ -22,17 +22,29 @@ _ROOT = Path(__file__).parent.parent
 
 async def measure(folder: Path, sizes: Sizes) -> Result:
     rates: dict[str, list[float]] = {name: [] for name in _SIDES}
+    used: dict[tuple[str, str], list[float]] = {(of, name): [] for of in ("clients", "server") for name in _SIDES}
     with bare_postgres.server(folder) as url:
         writers = await asyncio.gather(*(_begun(url, n) for n in range(WRITERS)))
+        watching = await bare_postgres.connect(url)
         for _ in range(sizes.rounds):
-            for name, found in rates.items():
-                found.append(await _rate(writers, name, sizes.calling))
+            for name in _SIDES:
+                before = await bare_postgres.cpu_seconds(watching)
+                events, seconds = await _turn(writers, name, sizes.calling)
+                rates[name].append(events / sizes.calling)
+                used["clients", name].append(seconds / events * 1_000_000)
+                seconds = await bare_postgres.cpu_seconds(watching) - before
+                used["server", name].append(seconds / events * 1_000_000)
+        await watching.close()
         for writer in writers:
             await writer.communicate(b"")  # which closes its input, and so ends it
     plain, locked, ours = (Figure(name=_SIDES[name], unit="events/s", rounds=found) for name, found in rates.items())
+    costs = [
+        Figure(name=f"CPU time of the {of}, {_SIDES[name]}", unit="µs an event", rounds=found)
+        for (of, name), found in used.items()
+    ]
     return Result(
         measure=f"{WRITERS} processes that append one event at a time to PostgreSQL",
-        figures=[plain, locked, ours],
+        figures=[plain, locked, ours, *costs],
         checks=[
             ratio(f"{OURS} / {PLAIN}", ours, plain, limit=TARGET),
             ratio(f"{OURS} / {LOCKED}", ours, locked, limit=LOCKED_TARGET),
@@ -49,11 +61,13 @@ async def _begun(url: str, n: int) -> Process:
     return writer
 
 
-async def _rate(writers: Sequence[Process], side: str, seconds: float) -> float:
+async def _turn(writers: Sequence[Process], side: str, seconds: float) -> tuple[int, float]:
+    """Have all of them write for so long; return how many events, and the seconds of their processors."""
     for writer in writers:
         assert writer.stdin is not None
         writer.stdin.write(f"{side} {seconds}\n".encode())
-    return sum([int(await _line(writer)) for writer in writers]) / seconds
+    found = [(await _line(writer)).split() for writer in writers]
+    return sum([int(events) for events, _ in found]), sum([float(used) for _, used in found])
 
 
 async def _line(writer: Process) -> bytes:
