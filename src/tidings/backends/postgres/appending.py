@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
 from tidings.backends.postgres import reading
-from tidings.backends.postgres.drafts import COLUMNS, Draft, draft_of
+from tidings.backends.postgres.copying import COLUMNS, copied, rows_of
+from tidings.backends.postgres.drafts import Draft, draft_of
 from tidings.backends.postgres.single import APPEND_ONE, Single, is_single, single_of
 from tidings.errors import Conflict, LogRewoundError, LogUnavailableError
 from tidings.events.codec import stored_of
@@ -19,6 +21,9 @@ from tidings.log.driver import Position, Receipt, Write
 from tidings.log.repeats import difference
 from tidings.log.seen_key import Keys, Sought
 from tidings.ports import Clock
+
+T = TypeVar("T")
+W = TypeVar("W")
 
 COMPARED_AT_ONCE = 128
 """Kept envelopes that are held to be compared: there may be many repeats of large ones."""
@@ -110,9 +115,14 @@ class PostgresAppender:
         conflicts: dict[int, Conflict] = {}
         same: list[bool | None] = []
         recorded, with_columns = self._clock.now_us(), not is_copied(draft)
+        rows: list[bytes] = []
         while True:
             statement = draft.statement(in_unit=in_unit, recorded=recorded, same=same, with_columns=with_columns)
-            row: Any = await connection.fetchrow(*statement)
+            answer = connection.fetchrow(*statement)
+            if with_columns or rows:
+                row: Any = await answer
+            else:
+                row, rows = await _meanwhile(answer, lambda: rows_of(draft.columns, recorded))
             if row["must_fold"]:
                 raise MustFoldError
             if row["differing"] is None:
@@ -125,9 +135,11 @@ class PostgresAppender:
         known = frozenset([n - 1 for n in row["known"]])
         positions = row["positions"]
         kept = [n for n, position in enumerate(positions) if position is not None and n not in known]
-        if not with_columns and kept:
-            rows = draft.rows(positions, kept, recorded)
-            await connection.copy_records_to_table("log", schema_name="tidings", records=rows, columns=COLUMNS)
+        if rows and kept:
+            pieces = copied([(positions[n], rows[n]) for n in kept])
+            await connection.copy_to_table(
+                "log", schema_name="tidings", source=pieces, columns=COLUMNS, format="binary"
+            )
         return Found(positions=positions, known=known, conflicts=conflicts, moved=row["moved"], met=row["met"])
 
     def _sought(self, writes: Sequence[Write]) -> Sought:
@@ -151,6 +163,21 @@ def _told(error: asyncpg.UniqueViolationError) -> IdRacedError | LogRewoundError
 def is_copied(draft: Draft) -> bool:
     """Say whether the rows are copied into the log, behind the statement that judges and draws their positions."""
     return len(draft.envelopes) >= COPIED_FROM
+
+
+async def _meanwhile(answer: Coroutine[Any, Any, T], work: Callable[[], W]) -> tuple[T, W]:
+    """Send a statement, work while the server does, and return what both came to."""
+    asked = asyncio.create_task(answer)
+    try:
+        await asyncio.sleep(0)  # noqa: TID251 - one turn of the event loop, no time: the statement begins
+        await asyncio.sleep(0)  # noqa: TID251 - and is sent: uvloop writes at the end of a turn
+        worked = work()
+    except BaseException:
+        asked.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await asked
+        raise
+    return await asked, worked
 
 
 def _nobody(last: Position) -> None:

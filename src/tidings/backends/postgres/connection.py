@@ -79,9 +79,9 @@ class Connection(Plain):
             await prepared.fetch()
             return str(prepared.get_statusmsg())
 
-    async def copy_records_to_table(self, *given: Any, **named: Any) -> str:
+    async def copy_to_table(self, *given: Any, **named: Any) -> str:
         async with self._turn:
-            return await super().copy_records_to_table(*given, **named)
+            return await super().copy_to_table(*given, **named)
 
     def get_reset_query(self) -> str:
         """Nothing to undo, so giving back costs no round trip: what is taken or set here lasts for a transaction."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from struct import unpack
 from typing import Any
 
@@ -20,7 +19,6 @@ STRIPE_BITS = 4
 STRIPES = SLOTS >> STRIPE_BITS
 
 APPEND = f"SELECT * FROM tidings.append({', '.join(f'${n}' for n in range(1, 34))})"
-COLUMNS = ("pos", "recorded", "slot", "skey", "source", "id", "type", "dataversion", "subject", "attrs", "data")
 _NO_COLUMNS: Sequence[None] = [None] * 9
 
 
@@ -49,12 +47,6 @@ class Draft:
         columns = self.columns if with_columns else _NO_COLUMNS
         types = None if with_columns else [*self.types]
         return (APPEND, in_unit, recorded, self.counts, *self.keys, same or None, types, *columns, *self.judged_by)
-
-    def rows(self, positions: Sequence[Position | None], kept: Sequence[int], recorded: int) -> list[tuple[Any, ...]]:
-        """Return the rows of the log, as `COLUMNS`, of the envelopes at the places `kept`."""
-        if len(kept) == len(self.envelopes):
-            return [*zip(positions, repeat(recorded), *self.columns, strict=False)]
-        return [(positions[n], recorded, *[column[n] for column in self.columns]) for n in kept]
 
 
 def draft_of(writes: Sequence[Write], sought: Sought) -> Draft:
