@@ -83,10 +83,14 @@ def after_verify(handshake: Handshake | None, body: bytes, keys: Sequence[Key], 
             return _echo(member(document, ("challenge",)))
         case "zoom" if member(document, ("event",)) == "endpoint.url_validation":
             return _encrypted(member(document, ("payload", "plainToken")), keys, now)
-        case "discord" if member(document, ("type",)) == 0 and isinstance(member(document, ("type",)), int):
+        case "discord" if _is_zero(member(document, ("type",))):
             return Answer(status=204)
         case _:
             return None
+
+
+def _is_zero(value: Any) -> bool:
+    return value == 0 and value.__class__ is int
 
 
 def _asked(given: Given, name: str) -> str | None:

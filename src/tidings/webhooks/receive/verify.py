@@ -83,9 +83,9 @@ def _judged(scheme: Scheme, given: Given, keys: Sequence[Key], now: datetime) ->
     if scheme.timestamp is not None and not time_in_body:
         stamp = given.value(scheme.timestamp)
     time = None if stamp is None else _checked_time(scheme, stamp, now)
+    identity = b"" if scheme.id is None else given.value(scheme.id)
     materials = _materials(scheme, given, keys, now)
     _check_body_sha256(scheme, given)
-    identity = b"" if scheme.id is None else given.value(scheme.id)
     facts = Facts(given=given, id=identity, timestamp=stamp or b"")
     key = _signer_of_items(scheme, facts, materials) if in_body else _signer(scheme, facts, texts, materials)
     if time_in_body and scheme.timestamp is not None:  # the body is parsed only now that it is believed
