@@ -46,13 +46,15 @@ def test_settings_are_shown_with_who_set_them(place: Place) -> None:
     assert found["database_url"] == ("sqlite:///tidings.db", "default")
 
 
-def test_the_doctor_finds_all_well(place: Place) -> None:
+def test_the_doctor_finds_all_well_but_what_waits_for_somebody(place: Place) -> None:
     ended = place.tidings("doctor", "--app", "shop:app")
-    assert ended.code == 0
-    assert ended.out.splitlines()[-1] == "All is well."
+    assert (ended.code, ended.out.splitlines()[-1]) == (1, "Not well: dead letters")
+    assert "2 dead letters of 2 subjects: look with `tidings dead list`" in ended.out
+    assert place.tidings("dead", "list").out.splitlines()[-1].startswith("2 dead letters of 2 subjects; 0 subjects")
     found = place.tidings("doctor", "--app", "shop:app", "--json").json
-    names = ["settings", "log", "store", "schema", "leases", "checkpoints", "disk", "clock"]
-    assert (found["ok"], [check["name"] for check in found["checks"]]) == (True, names)
+    names = ["settings", "log", "store", "schema", "leases", "checkpoints", "dead letters", "disk", "clock"]
+    assert [check["name"] for check in found["checks"]] == names
+    assert [check["name"] for check in found["checks"] if not check["ok"]] == ["dead letters"]
     assert found["engine"] == f"SQLite {sqlite3.sqlite_version}"
 
 
@@ -61,7 +63,7 @@ def test_the_doctor_names_what_is_not_well_and_what_to_do(place: Place) -> None:
     more = "\n@orders.view(key=('name',))\nclass Late:\n    name: str\n"
     (place.folder / "newer.py").write_text(source + more, "utf-8")
     ended = place.tidings("doctor", "--app", "newer:app")
-    assert (ended.code, ended.out.splitlines()[-1]) == (1, "Not well: schema")
+    assert (ended.code, ended.out.splitlines()[-1]) == (1, "Not well: schema, dead letters")
     assert "orders.late have no table yet: `tidings run` makes it" in ended.out
 
 

@@ -138,6 +138,7 @@ class Consumers:
             "checkpoint": None if found.checkpoint is None else self._tokens.write(found.checkpoint),
             "lag": {"entries": found.entries, "at_least": found.at_least, "seconds": found.seconds},
             "parked": found.parked,
+            "retrying": found.retrying,
             "dead": found.dead,
             "dead_letters": found.dead_letters,
             "partitions": [self._partition(each, checkpoints.get(each.part)) for each in found.partitions],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -45,14 +46,18 @@ def list_(
     """
     from tidings.cli.shapes import parked_row
     from tidings.operations import dead
+    from tidings.operations.counts import count, dead_told, retrying_told
 
     session = Session()
 
-    async def work(opened: Opened) -> list[dict[str, Any]]:
-        found = await dead.parked(opened.store, session.services, _which(consumer, state, reason))
-        return [parked_row(each) for each in found]
+    async def work(opened: Opened) -> Sequence[Parked]:
+        return await dead.parked(opened.store, session.services, _which(consumer, state, reason))
 
-    Output(as_json=as_json).rows(session.look(work), empty="nothing is parked")
+    found, output = session.look(work), Output(as_json=as_json)
+    output.rows([parked_row(each) for each in found], empty="nothing is parked")
+    if found:
+        counts = count(found)
+        output.say(f"\n{dead_told(counts)}; {retrying_told(counts)}")
 
 
 @commands.command()

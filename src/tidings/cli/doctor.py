@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def doctor(app: AppName = None, as_json: AsJson = False) -> None:
-    """Look whether all is well: what /readyz asks, the disk and the clock. Exit code 1 if something is not.
+    """Look whether all is well: what /readyz asks, dead letters, disk and clock. Exit code 1 if something is not.
 
     With the application at hand, its views and services are looked at, too. Nothing is changed.
 
@@ -35,10 +35,13 @@ def doctor(app: AppName = None, as_json: AsJson = False) -> None:
     is_well = all(check.problem is None for check in found)
     output = Output(as_json=as_json)
     if as_json:
-        checks = [{"name": check.name, "ok": check.problem is None, "problem": check.problem} for check in found]
+        checks = [
+            {"name": check.name, "ok": check.problem is None, "problem": check.problem, "note": check.note}
+            for check in found
+        ]
         output.json({"ok": is_well, "checks": checks, "engine": engine, "caution": caution})
     else:
-        rows = [{"check": each.name, "found": "ok" if each.problem is None else each.problem} for each in found]
+        rows = [{"check": each.name, "found": each.problem or each.note or "ok"} for each in found]
         output.rows(rows, empty="nothing was looked at")
         output.say(f"\n{engine}" + (f": {caution}" if caution else ""))
         failing = [check.name for check in found if check.problem is not None]

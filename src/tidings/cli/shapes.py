@@ -104,6 +104,7 @@ def lag_object(lag: ConsumerLag) -> dict[str, Any]:
         "lag_at_least": lag.at_least,
         "lag_seconds": round(lag.seconds, 3),
         "parked": lag.parked,
+        "retrying": lag.retrying,
         "dead": lag.dead,
         "dead_letters": lag.dead_letters,
         "paused": lag.paused,
@@ -122,7 +123,7 @@ def lag_row(lag: ConsumerLag) -> dict[str, Any]:
         "head": lag.head,
         "lag": (f"over {lag.entries:,}" if lag.at_least else f"{lag.entries:,}") if has_lag else None,
         "seconds": f"{lag.seconds:,.1f}" if has_lag else None,
-        "parked": lag.parked,
+        "retrying": lag.retrying,
         "dead": lag.dead,
         "dead_letters": lag.dead_letters,
     }

@@ -15,6 +15,7 @@ from tidings.console.pages import Pages
 from tidings.console.session import Sessions
 from tidings.errors import MalformedError
 from tidings.operations.admission import Principal
+from tidings.operations.counts import count
 
 COOKIE = "tidings-console"
 TOLD = "tidings-console-told"
@@ -124,14 +125,14 @@ class Visit:
         """Answer with a page."""
         parked = await self.opened.store.parked() if self.may("dead-letters:read") else ()
         told = self._sessions.unseal(self._name, self.request.cookies.get(TOLD))
-        response = self._page(template, {"told": told, "dead": len(parked), **values}, status=200)
+        response = self._page(template, {"told": told, "set_aside": count(parked), **values}, status=200)
         if told is not None:
             response.delete_cookie(TOLD, path=self.root)
         return response
 
     def log_in(self, *, is_wrong: bool) -> Response:
         """Answer with the page that asks for a key."""
-        return self._page("login.html", {"told": None, "dead": 0, "is_wrong": is_wrong}, status=401)
+        return self._page("login.html", {"told": None, "is_wrong": is_wrong}, status=401)
 
     def begin(self, key: str) -> Response:
         """Answer a browser that has shown this key: on to the first page, under a new name."""
@@ -146,7 +147,7 @@ class Visit:
 
     def refuse(self, status: int, title: str, message: str) -> Response:
         """Answer with a page that says what is wrong, made of nothing that may itself fail."""
-        return self._page("error.html", {"told": None, "dead": 0, "title": title, "message": message}, status=status)
+        return self._page("error.html", {"told": None, "title": title, "message": message}, status=status)
 
     def done(self, message: str, path: str, **query: Any) -> Response:
         """Answer a change: on to a page, which says what was done."""
@@ -158,7 +159,7 @@ class Visit:
     def _page(self, template: str, values: Mapping[str, Any], *, status: int) -> Response:
         token = self._sessions.token(self._name)
         shared = {"link": self.link, "token": token, "here": self._here, "may": self.may, "who": self.principal}
-        shared |= {"places": self._places, **values}
+        shared |= {"places": self._places, "set_aside": count(()), **values}
         response = HTMLResponse(self._pages.render(template, shared), status_code=status)
         if self.request.cookies.get(COOKIE) != self._name:
             response.set_cookie(COOKIE, self._name, **self._cookie)

@@ -1,4 +1,4 @@
-"""What an operator has looked at who asks whether all is well: what readiness asks, and the machine beneath."""
+"""What an operator has looked at who asks whether all is well: what readiness asks, dead letters, and the machine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tidings.log.log import Log
 from tidings.operations.checks import Checks
+from tidings.operations.counts import count, dead_told, retrying_told
 from tidings.ports import Ports
 from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
@@ -17,12 +18,25 @@ AHEAD_SECONDS = 60
 async def diagnose(
     host: Host, log: Log, store: StoreDriver, ports: Ports, services: Sequence[Service] | None
 ) -> tuple[Check, ...]:
-    """Return all checks in order: those of readiness, then the host's and the clock."""
+    """Return all checks in order: those of readiness, the dead letters, then the host's and the clock."""
     found = await Checks(host, log, store, ports, services).run()
+    if not any(check.problem for check in found if check.name == "store"):
+        found = (*found, await _letters(store))
     beneath = await host.look()
     if any(check.problem for check in found if check.name == "log"):
         return (*found, *beneath)
     return (*found, *beneath, await _clock(log, ports))
+
+
+async def _letters(store: StoreDriver) -> Check:
+    """Name what waits for an operator, and what is retried: that one is no problem yet."""
+    counts = count(await store.parked())
+    if counts.dead:
+        retried = f"; {retrying_told(counts)}" if counts.retrying else ""
+        return Check("dead letters", f"{dead_told(counts)}{retried}: look with `tidings dead list`")
+    if counts.retrying:
+        return Check("dead letters", note=f"none, but {retrying_told(counts)}: look with `tidings dead list`")
+    return Check("dead letters")
 
 
 async def _clock(log: Log, ports: Ports) -> Check:

@@ -10,6 +10,7 @@ from tidings.events.filter import Filter
 from tidings.events.identity import SLOTS
 from tidings.log.driver import Position
 from tidings.log.log import Log
+from tidings.operations.counts import count
 from tidings.operations.roster import Reader, roster
 from tidings.ports import Clock, is_gone
 from tidings.services.service import Service
@@ -41,7 +42,7 @@ class ConsumerLag:
     "inline": appends fold for it; "replaced": a newer table took the place of the one it folds. The last two have no
     lag and no partitions.
     `declared` as in `Reader`; with `types` None every entry was counted, since nobody knows what it reads.
-    `parked`: subjects that wait, `dead` of them for an operator; `dead_letters`: the entries that wait with them.
+    `parked`: subjects that wait, `dead` of them for an operator; `dead_letters`: the entries of those.
     """
 
     name: str
@@ -59,6 +60,11 @@ class ConsumerLag:
     def checkpoint(self) -> Position | None:
         """The lowest of its partitions' checkpoints."""
         return min((partition.checkpoint for partition in self.partitions), default=None)
+
+    @property
+    def retrying(self) -> int:
+        """The subjects that are tried again by themselves."""
+        return self.parked - self.dead
 
     @property
     def entries(self) -> int:
@@ -130,7 +136,7 @@ class _Measuring:
         self._head = head
 
     async def consumer(self, reader: Reader, parked: Sequence[Parked]) -> ConsumerLag:
-        carries = not (reader.is_inline or reader.is_replaced)
+        carries, counts = not (reader.is_inline or reader.is_replaced), count(parked)
         return ConsumerLag(
             name=reader.name,
             state=await self._state(reader),
@@ -139,9 +145,9 @@ class _Measuring:
             head=self._head,
             partitions=await self._partitions(reader) if carries else (),
             paused=next((each.paused for each in reader.checkpoints.values() if each.paused is not None), None),
-            parked=len(parked),
-            dead=sum(each.state == "dead" for each in parked),
-            dead_letters=sum(each.entries for each in parked),
+            parked=counts.parked,
+            dead=counts.dead,
+            dead_letters=counts.letters,
         )
 
     async def _state(self, reader: Reader) -> State:

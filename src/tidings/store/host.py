@@ -9,10 +9,14 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that must hold. `problem`: what is wrong and whose, for operators' eyes only; None if it holds."""
+    """One thing that must hold. `problem`: what is wrong and whose, for operators' eyes only; None if it holds.
+
+    `note`: what is to be known although it holds.
+    """
 
     name: str
     problem: str | None = None
+    note: str | None = None
 
 
 class Host(Protocol):

@@ -116,7 +116,7 @@ class Gauges:
 
 
 def _of_consumers(found: Standing, now_us: int) -> Iterator[Gauge]:
-    lags = [each for each in found.lags or () if each.state != "replaced"]
+    lags = [each for each in found.lags or () if each.state != "replaced" or each.parked]
     parts = [(each, part) for each in lags for part in each.partitions]
     oldest: dict[str, int] = {}
     for parked in found.parked:
@@ -127,6 +127,7 @@ def _of_consumers(found: Standing, now_us: int) -> Iterator[Gauge]:
         table.PARKED_SECONDS,
         [((each.name,), max(0, now_us - oldest.get(each.name, now_us)) / 1_000_000) for each in lags],
     )
+    yield Gauge(table.RETRYING, [((each.name,), each.retrying) for each in lags])
     yield Gauge(table.LAG_ENTRIES, [((each.name, str(part.part)), part.entries) for each, part in parts])
     yield Gauge(table.LAG_SECONDS, [((each.name, str(part.part)), part.seconds) for each, part in parts])
     yield Gauge(table.VIEW_POSITION, [((view,), position) for view, position in found.views])

@@ -61,9 +61,10 @@ HANDLED = _counter(
 HANDLER_SECONDS = _histogram("tidings_handler_duration_seconds", "How long a handler's call took", "service", "handler")
 INFLIGHT = _gauge("tidings_inflight", "Calls of handlers under way", "service")
 RETRIES = _counter("tidings_retries_total", "Attempts that failed and are made again", "service", "reason")
-DEAD_LETTERS = _gauge("tidings_dead_letters", "Entries set aside, with those that wait behind them", "consumer")
+DEAD_LETTERS = _gauge("tidings_dead_letters", "Entries that wait for an operator, with those behind them", "consumer")
 PARKED = _gauge("tidings_parked_subjects", "Subjects that wait for a retry or an operator", "consumer")
 PARKED_SECONDS = _gauge("tidings_parked_oldest_seconds", "How long the first of them has waited", "consumer")
+RETRYING = _gauge("tidings_retrying_subjects", "Those of them that are tried again by themselves", "consumer")
 LAG_ENTRIES = _gauge(
     "tidings_consumer_lag_entries",
     "Entries that are not settled, counted no further than 10,000",

@@ -43,6 +43,7 @@ def _consumer() -> Object:
             "checkpoint": MAYBE_TOKEN,
             "lag": _LAG,
             "parked": WHOLE,
+            "retrying": WHOLE,
             "dead": WHOLE,
             "dead_letters": WHOLE,
             "partitions": array(partition),
