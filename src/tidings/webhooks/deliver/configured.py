@@ -18,7 +18,7 @@ PatternCheck = Callable[[Mapping[str, Any]], list[Fault]]
 """Returns what is wrong with a pattern, with pointers into it."""
 
 SLOTS_MAX = 200
-RATE_MAX = 100_000.0
+RATE_MAX = 6_000_000
 BATCH_MIN, BATCH_MAX = 2, 500
 BATCH_BYTES_MIN, BATCH_BYTES_MAX = 65_536, 1_048_576
 LINGER_MAX_MS = 5_000
@@ -110,9 +110,8 @@ def _faults_of_pace(given: Mapping[str, Any]) -> list[Fault]:
         faults.append(("/slots", f"expected a whole number from 1 to {SLOTS_MAX}"))
     elif "reserved" in given and not _is_whole(given["reserved"], 0, slots - 1):
         faults.append(("/reserved", f"expected a whole number from 0 to {slots - 1}, one less than the slots"))
-    rate = given.get("rate", 1)
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= RATE_MAX:
-        faults.append(("/rate", f"expected deliveries a second, above 0 and at most {RATE_MAX:,.0f}, or null for any"))
+    if not _is_whole(given.get("rate", 1), 1, RATE_MAX):
+        faults.append(("/rate", f"expected deliveries a minute, from 1 to {RATE_MAX:,}, or null for any number"))
     return faults
 
 

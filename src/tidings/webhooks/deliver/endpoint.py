@@ -29,7 +29,7 @@ class Endpoint:
     """What an operator said of an endpoint, and how it does.
 
     `pattern`: which events it is sent, as the JSON object that it was given. `pin`: the `dataversion` of each type.
-    `slots`: deliveries under way at once, `reserved` of them for first attempts. `rate`: deliveries a second; None for
+    `slots`: deliveries under way at once, `reserved` of them for first attempts. `rate`: deliveries a minute; None for
     any number. `headers`: sent with each request; they may hold secrets, so that they are not shown.
     """
 
@@ -41,7 +41,7 @@ class Endpoint:
     ordering: Ordering = "none"
     slots: int = SLOTS
     reserved: int = RESERVED
-    rate: float | None = None
+    rate: int | None = None
     batch: Batch | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     health: Health

@@ -30,14 +30,16 @@ QUIET_US = 5 * 86_400 * SECOND_US
 SPAN_US = 12 * 3_600 * SECOND_US
 EVENTS_TO_PAUSE = 10
 UNANSWERED = "no-success-for-5-days"
+IN_A_ROW = "failures-in-a-row"
+MOST_FAIL = "most-attempts-fail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """What the row of an endpoint remembers of its attempts. Every time is in µs since 1970.
 
-    `since`: when the state began. `reason`: a kebab-case word, of the states paused and disabled only. `not_before`:
-    nothing is sent earlier, be it for a probe or for a Retry-After. `halved_until`: half of the slots until then.
+    `since`: when the state began. `why`: a kebab-case word, of a state that is not active. `not_before`:
+    nothing is sent earlier, be it for a probe or for a Retry-After. `slowed_until`: half of the slots until then.
     `quiet_since`: the last success, or else when the endpoint was made or resumed. `failures`: in a row since then,
     `failed_events` the first ten different events (their positions) among them, `first_failed_at` the first of them.
     `successes`: in a row while degraded. `probe_us`: the gap before the next probe while degraded, else 0. `window`:
@@ -46,9 +48,9 @@ class Health:
 
     state: State = "active"
     since: int
-    reason: str | None = None
+    why: str | None = None
     not_before: int = 0
-    halved_until: int = 0
+    slowed_until: int = 0
     quiet_since: int
     failures: int = 0
     failed_events: tuple[int, ...] = ()
@@ -76,7 +78,7 @@ def succeeded(health: Health, *, now: int) -> Health:
     if health.state != "degraded":
         return counted
     if health.successes + 1 >= SUCCESSES_IN_A_ROW:
-        return replace(counted, state="active", since=now, successes=0, probe_us=0, window=())
+        return replace(counted, state="active", since=now, why=None, successes=0, probe_us=0, window=())
     return replace(_waiting(counted, PROBE_FIRST_US, now), successes=health.successes + 1)
 
 
@@ -96,26 +98,27 @@ def failed(health: Health, *, event: int, now: int) -> Health:
     if health.state not in ("active", "degraded"):
         return counted
     if _is_given_up(counted, now):
-        return paused(counted, reason=UNANSWERED, now=now)
+        return paused(counted, why=UNANSWERED, now=now)
     if health.state == "degraded":
         return _waiting(counted, min(health.probe_us * 2, PROBE_LAST_US), now)
-    if _is_bad(counted):
-        return _waiting(replace(counted, state="degraded", since=now), PROBE_FIRST_US, now)
-    return counted
+    why = _trouble(counted)
+    if why is None:
+        return counted
+    return _waiting(replace(counted, state="degraded", since=now, why=why), PROBE_FIRST_US, now)
 
 
-def paused(health: Health, *, reason: str, now: int) -> Health:
+def paused(health: Health, *, why: str, now: int) -> Health:
     """Return the health of an endpoint that is sent nothing until it is resumed; a disabled one stays disabled."""
     if health.state in ("paused", "disabled"):
         return health
-    return replace(health, state="paused", since=now, reason=reason, successes=0, probe_us=0)
+    return replace(health, state="paused", since=now, why=why, successes=0, probe_us=0)
 
 
-def disabled(health: Health, *, reason: str, now: int) -> Health:
+def disabled(health: Health, *, why: str, now: int) -> Health:
     """Return the health of an endpoint that only an operator may send to again."""
     if health.state == "disabled":
         return health
-    return replace(health, state="disabled", since=now, reason=reason, successes=0, probe_us=0)
+    return replace(health, state="disabled", since=now, why=why, successes=0, probe_us=0)
 
 
 def resumed(health: Health, *, now: int) -> Health:
@@ -123,27 +126,13 @@ def resumed(health: Health, *, now: int) -> Health:
     return new(now) if health.state in ("paused", "disabled") else health
 
 
-def put_off(health: Health, *, not_before: int, halved_until: int) -> Health:
+def put_off(health: Health, *, not_before: int, slowed_until: int) -> Health:
     """Return the health with what a receiver asked for; neither time moves back."""
     return replace(
         health,
         not_before=max(health.not_before, not_before),
-        halved_until=max(health.halved_until, halved_until),
+        slowed_until=max(health.slowed_until, slowed_until),
     )
-
-
-def slots_now(health: Health, slots: int, *, is_fifo: bool, now: int) -> int:
-    """Return how many deliveries may be under way at once: one in strict order and while degraded, none while held."""
-    if health.state in ("paused", "disabled"):
-        return 0
-    if is_fifo or health.state == "degraded":
-        return 1
-    return max(1, slots // 2) if now < health.halved_until else slots
-
-
-def reserved_now(slots: int, reserved: int) -> int:
-    """Return how many of the slots are kept for first attempts: never the last one, or retries would never run."""
-    return min(reserved, max(0, slots - 1))
 
 
 def told(before: Health, after: Health) -> OperationalEvent | None:
@@ -160,12 +149,14 @@ def told(before: Health, after: Health) -> OperationalEvent | None:
     return names[after.state]
 
 
-def _is_bad(health: Health) -> bool:
+def _trouble(health: Health) -> str | None:
+    """Return why an active endpoint is degraded from now on; None: it is not."""
     if health.failures >= FAILURES_IN_A_ROW and len(health.failed_events) >= EVENTS_IN_A_ROW:
-        return True
+        return IN_A_ROW
     failed = sum(each[2] for each in health.window)
     attempts = failed + sum(each[1] for each in health.window)
-    return attempts >= WINDOW_ATTEMPTS and failed * 100 >= WINDOW_PERCENT * attempts
+    is_bad = attempts >= WINDOW_ATTEMPTS and failed * 100 >= WINDOW_PERCENT * attempts
+    return MOST_FAIL if is_bad else None
 
 
 def _is_given_up(health: Health, now: int) -> bool:

@@ -15,7 +15,7 @@ ATTEMPTS = len(SCHEDULE_S)
 JITTER = 0.2
 FAILING_ATTEMPT = 4
 """The failed attempt at which an endpoint is said to be failing."""
-HALVED_US = 300 * SECOND_US
+SLOWED_US = 300 * SECOND_US
 PROXY_PAUSE_US = 30 * SECOND_US
 
 DeadReason = Literal[
@@ -35,14 +35,14 @@ _OVERLOADED = (429, 502, 504)
 class Effects:
     """What an attempt means for the endpoint, or beyond. Times in µs since 1970; 0 and None: nothing.
 
-    `counts`: what its health is told. `not_before`: nothing is sent to it earlier. `halved_until`: half of its slots
+    `counts`: what its health is told. `not_before`: nothing is sent to it earlier. `slowed_until`: half of its slots
     until then. `disable`, `pause`: why. `all_not_before`: nothing at all is sent earlier, and the operator is told:
     the fault is ours.
     """
 
     counts: Literal["success", "failure"] | None = None
     not_before: int = 0
-    halved_until: int = 0
+    slowed_until: int = 0
     disable: str | None = None
     pause: str | None = None
     all_not_before: int = 0
@@ -110,7 +110,7 @@ def _of_answer(status: int, asked: int | None, now: int) -> Effects:
     if asked is not None and status in (429, 503):
         return Effects(counts="failure", not_before=now + asked * SECOND_US)
     if asked is None and status in _OVERLOADED:
-        return Effects(counts="failure", halved_until=now + HALVED_US)
+        return Effects(counts="failure", slowed_until=now + SLOWED_US)
     return Effects(counts="failure")
 
 

@@ -34,7 +34,7 @@ def test_a_url_is_enough() -> None:
 def test_what_is_said_is_kept() -> None:
     members = {
         "url": URL, "pattern": {"type": ["order.placed"]}, "pin": {"order.placed": 2}, "format": "cloudevents",
-        "ordering": "key", "slots": 8, "reserved": 2, "rate": 0.5, "headers": {"Authorization": "Bearer x"},
+        "ordering": "key", "slots": 8, "reserved": 2, "rate": 30, "headers": {"Authorization": "Bearer x"},
         "batch": {"size": 100, "bytes": 1_000_000, "linger_ms": 5_000},
     }  # fmt: skip
     endpoint = endpoint_of(members, id="ep_1", health=health.new(0))
@@ -62,8 +62,8 @@ def test_one_slot_leaves_none_to_reserve() -> None:
         ({"slots": 2, "reserved": 2}, ["/reserved"]),
         ({"reserved": -1}, ["/reserved"]),
         ({"rate": 0}, ["/rate"]),
-        ({"rate": float("nan")}, ["/rate"]),
-        ({"rate": float("inf")}, ["/rate"]),
+        ({"rate": 1.5}, ["/rate"]),
+        ({"rate": 6_000_001}, ["/rate"]),
         ({"rate": "5"}, ["/rate"]),
         ({"batch": 7}, ["/batch"]),
         ({"batch": {}}, ["/batch/size"]),

@@ -31,7 +31,7 @@ def test_ten_failures_in_a_row_on_two_events_degrade() -> None:
     nine = failing(health.new(NOW), [NOW + HOUR * each for each in range(9)], events=2)
     assert nine.state == "active"
     tenth = health.failed(nine, event=1, now=NOW + HOUR * 9)
-    assert (tenth.state, tenth.since) == ("degraded", NOW + HOUR * 9)
+    assert (tenth.state, tenth.since, tenth.why) == ("degraded", NOW + HOUR * 9, "failures-in-a-row")
 
 
 def test_failures_of_one_event_alone_do_not_degrade() -> None:
@@ -50,7 +50,8 @@ def test_seven_of_ten_attempts_in_five_minutes_degrade() -> None:
         state = health.succeeded(state, now=NOW + at)
     state = failing(state, [NOW + MINUTE + at for at in range(6)], events=1)
     assert state.state == "active"
-    assert health.failed(state, event=1, now=NOW + 2 * MINUTE).state == "degraded"
+    tenth = health.failed(state, event=1, now=NOW + 2 * MINUTE)
+    assert (tenth.state, tenth.why) == ("degraded", "most-attempts-fail")
 
 
 def test_fewer_than_ten_attempts_say_nothing() -> None:
@@ -80,7 +81,8 @@ def test_three_successes_in_a_row_make_it_active_again() -> None:
     state = health.succeeded(health.succeeded(degraded(), now=NOW + MINUTE), now=NOW + 2 * MINUTE)
     assert (state.state, state.not_before) == ("degraded", NOW + 2 * MINUTE + 30 * SECOND)
     again = health.succeeded(state, now=NOW + 3 * MINUTE)
-    assert (again.state, again.since, again.probe_us, again.window) == ("active", NOW + 3 * MINUTE, 0, ())
+    assert (again.state, again.since, again.why) == ("active", NOW + 3 * MINUTE, None)
+    assert (again.probe_us, again.window) == (0, ())
 
 
 def test_a_failure_among_the_probes_begins_the_count_anew() -> None:
@@ -95,7 +97,7 @@ def test_auto_pause_works_after_five_days_without_a_success() -> None:
     state = failing(health.new(NOW), times[:-1])
     assert state.state == "degraded"
     last = health.failed(state, event=1, now=times[-1])
-    assert (last.state, last.reason) == ("paused", "no-success-for-5-days")
+    assert (last.state, last.why) == ("paused", "no-success-for-5-days")
 
 
 def test_failures_within_less_than_twelve_hours_do_not_pause() -> None:
@@ -116,18 +118,18 @@ def test_a_success_puts_the_pause_off() -> None:
 
 
 def test_what_is_paused_or_disabled_is_left_by_an_operator_only() -> None:
-    for state in (health.paused(degraded(), reason="why", now=NOW), health.disabled(degraded(), reason="why", now=NOW)):
+    for state in (health.paused(degraded(), why="why", now=NOW), health.disabled(degraded(), why="why", now=NOW)):
         tried = health.failed(state, event=1, now=NOW + DAY)
         for _ in range(9):
             tried = health.succeeded(tried, now=NOW + DAY)
-        assert (tried.state, tried.reason) == (state.state, "why")
+        assert (tried.state, tried.why) == (state.state, "why")
         assert health.resumed(tried, now=NOW + DAY) == health.new(NOW + DAY)
 
 
 def test_a_disabled_endpoint_is_not_made_paused() -> None:
-    state = health.disabled(health.new(NOW), reason="gone", now=NOW)
-    assert health.paused(state, reason="operator", now=NOW + 1) == state
-    assert health.disabled(health.paused(health.new(NOW), reason="x", now=NOW), reason="gone", now=NOW + 1).state == (
+    state = health.disabled(health.new(NOW), why="gone", now=NOW)
+    assert health.paused(state, why="operator", now=NOW + 1) == state
+    assert health.disabled(health.paused(health.new(NOW), why="x", now=NOW), why="gone", now=NOW + 1).state == (
         "disabled"
     )
 
@@ -136,37 +138,21 @@ def test_resuming_what_is_not_held_changes_nothing() -> None:
     assert health.resumed(degraded(), now=NOW + DAY) == degraded()
 
 
-def test_slots_are_one_in_strict_order_or_while_degraded_and_half_after_a_429() -> None:
-    active = health.new(NOW)
-    assert health.slots_now(active, 4, is_fifo=False, now=NOW) == 4
-    assert health.slots_now(active, 4, is_fifo=True, now=NOW) == 1
-    assert health.slots_now(degraded(), 4, is_fifo=False, now=NOW) == 1
-    halved = health.put_off(active, not_before=0, halved_until=NOW + MINUTE)
-    assert health.slots_now(halved, 5, is_fifo=False, now=NOW) == 2
-    assert health.slots_now(halved, 1, is_fifo=False, now=NOW) == 1
-    assert health.slots_now(halved, 5, is_fifo=False, now=NOW + MINUTE) == 5
-    assert health.slots_now(health.paused(active, reason="x", now=NOW), 4, is_fifo=False, now=NOW) == 0
-
-
-def test_no_slot_is_reserved_where_there_is_one() -> None:
-    assert [health.reserved_now(slots, 1) for slots in (0, 1, 2, 4)] == [0, 0, 1, 1]
-
-
 def test_what_a_receiver_asked_for_never_moves_back() -> None:
-    state = health.put_off(health.new(NOW), not_before=9, halved_until=9)
-    assert health.put_off(state, not_before=5, halved_until=5) == state
+    state = health.put_off(health.new(NOW), not_before=9, slowed_until=9)
+    assert health.put_off(state, not_before=5, slowed_until=5) == state
 
 
 def test_each_change_of_state_is_told_by_its_name() -> None:
     new = health.new(NOW)
     ill = degraded()
-    held = health.paused(ill, reason="x", now=NOW)
+    held = health.paused(ill, why="x", now=NOW)
     assert health.told(new, replace(new, failures=1)) is None
     assert health.told(new, ill) == "endpoint.degraded"
     assert health.told(ill, new) == "endpoint.recovered"
     assert health.told(ill, held) == "endpoint.paused"
     assert health.told(held, new) == "endpoint.resumed"
-    assert health.told(new, health.disabled(new, reason="x", now=NOW)) == "endpoint.disabled"
+    assert health.told(new, health.disabled(new, why="x", now=NOW)) == "endpoint.disabled"
 
 
 steps = st.lists(st.tuples(st.booleans(), st.integers(1, 40), st.integers(0, 2 * 3_600)), max_size=200)

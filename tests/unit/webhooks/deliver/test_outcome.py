@@ -11,7 +11,7 @@ from tidings.webhooks.deliver.outcome import ATTEMPTS, SCHEDULE_S, Decision, Eff
 
 NOW = 1_800_000_000_000_000
 SECOND = 1_000_000
-HALVED = Effects(counts="failure", halved_until=NOW + 300 * SECOND)
+SLOWED = Effects(counts="failure", slowed_until=NOW + 300 * SECOND)
 FAILED = Effects(counts="failure")
 
 
@@ -80,8 +80,8 @@ def test_an_overloaded_receiver_that_says_for_how_long_is_left_alone(status: int
 
 @pytest.mark.parametrize("status", [429, 502, 504])
 def test_an_overloaded_receiver_that_says_nothing_gets_half_of_the_slots(status: int) -> None:
-    assert decided(answered(status)) == due(5, HALVED)
-    assert decided(answered(status, retry_after="soon")) == due(5, HALVED)
+    assert decided(answered(status)) == due(5, SLOWED)
+    assert decided(answered(status, retry_after="soon")) == due(5, SLOWED)
 
 
 def test_retry_after_only_lengthens() -> None:

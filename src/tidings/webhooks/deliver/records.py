@@ -1,0 +1,83 @@
+"""What the store keeps of an endpoint, and the values of this room: one into the other, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from tidings.store.endpoints import Condition, EndpointRecord, Pacing
+from tidings.webhooks.deliver import health
+from tidings.webhooks.deliver.configured import members_of
+from tidings.webhooks.deliver.endpoint import Batch, Endpoint
+from tidings.webhooks.deliver.health import Health
+from tidings.webhooks.deliver.secrets import Held
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_health = msgspec.json.Decoder(Health).decode
+_held = msgspec.json.Decoder(tuple[Held, ...]).decode
+
+
+def config_of(endpoint: Endpoint) -> bytes:
+    """Return what an operator said of the endpoint, as the JSON object that a record keeps."""
+    return _encode(members_of(endpoint))
+
+
+def pacing_of(endpoint: Endpoint) -> Pacing:
+    """Return what a claim needs to know of the endpoint's configuration."""
+    batch = endpoint.batch
+    return Pacing(
+        ordering=endpoint.ordering,
+        slots=endpoint.slots,
+        reserved=endpoint.reserved,
+        rate=endpoint.rate,
+        batch=1 if batch is None else batch.size,
+        linger=0 if batch is None else batch.linger_ms * 1_000,
+    )
+
+
+def condition_of(state: Health) -> Condition:
+    """Return the health as a record keeps it: what claims look at in columns of its own, the rest as JSON."""
+    return Condition(
+        state=state.state,
+        why=state.why,
+        health=_encode(state),
+        not_before=state.not_before,
+        slowed_until=state.slowed_until,
+    )
+
+
+def health_of(condition: Condition, *, now: int) -> Health:
+    """Return the health that a record keeps; where it was paused or resumed since, all is counted anew."""
+    known = _health(condition.health) if condition.health else health.new(now)
+    if condition.state != known.state and condition.state == "active":
+        known = health.new(now)
+    since = known.since if condition.state == known.state else now
+    return replace(
+        known,
+        state=condition.state,
+        since=since,
+        why=condition.why,
+        not_before=condition.not_before,
+        slowed_until=condition.slowed_until,
+    )
+
+
+def endpoint_of_record(record: EndpointRecord, *, now: int) -> Endpoint:
+    """Return the endpoint that a record keeps. Its configuration was checked before it was kept."""
+    members: Mapping[str, Any] = msgspec.json.decode(record.config)
+    batch = members.get("batch")
+    given = {**members, "batch": None if batch is None else Batch(**batch)}
+    return Endpoint(id=record.id, health=health_of(record.condition, now=now), **given)
+
+
+def secrets_to_bytes(held: Sequence[Held]) -> bytes:
+    """Return an endpoint's secrets as a record keeps them, sealed as they are."""
+    return _encode(tuple(held))
+
+
+def secrets_of(data: bytes) -> tuple[Held, ...]:
+    """Return the secrets of a record; none where it keeps none."""
+    return _held(data) if data else ()
