@@ -46,6 +46,11 @@ class Door:
         yield
         self._is_shut = False
 
+    async def lead_to(self, url: str) -> None:
+        """Lead to another server from now on, as an address that is moved does."""
+        self._parts = self._parts._replace(netloc=urlsplit(url).netloc)
+        await self.cut()
+
     async def cut(self) -> None:
         """Cut every connection there is."""
         tasks = [*self._tasks]

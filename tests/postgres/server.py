@@ -49,6 +49,7 @@ class Server:
 
     def __init__(self, folder: Path, version: str, *, flushed: bool) -> None:
         self.folder = folder
+        self.version = version
         self.flushed = flushed
         self.port = 0
         self.binaries = _reachable(provide(version), folder)
@@ -71,6 +72,24 @@ class Server:
         options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", f"--username={ROLE}"]
         command = [self.binaries / "initdb", *options, f"--pwfile={self.folder / 'password'}", "-D", self._data]
         _run(command)
+
+    def follow(self, primary: Server) -> None:
+        """Start it as a standby of a running server: on a copy of its data, receiving what that one writes."""
+        shutil.copy(primary.folder / "password", self.folder)
+        url = primary.url("postgres")
+        copying = [
+            "--checkpoint=fast",
+            "--no-sync",
+            "--wal-method=stream",
+            "--dbname",
+            url,
+            "--pgdata",
+            str(self._data),
+        ]
+        _run([str(self.binaries / "pg_basebackup"), *copying])
+        (self._data / "standby.signal").touch()
+        # Not as pg_basebackup writes it: its options may be newer than the libpq that the server finds here.
+        self.start(f"primary_conninfo={url}")
 
     def start(self, *more: str) -> None:
         """Start it, with these options besides; come back when it takes connections. The port stays the same."""
@@ -165,6 +184,24 @@ def own(version: str, *, options: Sequence[str] = (), under: Path | None = None)
     try:
         server.make()
         server.start(*options)
+        yield server
+        if server._status():
+            server.stop(signal.SIGQUIT)
+    finally:
+        server.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def standby(primary: Server) -> Iterator[Server]:
+    """Start a server for this block that follows the primary, whose databases, users and passwords it has."""
+    folder = Path(tempfile.mkdtemp(prefix="tidings-"))
+    folder.chmod(0o711)
+    if USER:
+        shutil.chown(folder, USER)
+    server = Server(folder, primary.version, flushed=True)
+    try:
+        server.follow(primary)
         yield server
         if server._status():
             server.stop(signal.SIGQUIT)

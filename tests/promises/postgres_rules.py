@@ -139,6 +139,7 @@ POSTGRES_RULES = (
         "(SELECT n FROM tidings.outbox ORDER BY n LIMIT $1 FOR UPDATE)",
         "(SELECT n FROM tidings.outbox, tidings.outbox_n_seq WHERE n >= last_value ORDER BY n LIMIT $1)",
     ),
+    Rule("standby", "backends/postgres/reading.py", '    if row["is_standby"]:\n', "    if False:\n"),
     Rule(
         "waiting",
         "backends/postgres/outbox.py",

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 
 from tidings.backends.postgres.connection import (
     APPLICATION,
@@ -77,7 +79,7 @@ class Database:
         self._url = url
         self._path = path
         self._inside: ContextVar[_Open | None] = ContextVar(f"inside a unit of {self.place}", default=None)
-        self._pool = Pool(self._connected, most=connections)
+        self._pool = Pool(partial(self._connected, path=path), most=connections)
 
     @property
     def listens(self) -> bool:
@@ -128,10 +130,11 @@ class Database:
 
     async def own_connection(self) -> Connection:
         """Open a connection outside the pool, which the caller closes: for LISTEN, or what must never wait for one."""
-        return await _connect(self._url, is_pooled=self.server.is_pooled)
+        return await self._connected(path=None)
 
-    async def _connected(self) -> Connection:
-        return await _connect(self._url, is_pooled=self.server.is_pooled, path=self._path)
+    async def _connected(self, *, path: str | None) -> Connection:
+        """Connect to whatever is the primary now: who reads from a standby would pass over what is not there yet."""
+        return await _connect(self._url, is_pooled=self.server.is_pooled, path=path, to=SessionAttribute.read_write)
 
     async def close(self) -> None:
         """Wait for what is under way, for some seconds, then close every connection; twice is once."""
@@ -189,10 +192,13 @@ def _told(place: str) -> Iterator[None]:
         raise told from error
 
 
-async def _connect(url: str, *, is_pooled: bool, path: str | None = None) -> Connection:
+async def _connect(
+    url: str, *, is_pooled: bool, path: str | None = None, to: SessionAttribute | None = None
+) -> Connection:
+    """Connect. `to`: which servers will do; None: what the URL says."""
     try:
         options = _options(is_pooled=is_pooled, path=path)
-        opened: Connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, **options)
+        opened: Connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, target_session_attrs=to, **options)
     except ValueError:  # whose text quotes the part of the URL that is wrong, perhaps a password
         raise unusable_url() from None
     return opened

@@ -45,6 +45,8 @@ def is_transient(error: BaseException) -> bool:
         state = error.sqlstate or ""
         is_stale_plan = isinstance(error, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError)
         return state[:2] in PASSING_CLASSES or state in PASSING_STATES or is_stale_plan
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return True  # there are only standbys: one of them may be made the primary, or the address be moved to it
     if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
         return _GONE.search(str(error)) is not None  # asyncpg has no class of its own for a connection that is gone
     return isinstance(error, OSError)  # TimeoutError is one
@@ -62,7 +64,9 @@ def translated(kind: type[LogUnavailableError] | type[StoreUnavailableError]) ->
 
 
 def described(error: BaseException) -> str:
-    """Return one line about an error that has no text of its own when time ran out."""
+    """Return one line about an error, also where it has no text of its own, or none that an operator understands."""
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return "every server that TIDINGS_DATABASE_URL leads to is a standby, and the log is read from the primary"
     return str(error).partition("\n")[0] or type(error).__name__
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from tidings.backends.postgres.horizon import Look
+from tidings.errors import LogUnavailableError
 from tidings.events.codec import envelope_of
 from tidings.events.envelope import Entry
 from tidings.events.filter import Filter
@@ -22,7 +23,8 @@ ORDER = 1953063937
 # One call of pg_locks, which begins when the snapshot that shows `top` has been taken already. What this very
 # connection holds is its own, and hides nothing from it.
 _LOOK = f"""
-SELECT (SELECT max(pos) FROM tidings.log) AS top, h.safe_pos, h.floor_pos, h.incarnation, held.holders, held.prepared
+SELECT (SELECT max(pos) FROM tidings.log) AS top, pg_is_in_recovery() AS is_standby,
+  h.safe_pos, h.floor_pos, h.incarnation, held.holders, held.prepared
 FROM tidings.head h, (
   SELECT array_agg(virtualtransaction) FILTER (WHERE pid IS NOT NULL) AS holders,
     array_agg(virtualtransaction) FILTER (WHERE pid IS NULL) AS prepared
@@ -48,8 +50,15 @@ _CLOCK_SET_BACK_US = 60_000_000
 
 
 async def look(connection: asyncpg.Connection) -> tuple[Look, Head]:
-    """See who may yet fill holes. The head's position is the highest visible one: it need not be final."""
+    """See who may yet fill holes. The head's position is the highest visible one: it need not be final.
+
+    LogUnavailableError on a standby: who holds ORDER on its primary is not seen there.
+    """
     row: Any = await connection.fetchrow(_LOOK)
+    if row["is_standby"]:
+        raise LogUnavailableError(
+            "the server is a standby now, and the log is read from the primary: see where TIDINGS_DATABASE_URL leads to"
+        )
     top = max(row["top"] or 0, row["floor_pos"])
     seen = Look(
         top=top,
