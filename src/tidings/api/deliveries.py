@@ -25,9 +25,14 @@ from tidings.operations import deliveries
 from tidings.store.attempts import Attempt
 from tidings.store.deliveries import STATES, DeliveryFilter
 
-_SHOWN = ("key", "service", "function", "state", "attempts", "reason", "error")
+_SHOWN = (
+    *("key", "service", "function", "endpoint", "position", "type", "subject", "pin"),
+    *("state", "attempts", "reason", "error"),
+)
 _TIMES = ("next_at", "intended", "closed")
-_KNOWN = frozenset({"state", "service", "function", "outcome", "from", "to", "after", "limit"})
+_KNOWN = frozenset(
+    {"state", "service", "function", "endpoint", "type", "subject", "outcome", "from", "to", "after", "limit"}
+)
 
 
 class Attempting(msgspec.Struct, forbid_unknown_fields=True):
@@ -128,6 +133,9 @@ def _where(query: Query) -> DeliveryFilter:
     return DeliveryFilter(
         service=one(query, "service"),
         function=one(query, "function"),
+        endpoint=one(query, "endpoint"),
+        type=one(query, "type"),
+        subject=one(query, "subject"),
         reason=one(query, "outcome"),
         since=time_of(query, "from"),
         until=time_of(query, "to"),

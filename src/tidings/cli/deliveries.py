@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tidings.operations import deliveries
     from tidings.store.attempts import Attempt
 
-_TIMES = ("next_at", "intended", "closed")
+_TIMES = ("next_at", "intended", "first_at", "closed")
 commands = typer.Typer(help="Calls to the outside: made after their transaction, at least once, with a stable key.")
 
 

@@ -19,6 +19,11 @@ from tidings.conformance.store_auditing import Auditing
 from tidings.conformance.store_commands import Remembering
 from tidings.conformance.store_delivering import Delivering
 from tidings.conformance.store_emitting import Emitting, Staging
+from tidings.conformance.store_endpoint_again import RepeatingForEndpoints
+from tidings.conformance.store_endpoint_claims import ClaimingForEndpoints
+from tidings.conformance.store_endpoint_lines import OrderingForEndpoints
+from tidings.conformance.store_endpoint_results import SettlingForEndpoints
+from tidings.conformance.store_endpoints import KeepingEndpoints
 from tidings.conformance.store_harness import StoreHarness, StoreWithLogHarness
 from tidings.conformance.store_inbox import TakingIn
 from tidings.conformance.store_inline import FoldingInline
@@ -51,6 +56,11 @@ class _Chapters(
     Swapping,
     Admitting,
     Answering,
+    KeepingEndpoints,
+    ClaimingForEndpoints,
+    SettlingForEndpoints,
+    OrderingForEndpoints,
+    RepeatingForEndpoints,
 ):
     @pytest.fixture
     async def store(self, harness: StoreHarness) -> StoreDriver:

@@ -12,6 +12,7 @@ class Attempt:
     """One try of a delivery. `number`: from 1, and again from 1 after a retry.
 
     `outcome`: `delivered`, or the kind of the failure, whose text is `error`, or `lost` if its lease ended.
+    `answer`: JSON, of an endpoint's.
     `ended`, `outcome`: None while it is under way, and for ever if the delivery was cancelled meanwhile.
     """
 
@@ -20,6 +21,7 @@ class Attempt:
     ended: int | None = None
     outcome: str | None = None
     error: str | None = None
+    answer: bytes | None = None
 
     @property
     def milliseconds(self) -> float | None:

@@ -58,6 +58,9 @@ class DeliveryFilter:
 
     service: str | None = None
     function: str | None = None
+    endpoint: str | None = None
+    type: str | None = None
+    subject: str | None = None
     reason: str | None = None
     since: int | None = None
     until: int | None = None
@@ -66,8 +69,8 @@ class DeliveryFilter:
 EVERY = DeliveryFilter()
 
 SHOWN = (
-    *("key", "service", "function", "payload", "state", "attempts"),
-    *("next_at", "reason", "error", "intended", "closed"),
+    *("key", "service", "function", "payload", "endpoint", "position", "run", "subject", "type", "pin"),
+    *("state", "attempts", "next_at", "reason", "error", "intended", "first_at", "closed"),
 )
 """The columns that `StoreDriver.deliveries` returns."""
 
@@ -92,6 +95,9 @@ def conditions_of(state: str | None, where: DeliveryFilter) -> list[tuple[str, A
         "state = {}": state,
         "service = {}": where.service,
         "function = {}": where.function,
+        "endpoint = {}": where.endpoint,
+        "type = {}": where.type,
+        "subject = {}": where.subject,
         "reason = {}": where.reason,
         "intended >= {}": where.since,
         "intended < {}": where.until,

@@ -16,6 +16,7 @@ from tidings.store.attempts import AttemptStore
 from tidings.store.audit import AuditStore
 from tidings.store.claims import Checkpoint, Claim
 from tidings.store.deliveries import EVERY, ClaimedDelivery, DeliveryFilter, State
+from tidings.store.endpoint_store import EndpointStore
 from tidings.store.facts import StoreFacts
 from tidings.store.inline import InlineFolds
 from tidings.store.keyed import Keyed, Request
@@ -27,7 +28,7 @@ from tidings.store.staging import Waiting
 from tidings.store.unit import Unit
 
 
-class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
+class StoreDriver(KeyStore, AttemptStore, EndpointStore, AuditStore["StoreDriver"], Protocol):
     """A back end's store."""
 
     facts: StoreFacts
@@ -115,8 +116,7 @@ class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
     async def deliveries(
         self, state: State | None = None, *, where: DeliveryFilter = EVERY, after: str | None = None, limit: int = 100
     ) -> Sequence[Mapping[str, Any]]:
-        """Return deliveries, oldest first: key, service, function, payload, state, attempts, next_at, reason, error,
-        intended, closed.
+        """Return deliveries, oldest first: the columns `tidings.store.deliveries.SHOWN`.
 
         `payload` is JSON, in bytes; `reason` and `error` are the kind and the text of the last failure; `intended` and
         `closed` are times. `after`: only those behind the one of this key; none if there is no such delivery."""
@@ -125,9 +125,10 @@ class StoreDriver(KeyStore, AttemptStore, AuditStore["StoreDriver"], Protocol):
         """Return one delivery as `deliveries` does; None if there is none of this key."""
 
     async def retry_delivery(self, key: str, *, at: int) -> None:
-        """Have a dead delivery called again at `at`, as if it had never been tried.
+        """Have a dead delivery made again at `at`, as if it had never been tried.
 
-        NotFoundError if there is none of this key; RefusedError if it is not dead."""
+        To an endpoint that keeps order, those follow that were dead because of it. NotFoundError if there is none of
+        this key; RefusedError if it is not dead, or behind a dead one, or its endpoint is removed."""
 
     async def cancel_delivery(self, key: str, *, at: int) -> bool:
         """Close a delivery that is open or dead, at this time: it is called no more. False if it was cancelled already.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from tidings.errors import CheckpointMovedError
@@ -67,11 +67,16 @@ class EndpointClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claiming:
-    """How many deliveries a dispatcher has room for; `late`: how many of them may be retries."""
+    """How many requests a dispatcher has room for; `late`: how many of them may be retries."""
 
     owner: str
     limit: int
     late: int
+
+    def without(self, claimed: Sequence[ClaimedEndpointDelivery]) -> Claiming:
+        """Return what is left after these were claimed, each a request of its own."""
+        late = sum(each.attempt > 1 for each in claimed)
+        return replace(self, limit=self.limit - len(claimed), late=self.late - late)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

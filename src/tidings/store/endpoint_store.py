@@ -76,10 +76,10 @@ class EndpointStore(Protocol):
     async def release_unreadable(self, id: str, *, types: Sequence[str], at: int) -> int:
         """Let what is held as `version-unreadable` go on, of these types; say how many."""
 
-    async def sweep_endpoint_deliveries(self, *, at: int, stale: int, after: int = 0, limit: int = 1_000) -> Swept:
+    async def sweep_endpoint_deliveries(self, *, stale: timedelta, after: int = 0, limit: int = 1_000) -> Swept:
         """Put right what time or a crash left, `limit` of each at most: leases that ran out, what is past its
-        `expires`, what is `behind` nothing, what a pause has not reached yet. What was held before
-        `stale` is dead then."""
+        `expires`, what is `behind` nothing, what a pause has not reached yet. What was held for
+        longer than `stale` is dead then. To be called again with `Swept.last`."""
 
     # again
     async def recover_endpoint(self, id: str, within: Range, *, at: int, limit: int = 100) -> Page:

@@ -23,8 +23,10 @@ from tidings.store.open_request import OpenRequest
 from tidings.store.parking import DeadLetter, Dropping, Parked
 from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
+from tidings.store.scripts import reopening
 from tidings.store.staging import Waiting
-from tidings.store.statement_runs import Database, StatementRuns
+from tidings.store.statement_endpoints import StatementEndpoints
+from tidings.store.statement_runs import Database
 from tidings.store.statement_unit import Surroundings
 from tidings.store.statements import ViewStatements
 from tidings.store.swapping import Swap
@@ -40,7 +42,7 @@ class Inline(Protocol):
     folds: InlineFolds | None
 
 
-class StatementStore(StatementRuns[ConnectionT, NowT]):
+class StatementStore(StatementEndpoints[ConnectionT, NowT]):
     """See `tidings.store.driver.StoreDriver`."""
 
     def __init__(
@@ -168,10 +170,10 @@ class StatementStore(StatementRuns[ConnectionT, NowT]):
         return await self._read(lambda of: self._statements.deliveries.found(of, key))
 
     async def retry_delivery(self, key: str, *, at: int) -> None:
-        await self._write(lambda to: self._statements.deliveries.retry(to, key, at=at))
+        await self._change(reopening.retry(key, at=at))
 
     async def cancel_delivery(self, key: str, *, at: int) -> bool:
-        return await self._write(lambda to: self._statements.deliveries.cancel(to, key, at=at))
+        return await self._change(reopening.cancel(key, at=at))
 
     async def forget_deliveries(self, *, closed: int, limit: int) -> int:
         return await self._write(lambda to: self._statements.deliveries.forget(to, closed=closed, limit=limit))

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from tidings.errors import RefusedError
 from tidings.events.envelope import Entry, Envelope
@@ -15,9 +15,12 @@ from tidings.ports import Ports
 from tidings.store.claims import Claim
 from tidings.store.deliveries import Delivery
 from tidings.store.emitted import Emitted
+from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, EndpointDelivery, Settled
+from tidings.store.endpoints import EndpointRecord
 from tidings.store.parking import Parking
 from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewTable
+from tidings.store.scripts import keeping, settling
 from tidings.store.staging import Staged
 from tidings.store.statements import Job, Statements, TableStatements
 from tidings.store.unit import Sql
@@ -126,6 +129,18 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
     async def intend(self, deliveries: Sequence[Delivery]) -> None:
         now = self._around.now()
         await self.run(lambda to: self._statements.deliveries.intend(to, deliveries, now=now))
+
+    async def endpoints(self) -> Sequence[EndpointRecord]:
+        return await self.run(lambda to: self._statements.endpoints.run(to, keeping.every()))
+
+    async def deliver(self, deliveries: Sequence[EndpointDelivery]) -> int:
+        now = self._around.now()
+        return await self.run(lambda to: self._statements.endpoints.deliver(to, deliveries, now=now))
+
+    async def settle(self, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide) -> Settled:
+        now: Any = self._around.now()
+        script = settling.settle(claimed, decide, now=now)
+        return await self.run(lambda to: self._statements.endpoints.run(to, script))
 
     async def take_outbox(self, *, limit: int) -> Sequence[Staged]:
         staged = await self.run(lambda to: self._statements.outbox.take(to, limit=limit))

@@ -15,11 +15,13 @@ from tidings.store.attempts import Attempt
 from tidings.store.audit import Audited, Change
 from tidings.store.claims import Claim, Lease
 from tidings.store.deliveries import ClaimedDelivery, Delivery, DeliveryFilter
+from tidings.store.endpoint_deliveries import Claiming, EndpointClaim, EndpointDelivery
 from tidings.store.keyed import KeptAnswer, Request
 from tidings.store.keys import ApiKey
 from tidings.store.parking import DeadLetter, Dropping, Parked, Parking
 from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
+from tidings.store.scripts.script import Script
 from tidings.store.staging import Staged, Waiting
 from tidings.store.swapping import Swap
 
@@ -71,14 +73,20 @@ class DeliveryStatements(Protocol[To, NowT]):
         self, connection: To, lease: Lease[NowT], *, services: Sequence[str], limit: int
     ) -> Soon[Sequence[ClaimedDelivery]]: ...
     def settle(self, connection: To, claimed: ClaimedDelivery, reason: Reason | None, *, now: NowT) -> Soon[None]: ...
-    def retry(self, connection: To, key: str, *, at: int) -> Soon[None]: ...
-    def cancel(self, connection: To, key: str, *, at: int) -> Soon[bool]: ...
     def listed(
         self, connection: To, state: str | None, where: DeliveryFilter, *, after: str | None, limit: int
     ) -> Soon[Sequence[Mapping[str, Any]]]: ...
     def found(self, connection: To, key: str) -> Soon[Mapping[str, Any] | None]: ...
     def forget(self, connection: To, *, closed: int, limit: int) -> Soon[int]: ...
     def next_due(self, connection: To) -> Soon[int | None]: ...
+
+
+class EndpointStatements(Protocol[To, NowT]):
+    """`run`: a script, which is the same on every back end."""
+
+    def run(self, connection: To, script: Script[T]) -> Soon[T]: ...
+    def deliver(self, connection: To, deliveries: Sequence[EndpointDelivery], *, now: NowT) -> Soon[int]: ...
+    def claim(self, connection: To, lease: Lease[NowT], claiming_: Claiming) -> Soon[Sequence[EndpointClaim]]: ...
 
 
 class AttemptStatements(Protocol[To]):
@@ -143,6 +151,7 @@ class Statements(Generic[ConnectionT, NowT]):
     leases: LeaseStatements[ConnectionT, NowT]
     parked: ParkedStatements[ConnectionT]
     deliveries: DeliveryStatements[ConnectionT, NowT]
+    endpoints: EndpointStatements[ConnectionT, NowT]
     attempts: AttemptStatements[ConnectionT]
     audit: AuditStatements[ConnectionT]
     keys: KeyStatements[ConnectionT]

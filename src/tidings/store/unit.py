@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position, Receipt
 from tidings.store.deliveries import Delivery
+from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, EndpointDelivery, Settled
+from tidings.store.endpoints import EndpointRecord
 from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewTable
 from tidings.store.staging import Staged
@@ -92,6 +94,19 @@ class Unit(Protocol):
 
     async def intend(self, deliveries: Sequence[Delivery]) -> None:
         """Add deliveries; one whose key is there already is left as it is."""
+
+    async def endpoints(self) -> Sequence[EndpointRecord]:
+        """Return every endpoint. Until the unit ends none is added, changed or removed; their states may change."""
+
+    async def deliver(self, deliveries: Sequence[EndpointDelivery]) -> int:
+        """Add deliveries to endpoints, in log order; say how many are new.
+
+        Each endpoint is kept as it is until the unit ends: one that is paused meanwhile holds them, one that is removed
+        has none. Those stay as they are that are there already; entries from before an endpoint's time are left out,
+        but for a replay."""
+
+    async def settle(self, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide) -> Settled:
+        """As `EndpointStore.settle_endpoint_deliveries`, in one transaction with what is emitted about it."""
 
     async def take_outbox(self, *, limit: int) -> Sequence[Staged]:
         """Remove and return the oldest staged envelopes, in order; they come back if the unit rolls back."""

@@ -6,7 +6,7 @@ from tidings.backends.postgres.connection import Connection
 from tidings.store.attempts import Attempt
 
 OF = (
-    "SELECT a.number, a.began, a.ended, a.outcome, a.error FROM tidings.attempt a JOIN tidings.delivery d "
+    "SELECT a.number, a.began, a.ended, a.outcome, a.error, a.answer FROM tidings.attempt a JOIN tidings.delivery d "
     "ON d.n = a.delivery WHERE d.key = $1 ORDER BY a.epoch"
 )
 _SURPLUS = (
@@ -23,8 +23,8 @@ OLD = (
 
 async def of(connection: Connection, key: str) -> list[Attempt]:
     return [
-        Attempt(number=number, began=began, ended=ended, outcome=outcome, error=error)
-        for number, began, ended, outcome, error in await connection.fetch(OF, key)
+        Attempt(number=number, began=began, ended=ended, outcome=outcome, error=error, answer=answer)
+        for number, began, ended, outcome, error, answer in await connection.fetch(OF, key)
     ]
 
 

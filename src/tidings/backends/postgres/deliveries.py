@@ -16,9 +16,6 @@ from tidings.store.deliveries import (
     DeliveryFilter,
     claimed_of,
     conditions_of,
-    no_delivery,
-    not_dead,
-    not_open,
     settled,
     taken_over,
 )
@@ -105,40 +102,6 @@ async def settle(connection: Connection, claimed: ClaimedDelivery, reason: Reaso
     told = state, next_at, kind, None if error is None else readable(error)
     if await connection.fetchval(SETTLE, claimed.delivery.key, claimed.epoch, *told, now) is None:
         raise taken_over(claimed)
-
-
-async def retry(connection: Connection, key: str, *, at: int) -> None:
-    state = await _state(connection, key)
-    if state != "dead":
-        raise not_dead(key, state)
-    await connection.execute(
-        "UPDATE tidings.delivery SET state = 'due', next_at = $2, attempts = 0, failed = 0, closed = NULL "
-        "WHERE key = $1",
-        key,
-        at,
-    )
-
-
-async def cancel(connection: Connection, key: str, *, at: int) -> bool:
-    """Close it, unless it is cancelled; say whether it was not. RefusedError if it is delivered or expired."""
-    state = await _state(connection, key)
-    if state in ("delivered", "expired"):
-        raise not_open(key, state)
-    await connection.execute(
-        "UPDATE tidings.delivery SET state = 'cancelled', next_at = NULL, owner = NULL, until = NULL, closed = $2 "
-        "WHERE key = $1 AND state <> 'cancelled'",
-        key,
-        at,
-    )
-    return state != "cancelled"
-
-
-async def _state(connection: Connection, key: str) -> str:
-    """Return its state, which stays until the transaction ends."""
-    found: str | None = await connection.fetchval("SELECT state FROM tidings.delivery WHERE key = $1 FOR UPDATE", key)
-    if found is None:
-        raise no_delivery(key)
-    return found
 
 
 async def listed(

@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import TypeVar
 
 from tidings.backends.postgres.connection import Connection
-from tidings.store.script import Script
+from tidings.backends.postgres.locks import ENDPOINTS
+from tidings.store.scripts.keeping import ALONE, BESIDE
+from tidings.store.scripts.script import Script
 
 T = TypeVar("T")
+_INSTEAD = {
+    ALONE: f"SELECT pg_advisory_xact_lock({ENDPOINTS}, 1)",
+    BESIDE: f"SELECT pg_advisory_xact_lock_shared({ENDPOINTS}, 1)",
+}
 
 
 async def run(connection: Connection, script: Script[T]) -> T:
@@ -15,7 +21,7 @@ async def run(connection: Connection, script: Script[T]) -> T:
     try:
         statement, held = next(script)
         while True:
-            rows = await connection.fetch(statement, *held)
+            rows = await connection.fetch(_INSTEAD.get(statement, statement), *held)
             statement, held = script.send([tuple(row) for row in rows])
     except StopIteration as ended:
         result: T = ended.value

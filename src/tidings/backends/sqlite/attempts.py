@@ -10,7 +10,7 @@ from tidings.store.attempts import Attempt
 from tidings.store.reason import Reason
 
 OF = (
-    "SELECT a.number, a.began, a.ended, a.outcome, a.error FROM tidings_attempt a JOIN tidings_delivery d "
+    "SELECT a.number, a.began, a.ended, a.outcome, a.error, a.answer FROM tidings_attempt a JOIN tidings_delivery d "
     "ON d.n = a.delivery WHERE d.key = ? ORDER BY a.epoch"
 )
 _SURPLUS = (
@@ -54,8 +54,8 @@ def end(connection: sqlite3.Connection, delivery: int, epoch: int, reason: Reaso
 
 def of(connection: sqlite3.Connection, key: str) -> list[Attempt]:
     return [
-        Attempt(number=number, began=began, ended=ended, outcome=outcome, error=error)
-        for number, began, ended, outcome, error in connection.execute(OF, (key,))
+        Attempt(number=number, began=began, ended=ended, outcome=outcome, error=error, answer=answer)
+        for number, began, ended, outcome, error, answer in connection.execute(OF, (key,))
     ]
 
 

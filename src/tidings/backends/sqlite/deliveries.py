@@ -17,9 +17,6 @@ from tidings.store.deliveries import (
     DeliveryFilter,
     claimed_of,
     conditions_of,
-    no_delivery,
-    not_dead,
-    not_open,
     settled,
     taken_over,
 )
@@ -100,36 +97,6 @@ def settle(connection: sqlite3.Connection, claimed: ClaimedDelivery, reason: Rea
     if changed is None:
         raise taken_over(claimed)
     attempts.end(connection, changed[0], claimed.epoch, reason, now=now)
-
-
-def retry(connection: sqlite3.Connection, key: str, *, at: int) -> None:
-    state = _state(connection, key)
-    if state != "dead":
-        raise not_dead(key, state)
-    connection.execute(
-        "UPDATE tidings_delivery SET state = 'due', next_at = ?, attempts = 0, failed = 0, closed = NULL WHERE key = ?",
-        (at, key),
-    )
-
-
-def cancel(connection: sqlite3.Connection, key: str, *, at: int) -> bool:
-    """Close it, unless it is cancelled; say whether it was not. RefusedError if it is delivered or expired."""
-    state = _state(connection, key)
-    if state in ("delivered", "expired"):
-        raise not_open(key, state)
-    changed = connection.execute(
-        "UPDATE tidings_delivery SET state = 'cancelled', next_at = NULL, owner = NULL, until = NULL, closed = ? "
-        "WHERE key = ? AND state <> 'cancelled'",
-        (at, key),
-    )
-    return changed.rowcount > 0
-
-
-def _state(connection: sqlite3.Connection, key: str) -> str:
-    found = connection.execute("SELECT state FROM tidings_delivery WHERE key = ?", (key,)).fetchone()
-    if found is None:
-        raise no_delivery(key)
-    return str(found[0])
 
 
 def listed(

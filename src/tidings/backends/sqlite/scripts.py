@@ -7,7 +7,8 @@ import sqlite3
 from functools import lru_cache
 from typing import TypeVar
 
-from tidings.store.script import Script
+from tidings.store.scripts.keeping import ALONE, BESIDE, NOW
+from tidings.store.scripts.script import Script
 
 T = TypeVar("T")
 _LOCK = re.compile(r" FOR (?:NO KEY )?UPDATE(?: OF \w+)?(?: SKIP LOCKED)?")
@@ -25,8 +26,13 @@ def run(connection: sqlite3.Connection, script: Script[T]) -> T:
         return result
 
 
+_INSTEAD = {NOW: "SELECT ?1", ALONE: "SELECT 1", BESIDE: "SELECT 1"}
+
+
 @lru_cache(maxsize=256)
 def told(statement: str) -> str:
     """Return a statement of a script as SQLite has it."""
+    if statement in _INSTEAD:
+        return _INSTEAD[statement]
     text = _LOCK.sub("", statement).replace("tidings.", "tidings_")
     return re.sub(r"\$(\d+)(?:::\w+)?", r"?\1", text)

@@ -7,7 +7,18 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from tidings.backends.sqlite import answers, attempts, audit, commands, deliveries, keys, leases, outbox, parked
+from tidings.backends.sqlite import (
+    answers,
+    attempts,
+    audit,
+    commands,
+    deliveries,
+    endpoints,
+    keys,
+    leases,
+    outbox,
+    parked,
+)
 from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.emits import Appender
 from tidings.backends.sqlite.inline import Inline
@@ -29,6 +40,7 @@ STATEMENTS: Statements[sqlite3.Connection, int] = Statements(
     leases=leases,
     parked=parked,
     deliveries=deliveries,
+    endpoints=endpoints,
     attempts=attempts,
     audit=audit,
     keys=keys,

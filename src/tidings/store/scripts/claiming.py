@@ -1,0 +1,171 @@
+"""Scripts by which deliveries are taken for the endpoints whose turn it is, and all that is looked at for that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tidings.store.claims import Lease
+from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Claiming, EndpointClaim
+from tidings.store.endpoints import EndpointRecord
+from tidings.store.room import Room, after_taking, next_token, room_of
+from tidings.store.scripts import keeping
+from tidings.store.scripts.script import Script, ask
+from tidings.store.scripts.settling import CLAIMED, claimed_of
+
+TURN = 100
+"""How many endpoints are looked at in one claim."""
+_FIRST = "d.endpoint = e.id AND d.state = 'due' AND d.attempts = 0 AND d.next_at <= $1"
+_LATE = "d.endpoint = e.id AND d.state = 'due' AND d.attempts > 0 AND d.next_at <= $1"
+_LEASED = (
+    "(SELECT count(DISTINCT coalesce(d.batch, d.key)) FROM tidings.delivery d "
+    "WHERE d.endpoint = e.id AND d.state = 'leased')"
+)
+_SLOTS = (
+    "CASE WHEN e.ordering = 'fifo' OR e.state = 'degraded' OR e.slots = 1 THEN 1 "
+    "WHEN e.slowed_until > $1 THEN e.slots / 2 ELSE e.slots END"
+)
+# Two EXISTS, so that each is served by its partial index. One without room is left out: it costs no turn.
+DUE_ENDPOINTS = (
+    f"SELECT {keeping.COLUMNS} FROM tidings.endpoint e WHERE state IN ('active', 'degraded') AND not_before <= $1 "
+    f"AND (EXISTS (SELECT 1 FROM tidings.delivery d WHERE {_FIRST}) "
+    f"OR EXISTS (SELECT 1 FROM tidings.delivery d WHERE {_LATE})) "
+    f"AND {_LEASED} < {_SLOTS} "
+    "AND (rate IS NULL OR tokens + ($1 - tokens_at) * (rate / 60000000.0) >= 1) "
+    f"ORDER BY claimed_at, id LIMIT {TURN} FOR UPDATE SKIP LOCKED"
+)
+FIRST = (
+    "SELECT n, next_at FROM tidings.delivery WHERE endpoint = $1 AND state = 'due' AND attempts = 0 AND next_at <= $2 "
+    "ORDER BY next_at, position LIMIT $3"
+)
+LATE = (
+    "SELECT n, next_at, batch FROM tidings.delivery WHERE endpoint = $1 AND state = 'due' AND attempts > 0 "
+    "AND next_at <= $2 ORDER BY next_at, position LIMIT $3"
+)
+LEASED = (
+    "SELECT count(DISTINCT coalesce(batch, key)), count(DISTINCT CASE WHEN attempts > 1 THEN coalesce(batch, key) END) "
+    "FROM tidings.delivery WHERE endpoint = $1 AND state = 'leased'"
+)
+_TAKE = (
+    "UPDATE tidings.delivery SET state = 'leased', attempts = attempts + 1, epoch = epoch + 1, owner = $2, until = $3, "
+    "next_at = NULL, first_at = coalesce(first_at, $4), batch = coalesce(batch, $5) "
+    f"WHERE n = $1 AND state = 'due' RETURNING {CLAIMED}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What goes in one request: the numbers of its rows; `late`: retries."""
+
+    rows: Sequence[int]
+    late: bool
+
+
+def due_endpoints(*, now: int) -> Script[list[EndpointRecord]]:
+    """Return whose turn it is, in order, locked: those that wait for somebody else are passed over."""
+    return [keeping.record_of(row) for row in (yield from ask(DUE_ENDPOINTS, now))]
+
+
+def claim(endpoints: Sequence[EndpointRecord], claiming: Claiming, lease: Lease[int]) -> Script[list[EndpointClaim]]:
+    """Take what is due for these endpoints, which are locked, one after the other."""
+    claims, left = [], claiming
+    for endpoint in endpoints:
+        if left.limit <= 0:
+            break
+        picked = yield from _pick(endpoint, room_of(endpoint, now=lease.now), left, now=lease.now)
+        taken: list[ClaimedEndpointDelivery] = []
+        for each in picked:
+            taken += yield from _take(endpoint, each, lease)
+        yield from turn(endpoint, len(picked), now=lease.now)
+        if taken:
+            claims.append(EndpointClaim(endpoint=endpoint, deliveries=taken))
+        late = sum(each.late for each in picked)
+        left = replace(left, limit=left.limit - len(picked), late=left.late - late)
+    return claims
+
+
+def _pick(endpoint: EndpointRecord, room: Room, left: Claiming, *, now: int) -> Script[list[Picked]]:
+    [(leased, late)] = yield from ask(LEASED, endpoint.id)
+    free = min(room.slots - leased, left.limit, *([] if room.allowance is None else [room.allowance]))
+    free_late = min(free, room.slots - room.reserved - late, left.late)
+    if free <= 0:
+        return []
+    picked = yield from _firsts(endpoint, free, now=now)
+    if free_late > 0:
+        rows = yield from ask(LATE, endpoint.id, now, free_late * endpoint.pacing.batch)
+        groups: dict[Any, list[tuple[int, int]]] = {}
+        for n, next_at, batch in rows:
+            groups.setdefault(n if batch is None else batch, []).append((next_at, n))
+        for batch, group in list(groups.items())[:free_late]:
+            whole = group if isinstance(batch, int) else (yield from _members(endpoint.id, batch))
+            picked.append((min(group)[0], Picked([n for _, n in whole], late=True)))
+    return [each for _, each in sorted(picked, key=lambda pair: (pair[0], pair[1].rows[0]))[:free]]
+
+
+def _members(id: str, batch: str) -> Script[list[tuple[Any, ...]]]:
+    """Return all that were sent in this batch and are due again, whatever the page of them that was seen."""
+    return (
+        yield from ask(
+            "SELECT next_at, n FROM tidings.delivery WHERE endpoint = $1 AND state = 'due' AND attempts > 0 "
+            "AND batch = $2 ORDER BY n",
+            *(id, batch),
+        )
+    )
+
+
+def _firsts(endpoint: EndpointRecord, free: int, *, now: int) -> Script[list[tuple[int, Picked]]]:
+    size, linger = endpoint.pacing.batch, endpoint.pacing.linger
+    rows = yield from ask(FIRST, endpoint.id, now, free * size)
+    found = []
+    for start in range(0, len(rows), size):
+        piece = rows[start : start + size]
+        if size == 1 or len(piece) == size or piece[0][1] + linger <= now:
+            found.append((piece[0][1], Picked([n for n, _ in piece], late=False)))
+    return found
+
+
+def _take(endpoint: EndpointRecord, picked: Picked, lease: Lease[int]) -> Script[list[ClaimedEndpointDelivery]]:
+    taken, batch = [], None
+    for n in picked.rows:
+        if endpoint.pacing.batch > 1 and batch is None:
+            [(batch,)] = yield from ask("SELECT coalesce(batch, key) FROM tidings.delivery WHERE n = $1", n)
+        rows = yield from ask(_TAKE, n, lease.owner, lease.now + lease.ttl, lease.now, batch)
+        taken += [claimed_of(row) for row in rows]
+    for each in taken:
+        yield from ask(
+            "INSERT INTO tidings.attempt (delivery, epoch, number, began) VALUES ($1, $2, $3, $4) RETURNING 1",
+            *(each.n, each.epoch, each.attempt, lease.now),
+        )
+    return taken
+
+
+def turn(endpoint: EndpointRecord, taken: int, *, now: int) -> Script[None]:
+    """Write down that it had its turn."""
+    after = after_taking(endpoint, taken, now=now)
+    yield from ask(
+        "UPDATE tidings.endpoint SET claimed_at = $2, tokens = $3, tokens_at = $4 WHERE id = $1 RETURNING 1",
+        *(endpoint.id, after.claimed_at, after.tokens, after.tokens_at),
+    )
+
+
+def next_claim(*, now: int | None) -> Script[int | None]:
+    """See `EndpointStore.next_endpoint_delivery`."""
+    at = yield from keeping.now_of(now)
+    rows = yield from ask(
+        f"SELECT {keeping.COLUMNS}, "
+        "(SELECT min(d.next_at) FROM tidings.delivery d WHERE d.endpoint = e.id AND d.state = 'due' "
+        "AND d.attempts = 0), (SELECT min(d.next_at) FROM tidings.delivery d WHERE d.endpoint = e.id "
+        f"AND d.state = 'due' AND d.attempts > 0), {_LEASED} "
+        "FROM tidings.endpoint e WHERE state IN ('active', 'degraded')"
+    )
+    [(until,)] = yield from ask(
+        "SELECT min(until) FROM tidings.delivery WHERE state = 'leased' AND endpoint IS NOT NULL"
+    )
+    times = [] if until is None else [until]
+    for *row, first, late, leased in rows:
+        endpoint = keeping.record_of(row)
+        due = [each for each in (first, late) if each is not None]
+        if due and leased < room_of(endpoint, now=at).slots:
+            times.append(max(min(due), endpoint.condition.not_before, next_token(endpoint, now=at)))
+    return min(times, default=None)

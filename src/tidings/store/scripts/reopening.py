@@ -1,0 +1,134 @@
+"""Scripts by which operators have deliveries made again, or no more: one by one, or those of an endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tidings.errors import RefusedError
+from tidings.log.driver import Position
+from tidings.store.deliveries import no_delivery, not_dead, not_open
+from tidings.store.endpoint_deliveries import Page, Range
+from tidings.store.endpoints import EndpointRecord
+from tidings.store.scripts import keeping, line
+from tidings.store.scripts.script import Script, ask
+
+_CANCELLED = (
+    "UPDATE tidings.delivery SET state = 'cancelled', next_at = NULL, owner = NULL, until = NULL, held = NULL, "
+    "closed = $2 WHERE n = $1 AND state <> 'cancelled' RETURNING 1"
+)
+_FRESH = "attempts = 0, failed = 0, closed = NULL, first_at = NULL"
+
+
+def _found(key: str) -> Script[tuple[Any, ...]]:
+    """Return n, state, endpoint and subject, which stay until the transaction ends. NotFoundError."""
+    asked = "SELECT n, state, endpoint, subject FROM tidings.delivery WHERE key = $1"
+    rows = yield from ask(asked, key)
+    if rows and rows[0][2] is not None:
+        yield from ask("SELECT id FROM tidings.endpoint WHERE id = $1 FOR UPDATE", rows[0][2])
+    rows = yield from ask(f"{asked} FOR UPDATE", key)
+    if not rows:
+        raise no_delivery(key)
+    return rows[0]
+
+
+def retry(key: str, *, at: int) -> Script[None]:
+    """See `StoreDriver.retry_delivery`."""
+    n, state, id, subject = yield from _found(key)
+    if state != "dead":
+        raise not_dead(key, state)
+    if id is None:
+        yield from ask(
+            f"UPDATE tidings.delivery SET state = 'due', next_at = $2, {_FRESH} WHERE n = $1 RETURNING 1", n, at
+        )
+        return
+    endpoint = yield from _endpoint(id)
+    if endpoint.pacing.ordering == "key" and (yield from _has_dead_before(id, subject, n=n)):
+        raise RefusedError(f"an earlier delivery of the subject of {key!r} is dead: retry or cancel that one first")
+    yield from _reopen(endpoint, n, at=at)
+    yield from line.rise(endpoint, subject, n=n, at=at)
+
+
+def _endpoint(id: str) -> Script[EndpointRecord]:
+    endpoint = yield from keeping.find(id, lock=True)
+    if endpoint is None:
+        raise RefusedError(f"the endpoint {id!r} is removed: there is nobody to deliver to")
+    return endpoint
+
+
+def _has_dead_before(id: str, subject: str | None, *, n: int) -> Script[bool]:
+    rows = yield from ask(
+        "SELECT 1 FROM tidings.delivery WHERE endpoint = $1 AND subject = $2 AND n < $3 AND state = 'dead' LIMIT 1",
+        *(id, subject, n),
+    )
+    return bool(rows)
+
+
+def _reopen(endpoint: EndpointRecord, n: int, *, at: int) -> Script[None]:
+    state, held = ("behind", None) if endpoint.condition.is_sending else ("held", at)
+    yield from ask(
+        f"UPDATE tidings.delivery SET state = $2, held = $3, reason = NULL, {_FRESH} WHERE n = $1 RETURNING 1",
+        *(n, state, held),
+    )
+    if endpoint.condition.is_sending:
+        yield from line.fall_in(endpoint, first=n, last=n, at=at)
+
+
+def cancel(key: str, *, at: int) -> Script[bool]:
+    """See `StoreDriver.cancel_delivery`."""
+    n, state, id, subject = yield from _found(key)
+    if state in ("delivered", "expired"):
+        raise not_open(key, state)
+    changed = yield from ask(_CANCELLED, n, at)
+    endpoint = None if id is None else (yield from keeping.find(id, lock=True))
+    if changed and endpoint is not None:
+        if state == "dead" and endpoint.pacing.ordering == "key":
+            yield from line.rise(endpoint, subject, n=n, at=at)
+        elif endpoint.condition.is_sending:
+            yield from line.go_on(endpoint, subject, at=at)
+    return bool(changed)
+
+
+def recover(id: str, within: Range, *, at: int, limit: int) -> Script[Page]:
+    """See `EndpointStore.recover_endpoint`."""
+    endpoint = yield from keeping.locked(id)
+    rows = yield from ask(
+        "SELECT n, subject, position FROM tidings.delivery WHERE endpoint = $1 AND state = 'dead' AND position > $2 "
+        "AND position <= $3 ORDER BY position, n LIMIT $4",
+        *(id, within.after, within.to, limit),
+    )
+    last = rows[-1][2] if len(rows) == limit else None
+    if last is not None:  # all that stand at the last position, also of other runs: the next page begins behind it
+        rows = yield from ask(
+            "SELECT n, subject, position FROM tidings.delivery WHERE endpoint = $1 AND state = 'dead' "
+            "AND position > $2 AND position <= $3 ORDER BY position, n",
+            *(id, within.after, last),
+        )
+    recovered = 0
+    for n, subject, _ in sorted(rows):
+        if endpoint.pacing.ordering == "key" and (yield from _has_dead_before(id, subject, n=n)):
+            continue
+        yield from _reopen(endpoint, n, at=at)
+        recovered += 1
+    return Page(count=recovered, last=last)
+
+
+def count_dead(id: str, within: Range) -> Script[int]:
+    [(found,)] = yield from ask(
+        "SELECT count(*) FROM tidings.delivery WHERE endpoint = $1 AND state = 'dead' AND position > $2 "
+        "AND position <= $3",
+        *(id, within.after, within.to),
+    )
+    return int(found)
+
+
+def delivered(id: str, positions: Sequence[Position]) -> Script[frozenset[Position]]:
+    """See `EndpointStore.delivered`."""
+    if not positions:
+        return frozenset()
+    rows = yield from ask(
+        "SELECT position FROM tidings.delivery WHERE endpoint = $1 AND position >= $2 AND position <= $3 "
+        "AND state = 'delivered'",
+        *(id, min(positions), max(positions)),
+    )
+    return frozenset(position for (position,) in rows) & frozenset(positions)

@@ -1,0 +1,129 @@
+"""The part of a store that keeps endpoints and what is sent to them, as scripts and a back end's statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, TypeVar, cast
+
+from tidings.log.driver import Position
+from tidings.ports import is_gone
+from tidings.store.claims import Lease
+from tidings.store.endpoint_deliveries import (
+    ClaimedEndpointDelivery,
+    Claiming,
+    Decide,
+    EndpointClaim,
+    EndpointDelivery,
+    Page,
+    Range,
+    Settled,
+    Swept,
+)
+from tidings.store.endpoints import EndpointRecord, EndpointState, no_endpoint
+from tidings.store.scripts import claiming, keeping, line, reopening, settling, sweeping
+from tidings.store.scripts.script import Script
+from tidings.store.statement_runs import StatementRuns
+
+T = TypeVar("T")
+ConnectionT = TypeVar("ConnectionT")
+NowT = TypeVar("NowT")
+LOSE = 1_000
+"""Leases that are closed before a claim, at most."""
+
+
+class StatementEndpoints(StatementRuns[ConnectionT, NowT]):
+    """See `tidings.store.endpoint_store.EndpointStore`."""
+
+    def _now(self) -> int | None:
+        now: Any = self._around.now()
+        return cast("int | None", now)
+
+    async def _change(self, script: Script[T]) -> T:
+        return await self._write(lambda to: self._around.statements.endpoints.run(to, script))
+
+    async def _look(self, script: Script[T]) -> T:
+        return await self._read(lambda of: self._around.statements.endpoints.run(of, script))
+
+    # endpoints
+    async def add_endpoint(self, endpoint: EndpointRecord) -> bool:
+        return await self._change(keeping.add(endpoint))
+
+    async def change_endpoint(self, endpoint: EndpointRecord) -> EndpointRecord | None:
+        return await self._change(keeping.change(endpoint, now=self._now()))
+
+    async def remove_endpoint(self, id: str, *, at: int) -> int:
+        return await self._change(keeping.remove(id, at=at))
+
+    async def endpoint(self, id: str) -> EndpointRecord | None:
+        return await self._look(keeping.find(id))
+
+    async def endpoints(self, *, after: str | None = None, limit: int = 100) -> Sequence[EndpointRecord]:
+        return await self._look(keeping.listed(after=after, limit=limit))
+
+    async def pause_endpoint(self, id: str, *, at: int, why: str, state: EndpointState = "paused") -> EndpointRecord:
+        return await self._change(keeping.pause(id, at=at, why=why, state=state))
+
+    async def resume_endpoint(self, id: str, *, at: int) -> EndpointRecord:
+        return await self._change(keeping.resume(id, at=at))
+
+    # deliveries
+    async def claim_endpoint_deliveries(self, claiming: Claiming, *, ttl: timedelta) -> Sequence[EndpointClaim]:
+        await self._lose(LOSE)
+        lease = Lease(owner=claiming.owner, now=self._around.now(), ttl=ttl // timedelta(microseconds=1))
+        return await self._write(lambda to: self._around.statements.endpoints.claim(to, lease, claiming))
+
+    async def _lose(self, limit: int) -> int:
+        late, others = await self._look(settling.holders(now=self._now()))
+        gone = [owner for owner in others if is_gone(owner)]
+        if not late and not gone:
+            return 0
+        return await self._change(settling.lose(gone, now=self._now(), limit=limit))
+
+    async def settle_endpoint_deliveries(self, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide) -> Settled:
+        return await self._change(settling.settle(claimed, decide, now=self._now()))
+
+    async def next_endpoint_delivery(self) -> int | None:
+        return await self._look(claiming.next_claim(now=self._now()))
+
+    async def release_unreadable(self, id: str, *, types: Sequence[str], at: int) -> int:
+        return await self._change(_release_unreadable(id, types, at=at))
+
+    async def sweep_endpoint_deliveries(self, *, stale: timedelta, after: int = 0, limit: int = 1_000) -> Swept:
+        now = self._now()
+        lost = await self._lose(limit)
+        expired = await self._change(sweeping.expire(now=now, limit=limit))
+        old = await self._change(sweeping.go_stale(stale=stale // timedelta(microseconds=1), now=now, limit=limit))
+        arranged = await self._change(sweeping.settle_down(now=now, limit=limit))
+        promoted, last = await self._change(sweeping.promote(after=after, now=now, limit=limit))
+        return Swept(lost=lost, expired=expired, stale=old, arranged=arranged, promoted=promoted, last=last)
+
+    # again
+    async def recover_endpoint(self, id: str, within: Range, *, at: int, limit: int = 100) -> Page:
+        return await self._change(reopening.recover(id, within, at=at, limit=limit))
+
+    async def count_dead(self, id: str, within: Range) -> int:
+        return await self._look(reopening.count_dead(id, within))
+
+    async def add_replayed(self, deliveries: Sequence[EndpointDelivery], *, missing_only: bool) -> int:
+        for id in {each.endpoint for each in deliveries}:
+            if await self.endpoint(id) is None:
+                raise no_endpoint(id)
+        wanted = deliveries
+        for id in {each.endpoint for each in deliveries} if missing_only else ():
+            there = await self.delivered(id, [each.position for each in deliveries])
+            wanted = [each for each in wanted if each.position not in there]
+        now = self._around.now()
+        return await self._write(lambda to: self._around.statements.endpoints.deliver(to, wanted, now=now))
+
+    async def delivered(self, id: str, positions: Sequence[Position]) -> frozenset[Position]:
+        return await self._look(reopening.delivered(id, positions))
+
+
+def _release_unreadable(id: str, types: Sequence[str], *, at: int) -> Script[int]:
+    endpoint = yield from keeping.locked(id)
+    released = 0
+    if endpoint.condition.is_sending:
+        for type in types:
+            released += yield from line.release(endpoint, at=at, limit=line.CHUNK, type=type)
+    return released
