@@ -248,7 +248,7 @@ async def test_deliveries_are_shown_and_a_dead_one_is_tried_again(app: App, call
     assert (await act(caller, "/deliveries/k-1/attempt")).problem == (409, "endpoint-state")
     assert (await act(caller, "/deliveries/nix/attempt")).problem == (404, "not-found")
     assert (await caller.get("/deliveries/nix")).problem == (404, "not-found")
-    for query in ("?state=lost", "?after=nix", "?from=yesterday", "?endpoint=x"):
+    for query in ("?state=lost", "?after=nix", "?from=yesterday", "?nobody=x"):
         assert (await caller.get(f"/deliveries{query}")).problem == (400, "malformed-request")
 
 
