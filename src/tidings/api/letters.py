@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -114,10 +115,11 @@ class Letters:
         who = principal_of(request.scope).who
 
         async def act(keyed: Keyed[StoreDriver]) -> Answer:
-            if asked.dry_run:
-                found = await dead.parked(keyed.store, self._services, which)
-            else:
-                found = await dead.redrive_all(keyed.store, self._clock, self._services, which, who=who)
+            with refused_as(Problem.ENDPOINT_STATE):
+                if asked.dry_run:
+                    found = await dead.all_redrivable(keyed.store, self._clock, self._services, which)
+                else:
+                    found = await dead.redrive_all(keyed.store, self._clock, self._services, which, who=who)
             return _redriven(len(found), sum(each.entries for each in found), dry_run=asked.dry_run)
 
         return await self._repeats.once(request.scope, "POST /dead-letters/redrive", key, body, act)
@@ -131,8 +133,9 @@ class Letters:
 
         async def act(keyed: Keyed[StoreDriver]) -> Answer:
             parked = (await self._head(keyed.store, name)).parked
-            if not asked.dry_run:
-                await dead.redrive(keyed.store, self._clock, parked.consumer, parked.subject, who=who)
+            give = dead.redrivable if asked.dry_run else partial(dead.redrive, who=who)
+            with refused_as(Problem.ENDPOINT_STATE):
+                await give(keyed.store, self._clock, self._services, parked.consumer, parked.subject)
             return _redriven(1, parked.entries, dry_run=asked.dry_run)
 
         return await self._repeats.once(request.scope, "POST /dead-letters/{n}/redrive", key, body, act)

@@ -97,6 +97,8 @@ def redrive(
 ) -> None:
     """Give parked entries back to their handler, in order: one subject, or with --all many.
 
+    Those of a consumer that nobody runs are left alone; exit code 2 if there are no others.
+
     Example: tidings dead redrive bookmarks jack
     Example: tidings dead redrive bookmarks --all --reason handler-failed
     """
@@ -110,11 +112,11 @@ def redrive(
     async def work(opened: Opened) -> list[Parked]:
         store, clock = opened.store, opened.ports.clock
         if dry_run and subject is not None and consumer is not None:
-            return [(await dead.show(store, consumer, dead.typed(subject), limit=1)).parked]
+            return [await dead.redrivable(store, clock, session.services, consumer, dead.typed(subject))]
         if dry_run:
-            return list(await dead.parked(store, session.services, _which(consumer, state, reason)))
+            return list(await dead.all_redrivable(store, clock, session.services, _which(consumer, state, reason)))
         if subject is not None and consumer is not None:
-            return [await dead.redrive(store, clock, consumer, dead.typed(subject), who=WHO)]
+            return [await dead.redrive(store, clock, session.services, consumer, dead.typed(subject), who=WHO)]
         return list(await dead.redrive_all(store, clock, session.services, _which(consumer, state, reason), who=WHO))
 
     found = session.look(work)

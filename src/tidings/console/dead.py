@@ -54,7 +54,9 @@ async def subject(visit: Visit) -> Response:
 async def redrive(visit: Visit) -> Response:
     form, opened = await visit.form(), visit.opened
     consumer, name = form.get("consumer", ""), form.get("subject", "")
-    was = await operation.redrive(opened.store, opened.ports.clock, consumer, typed(name), who=visit.who)
+    was = await operation.redrive(
+        opened.store, opened.ports.clock, opened.services, consumer, typed(name), who=visit.who
+    )
     return visit.done(
         f"{visible(name)} is due now with {counted(was.entries, 'entry', 'entries')}: {consumer} takes it up.", "/dead"
     )

@@ -9,6 +9,7 @@ from typing import Literal
 from tidings.consumers.retry import KINDS
 from tidings.errors import CallerError, NotFoundError
 from tidings.log.driver import Position
+from tidings.operations.carried import uncarried
 from tidings.operations.roster import roster
 from tidings.ports import Clock
 from tidings.services.service import Service
@@ -87,9 +88,39 @@ async def show(store: StoreDriver, consumer: str, subject: str, *, limit: int = 
     return Opened(parked=found, letters=tuple(await store.dead_letters(consumer, subject, limit=limit)))
 
 
-async def redrive(store: StoreDriver, clock: Clock, consumer: str, subject: str, *, who: str) -> Parked:
-    """Have one subject tried again now, with a full budget of attempts; return it as it was. NotFoundError."""
+async def redrivable(
+    store: StoreDriver, clock: Clock, services: Sequence[Service] | None, consumer: str, subject: str
+) -> Parked:
+    """Return one subject that somebody would redrive. NotFoundError; CallerError if nobody runs the consumer."""
     found = await _parked(store, consumer, subject)
+    for why in (await uncarried(store, clock, services, [consumer])).values():
+        raise CallerError(why)
+    return found
+
+
+async def all_redrivable(
+    store: StoreDriver, clock: Clock, services: Sequence[Service] | None, which: Which
+) -> Sequence[Parked]:
+    """Return the subjects that somebody would redrive: those are left out whose consumer nobody runs.
+
+    NotFoundError as in `parked`; CallerError if nobody runs any of them.
+    """
+    found = await parked(store, services, which)
+    without = await uncarried(store, clock, services, {each.consumer for each in found})
+    left = [each for each in found if each.consumer not in without]
+    if found and not left:
+        raise CallerError("; ".join(without.values()))
+    return left
+
+
+async def redrive(
+    store: StoreDriver, clock: Clock, services: Sequence[Service] | None, consumer: str, subject: str, *, who: str
+) -> Parked:
+    """Have one subject tried again now, with a full budget of attempts; return it as it was.
+
+    NotFoundError; CallerError if nobody runs the consumer.
+    """
+    found = await redrivable(store, clock, services, consumer, subject)
     await _schedule(store, clock, found, who=who)
     return found
 
@@ -105,10 +136,10 @@ async def redrive_all(
 ) -> Sequence[Parked]:
     """Have all of these tried again now; return them as they were. One that was freed meanwhile is left out.
 
-    NotFoundError as in `parked`.
+    Errors, and what else is left out, as in `all_redrivable`.
     """
     scheduled = []
-    for each in await parked(store, services, which):
+    for each in await all_redrivable(store, clock, services, which):
         try:
             await _schedule(store, clock, each, who=who)
         except NotFoundError:

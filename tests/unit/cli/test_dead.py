@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -76,7 +77,17 @@ def test_not_everything_is_dropped_by_a_slip(place: Place, capsys: pytest.Captur
     assert len(place.waiting()) == 2
 
 
+def test_a_redrive_that_nobody_would_do_is_one_line_and_2(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["billing", "a"], ["--all"], ["billing", "a", "--dry-run"]):
+        assert run_with(["dead", "redrive", *words]) == 2
+        told = capsys.readouterr()
+        assert (told.out, told.err.count("\n")) == ("", 1)
+        assert told.err.startswith("tidings: nobody runs billing, so it would not be redriven: start the program")
+    assert (place.waiting(), place.audit()) == ({"a": ("dead", 2), "b": ("dead", 1)}, [])
+
+
 def test_a_redrive_can_be_counted_first(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.ask(lambda store: store.ask("billing", owner="another process", ttl=timedelta(hours=1)))
     assert run_with(["dead", "redrive", "--all", "--dry-run"]) == 0
     assert "2 subjects with 3 entries would be due" in capsys.readouterr().out
     assert run_with(["dead", "redrive", "billing", "a", "--dry-run"]) == 0

@@ -40,7 +40,7 @@ async def test_every_change_is_kept_with_who_made_it(stage: Stage) -> None:
     await pausing.pause(store, SERVICES, "rates", reason=" the bank ", who=who)
     await pausing.resume(store, SERVICES, "rates", who=who)
     await replay.replay_from_position(stage.log, store, SERVICES, "rates", 1, who=who)
-    await dead.redrive(store, clock, "billing", "a", who=who)
+    await dead.redrive(store, clock, SERVICES, "billing", "a", who=who)
     await dead.drop(store, "billing", "b", reason=" erased ", who=who)
     await deliveries.cancel(store, "x", clock, who=who, reason=" cancelled by phone ")
     [claimed] = await store.claim_deliveries(owner="o", services=["shop"], limit=1, ttl=TTL)
@@ -73,7 +73,7 @@ REFUSED: dict[str, Callable[[Stage], Awaitable[object]]] = {
     "pause": lambda at: pausing.pause(at.store, SERVICES, "nobody", reason="x", who="cli"),
     "resume": lambda at: pausing.resume(at.store, SERVICES, "nobody", who="cli"),
     "replay": lambda at: replay.replay_from_position(at.log, at.store, SERVICES, "rates", 99, who="cli"),
-    "redrive": lambda at: dead.redrive(at.store, at.clock, "billing", "z", who="cli"),
+    "redrive": lambda at: dead.redrive(at.store, at.clock, SERVICES, "billing", "z", who="cli"),
     "drop": lambda at: dead.drop(at.store, "billing", "a", position=3, reason="x", who="cli"),
     "cancel": lambda at: deliveries.cancel(at.store, "w", at.clock, who="cli"),
     "retry": lambda at: deliveries.retry(at.store, "x", at.clock, who="cli"),
@@ -91,7 +91,7 @@ async def test_what_was_refused_leaves_no_trace(stage: Stage, what: str) -> None
 
 async def test_many_at_once_leave_one_trace_each(stage: Stage) -> None:
     await prepared(stage)
-    await dead.redrive_all(stage.store, stage.clock, None, Which(consumer="billing"), who="cli")
+    await dead.redrive_all(stage.store, stage.clock, SERVICES, Which(consumer="billing"), who="cli")
     assert await changed(stage) == [("cli", "redrive", "billing", "")] * 2
     assert [each.subject for each in await stage.store.audit()] == ["b", "a"]
 

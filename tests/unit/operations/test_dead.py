@@ -67,7 +67,7 @@ async def test_what_is_not_parked_is_refused(parked: Stage) -> None:
     with pytest.raises(NotFoundError, match="'c' is not parked for billing; `tidings dead list` shows what is"):
         await dead.show(parked.store, "billing", "c")
     with pytest.raises(NotFoundError, match="is not parked"):
-        await dead.redrive(parked.store, parked.clock, "billing", "c", who="cli")
+        await dead.redrive(parked.store, parked.clock, SERVICES, "billing", "c", who="cli")
     with pytest.raises(NotFoundError, match="is not parked"):
         await dead.drop(parked.store, "billing", "c", reason="why not", who="cli")
 
@@ -78,17 +78,51 @@ async def test_a_subject_that_is_parked_for_another_consumer_is_told_with_it(par
 
 
 async def test_a_redrive_is_due_at_once_with_a_full_budget(parked: Stage) -> None:
-    await dead.redrive(parked.store, parked.clock, "billing", "b", who="cli")
+    await dead.redrive(parked.store, parked.clock, SERVICES, "billing", "b", who="cli")
     [found] = [each for each in await parked.store.parked("billing") if each.subject == "b"]
     assert (found.state, found.next_at, found.attempts) == ("retrying", parked.clock.now_us(), 0)
 
 
 async def test_all_of_a_filter_are_redriven_and_no_other(parked: Stage) -> None:
-    scheduled = await dead.redrive_all(parked.store, parked.clock, None, Which(state="dead"), who="cli")
+    scheduled = await dead.redrive_all(parked.store, parked.clock, SERVICES, Which(state="dead"), who="cli")
     assert sorted((each.consumer, each.subject) for each in scheduled) == [("billing", "b"), ("rates", "a")]
     assert await names(parked, Which(state="dead")) == []
     [waiting] = [each for each in await parked.store.parked("billing") if each.subject == "a"]
     assert waiting.next_at != parked.clock.now_us()
+
+
+async def test_a_redrive_that_nobody_would_do_is_refused_and_not_promised(parked: Stage) -> None:
+    before = await parked.store.parked()
+    for services in (None, ()):
+        with pytest.raises(CallerError, match=r"^nobody runs billing, so it would not be redriven: start the program"):
+            await dead.redrive(parked.store, parked.clock, services, "billing", "b", who="cli")
+        with pytest.raises(CallerError, match=r"nobody runs billing, .*; nobody runs rates, "):
+            await dead.redrive_all(parked.store, parked.clock, services, Which(), who="cli")
+    assert (await parked.store.parked(), await parked.store.audit()) == (before, [])
+
+
+async def test_what_another_process_runs_is_redriven_and_the_rest_is_left_alone(parked: Stage) -> None:
+    await parked.claim("billing")
+    scheduled = await dead.redrive_all(parked.store, parked.clock, None, Which(), who="cli")
+    assert {each.consumer for each in scheduled} == {"billing"}
+    await dead.redrive(parked.store, parked.clock, None, "billing", "b", who="cli")
+
+
+async def test_the_consumer_of_a_table_that_is_being_built_is_redriven_and_that_of_a_replaced_one_is_not(
+    stage: Stage,
+) -> None:
+    await stage.fold("order")
+    record = stage.view("order").record(2, "building")
+    await stage.store.create_view(record)
+    await stage.settle("orders.order@2", to=0)
+    await stage.say(OrderPlaced("a", 1))
+    await stage.park("orders.order@2", "a", [1])
+    assert (await dead.redrive(stage.store, stage.clock, None, "orders.order@2", "a", who="cli")).subject == "a"
+    await stage.store.drop("orders.order@2", "a", 1, reason="not wanted")
+    assert await stage.store.swap_view(record, consumer="orders.order@2", old_consumer="orders.order@1")
+    await stage.park("orders.order@1", "a", [1])  # no release of today leaves one
+    with pytest.raises(CallerError, match=r"nobody runs orders\.order@1: a newer table took the place"):
+        await dead.redrive(stage.store, stage.clock, SERVICES, "orders.order@1", "a", who="cli")
 
 
 async def test_the_first_entry_is_dropped_for_a_reason_that_is_kept(parked: Stage) -> None:

@@ -1,0 +1,42 @@
+"""Whether anybody would take up what is given back to a consumer: a redrive that nobody does must not be promised."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from tidings.consumers.relay import OUTBOX
+from tidings.operations.lag import is_held
+from tidings.operations.roster import Reader, roster
+from tidings.ports import Clock
+from tidings.services.service import Service
+from tidings.store.driver import StoreDriver
+
+
+async def uncarried(
+    store: StoreDriver, clock: Clock, services: Sequence[Service] | None, names: Collection[str]
+) -> Mapping[str, str]:
+    """Return those of these consumers that nobody runs, and why.
+
+    Somebody does if a process holds or wants its leases, or if the application at hand declares it. `services`: those
+    of the application at hand, None if there is none.
+    """
+    readers = {reader.name: reader for reader in await roster(store, services)}
+    found = {}
+    for name in sorted(set(names) - {OUTBOX}):  # every server relays
+        why = await _why(store, clock, name, readers.get(name))
+        if why is not None:
+            found[name] = why
+    return found
+
+
+async def _why(store: StoreDriver, clock: Clock, name: str, reader: Reader | None) -> str | None:
+    if reader is not None:
+        if reader.is_replaced:
+            return f"nobody runs {name}: a newer table took the place of its own, and has read the same entries"
+        if reader.declared or (reader.record is not None and reader.record.state == "building"):
+            return None
+        if any(is_held(each, clock) for each in reader.checkpoints.values()):
+            return None
+    if await store.asking(name):
+        return None
+    return f"nobody runs {name}, so it would not be redriven: start the program that has it, or set TIDINGS_APP to it"
