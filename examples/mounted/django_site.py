@@ -1,4 +1,4 @@
-"""tidings beside a Django project: `uvicorn mounted.django_site:site`.
+"""tidings beside a Django project: `uvicorn mounted.django_site:site` in the folder `examples`.
 
 Django answers requests and knows neither mounts nor lifespans of ASGI, so both are told apart before it is asked.
 """
@@ -29,7 +29,7 @@ django, events = get_asgi_application(), asgi(app)
 async def site(scope, receive, send):
     if scope["type"] == "lifespan":
         await events(scope, receive, send)
-    elif scope["path"].startswith("/tidings/"):
+    elif f"{scope['path']}/".startswith("/tidings/"):
         await events({**scope, "root_path": "/tidings"}, receive, send)
     else:
         await django(scope, receive, send)

@@ -1,4 +1,4 @@
-"""tidings in a FastAPI application: `uvicorn mounted.fastapi_site:site`."""
+"""tidings in a FastAPI application: `uvicorn mounted.fastapi_site:site` in the folder `examples`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tidings in a Litestar application: `uvicorn mounted.litestar_site:site`."""
+"""tidings in a Litestar application: `uvicorn mounted.litestar_site:site` in the folder `examples`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tidings in a Starlette application: `uvicorn mounted.starlette_site:site`."""
+"""tidings in a Starlette application: `uvicorn mounted.starlette_site:site` in the folder `examples`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""The application that each of the sites mounts: how often each page was visited."""
+"""The application that each of the sites mounts: how often each page was visited.
+
+    curl localhost:8000/
+    curl --json '{"page":"/about"}' -X PUT -H 'ce-type: page-visited' localhost:8000/tidings/events/web/1
+    curl localhost:8000/tidings/views/visits/visits
+
+and http://localhost:8000/tidings/console in a browser.
+"""
 
 from __future__ import annotations
 

@@ -97,4 +97,6 @@ def test_a_site_serves_its_own_pages_and_the_events_beside_them(name: str, tmp_p
         status, _, problem = site.ask("GET", "/tidings/nix")
         assert (status, problem["instance"]) == (404, "/tidings/nix")
         assert site.ask("GET", "/tidings/readyz")[0] == 200
+        status, headers, problem = site.ask("GET", "/tidings")
+        assert status == 307 or problem["detail"].endswith("/tidings/console shows it in a browser")
         assert site.first_lines("/tidings/console/")[0] == "<!doctype html>"
