@@ -14,6 +14,7 @@ TidingsError
 │   ├── InvalidConfigurationError  a member of a configuration breaks a rule
 │   │   └── EndpointRefusedError an endpoint's URL is one that nothing may be sent to
 │   ├── ConflictError            the id, the subject or the condition is taken
+│   ├── InvalidPositionError     a position token that is none of this log
 │   ├── PositionExpiredError     older than what the log keeps
 │   ├── PositionNotReachedError  the state asked for is not there yet
 │   ├── NotFoundError            nothing of that name
@@ -141,6 +142,10 @@ class ConflictError(CallerError):
     def __init__(self, message: str, *, conflict: Conflict) -> None:
         super().__init__(message)
         self.conflict = conflict
+
+
+class InvalidPositionError(CallerError):
+    """A position token is none of this log, of another life of it, or beyond its head."""
 
 
 class PositionExpiredError(CallerError):

@@ -15,7 +15,12 @@ from tests.acceptance.place import Place
 
 
 def settled(consumers: list[dict[str, Any]]) -> bool:
-    return all(each["lag_entries"] == 0 for each in consumers)
+    return all(each["lag"]["entries"] == 0 for each in consumers)
+
+
+def number(entry: dict[str, Any]) -> str:
+    """Return the number in an entry's position token."""
+    return str(entry["position"].rpartition("-")[2])
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +80,7 @@ def test_the_doctor_cannot_look_at_what_is_not_there(place: Place) -> None:
 
 def test_an_event_is_emitted_once_under_its_id(place: Place) -> None:
     first = place.emit("1", 10, id="order-1")
-    assert (first.code, first.json["outcome"], first.json["position"]) == (0, "duplicate", 1)
+    assert (first.code, first.json["outcome"], first.json["position"][-2:]) == (0, "duplicate", "-1")
     other = place.emit("1", 11, id="order-1")
     assert (other.code, other.out) == (1, "")
     assert "is kept at position 1 with other content" in other.err
@@ -91,9 +96,9 @@ def test_consumers_are_shown_with_their_lag(place: Place) -> None:
     found = {each["consumer"]: each for each in place.tidings("consumers", "--app", "shop:app", "--json").json}
     assert set(found) == {"orders", "orders.order@1", "stock"}
     orders = found["orders"]
-    assert (orders["declared"], orders["lag_entries"], orders["parked"], orders["dead_letters"]) == (True, 0, 2, 2)
+    assert (orders["declared"], orders["lag"]["entries"], orders["parked"], orders["dead_letters"]) == (True, 0, 2, 2)
     assert orders["types"] == ["order-placed"]
-    assert orders["partitions"][0].keys() == {"part", "checkpoint", "lag_entries", "lag_at_least", "lag_seconds"}
+    assert orders["partitions"][0].keys() == {"part", "checkpoint", "lag", "owner", "until", "epoch"}
     table = place.tidings("consumers", TIDINGS_APP="shop:app").out
     assert table.splitlines()[0].startswith("consumer        state    checkpoint  head  lag")
     assert "orders.order@1" in table
@@ -144,14 +149,14 @@ def test_an_event_is_shown_with_what_led_to_it_and_what_it_led_to(place: Place) 
     lines = place.tidings("log", "show", effect["source"], effect["id"]).out.splitlines()
     assert lines[-3:] == [
         "causes and effects",
-        f"└── {root['position']}  order-placed  /shop order-1",
-        f"    └── {effect['position']}  order-noted  {effect['source']} {effect['id']}  <- this one",
+        f"└── {number(root)}  order-placed  /shop order-1",
+        f"    └── {number(effect)}  order-noted  {effect['source']} {effect['id']}  <- this one",
     ]
 
 
 def test_views_are_listed_and_shown(place: Place) -> None:
     listed = {each["view"]: each for each in place.tidings("views", "list", "--app", "shop:app", "--json").json}
-    assert (listed["orders.order"]["table"], listed["orders.last"]["mode"]) == ("orders_order__v1", "live")
+    assert (listed["order"]["table"], listed["last"]["mode"]) == ("orders_order__v1", "live")
     assert "orders.order" in place.tidings("views", "list").out
     rows = place.tidings("views", "show", "orders.order", "total=20", "--json").json
     assert rows == [{"order_id": "2", "total": 20}]
@@ -166,7 +171,7 @@ def test_a_replay_needs_handlers_that_allow_it(place: Place) -> None:
     assert (refused.code, refused.out) == (1, "")
     assert "orders may not be replayed: note might change its own tables twice" in refused.err
     done = place.tidings("log", "replay", "stock", "--from-time", "2000-01-01T00:00:00Z", "--app", "shop:app", "--json")
-    assert (done.code, done.json["after"]) == (0, 0)
+    assert (done.code, done.json["after"][-2:]) == (0, "-0")
     assert done.json["entries"] >= 5
 
 
@@ -175,18 +180,18 @@ def test_a_dead_letter_is_shown_and_dropped_for_a_reason(place: Place) -> None:
     assert {(each["consumer"], each["subject"], each["state"]) for each in listed} >= {("orders", "-1", "dead")}
     assert "NotRetryable: no order has a total below 0" in place.tidings("dead", "list", "--consumer", "orders").out
     shown = place.tidings("dead", "show", "orders", "--json", "--", "-1").json
-    assert [letter["event"]["id"] for letter in shown["letters"]] == ["order--1"]
+    assert [entry["event"]["id"] for entry in shown["entries"]] == ["order--1"]
     assert "order-placed  /shop order--1" in place.tidings("dead", "show", "orders", "--", "-1").out
     dropped = place.tidings("dead", "drop", "orders", "--reason", "a test", "--json", "--", "-1")
     assert (dropped.code, dropped.json["left"]) == (0, 0)
-    assert len(dropped.json["dropped"]) == 1
+    assert dropped.json["dead_letter"] == shown["dead_letter"]
     assert place.tidings("dead", "show", "orders", "--", "-1").code == 1
 
 
 def test_dead_letters_are_redriven_by_the_server_that_runs(place: Place) -> None:
     with place.serving():
         ended = place.tidings("dead", "redrive", "orders", "--all", "--state", "dead", "--json")
-        assert {"consumer": "orders", "subject": "-2"} in ended.json
+        assert (ended.json["subjects"], ended.json["dry_run"]) == (1, False)
         tried = place.eventually(
             "dead",
             "list",
@@ -199,7 +204,7 @@ def test_a_view_is_rebuilt_while_the_server_runs(place: Place) -> None:
     with place.serving() as url:
         before = place.tidings("views", "show", "orders.order", "--json").json
         ended = place.tidings("views", "rebuild", "orders.order", "--app", "shop:app", "--json")
-        assert (ended.code, ended.json["view"]) == (0, "orders.order")
+        assert (ended.code, ended.json["service"], ended.json["view"]) == (0, "orders", "order")
         with urllib.request.urlopen(f"{url}/views/orders/order") as answer:
             assert json.load(answer)["rows"] == before
     listed = place.tidings("views", "list", "--json").json

@@ -21,19 +21,19 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 def settled(consumers: list[dict[str, Any]]) -> bool:
-    return all(each["lag_entries"] == 0 for each in consumers)
+    return all(each["lag"]["entries"] == 0 for each in consumers)
 
 
 def state(place: Place, consumer: str) -> tuple[str, int]:
     found = place.tidings("consumers", "--app", "shop:app", "--json").json
-    [(said, lag)] = [(each["state"], each["lag_entries"]) for each in found if each["consumer"] == consumer]
+    [(said, lag)] = [(each["state"], each["lag"]["entries"]) for each in found if each["consumer"] == consumer]
     return said, lag
 
 
 def test_a_paused_consumer_stands_still_in_a_server_that_runs_until_it_is_resumed(place: Place) -> None:
     with place.serving():
         paused = place.tidings("consumers", "pause", "stock", "--reason", "we count", "--json")
-        assert (paused.code, paused.json) == (0, {"consumer": "stock", "paused": "we count"})
+        assert (paused.code, paused.json["consumer"], paused.json["paused"]) == (0, "stock", "we count")
         assert place.emit("2", 20).code == 0
         place.eventually(
             "consumers", "--app", "shop:app", until=lambda all: settled([x for x in all if x["consumer"] != "stock"])
@@ -50,7 +50,7 @@ def test_pausing_twice_keeps_the_last_reason_and_resuming_twice_does_no_harm(pla
         assert place.tidings("consumers", "pause", "stock", "--reason", reason).out == f"stock is paused: {reason}\n"
     assert "paused: second" in place.tidings("consumers").out
     for _ in range(2):
-        assert place.tidings("consumers", "resume", "stock", "--json").json == {"consumer": "stock", "paused": None}
+        assert place.tidings("consumers", "resume", "stock", "--json").json["paused"] is None
     assert state(place, "stock")[0] != "paused"
 
 

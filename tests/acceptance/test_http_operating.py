@@ -243,10 +243,10 @@ async def test_deliveries_are_shown_and_a_dead_one_is_tried_again(app: App, call
     assert [each["key"] for each in (await caller.get("/deliveries?state=dead")).json["deliveries"]] == ["k-0"]
     assert (await caller.get("/deliveries/k-0")).json["error"] == "OSError: no"
     for _ in range(2):
-        reply = await act(caller, "/deliveries/k-0/attempt")
+        reply = await act(caller, "/deliveries/k-0/retry")
         assert (reply.status, reply.json["state"]) == (202, "due")
-    assert (await act(caller, "/deliveries/k-1/attempt")).problem == (409, "endpoint-state")
-    assert (await act(caller, "/deliveries/nix/attempt")).problem == (404, "not-found")
+    assert (await act(caller, "/deliveries/k-1/retry")).problem == (409, "endpoint-state")
+    assert (await act(caller, "/deliveries/nix/retry")).problem == (404, "not-found")
     assert (await caller.get("/deliveries/nix")).problem == (404, "not-found")
     for query in ("?state=lost", "?after=nix", "?from=yesterday", "?nobody=x"):
         assert (await caller.get(f"/deliveries{query}")).problem == (400, "malformed-request")
@@ -260,7 +260,7 @@ async def test_deliveries_are_found_shown_with_their_attempts_and_cancelled(app:
     await store.settle_delivery(claimed[0], Reason(kind="handler-failed", error="OSError: no", next_at=None))
     await store.settle_delivery(claimed[1], None)
     for query, keys in (
-        ("outcome=handler-failed", ["k-0"]),
+        ("reason=handler-failed", ["k-0"]),
         ("service=mail&function=send&limit=2", ["k-0", "k-1"]),
         ("service=post", []),
         ("from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z", []),
@@ -276,7 +276,7 @@ async def test_deliveries_are_found_shown_with_their_attempts_and_cancelled(app:
     for _ in range(2):
         reply = await act(caller, "/deliveries/k-2/cancel", reason="the customer cancelled")
         assert (reply.status, reply.json["state"], reply.json["next_at"]) == (200, "cancelled", None)
-    assert (await act(caller, "/deliveries/k-2/attempt")).problem == (409, "endpoint-state")
+    assert (await act(caller, "/deliveries/k-2/retry")).problem == (409, "endpoint-state")
     assert (await act(caller, "/deliveries/k-1/cancel")).problem == (409, "endpoint-state")
     assert (await act(caller, "/deliveries/nix/cancel")).problem == (404, "not-found")
     [audited] = await store.audit()

@@ -43,7 +43,7 @@ def get(url: str) -> Any:
 
 
 def settled(consumers: list[dict[str, Any]]) -> bool:
-    return all(each["lag_entries"] == 0 for each in consumers)
+    return all(each["lag"]["entries"] == 0 for each in consumers)
 
 
 @pytest.fixture

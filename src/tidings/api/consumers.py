@@ -17,15 +17,15 @@ from tidings.api.queries import read_query
 from tidings.api.reading import Reading
 from tidings.api.repeats import Repeats, need_key
 from tidings.api.routing import principal_of
-from tidings.api.tokens import Tokens
 from tidings.app.opened import Opened
 from tidings.errors import EnvelopeError, NotFoundError, RefusedError
 from tidings.events.media import JSON
-from tidings.events.timestamp import time_text, time_us
+from tidings.events.timestamp import time_us
+from tidings.faces.consumers import consumer_object, replayed_object
+from tidings.faces.tokens import Tokens
 from tidings.operations import pausing
-from tidings.operations.lag import ConsumerLag, PartitionLag, lag
-from tidings.operations.replay import Replay, replay_from_position, replay_from_time
-from tidings.store.claims import Checkpoint
+from tidings.operations.lag import ConsumerLag, lag
+from tidings.operations.replay import replay_from_position, replay_from_time
 from tidings.store.driver import StoreDriver
 from tidings.store.keyed import Keyed
 
@@ -105,7 +105,7 @@ class Consumers:
                     done = await replay_from_time(self._log, keyed.store, self._services, name, begin, who=who)
                 else:
                     done = await replay_from_position(self._log, keyed.store, self._services, name, begin, who=who)
-            return json_answer(self._replayed(done), status=202)
+            return json_answer(replayed_object(self._tokens, done), status=202)
 
         return await self._repeats.once(request.scope, "POST /consumers/{consumer}/replay", key, body, act)
 
@@ -128,41 +128,7 @@ class Consumers:
         raise NotFoundError(f"there is no consumer {name[:100]!r}; GET /consumers lists those there are")
 
     async def _object(self, found: ConsumerLag) -> dict[str, Any]:
-        checkpoints = await self._store.checkpoints(found.name)
-        return {
-            "consumer": found.name,
-            "state": found.state,
-            "paused": found.paused,
-            "types": None if found.types is None else sorted(found.types),
-            "head": self._tokens.write(found.head),
-            "checkpoint": None if found.checkpoint is None else self._tokens.write(found.checkpoint),
-            "lag": {"entries": found.entries, "at_least": found.at_least, "seconds": found.seconds},
-            "parked": found.parked,
-            "retrying": found.retrying,
-            "dead": found.dead,
-            "dead_letters": found.dead_letters,
-            "partitions": [self._partition(each, checkpoints.get(each.part)) for each in found.partitions],
-        }
-
-    def _partition(self, found: PartitionLag, checkpoint: Checkpoint | None) -> dict[str, Any]:
-        until = None if checkpoint is None else checkpoint.until
-        return {
-            "part": found.part,
-            "checkpoint": self._tokens.write(found.checkpoint),
-            "lag": {"entries": found.entries, "at_least": found.at_least, "seconds": found.seconds},
-            "owner": None if checkpoint is None else checkpoint.owner,
-            "until": None if until is None else time_text(until),
-            "epoch": 0 if checkpoint is None else checkpoint.epoch,
-        }
-
-    def _replayed(self, done: Replay) -> dict[str, Any]:
-        return {
-            "consumer": done.consumer,
-            "after": self._tokens.write(done.after),
-            "gate": self._tokens.write(done.gate),
-            "entries": done.entries,
-            "at_least": done.at_least,
-        }
+        return consumer_object(self._tokens, found, await self._store.checkpoints(found.name))
 
 
 def _name(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""Calls to the outside over HTTP: which there are, each try of one, trying a dead one again, and cancelling."""
+"""Calls to the outside over HTTP: which there are, each attempt at one, retrying a dead one, and cancelling."""
 
 from __future__ import annotations
 
@@ -20,22 +20,16 @@ from tidings.api.routing import principal_of
 from tidings.app.opened import Opened
 from tidings.errors import MalformedError, NotFoundError, RefusedError
 from tidings.events.media import JSON
-from tidings.events.timestamp import time_text
+from tidings.faces.deliveries import attempt_object, delivery_object
 from tidings.operations import deliveries
-from tidings.store.attempts import Attempt
 from tidings.store.deliveries import STATES, DeliveryFilter
 
-_SHOWN = (
-    *("key", "service", "function", "endpoint", "position", "type", "subject", "pin"),
-    *("state", "attempts", "reason", "error"),
-)
-_TIMES = ("next_at", "intended", "closed")
 _KNOWN = frozenset(
-    {"state", "service", "function", "endpoint", "type", "subject", "outcome", "from", "to", "after", "limit"}
+    {"state", "service", "function", "endpoint", "type", "subject", "reason", "from", "to", "after", "limit"}
 )
 
 
-class Attempting(msgspec.Struct, forbid_unknown_fields=True):
+class Retrying(msgspec.Struct, forbid_unknown_fields=True):
     """Nothing is to be said."""
 
 
@@ -64,13 +58,13 @@ class Deliveries:
             raise MalformedError(f"after: {after[:80]!r} is no delivery: send the `next` of the page before")
         found = await deliveries.deliveries(self._store, state, where=_where(query), after=after, limit=most)
         last = found[-1]["key"] if len(found) == most else None
-        return json_answer({"deliveries": [_object(each) for each in found], "next": last})
+        return json_answer({"deliveries": [delivery_object(each) for each in found], "next": last})
 
     async def get(self, request: Request) -> Answer:
         """Answer one delivery."""
         read_query(request.scope, known=())
         choose(request.scope, JSON)
-        return json_answer(_object(await self._found(_name(request))))
+        return json_answer(delivery_object(await self._found(_name(request))))
 
     async def attempts(self, request: Request) -> Answer:
         """Answer the tries of one delivery that are still kept, oldest first."""
@@ -78,20 +72,20 @@ class Deliveries:
         choose(request.scope, JSON)
         name = _name(request)
         await self._found(name)
-        return json_answer({"attempts": [_attempt(each) for each in await self._store.attempts(name)]})
+        return json_answer({"attempts": [attempt_object(each) for each in await self._store.attempts(name)]})
 
-    async def attempt(self, request: Request) -> Answer:
+    async def retry(self, request: Request) -> Answer:
         """Have a dead one called again, with all its attempts; one that is open comes by itself."""
         read_query(request.scope, known=())
-        await read_members(self._bodies, request, Attempting)
+        await read_members(self._bodies, request, Retrying)
         name = _name(request)
         found = await self._found(name)
         if found["state"] in ("delivered", "expired", "cancelled"):
-            why = f"the delivery {name[:100]!r} is {found['state']}: there is nothing to try again"
+            why = f"the delivery {name[:100]!r} is {found['state']}: there is nothing to retry"
             raise Refusal(Problem.ENDPOINT_STATE, why)
         if found["state"] == "dead":
             await deliveries.retry(self._store, name, self._clock, who=principal_of(request.scope).who)
-        return json_answer(_object(await self._found(name)), status=202)
+        return json_answer(delivery_object(await self._found(name)), status=202)
 
     async def cancel(self, request: Request) -> Answer:
         """Close one that is open or dead: it is called no more."""
@@ -100,7 +94,7 @@ class Deliveries:
         name, who = _name(request), principal_of(request.scope).who
         with refused_as(Problem.ENDPOINT_STATE, RefusedError):
             await deliveries.cancel(self._store, name, self._clock, who=who, reason=asked.reason)
-        return json_answer(_object(await self._found(name)))
+        return json_answer(delivery_object(await self._found(name)))
 
     async def _found(self, key: str) -> Mapping[str, Any]:
         found = await self._store.delivery(key)
@@ -113,22 +107,6 @@ def _name(request: Request) -> str:
     return segment(request.path_params["key"])
 
 
-def _object(delivery: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a delivery as the API shows it: without the payload, which may hold what only its receiver may see."""
-    times = {name: None if delivery[name] is None else time_text(delivery[name]) for name in _TIMES}
-    return {**{name: delivery[name] for name in _SHOWN}, **times}
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "attempt": attempt.number,
-        "began": time_text(attempt.began),
-        "duration_ms": None if attempt.milliseconds is None else round(attempt.milliseconds, 3),
-        "outcome": attempt.outcome,
-        "error": attempt.error,
-    }
-
-
 def _where(query: Query) -> DeliveryFilter:
     return DeliveryFilter(
         service=one(query, "service"),
@@ -136,7 +114,7 @@ def _where(query: Query) -> DeliveryFilter:
         endpoint=one(query, "endpoint"),
         type=one(query, "type"),
         subject=one(query, "subject"),
-        reason=one(query, "outcome"),
+        reason=one(query, "reason"),
         since=time_of(query, "from"),
         until=time_of(query, "to"),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 from starlette.requests import Request
 
 from tidings.api.answer import Answer, Scope, json_answer
@@ -13,17 +12,15 @@ from tidings.api.paths import segment
 from tidings.api.queries import Query, limit, one, read_query
 from tidings.api.reading import Reading
 from tidings.api.routing import principal_of
-from tidings.api.tokens import Tokens
 from tidings.api.waiting import Patience, Waiting
 from tidings.app.opened import Opened
 from tidings.errors import NotFoundError
 from tidings.events.cloudevents import BATCH_TYPE, STRUCTURED_TYPE, shown, write_batch, write_binary, write_structured
-from tidings.events.envelope import Entry
 from tidings.events.media import JSON, bare
-from tidings.events.timestamp import time_text
+from tidings.faces.entries import entry_object, status_object
+from tidings.faces.tokens import Tokens
 from tidings.log.driver import Page, Position
 from tidings.operations.inspect import show
-from tidings.operations.letters import name_of
 from tidings.operations.search import search
 
 _PARAMETERS = FILTERS | {"after", "limit"}
@@ -55,7 +52,7 @@ class Entries:
             return Answer(200, ((b"content-type", BATCH_TYPE.encode()), *headers), batch)
         return json_answer(
             {
-                "entries": [self._entry(entry) for entry in page.entries],
+                "entries": [entry_object(self._tokens, entry) for entry in page.entries],
                 "next": self._tokens.write(page.upto),
                 "head": self._tokens.write(max(head, page.upto)),
             },
@@ -88,23 +85,8 @@ class Entries:
             raise _unknown(source, id)
         head = (await self._log.head()).position
         found = await show(self._log, self._store, self._services, source=source, id=id)
-        return json_answer(
-            {
-                "source": source,
-                "id": id,
-                "position": self._tokens.write(found.entry.position),
-                "recorded": time_text(found.entry.recorded),
-                "consumers": [
-                    {
-                        "consumer": each.consumer,
-                        "state": each.state,
-                        "dead_letter": name_of(each.consumer, found.entry.position) if each.parked else None,
-                    }
-                    for each in found.standings
-                ],
-            },
-            self._reading.reflects(max(head, found.entry.position)),
-        )
+        reflected = self._reading.reflects(max(head, found.entry.position))
+        return json_answer(status_object(self._tokens, found), reflected)
 
     async def _page(self, scope: Scope, query: Query, patience: Patience, head: Position) -> Page:
         after, most, sought = one(query, "after"), limit(query), read_sought(scope, query)
@@ -124,10 +106,6 @@ class Entries:
         async with self._arrivals.awaiting(sought) as awaited:
             await patience.until(found, pause=lambda _: awaited.come())
         return page
-
-    def _entry(self, entry: Entry) -> dict[str, object]:
-        event = msgspec.Raw(write_structured(shown(entry)))
-        return {"position": self._tokens.write(entry.position), "event": event}
 
 
 def _unknown(source: str, id: str) -> NotFoundError:

@@ -14,7 +14,6 @@ from tidings.api.queries import one, read_query
 from tidings.api.rates import Rates
 from tidings.api.repeats import Repeats, read_key
 from tidings.api.routing import check_source, principal_of
-from tidings.api.tokens import Tokens
 from tidings.api.tracing import trace_of, traced
 from tidings.app.opened import Opened
 from tidings.errors import CallerError, ConflictError, EnvelopeError, MalformedError, UnsupportedMediaTypeError
@@ -31,6 +30,8 @@ from tidings.events.cloudevents import (
 from tidings.events.codec import encode_json
 from tidings.events.envelope import Envelope
 from tidings.events.media import is_json
+from tidings.faces.entries import result_object
+from tidings.faces.tokens import Tokens
 from tidings.log.driver import NOTHING_EXPECTED, Position, Receipt
 from tidings.services.origin import source_of
 from tidings.store.driver import StoreDriver
@@ -155,8 +156,7 @@ class Ingest:
         return {subject: min(last, seen)}
 
     def _result(self, envelope: Envelope, position: Position, outcome: str) -> dict[str, object]:
-        token = self._tokens.write(position)
-        return {"source": envelope.source, "id": envelope.id, "position": token, "outcome": outcome}
+        return result_object(self._tokens, (envelope.source, envelope.id), position, outcome)
 
     def _answer(self, status: int, positions: Sequence[Position], body: object, *headers: Header) -> Answer:
         if positions:

@@ -18,13 +18,13 @@ from tidings.api.problems import Problem, Refusal
 from tidings.api.queries import limit, one, read_query
 from tidings.api.repeats import Repeats, need_key
 from tidings.api.routing import principal_of
-from tidings.api.tokens import Tokens
 from tidings.app.opened import Opened
 from tidings.errors import MalformedError
 from tidings.events.cloudevents import shown, write_structured
 from tidings.events.codec import encode_json
 from tidings.events.media import JSON
-from tidings.events.timestamp import time_text
+from tidings.faces.letters import dropped_object, given_up_object, letter_object, redriven_object, whole_letter_object
+from tidings.faces.tokens import Tokens
 from tidings.operations import dead, letters
 from tidings.operations.letters import Letter, Place
 from tidings.store.driver import StoreDriver
@@ -93,7 +93,7 @@ class Letters:
         after = None if cursor is None else _read_cursor(cursor)
         found = await letters.heads(self._store, self._services, which, after=after, limit=most)
         last = _write_cursor(letters.place_of(found[-1].parked)) if len(found) == most else None
-        return json_answer({"dead_letters": [self._object(each) for each in found], "next": last})
+        return json_answer({"dead_letters": [letter_object(self._tokens, each) for each in found], "next": last})
 
     async def get(self, request: Request) -> Answer:
         """Answer one letter with its event, and which others wait with it."""
@@ -101,9 +101,8 @@ class Letters:
         choose(request.scope, JSON)
         found = await letters.find(self._log, self._store, _name(request))
         waiting = await self._store.dead_letters(found.parked.consumer, found.parked.subject, limit=FOLLOWERS + 1)
-        names = [letters.name_of(each.consumer, each.entry.position) for each in waiting]
         event = _event(request.scope, found)
-        return json_answer({**self._object(found), "event": msgspec.Raw(event), "subject_letters": names})
+        return json_answer(whole_letter_object(self._tokens, found, event, waiting))
 
     async def redrive_all(self, request: Request) -> Answer:
         """Give all that fit back to their handlers."""
@@ -157,7 +156,7 @@ class Letters:
                         keyed.store, parked.consumer, parked.subject, position=position, reason=asked.reason, who=who
                     )
                 left = done.left
-            return json_answer({"dead_letter": name, "left": left, "dry_run": asked.dry_run})
+            return json_answer(given_up_object(name, left=left, dry_run=asked.dry_run))
 
         return await self._repeats.once(request.scope, "POST /dead-letters/{n}/drop", key, body, act)
 
@@ -177,7 +176,7 @@ class Letters:
                 with refused_as(Problem.INVALID_CONFIGURATION):
                     done = await dead.drop_each(keyed.store, self._services, which, reason=asked.reason, who=who)
                 subjects, left = len(done), sum(each.left for each in done)
-            return json_answer({"subjects": subjects, "left": left, "dry_run": asked.dry_run})
+            return json_answer(dropped_object(subjects=subjects, left=left, dry_run=asked.dry_run))
 
         return await self._repeats.once(request.scope, "POST /dead-letters/drop", key, body, act)
 
@@ -187,28 +186,6 @@ class Letters:
             first = letters.name_of(found.parked.consumer, found.parked.first_position)
             raise Refusal(Problem.NOT_SUBJECT_HEAD, f"{name} waits behind {first}: redrive or drop that one first")
         return found
-
-    def _object(self, found: Letter) -> dict[str, Any]:
-        parked, envelope = found.parked, found.letter.entry.envelope
-        return {
-            "dead_letter": found.name,
-            "kind": "handler",
-            "consumer": parked.consumer,
-            "subject": dead.written(parked.subject),
-            "state": parked.state,
-            "reason": parked.reason,
-            "error": parked.error,
-            "attempts": parked.attempts,
-            "next_at": None if parked.next_at is None else time_text(parked.next_at),
-            "parked_at": time_text(parked.parked_at),
-            "is_head": found.is_head,
-            "followers": parked.entries - 1,
-            "position": self._tokens.write(found.letter.entry.position),
-            "source": envelope.source,
-            "id": envelope.id,
-            "type": envelope.type,
-            "dataversion": envelope.version,
-        }
 
 
 def _event(scope: Scope, found: Letter) -> bytes:
@@ -220,7 +197,7 @@ def _event(scope: Scope, found: Letter) -> bytes:
 
 
 def _redriven(subjects: int, entries: int, *, dry_run: bool) -> Answer:
-    body = {"subjects": subjects, "entries": entries, "dry_run": dry_run}
+    body = redriven_object(subjects=subjects, entries=entries, dry_run=dry_run)
     return json_answer(body, status=200 if dry_run else 202)
 
 

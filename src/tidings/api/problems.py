@@ -97,6 +97,7 @@ _PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
         errors.UnknownTypeError: Problem.VERSION_UNKNOWN,
         errors.InvalidDataError: Problem.INVALID_DATA,
         errors.InvalidConfigurationError: Problem.INVALID_CONFIGURATION,
+        errors.InvalidPositionError: Problem.INVALID_POSITION,
         errors.PositionExpiredError: Problem.POSITION_EXPIRED,
         errors.PositionNotReachedError: Problem.POSITION_NOT_REACHED,
         errors.LogRewoundError: Problem.INVALID_POSITION,

@@ -8,8 +8,8 @@ from datetime import timedelta
 from tidings.api.answer import Header, Scope
 from tidings.api.headers import header
 from tidings.api.problems import Problem, Refusal
-from tidings.api.tokens import Tokens
 from tidings.api.waiting import Patience
+from tidings.faces.tokens import Tokens
 from tidings.log.driver import Position
 from tidings.log.log import Log
 

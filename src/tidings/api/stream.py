@@ -21,11 +21,11 @@ from tidings.api.headers import choose, header
 from tidings.api.problems import Refusal
 from tidings.api.queries import one, read_query
 from tidings.api.refusals import Refusals
-from tidings.api.tokens import Tokens
 from tidings.api.waiting import Waiting
 from tidings.app.opened import Opened
 from tidings.events.cloudevents import shown, write_structured
 from tidings.events.envelope import Entry
+from tidings.faces.tokens import Tokens
 from tidings.log.driver import Position
 from tidings.operations.search import Sought, search
 

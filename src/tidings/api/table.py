@@ -22,10 +22,10 @@ from tidings.api.refusals import Refusals
 from tidings.api.repeats import Repeats
 from tidings.api.routing import Operation
 from tidings.api.stream import Stream
-from tidings.api.tokens import Tokens
 from tidings.api.views import Views
 from tidings.api.waiting import Waiting
 from tidings.app.opened import Opened
+from tidings.faces.tokens import Tokens
 
 
 class Parts:
@@ -93,7 +93,7 @@ def _operating(opened: Opened, parts: Parts) -> Iterator[Operation]:
     yield Operation("GET", "/deliveries", deliveries.list, "deliveries:read")
     yield Operation("GET", "/deliveries/{key}", deliveries.get, "deliveries:read")
     yield Operation("GET", "/deliveries/{key}/attempts", deliveries.attempts, "deliveries:read")
-    yield Operation("POST", "/deliveries/{key}/attempt", deliveries.attempt, "deliveries:write")
+    yield Operation("POST", "/deliveries/{key}/retry", deliveries.retry, "deliveries:write")
     yield Operation("POST", "/deliveries/{key}/cancel", deliveries.cancel, "deliveries:write")
 
 

@@ -20,6 +20,7 @@ from tidings.api.waiting import Patience, Waiting
 from tidings.app.opened import Opened
 from tidings.errors import AuthorError, CallerError, NotFoundError
 from tidings.events.media import JSON
+from tidings.faces.views import view_object
 from tidings.log.driver import Position
 from tidings.operations.rows import read_cursor, read_value, row_object, write_cursor
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
@@ -50,7 +51,7 @@ class Views:
         """Answer which views there are, as they are declared."""
         read_query(request.scope, known=())
         choose(request.scope, JSON)
-        return json_answer({"views": [_described(view) for view in self._views.values()]})
+        return json_answer({"views": [view_object(view.service, view.name, view) for view in self._views.values()]})
 
     async def rows(self, request: Request) -> Answer:
         """Answer the rows after a cursor, by key, whose columns have the values that the query names."""
@@ -170,15 +171,3 @@ def _key(table: ViewTable, row: Row) -> Key:
 
 def _row_path(view: ViewSpec) -> str:
     return to_path("views", view.service, view.name) + "".join(f"/{{{name}}}" for name in view.key)
-
-
-def _described(view: ViewSpec) -> dict[str, Any]:
-    return {
-        "service": view.service,
-        "view": view.name,
-        "mode": view.mode,
-        "version": view.version,
-        "key": view.key,
-        "columns": [{"name": column.name, "kind": column.kind, "nullable": column.nullable} for column in view.columns],
-        "types": sorted(view.types),
-    }

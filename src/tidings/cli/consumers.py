@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tidings.cli import completing
 from tidings.cli.output import Output
-from tidings.cli.session import WHO, AppName, AsJson, Session
+from tidings.cli.session import WHO, AppName, AsJson, Session, tokens_of
 
 if TYPE_CHECKING:
     from tidings.app import Opened
-    from tidings.operations.lag import ConsumerLag
 
 commands = typer.Typer()
 Consumer = Annotated[str, typer.Argument(help="As `tidings consumers` names it.", autocompletion=completing.consumers)]
@@ -30,17 +29,30 @@ def consumers(context: typer.Context, app: AppName = None, as_json: AsJson = Fal
         if app is not None or as_json:
             raise typer.BadParameter(f"write --app and --json behind {context.invoked_subcommand}")
         return
-    from tidings.cli.shapes import lag_object, lag_row
+    from tidings.cli.shapes import lag_row
     from tidings.operations.lag import lag
 
     session = Session(app)
 
-    async def work(opened: Opened) -> tuple[ConsumerLag, ...]:
-        return await lag(opened.log, opened.store, opened.ports.clock, session.services)
+    async def work(opened: Opened) -> list[dict[str, Any]]:
+        if as_json:
+            return await _objects(opened, session)
+        return [lag_row(each) for each in await lag(opened.log, opened.store, opened.ports.clock, session.services)]
 
-    found = session.look(work)
-    output = Output(as_json=as_json)
-    output.rows([lag_object(each) if as_json else lag_row(each) for each in found], empty="there are no consumers yet")
+    Output(as_json=as_json).rows(session.look(work), empty="there are no consumers yet")
+
+
+async def _objects(opened: Opened, session: Session) -> list[dict[str, Any]]:
+    from tidings.faces.consumers import consumer_object
+    from tidings.operations.lag import lag
+
+    tokens = await tokens_of(opened)
+    found = await lag(opened.log, opened.store, opened.ports.clock, session.services)
+    return [consumer_object(tokens, each, await opened.store.checkpoints(each.name)) for each in found]
+
+
+async def _object(opened: Opened, session: Session, consumer: str) -> dict[str, Any]:
+    return next(each for each in await _objects(opened, session) if each["consumer"] == consumer)
 
 
 @commands.command()
@@ -60,13 +72,14 @@ def pause(
 
     session = Session(app)
 
-    async def work(opened: Opened) -> None:
+    async def work(opened: Opened) -> dict[str, Any] | None:
         await pausing.pause(opened.store, session.services, consumer, reason=reason, who=WHO)
+        return await _object(opened, session, consumer) if as_json else None
 
-    session.look(work)
+    shown = session.look(work)
     output = Output(as_json=as_json)
     if as_json:
-        output.json({"consumer": consumer, "paused": reason.strip()})
+        output.json(shown)
     output.say(f"{consumer} is paused: {reason.strip()}")
 
 
@@ -80,11 +93,12 @@ def resume(consumer: Consumer, app: AppName = None, as_json: AsJson = False) -> 
 
     session = Session(app)
 
-    async def work(opened: Opened) -> None:
+    async def work(opened: Opened) -> dict[str, Any] | None:
         await pausing.resume(opened.store, session.services, consumer, who=WHO)
+        return await _object(opened, session, consumer) if as_json else None
 
-    session.look(work)
+    shown = session.look(work)
     output = Output(as_json=as_json)
     if as_json:
-        output.json({"consumer": consumer, "paused": None})
+        output.json(shown)
     output.say(f"{consumer} goes on")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tidings.cli import completing
 from tidings.cli.output import Output
-from tidings.cli.session import LAST, WHO, AsJson, Session
+from tidings.cli.session import WHO, AsJson, Session, tokens_of
 from tidings.errors import CallerError
 
 if TYPE_CHECKING:
     from tidings.app import Opened
+    from tidings.faces.tokens import Tokens
     from tidings.operations import dead
     from tidings.store.parking import Parked
 
@@ -45,15 +46,25 @@ def list_(
     Example: tidings dead list --consumer bookmarks --state dead
     """
     from tidings.cli.shapes import parked_row
-    from tidings.operations import dead
+    from tidings.faces.letters import letter_object
+    from tidings.operations import dead, letters
     from tidings.operations.counts import count, dead_told, retrying_told
 
-    session = Session()
+    session, which = Session(), _which(consumer, state, reason)
+
+    async def objects(opened: Opened) -> list[dict[str, Any]]:
+        tokens = await tokens_of(opened)
+        heads = await letters.heads(opened.store, session.services, which, after=None, limit=None)
+        return [letter_object(tokens, each) for each in heads]
 
     async def work(opened: Opened) -> Sequence[Parked]:
-        return await dead.parked(opened.store, session.services, _which(consumer, state, reason))
+        return await dead.parked(opened.store, session.services, which)
 
-    found, output = session.look(work), Output(as_json=as_json)
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json(session.look(objects))
+        return
+    found = session.look(work)
     output.rows([parked_row(each) for each in found], empty="nothing is parked")
     if found:
         counts = count(found)
@@ -66,16 +77,22 @@ def show(consumer: Consumer, subject: Subject, as_json: AsJson = False) -> None:
 
     Example: tidings dead show bookmarks jack
     """
-    from tidings.cli.shapes import entry_line, entry_object, parked_row
+    from tidings.cli.shapes import entry_line, parked_row
+    from tidings.faces.entries import entry_object
+    from tidings.faces.letters import whole_letter_object
     from tidings.operations import dead
+    from tidings.operations.letters import Letter
 
-    async def work(opened: Opened) -> dead.Opened:
-        return await dead.show(opened.store, consumer, dead.typed(subject))
+    async def work(opened: Opened) -> tuple[dead.Opened, Tokens]:
+        return await dead.show(opened.store, consumer, dead.typed(subject)), await tokens_of(opened)
 
-    found = Session().look(work)
+    found, tokens = Session().look(work)
     output = Output(as_json=as_json)
     if as_json:
-        output.json({**parked_row(found.parked), "letters": [entry_object(each.entry) for each in found.letters]})
+        entries = [entry_object(tokens, each.entry) for each in found.letters]
+        head = Letter(parked=found.parked, letter=found.letters[0])
+        whole = whole_letter_object(tokens, head, bytes(entries[0]["event"]), found.letters)
+        output.json({**whole, "entries": entries})
         return
     output.fields(parked_row(found.parked))
     output.say("")
@@ -102,6 +119,7 @@ def redrive(
     Example: tidings dead redrive bookmarks jack
     Example: tidings dead redrive bookmarks --all --reason handler-failed
     """
+    from tidings.faces.letters import redriven_object
     from tidings.operations import dead
 
     if every == (subject is not None):
@@ -121,9 +139,9 @@ def redrive(
 
     found = session.look(work)
     output = Output(as_json=as_json)
-    if as_json:
-        output.json([{"consumer": each.consumer, "subject": dead.written(each.subject)} for each in found])
     entries = sum(each.entries for each in found)
+    if as_json:
+        output.json(redriven_object(subjects=len(found), entries=entries, dry_run=dry_run))
     told = "would be due; nothing was changed" if dry_run else "are due now: a running server takes them up"
     output.say(f"{len(found):,} subjects with {entries:,} entries {told}")
 
@@ -134,7 +152,7 @@ def drop(
     subject: Subject,
     reason: Annotated[str, typer.Option(help="Why it is given up; kept in the audit.")],
     position: Annotated[
-        int | None, typer.Option(min=1, max=LAST, help="Which entry; the first, which failed, if absent.")
+        str | None, typer.Option(help="Which entry, by number or token; the first, which failed, if absent.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All entries of the subject.")] = False,
     as_json: AsJson = False,
@@ -143,7 +161,10 @@ def drop(
 
     Example: tidings dead drop bookmarks jack --reason "the user asked for erasure"
     """
+    from tidings.cli.positions import position_of
+    from tidings.faces.letters import given_up_object
     from tidings.operations import dead
+    from tidings.operations.letters import name_of
 
     if every and position is not None:
         raise CallerError("give --position or --all, not both")
@@ -151,12 +172,15 @@ def drop(
     async def work(opened: Opened) -> dead.Dropped:
         if every:
             return await dead.drop_subject(opened.store, consumer, dead.typed(subject), reason=reason, who=WHO)
-        return await dead.drop(opened.store, consumer, dead.typed(subject), position=position, reason=reason, who=WHO)
+        at = None if position is None else await position_of(opened, "--position", position)
+        return await dead.drop(opened.store, consumer, dead.typed(subject), position=at, reason=reason, who=WHO)
 
     done = Session().look(work)
     output = Output(as_json=as_json)
     if as_json:
-        output.json({"consumer": consumer, "subject": subject, "dropped": list(done.positions), "left": done.left})
+        names = [name_of(consumer, place) for place in done.positions]
+        one = given_up_object(names[0], left=done.left, dry_run=False)
+        output.json({"dead_letters": names, "left": done.left, "dry_run": False} if every else one)
     at = ", ".join(map(str, done.positions))
     output.say(f"dropped the entries at {at}; {done.left:,} of {subject} are left")
 
@@ -166,17 +190,20 @@ def drop_each(
     reason: Annotated[str, typer.Option(help="Why they are given up; kept in the audit.")],
     consumer: OfConsumer = None,
     state: InState = None,
-    failure: Annotated[str | None, typer.Option(help="Only what failed for this reason, such as undecodable.")] = None,
+    where_reason: Annotated[
+        str | None, typer.Option(help="Only what failed for this reason, such as undecodable.")
+    ] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Give up, for ever, what failed of each subject that fits. What waits behind it goes on by itself.
 
-    Example: tidings dead drop-each --consumer bookmarks --failure undecodable --reason "a till that sent rubbish"
+    Example: tidings dead drop-each --consumer bookmarks --where-reason undecodable --reason "a till that sent rubbish"
     """
+    from tidings.faces.letters import dropped_object
     from tidings.operations import dead
 
-    session, which = Session(), _which(consumer, state, failure)
+    session, which = Session(), _which(consumer, state, where_reason)
 
     async def work(opened: Opened) -> tuple[int, int]:
         if dry_run:
@@ -188,7 +215,7 @@ def drop_each(
     subjects, left = session.look(work)
     output = Output(as_json=as_json)
     if as_json:
-        output.json({"subjects": subjects, "left": left, "dry_run": dry_run})
+        output.json(dropped_object(subjects=subjects, left=left, dry_run=dry_run))
     said = "would be dropped" if dry_run else "dropped"
     output.say(f"{said}: the entry that failed of {subjects:,} subjects; {left:,} entries of theirs are left")
 

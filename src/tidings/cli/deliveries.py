@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,14 +10,11 @@ import typer
 from tidings.cli.output import Output
 from tidings.cli.session import WHO, AsJson, Session
 from tidings.cli.times import time_of
-from tidings.events.timestamp import time_text
 
 if TYPE_CHECKING:
     from tidings.app import Opened
     from tidings.operations import deliveries
-    from tidings.store.attempts import Attempt
 
-_TIMES = ("next_at", "intended", "first_at", "closed")
 commands = typer.Typer(help="Calls to the outside: made after their transaction, at least once, with a stable key.")
 
 
@@ -41,7 +37,7 @@ def list_(
     state: Annotated[State | None, typer.Option(help="Only those that are so.")] = None,
     service: Annotated[str | None, typer.Option(help="Only of this service.")] = None,
     function: Annotated[str | None, typer.Option(help="Only of functions with this name.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="Only those whose last failure was this.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Only those that failed last for this reason.")] = None,
     from_: Annotated[str | None, typer.Option("--from", help="Only those intended then or later, RFC 3339.")] = None,
     to: Annotated[str | None, typer.Option(help="Only those intended before that, RFC 3339.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, the oldest first.")] = 100,
@@ -51,13 +47,14 @@ def list_(
 
     Example: tidings deliveries list --state dead --from 2026-05-04T10:00:00Z
     """
+    from tidings.faces.deliveries import delivery_object
     from tidings.operations import deliveries
     from tidings.store.deliveries import DeliveryFilter
 
     where = DeliveryFilter(
         service=service,
         function=function,
-        reason=outcome,
+        reason=reason,
         since=time_of("--from", from_),
         until=time_of("--to", to),
     )
@@ -66,17 +63,18 @@ def list_(
         found = await deliveries.deliveries(
             opened.store, None if state is None else state.value, where=where, limit=limit
         )
-        return [_row(each) for each in found]
+        return [delivery_object(each) for each in found]
 
     Output(as_json=as_json).rows(Session().look(work), empty="there are no such deliveries")
 
 
 @commands.command()
 def show(key: Key, as_json: AsJson = False) -> None:
-    """Show one delivery with each of its tries that is still kept. Exit code 1 if there is none of this key.
+    """Show one delivery with each attempt at it that is still kept. Exit code 1 if there is none of this key.
 
     Example: tidings deliveries show 019c1b7d-8c00-8abc-8def-0123456789ab
     """
+    from tidings.faces.deliveries import attempt_object, delivery_object
     from tidings.operations import deliveries
 
     async def work(opened: Opened) -> deliveries.Tried:
@@ -84,13 +82,13 @@ def show(key: Key, as_json: AsJson = False) -> None:
 
     found = Session().look(work)
     output = Output(as_json=as_json)
-    tries = [_attempt(each) for each in found.attempts]
+    shown, attempts = delivery_object(found.delivery), [attempt_object(each) for each in found.attempts]
     if as_json:
-        output.json({**_row(found.delivery), "tries": tries})
+        output.json({"delivery": shown, "attempts": attempts})
         return
-    output.fields(_row(found.delivery))
+    output.fields(shown)
     output.say("")
-    output.rows(tries, empty="no try of it is kept")
+    output.rows(attempts, empty="no attempt at it is kept")
 
 
 @commands.command()
@@ -99,15 +97,17 @@ def retry(key: Key, as_json: AsJson = False) -> None:
 
     Example: tidings deliveries retry 019c1b7d-8c00-8abc-8def-0123456789ab
     """
+    from tidings.faces.deliveries import delivery_object
     from tidings.operations import deliveries
 
-    async def work(opened: Opened) -> None:
+    async def work(opened: Opened) -> dict[str, Any]:
         await deliveries.retry(opened.store, key, opened.ports.clock, who=WHO)
+        return delivery_object((await deliveries.show(opened.store, key)).delivery)
 
-    Session().look(work)
+    shown = Session().look(work)
     output = Output(as_json=as_json)
     if as_json:
-        output.json({"key": key, "state": "due"})
+        output.json(shown)
     output.say(f"{key} is due now; a running server calls it")
 
 
@@ -123,28 +123,15 @@ def cancel(
 
     Example: tidings deliveries cancel 019c1b7d-8c00-8abc-8def-0123456789ab --reason "the customer cancelled"
     """
+    from tidings.faces.deliveries import delivery_object
     from tidings.operations import deliveries
 
-    async def work(opened: Opened) -> None:
+    async def work(opened: Opened) -> dict[str, Any]:
         await deliveries.cancel(opened.store, key, opened.ports.clock, who=WHO, reason=reason)
+        return delivery_object((await deliveries.show(opened.store, key)).delivery)
 
-    Session().look(work)
+    shown = Session().look(work)
     output = Output(as_json=as_json)
     if as_json:
-        output.json({"key": key, "state": "cancelled"})
+        output.json(shown)
     output.say(f"{key} is cancelled: it is called no more")
-
-
-def _row(delivery: Mapping[str, Any]) -> dict[str, Any]:
-    times = {name: None if delivery[name] is None else time_text(delivery[name]) for name in _TIMES}
-    return {**delivery, **times}
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "attempt": attempt.number,
-        "began": time_text(attempt.began),
-        "duration_ms": attempt.milliseconds,
-        "outcome": attempt.outcome,
-        "error": attempt.error,
-    }

@@ -11,7 +11,7 @@ import typer
 from tidings.cli import completing
 from tidings.cli.exits import UnknownOutcomeError
 from tidings.cli.output import Output
-from tidings.cli.session import AppName, AsJson, Session
+from tidings.cli.session import AppName, AsJson, Session, tokens_of
 from tidings.errors import CallerError, LogBusyError, LogUnavailableError
 
 if TYPE_CHECKING:
@@ -43,21 +43,22 @@ def emit(
 
     Example: tidings emit tweet-bookmarked '{"tweet_id": "20", "user_id": "jack"}' --id bm-1 --app chirp:app
     """
+    from tidings.faces.entries import result_object
     from tidings.operations.emit import Given, envelope_of
 
     session = Session(app)
     raw = _standard_input() if data == "-" else os.fsencode(data)
     given = Given(type=type, data=raw, source=source, id=id, subject=subject, time=time, version=version)
 
-    async def work(opened: Opened) -> dict[str, Any]:
+    async def work(opened: Opened) -> tuple[Kept, dict[str, Any]]:
         kept = await _kept(opened.log, envelope_of(opened.catalog, opened.ports, given))
-        return {"source": kept.source, "id": kept.id, "position": kept.position, "outcome": kept.outcome}
+        return kept, result_object(await tokens_of(opened), (kept.source, kept.id), kept.position, kept.outcome)
 
     output = Output(as_json=as_json)
-    kept = session.act(work, makes=True)
+    kept, result = session.act(work, makes=True)
     if as_json:
-        output.json(kept)
-    output.say(f"{kept['outcome']} at position {kept['position']}: {kept['source']} {kept['id']}")
+        output.json(result)
+    output.say(f"{kept.outcome} at position {kept.position}: {kept.source} {kept.id}")
 
 
 async def _kept(log: Log, envelope: Envelope) -> Kept:

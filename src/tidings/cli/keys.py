@@ -65,8 +65,12 @@ def list_(as_json: AsJson = False) -> None:
         now = opened.ports.clock.now_us()
         return [_row(each, now) for each in await keys.listed(opened.store)]
 
+    found = Session().look(work)
+    if not as_json:
+        lists = ("scopes", "sources")
+        found = [row | {name: " ".join(row[name]) for name in lists if row[name] is not None} for row in found]
     empty = "there are no keys: whoever is on this machine may call, and nobody else"
-    Output(as_json=as_json).rows(Session().look(work), empty=empty)
+    Output(as_json=as_json).rows(found, empty=empty)
 
 
 @commands.command()
@@ -96,8 +100,8 @@ def _row(key: ApiKey, now: int) -> dict[str, Any]:
         "key": key.id,
         "owner": key.owner,
         "state": state,
-        "scopes": " ".join(sorted(key.scopes)),
-        "sources": None if key.sources is None else " ".join(sorted(key.sources)),
+        "scopes": sorted(key.scopes),
+        "sources": None if key.sources is None else sorted(key.sources),
         "created": time_text(key.created),
         "expires": None if key.expires is None else time_text(key.expires),
         "last_used": None if key.used is None else time_text(key.used),

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tidings.cli import completing
 from tidings.cli.asking import confirm
 from tidings.cli.output import Output
-from tidings.cli.session import LAST, WHO, AppName, AsJson, Session
+from tidings.cli.session import WHO, AppName, AsJson, Session, tokens_of
 from tidings.cli.times import time_of
 from tidings.errors import CallerError, UnknownTypeError, absent
 
 if TYPE_CHECKING:
     from tidings.app import Opened
+    from tidings.events.envelope import Entry
     from tidings.events.filter import Filter
+    from tidings.faces.tokens import Tokens
     from tidings.operations import inspect, replay
     from tidings.operations.chain import Chain
 
@@ -65,25 +67,26 @@ def show(
 
     Example: tidings log show web bm-1
     """
-    from tidings.cli.shapes import chain_branches, chain_object, entry_object
+    from tidings.cli.shapes import chain_branches, entry_fields, standing_row
+    from tidings.faces.entries import chain_object, entry_object, status_object
     from tidings.operations import inspect
     from tidings.operations.chain import chain
 
     session = Session(app)
 
-    async def work(opened: Opened) -> tuple[inspect.Shown, Chain]:
+    async def work(opened: Opened) -> tuple[inspect.Shown, Chain, Tokens]:
         shown = await inspect.show(opened.log, opened.store, session.services, source=source, id=id)
-        return shown, await chain(opened.log, shown.entry)
+        return shown, await chain(opened.log, shown.entry), await tokens_of(opened)
 
-    found, linked = session.look(work)
+    found, linked, tokens = session.look(work)
     output = Output(as_json=as_json)
-    standings = [_standing(each) for each in found.standings]
     if as_json:
-        output.json({**entry_object(found.entry), "consumers": standings, "chain": chain_object(linked)})
+        whole = status_object(tokens, found) | entry_object(tokens, found.entry)
+        output.json({**whole, "chain": chain_object(tokens, linked)})
         return
-    output.fields({"position": found.entry.position, **entry_object(found.entry)["event"]})
+    output.fields(entry_fields(found.entry))
     output.say("")
-    output.rows(standings, empty="no consumer has been here yet")
+    output.rows([standing_row(each) for each in found.standings], empty="no consumer has been here yet")
     output.say("")
     output.tree("causes and effects", chain_branches(linked, found.entry.position))
     if not linked.is_whole:
@@ -96,7 +99,7 @@ def replay_(
         str, typer.Argument(help="As `tidings consumers` names it.", autocompletion=completing.consumers)
     ],
     from_position: Annotated[
-        int | None, typer.Option(min=1, max=LAST, help="Begin with the entry at this position.")
+        str | None, typer.Option(help="Begin with the entry at this position: a number, or a token.")
     ] = None,
     from_time: Annotated[str | None, typer.Option(help="Begin with what was recorded then, RFC 3339.")] = None,
     app: AppName = None,
@@ -108,6 +111,8 @@ def replay_(
 
     Example: tidings log replay bookmarks --from-time 2026-05-04T10:00:00Z --app chirp:app
     """
+    from tidings.cli.positions import position_of
+    from tidings.faces.consumers import replayed_object
     from tidings.operations import replay
 
     if (from_position is None) == (from_time is None):
@@ -116,16 +121,17 @@ def replay_(
     session = Session(app)
     services = tuple(session.app.services.values())
 
-    async def work(opened: Opened) -> replay.Replay:
-        log, store = opened.log, opened.store
-        if from_position is not None:
-            return await replay.replay_from_position(log, store, services, consumer, from_position, who=WHO)
-        return await replay.replay_from_time(log, store, services, consumer, begin, who=WHO)
+    async def work(opened: Opened) -> tuple[replay.Replay, Tokens]:
+        log, store, tokens = opened.log, opened.store, await tokens_of(opened)
+        if from_position is None:
+            return await replay.replay_from_time(log, store, services, consumer, begin, who=WHO), tokens
+        first = await position_of(opened, "--from-position", from_position)
+        return await replay.replay_from_position(log, store, services, consumer, first, who=WHO), tokens
 
-    done = session.look(work)
+    done, tokens = session.look(work)
     output = Output(as_json=as_json)
     if as_json:
-        output.json({"consumer": done.consumer, "after": done.after, "gate": done.gate, "entries": done.entries})
+        output.json(replayed_object(tokens, done))
     count = f"over {done.entries:,}" if done.at_least else f"{done.entries:,}"
     output.say(f"{done.consumer} goes back to position {done.after}: {count} entries are before it now")
 
@@ -163,24 +169,25 @@ def restored(
 
 
 async def _tail(session: Session, opened: Opened, output: Output, where: Filter, *, limit: int, follow: bool) -> None:
-    from tidings.cli.shapes import entry_object
     from tidings.events.filter import Filter
+    from tidings.faces.entries import entry_object
     from tidings.operations import inspect
 
+    tokens = await tokens_of(opened)
     await _check_types(session, opened, output, where)
     entries, upto = await inspect.tail(opened.log, where=where, limit=limit)
     if not entries:
         await _warn(opened, output, where)
     if output.as_json and not follow:
-        output.json([entry_object(entry) for entry in entries])
+        output.json([entry_object(tokens, entry) for entry in entries])
         return
     for entry in entries:
-        _print(output, entry)
+        _print(output, tokens, entry)
     if not entries and not follow:
         output.say("no entry matches" if where != Filter() else "the log is empty")
     if follow:
         async for entry in inspect.follow(opened.log, after=upto, where=where):
-            _print(output, entry)
+            _print(output, tokens, entry)
 
 
 async def _check_types(session: Session, opened: Opened, output: Output, where: Filter) -> None:
@@ -206,15 +213,10 @@ async def _warn(opened: Opened, output: Output, where: Filter) -> None:
         output.warn(f"nothing about the subject {where.subject[:100]!r} is kept here")
 
 
-def _print(output: Output, entry: Any) -> None:
-    from tidings.cli.shapes import entry_line, entry_object
+def _print(output: Output, tokens: Tokens, entry: Entry) -> None:
+    from tidings.cli.shapes import entry_line
+    from tidings.faces.entries import entry_object
 
     if output.as_json:
-        output.json(entry_object(entry))
+        output.json(entry_object(tokens, entry))
     output.say(entry_line(entry))
-
-
-def _standing(standing: inspect.Standing) -> dict[str, Any]:
-    parked = standing.parked
-    why = None if parked is None else f"{parked.state}, {parked.reason}: {parked.error}"
-    return {"consumer": standing.consumer, "state": standing.state, "why": why}

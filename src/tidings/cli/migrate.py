@@ -57,13 +57,14 @@ def plan(
     """
     settings, schema = _look()
     output = Output(as_json=as_json)
-    steps = [{"step": each.number, "spares": each.spares, "files": " ".join(each.files)} for each in schema.pending]
+    steps = [{"step": each.number, "spares": each.spares, "files": list(each.files)} for each in schema.pending]
     if as_json:
         output.json([row | {"sql": each.statements} for row, each in zip(steps, schema.pending, strict=True)])
     elif sql:
         output.say("\n".join(each.statements.strip() for each in schema.pending))
     else:
-        output.rows(steps, empty=f"{settings.place}: there is nothing to do, {_SAID[schema.state].partition(':')[0]}")
+        rows = [{**step, "files": " ".join(each.files)} for step, each in zip(steps, schema.pending, strict=True)]
+        output.rows(rows, empty=f"{settings.place}: there is nothing to do, {_SAID[schema.state].partition(':')[0]}")
 
 
 @commands.command()

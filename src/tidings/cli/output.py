@@ -97,7 +97,7 @@ class Output:
 
     def json(self, value: Any) -> None:
         """Print JSON, on one line, at once."""
-        self.console.out(json.dumps(value, ensure_ascii=not self._speaks_unicode, default=str), highlight=False)
+        self.console.out(json.dumps(value, ensure_ascii=not self._speaks_unicode, default=_built), highlight=False)
         self.console.file.flush()
 
     def say(self, text: str) -> None:
@@ -120,6 +120,13 @@ class Output:
         with Bar(*columns, console=self.errors, transient=True) as bar:
             task = bar.add_task("", total=None)
             yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+
+
+def _built(value: Any) -> Any:
+    """Return what JSON has no word for as something that it has: what is JSON already is read."""
+    import msgspec
+
+    return json.loads(bytes(value)) if isinstance(value, msgspec.Raw) else str(value)
 
 
 def _grow(tree: Tree, branches: Sequence[Branch]) -> None:

@@ -13,6 +13,7 @@ from tidings.errors import SettingError
 
 if TYPE_CHECKING:
     from tidings.app import App, Opened
+    from tidings.faces.tokens import Tokens
     from tidings.services.service import Service
     from tidings.settings import Settings
 
@@ -93,6 +94,13 @@ class Session:
                 f"there is no database {place} with a log in it: `tidings run` makes it, or set TIDINGS_DATABASE_URL "
                 "to another one"
             )
+
+
+async def tokens_of(opened: Opened) -> Tokens:
+    """Return what writes and reads the position tokens of this log."""
+    from tidings.faces.tokens import Tokens
+
+    return Tokens((await opened.log.head()).incarnation)
 
 
 def read_settings(**given: str | int | None) -> Settings:

@@ -1,4 +1,4 @@
-"""Results of operations as rows and objects that can be printed: times as RFC 3339, events as CloudEvents."""
+"""Results of operations as people read them, and what HTTP has no counterpart of, for programs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from tidings.cli.output import Branch
 from tidings.events.cloudevents import shown, write_structured
 from tidings.events.envelope import Entry
 from tidings.events.timestamp import time_text
+from tidings.faces.tokens import Tokens
 from tidings.operations.chain import Chain, Link
 from tidings.operations.dead import written
+from tidings.operations.inspect import Standing
 from tidings.operations.lag import ConsumerLag
 from tidings.operations.verify import Verified
+from tidings.operations.views import Listed
 from tidings.store.parking import Parked
+from tidings.views.verify import Difference
 
 DATA_SHOWN = 100
-
-
-def entry_object(entry: Entry) -> dict[str, Any]:
-    """Return an entry as `GET /events` shows it, but with its position as a number."""
-    return {"position": entry.position, "event": json.loads(write_structured(shown(entry)))}
 
 
 def entry_line(entry: Entry) -> str:
@@ -36,16 +35,16 @@ def entry_line(entry: Entry) -> str:
     return f"{entry.position:>8}  {time_text(entry.recorded)[:23]}Z  {envelope.type}{version}  {identity}  {data}"
 
 
-def chain_object(chain: Chain) -> dict[str, Any]:
-    """Return the causes and effects of an event, each with its own effects in it."""
-    roots = [_link_object(each) for each in chain.roots]
-    return {"correlation": chain.correlation, "is_whole": chain.is_whole, "events": roots}
+def entry_fields(entry: Entry) -> dict[str, Any]:
+    """Return an entry as lines for people: where it stands, and each attribute of its event."""
+    return {"position": entry.position, **json.loads(write_structured(shown(entry)))}
 
 
-def _link_object(link: Link) -> dict[str, Any]:
-    envelope = link.entry.envelope
-    identity = {"type": envelope.type, "source": envelope.source, "id": envelope.id}
-    return {"position": link.entry.position, **identity, "effects": [_link_object(each) for each in link.effects]}
+def standing_row(standing: Standing) -> dict[str, Any]:
+    """Return how a consumer stands to an event, as a row for people."""
+    parked = standing.parked
+    why = None if parked is None else f"{parked.state}, {parked.reason}: {parked.error}"
+    return {"consumer": standing.consumer, "state": standing.state, "why": why}
 
 
 def chain_branches(chain: Chain, here: int) -> tuple[Branch, ...]:
@@ -81,37 +80,6 @@ def parked_row(parked: Parked) -> dict[str, Any]:
     }
 
 
-def lag_object(lag: ConsumerLag) -> dict[str, Any]:
-    """Return a consumer's lag with that of each of its partitions."""
-    partitions = [
-        {
-            "part": each.part,
-            "checkpoint": each.checkpoint,
-            "lag_entries": each.entries,
-            "lag_at_least": each.at_least,
-            "lag_seconds": round(each.seconds, 3),
-        }
-        for each in lag.partitions
-    ]
-    return {
-        "consumer": lag.name,
-        "state": lag.state,
-        "declared": lag.declared,
-        "types": None if lag.types is None else sorted(lag.types),
-        "head": lag.head,
-        "checkpoint": lag.checkpoint,
-        "lag_entries": lag.entries,
-        "lag_at_least": lag.at_least,
-        "lag_seconds": round(lag.seconds, 3),
-        "parked": lag.parked,
-        "retrying": lag.retrying,
-        "dead": lag.dead,
-        "dead_letters": lag.dead_letters,
-        "paused": lag.paused,
-        "partitions": partitions,
-    }
-
-
 def lag_row(lag: ConsumerLag) -> dict[str, Any]:
     """Return a consumer's lag as a row for people."""
     has_lag = bool(lag.partitions)
@@ -129,25 +97,26 @@ def lag_row(lag: ConsumerLag) -> dict[str, Any]:
     }
 
 
-def verified_object(verified: Verified) -> dict[str, Any]:
+def verified_object(tokens: Tokens, verified: Verified) -> dict[str, Any]:
     """Return what a verification found, with the first differences."""
-    result = verified.result
+    result, (service, _, view) = verified.result, verified.view.partition(".")
     differences = [
         {
             "kind": each.kind,
             "key": _plain(each.key),
             "found": _plain(each.found),
             "expected": _plain(each.expected),
-            "position": each.position,
+            "position": tokens.write_any(each.position),
             "error": each.error,
         }
         for each in result.first
     ]
     return {
-        "view": verified.view,
+        "service": service,
+        "view": view,
         "table": verified.table,
         "equal": result.is_right,
-        "upto": result.upto,
+        "upto": tokens.write(result.upto),
         "rows": result.rows,
         "tombstones": result.tombstones,
         "entries": result.entries,
@@ -157,6 +126,27 @@ def verified_object(verified: Verified) -> dict[str, Any]:
         "differing": result.differing,
         "differences": differences,
     }
+
+
+def verified_row(verified: Verified) -> dict[str, Any]:
+    """Return what a verification counted, as a row for people."""
+    counts = ("upto", "rows", "tombstones", "entries", "dropped", "parked", "unreadable", "differing")
+    counted = {name: getattr(verified.result, name) for name in counts}
+    return {"view": verified.view, **counted, "equal": verified.result.is_right}
+
+
+def difference_line(difference: Difference) -> str:
+    """Return on one line which row differs, where, and in what."""
+    at = "" if difference.position is None else f" (entry {difference.position})"
+    found, expected = _plain(difference.found), _plain(difference.expected)
+    why = difference.error or f"found {found}, the log says {expected}"
+    return f"{_plain(difference.key)} {difference.kind}{at}: {why}"
+
+
+def view_row(found: Listed) -> dict[str, Any]:
+    """Return a view, or one of its tables, as a row for people."""
+    names = ("mode", "state", "version", "table", "position", "declared")
+    return {"view": found.name, **{name: getattr(found, name) for name in names}}
 
 
 def _plain(values: Sequence[Any] | None) -> Any:

@@ -10,10 +10,11 @@ import typer
 from tidings.cli import completing
 from tidings.cli.exits import NO
 from tidings.cli.output import Output
-from tidings.cli.session import WHO, AppName, AsJson, Session
+from tidings.cli.session import WHO, AppName, AsJson, Session, tokens_of
 
 if TYPE_CHECKING:
     from tidings.app import Opened
+    from tidings.faces.tokens import Tokens
     from tidings.operations import verify as verifying
     from tidings.operations import views as operation
 
@@ -37,26 +38,18 @@ def list_(app: AppName = None, as_json: AsJson = False) -> None:
 
     Example: tidings views list --app chirp:app
     """
+    from tidings.cli.shapes import view_row
+    from tidings.faces.views import table_object
     from tidings.operations import views as operation
 
     session = Session(app)
     specs = None if session.services is None else session.app.views
 
-    async def work(opened: Opened) -> tuple[operation.Listed, ...]:
-        return await operation.listed(opened.store, specs)
+    async def work(opened: Opened) -> list[dict[str, Any]]:
+        tokens, found = await tokens_of(opened), await operation.listed(opened.store, specs)
+        return [table_object(tokens, each) if as_json else view_row(each) for each in found]
 
-    rows = [
-        {
-            "view": each.name,
-            "mode": each.mode,
-            "state": each.state,
-            "version": each.version,
-            "table": each.table,
-            "position": each.position,
-            "declared": each.declared,
-        }
-        for each in session.look(work)
-    ]
+    rows = session.look(work)
     Output(as_json=as_json).rows(rows, empty="there are no views yet")
 
 
@@ -107,16 +100,17 @@ def verify(views: Names = None, app: AppName = None, as_json: AsJson = False) ->
     specs = [operation.declared_view(session.app.views, name) for name in views or ()] or session.app.views
     output = Output(as_json=as_json)
 
-    async def work(opened: Opened) -> tuple[verifying.Verified, ...]:
+    async def work(opened: Opened) -> tuple[tuple[verifying.Verified, ...], Tokens]:
         with output.progress() as progress:
-            return await verifying.verify(opened.log, opened.store, specs, progress=progress)
+            found = await verifying.verify(opened.log, opened.store, specs, progress=progress)
+        return found, await tokens_of(opened)
 
-    found = [verified_object(each) for each in session.look(work)]
+    found, tokens = session.look(work)
     if as_json:
-        output.json(found)
+        output.json([verified_object(tokens, each) for each in found])
     else:
         _say_verified(output, found)
-    if not all(each["equal"] for each in found):
+    if not all(each.result.is_right for each in found):
         raise typer.Exit(NO)
 
 
@@ -150,19 +144,18 @@ def rebuild(
 
     done = session.act(work, prepares=False)
     if as_json:
-        output.json({"view": done.view, "table": done.table, "parked": done.parked})
+        output.json({"service": spec.service, "view": spec.name, "table": done.table, "parked": done.parked})
     subjects = "1 subject is" if done.parked == 1 else f"{done.parked:,} subjects are"
     output.say(f"{done.view} is read from {done.table} now" + (f"; {subjects} parked for it" if done.parked else ""))
 
 
-def _say_verified(output: Output, found: Sequence[dict[str, Any]]) -> None:
-    counts = ("view", "upto", "rows", "tombstones", "entries", "dropped", "parked", "unreadable", "differing")
-    output.rows([{**{name: each[name] for name in counts}, "equal": each["equal"]} for each in found], empty=_NONE)
+def _say_verified(output: Output, found: Sequence[verifying.Verified]) -> None:
+    from tidings.cli.shapes import difference_line, verified_row
+
+    output.rows([verified_row(each) for each in found], empty=_NONE)
     for each in found:
-        for difference in each["differences"]:
-            at = "" if difference["position"] is None else f" (entry {difference['position']})"
-            why = difference["error"] or f"found {difference['found']}, the log says {difference['expected']}"
-            output.say(f"{each['view']} {difference['key']} {difference['kind']}{at}: {why}")
+        for difference in each.result.first:
+            output.say(f"{each.view} {difference_line(difference)}")
 
 
 _NONE = "there is no table that folds made: nothing to compare"

@@ -105,7 +105,7 @@ class Demo:
         quiet_at = None
         while True:
             consumers = await place.ask("consumers")
-            behind = sum(consumer["lag_entries"] for consumer in consumers)
+            behind = sum(consumer["lag"]["entries"] for consumer in consumers)
             missing = max(0, greetings - len(set(read_calls(place.mailbox))))
             self._progress("waiting for the views", max(0, self._sent - behind - missing), self._sent)
             # Consumers are asked one after the other, so only the same head twice says that none caused the next one.

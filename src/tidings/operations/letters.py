@@ -48,7 +48,7 @@ def place_of(parked: Parked) -> Place:
 
 
 async def heads(
-    store: StoreDriver, services: Sequence[Service] | None, which: Which, *, after: Place | None, limit: int
+    store: StoreDriver, services: Sequence[Service] | None, which: Which, *, after: Place | None, limit: int | None
 ) -> tuple[Letter, ...]:
     """Return the letters that failed, one for each parked subject, the longest parked first. NotFoundError."""
     found = sorted(await parked(store, services, which), key=place_of)

@@ -34,6 +34,9 @@ class Listed:
     table: str | None
     position: Position | None
     declared: bool | None
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    types: frozenset[str]
 
     @property
     def name(self) -> str:
@@ -89,6 +92,9 @@ async def _listed(
         table=table.name,
         position=min((each.position for each in checkpoints.values()), default=None),
         declared=None if declared is None else (table.service, table.view) in declared,
+        key=table.key,
+        columns=table.columns,
+        types=frozenset(record.types),
     )
 
 
@@ -102,6 +108,9 @@ def _without_table(view: ViewSpec) -> Listed:
         table=None,
         position=None,
         declared=True,
+        key=view.key,
+        columns=view.columns,
+        types=view.types,
     )
 
 

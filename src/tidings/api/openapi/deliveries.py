@@ -76,9 +76,9 @@ def delivery_paths() -> dict[str, Object]:
                 optional=("reason",),
             ),
         },
-        "/deliveries/{key}/attempt": {
+        "/deliveries/{key}/retry": {
             "parameters": [_DELIVERY],
-            "post": acts.set_("attemptDelivery", "Try a dead delivery again", schema("Delivery"), {}, status="202"),
+            "post": acts.set_("retryDelivery", "Call a dead delivery again", schema("Delivery"), {}, status="202"),
         },
     }
 
@@ -91,7 +91,7 @@ def _delivery_filters() -> list[Object]:
         parameter("query", "endpoint", "Only those to this endpoint.", TEXT),
         parameter("query", "type", "Only those to endpoints of events of this type.", TEXT),
         parameter("query", "subject", "Only those to endpoints of events about this.", TEXT),
-        parameter("query", "outcome", "Only those whose last failure was this.", {"enum": sorted(KINDS)}),
+        parameter("query", "reason", "Only those whose last failure was this.", {"enum": sorted(KINDS)}),
         parameter("query", "from", "Only those intended at this time or later.", TIME),
         parameter("query", "to", "Only those intended before this time.", TIME),
     ]

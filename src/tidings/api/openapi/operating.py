@@ -37,6 +37,7 @@ def _consumer() -> Object:
                 "enum": ["running", "stopped", "paused", "new", "inline", "replaced"],
                 "description": "`running`: a process carries for it, or is about to; `stopped`: none does.",
             },
+            "declared": {"type": ["boolean", "null"], "description": "Whether the application has it."},
             "paused": MAYBE | {"description": "Why."},
             "types": {"anyOf": [array(TEXT), {"type": "null"}]},
             "head": schema("Token"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tidings.api.problems import Problem, Refusal
+from tidings.errors import InvalidPositionError
 from tidings.log.driver import Position
 
 _DIGITS_MAX = 19
@@ -20,25 +20,26 @@ class Tokens:
         """Return the token of a position."""
         return f"{self.incarnation}-{position}"
 
+    def write_any(self, position: Position | None) -> str | None:
+        """Return the token of a position; None where there is none."""
+        return None if position is None else self.write(position)
+
     def read(self, token: str, *, name: str) -> Position:
-        """Return the position of a token that came as `name`; `invalid-position` if it is none of this log."""
+        """Return the position of a token that came as `name`; InvalidPositionError if it is none of this log."""
         incarnation, dash, digits = token.rpartition("-")
         if not dash or not digits.isascii() or not digits.isdigit() or len(digits) > _DIGITS_MAX:
-            raise Refusal(
-                Problem.INVALID_POSITION,
-                f"{name}: {token[:80]!r} is no position token: send one that this API gave you",
+            raise InvalidPositionError(
+                f"{name}: {token[:80]!r} is no position token: send one that you were given",
             )
         if incarnation != self.incarnation:
-            raise Refusal(
-                Problem.INVALID_POSITION,
+            raise InvalidPositionError(
                 f"{name}: {token[:80]!r} is of another log, or of this one before it was restored: read anew",
             )
         return int(digits)
 
     def check(self, position: Position, *, head: Position, name: str) -> None:
-        """Refuse as `invalid-position` one that came as `name` and lies beyond the log's head: none was given out."""
+        """Refuse, with InvalidPositionError, one that came as `name` and lies beyond the log's head: nobody has it."""
         if position > head:
-            raise Refusal(
-                Problem.INVALID_POSITION,
-                f"{name}: {self.write(position)[:80]!r} lies beyond the last event: send one that this API gave you",
+            raise InvalidPositionError(
+                f"{name}: {self.write(position)[:80]!r} lies beyond the last event: send one that you were given",
             )

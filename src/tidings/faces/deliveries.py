@@ -1,0 +1,32 @@
+"""Calls to the outside, and each attempt at one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tidings.events.timestamp import time_text
+from tidings.store.attempts import Attempt
+
+_SHOWN = (
+    *("key", "service", "function", "endpoint", "position", "type", "subject", "pin"),
+    *("state", "attempts", "reason", "error"),
+)
+_TIMES = ("next_at", "intended", "closed")
+
+
+def delivery_object(delivery: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a delivery without its payload, which may hold what only its receiver may see."""
+    times = {name: None if delivery[name] is None else time_text(delivery[name]) for name in _TIMES}
+    return {**{name: delivery[name] for name in _SHOWN}, **times}
+
+
+def attempt_object(attempt: Attempt) -> dict[str, Any]:
+    """Return one attempt. `outcome`: "delivered", or why it failed; None while it is under way, or was lost."""
+    return {
+        "attempt": attempt.number,
+        "began": time_text(attempt.began),
+        "duration_ms": None if attempt.milliseconds is None else round(attempt.milliseconds, 3),
+        "outcome": attempt.outcome,
+        "error": attempt.error,
+    }
