@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tidings.errors import InvalidConfigurationError, SettingError
 from tidings.webhooks import crypto
-from tidings.webhooks.deliver.secrets import Draw, Secret, secret_of
+from tidings.webhooks.deliver.answer import Failure
+from tidings.webhooks.deliver.secrets import Draw, Held, Secret, alive, secret_of
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -99,6 +101,20 @@ def opened(text: str, keyring: Keyring, *, about: str) -> Secret | Unreadable:
     if plain is None:
         return Unreadable("it was changed since it was sealed, or belongs to another endpoint")
     return _read(plain.decode("utf-8", "replace"))
+
+
+def signers(held: Sequence[Held], keyring: Keyring, *, about: str, now: int) -> tuple[Secret, ...] | Failure:
+    """Return the secrets that sign at this time, newest first; a failure if one cannot be read, or there is none.
+
+    A receiver may know only the one that cannot be read, so that the others alone would not do.
+    """
+    found: list[Secret] = []
+    for each in alive(held, now=now):
+        secret = opened(each.sealed, keyring, about=about)
+        if isinstance(secret, Unreadable):
+            return Failure(kind="secret-unreadable", error=f"the secret {each.id}: {secret.why}")
+        found.append(secret)
+    return tuple(found) or Failure(kind="secret-unreadable", error="there is no secret to sign with: rotate")
 
 
 def is_newest(text: str, keyring: Keyring) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tidings.webhooks.deliver.addresses import METADATA, REFUSED, Allowed, is_public
 
@@ -46,6 +48,21 @@ def test_both_ends_of_a_refused_network_are_refused(net: object) -> None:
     network = ip_network(str(net))
     assert not is_public(network[0])
     assert not is_public(network[-1])
+
+
+@given(st.ip_addresses())
+def test_nothing_passes_that_the_interpreter_calls_private(address: IPv4Address | IPv6Address) -> None:
+    """Its own list is not ours, and changes; but what it calls private is on ours in any release."""
+    if is_public(address):
+        assert address.is_global
+        assert not any((address.is_multicast, address.is_reserved, address.is_unspecified))
+
+
+@given(st.ip_addresses(v=4))
+def test_a_mapped_address_is_judged_as_the_one_it_means(address: IPv4Address) -> None:
+    assert is_public(IPv6Address(f"::ffff:{address}")) == is_public(address)
+    assert not is_public(IPv6Address(f"64:ff9b::{address}"))
+    assert not is_public(IPv6Address(f"::{address}"))
 
 
 def test_a_subnet_that_a_deployment_allows_passes_in_every_form() -> None:

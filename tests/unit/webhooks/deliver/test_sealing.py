@@ -8,8 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidings.errors import SettingError
-from tidings.webhooks.deliver.sealing import Unreadable, check_keyring, is_newest, keyring_of, opened, sealed
-from tidings.webhooks.deliver.secrets import Secret, generated
+from tidings.webhooks.deliver.answer import Failure
+from tidings.webhooks.deliver.outcome import decide
+from tidings.webhooks.deliver.sealing import (
+    Unreadable,
+    check_keyring,
+    is_newest,
+    keyring_of,
+    opened,
+    sealed,
+    signers,
+)
+from tidings.webhooks.deliver.secrets import Held, Secret, generated
 
 DRAW = random.Random(1).randbytes
 OLD, NEW = (b64encode(random.Random(seed).randbytes(32)).decode() for seed in (2, 3))
@@ -69,6 +79,30 @@ def test_a_master_key_is_32_random_bytes(text: str) -> None:
     with pytest.raises(SettingError, match="TIDINGS_MASTER_KEY") as caught:
         keyring_of(text)
     assert OLD not in str(caught.value)
+
+
+def held(id: str, text: str, since: int, until: int | None = None) -> Held:
+    return Held(id=id, sealed=text, since=since, until=until)
+
+
+def test_the_secrets_that_sign_are_opened_newest_first() -> None:
+    old, new, past = (generated("hmac", DRAW) for _ in range(3))
+    texts = [sealed(each, BOTH, about="ep_1", draw=DRAW) for each in (old, new, past)]
+    row = (held("k2", texts[0], 1, 100), held("k1", texts[2], 0, 50), held("k3", texts[1], 2))
+    assert signers(row, BOTH, about="ep_1", now=50) == (new, old)
+    assert signers(row, BOTH, about="ep_1", now=100) == (new,)
+
+
+def test_one_unreadable_secret_stops_the_endpoint() -> None:
+    row = (held("k1", sealed(SECRET, BOTH, about="ep_1", draw=DRAW), 1, 9), held("k2", "changed", 2))
+    found = signers(row, BOTH, about="ep_1", now=5)
+    assert isinstance(found, Failure)
+    assert (found.kind, "k2" in found.error) == ("secret-unreadable", True)
+    decision = decide(found, attempt=1, now=5, draw=0.5)
+    assert (decision.state, decision.effects.pause) == ("dead", "secret-unreadable")
+    nothing = signers((), BOTH, about="ep_1", now=5)
+    assert isinstance(nothing, Failure)
+    assert nothing.kind == "secret-unreadable"
 
 
 def test_keys_are_not_shown() -> None:
