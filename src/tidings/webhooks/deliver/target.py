@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import unicodedata
 from ipaddress import IPv4Address, ip_address
 
 from yarl import URL
@@ -68,9 +67,9 @@ def _fault_of_host(host: str, allowed: Allowed) -> str | None:
 def literal(host: str) -> Address | None:
     """Return the address that a host spells, also in the forms that only resolvers read; None for a name.
 
-    Such forms are `127.1`, `2130706433`, `0x7f.0.0.1`, `0177.0.0.1`, and digits of other scripts.
+    Such forms are `127.1`, `2130706433`, `0x7f.0.0.1` and `0177.0.0.1`; yarl has made digits of other scripts ASCII.
     """
-    name = unicodedata.normalize("NFKC", host).lower().rstrip(".").removeprefix("[").removesuffix("]")
+    name = host.lower().rstrip(".").removeprefix("[").removesuffix("]")
     if name in _LOCAL or name.endswith(".localhost"):
         return _LOOPBACK
     try:
