@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+from contextvars import ContextVar
 
 POINTS = (
     "append:before-begin",
@@ -58,8 +60,29 @@ def on_each(room: str) -> list[tuple[str, str]]:
     return [("sqlite", point) for point in of(room)] + on_postgresql
 
 
+IN_HANDLER = "unit:in-handler"
+AFTERWARDS = frozenset(POINTS[POINTS.index(IN_HANDLER) + 1 : POINTS.index("unit:committed") + 1])
+_has_handled: ContextVar[bool] = ContextVar("has handled", default=False)
+
+
+def is_idle(name: str) -> bool:
+    """Say whether a unit passes the point in whose task nothing was handled yet: there is nothing that it could lose.
+
+    Such are the relay's, the first of which comes before any other. On a thread of SQLite's nobody knows; but there is
+    no relay.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return name in AFTERWARDS and not _has_handled.get()
+
+
 class Signalled:
-    """Sends a signal to its own process, the `nth` time that it passes a point. None is sent for the name ""."""
+    """Sends a signal to its own process, the `nth` time that it passes a point. None is sent for the name "".
+
+    A unit passes the points behind its handlers only if there was something to handle.
+    """
 
     def __init__(self, name: str, nth: int, which: signal.Signals) -> None:
         self._name = name
@@ -67,7 +90,9 @@ class Signalled:
         self._signal = which
 
     def at(self, name: str) -> None:
-        if name == self._name:
+        if name == IN_HANDLER:
+            _has_handled.set(True)
+        if name == self._name and not is_idle(name):
             self._left -= 1
             if self._left == 0:
                 os.kill(os.getpid(), self._signal)

@@ -83,6 +83,13 @@ def check(plans: Sequence[str], *indexes: str) -> None:
         assert {re.sub(r"_\d+_", "_", one or other) for one, other in found} <= set(indexes), plan
 
 
+def check_probes(plans: Sequence[str]) -> None:
+    """Fail unless known keys are looked for where they would lie: an index that is passed from end to end grows."""
+    probes = re.findall(r"using seen_\w+ on .*\n\s*(.*)", "\n".join(plans))
+    assert probes
+    assert {probe.partition("k1")[0] for probe in probes} == {"Index Cond: (("}, probes
+
+
 async def test_pages_are_read_in_the_logs_own_order(explained: Explained) -> None:
     connection = explained.connection
     await reading.page(connection, 100, 1_000)
@@ -123,6 +130,7 @@ async def test_an_append_probes_indexes_only(explained: Explained) -> None:
     plans = explained.plans
     check(plans, "log_pkey", "log_skey_pos_idx", "seen_time_pkey", "seen_opaque_pkey", "head_pkey", "inline_pkey")
     assert any("seen_opaque_pkey" in re.sub(r"_\d+_", "_", plan) for plan in plans)
+    check_probes(plans)
 
 
 @pytest.fixture
