@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, get_args
 
-from tidings.errors import EndpointRefusedError, InvalidConfigurationError
+from tidings.errors import EndpointRefusedError, InvalidConfigurationError, PatternError
 from tidings.events.codec import pointer
+from tidings.events.patterns.grammar import compile_pattern
 from tidings.webhooks.deliver import headers, target
 from tidings.webhooks.deliver.addresses import ONLY_PUBLIC, Allowed
 from tidings.webhooks.deliver.endpoint import RESERVED, SLOTS, Batch, Endpoint, Format, Ordering
@@ -14,8 +15,6 @@ from tidings.webhooks.deliver.health import Health
 
 Fault = tuple[str, str]
 """A JSON pointer (RFC 6901) and what is wrong there."""
-PatternCheck = Callable[[Mapping[str, Any]], list[Fault]]
-"""Returns what is wrong with a pattern, with pointers into it."""
 
 SLOTS_MAX = 200
 RATE_MAX = 6_000_000
@@ -28,25 +27,13 @@ MEMBERS = ("url", "pattern", "pin", "format", "ordering", "slots", "reserved", "
 _BATCH_MEMBERS = ("size", "bytes", "linger_ms")
 
 
-def any_pattern(pattern: Mapping[str, Any]) -> list[Fault]:
-    """Find nothing wrong with a pattern."""
-    return []
-
-
-def endpoint_of(
-    members: Mapping[str, Any],
-    *,
-    id: str,
-    health: Health,
-    allowed: Allowed = ONLY_PUBLIC,
-    faults_of_pattern: PatternCheck = any_pattern,
-) -> Endpoint:
+def endpoint_of(members: Mapping[str, Any], *, id: str, health: Health, allowed: Allowed = ONLY_PUBLIC) -> Endpoint:
     """Return the endpoint that these members of a JSON object say.
 
     InvalidConfigurationError for members that are unknown, missing or break a rule; EndpointRefusedError if only the
     URL is at fault, in that nothing may be sent to it.
     """
-    faults = _faults(members, faults_of_pattern)
+    faults = _faults(members)
     url = members.get("url")
     why = target.fault_of(url, allowed) if isinstance(url, str) else None
     if faults:
@@ -83,7 +70,7 @@ def _invalid(faults: list[Fault]) -> InvalidConfigurationError:
     return InvalidConfigurationError(f"{where}: {why}{more}", errors=faults)
 
 
-def _faults(members: Mapping[str, Any], faults_of_pattern: PatternCheck) -> list[Fault]:
+def _faults(members: Mapping[str, Any]) -> list[Fault]:
     faults = [(pointer(name), f"there is no such member; there is {', '.join(MEMBERS)}") for name in _unknown(members)]
     given = {name: value for name, value in members.items() if name in MEMBERS and value is not None}
     if not isinstance(given.get("url"), str):
@@ -94,9 +81,18 @@ def _faults(members: Mapping[str, Any], faults_of_pattern: PatternCheck) -> list
     faults += _faults_of_pace(given)
     faults += _faults_of_batch(given)
     faults += _faults_of_maps(given)
-    if isinstance(given.get("pattern"), Mapping):
-        faults += [(f"/pattern{where}", why) for where, why in faults_of_pattern(given["pattern"])]
+    faults += _faults_of_pattern(given.get("pattern"))
     return faults
+
+
+def _faults_of_pattern(pattern: Any) -> list[Fault]:
+    if not isinstance(pattern, Mapping) or not pattern:  # an empty object: every event
+        return []
+    try:
+        compile_pattern(pattern)
+    except PatternError as error:
+        return [(f"/pattern{error.at}", error.why)]
+    return []
 
 
 def _unknown(members: Mapping[str, Any]) -> list[str]:

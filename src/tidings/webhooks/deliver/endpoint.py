@@ -28,9 +28,10 @@ class Batch:
 class Endpoint:
     """What an operator said of an endpoint, and how it does.
 
-    `pattern`: which events it is sent, as the JSON object that it was given. `pin`: the `dataversion` of each type.
-    `slots`: deliveries under way at once, `reserved` of them for first attempts. `rate`: deliveries a minute; None for
-    any number. `headers`: sent with each request; they may hold secrets, so that they are not shown.
+    `pattern`: which events it is sent, as the JSON object that it was given; an empty one: every event. `pin`: the
+    `dataversion` of each type. `slots`: deliveries under way at once, `reserved` of them for first attempts. `rate`:
+    deliveries a minute; None for any number. `headers`: sent with each request; they may hold secrets, so that they are
+    not shown.
     """
 
     id: str

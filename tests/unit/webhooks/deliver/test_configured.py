@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tidings.errors import EndpointRefusedError, InvalidConfigurationError
 from tidings.webhooks.deliver import health
-from tidings.webhooks.deliver.configured import MEMBERS, Fault, endpoint_of, members_of
+from tidings.webhooks.deliver.configured import MEMBERS, endpoint_of, members_of
 from tidings.webhooks.deliver.endpoint import Batch, Endpoint
 
 URL = "https://example.com/hooks"
@@ -96,13 +96,21 @@ def test_a_url_that_nothing_may_be_sent_to_has_an_error_of_its_own() -> None:
         made(url="https://10.0.0.1/")
 
 
-def test_a_fault_in_the_pattern_is_placed_within_the_body() -> None:
-    def faults_of(pattern: Any) -> list[Fault]:
-        return [("/type/0", "expected a string")]
+@pytest.mark.parametrize(
+    ("pattern", "where"),
+    [
+        ({"type": "order.placed"}, "/pattern/type"),
+        ({"type": []}, "/pattern/type"),
+        ({"data": {"total": [{"numeric": ["<", "x"]}]}}, "/pattern/data/total/0"),
+    ],
+)
+def test_a_fault_in_the_pattern_is_placed_within_the_body(pattern: Any, where: str) -> None:
+    assert [each[: len(where)] for each in pointers(pattern=pattern)] == [where]
 
-    with pytest.raises(InvalidConfigurationError) as caught:
-        endpoint_of({"url": URL, "pattern": {"type": [7]}}, id="x", health=health.new(0), faults_of_pattern=faults_of)
-    assert caught.value.errors == (("/pattern/type/0", "expected a string"),)
+
+@pytest.mark.parametrize("pattern", [{}, {"type": ["order.placed", {"prefix": "invoice."}]}])
+def test_an_empty_pattern_is_every_event_and_others_are_kept_as_they_are(pattern: Any) -> None:
+    assert made(pattern=pattern).pattern == pattern
 
 
 @pytest.mark.parametrize(
