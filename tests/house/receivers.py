@@ -134,13 +134,14 @@ def _place(place: Place | First | None) -> str:
 
 
 def _one(place: Place) -> str:
+    unit = f" ({place.unit})" if place.unit else ""
     match place:
         case Header():
-            return f"header `{place.name}`"
+            return f"header `{place.name}`{unit}"
         case Query():
-            return f"parameter `{place.name}`"
+            return f"parameter `{place.name}`{unit}"
         case Member():
-            return f"`{place.pointer}`" + (" of the body" if place.whole else "")
+            return f"`{place.pointer}`" + (" of the body" if place.whole else "") + unit
 
 
 def _joined(places: Sequence[Place | First]) -> str:
