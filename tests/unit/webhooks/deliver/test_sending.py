@@ -339,3 +339,27 @@ def test_any_header_is_kept_as_text_that_a_store_can_hold(raw: list[tuple[bytes,
     for name, value in headers_of(raw):
         assert not any(ord(each) < 32 or ord(each) == 127 for each in name + value)
         assert (name + value).encode().decode() == name + value
+
+
+@pytest.mark.parametrize("body", [b"zz\r\n", b"5\r\nhelloXX", b"-5\r\nhello\r\n"])
+async def test_broken_chunks_are_cut_or_no_answer(body: bytes) -> None:
+    """Which of the two depends on whether they came with the head; at least once is kept either way."""
+    async with listening(
+        speak=saying(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", end=b"2\r\nok\r\n" + body)
+    ) as party:
+        result = await sent(party)
+    if isinstance(result, Answer):
+        assert (result.status, result.cut, result.body.truncated) == (200, "protocol", True)
+    else:
+        assert result.kind == "protocol"
+
+
+async def test_interim_answers_without_end_are_a_timeout() -> None:
+    assert (await failed(saying(b"HTTP/1.1 102 Processing\r\n\r\n", forever=True), HASTY)).kind == "timeout"
+
+
+async def test_a_header_with_a_line_break_is_never_sent() -> None:
+    async with listening() as party:
+        result = await sent(party, [("x-own", "a\r\nhost: elsewhere")])
+    assert isinstance(result, Failure)
+    assert party.requests == []
