@@ -124,6 +124,7 @@ POSTGRES_RULES = (
         "    await locks.alone_with(connection, locks.ANSWERS, *named)\n",
         "",
     ),
+    Rule("slots", "backends/postgres/endpoints.py", "least(e.slots - n.leased, e.allowance)", "e.slots"),
     Rule("call", "backends/postgres/deliveries.py", "    await _let_go_of_the_dead(connection, now=lease.now)\n", ""),
     Rule(
         "staged",

@@ -137,6 +137,21 @@ RULES = (
         "SET state = 'leased', attempts = attempts + 1,",
         "SET state = 'delivered', attempts = attempts + 1,",
     ),
+    Rule("slots", "store/scripts/claiming.py", "min(room.slots - leased, ", "min(room.slots, "),
+    Rule(
+        "line",
+        "store/scripts/line.py",
+        "AND n >= $2 AND n <= $3 AND NOT ({_EARLIER[endpoint.pacing.ordering]}) RETURNING 1",
+        "AND n >= $2 AND n <= $3 RETURNING 1",
+    ),
+    Rule(
+        "attempt",
+        "store/scripts/settling.py",
+        "WHERE n = $1 AND epoch = $2 AND state = 'leased' RETURNING n",
+        "WHERE n = $1 AND $2 >= 0 AND state = 'leased' RETURNING n",
+    ),
+    Rule("batch", "store/scripts/settling.py", "        raise fenced(claimed.delivery.key)\n", "        return\n"),
+    Rule("recover", "store/scripts/reopening.py", "recovered, last=last)", "recovered, last=last and last + 1)"),
     Rule("replay", "services/context.py", "        if not self._act.gated:\n", "        if True:\n"),
     Rule(
         "staged",

@@ -42,10 +42,11 @@ class RepeatingForEndpoints:
         await all_dead(store, 250)
         within = Range(after=10, to=240)
         assert await store.count_dead("e", within) == 230
-        found, last = 0, 10
-        while found < 230:
-            page = await store.recover_endpoint("e", Range(after=last, to=240), at=START_US, limit=100)
-            found, last = found + page.count, page.last or 0
+        found, last = 0, [10]
+        while last:
+            page = await store.recover_endpoint("e", Range(after=last[0], to=240), at=START_US, limit=100)
+            found += page.count
+            last = [] if page.last is None else [page.last]
         assert found == 230
         assert sorted(positions(await take(store, limit=500))) == list(range(11, 241))
         assert await store.count_dead("e", Range(after=0, to=1_000)) == 20

@@ -15,6 +15,7 @@ from tidings.log.driver import Position
 from tidings.store.claims import Claim
 from tidings.store.deliveries import ClaimedDelivery
 from tidings.store.driver import StoreDriver
+from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, Settled
 from tidings.store.keyed import Keyed, Request
 from tidings.store.parking import Parked
 from tidings.store.reason import Reason
@@ -97,6 +98,9 @@ class _MeteredStore:
         await self._fenced(DELIVERIES, self._store.settle_delivery(claimed, reason))
         if reason is not None and reason.next_at is not None:
             self._metrics.retries.add(claimed.delivery.service, reason.kind)
+
+    async def settle_endpoint_deliveries(self, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide) -> Settled:
+        return await self._fenced(DELIVERIES, self._store.settle_endpoint_deliveries(claimed, decide))
 
     async def _fenced(self, consumer: str, write: Awaitable[T]) -> T:
         try:

@@ -22,6 +22,7 @@ _ADD = (
     f"intended) SELECT * FROM unnest({', '.join(f'${n}::{type}[]' for n, type in enumerate(_TYPES, 1))}) "
     "ON CONFLICT DO NOTHING RETURNING n, endpoint"
 )
+_LOCK = f"SELECT {keeping.COLUMNS} FROM tidings.endpoint WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE"
 _PICK = (
     "SELECT n, next_at, {0} AS late FROM tidings.delivery WHERE endpoint = r.id AND state = 'due' "
     "AND attempts {1} AND next_at <= $5 ORDER BY next_at, position LIMIT {2}"
@@ -41,8 +42,8 @@ CLAIM = (
     "row_number() OVER (PARTITION BY late ORDER BY next_at, n) AS place FROM seen), "
     "picked AS (SELECT n FROM ranked WHERE NOT late OR place <= $7 ORDER BY next_at, n LIMIT $6), "
     "counted AS (UPDATE tidings.delivery d SET state = 'leased', attempts = d.attempts + 1, epoch = d.epoch + 1, "
-    "owner = $8, until = $5 + $9, next_at = NULL, first_at = coalesce(d.first_at, $5) FROM picked "
-    f"WHERE d.n = picked.n AND d.state = 'due' RETURNING {', '.join(f'd.{name}' for name in CLAIMED.split(', '))}), "
+    "owner = $8, until = $5 + $9, next_at = NULL, first_at = coalesce(d.first_at, $5) "
+    f"WHERE d.n = ANY (ARRAY(SELECT n FROM picked)) AND d.state = 'due' RETURNING {CLAIMED}), "
     "begun AS (INSERT INTO tidings.attempt (delivery, epoch, number, began) "
     "SELECT n, epoch, attempts, $5 FROM counted) "
     "SELECT * FROM counted ORDER BY endpoint, n"
@@ -56,11 +57,8 @@ _TURN = (
 
 async def deliver(connection: Connection, deliveries: Sequence[EndpointDelivery], *, now: int | None) -> int:
     at = await run(connection, keeping.now_of(now))
-    found: dict[str, EndpointRecord] = {}
-    for id in by_endpoint(deliveries):
-        endpoint = await run(connection, keeping.find(id, lock=True))
-        if endpoint is not None:
-            found[id] = endpoint
+    locked = await connection.fetch(_LOCK, by_endpoint(deliveries))
+    found = {each.id: each for each in map(keeping.record_of, locked)}
     for_now = [(each, found.get(each.endpoint)) for each in deliveries]
     rows = [row_of(each, of, now=at) for each, of in for_now if of is not None and is_wanted(each, of)]
     new = await connection.fetch(_ADD, *map(list, zip(*rows, strict=True))) if rows else []

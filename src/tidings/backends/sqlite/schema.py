@@ -87,6 +87,8 @@ CREATE INDEX tidings_delivery_open ON tidings_delivery (endpoint, n)
   WHERE state IN ('due', 'leased', 'behind', 'held') AND endpoint IS NOT NULL;
 CREATE INDEX tidings_delivery_line ON tidings_delivery (endpoint, subject, n)
   WHERE state IN ('due', 'leased', 'behind', 'held') AND endpoint IS NOT NULL AND subject IS NOT NULL;
+CREATE INDEX tidings_delivery_waiting ON tidings_delivery (endpoint, n)
+  WHERE state IN ('due', 'behind') AND endpoint IS NOT NULL;
 CREATE INDEX tidings_delivery_behind ON tidings_delivery (n) WHERE state = 'behind';
 CREATE INDEX tidings_delivery_held ON tidings_delivery (held) WHERE state = 'held';
 CREATE INDEX tidings_delivery_holding ON tidings_delivery (endpoint, n) WHERE state = 'held';

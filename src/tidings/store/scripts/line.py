@@ -15,8 +15,8 @@ OPEN = "('due', 'leased', 'behind', 'held')"
 _SUBJECT = f"e.endpoint = d.endpoint AND e.subject = d.subject AND e.n < d.n AND e.state IN {OPEN}"
 _ALL = f"e.endpoint = d.endpoint AND e.n < d.n AND e.state IN {OPEN}"
 _EARLIER = {
-    "key": f"EXISTS (SELECT 1 FROM tidings.delivery e WHERE {_SUBJECT})",
-    "fifo": f"EXISTS (SELECT 1 FROM tidings.delivery e WHERE {_ALL})",
+    "key": f"(SELECT 1 FROM tidings.delivery e WHERE {_SUBJECT} ORDER BY e.n LIMIT 1) IS NOT NULL",
+    "fifo": f"(SELECT 1 FROM tidings.delivery e WHERE {_ALL} ORDER BY e.n LIMIT 1) IS NOT NULL",
 }
 LAST = (1 << 63) - 1
 
@@ -37,15 +37,15 @@ def fall_in(endpoint: EndpointRecord, *, first: int, last: int, at: int) -> Scri
     if endpoint.pacing.ordering == "key":
         yield from ask(
             "UPDATE tidings.delivery AS d SET state = 'dead', reason = $4, closed = $5, next_at = NULL "
-            "WHERE endpoint = $1 AND state = 'behind' AND n >= $2 AND n <= $3 AND EXISTS (SELECT 1 FROM "
+            "WHERE endpoint = $1 AND state = 'behind' AND n >= $2 AND n <= $3 AND (SELECT 1 FROM "
             "tidings.delivery e WHERE e.endpoint = d.endpoint AND e.subject = d.subject AND e.n < d.n "
-            "AND e.state = 'dead') RETURNING 1",
+            "AND e.state = 'dead' ORDER BY e.n LIMIT 1) IS NOT NULL RETURNING 1",
             *(endpoint.id, first, last, FOLLOWS, at),
         )
     return (
         yield from count(
             "UPDATE tidings.delivery AS d SET state = 'due', next_at = $4 WHERE endpoint = $1 AND state = 'behind' "
-            f"AND n >= $2 AND n <= $3 AND NOT {_EARLIER[endpoint.pacing.ordering]} RETURNING 1",
+            f"AND n >= $2 AND n <= $3 AND NOT ({_EARLIER[endpoint.pacing.ordering]}) RETURNING 1",
             *(endpoint.id, first, last, at),
         )
     )

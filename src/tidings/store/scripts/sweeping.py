@@ -66,9 +66,10 @@ def settle_down(*, now: int | None, limit: int) -> Script[int]:
     at = yield from keeping.now_of(now)
     rows = yield from ask(
         "SELECT id FROM tidings.endpoint e WHERE CASE WHEN state IN ('active', 'degraded') "
-        "THEN EXISTS (SELECT 1 FROM tidings.delivery d WHERE d.endpoint = e.id AND d.state = 'held' "
-        "AND coalesce(d.reason, '') <> 'version-unreadable') "
-        "ELSE EXISTS (SELECT 1 FROM tidings.delivery d WHERE d.endpoint = e.id AND d.state IN ('due', 'behind')) END "
+        "THEN (SELECT 1 FROM tidings.delivery d WHERE d.endpoint = e.id AND d.state = 'held' "
+        "AND coalesce(d.reason, '') <> 'version-unreadable' ORDER BY d.n LIMIT 1) "
+        "ELSE (SELECT 1 FROM tidings.delivery d WHERE d.endpoint = e.id AND d.state IN ('due', 'behind') "
+        "ORDER BY d.n LIMIT 1) END IS NOT NULL "
         "ORDER BY id"
     )
     arranged = 0

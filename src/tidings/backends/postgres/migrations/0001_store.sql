@@ -182,6 +182,8 @@ CREATE INDEX delivery_open ON tidings.delivery (endpoint, n)
   WHERE state IN ('due', 'leased', 'behind', 'held') AND endpoint IS NOT NULL;
 CREATE INDEX delivery_line ON tidings.delivery (endpoint, subject, n)
   WHERE state IN ('due', 'leased', 'behind', 'held') AND endpoint IS NOT NULL AND subject IS NOT NULL;
+CREATE INDEX delivery_waiting ON tidings.delivery (endpoint, n)
+  WHERE state IN ('due', 'behind') AND endpoint IS NOT NULL;
 CREATE INDEX delivery_behind ON tidings.delivery (n) WHERE state = 'behind';
 CREATE INDEX delivery_held ON tidings.delivery (held) WHERE state = 'held';
 CREATE INDEX delivery_holding ON tidings.delivery (endpoint, n) WHERE state = 'held';
