@@ -41,8 +41,14 @@ class Door:
     @asynccontextmanager
     async def shut(self) -> AsyncIterator[None]:
         """Let nothing through while inside."""
+        async with self.shut_to_newcomers():
+            await self.cut()
+            yield
+
+    @asynccontextmanager
+    async def shut_to_newcomers(self) -> AsyncIterator[None]:
+        """Let nobody new through while inside."""
         self._is_shut = True
-        await self.cut()
         yield
         self._is_shut = False
 

@@ -7,6 +7,7 @@ A statement without a name is parsed and executed between two of the driver's Sy
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from typing import Any
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
+from asyncpg.transaction import Transaction
 
 from tidings.backends.postgres.connection import (
     APPLICATION,
@@ -35,6 +37,8 @@ from tidings.settings import without_secrets
 CONNECTIONS = 10
 """Most connections of the pool of one process: four flushes, some units, and readers."""
 CLOSING_SECONDS = 10.0
+ROLLBACK_SECONDS = 3.0
+"""How long a connection may take to roll back before it is given up."""
 
 # A user called tidings, as many will be, finds the schema of that name first: what handlers make would land in it.
 _PATH = """
@@ -121,12 +125,18 @@ class Database:
 
     @asynccontextmanager
     async def _begun(self, connection: Connection) -> AsyncIterator[None]:
-        async with connection.transaction(isolation="read_committed"):
+        transaction = connection.transaction(isolation="read_committed")
+        await transaction.start()
+        try:
             if self.server.is_pooled:
                 await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
                 if self._path is not None:
                     await connection.execute(f"SET LOCAL search_path = {self._path}")
             yield
+        except BaseException:
+            await _roll_back(transaction, connection)
+            raise
+        await transaction.commit()
 
     async def own_connection(self) -> Connection:
         """Open a connection outside the pool, which the caller closes: for LISTEN, or what must never wait for one."""
@@ -142,6 +152,19 @@ class Database:
             return
         self.closed = True
         await self._pool.close(within=CLOSING_SECONDS)
+
+
+async def _roll_back(transaction: Transaction, connection: Connection) -> None:
+    """Roll back, or give the connection up, which does so too: whatever comes meanwhile must not hide why.
+
+    It is given up where a statement goes on that was to be cancelled: the server forgets a request to cancel that
+    overtakes its statement. So it is where the connection is gone.
+    """
+    try:
+        async with asyncio.timeout(ROLLBACK_SECONDS):
+            await transaction.rollback()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+        connection.terminate()
 
 
 async def open_database(url: str, *, connections: int = CONNECTIONS, create: bool = True) -> Database:

@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.postgres.binaries import NEWEST, OLDEST
+from tests.postgres.proxy import Door
+from tidings.backends.postgres import database as room
+from tidings.backends.postgres.connection import STATEMENT_SECONDS
 from tidings.backends.postgres.database import Database, open_database
 from tidings.backends.postgres.failures import translated
 from tidings.errors import LogUnavailableError, StoreUnavailableError
@@ -71,6 +74,32 @@ async def test_a_cancelled_transaction_is_rolled_back_and_its_connection_goes_on
         with pytest.raises(asyncio.CancelledError):
             await task
     assert await kept(numbers) == []
+
+
+async def test_a_cancelled_statement_that_goes_on_holds_nobody_up(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "ROLLBACK_SECONDS", 0.05)
+    async with Door(postgres_url) as door:
+        database = await open_database(door.url, connections=1)
+        sleeping = asyncio.Event()
+
+        async def slow() -> None:
+            async with database.transaction() as connection:
+                await connection.execute("CREATE TABLE number (n int)")
+                sleeping.set()
+                await connection.execute("SELECT pg_sleep(60)")
+
+        task = asyncio.create_task(slow())
+        await sleeping.wait()
+        async with door.shut_to_newcomers():  # so that the request to cancel, which is one, does not arrive
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                async with asyncio.timeout(STATEMENT_SECONDS / 2):  # not when the statement's own time is over
+                    await task
+        async with database.connection() as connection:
+            assert await connection.fetchval("SELECT to_regclass('number')") is None
+        await database.close()
 
 
 async def test_a_task_that_outlives_the_transaction_it_was_begun_in_stands_in_none(database: Database) -> None:
