@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import bare_postgres
-from benchmarks.figures import Figure, Result, ratio
+from benchmarks.figures import Figure, Result, ratio, spell
 from benchmarks.sizes import Sizes
 
 NAME = "writers-postgres"
@@ -38,6 +38,7 @@ async def measure(folder: Path, sizes: Sizes) -> Result:
         for writer in writers:
             await writer.communicate(b"")  # which closes its input, and so ends it
     plain, locked, ours = (Figure(name=_SIDES[name], unit="events/s", rounds=found) for name, found in rates.items())
+    bound = ratio(f"{PLAIN} / {LOCKED}", plain, locked, limit=0)
     costs = [
         Figure(name=f"CPU time of the {of}, {_SIDES[name]}", unit="µs an event", rounds=found)
         for (of, name), found in used.items()
@@ -49,7 +50,11 @@ async def measure(folder: Path, sizes: Sizes) -> Result:
             ratio(f"{OURS} / {PLAIN}", ours, plain, limit=TARGET),
             ratio(f"{OURS} / {LOCKED}", ours, locked, limit=LOCKED_TARGET),
         ],
-        notes=["the bare sides insert one row by a prepared statement of asyncpg, and notice no repeat"],
+        notes=[
+            "the bare sides insert one row by a prepared statement of asyncpg, and notice no repeat",
+            f"plain inserts without the lock are {spell(bound.median)} times those with it, held across a flush: "
+            "appends at 0.7 of plain inserts are at 0.7 of that many times the locked ones, and no more",
+        ],
     )
 
 
