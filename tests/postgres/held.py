@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from tidings.backends.postgres.appending import PostgresAppender
+from tidings.backends.postgres.connection import Connection
 from tidings.events.envelope import Envelope
 from tidings.log.driver import Position, Write
 from tidings.ports import SystemClock
@@ -16,7 +17,7 @@ from tidings.ports import SystemClock
 class Held:
     """A connection of its own, with a transaction in which some ids were appended."""
 
-    def __init__(self, connection: asyncpg.Connection, appender: PostgresAppender) -> None:
+    def __init__(self, connection: Connection, appender: PostgresAppender) -> None:
         self.connection = connection
         self._appender = appender
 
@@ -38,7 +39,7 @@ class Held:
 @asynccontextmanager
 async def held(url: str) -> AsyncIterator[Held]:
     """Connect; at the end let go of the connection, whatever is open."""
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(url, connection_class=Connection)
     try:
         secret = await connection.fetchval("SELECT secret FROM tidings.head")
         yield Held(connection, PostgresAppender(secret, SystemClock()))

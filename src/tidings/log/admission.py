@@ -20,6 +20,10 @@ def measured(envelopes: Sequence[Envelope], facts: Facts) -> tuple[frozenset[Ide
 
     All are looked at together, since each look at one of a thousand counts. EnvelopeTooLargeError, EnvelopeError.
     """
+    if len(envelopes) == 1:
+        found = _measured_alone(envelopes[0], facts)
+        if found is not None:
+            return found
     if len(envelopes) > facts.write_envelopes_max:
         raise EnvelopeTooLargeError(
             f"{len(envelopes):,} envelopes in one append are more than the limit of {facts.write_envelopes_max:,}: "
@@ -38,6 +42,15 @@ def measured(envelopes: Sequence[Envelope], facts: Facts) -> tuple[frozenset[Ide
         for envelope in envelopes:
             _check_texts(envelope)
     return identities, sum(sizes) + len(text) + _OVERHEAD * len(envelopes)
+
+
+def _measured_alone(envelope: Envelope, facts: Facts) -> tuple[frozenset[Identity], int] | None:
+    """Return the same of one at a third of the cost; None if it has to be looked at more closely."""
+    text = "".join((envelope.source, envelope.id, envelope.subject or "", envelope.type))
+    size = 0 if envelope.data is None else len(envelope.data)
+    if size > facts.envelope_bytes_max or not text.isascii() or "\x00" in text:
+        return None
+    return frozenset(((envelope.source, envelope.id),)), size + len(text) + _OVERHEAD
 
 
 def _check_texts(envelope: Envelope) -> None:

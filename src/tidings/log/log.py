@@ -186,6 +186,7 @@ class Log:
                 self._failure = None
                 answer(taken, receipts)
                 self._watch.answered(taken)
+                return
 
     async def _keep_apart(self, taken: Sequence[Queued], error: Exception) -> None:
         """Send the writes of a flush that no retry helps one by one, so that a bad one fails alone."""

@@ -49,7 +49,11 @@ class Queue:
 
         None if there is nothing, or all of it has to wait for a flush that is under way.
         """
-        taken, left = take(self._queued, self._under_way)
+        if len(self._queued) == 1 and not self._under_way and not self._queued[0].is_answered:
+            taken = [self._queued.popleft()]  # nothing has to be judged, and nothing is more common
+            left: list[Queued] = []
+        else:
+            taken, left = take(self._queued, self._under_way)
         for item in chain(taken, left):
             self.size -= item.size
         while self._outside and self._has_room_for(self._outside[0]):

@@ -130,6 +130,14 @@ class Keys:
             opaque=[n for n, order in enumerate(orders) if order is None],
         )
 
+    def key(self, source: str, id: str) -> tuple[bytes, bool]:
+        """Return the key of one identity, and whether it is in order."""
+        order = order_of(id)
+        digest = (self._sources.get(source) or self._begin(source)).copy()
+        digest.update(id.encode())
+        key = digest.digest()
+        return (key, False) if order is None else (order + key[ORDER_BYTES:], True)
+
     def _digests(self, envelopes: Sequence[Envelope]) -> Sequence[bytes]:
         found: list[bytes] = []
         sources = self._sources

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from tidings.backends.postgres import reading
+from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.copying import COLUMNS, copied, rows_of
 from tidings.backends.postgres.drafts import Draft, draft_of
 from tidings.backends.postgres.single import APPEND_ONE, Single, is_single, single_of
@@ -81,19 +82,18 @@ class PostgresAppender:
 
     def draft(self, writes: Sequence[Write]) -> Draft | Single:
         """Work out what is sent for these writes. It takes no transaction, so none is held for it."""
-        sought = self._sought(writes)
-        return single_of(writes, sought) if is_single(writes) else draft_of(writes, sought)
+        return single_of(writes, self._keys) if is_single(writes) else draft_of(writes, self._sought(writes))
 
-    async def keep(self, connection: asyncpg.Connection, draft: Draft | Single) -> Sequence[Receipt]:
+    async def keep(self, connection: Connection, draft: Draft | Single) -> Sequence[Receipt]:
         """Judge and keep, in a transaction of its own. MustFoldError, before anything is kept, if it takes a unit."""
         if isinstance(draft, Draft):
             return await self._judge(connection, draft, in_unit=False)
         try:
-            position = await connection.fetchval(APPEND_ONE, self._clock.now_us(), *draft.arguments)
+            position = await connection.only_value(APPEND_ONE, self._clock.now_us(), *draft.arguments)
         except asyncpg.UniqueViolationError as error:
             raise _told(error) from error
         if position is None:  # there is more to it than can be said in a number
-            return await self._judge(connection, draft_of(draft.writes, draft.sought), in_unit=False)
+            return await self._judge(connection, draft_of(draft.writes, self._sought(draft.writes)), in_unit=False)
         self._last = position
         return (Receipt(outcome="appended", positions=(position,)),)
 

@@ -70,6 +70,10 @@ class Connection(Plain):
         async with self._turn:
             return await super().fetchval(*given, **named)
 
+    async def only_value(self, statement: str, *arguments: Any) -> Any:
+        """Do what `fetchval` does, for the only one who has this connection: nobody's turn is waited for."""
+        return await super().fetchval(statement, *arguments)
+
     async def status(self, statement: str, *arguments: Any) -> str:
         """Run one statement, never more, unlike `execute`; return what the server says of it, as `UPDATE 2`."""
         if arguments:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import asyncpg
 
@@ -39,6 +37,9 @@ _GONE = re.compile(
 )
 
 
+_DRIVERS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
+
 def is_transient(error: BaseException) -> bool:
     """Say whether the same call may succeed later: no connection, no room, no lock, no time."""
     if isinstance(error, asyncpg.PostgresError):
@@ -52,15 +53,20 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, OSError)  # TimeoutError is one
 
 
-@contextmanager
-def translated(kind: type[LogUnavailableError] | type[StoreUnavailableError]) -> Iterator[None]:
+class translated:  # noqa: N801 - it reads as a function does, and is a class because it is passed at each append
     """Turn passing failures into `kind`; anything else stays what it is."""
-    try:
-        yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-        if is_transient(error):
-            raise kind(f"PostgreSQL could not do it now ({described(error)}); repeat the call") from error
-        raise
+
+    __slots__ = ("_kind",)
+
+    def __init__(self, kind: type[LogUnavailableError] | type[StoreUnavailableError]) -> None:
+        self._kind = kind
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, _DRIVERS) and is_transient(error):
+            raise self._kind(f"PostgreSQL could not do it now ({described(error)}); repeat the call") from error
 
 
 def described(error: BaseException) -> str:

@@ -6,8 +6,8 @@ asyncpg's own pool gives a connection back in a task of its own, which costs as 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import asyncpg
 
@@ -28,9 +28,11 @@ class Pool:
         self._given_back = asyncio.Event()
         self._is_closed = False
 
-    @asynccontextmanager
-    async def lent(self) -> AsyncIterator[Connection]:
+    def lent(self) -> Lent:
         """Lend a connection. InterfaceError if the pool is closed; TimeoutError if none comes free in time."""
+        return Lent(self)
+
+    async def take(self) -> Connection:
         if self._room.locked():
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._room.acquire()
@@ -38,13 +40,11 @@ class Pool:
             await self._room.acquire()
         try:
             connection = await self._taken()
-            self._lent.add(connection)
-            try:
-                yield connection
-            finally:
-                self._give_back(connection)
-        finally:
+        except BaseException:
             self._room.release()
+            raise
+        self._lent.add(connection)
+        return connection
 
     async def _taken(self) -> Connection:
         while self._idle and not self._is_closed:
@@ -58,9 +58,10 @@ class Pool:
             connection.terminate()
         raise asyncpg.InterfaceError("pool is closed")
 
-    def _give_back(self, connection: Connection) -> None:
+    def give_back(self, connection: Connection) -> None:
         self._lent.discard(connection)
         self._given_back.set()
+        self._room.release()
         if connection.is_closed():
             return
         if self._is_closed or connection.is_in_transaction():
@@ -85,3 +86,19 @@ class Pool:
         for _, connection in idle:
             with suppress(asyncpg.InterfaceError, OSError):
                 await connection.close(timeout=within)
+
+
+class Lent:
+    """A connection that is given back on leaving. A generator would take three times as long."""
+
+    __slots__ = ("_connection", "_pool")
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def __aenter__(self) -> Connection:
+        self._connection = await self._pool.take()
+        return self._connection
+
+    async def __aexit__(self, *error: object) -> None:
+        self._pool.give_back(self._connection)

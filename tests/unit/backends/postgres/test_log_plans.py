@@ -13,6 +13,7 @@ from tests.conformance.postgres_harness import open_log
 from tidings.backends.postgres import log as room
 from tidings.backends.postgres import reading
 from tidings.backends.postgres.appending import COPIED_FROM, PostgresAppender
+from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.log import PostgresLog
 from tidings.conformance.samples import event, events, turn
 from tidings.events.filter import Filter
@@ -40,7 +41,7 @@ TABLES = ("log_0", "seen_time", *(f"seen_opaque_{n}" for n in range(16)))
 class Explained:
     """A connection that notes how each query was answered, also those within functions; plans hold for any values."""
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._told: list[str] = []
         connection.add_log_listener(lambda _, message: self._told.append(str(message.message)))
@@ -61,7 +62,7 @@ class Explained:
 
 @pytest.fixture(params=["no statistics", "statistics"])
 async def explained(postgres_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Explained]:
-    connection = await asyncpg.connect(postgres_url)
+    connection = await asyncpg.connect(postgres_url, connection_class=Connection)
     for table in TABLES:
         await connection.execute(f"ALTER TABLE tidings.{table} SET (autovacuum_enabled = off)")
     await connection.execute(FILL)

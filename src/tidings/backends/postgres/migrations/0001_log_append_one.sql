@@ -8,7 +8,7 @@ CREATE FUNCTION tidings.append_one(
   p_slot smallint, p_skey bigint, p_source text, p_id text, p_type text, p_version int, p_subject text, p_attrs bytea,
   p_data bytea
 ) RETURNS bigint LANGUAGE plpgsql
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $f$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $f$
 DECLARE
   v_at bigint;
 BEGIN
@@ -19,22 +19,21 @@ BEGIN
     OR pg_advisory_xact_lock_shared(1953063937, 1) IS NULL THEN
     RETURN NULL;
   END IF;
+  -- One statement looks, draws and keeps: the conditions name no row, so they are judged before anything is made of one.
   IF p_timed THEN
-    IF EXISTS (SELECT FROM tidings.seen_time t WHERE t.k1 = p_k1 AND t.k2 = p_k2)
-      OR EXISTS (SELECT FROM tidings.inline i WHERE i.type = p_type) THEN
-      RETURN NULL;
-    END IF;
-    v_at := nextval('tidings.position');
-    INSERT INTO tidings.seen_time (k1, k2, pos) VALUES (p_k1, p_k2, v_at);
+    INSERT INTO tidings.seen_time AS s (k1, k2, pos) SELECT p_k1, p_k2, nextval('tidings.position')
+     WHERE NOT EXISTS (SELECT FROM tidings.seen_time t WHERE t.k1 = p_k1 AND t.k2 = p_k2)
+       AND NOT EXISTS (SELECT FROM tidings.inline i WHERE i.type = p_type)
+     RETURNING s.pos INTO v_at;
   ELSE
-    IF EXISTS (SELECT FROM tidings.seen_opaque t WHERE t.k1 = p_k1 AND t.k2 = p_k2)
-      OR EXISTS (SELECT FROM tidings.inline i WHERE i.type = p_type) THEN
-      RETURN NULL;
-    END IF;
-    v_at := nextval('tidings.position');
-    INSERT INTO tidings.seen_opaque (k1, k2, pos) VALUES (p_k1, p_k2, v_at);
+    INSERT INTO tidings.seen_opaque AS s (k1, k2, pos) SELECT p_k1, p_k2, nextval('tidings.position')
+     WHERE NOT EXISTS (SELECT FROM tidings.seen_opaque t WHERE t.k1 = p_k1 AND t.k2 = p_k2)
+       AND NOT EXISTS (SELECT FROM tidings.inline i WHERE i.type = p_type)
+     RETURNING s.pos INTO v_at;
   END IF;
-  INSERT INTO tidings.log (pos, recorded, slot, skey, source, id, type, dataversion, subject, attrs, data)
-    VALUES (v_at, p_recorded, p_slot, p_skey, p_source, p_id, p_type, p_version, p_subject, p_attrs, p_data);
+  IF v_at IS NOT NULL THEN
+    INSERT INTO tidings.log (pos, recorded, slot, skey, source, id, type, dataversion, subject, attrs, data)
+      VALUES (v_at, p_recorded, p_slot, p_skey, p_source, p_id, p_type, p_version, p_subject, p_attrs, p_data);
+  END IF;
   RETURN v_at;
 END $f$;
