@@ -84,7 +84,8 @@ class Deliveries:
             why = f"the delivery {name[:100]!r} is {found['state']}: there is nothing to retry"
             raise Refusal(Problem.ENDPOINT_STATE, why)
         if found["state"] == "dead":
-            await deliveries.retry(self._store, name, self._clock, who=principal_of(request.scope).who)
+            with refused_as(Problem.ENDPOINT_STATE, RefusedError):
+                await deliveries.retry(self._store, name, self._clock, who=principal_of(request.scope).who)
         return json_answer(delivery_object(await self._found(name)), status=202)
 
     async def cancel(self, request: Request) -> Answer:

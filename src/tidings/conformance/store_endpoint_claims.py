@@ -189,6 +189,17 @@ class ClaimingForEndpoints:
         await settle(store, claimed)
         assert (await store.next_endpoint_delivery() or 0) <= harness.clock.now_us()
 
+    async def test_retries_that_wait_for_a_slot_of_their_own_cause_no_spin(
+        self, store: StoreDriver, harness: StoreHarness
+    ) -> None:
+        await keep(store, endpoint(slots=2, reserved=1))
+        await deliver(store, sent(1), sent(2))
+        for each in await take(store):
+            await settle(store, each, again(START_US))
+        assert len(await take(store)) == 1
+        assert await take(store) == []
+        assert await store.next_endpoint_delivery() == START_US + round(TTL.total_seconds() * 1_000_000)
+
     async def test_next_attempt_in_the_past_is_picked_up(self, store: StoreDriver, harness: StoreHarness) -> None:
         await keep(store, endpoint())
         await deliver(store, sent(1))

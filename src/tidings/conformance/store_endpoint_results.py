@@ -221,7 +221,9 @@ class SettlingForEndpoints:
         await keep(store, endpoint(batch=3, linger=2_000_000))
         await deliver(store, sent(1), sent(2))
         assert await take(store) == []
+        assert await store.next_endpoint_delivery() == START_US + 2_000_000
         await deliver(store, sent(3), sent(4))
+        assert await store.next_endpoint_delivery() == START_US
         assert positions(await take(store)) == [1, 2, 3]
         harness.clock.move(2)
         assert positions(await take(store)) == [4]

@@ -23,6 +23,7 @@ from tidings.conformance.store_endpoint_again import RepeatingForEndpoints
 from tidings.conformance.store_endpoint_claims import ClaimingForEndpoints
 from tidings.conformance.store_endpoint_lines import OrderingForEndpoints
 from tidings.conformance.store_endpoint_results import SettlingForEndpoints
+from tidings.conformance.store_endpoint_sharing import SharingEndpoints
 from tidings.conformance.store_endpoints import KeepingEndpoints
 from tidings.conformance.store_harness import StoreHarness, StoreWithLogHarness
 from tidings.conformance.store_inbox import TakingIn
@@ -89,5 +90,5 @@ class StagingStoreSuite(_Chapters, Staging):
         assert not store.facts.shares_transaction_with_log
 
 
-class SharedStoreSuite(StoreSuite, SharingStores):
+class SharedStoreSuite(StoreSuite, SharingStores, SharingEndpoints):
     """For a store that is kept, and that several processes may open. Its harness is a `SharedStoreHarness`, too."""

@@ -22,6 +22,7 @@ _LEASED = (
     "(SELECT count(DISTINCT coalesce(d.batch, d.key)) FROM tidings.delivery d "
     "WHERE d.endpoint = e.id AND d.state = 'leased')"
 )
+_LATE_LEASED = _LEASED.replace("= 'leased')", "= 'leased' AND d.attempts > 1)")
 _SLOTS = (
     "CASE WHEN e.ordering = 'fifo' OR e.state = 'degraded' OR e.slots = 1 THEN 1 "
     "WHEN e.slowed_until > $1 THEN e.slots / 2 ELSE e.slots END"
@@ -157,16 +158,29 @@ def next_claim(*, now: int | None) -> Script[int | None]:
         f"SELECT {keeping.COLUMNS}, "
         "(SELECT min(d.next_at) FROM tidings.delivery d WHERE d.endpoint = e.id AND d.state = 'due' "
         "AND d.attempts = 0), (SELECT min(d.next_at) FROM tidings.delivery d WHERE d.endpoint = e.id "
-        f"AND d.state = 'due' AND d.attempts > 0), {_LEASED} "
+        f"AND d.state = 'due' AND d.attempts > 0), {_LEASED}, {_LATE_LEASED} "
         "FROM tidings.endpoint e WHERE state IN ('active', 'degraded')"
     )
     [(until,)] = yield from ask(
         "SELECT min(until) FROM tidings.delivery WHERE state = 'leased' AND endpoint IS NOT NULL"
     )
     times = [] if until is None else [until]
-    for *row, first, late, leased in rows:
+    for *row, first, late, leased, late_leased in rows:
         endpoint = keeping.record_of(row)
-        due = [each for each in (first, late) if each is not None]
-        if due and leased < room_of(endpoint, now=at).slots:
+        room = room_of(endpoint, now=at)
+        due = []
+        if first is not None and leased < room.slots:
+            due.append((yield from _first_due(endpoint, first)))
+        if late is not None and leased < room.slots and late_leased < room.slots - room.reserved:
+            due.append(late)
+        if due:
             times.append(max(min(due), endpoint.condition.not_before, next_token(endpoint, now=at)))
     return min(times, default=None)
+
+
+def _first_due(endpoint: EndpointRecord, first: int) -> Script[int]:
+    """Return when the first ones may go: a batch that is not full waits for more."""
+    size, linger = endpoint.pacing.batch, endpoint.pacing.linger
+    if not linger or len((yield from ask(FIRST, endpoint.id, first + linger, size))) == size:
+        return first
+    return first + linger
