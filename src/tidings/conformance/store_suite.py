@@ -32,6 +32,8 @@ from tidings.conformance.store_keyed import Answering, AppendingKeyed
 from tidings.conformance.store_keys import Admitting
 from tidings.conformance.store_leases import Leasing
 from tidings.conformance.store_parking import Parking
+from tidings.conformance.store_receivers import KeepingReceivers
+from tidings.conformance.store_receiving import Receiving
 from tidings.conformance.store_redriving import Redriving
 from tidings.conformance.store_rows import Rowing
 from tidings.conformance.store_savepoints import Undoing
@@ -62,6 +64,8 @@ class _Chapters(
     SettlingForEndpoints,
     OrderingForEndpoints,
     RepeatingForEndpoints,
+    Receiving,
+    KeepingReceivers,
 ):
     @pytest.fixture
     async def store(self, harness: StoreHarness) -> StoreDriver:

@@ -23,12 +23,13 @@ from tidings.store.keyed import Keyed, Request
 from tidings.store.keys import KeyStore
 from tidings.store.parking import DeadLetter, Parked
 from tidings.store.reason import Reason
+from tidings.store.receipt_store import ReceiptStore
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.store.staging import Waiting
 from tidings.store.unit import Unit
 
 
-class StoreDriver(KeyStore, AttemptStore, EndpointStore, AuditStore["StoreDriver"], Protocol):
+class StoreDriver(KeyStore, AttemptStore, EndpointStore, ReceiptStore, AuditStore["StoreDriver"], Protocol):
     """A back end's store."""
 
     facts: StoreFacts

@@ -25,7 +25,7 @@ from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.store.scripts import reopening
 from tidings.store.staging import Waiting
-from tidings.store.statement_endpoints import StatementEndpoints
+from tidings.store.statement_receipts import StatementReceipts
 from tidings.store.statement_runs import Database
 from tidings.store.statement_unit import Surroundings
 from tidings.store.statements import ViewStatements
@@ -42,7 +42,7 @@ class Inline(Protocol):
     folds: InlineFolds | None
 
 
-class StatementStore(StatementEndpoints[ConnectionT, NowT]):
+class StatementStore(StatementReceipts[ConnectionT, NowT]):
     """See `tidings.store.driver.StoreDriver`."""
 
     def __init__(

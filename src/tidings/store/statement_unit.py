@@ -19,8 +19,9 @@ from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, E
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.parking import Parking
 from tidings.store.reason import Reason
+from tidings.store.receipts import Identity, Judged, Received
 from tidings.store.rows import Key, Row, ViewTable
-from tidings.store.scripts import keeping, settling
+from tidings.store.scripts import keeping, receiving, settling
 from tidings.store.staging import Staged
 from tidings.store.statements import Job, Statements, TableStatements
 from tidings.store.unit import Sql
@@ -140,6 +141,13 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
     async def settle(self, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide) -> Settled:
         now: Any = self._around.now()
         script = settling.settle(claimed, decide, now=now)
+        return await self.run(lambda to: self._statements.endpoints.run(to, script))
+
+    async def receive(self, received: Sequence[Received]) -> Sequence[Judged]:
+        return await self.run(lambda to: self._statements.receipts.receive(to, received))
+
+    async def finish_receipt(self, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None) -> bool:
+        script = receiving.finish(n, identities, items, at=at)
         return await self.run(lambda to: self._statements.endpoints.run(to, script))
 
     async def take_outbox(self, *, limit: int) -> Sequence[Staged]:

@@ -20,6 +20,7 @@ from tidings.store.keyed import KeptAnswer, Request
 from tidings.store.keys import ApiKey
 from tidings.store.parking import DeadLetter, Dropping, Parked, Parking
 from tidings.store.reason import Reason
+from tidings.store.receipts import Judged, Received
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.store.scripts.script import Script
 from tidings.store.staging import Staged, Waiting
@@ -89,6 +90,10 @@ class EndpointStatements(Protocol[To, NowT]):
     def claim(self, connection: To, lease: Lease[NowT], claiming_: Claiming) -> Soon[Sequence[EndpointClaim]]: ...
 
 
+class ReceiptStatements(Protocol[To]):
+    def receive(self, connection: To, received: Sequence[Received]) -> Soon[Sequence[Judged]]: ...
+
+
 class AttemptStatements(Protocol[To]):
     def of(self, connection: To, key: str) -> Soon[Sequence[Attempt]]: ...
     def forget(self, connection: To, *, closed: int, keep: int, limit: int) -> Soon[int]: ...
@@ -152,6 +157,7 @@ class Statements(Generic[ConnectionT, NowT]):
     parked: ParkedStatements[ConnectionT]
     deliveries: DeliveryStatements[ConnectionT, NowT]
     endpoints: EndpointStatements[ConnectionT, NowT]
+    receipts: ReceiptStatements[ConnectionT]
     attempts: AttemptStatements[ConnectionT]
     audit: AuditStatements[ConnectionT]
     keys: KeyStatements[ConnectionT]

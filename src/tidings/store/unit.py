@@ -12,6 +12,7 @@ from tidings.store.deliveries import Delivery
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, EndpointDelivery, Settled
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.reason import Reason
+from tidings.store.receipts import Identity, Judged, Received
 from tidings.store.rows import Key, Row, ViewTable
 from tidings.store.staging import Staged
 
@@ -107,6 +108,16 @@ class Unit(Protocol):
 
     async def settle(self, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide) -> Settled:
         """As `EndpointStore.settle_endpoint_deliveries`, in one transaction with what is emitted about it."""
+
+    async def receive(self, received: Sequence[Received]) -> Sequence[Judged]:
+        """Keep requests that are new, or in conflict, and count those that are repeats; say of each what it is.
+
+        Each key is kept once for all sources of that name: who receives the same in another unit waits for this one."""
+
+    async def finish_receipt(self, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None) -> bool:
+        """Note that a receipt that failed became events; `at`: when it was replayed, None if it came again.
+
+        False if it has not failed, or was finished by somebody else meanwhile."""
 
     async def take_outbox(self, *, limit: int) -> Sequence[Staged]:
         """Remove and return the oldest staged envelopes, in order; they come back if the unit rolls back."""

@@ -19,6 +19,7 @@ from tidings.backends.postgres import (
     locks,
     outbox,
     parked,
+    receipts,
 )
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.database import Database
@@ -44,6 +45,7 @@ STATEMENTS: Statements[Connection, int | None] = Statements(
     parked=parked,
     deliveries=deliveries,
     endpoints=endpoints,
+    receipts=receipts,
     attempts=attempts,
     audit=audit,
     keys=keys,

@@ -18,6 +18,7 @@ from tidings.backends.sqlite import (
     leases,
     outbox,
     parked,
+    receipts,
 )
 from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.emits import Appender
@@ -41,6 +42,7 @@ STATEMENTS: Statements[sqlite3.Connection, int] = Statements(
     parked=parked,
     deliveries=deliveries,
     endpoints=endpoints,
+    receipts=receipts,
     attempts=attempts,
     audit=audit,
     keys=keys,

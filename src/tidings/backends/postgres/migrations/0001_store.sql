@@ -208,6 +208,47 @@ CREATE TABLE tidings.attempt (
 CREATE UNIQUE INDEX attempt_of ON tidings.attempt (delivery, epoch);
 CREATE INDEX attempt_age ON tidings.attempt (began);
 
+-- What came to receivers, and what each event of it is known by. A receipt that failed is a dead letter.
+CREATE TABLE tidings.receipt (
+  n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  receiver text COLLATE "C" NOT NULL,
+  source text COLLATE "C" NOT NULL,
+  received bigint NOT NULL,
+  forget_at bigint NOT NULL,
+  method text NOT NULL,
+  query bytea,
+  headers bytea,
+  body bytea,
+  items bytea NOT NULL,
+  outcome text NOT NULL,
+  error text,
+  last_seen bigint NOT NULL,
+  seen bigint NOT NULL DEFAULT 1,
+  replayed bigint,
+  replays bigint NOT NULL DEFAULT 0
+);
+CREATE INDEX receipt_of ON tidings.receipt (receiver, n);
+CREATE INDEX receipt_failed ON tidings.receipt (outcome, n) WHERE outcome <> 'stored';
+CREATE INDEX receipt_forget ON tidings.receipt (forget_at) WHERE outcome <> 'failed';
+
+CREATE TABLE tidings.receipt_key (
+  source text COLLATE "C",
+  key text COLLATE "C",
+  content bytea NOT NULL,
+  receipt bigint NOT NULL,
+  PRIMARY KEY (source, key)
+);
+CREATE INDEX receipt_key_of ON tidings.receipt_key (receipt);
+
+CREATE TABLE tidings.receiver (
+  id text COLLATE "C" PRIMARY KEY,
+  config bytea NOT NULL,
+  created bigint NOT NULL,
+  secrets bytea,
+  version bigint NOT NULL DEFAULT 1,
+  state text NOT NULL
+);
+
 CREATE TABLE tidings.api_key (
   id text COLLATE "C" PRIMARY KEY,
   owner text NOT NULL,

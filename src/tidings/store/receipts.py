@@ -1,0 +1,205 @@
+"""Requests that came to receivers, as they are kept, and what tells a new one from a repeat. Times are µs since 1970.
+
+Every event of a request has an identity: a key, unique within a source, and what its content is known by. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from tidings.errors import NotFoundError, RefusedError
+
+ReceiptOutcome = Literal["stored", "failed", "conflict", "dropped"]
+Verdict = Literal["new", "duplicate", "unfinished", "conflict"]
+
+
+class Identity(NamedTuple):
+    """What an event of a request is known by. `content`: the hash of what must not differ under the same key.
+
+    `item`: the place of the event in its request; one event may be known by two keys.
+    """
+
+    key: str
+    content: bytes
+    item: int = 0
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A request that was verified, as it is to be kept.
+
+    `headers`, `query`: credentials masked; `headers` is a JSON array of pairs. `outcome`: `failed` with its `error`
+    for what could not be read as events. `items`: JSON, what became of it. `forget_at`: until then a repeat is known.
+    """
+
+    receiver: str
+    source: str
+    identities: tuple[Identity, ...]
+    received: int
+    forget_at: int
+    method: str
+    query: bytes
+    headers: bytes
+    body: bytes
+    items: bytes
+    outcome: ReceiptOutcome = "stored"
+    error: str | None = None
+
+
+class Judged(msgspec.Struct, frozen=True, gc=False):
+    """What a request is. `n`: of its receipt; for a duplicate, of the one that was kept before.
+
+    `new`: the events are to be appended whose places are in `fresh`. `duplicate`: nothing is to be done. `unfinished`:
+    as `duplicate`, but the kept one failed, so it is done now. `conflict`: it is kept, and nothing is to be done.
+    """
+
+    n: int
+    verdict: Verdict
+    fresh: frozenset[int]
+
+
+class Owner(NamedTuple):
+    """Who has a key: the receipt, what the content is known by, and whether the receipt has failed."""
+
+    content: bytes
+    n: int
+    failed: bool
+
+
+SourceKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A kept request, without its body. `seen`: how often it came; `last_seen`: when it came last.
+
+    `replayed`: when it was translated again last, and `replays` how often. `bytes`: of the body; None: it is pruned.
+    """
+
+    n: int
+    receiver: str
+    source: str
+    received: int
+    outcome: ReceiptOutcome
+    error: str | None
+    items: bytes
+    seen: int
+    last_seen: int
+    replayed: int | None
+    replays: int
+    bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A kept request as it came. `headers`: a JSON array of pairs."""
+
+    receipt: Receipt
+    method: str
+    query: bytes
+    headers: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverRecord:
+    """One receiver that is no part of the application's code. `version` rises with each change, from 1.
+
+    `config`: JSON, checked by who hands it in. `secrets` are opaque. `state`: a retired one answers, but takes nothing.
+    """
+
+    id: str
+    config: bytes
+    created: int
+    secrets: bytes = b""
+    version: int = 1
+    state: Literal["active", "retired"] = "active"
+
+
+def judge(received: Sequence[Received], kept: Mapping[SourceKey, Owner], numbers: Sequence[int]) -> list[Judged]:
+    """Judge requests in their order, each also by those before it. `numbers`: one for each, for what is new."""
+    owners = dict(kept)
+    return [_judge(each, owners, n) for each, n in zip(received, numbers, strict=True)]
+
+
+def _judge(received: Received, owners: dict[SourceKey, Owner], n: int) -> Judged:
+    if received.outcome == "conflict":
+        return Judged(n, "conflict", frozenset())
+    held = [
+        (each, owners[each_key]) for each in received.identities if (each_key := (received.source, each.key)) in owners
+    ]
+    if any(owner.content != identity.content for identity, owner in held):
+        return Judged(n, "conflict", frozenset())
+    known = {identity.item: owner for identity, owner in reversed(held)}
+    fresh = frozenset([identity.item for identity in received.identities if identity.item not in known])
+    failed = [owner.n for owner in known.values() if owner.failed]
+    if failed:
+        done = {item for item, owner in known.items() if not owner.failed}
+        return Judged(failed[0], "unfinished", frozenset({each.item for each in received.identities} - done))
+    if known and not fresh:
+        return Judged(next(iter(known.values())).n, "duplicate", fresh)
+    for identity in received.identities:
+        owner = Owner(identity.content, n, received.outcome == "failed")
+        owners.setdefault((received.source, identity.key), owner)
+    return Judged(n, "new", fresh)
+
+
+def keys_to_add(
+    received: Sequence[Received], judged: Sequence[Judged], kept: Mapping[SourceKey, Owner]
+) -> list[tuple[str, str, bytes, int]]:
+    """Return the rows of keys that new requests bring: source, key, content, receipt; each key once."""
+    pairs = zip(received, judged, strict=True)
+    rows = {
+        (each.source, identity.key): (each.source, identity.key, identity.content, verdict.n)
+        for each, verdict in reversed([*pairs])  # so that the first who brought a key has it
+        if verdict.verdict == "new"
+        for identity in each.identities
+    }
+    return [row for place, row in rows.items() if place not in kept]
+
+
+def repeats_of(received: Sequence[Received], judged: Sequence[Judged]) -> list[tuple[int, int, int]]:
+    """Return for each repeat the number of what it repeats, when it came, and until when that is to be known."""
+    pairs = zip(received, judged, strict=True)
+    return [(verdict.n, each.received, each.forget_at) for each, verdict in pairs if is_repeat(verdict)]
+
+
+def is_repeat(judged: Judged) -> bool:
+    return judged.verdict in ("duplicate", "unfinished")
+
+
+def row_of(received: Received, judged: Judged) -> tuple[object, ...]:
+    """Return the columns of `ADDED`."""
+    return (
+        judged.n,
+        received.receiver,
+        received.source,
+        received.received,
+        received.forget_at,
+        received.method,
+        received.query,
+        received.headers,
+        received.body,
+        received.items,
+        "conflict" if judged.verdict == "conflict" else received.outcome,
+        received.error,
+        received.received,
+    )
+
+
+ADDED = "n, receiver, source, received, forget_at, method, query, headers, body, items, outcome, error, last_seen"
+
+
+def no_receipt(n: int) -> NotFoundError:
+    return NotFoundError(f"there is no receipt {n}: look for its number among those that are listed")
+
+
+def no_receiver(id: str) -> NotFoundError:
+    return NotFoundError(f"there is no receiver {id[:100]!r}: look for its id among those that are listed")
+
+
+def not_failed(n: int, outcome: str) -> RefusedError:
+    return RefusedError(f"the receipt {n} is {outcome}: only one that failed can be dropped")

@@ -1,0 +1,68 @@
+"""The part of a store that keeps receivers and their receipts, as scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from tidings.store.receipts import Receipt, ReceiptOutcome, ReceiverRecord, Stored
+from tidings.store.scripts import receiving
+from tidings.store.statement_endpoints import StatementEndpoints
+
+ConnectionT = TypeVar("ConnectionT")
+NowT = TypeVar("NowT")
+
+
+class StatementReceipts(StatementEndpoints[ConnectionT, NowT]):
+    """See `tidings.store.receipt_store.ReceiptStore`."""
+
+    # receipts
+    async def receipts(
+        self,
+        receiver: str | None = None,
+        *,
+        outcome: ReceiptOutcome | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[Receipt]:
+        return await self._look(receiving.listed(receiver, outcome, before=before, limit=limit))
+
+    async def receipt(self, n: int) -> Receipt | None:
+        return await self._look(receiving.found(n))
+
+    async def stored_receipt(self, n: int) -> Stored | None:
+        return await self._look(receiving.stored(n))
+
+    async def count_receipts(self, outcome: ReceiptOutcome) -> int:
+        return await self._look(receiving.counted(outcome))
+
+    async def drop_receipt(self, n: int) -> None:
+        await self._change(receiving.drop(n))
+
+    async def note_replay(self, n: int, error: str | None, *, at: int) -> None:
+        await self._change(receiving.note_replay(n, error, at=at))
+
+    async def last_received(self) -> Sequence[tuple[str, int]]:
+        return await self._look(receiving.last_received())
+
+    async def redrive_events(self, source: str, ids: Sequence[str], *, at: int) -> int:
+        return await self._change(receiving.redrive_events(source, ids, at=at))
+
+    async def forget_bodies(self, *, before: int, limit: int) -> int:
+        return await self._change(receiving.forget_bodies(before=before, limit=limit))
+
+    async def forget_receipts(self, *, now: int, limit: int) -> int:
+        return await self._change(receiving.forget(now=now, limit=limit))
+
+    # receivers
+    async def add_receiver(self, receiver: ReceiverRecord) -> bool:
+        return await self._change(receiving.add_receiver(receiver))
+
+    async def change_receiver(self, receiver: ReceiverRecord) -> ReceiverRecord | None:
+        return await self._change(receiving.change_receiver(receiver))
+
+    async def receiver(self, id: str) -> ReceiverRecord | None:
+        return await self._look(receiving.find_receiver(id))
+
+    async def receivers(self) -> Sequence[ReceiverRecord]:
+        return await self._look(receiving.receivers())
