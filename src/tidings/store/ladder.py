@@ -9,10 +9,10 @@ JITTER = 0.2
 
 
 def seconds_after(attempt: int, *, draw: float) -> float | None:
-    """Return how long to wait after the failed attempt of this number, from 1; None: it was the last one.
+    """Return how long to wait after the failed attempt of this number; None: it was the last one. 0: before the first.
 
     Up to a fifth more or less, so that what failed together does not come back together. `draw`: evenly from 0 to 1.
     """
     if attempt >= TRIES:
         return None
-    return SECONDS[max(1, attempt)] * (1 + JITTER * (2 * draw - 1))
+    return SECONDS[attempt] * (1 + JITTER * (2 * draw - 1))

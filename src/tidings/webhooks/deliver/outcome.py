@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tidings.store.ladder import seconds_after
 from tidings.webhooks.deliver.answer import Answer, Failure, FailureKind
 from tidings.webhooks.deliver.retry_after import LONGEST_S, seconds_of
 
 SECOND_US = 1_000_000
-SCHEDULE_S = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
-"""Seconds before attempt 1, 2, … 10."""
-ATTEMPTS = len(SCHEDULE_S)
-JITTER = 0.2
 FAILING_ATTEMPT = 4
 """The failed attempt at which an endpoint is said to be failing."""
 SLOWED_US = 300 * SECOND_US
@@ -84,9 +81,10 @@ def next_at(attempt: int, *, now: int, draw: float, asked: int = 0) -> int | Non
 
     `asked`: seconds that the receiver asked to be left alone, which only lengthens the delay, to 24 hours at most.
     """
-    if attempt >= ATTEMPTS:
+    seconds = seconds_after(attempt, draw=draw)
+    if seconds is None:
         return None
-    delay = round(SCHEDULE_S[max(0, attempt)] * (1 + JITTER * (2 * draw - 1)) * SECOND_US)
+    delay = round(seconds * SECOND_US)
     return now + max(delay, min(asked, LONGEST_S) * SECOND_US)
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidings.store.ladder import SECONDS, TRIES
 from tidings.webhooks.deliver.answer import Answer, Failure, FailureKind
-from tidings.webhooks.deliver.outcome import ATTEMPTS, SCHEDULE_S, Decision, Effects, decide, next_at
+from tidings.webhooks.deliver.outcome import Decision, Effects, decide, next_at
 
 NOW = 1_800_000_000_000_000
 SECOND = 1_000_000
@@ -28,10 +29,10 @@ def due(seconds: int, effects: Effects) -> Decision:
 
 
 def test_the_delays_are_those_of_the_schedule() -> None:
-    assert SCHEDULE_S == (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
-    assert sum(SCHEDULE_S) == 75 * 3_600 + 35 * 60 + 5
+    assert SECONDS == (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+    assert sum(SECONDS) == 75 * 3_600 + 35 * 60 + 5
     for attempt in range(1, 10):
-        assert decided(answered(500), attempt).next_at == NOW + SCHEDULE_S[attempt] * SECOND
+        assert decided(answered(500), attempt).next_at == NOW + SECONDS[attempt] * SECOND
 
 
 def test_the_jitter_is_a_fifth_either_way() -> None:
@@ -39,7 +40,7 @@ def test_the_jitter_is_a_fifth_either_way() -> None:
 
 
 def test_retry_budget_ends_in_a_dead_letter() -> None:
-    assert ATTEMPTS == 10
+    assert TRIES == 10
     assert decided(answered(500), 9).state == "due"
     for attempt in (10, 11):
         assert decided(answered(500), attempt) == Decision(state="dead", reason="exhausted", effects=FAILED)
@@ -156,6 +157,6 @@ def test_every_outcome_has_one_decision_that_makes_sense(result: Answer | Failur
     assert (decision.state in ("dead", "held")) == (decision.reason is not None)
     if decision.next_at is not None:
         assert NOW < decision.next_at <= NOW + round(86_400 * 1.2) * SECOND
-        assert attempt < ATTEMPTS or not decision.is_spent
+        assert attempt < TRIES or not decision.is_spent
     assert (decision.state == "delivered") == (isinstance(result, Answer) and 200 <= result.status < 300)
     assert decision == decide(result, attempt=attempt, now=NOW, draw=draw)
