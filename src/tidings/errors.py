@@ -28,6 +28,7 @@ TidingsError
 │   ├── LogUnavailableError      the log cannot be reached or written; retry later
 │   │   └── LogBusyError         the log's queue is full; retry later
 │   ├── StoreUnavailableError    the store cannot be reached or written; retry later
+│   │   └── ContendedError       two transactions waited for each other; retry at once
 │   └── LogRewoundError          a checkpoint stands beyond the log's head
 ├── AuthorError          who wrote the application must change its code
 │   ├── DeclarationError         an event, view, fold or service is declared wrongly
@@ -202,6 +203,10 @@ class LogBusyError(LogUnavailableError):
 
 class StoreUnavailableError(OperatorError):
     """The store cannot be written or read now; nothing of the unit was kept."""
+
+
+class ContendedError(StoreUnavailableError):
+    """Two transactions waited for each other, and the database ended this one: nothing was kept; repeat it at once."""
 
 
 class LogRewoundError(OperatorError):

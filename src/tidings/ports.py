@@ -64,6 +64,9 @@ class Observer(Protocol):
     def relayed(self, seconds: float) -> None:
         """Be told how long it took the relay to take a page out of the outbox and to append it, commits included."""
 
+    def contended(self, consumer: str) -> None:
+        """Be told that a unit of the consumer is done again, since it and another one waited for each other."""
+
 
 class NoObserver:
     """Counts nothing."""
@@ -72,6 +75,9 @@ class NoObserver:
         return None
 
     def relayed(self, seconds: float) -> None:
+        return None
+
+    def contended(self, consumer: str) -> None:
         return None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from tidings.consumers.retry import told
 from tidings.errors import (
     CheckpointMovedError,
+    ContendedError,
     InlineViewError,
     LogUnavailableError,
     PositionNotReachedError,
@@ -75,7 +76,7 @@ class Suspicion:
         """Say whether the entry at `position`, alone in its unit, is at fault. `has_begun`: the unit was open."""
         if not isinstance(error, NOBODYS):
             return True
-        if not has_begun or not isinstance(error, StoreUnavailableError):
+        if not has_begun or isinstance(error, ContendedError) or not isinstance(error, StoreUnavailableError):
             return False
         self._times = self._times + 1 if position == self._position else 1
         self._position = position

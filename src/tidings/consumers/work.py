@@ -14,7 +14,7 @@ from tidings.consumers.leases import LOOK_SECONDS
 from tidings.consumers.pace import FIRST_LIMIT
 from tidings.consumers.reacting import Reacting
 from tidings.consumers.redriving import Redriving
-from tidings.errors import CheckpointMovedError, StoreUnavailableError, TidingsError
+from tidings.errors import CheckpointMovedError, ContendedError, StoreUnavailableError, TidingsError
 from tidings.events.filter import Filter
 from tidings.log.driver import Position
 from tidings.log.flush import retry_delay
@@ -69,6 +69,9 @@ class Work:
         except CheckpointMovedError as error:
             await self._let_go()
             return self._back_off(error)
+        except ContendedError:  # by now the other one goes on: the database has waited for a second
+            self._ports.observer.contended(self._reacting.reaction.name)
+            return None
         except PASSING as error:
             self._unavailable += isinstance(error, StoreUnavailableError)
             return self._back_off(error)

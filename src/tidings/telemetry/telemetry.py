@@ -70,6 +70,10 @@ class Telemetry:
         """Observe how long it took to append a page of what was staged."""
         self._metrics.relay_seconds.observe((seconds,))
 
+    def contended(self, consumer: str) -> None:
+        """Count a unit that is done again; the view of a consumer belongs to the service before the dot."""
+        self._metrics.retries.add(consumer.partition(".")[0], "contended")
+
     def watch(self, log: Log, store: StoreDriver, host: Host, services: Sequence[Service]) -> None:
         """Be told where to look when somebody asks."""
         self._gauges = Gauges(log, store, host, clock=self.ports.clock, services=services)

@@ -6,7 +6,14 @@ import re
 
 import asyncpg
 
-from tidings.errors import LogUnavailableError, OperatorError, SchemaError, SettingError, StoreUnavailableError
+from tidings.errors import (
+    ContendedError,
+    LogUnavailableError,
+    OperatorError,
+    SchemaError,
+    SettingError,
+    StoreUnavailableError,
+)
 
 PASSING_CLASSES = frozenset(
     {
@@ -54,7 +61,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 class translated:  # noqa: N801 - it reads as a function does, and is a class because it is passed at each append
-    """Turn passing failures into `kind`; anything else stays what it is."""
+    """Turn passing failures into `kind`, a deadlock in the store into ContendedError; others stay what they are."""
 
     __slots__ = ("_kind",)
 
@@ -66,7 +73,9 @@ class translated:  # noqa: N801 - it reads as a function does, and is a class be
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, _DRIVERS) and is_transient(error):
-            raise self._kind(f"PostgreSQL could not do it now ({described(error)}); repeat the call") from error
+            contended = self._kind is StoreUnavailableError and isinstance(error, asyncpg.DeadlockDetectedError)
+            told = ContendedError if contended else self._kind
+            raise told(f"PostgreSQL could not do it now ({described(error)}); repeat the call") from error
 
 
 def described(error: BaseException) -> str:
