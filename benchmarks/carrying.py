@@ -10,6 +10,7 @@ import uvloop
 from benchmarks.events import bookmarks
 from benchmarks.fold import CONSUMER
 from tidings import App
+from tidings.api.serve import spare_what_stays
 from tidings.settings import Settings
 
 
@@ -23,5 +24,6 @@ async def carry(url: str) -> None:
 
 
 if __name__ == "__main__":
+    spare_what_stays()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(carry(sys.argv[1]))

@@ -60,10 +60,10 @@ async def carry(app: App, url: str, consumer: str) -> float:
     return watch.total
 
 
-async def until_settled(store: StoreDriver, consumer: str, position: Position) -> None:
+async def until_settled(store: StoreDriver, consumer: str, position: Position, *, look: float = LOOK_SECONDS) -> None:
     """Come back when the consumer's checkpoints stand there: whoever waits for it looks at them, too."""
     reached = 0
     while reached < position:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(look)
         checkpoints = (await store.checkpoints(consumer)).values()
         reached = min((checkpoint.position for checkpoint in checkpoints), default=0)

@@ -18,6 +18,12 @@ _ROOT = Path(__file__).parent.parent
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return how long a process has computed, on all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server that answers on this port of this machine."""
@@ -28,8 +34,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return how long its process has computed, on all its threads."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return cpu_seconds(self.pid)
 
     def memory(self, name: str = "VmHWM") -> float:
         """Return a size of its process in MB (10^6 bytes): at most ever, or VmRSS now."""
