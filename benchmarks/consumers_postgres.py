@@ -99,13 +99,15 @@ async def _carried(url: str, processes: int, count: int, used: list[float]) -> f
         await _until(lambda: _all_ask(store, processes))
         await store.pause(consumer, None)
         await _until(lambda: _all_hold(store, processes))
-        computing = [process.pid for process in began] + await _sessions(direct)
+        own = [process.pid for process in began]
+        spent = {pid: cpu_seconds(pid) for pid in own + await _sessions(direct)}
         before: int = await direct.fetchval(f"SELECT count(*) FROM {TABLE}")
-        begun, spent = time.perf_counter(), sum(map(cpu_seconds, computing))
+        begun = time.perf_counter()
         head = (await back_end.log.head()).position
         await ours.until_settled(store, consumer, head, look=LOOK_SECONDS)
         seconds = time.perf_counter() - begun
-        used.append((sum(map(cpu_seconds, computing)) - spent) / (count - before) * 1_000_000)
+        computed = sum(cpu_seconds(pid) - spent.get(pid, 0) for pid in own + await _sessions(direct))
+        used.append(computed / (count - before) * 1_000_000)
     await direct.close()
     await back_end.close()
     await bare_postgres.check(url, TABLE, count)
