@@ -22,8 +22,11 @@ def document(time: str) -> dict[str, object]:
     return {"specversion": "1.0", "id": "1", "source": "web", "type": "tweet-bookmarked", "time": time, "data": DATA}
 
 
-@pytest.mark.parametrize("time", ["9999-12-31T23:59:59Z", ahead(hours=25)])
-async def test_an_event_of_a_far_future_is_refused_in_every_mode_and_nothing_is_kept(tmp_path: Path, time: str) -> None:
+@pytest.mark.parametrize("hours", [25, 24 * 365 * 1_000])
+async def test_an_event_of_a_far_future_is_refused_in_every_mode_and_nothing_is_kept(
+    tmp_path: Path, hours: int
+) -> None:
+    time = ahead(hours=hours)
     async with serving(program(), in_file(tmp_path)) as caller:
         event = document(time)
         replies = (
@@ -38,10 +41,10 @@ async def test_an_event_of_a_far_future_is_refused_in_every_mode_and_nothing_is_
         assert await caller.count() == 0
 
 
-@pytest.mark.parametrize("time", [ahead(hours=23), ahead(days=-365 * 50)])
-async def test_a_clock_that_is_somewhat_wrong_and_any_past_are_taken(tmp_path: Path, time: str) -> None:
+@pytest.mark.parametrize("hours", [23, -24 * 365 * 50])
+async def test_a_clock_that_is_somewhat_wrong_and_any_past_are_taken(tmp_path: Path, hours: int) -> None:
     async with serving(program(), in_file(tmp_path)) as caller:
-        assert (await caller.bookmark("1", time=time.replace("+", "%2B"))).status == 201
+        assert (await caller.bookmark("1", time=ahead(hours=hours).replace("+", "%2B"))).status == 201
 
 
 async def test_how_far_ahead_is_a_setting(tmp_path: Path) -> None:
