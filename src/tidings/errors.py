@@ -18,6 +18,7 @@ TidingsError
 │   ├── PositionExpiredError     older than what the log keeps
 │   ├── PositionNotReachedError  the state asked for is not there yet
 │   ├── NotFoundError            nothing of that name
+│   ├── MovedError               it was changed since it was read
 │   └── RefusedError             the operation is not allowed in this state
 │       └── TooManySecretsError  the endpoint has as many secrets as it may have
 ├── OperatorError        who runs the system must act
@@ -163,6 +164,10 @@ class PositionNotReachedError(CallerError):
 
 class NotFoundError(CallerError):
     """There is nothing of that name; the message lists what there is."""
+
+
+class MovedError(CallerError):
+    """What is to be changed was changed since it was read: read it again, and decide anew."""
 
 
 class RefusedError(CallerError):
