@@ -23,12 +23,6 @@ What = Literal[
     "replace",
     "key-created",
     "key-revoked",
-    "endpoint-added",
-    "endpoint-changed",
-    "endpoint-removed",
-    "secret-rotated",
-    "secret-revoked",
-    "recover",
     "restored",
 ]
 WHATS: tuple[What, ...] = get_args(What)
@@ -40,8 +34,8 @@ class Change:
     """What an operator does.
 
     `who`: `cli`, `console`, `local` (over HTTP, where there are no keys) or `key <id>`. `on`: the consumer, the
-    delivery, the endpoint, the view or the API key that it is done to, or the log's new incarnation. `subject`,
-    `position`: which part of it; None: all.
+    delivery, the view or the API key that it is done to, or the log's new incarnation. `subject`, `position`: which
+    part of it; None: all.
     """
 
     who: str
