@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tests.crash import shop
+from tests.crash.receiving import receive
 from tests.crash.relaying import relay
 from tests.crash.selling import sell
 from tests.crash.telling import tell
@@ -63,4 +64,6 @@ async def fill_runs(folder: Path, ports: Ports, options: str) -> None:
     await opened.close()
 
 
-WORKS: Mapping[str, Work] = MappingProxyType({"append": append, "fill-runs": fill_runs, "relay": relay, "sell": sell})
+WORKS: Mapping[str, Work] = MappingProxyType(
+    {"append": append, "fill-runs": fill_runs, "receive": receive, "relay": relay, "sell": sell}
+)

@@ -16,6 +16,7 @@ from tidings.api.answer import JSON_TYPE, Answer, Pages, Receive, Scope, Send
 from tidings.api.bodies import DisconnectedError
 from tidings.api.guard import admit
 from tidings.api.headers import choose, is_current, wait_seconds
+from tidings.api.hooks import HOOKS
 from tidings.api.host import check_host
 from tidings.api.lifespan import live
 from tidings.api.openapi.document import describe
@@ -87,6 +88,9 @@ class Application:
                 return await self._pages(inner, self._parts.bodies.watched(receive), send)
             if is_visit(scope):
                 return await welcome(scope, self._pages.path)(scope, receive, send)
+        if path.startswith(HOOKS):
+            self._check_room(scope)
+            return await self._parts.hooks.serve(scope, receive, send)
         if path not in OPEN:
             scope[PRINCIPAL] = principal = await admit(self._admission, scope)
             self._parts.rates.check_key(principal)

@@ -30,6 +30,7 @@ class Problem(Enum):
     IDEMPOTENCY_KEY_MISSING = "idempotency-key-missing", 400, "Nothing tells a repeat from a new request"
     IDEMPOTENCY_KEY_MALFORMED = "idempotency-key-malformed", 400, "The Idempotency-Key cannot be read"
     UNAUTHENTICATED = "unauthenticated", 401, "The caller is not known"
+    SIGNATURE_REJECTED = "signature-rejected", 401, "The request is not what its sender signed"
     SCOPE_MISSING = "scope-missing", 403, "The key does not allow this"
     NOT_FOUND = "not-found", 404, "There is nothing of that name"
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The method is not allowed here"
@@ -41,6 +42,7 @@ class Problem(Enum):
     ENDPOINT_STATE = "endpoint-state", 409, "The present state does not allow this"
     CANNOT_REPLAY = "cannot-replay", 409, "The consumer may not be replayed"
     POSITION_EXPIRED = "position-expired", 410, "The log no longer keeps these entries"
+    RECEIVER_RETIRED = "receiver-retired", 410, "The receiver takes nothing any more"
     PRECONDITION_FAILED = "precondition-failed", 412, "A precondition does not hold"
     POSITION_NOT_REACHED = "position-not-reached", 412, "The position is not reached yet", 1
     BODY_TOO_LARGE = "body-too-large", 413, "The body is too large, or its batch has too many events"

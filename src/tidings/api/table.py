@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from starlette.requests import Request
 
-from tidings.api.answer import Answer
+from tidings.api.answer import Answer, Application
 from tidings.api.arrivals import Arrivals
 from tidings.api.bodies import Bodies
 from tidings.api.consumers import Consumers
 from tidings.api.deliveries import Deliveries
 from tidings.api.entries import Entries
 from tidings.api.health import Health
+from tidings.api.hooks import Hooks
 from tidings.api.ingest import Ingest
 from tidings.api.letters import Letters
 from tidings.api.metrics import Metrics
@@ -40,13 +41,14 @@ class Parts:
         self.reading = Reading(opened.log, self.tokens)
         self.repeats = Repeats(opened.store, clock)
         self.ingest = Ingest(opened, self.tokens, self.bodies, self.repeats, self.rates)
+        self.hooks = Hooks(opened, self.rates)
         self.refusals = Refusals(clock)
         self.arrivals = Arrivals(opened.log, clock)
 
 
 def operations(opened: Opened, parts: Parts) -> tuple[Operation, ...]:
     """Return every operation of the API but that which describes them."""
-    return (*_events(opened, parts), *_views(opened, parts), *_operating(opened, parts), *_own(opened))
+    return (*_events(opened, parts), *_views(opened, parts), *_operating(opened, parts), *_hooks(parts), *_own(opened))
 
 
 def _events(opened: Opened, parts: Parts) -> Iterator[Operation]:
@@ -95,6 +97,15 @@ def _operating(opened: Opened, parts: Parts) -> Iterator[Operation]:
     yield Operation("GET", "/deliveries/{key}/attempts", deliveries.attempts, "deliveries:read")
     yield Operation("POST", "/deliveries/{key}/retry", deliveries.retry, "deliveries:write")
     yield Operation("POST", "/deliveries/{key}/cancel", deliveries.cancel, "deliveries:write")
+
+
+def _hooks(parts: Parts) -> Iterator[Operation]:
+    async def serve(request: Request) -> Application:
+        return parts.hooks.serve
+
+    yield Operation("POST", "/hooks/{receiver}", serve, None)
+    yield Operation("GET", "/hooks/{receiver}", serve, None)
+    yield Operation("OPTIONS", "/hooks/{receiver}", serve, None)
 
 
 def _own(opened: Opened) -> Iterator[Operation]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
 from tidings import settings as setting
-from tidings.app.opened import Opened, open_services
+from tidings.app.opened import Declared, Opened, open_services
 from tidings.errors import DeclarationError, RefusedError, SettingError
 from tidings.events.catalog import Catalog
 from tidings.log.driver import Position
@@ -19,6 +19,10 @@ from tidings.services.context import Context
 from tidings.services.service import Service
 from tidings.settings import Settings
 from tidings.views.declaration import ViewSpec
+from tidings.webhooks.intake.receiver import Receiver
+from tidings.webhooks.receive.keys import Key
+from tidings.webhooks.receive.preset import Preset
+from tidings.webhooks.receive.scheme import Scheme
 
 
 class App:
@@ -37,10 +41,51 @@ class App:
             found[service.name] = service
         self.services: Mapping[str, Service] = MappingProxyType(found)
         self.views: tuple[ViewSpec, ...] = tuple(view for service in services for view in service.views)
-        self.events: tuple[type, ...] = tuple(dict.fromkeys(event for service in services for event in service.events))
-        self.catalog = Catalog(self.events)
+        self.receivers: dict[str, Receiver] = {}
+        Catalog(self.events)  # whoever declares an event twice is told so here
         _check_tables(self.views)
         self._opened: Opened | None = None
+
+    @property
+    def _declared(self) -> Declared:
+        return Declared(tuple(self.services.values()), tuple(self.receivers.values()))
+
+    @property
+    def events(self) -> tuple[type, ...]:
+        """Every event class that a service or a receiver names, each once."""
+        return self._declared.events
+
+    @property
+    def catalog(self) -> Catalog:
+        """Those classes by type and version. DeclarationError if two of them are declared as one event."""
+        return Catalog(self.events)
+
+    def receiver(
+        self,
+        id: str,
+        preset: Preset | Scheme,
+        *,
+        secrets: Sequence[str | Key],
+        source: str,
+        public_url: str | None = None,
+        expected_every: timedelta | None = None,
+    ) -> Receiver:
+        """Declare the door for one provider's webhooks, which come to `/hooks/{id}`, and return it to be told more.
+
+        `preset`: one of `tidings.webhooks.receive.presets.PRESETS`, one of your own, or a bare Scheme. `secrets`: all
+        that hold now, so that one can be exchanged. `source`: of its events, a URI-reference; receivers of one source
+        know each other's deliveries. `public_url`: where the provider sends to, if it signs that. `expected_every`:
+        silence for longer than this raises `receiver.silent`. DeclarationError, also for a secret that is missing.
+        """
+        if id in self.receivers:
+            raise DeclarationError(f"two receivers are named {id!r}: give one of them another id")
+        if self._opened is not None:
+            raise RefusedError("the app is open: declare its receivers before")
+        made = Receiver(
+            id, preset, secrets=secrets, source=source, public_url=public_url, expected_every=expected_every
+        )
+        self.receivers[id] = made
+        return made
 
     @asynccontextmanager
     async def open(
@@ -59,7 +104,7 @@ class App:
                 f"{settings!r:.80} is no Settings: write app.open(Settings(database_url='sqlite:///FILE'))"
             )
         used = setting.load(os.environ, setting.read_toml()) if settings is None else settings
-        async with open_services(tuple(self.services.values()), used, ports or Ports(), consume=consume) as opened:
+        async with open_services(self._declared, used, ports or Ports(), consume=consume) as opened:
             self._opened = opened
             try:
                 yield opened

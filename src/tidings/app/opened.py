@@ -39,8 +39,27 @@ from tidings.views.columns import microseconds
 from tidings.views.current import LiveTables
 from tidings.views.declaration import ViewSpec
 from tidings.views.inline import InlineFolds
+from tidings.webhooks.intake.alarms import Alarms
+from tidings.webhooks.intake.intake import Intake
+from tidings.webhooks.intake.receiver import Receiver
+from tidings.webhooks.intake.roster import Roster
+from tidings.webhooks.intake.translating import Making
 
 _ID_BITS = 74
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What an application consists of."""
+
+    services: Sequence[Service]
+    receivers: Sequence[Receiver] = ()
+
+    @property
+    def events(self) -> tuple[type, ...]:
+        """Every event class that is named, each once."""
+        named = [event for service in self.services for event in service.events]
+        return tuple(dict.fromkeys([*named, *(event for receiver in self.receivers for event in receiver.emits)]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +84,9 @@ class Opened:
     crew: Crew
     admission: Admission
     resources: Mapping[str, Resources]
+    roster: Roster
+    intake: Intake
+    alarms: Alarms
     stopping: asyncio.Event
     heartbeat: Heartbeat
     telemetry: Telemetry
@@ -88,6 +110,11 @@ class Opened:
             )
         return staged_text(self._envelope(event, source=source, id=id, time=time))
 
+    def making(self) -> Making:
+        """Return what events of a webhook that comes now are made with."""
+        now = self.ports.clock.now_us()
+        return Making(catalog=self.catalog, now=now, new_id=lambda: uuid7(now, self.ports.random.getrandbits(_ID_BITS)))
+
     def _envelope(self, event: Any, *, source: str, id: str | None, time: datetime | None) -> Envelope:
         now = self.ports.clock.now_us()
         text = None if time is None else _text_of(time)
@@ -104,16 +131,15 @@ class Opened:
 
 @asynccontextmanager
 async def open_services(
-    services: Sequence[Service], settings: Settings, ports: Ports, *, consume: bool, prepares: bool = True
+    declared: Declared, settings: Settings, ports: Ports, *, consume: bool, prepares: bool = True
 ) -> AsyncIterator[Opened]:
-    """Open the back ends for these services; see `App.open`. `prepares`: False to leave the tables of views alone."""
-    events = tuple(dict.fromkeys(event for service in services for event in service.events))
-    catalog = Catalog(events, data_bytes_max=settings.data_bytes_max, time_ahead_max=settings.time_ahead_max)
+    """Open the back ends for what is declared; see `App.open`. `prepares`: False to leave the tables of views alone."""
+    catalog = Catalog(declared.events, data_bytes_max=settings.data_bytes_max, time_ahead_max=settings.time_ahead_max)
     telemetry = Telemetry({type for type, _ in catalog.types()}, ports, otel=settings.otel == "on")
     back_end = await open_back_end(settings, ports)
     log = telemetry.log(back_end.log)
     try:
-        opened = _put_together(services, settings, catalog, back_end, log, telemetry)
+        opened = _put_together(declared, settings, catalog, back_end, log, telemetry)
         if prepares:
             await opened.carrying.prepare()
         running = asyncio.create_task(opened.crew.run(opened.stopping)) if consume else None
@@ -124,14 +150,16 @@ async def open_services(
             opened.stopping.set()
             if running is not None:
                 await running
+            await opened.intake.close()
     finally:
         await log.close()
         await back_end.close()
 
 
 def _put_together(
-    services: Sequence[Service], settings: Settings, catalog: Catalog, back_end: BackEnd, log: Log, telemetry: Telemetry
+    declared: Declared, settings: Settings, catalog: Catalog, back_end: BackEnd, log: Log, telemetry: Telemetry
 ) -> Opened:
+    services = declared.services
     views = tuple(view for service in services for view in service.views)
     carried = _carried(services, settings)
     ports, store, owner = telemetry.ports, telemetry.store(back_end.store), this_process()
@@ -153,6 +181,8 @@ def _put_together(
 
     everything = carrying(services)
     others = _beside_carrying(log, store, ports, deliverer if any(each.functions for each in carried) else None)
+    roster = Roster(declared.receivers, store, ports.clock)
+    alarms = Alarms(roster, store, log, ports.clock)
     return Opened(
         settings=settings,
         ports=ports,
@@ -165,9 +195,12 @@ def _put_together(
         host=back_end.host,
         tables=tables,
         carrying=everything,
-        crew=Crew(everything if carried is services else carrying(carried), others, ports),
+        crew=Crew(everything if carried is services else carrying(carried), [*others, alarms], ports),
         admission=Admission(store, ports.clock),
         resources=resources,
+        roster=roster,
+        intake=Intake(store, ports),
+        alarms=alarms,
         stopping=asyncio.Event(),
         heartbeat=Heartbeat(),
         telemetry=telemetry,

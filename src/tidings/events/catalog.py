@@ -43,6 +43,7 @@ class Catalog:
                     f"{found.version}: give one of them another type or version"
                 )
             check_subject_type(found)
+        self._newest = dict(sorted(self._known))
         self._decoders: dict[tuple[str, int], Callable[[bytes], Any]] = {
             key: Decoder(found.cls).decode for key, found in self._known.items()
         }
@@ -50,6 +51,10 @@ class Catalog:
     def types(self) -> tuple[tuple[str, int], ...]:
         """Return every (type, version), sorted."""
         return tuple(sorted(self._known))
+
+    def newest(self, type: str) -> int:
+        """Return the type's highest declared version; 1 if the type is unknown, for `admit` to say so."""
+        return self._newest.get(type, 1)
 
     def known(self, type: str, version: int) -> Declared:
         """Return what is declared for this version of the type; UnknownTypeError, with what there is, if nothing is."""

@@ -49,7 +49,7 @@ def envelope_of(catalog: Catalog, ports: Ports, given: Given) -> Envelope:
         id=uuid7(now, ports.random.getrandbits(_ID_BITS)) if given.id is None else given.id,
         source=given.source,
         type=given.type,
-        version=_newest(catalog, given.type) if given.version is None else given.version,
+        version=catalog.newest(given.type) if given.version is None else given.version,
         subject=given.subject,
         time=given.time,
         attributes={"datacontenttype": JSON},
@@ -66,8 +66,3 @@ async def emit_event(log: Log, envelope: Envelope) -> Kept:
     receipt = await log.append((envelope,))
     outcome: Literal["appended", "duplicate"] = "duplicate" if receipt.outcome == "duplicate" else "appended"
     return Kept(source=envelope.source, id=envelope.id, position=receipt.positions[0], outcome=outcome)
-
-
-def _newest(catalog: Catalog, type: str) -> int:
-    """Return the type's highest declared version; 1 if the type is unknown, for the catalog to say so."""
-    return max((version for name, version in catalog.types() if name == type), default=1)

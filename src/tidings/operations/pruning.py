@@ -17,6 +17,7 @@ EVERY_SECONDS = 3_600
 ATTEMPTS_DAYS = 7
 ATTEMPTS_KEPT = 200_000
 DELIVERIES_DAYS = 30
+BODIES_DAYS = 7
 _DAY_US = 86_400_000_000
 _log = logging.getLogger("tidings.pruning")
 
@@ -28,12 +29,15 @@ class Pruned:
     answers: int
     attempts: int
     deliveries: int
+    bodies: int = 0
+    receipts: int = 0
 
 
 async def prune(store: StoreDriver, clock: Clock, stopping: asyncio.Event) -> Pruned:
     """Remove answers to requests under keys that are older than `ANSWERS_DAYS`, tries of deliveries that closed more
     than `ATTEMPTS_DAYS` ago or that more than `ATTEMPTS_KEPT` newer ones follow, and deliveries that were delivered,
-    expired or cancelled more than `DELIVERIES_DAYS` ago; return how many there were.
+    expired or cancelled more than `DELIVERIES_DAYS` ago; and bodies of webhooks that are older than `BODIES_DAYS`, and
+    receipts whose repeats need not be known any more. Return how many there were.
 
     Each chunk is a transaction of its own, so whoever writes waits for one chunk at most.
     """
@@ -49,10 +53,18 @@ async def prune(store: StoreDriver, clock: Clock, stopping: asyncio.Event) -> Pr
     async def deliveries() -> int:
         return await store.forget_deliveries(closed=now - DELIVERIES_DAYS * _DAY_US, limit=CHUNK)
 
+    async def bodies() -> int:
+        return await store.forget_bodies(before=now - BODIES_DAYS * _DAY_US, limit=CHUNK)
+
+    async def receipts() -> int:
+        return await store.forget_receipts(now=now, limit=CHUNK)
+
     return Pruned(
         answers=await _all(answers, stopping),
         attempts=await _all(attempts, stopping),
         deliveries=await _all(deliveries, stopping),
+        bodies=await _all(bodies, stopping),
+        receipts=await _all(receipts, stopping),
     )
 
 
@@ -83,5 +95,7 @@ class Pruner:
                 _log.info("removed %d old tries of deliveries", removed.attempts)
             if removed.deliveries:
                 _log.info("removed %d deliveries that closed %d days ago", removed.deliveries, DELIVERIES_DAYS)
+            if removed.bodies or removed.receipts:
+                _log.info("removed %d bodies of webhooks, and %d old receipts", removed.bodies, removed.receipts)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), EVERY_SECONDS)

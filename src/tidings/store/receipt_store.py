@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from tidings.store.receipts import Receipt, ReceiptOutcome, ReceiverRecord, Stored
@@ -37,8 +37,8 @@ class ReceiptStore(Protocol):
     async def note_replay(self, n: int, error: str | None, *, at: int) -> None:
         """Note that a receipt was translated again; `error`: why one that failed is still no events. NotFoundError."""
 
-    async def last_received(self) -> Sequence[tuple[str, int]]:
-        """Return for each receiver when something that was verified came to it last, as far as that is kept."""
+    async def last_received(self, receivers: Sequence[str]) -> Mapping[str, int]:
+        """Return when the newest receipt of each receiver came last; those are left out of which none is kept."""
 
     async def redrive_events(self, source: str, ids: Sequence[str], *, at: int) -> int:
         """Let the subjects be tried again at `at` that wait with dead letters of these events; say how many."""

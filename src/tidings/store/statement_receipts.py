@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from tidings.store.receipts import Receipt, ReceiptOutcome, ReceiverRecord, Stored
@@ -42,8 +42,8 @@ class StatementReceipts(StatementEndpoints[ConnectionT, NowT]):
     async def note_replay(self, n: int, error: str | None, *, at: int) -> None:
         await self._change(receiving.note_replay(n, error, at=at))
 
-    async def last_received(self) -> Sequence[tuple[str, int]]:
-        return await self._look(receiving.last_received())
+    async def last_received(self, receivers: Sequence[str]) -> Mapping[str, int]:
+        return await self._look(receiving.last_received(receivers))
 
     async def redrive_events(self, source: str, ids: Sequence[str], *, at: int) -> int:
         return await self._change(receiving.redrive_events(source, ids, at=at))

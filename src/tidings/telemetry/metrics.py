@@ -28,6 +28,7 @@ class Metrics:
         self.flush_seconds = Histogram(table.FLUSH_SECONDS)
         self.flush_writes = Histogram(table.FLUSH_WRITES)
         self.limited = Counter(table.LIMITED)
+        self.received = Counter(table.RECEIVED)
         self.handled = Counter(table.HANDLED)
         self.handler_seconds = Histogram(table.HANDLER_SECONDS)
         self.inflight: dict[str, int] = {}
@@ -68,6 +69,7 @@ class Metrics:
     def series(self) -> Sequence[Series]:
         """Return everything that was counted."""
         inflight = Gauge(table.INFLIGHT, [((service,), count) for service, count in self.inflight.items()])
-        appends = (self.appends, self.append_seconds, self.flush_seconds, self.flush_writes, self.limited)
+        appends = (self.appends, self.append_seconds, self.flush_seconds, self.flush_writes)
+        requests = (self.limited, self.received)
         consumers = (self.handled, self.handler_seconds, self.retries, self.refolds, self.leases_lost, self.fenced)
-        return (*appends, *consumers, self.relay_seconds, inflight)
+        return (*appends, *requests, *consumers, self.relay_seconds, inflight)

@@ -48,6 +48,12 @@ APPEND_SECONDS = _histogram("tidings_append_seconds", "From the call to the rece
 FLUSH_SECONDS = _histogram("tidings_flush_seconds", "What the back end took for the writes it was sent together")
 FLUSH_WRITES = _histogram("tidings_flush_writes", "Writes sent to the back end together", buckets=WRITES)
 LIMITED = _counter("tidings_limited_total", "Requests refused because too many came: by address, key, source", "by")
+RECEIVED = _counter(
+    "tidings_receive_total",
+    "Webhooks by what became of them: stored, duplicate, conflict, rejected, failed, too_large, limited",
+    "receiver",
+    "outcome",
+)
 LOG_HEAD = _gauge("tidings_log_head", "The position of the newest entry")
 HOLE_SECONDS = _gauge("tidings_hole_seconds", "How long readers have waited for a position that a writer holds open")
 QUEUE_BYTES = _gauge("tidings_queue_bytes", "Bytes of writes that wait for the back end")
@@ -90,6 +96,7 @@ METRICS = (
     FLUSH_SECONDS,
     FLUSH_WRITES,
     LIMITED,
+    RECEIVED,
     LOG_HEAD,
     HOLE_SECONDS,
     QUEUE_BYTES,

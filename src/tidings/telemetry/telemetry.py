@@ -62,6 +62,10 @@ class Telemetry:
         """Count a request that was refused because too many came. `by`: what of it was counted, a word of the table."""
         self._metrics.limited.add(by)
 
+    def received(self, receiver: str, outcome: str) -> None:
+        """Count a webhook. `receiver`: one that there is; `outcome`: a word of the table."""
+        self._metrics.received.add(receiver, outcome)
+
     def refolded(self, view: str, rows: int) -> None:
         """Count rows of a view that were folded again from their history."""
         self._metrics.refolds.add(view, count=rows)

@@ -12,6 +12,7 @@ from typing import Any
 from tidings.app import App
 from tidings.events.envelope import Envelope
 from tidings.testing.world import World
+from tidings.webhooks.receive.verdict import Headers
 
 Doing = Callable[[World], Awaitable[Any]]
 Order = tuple[int, ...]
@@ -51,6 +52,11 @@ def handing(envelope: Envelope) -> Doing:
 def commanding(command: Callable[[App], Any]) -> Doing:
     """Return the doing of a command."""
     return lambda world: world.command(command)
+
+
+def receiving(receiver: str, body: bytes, headers: Headers) -> Doing:
+    """Return the doing of a verified webhook that comes."""
+    return lambda world: world.receive(receiver, body, headers)
 
 
 def orders(count: int, *, most: int, seed: int) -> Sequence[Order]:

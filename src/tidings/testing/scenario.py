@@ -6,17 +6,18 @@ all that follows from it is done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
 from tidings.app import App
 from tidings.errors import RefusedError
+from tidings.events.codec import encode_json
 from tidings.events.envelope import Envelope
 from tidings.ports import utc
 from tidings.testing import differing
-from tidings.testing.deeds import Doing, Order, commanding, handing, is_command
+from tidings.testing.deeds import Doing, Order, commanding, handing, is_command, receiving
 from tidings.testing.deeds import orders as orders_of
 from tidings.testing.shown import End, Intended, Letter
 from tidings.testing.story import Story
@@ -93,6 +94,21 @@ class Scenario:
                 self._story.do(handing(envelope))
         self._check_crash()
         return result
+
+    def receive(self, receiver: str, payload: Any, *, headers: Mapping[str, str] = MappingProxyType({})) -> str:
+        """A verified webhook comes to a receiver; return what becomes of it: stored, duplicate, conflict or failed.
+
+        `payload`: its JSON, or the body's bytes. `headers`: those that the preset reads, such as a delivery's id.
+        """
+        __tracebackhide__ = True
+        self._story.begin()
+        self._last = []
+        body = payload if isinstance(payload, bytes) else encode_json(payload)
+        sent = {"content-type": "application/json", **headers}
+        pairs = tuple((name.lower().encode(), value.encode()) for name, value in sent.items())
+        outcome: str = self._story.do(receiving(receiver, body, pairs))
+        self._check_crash()
+        return outcome
 
     def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
         """Let time pass, with each retry of an event at its own time; calls are made by `deliver` alone."""

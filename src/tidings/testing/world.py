@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
 from tidings.app import App
-from tidings.errors import DeclarationError, LogUnavailableError, TidingsError
+from tidings.errors import DeclarationError, LogUnavailableError, NotFoundError, TidingsError, absent
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.strict import decode_json
 from tidings.log.driver import Position
@@ -24,6 +24,8 @@ from tidings.testing.shown import End, Intended, Letter
 from tidings.views.columns import forms_of
 from tidings.views.declaration import ViewSpec
 from tidings.views.values import RowCodec
+from tidings.webhooks.intake.translating import Request, arrival_of
+from tidings.webhooks.receive.verdict import Headers, RequestFacts
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -76,6 +78,18 @@ class World:
         self._handed.add((envelope.source, envelope.id))
         await self.surely(lambda: self.opened.log.append((envelope,)))
         await self.settle()
+
+    async def receive(self, receiver: str, body: bytes, headers: Headers) -> str:
+        """Take a verified webhook in, and have all that follows from it done; return what became of it."""
+        found = await self.opened.roster.find(receiver)
+        if found is None:
+            raise NotFoundError(absent("receiver", receiver, self.app.receivers))
+        facts = RequestFacts(public_url=found.public_url, settings=found.settings)
+        arrival = arrival_of(found, Request(headers=headers, body=body, facts=facts), self.opened.making())
+        self._handed |= {(event.source, event.id) for events in arrival.events for event in events}
+        kept = await self.surely(lambda: self.opened.intake.keep(arrival))
+        await self.settle()
+        return kept.outcome
 
     async def command(self, command: Callable[[App], Any]) -> Any:
         """Run a command of the author's, and have all that follows from it done; return what it returns."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tidings.api.openapi.components import HEADERS, PARAMETERS, event_schemas, row_name, row_schema, shared_schemas
+from tidings.api.openapi.hooks import hook_paths
 from tidings.api.openapi.operating import operating_paths, operating_schemas
 from tidings.api.openapi.operations import event_paths, view_paths
 from tidings.api.openapi.own import own_paths
@@ -30,6 +31,7 @@ def describe(catalog: Catalog, views: Sequence[ViewSpec], table: Iterable[Operat
     """Return the document; `version` is this package's own. What an operation asks of its caller, `table` says."""
     paths = event_paths(catalog) | view_paths(views) | operating_paths() | own_paths()
     _secure(paths, table)
+    paths |= hook_paths()  # whom a signature admits
     rows = {row_name(view): row_schema(view) for view in views}
     return {
         "openapi": "3.1.0",

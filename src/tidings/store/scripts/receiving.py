@@ -112,9 +112,15 @@ def drop(n: int) -> Script[None]:
     yield from ask("UPDATE tidings.receipt SET outcome = 'dropped' WHERE n = $1 RETURNING 1", n)
 
 
-def last_received() -> Script[list[tuple[str, int]]]:
-    rows = yield from ask("SELECT receiver, max(last_seen) FROM tidings.receipt GROUP BY receiver ORDER BY receiver")
-    return [(receiver, int(at)) for receiver, at in rows]
+def last_received(receivers: Sequence[str]) -> Script[dict[str, int]]:
+    found = {}
+    for receiver in receivers:
+        rows = yield from ask(
+            "SELECT last_seen FROM tidings.receipt WHERE receiver = $1 ORDER BY n DESC LIMIT 1", receiver
+        )
+        if rows:
+            found[receiver] = int(rows[0][0])
+    return found
 
 
 def redrive_events(source: str, ids: Sequence[str], *, at: int) -> Script[int]:

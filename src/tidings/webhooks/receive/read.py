@@ -52,6 +52,11 @@ class Item:
     content_hash: bytes
     guard: str | None
 
+    @property
+    def payload(self) -> Any:
+        """The data, read as JSON: a new value each time."""
+        return decode_json(self.data)
+
 
 def read(
     preset: Preset, headers: Sequence[tuple[bytes, bytes]], body: bytes, request: RequestFacts | None = None

@@ -1,0 +1,130 @@
+"""Webhooks in: `/hooks/{receiver}`. The order of what is looked at is fixed, and nothing is written before the verdict.
+
+Who may send is judged by the receiver's verifier alone, so no API key is asked for, and no loopback address suffices.
+"""
+
+from __future__ import annotations
+
+from tidings.api.answer import Answer, Receive, Scope, Send
+from tidings.api.bodies import Bodies
+from tidings.api.paths import raw_path
+from tidings.api.problems import Problem, Refusal
+from tidings.api.rates import Rates
+from tidings.app.opened import Opened
+from tidings.events.media import bare
+from tidings.ports import utc
+from tidings.webhooks.intake.receiver import Receiver
+from tidings.webhooks.intake.translating import Arrival, Request, arrival_of
+from tidings.webhooks.receive import handshake
+from tidings.webhooks.receive.preset import BODY_LIMIT_MAX
+from tidings.webhooks.receive.verdict import Rejected, RequestFacts
+from tidings.webhooks.receive.verify import verify
+
+HOOKS = "/hooks/"
+BODY_SECONDS = 10
+
+
+class Hooks:
+    """Takes requests in for receivers. Handlers run later, elsewhere."""
+
+    def __init__(self, opened: Opened, rates: Rates) -> None:
+        self._roster = opened.roster
+        self._intake = opened.intake
+        self._alarms = opened.alarms
+        self._making = opened.making
+        self._count = opened.telemetry.received
+        self._clock = opened.ports.clock
+        self._points = opened.ports.points
+        self._bodies = Bodies(opened.ports.clock, silence=BODY_SECONDS, whole=BODY_SECONDS)
+        self._rates = rates
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request of a provider, as an ASGI application."""
+        _check_length(scope)
+        receiver = await self._find(raw_path(scope).removeprefix(HOOKS))
+        answer = await self._answer(receiver, scope, receive)
+        await answer(scope, receive, send)
+        self._points.at("receiver:answered")
+
+    async def _find(self, id: str) -> Receiver:
+        receiver = await self._roster.find(id)
+        if receiver is None:
+            raise Refusal(Problem.NOT_FOUND, "there is no such receiver: look at the last part of the URL")
+        if receiver.is_retired:
+            raise Refusal(Problem.RECEIVER_RETIRED, "this receiver is retired: switch the webhook off")
+        return receiver
+
+    async def _answer(self, receiver: Receiver, scope: Scope, receive: Receive) -> Answer:
+        facts = RequestFacts(
+            method=scope["method"],
+            query=scope["query_string"],
+            public_url=receiver.public_url,
+            settings=receiver.settings,
+        )
+        preset, now = receiver.preset, utc(self._clock.now_us())
+        asked = handshake.before_body(preset.handshake, facts, scope["headers"], receiver.keys, now)
+        if asked is not None:
+            return _shaken(asked)
+        if scope["method"] != "POST":
+            raise Refusal(Problem.METHOD_NOT_ALLOWED, "deliveries come as POST", (b"allow", b"POST"))
+        _check_media_type(scope, receiver)
+        body = await self._body(receiver, scope, receive)
+        now = utc(self._clock.now_us())
+        verdict = verify(preset.schemes, scope["headers"], body, facts, receiver.keys, now)
+        self._alarms.verified(receiver.id, accepted=not isinstance(verdict, Rejected))
+        if isinstance(verdict, Rejected):
+            self._count(receiver.id, "rejected")
+            raise Refusal(Problem.SIGNATURE_REJECTED, "this is not what the sender of this receiver signed")
+        self._points.at("receiver:verified")
+        asked = handshake.after_verify(preset.handshake, body, receiver.keys, now)
+        if asked is not None:
+            return _shaken(asked)
+        request = Request(headers=scope["headers"], body=body, facts=facts)
+        return await self._taken_in(receiver, arrival_of(receiver, request, self._making()))
+
+    async def _body(self, receiver: Receiver, scope: Scope, receive: Receive) -> bytes:
+        try:
+            return await self._bodies.read(scope, receive, most=receiver.preset.body_limit)
+        except Refusal as refusal:
+            if refusal.problem is Problem.BODY_TOO_LARGE:
+                self._count(receiver.id, "too_large")
+            raise
+
+    async def _taken_in(self, receiver: Receiver, arrival: Arrival) -> Answer:
+        try:
+            self._rates.check_sources([event for events in arrival.events for event in events])
+        except Refusal:
+            self._count(receiver.id, "limited")
+            raise
+        kept = await self._intake.keep(arrival)
+        self._count(receiver.id, kept.outcome)
+        if kept.outcome == "conflict":
+            self._alarms.conflicted(receiver.id, kept.n)
+        answers = receiver.preset.answers
+        status = answers.new if kept.outcome in ("stored", "failed") else answers.duplicate
+        headers = () if answers.media_type is None else ((b"content-type", answers.media_type.encode()),)
+        return Answer(status, headers, answers.body)
+
+
+def _check_length(scope: Scope) -> None:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and (len(value) > 12 or int(value) > BODY_LIMIT_MAX):
+            raise Refusal(Problem.BODY_TOO_LARGE, f"the body is larger than {BODY_LIMIT_MAX:,} bytes")
+
+
+def _check_media_type(scope: Scope, receiver: Receiver) -> None:
+    given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"content-type"]
+    if len(given) != 1 or bare(given[0]) not in receiver.preset.media_types:
+        raise Refusal(
+            Problem.UNSUPPORTED_MEDIA_TYPE,
+            f"deliveries of this receiver are {' or '.join(receiver.preset.media_types)}: say so in Content-Type",
+        )
+
+
+def _shaken(asked: handshake.Answer) -> Answer:
+    if asked.status >= 400:
+        raise Refusal(Problem.SIGNATURE_REJECTED, "this is not the token that the receiver is configured with")
+    headers = tuple((name.lower().encode(), value.encode()) for name, value in asked.headers)
+    if asked.media_type is not None:
+        headers += ((b"content-type", asked.media_type.encode()),)
+    return Answer(asked.status, headers, asked.body)

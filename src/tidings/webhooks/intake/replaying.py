@@ -1,0 +1,93 @@
+"""The stored bytes of a receipt, made into events again: an operation of ours, not a delivery of the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from tidings.errors import NotFoundError, RefusedError
+from tidings.events.catalog import Catalog
+from tidings.events.envelope import Envelope
+from tidings.store.driver import StoreDriver
+from tidings.store.receipts import Stored, no_receipt
+from tidings.webhooks.intake.receiver import Receiver
+from tidings.webhooks.intake.roster import Roster
+from tidings.webhooks.intake.translating import Arrival, Making, Request, arrival_of
+from tidings.webhooks.receive.verdict import RequestFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What became of it. `error`: why it is no events, still. `events`: type and id of each, in order."""
+
+    n: int
+    outcome: Literal["stored", "failed"]
+    error: str | None
+    events: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """What a replay is done with. `new_id`: for deliveries that no id tells apart."""
+
+    store: StoreDriver
+    roster: Roster
+    catalog: Catalog
+    new_id: Callable[[], str]
+    now: int
+
+
+async def replay(again: Again, n: int, *, nonce: str) -> Replayed:
+    """Translate a receipt's bytes by the code as it is now, and append what comes of them.
+
+    One that failed becomes the events that it should have been, under their own ids, once. Any other has been events,
+    or is in conflict with some: its events are new ones, whose ids end in `~` and the nonce, so that the same nonce
+    again adds nothing. NotFoundError; RefusedError if its body is pruned or its receiver is not there any more.
+    """
+    stored = await again.store.stored_receipt(n)
+    if stored is None:
+        raise (
+            no_receipt(n)
+            if await again.store.receipt(n) is None
+            else RefusedError(f"the body of the receipt {n} is pruned, so it cannot be replayed")
+        )
+    receiver = await again.roster.find(stored.receipt.receiver)
+    if receiver is None:
+        raise NotFoundError(f"the receiver {stored.receipt.receiver!r} of the receipt {n} is not there any more")
+    is_new = stored.receipt.outcome in ("failed", "dropped")
+    arrival = _translated(receiver, stored, again, nonce="" if is_new else f"~{nonce}")
+    events = [event for made in arrival.events for event in made]
+    if arrival.received.error is None:
+        await _append(again, stored, arrival, events)
+    else:
+        await again.store.note_replay(n, arrival.received.error, at=again.now)
+    return Replayed(
+        n=n,
+        outcome="stored" if arrival.received.error is None else "failed",
+        error=arrival.received.error,
+        events=tuple((event.type, event.id) for event in events),
+    )
+
+
+async def _append(again: Again, stored: Stored, arrival: Arrival, events: list[Envelope]) -> None:
+    n, received = stored.receipt.n, arrival.received
+    async with again.store.unit() as unit:
+        if stored.receipt.outcome == "failed":
+            await unit.finish_receipt(n, received.identities, received.items, at=again.now)
+        if events:
+            unit.emit(events)
+    if stored.receipt.outcome != "failed":
+        await again.store.note_replay(n, None, at=again.now)
+
+
+def _translated(receiver: Receiver, stored: Stored, again: Again, *, nonce: str) -> Arrival:
+    pairs = msgspec.json.decode(stored.headers, type=list[tuple[str, str]])
+    headers = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs)
+    facts = RequestFacts(
+        method=stored.method, query=stored.query, public_url=receiver.public_url, settings=receiver.settings
+    )
+    making = Making(catalog=again.catalog, now=again.now, new_id=again.new_id, nonce=nonce)
+    return arrival_of(receiver, Request(headers=headers, body=stored.body, facts=facts), making)

@@ -1,0 +1,163 @@
+"""A verified request with its events, worked out before its transaction begins. Pure, but for the time and the ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from tidings.errors import TidingsError
+from tidings.events.catalog import Catalog
+from tidings.events.codec import encode_json
+from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Envelope
+from tidings.store.receipts import Identity, Received
+from tidings.webhooks.intake.receiver import Receiver
+from tidings.webhooks.receive.read import Item, read
+from tidings.webhooks.receive.verdict import RequestFacts
+
+_MASK = "***"
+_ERROR_MAX = 2_000
+_US = timedelta(microseconds=1)
+_PARAMETER = re.compile(rb"([^&=]*)=([^&]*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request that was verified, as it came."""
+
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+    facts: RequestFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A request as it is to be kept, with the events of each of its items."""
+
+    received: Received
+    events: tuple[tuple[Envelope, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """What events are made with. `now`: µs since 1970. `new_id`: for deliveries that no id tells apart.
+
+    `nonce`: of a replay, so that its events are others than those of the first time; empty otherwise.
+    """
+
+    catalog: Catalog
+    now: int
+    new_id: Callable[[], str]
+    nonce: str = ""
+
+
+def arrival_of(receiver: Receiver, request: Request, making: Making) -> Arrival:
+    """Return what is to be kept of a verified request. It fails by itself alone: the outcome is `failed` then."""
+    items: Sequence[Item] = ()
+    events: tuple[tuple[Envelope, ...], ...] = ()
+    error = None
+    try:
+        items = read(receiver.preset, request.headers, request.body, request.facts)
+        events = tuple(_events(receiver, item, making) for item in items)
+    except Exception as failure:  # a translation is anybody's code
+        error, events = _told(failure), ()
+    return Arrival(received=_received(receiver, request, items, events, making, error), events=events)
+
+
+def _told(failure: Exception) -> str:
+    told = str(failure) if isinstance(failure, TidingsError) else f"{type(failure).__name__}: {failure}"
+    return told[:_ERROR_MAX]
+
+
+def _events(receiver: Receiver, item: Item, making: Making) -> tuple[Envelope, ...]:
+    translation = receiver.translation_of(item.type)
+    id = making.new_id() if item.id is None else item.id
+    id += making.nonce
+    if translation is None:
+        return (_as_it_is(receiver, item, id, making),)
+    made = translation(item)
+    if made is None:
+        return ()
+    several = made if isinstance(made, list | tuple) else None
+    attributes: dict[str, AttributeValue] = {} if item.correlation is None else {"correlationid": item.correlation}
+
+    def envelope(event: Any, id: str) -> Envelope:
+        if item.time is not None:
+            making.catalog.check_time(item.time, now_us=making.now)
+        return making.catalog.envelope(
+            event, id=id, source=receiver.source, now_us=making.now, time=item.time, attributes=attributes
+        )
+
+    if several is None:
+        return (envelope(made, id),)
+    return tuple(envelope(event, f"{id}#{n}" if n else id) for n, event in enumerate(several))
+
+
+def _as_it_is(receiver: Receiver, item: Item, id: str, making: Making) -> Envelope:
+    correlation = NO_ATTRIBUTES if item.correlation is None else {"correlationid": item.correlation}
+    given = Envelope(
+        id=id,
+        source=receiver.source,
+        type=item.type,
+        version=making.catalog.newest(item.type),
+        subject=item.subject,
+        time=item.time,
+        attributes={**correlation, "datacontenttype": item.content_type},
+        data=item.data,
+    )
+    return making.catalog.admit(given, now_us=making.now)
+
+
+def _received(
+    receiver: Receiver,
+    request: Request,
+    items: Sequence[Item],
+    events: Sequence[Sequence[Envelope]],
+    making: Making,
+    error: str | None,
+) -> Received:
+    return Received(
+        receiver=receiver.id,
+        source=receiver.source,
+        identities=_identities(items, request.body, has_failed=error is not None),
+        received=making.now,
+        forget_at=making.now + receiver.preset.remembers // _US,
+        method=request.facts.method,
+        query=_masked_query(request.facts.query, receiver.masked_parameters),
+        headers=_masked_headers(request.headers, receiver.masked_headers),
+        body=request.body,
+        items=encode_json([[event.type, event.id] for of_item in events for event in of_item]),
+        outcome="stored" if error is None else "failed",
+        error=error,
+    )
+
+
+def _identities(items: Sequence[Item], body: bytes, *, has_failed: bool) -> tuple[Identity, ...]:
+    """Return what tells a repeat: of what could not be read the bytes of all of it."""
+    if not items and has_failed:
+        digest = sha256(body)
+        return (Identity(f"sha256:{digest.hexdigest()}", digest.digest()),)
+    found = []
+    for place, item in enumerate(items):
+        if item.id is not None:
+            found.append(Identity(item.id, item.content_hash, place))
+            if item.guard is not None and item.guard != item.id:
+                found.append(Identity(item.guard, item.content_hash, place))
+    return tuple(found)
+
+
+def _masked_headers(headers: Sequence[tuple[bytes, bytes]], masked: frozenset[bytes]) -> bytes:
+    """Return the headers as JSON, without what would let whoever reads them send a request of his own."""
+    return encode_json(
+        [[name.decode("latin-1"), _MASK if name in masked else value.decode("latin-1")] for name, value in headers]
+    )
+
+
+def _masked_query(query: bytes, masked: frozenset[str]) -> bytes:
+    def hide(found: re.Match[bytes]) -> bytes:
+        return found[1] + b"=***" if found[1].decode("latin-1").lower() in masked else found[0]
+
+    return _PARAMETER.sub(hide, query) if query else b""
