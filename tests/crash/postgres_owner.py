@@ -59,6 +59,7 @@ class Trail:
 
     name = CONSUMER
     types = frozenset({TYPE})
+    spans = False
 
     def __init__(self, owner: str) -> None:
         self._owner = owner

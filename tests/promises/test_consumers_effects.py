@@ -32,6 +32,7 @@ class Ledger:
 
     name = "ledger"
     types = frozenset({"said"})
+    spans = False
 
     def __init__(self, draw: random.Random, *, fails: float) -> None:
         self._draw = draw

@@ -3,6 +3,9 @@
 A page is one unit. If one of its entries fails, the page is done again isolated: a savepoint around each entry, so that
 the failing one is set aside together with all the others' work. What fails only on leaving the unit, such as an emitted
 event whose id is taken, or breaks the unit itself, is found by doing the same entries in a unit each.
+
+Rows that span subjects are locked by units of other processes as well. One call locks its rows in their order; a second
+one in the same unit might wait for whoever waits for the first one's. So a unit that locks such rows makes one call.
 """
 
 from __future__ import annotations
@@ -50,12 +53,18 @@ class Carrier:
             raise
         except Exception:
             self._points.at("failure:rolled-back")
-            await self._isolated(lane, batch, stopping)
+            if self._calls_once(lane):
+                await self._singly.carry(lane, batch.entries, batch.upto, stopping)
+            else:
+                await self._isolated(lane, batch, stopping)
+
+    def _calls_once(self, lane: Lane) -> bool:
+        return lane.is_shared and self._reacting.reaction.spans
 
     async def _together(self, lane: Lane, batch: Batch) -> None:
         entries = batch.entries
         async with self._reacting.store.unit(*lane.claims) as unit:
-            done, is_handled = await self._handle_slices(unit, entries, gated=lane.is_gated)
+            done, is_handled = await self._handle_slices(unit, lane, entries)
             self._points.at("unit:after-handlers")
             to = batch.upto if done == len(entries) else entries[done - 1].position
             unit.advance(to=to)
@@ -64,17 +73,19 @@ class Carrier:
         if is_handled:
             self._reacting.breaker.handled()
 
-    async def _handle_slices(self, unit: Unit, entries: Sequence[Entry], *, gated: bool) -> tuple[int, bool]:
+    async def _handle_slices(self, unit: Unit, lane: Lane, entries: Sequence[Entry]) -> tuple[int, bool]:
         """Handle as many entries as the pace allows; return how many, and whether there were any but followers."""
         done, spent, is_handled, begun = 0, 0.0, False, self._clock.monotonic()
         while done < len(entries):
             count = self.pace.slice(len(entries) - done, spent=spent)
             if count == 0:
                 break
-            is_handled |= await self._reacting.handle(unit, entries[done : done + count], gated=gated)
+            is_handled |= await self._reacting.handle(unit, entries[done : done + count], gated=lane.is_gated)
             done += count
             spent = self._clock.monotonic() - begun
             self.pace = self.pace.took(done, spent)
+            if self._calls_once(lane):
+                break
         return done, is_handled
 
     async def _isolated(self, lane: Lane, batch: Batch, stopping: asyncio.Event) -> None:

@@ -69,6 +69,11 @@ class Lane:
         return any(part.claim.position < part.at for part in self.parts)
 
     @property
+    def is_shared(self) -> bool:
+        """Whether there are partitions besides, which another process may carry meanwhile."""
+        return self.claims[0].partitions > len(self.parts)
+
+    @property
     def slots(self) -> tuple[int, int] | None:
         """The range of slots to read, which may hold others' too; None for all."""
         ranges = [part.claim.slots for part in self.parts]

@@ -157,7 +157,7 @@ class Work:
     def _patience(self, lane: Lane) -> float:
         if self._unsettled_since is not None:
             return SETTLE_SECONDS
-        if lane.claims[0].partitions > len(lane.parts):
+        if lane.is_shared:
             return LOOK_SECONDS
         return IDLE_SECONDS if self._reacting.aside.is_empty else DUE_SECONDS
 

@@ -20,6 +20,8 @@ from tidings.store.unit import Unit
 class Handlers:
     """What a consumer carries a service's events to. `name` is the service's, and that of its consumer."""
 
+    spans = False  # what handlers lock comes in the order in which they ask, and nobody here knows it
+
     def __init__(self, resources: Resources, handlers: Iterable[Handler]) -> None:
         self.name = resources.service
         self._resources = resources

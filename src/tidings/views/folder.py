@@ -54,6 +54,7 @@ class Folder:
         self.table = table
         self.name = consumer_name(table)
         self.types = view.types
+        self.spans = table.spans
         self._feed = feed
         self._observer = NoObserver() if observer is None else observer
         self._folding = Folding(view)

@@ -45,6 +45,7 @@ class Trail:
     def __init__(self, name: str = "trail", types: frozenset[str] = frozenset({"said"})) -> None:
         self.name = name
         self.types = types
+        self.spans = False
         self.fault: Fault = lambda entry: None
         self.before: Callable[[], Awaitable[None]] | None = None
         self.emits: Callable[[Entry], Envelope | None] = lambda entry: None
