@@ -67,6 +67,9 @@ class Observer(Protocol):
     def contended(self, consumer: str) -> None:
         """Be told that a unit of the consumer is done again, since it and another one waited for each other."""
 
+    def sent(self, endpoint: str, outcome: str) -> None:
+        """Be told what became of an attempt to deliver to an endpoint: delivered, retry, dead, held, expired."""
+
 
 class NoObserver:
     """Counts nothing."""
@@ -78,6 +81,9 @@ class NoObserver:
         return None
 
     def contended(self, consumer: str) -> None:
+        return None
+
+    def sent(self, endpoint: str, outcome: str) -> None:
         return None
 
 

@@ -14,6 +14,7 @@ from tidings.app.opened import Declared, Opened, open_services
 from tidings.errors import DeclarationError, RefusedError, SettingError
 from tidings.events.catalog import Catalog
 from tidings.log.driver import Position
+from tidings.operations.endpoints import Endpoints
 from tidings.ports import Ports
 from tidings.services.context import Context
 from tidings.services.service import Service
@@ -138,6 +139,14 @@ class App:
         of `outbox`. RefusedError on SQLite.
         """
         return self.opened.staged(event, source=source, id=id, time=time)
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The targets of outgoing webhooks: `await app.endpoints.add({"url": "https://…", "pattern": {…}})`.
+
+        RefusedError if the app is not open. See `tidings.operations.endpoints.Endpoints`.
+        """
+        return self.opened.endpoints
 
     @property
     def opened(self) -> Opened:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tidings import __version__
 from tidings.app.crew import Crew, Runner
 from tidings.app.engines import BackEnd, open_back_end
 from tidings.app.heartbeat import Heartbeat
 from tidings.app.tables import Carrying
+from tidings.app.webhooks import Webhooks, allowed, is_local, keyring, webhooks_of
 from tidings.consumers.relay import Relay
 from tidings.errors import EnvelopeError, NotFoundError, RefusedError, SettingError
 from tidings.events.catalog import Catalog
@@ -22,6 +24,7 @@ from tidings.events.timestamp import time_text
 from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.admission import Admission
+from tidings.operations.endpoints import Endpoints
 from tidings.operations.pruning import Pruner
 from tidings.ports import Ports, this_process
 from tidings.services.command import command
@@ -90,6 +93,7 @@ class Opened:
     stopping: asyncio.Event
     heartbeat: Heartbeat
     telemetry: Telemetry
+    webhooks: Webhooks
 
     def unit(self, service: str, *, key: str | None = None) -> AbstractAsyncContextManager[Context]:
         """See `App.unit`."""
@@ -101,6 +105,19 @@ class Opened:
     async def publish(self, event: Any, *, source: str, id: str | None, time: datetime | None) -> Position:
         """See `App.publish`."""
         return (await self.log.append((self._envelope(event, source=source, id=id, time=time),))).positions[0]
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """What may be done with the targets of outgoing webhooks."""
+        return Endpoints(
+            store=self.store,
+            log=self.log,
+            ports=self.ports,
+            append=self.log.append,
+            keyring=keyring(self.settings),
+            allowed=allowed(self.settings),
+            is_local=is_local(self.settings),
+        )
 
     def staged(self, event: Any, *, source: str, id: str | None, time: datetime | None) -> str:
         """See `App.staged`."""
@@ -172,14 +189,18 @@ def _put_together(
         service.name: _resources(service, catalog, Shelves(service.name, service.views, tables, log), deliverer)
         for service in services
     }
+    webhooks = webhooks_of(settings, release=__version__, log=log, store=store, ports=ports, owner=owner)
     telemetry.watch(log, store, back_end.host, services)
 
     def carrying(those: Sequence[Service]) -> Carrying:
         views = [view for service in those for view in service.views]
         handlers = [Handlers(resources[each.name], telemetry.handlers(each)) for each in those if each.handlers]
-        return Carrying(views, handlers, log=log, store=store, ports=ports, owner=owner)
+        fan_out = webhooks.fan_out
+        return Carrying(views, handlers, log=log, store=store, ports=ports, owner=owner, fan_out=fan_out)
 
     everything = carrying(services)
+    here = everything if carried is services else carrying(carried)
+    here.moves.listen(webhooks.kept)
     others = _beside_carrying(log, store, ports, deliverer if any(each.functions for each in carried) else None)
     roster = Roster(declared.receivers, store, ports.clock)
     alarms = Alarms(roster, store, log, ports.clock)
@@ -195,7 +216,7 @@ def _put_together(
         host=back_end.host,
         tables=tables,
         carrying=everything,
-        crew=Crew(everything if carried is services else carrying(carried), [*others, alarms], ports),
+        crew=Crew(here, [*others, alarms, webhooks.dispatcher], ports),
         admission=Admission(store, ports.clock),
         resources=resources,
         roster=roster,
@@ -204,6 +225,7 @@ def _put_together(
         stopping=asyncio.Event(),
         heartbeat=Heartbeat(),
         telemetry=telemetry,
+        webhooks=webhooks,
     )
 
 

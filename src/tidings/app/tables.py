@@ -18,10 +18,14 @@ from tidings.views.declaration import ViewSpec, consumer_name
 from tidings.views.folder import Folder
 from tidings.views.rebuild import Progress, Rebuild, no_progress
 from tidings.views.tables import standing
+from tidings.webhooks.deliver.fanout import FanOut
 
 
 class Carrying:
-    """Makes the tables of views, and the consumers that fill them and that call handlers. `moves`: theirs."""
+    """Makes the tables of views, and the consumers that fill them and that call handlers. `moves`: theirs.
+
+    `fan_out`: None where no webhooks are sent. Its consumer is there while there are endpoints.
+    """
 
     def __init__(
         self,
@@ -32,7 +36,9 @@ class Carrying:
         store: StoreDriver,
         ports: Ports,
         owner: str,
+        fan_out: FanOut | None = None,
     ) -> None:
+        self._fan_out = fan_out
         self._views = tuple(view for view in views if view.mode != "live")
         self._handlers = tuple(handlers)
         self._log = log
@@ -84,6 +90,10 @@ class Carrying:
                 # An inline table is written by appends; its consumer is there for the subjects that are parked.
                 name = consumer_name(live.table)
                 found[name] = made.get(name) or self._of_table(view, live)
+        if self._fan_out is not None and await self._store.endpoints(limit=1):
+            # One partition, so that deliveries to an endpoint are added in the order of the whole log.
+            made_before = made.get(self._fan_out.name)
+            found[self._fan_out.name] = made_before or self._consumer(self._fan_out, partitions=1)
         self._made = found
         return found
 
@@ -98,7 +108,7 @@ class Carrying:
             Folder(view, live.table, self._log, observer=self._ports.observer), carries=live.mode == "async"
         )
 
-    def _consumer(self, reaction: Reaction, *, carries: bool = True) -> Consumer:
+    def _consumer(self, reaction: Reaction, *, carries: bool = True, partitions: int | None = None) -> Consumer:
         return Consumer(
             reaction,
             log=self._log,
@@ -106,6 +116,7 @@ class Carrying:
             ports=self._ports,
             owner=self._owner,
             carries=carries,
+            partitions=partitions,
         )
 
     @asynccontextmanager

@@ -66,11 +66,14 @@ class Leases:
     time: what is kept is decided by the epoch, in the store.
     """
 
-    def __init__(self, consumer: str, *, store: StoreDriver, ports: Ports, owner: str) -> None:
+    def __init__(
+        self, consumer: str, *, store: StoreDriver, ports: Ports, owner: str, partitions: int | None = None
+    ) -> None:
         self._consumer = consumer
         self._store = store
         self._ports = ports
         self._owner = owner
+        self._wanted = partitions if partitions is not None else store.facts.partitions
         self._held: dict[int, _Held] = {}
         self._partitions = 0
         self._next_look = 0.0
@@ -88,7 +91,7 @@ class Leases:
     async def register(self) -> None:
         """Make the consumer known, before the log's first entry, unless it is."""
         if not await self._store.checkpoints(self._consumer):
-            await self._store.register(self._consumer, partitions=self._store.facts.partitions, start=0)
+            await self._store.register(self._consumer, partitions=self._wanted, start=0)
 
     async def look(self) -> bool:
         """Claim what is free and due to this process, let go of a surplus; say whether something was claimed."""

@@ -10,14 +10,17 @@ from tidings.store.unit import Unit
 
 
 class Reaction(Protocol):
-    """Handlers of a service, or the folds of one table of a view. `name`: of the consumer; `types`: what it reads.
+    """Handlers of a service, or the folds of one table of a view. `name`: of the consumer.
 
+    `types`: what it reads; None: every type.
     `spans`: it locks rows that other partitions need too, those of one call in order.
     """
 
     name: str
-    types: frozenset[str]
     spans: bool
+
+    @property
+    def types(self) -> frozenset[str] | None: ...
 
     async def apply(self, unit: Unit, entries: Sequence[Entry], *, gated: bool = False) -> None:
         """React to entries, in log order, within the unit; it may be run again at any time.

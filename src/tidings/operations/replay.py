@@ -11,7 +11,7 @@ from tidings.events.timestamp import time_text
 from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.lag import EXACT_UPTO
-from tidings.operations.roster import Reader, named, roster
+from tidings.operations.roster import ENDPOINTS, Reader, named, roster
 from tidings.services.service import Service
 from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
@@ -88,6 +88,8 @@ def _check_may_replay(reader: Reader) -> None:
             f"{reader.name} folds a view, whose readers would be set back: build it anew beside the old one with "
             f"`tidings views rebuild {reader.name.partition('@')[0]}`"
         )
+    if reader.name == ENDPOINTS:
+        raise RefusedError("endpoints are replayed one by one, as deliveries of a run: `tidings endpoints replay`")
     if reader.service is None:
         raise RefusedError(
             f"the application at hand does not declare {reader.name}, so nobody here knows whether it may be replayed"

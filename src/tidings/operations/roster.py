@@ -14,15 +14,16 @@ from tidings.store.claims import Checkpoint
 from tidings.store.driver import StoreDriver
 from tidings.store.rows import ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
+from tidings.webhooks.deliver.fanout import NAME as ENDPOINTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
     """A consumer by name.
 
-    `types`: what it reads; None: nobody knows, since its service is not at hand. `declared`: whether the application at
-    hand has it; None: there is none at hand. `service`: whose handlers it calls. `record`: the view's table it folds.
-    `checkpoints`: by partition; empty if it has never run.
+    `types`: what it reads; None: everything, or nobody knows, since its service is not at hand. `declared`: whether the
+    application at hand has it; None: there is none at hand. `service`: whose handlers it calls. `record`: the view's
+    table it folds. `checkpoints`: by partition; empty if it has never run.
     """
 
     name: str
@@ -35,7 +36,8 @@ class Reader:
     @property
     def is_view(self) -> bool:
         """Whether it folds a view, rather than calling a service's handlers."""
-        return self.record is not None or (self.declared is True and self.service is None)
+        is_folded = self.declared is True and self.service is None and self.name != ENDPOINTS
+        return self.record is not None or is_folded
 
     @property
     def is_inline(self) -> bool:
@@ -67,7 +69,7 @@ async def roster(store: StoreDriver, services: Sequence[Service] | None) -> tupl
             Reader(
                 name=name,
                 types=types,
-                declared=None if services is None else name in declared,
+                declared=None if services is None else name in declared or name == ENDPOINTS,
                 checkpoints=await store.checkpoints(name),
                 service=service,
                 record=record,

@@ -24,6 +24,16 @@ What = Literal[
     "key-created",
     "key-revoked",
     "restored",
+    "endpoint-added",
+    "endpoint-changed",
+    "endpoint-removed",
+    "endpoint-paused",
+    "endpoint-resumed",
+    "endpoint-tested",
+    "endpoint-recovered",
+    "endpoint-replayed",
+    "secret-rotated",
+    "secret-revoked",
 ]
 WHATS: tuple[What, ...] = get_args(What)
 """Every change that is written down."""
@@ -34,8 +44,8 @@ class Change:
     """What an operator does.
 
     `who`: `cli`, `console`, `local` (over HTTP, where there are no keys) or `key <id>`. `on`: the consumer, the
-    delivery, the view or the API key that it is done to, or the log's new incarnation. `subject`, `position`: which
-    part of it; None: all.
+    delivery, the endpoint, the view or the API key that it is done to, or the log's new incarnation. `subject`,
+    `position`: which part of it; None: all.
     """
 
     who: str

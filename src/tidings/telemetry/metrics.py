@@ -35,6 +35,7 @@ class Metrics:
         self.retries = Counter(table.RETRIES)
         self.refolds = Counter(table.REFOLDS)
         self.relay_seconds = Histogram(table.RELAY_SECONDS)
+        self.sent = Counter(table.SENT)
         self.leases_lost = Counter(table.LEASES_LOST)
         self.fenced = Counter(table.FENCED)
 
@@ -72,4 +73,4 @@ class Metrics:
         appends = (self.appends, self.append_seconds, self.flush_seconds, self.flush_writes)
         requests = (self.limited, self.received)
         consumers = (self.handled, self.handler_seconds, self.retries, self.refolds, self.leases_lost, self.fenced)
-        return (*appends, *requests, *consumers, self.relay_seconds, inflight)
+        return (*appends, *requests, *consumers, self.relay_seconds, self.sent, inflight)

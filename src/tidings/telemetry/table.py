@@ -1,7 +1,7 @@
 """Every metric there is, as data: what `/metrics` shows, and what the reference says of it.
 
-No label ever holds an id, a key, a subject or a URL: labels are names that the application declares, and words of this
-table.
+No label ever holds an id, a key, a subject or a URL: labels are names that the application declares, ids of
+endpoints, of which there are few, and words of this table.
 """
 
 from __future__ import annotations
@@ -85,6 +85,12 @@ OUTBOX_SECONDS = _gauge("tidings_outbox_oldest_seconds", "How long the first of 
 RELAY_SECONDS = _histogram(
     "tidings_relay_publish_seconds", "What it took to append a page of what others staged, and to take it out"
 )
+SENT = _counter(
+    "tidings_webhook_deliveries_total",
+    "Attempts to deliver to endpoints by what became of them: delivered, retry, dead, held, expired",
+    "endpoint",
+    "outcome",
+)
 LEASES_LOST = _counter("tidings_leases_lost_total", "Leases that ended before they were given back", "consumer")
 FENCED = _counter("tidings_fenced_writes_total", "Writes refused because the lease was another's by then", "consumer")
 LOG_CONNECTED = _gauge("tidings_log_connected", "1 if the log answers, else 0")
@@ -115,6 +121,7 @@ METRICS = (
     OUTBOX,
     OUTBOX_SECONDS,
     RELAY_SECONDS,
+    SENT,
     LEASES_LOST,
     FENCED,
     LOG_CONNECTED,

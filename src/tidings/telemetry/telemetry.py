@@ -78,6 +78,10 @@ class Telemetry:
         """Count a unit that is done again; the view of a consumer belongs to the service before the dot."""
         self._metrics.retries.add(consumer.partition(".")[0], "contended")
 
+    def sent(self, endpoint: str, outcome: str) -> None:
+        """Count what became of an attempt to deliver to an endpoint."""
+        self._metrics.sent.add(endpoint, outcome)
+
     def watch(self, log: Log, store: StoreDriver, host: Host, services: Sequence[Service]) -> None:
         """Be told where to look when somebody asks."""
         self._gauges = Gauges(log, store, host, clock=self.ports.clock, services=services)

@@ -11,9 +11,12 @@ from tests.unit.operations.stage import FAILED, SERVICES, TTL, OrderPaid, OrderP
 from tidings.errors import CallerError, NotFoundError, RefusedError
 from tidings.operations import dead, deliveries, keys, pausing, replay, views
 from tidings.operations.dead import Which
+from tidings.operations.endpoint_again import Wanted
+from tidings.operations.endpoints import Endpoints
 from tidings.ports import Ports
 from tidings.store.audit import WHATS
 from tidings.store.deliveries import Delivery
+from tidings.store.endpoint_deliveries import Range
 
 ASKED = keys.Asked(owner="till", scopes=["events:read"])
 
@@ -48,6 +51,7 @@ async def test_every_change_is_kept_with_who_made_it(stage: Stage) -> None:
     await deliveries.retry(store, "y", clock, who=who)
     made = await keys.add(store, Ports(), ASKED, who=who)
     await keys.revoke(store, Ports(), made.key.id, who=who)
+    await to_an_endpoint(stage.opened.endpoints, who)
     await stage.park("orders.order@1", "a", [1])
     await views.rebuild(stage.opened.carrying, store, stage.view("order"), who=who)
     found = await changed(stage)
@@ -62,11 +66,34 @@ async def test_every_change_is_kept_with_who_made_it(stage: Stage) -> None:
         (who, "retry", "y", ""),
         (who, "key-created", made.key.id, ""),
         (who, "key-revoked", made.key.id, ""),
+        (who, "endpoint-added", "e", ""),
+        (who, "endpoint-changed", "e", ""),
+        (who, "endpoint-tested", "e", ""),
+        (who, "secret-rotated", "e", ""),
+        (who, "secret-revoked", "e", "s1"),
+        (who, "endpoint-paused", "e", "their release"),
+        (who, "endpoint-resumed", "e", ""),
+        (who, "endpoint-recovered", "e", "after 0 to 9"),
+        (who, "endpoint-replayed", "e", "after 0 to 9, run r-0"),
+        (who, "endpoint-removed", "e", ""),
         (who, "rebuild", "orders.order", ""),
         (who, "replace", "orders.order@1", went),
     ]
     done_at_rest = {"restored"}  # while no store is open: see tests/acceptance/test_restored.py
     assert {what for _, what, _, _ in found} == set(WHATS) - done_at_rest
+
+
+async def to_an_endpoint(endpoints: Endpoints, who: str) -> None:
+    await endpoints.add({"url": "https://example.com/"}, id="e", who=who)
+    await endpoints.change("e", {"slots": 2}, who=who)
+    await endpoints.test("e", who=who)
+    await endpoints.rotate("e", who=who)
+    await endpoints.revoke("e", "s1", who=who)
+    await endpoints.pause("e", reason=" their release ", who=who)
+    await endpoints.resume("e", who=who)
+    await endpoints.recover("e", Range(after=0, to=9), who=who)
+    await endpoints.replay("e", Wanted(within=Range(after=0, to=9), run="r-0"), who=who)
+    await endpoints.remove("e", who=who)
 
 
 REFUSED: dict[str, Callable[[Stage], Awaitable[object]]] = {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tidings.store.ladder import seconds_after
+from tidings.store.ladder import SECONDS, seconds_after
 from tidings.webhooks.deliver.answer import Answer, Failure, FailureKind
 from tidings.webhooks.deliver.retry_after import LONGEST_S, seconds_of
 
@@ -59,10 +60,26 @@ class Decision:
     effects: Effects = Effects()
 
 
-def decide(result: Answer | Failure, *, attempt: int, now: int, draw: float) -> Decision:
-    """Say what follows from the attempt of this number, from 1. `now`: µs since 1970. `draw`: evenly from 0 to 1."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """The attempt that is decided on. `number`: from 1. `now`: µs since 1970. `draw`: evenly from 0 to 1.
+
+    `delays`: seconds before each attempt, as many as there are attempts.
+    """
+
+    number: int
+    now: int
+    draw: float
+    delays: Sequence[float] = SECONDS
+
+
+def decide(
+    result: Answer | Failure, *, attempt: int, now: int, draw: float, delays: Sequence[float] = SECONDS
+) -> Decision:
+    """Say what follows from an attempt; see `Try`."""
+    tried = Try(number=attempt, now=now, draw=draw, delays=delays)
     if isinstance(result, Failure):
-        return _of_failure(result, attempt=attempt, now=now, draw=draw)
+        return _of_failure(result, tried)
     wish = (result.header("webhook-delivery") or "").strip().lower()
     if 200 <= result.status < 300:
         # What was taken is delivered, whatever else the receiver wishes for what comes after it.
@@ -73,22 +90,22 @@ def decide(result: Answer | Failure, *, attempt: int, now: int, draw: float) -> 
     if wish == "abort-message":
         return Decision(state="dead", reason="refused-by-receiver")
     asked = seconds_of(result.header("retry-after"), now=now)
-    return _again(attempt=attempt, now=now, draw=draw, asked=asked or 0, effects=_of_answer(result.status, asked, now))
+    return _again(tried, asked=asked or 0, effects=_of_answer(result.status, asked, now))
 
 
-def next_at(attempt: int, *, now: int, draw: float, asked: int = 0) -> int | None:
+def next_at(attempt: int, *, now: int, draw: float, asked: int = 0, delays: Sequence[float] = SECONDS) -> int | None:
     """Return when to try again after the failed attempt of this number, in µs since 1970; None: never.
 
     `asked`: seconds that the receiver asked to be left alone, which only lengthens the delay, to 24 hours at most.
     """
-    seconds = seconds_after(attempt, draw=draw)
+    seconds = seconds_after(attempt, draw=draw, ladder=delays)
     if seconds is None:
         return None
     delay = round(seconds * SECOND_US)
     return now + max(delay, min(asked, LONGEST_S) * SECOND_US)
 
 
-def _of_failure(failure: Failure, *, attempt: int, now: int, draw: float) -> Decision:
+def _of_failure(failure: Failure, tried: Try) -> Decision:
     kind = failure.kind
     if kind in _CANNOT_BE_SENT:
         return Decision(state="dead", reason=kind, effects=Effects(pause=kind))
@@ -97,11 +114,11 @@ def _of_failure(failure: Failure, *, attempt: int, now: int, draw: float) -> Dec
     if kind == "version-unreadable":
         return Decision(state="held", reason=kind, is_spent=False)
     if kind == "proxy-failed":
-        until = now + PROXY_PAUSE_US
+        until = tried.now + PROXY_PAUSE_US
         return Decision(state="due", next_at=until, is_spent=False, effects=Effects(all_not_before=until))
     # A claim that was lost says nothing of the receiver.
     effects = Effects(counts=None if kind == "lost" else "failure")
-    return _again(attempt=attempt, now=now, draw=draw, asked=0, effects=effects)
+    return _again(tried, asked=0, effects=effects)
 
 
 def _of_answer(status: int, asked: int | None, now: int) -> Effects:
@@ -112,8 +129,8 @@ def _of_answer(status: int, asked: int | None, now: int) -> Effects:
     return Effects(counts="failure")
 
 
-def _again(*, attempt: int, now: int, draw: float, asked: int, effects: Effects) -> Decision:
-    at = next_at(attempt, now=now, draw=draw, asked=asked)
+def _again(tried: Try, *, asked: int, effects: Effects) -> Decision:
+    at = next_at(tried.number, now=tried.now, draw=tried.draw, asked=asked, delays=tried.delays)
     if at is None:
         return Decision(state="dead", reason="exhausted", effects=effects)
     return Decision(state="due", next_at=at, effects=effects)

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import difflib
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from tidings.errors import SettingError
+from tidings.settings.checks import CHECKS, FILE_URL, PREFIX, SECRETS, URLS, without_secrets, wrong
 
-PREFIX = "TIDINGS_"
+__all__ = ["IN_MEMORY", "PREFIX", "TOML", "Settings", "load", "origins", "read_toml", "without_secrets"]
+
 IN_MEMORY = ":memory:"
 TOML = "tidings.toml"
-_URLS = frozenset({"database_url", "log_url"})
-
-_FILE_URL = re.compile(r"sqlite:///([^?#]+)")
-_SERVER_URL = re.compile(r"postgres(?:ql)?://[^\s/].*")
-_USER_IN_URL = re.compile(r"//.*@")
-_NO_PORT = re.compile(r":(?!\d*(?:[,/]|$))(?![^/,]*\])[^/,]*")
-_APP = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-_SERVICES = re.compile(r"[a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*")
-_DATA_BYTES_MAX = 1 << 20
-_DATABASE_URLS = (
-    "postgresql://USER:PASSWORD@HOST/DATABASE, sqlite:///FILE (a fourth slash for a path from the root) or "
-    "sqlite:///:memory:"
-)
+HIDDEN = "…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +34,12 @@ class Settings:
     `address_rate`, `key_rate`, `source_rate`: how many requests of one address or API key, and events of one
     source, are taken a second; 0 for any number. `otel`: "on" for spans and metrics by OpenTelemetry's global
     providers.
+
+    Of webhooks that are sent: `delivery_delays`: seconds before each attempt, joined by commas, one to ten.
+    `delivery_timeout`, `delivery_connect_timeout`: seconds of one request. `delivery_in_flight`: requests at once.
+    `delivery_subnets`: private networks that may be sent to, and `delivery_ports` the only ports, joined by commas.
+    `delivery_http`: "on" so that a URL need not begin with https. `delivery_proxy`: `http://ADDRESS:PORT`, which then
+    checks addresses. `master_key`: under which their secrets are kept, the newest first, joined by commas.
     """
 
     database_url: str = "sqlite:///tidings.db"
@@ -63,20 +58,31 @@ class Settings:
     key_rate: float = 0.0
     source_rate: float = 0.0
     otel: Literal["on", "off"] = "off"
+    delivery_delays: str = "0,5,300,1800,7200,18000,36000,50400,72000,86400"
+    delivery_timeout: float = 20.0
+    delivery_connect_timeout: float = 5.0
+    delivery_in_flight: int = 200
+    delivery_subnets: str | None = None
+    delivery_ports: str | None = None
+    delivery_http: Literal["on", "off"] = "off"
+    delivery_proxy: str | None = None
+    master_key: str | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None or field.default is not None:
-                _CHECKS[field.name](value)
+                CHECKS[field.name](value)
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{field.name}={self.shown(field.name)!r}' for field in fields(self))})"
 
     def shown(self, name: str) -> Any:
-        """Return the value of a setting as it may be shown to anybody: no URL's user, password or options."""
+        """Return the value of a setting as may be shown to anybody: no key, no URL's user, password or options."""
         value = getattr(self, name)
-        return without_secrets(value) if name in _URLS and value is not None else value
+        if name in SECRETS and value is not None:
+            return HIDDEN
+        return without_secrets(value) if name in URLS and value is not None else value
 
     @property
     def engine(self) -> Literal["sqlite", "postgresql"]:
@@ -86,7 +92,7 @@ class Settings:
     @property
     def sqlite_path(self) -> str:
         """The file of the database, or `:memory:`. Only where the engine is SQLite."""
-        found = _FILE_URL.fullmatch(self.database_url)
+        found = FILE_URL.fullmatch(self.database_url)
         assert found is not None, self.engine
         return found[1]
 
@@ -99,18 +105,6 @@ class Settings:
     def carried(self) -> tuple[str, ...] | None:
         """The names of the services that are carried here; None for all."""
         return None if self.services is None else tuple(self.services.split(","))
-
-
-def without_secrets(url: str) -> str:
-    """Return a URL without its user and password, and without options, any of which may be a password, too.
-
-    A password that was not escaped as it should be is no more shown than any other.
-    """
-    if url.startswith("sqlite:"):
-        return url
-    bare = _USER_IN_URL.sub("//", url).partition("?")[0].partition("#")[0]
-    scheme, mark, rest = bare.partition("//")
-    return scheme + mark + _NO_PORT.sub("", rest)
 
 
 def read_toml() -> str | None:
@@ -167,7 +161,7 @@ def _known(name: str, *, shown: str) -> str:
 
 def _text(value: Any, name: str) -> Any:
     if not isinstance(value, str):
-        raise _wrong(name, value, "a text in quotes")
+        raise wrong(name, value, "a text in quotes")
     return value
 
 
@@ -185,87 +179,7 @@ def _number(value: Any, name: str) -> Any:
 
 
 _READ: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
-    {"port": _whole, "data_bytes_max": _whole, "postgres_connections": _whole, "shutdown_grace": _number}
-    | dict.fromkeys(("address_rate", "key_rate", "source_rate", "time_ahead_max"), _number)
-)
-
-
-def _wrong(name: str, value: object, wanted: str) -> SettingError:
-    if name in _URLS and isinstance(value, str):
-        value = without_secrets(value)
-    return SettingError(f"{name} ({PREFIX}{name.upper()}) must be {wanted}, not {value!r:.80}")
-
-
-def _in(name: str, low: float, high: float, kind: type) -> Callable[[object], None]:
-    wanted = f"a {'whole ' if kind is int else ''}number from {low:,} to {high:,}"
-
-    def check(value: object) -> None:
-        allowed = (int,) if kind is int else (int, float)
-        if type(value) not in allowed or not low <= cast(float, value) <= high:
-            raise _wrong(name, value, wanted)
-
-    return check
-
-
-def _check_app(value: object) -> None:
-    if not isinstance(value, str) or not _APP.fullmatch(value):
-        raise _wrong("app", value, "MODULE:ATTRIBUTE, such as chirp:app")
-
-
-def _check_services(value: object) -> None:
-    if not isinstance(value, str) or not _SERVICES.fullmatch(value):
-        raise _wrong("services", value, "names of services joined by commas, such as orders,users")
-
-
-def _check_host(value: object) -> None:
-    if not isinstance(value, str) or not value:
-        raise _wrong("host", value, "a host name or an address, such as 127.0.0.1")
-
-
-def _check_synchronous(value: object) -> None:
-    if value not in ("full", "normal"):
-        raise _wrong("sqlite_synchronous", value, '"full" or "normal"')
-
-
-def _switch(name: str) -> Callable[[object], None]:
-    def check(value: object) -> None:
-        if value not in ("on", "off"):
-            raise _wrong(name, value, '"on" or "off"')
-
-    return check
-
-
-def _check_log_url(value: object) -> None:
-    raise SettingError(
-        f"log_url ({PREFIX}LOG_URL) is set, but this release keeps the log in the database only: leave it out"
-    )
-
-
-def _check_database_url(url: object) -> None:
-    if not isinstance(url, str):
-        raise _wrong("database_url", url, "a URL in quotes")
-    scheme, plus, driver = url.partition(":")[0].partition("+")
-    if plus and scheme in ("postgres", "postgresql"):
-        raise _wrong("database_url", url, f"postgresql://…, without the +{driver} that other libraries want")
-    if not (_FILE_URL.fullmatch(url) or _SERVER_URL.fullmatch(url)):
-        raise _wrong("database_url", url, _DATABASE_URLS)
-
-
-_CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
-    {
-        "database_url": _check_database_url,
-        "log_url": _check_log_url,
-        "app": _check_app,
-        "services": _check_services,
-        "host": _check_host,
-        "port": _in("port", 0, 65_535, int),
-        "postgres_connections": _in("postgres_connections", 2, 1_000, int),
-        "sqlite_synchronous": _check_synchronous,
-        "shutdown_grace": _in("shutdown_grace", 0, 3_600, float),
-        "console": _switch("console"),
-        "otel": _switch("otel"),
-        **{name: _in(name, 0, 1_000_000, float) for name in ("address_rate", "key_rate", "source_rate")},
-        "time_ahead_max": _in("time_ahead_max", 0, 1_000_000_000, float),
-        "data_bytes_max": _in("data_bytes_max", 65_536, _DATA_BYTES_MAX, int),
-    }
+    dict.fromkeys(("port", "data_bytes_max", "postgres_connections", "delivery_in_flight"), _whole)
+    | dict.fromkeys(("address_rate", "key_rate", "source_rate", "time_ahead_max", "shutdown_grace"), _number)
+    | dict.fromkeys(("delivery_timeout", "delivery_connect_timeout"), _number)
 )

@@ -1,0 +1,108 @@
+"""How webhooks are sent, as the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+
+from tidings.errors import SettingError
+from tidings.log.log import Log
+from tidings.ports import Ports
+from tidings.settings import PREFIX, Settings
+from tidings.store.driver import StoreDriver
+from tidings.webhooks.deliver.addresses import Allowed, Network
+from tidings.webhooks.deliver.attempting import Manner
+from tidings.webhooks.deliver.dispatcher import Dispatcher
+from tidings.webhooks.deliver.fanout import FanOut
+from tidings.webhooks.deliver.posting import Sends
+from tidings.webhooks.deliver.sealing import Keyring, keyring_of
+
+PORT_MAX = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """What sends webhooks in an open application: who finds for whom an event is, and who sends it."""
+
+    fan_out: FanOut
+    dispatcher: Dispatcher
+
+    def kept(self) -> None:
+        """Be told that a consumer of this process has kept a page."""
+        if self.fan_out.take_added():
+            self.dispatcher.wake()
+
+
+def webhooks_of(
+    settings: Settings, *, release: str, log: Log, store: StoreDriver, ports: Ports, owner: str
+) -> Webhooks:
+    """Return what sends webhooks. SettingError."""
+    dispatcher = Dispatcher(
+        Manner(keyring=keyring(settings), delays=delays(settings), release=release),
+        sender_of(settings, ports),
+        log=log,
+        store=store,
+        ports=ports,
+        owner=owner,
+        in_flight=settings.delivery_in_flight,
+        total_s=settings.delivery_timeout,
+    )
+    return Webhooks(FanOut(), dispatcher)
+
+
+def keyring(settings: Settings) -> Keyring:
+    """Return the master keys. SettingError."""
+    return keyring_of(settings.master_key)
+
+
+def is_local(settings: Settings) -> bool:
+    """Say whether the server listens to this machine alone, where secrets may be kept as they are."""
+    try:
+        return ip_address(settings.host).is_loopback
+    except ValueError:
+        return settings.host == "localhost"
+
+
+def delays(settings: Settings) -> Sequence[float]:
+    """Return the seconds before each attempt."""
+    return tuple(float(each) for each in settings.delivery_delays.split(","))
+
+
+def allowed(settings: Settings) -> Allowed:
+    """Return where webhooks may be sent to. SettingError."""
+    return Allowed(
+        subnets=tuple(map(_network, _parts(settings.delivery_subnets))),
+        ports=frozenset(map(_port, _parts(settings.delivery_ports))),
+        http=settings.delivery_http == "on",
+    )
+
+
+def sender_of(settings: Settings, ports: Ports) -> Callable[[], Sends]:
+    """Return what opens a sender; what it cannot be made of is told now. SettingError."""
+    may, proxy = allowed(settings), settings.delivery_proxy
+
+    def open_sender() -> Sends:
+        from tidings.webhooks.deliver.sending import Limits, Sender
+
+        limits = Limits(total_s=settings.delivery_timeout, connect_s=settings.delivery_connect_timeout)
+        return Sender(ports.clock, may, limits=limits, proxy=proxy)
+
+    return open_sender
+
+
+def _parts(text: str | None) -> Sequence[str]:
+    return () if text is None else [each.strip() for each in text.split(",")]
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise SettingError(f"{PREFIX}DELIVERY_SUBNETS: {error}; write networks such as 10.1.0.0/16") from None
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= PORT_MAX):
+        raise SettingError(f"{PREFIX}DELIVERY_PORTS: {text!r:.20} is no port; write ports such as 443,8443")
+    return int(text)

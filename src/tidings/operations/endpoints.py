@@ -1,0 +1,279 @@
+"""Targets of outgoing webhooks, as operators make, change, stop and try them. Secrets are shown once, when made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from tidings.errors import InvalidConfigurationError, RefusedError
+from tidings.events.envelope import Envelope
+from tidings.events.identity import uuid7
+from tidings.log.driver import Receipt
+from tidings.log.log import Log
+from tidings.operations.endpoint_again import Again, Wanted, recover, replay
+from tidings.operations.endpoint_shown import Shown, shown
+from tidings.ports import Ports
+from tidings.store.audit import Change, What
+from tidings.store.driver import StoreDriver
+from tidings.store.endpoint_deliveries import Range
+from tidings.store.endpoints import EndpointRecord, no_endpoint
+from tidings.webhooks.deliver import health, secrets
+from tidings.webhooks.deliver.addresses import Allowed
+from tidings.webhooks.deliver.configured import endpoint_of, members_of
+from tidings.webhooks.deliver.fanout import NAME
+from tidings.webhooks.deliver.operational import Operational, said
+from tidings.webhooks.deliver.records import (
+    condition_of,
+    config_of,
+    endpoint_of_record,
+    pacing_of,
+    secrets_of,
+    secrets_to_bytes,
+)
+from tidings.webhooks.deliver.sealing import Keyring, check_keyring, sealed
+from tidings.webhooks.deliver.secrets import Held, Secret
+from tidings.webhooks.deliver.telling import ID_BITS
+
+Append = Callable[[Sequence[Envelope]], Awaitable[Receipt]]
+"""`Log.append`, or what appends as a part of a request's transaction."""
+
+TRIES = 8
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """An endpoint with the secret that was made for it, which nobody can see again. `public`: of an Ed25519 key."""
+
+    endpoint: Shown
+    secret_id: str
+    secret: str = field(repr=False)
+    public: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """What may be done with endpoints. `is_local`: others cannot reach this server, so that secrets may be kept plain.
+
+    Each change is audited with `who` made it, in its transaction.
+    """
+
+    store: StoreDriver
+    log: Log
+    ports: Ports
+    append: Append
+    keyring: Keyring
+    allowed: Allowed
+    is_local: bool
+
+    async def add(
+        self,
+        members: Mapping[str, Any],
+        *,
+        id: str | None = None,
+        secret: str | None = None,
+        kind: secrets.Kind = "hmac",
+        who: str = "local",
+    ) -> Made:
+        """Make an endpoint, which is sent what is appended from now on. `members`: see `configured.MEMBERS`.
+
+        `id`, `secret`: None for a new one. InvalidConfigurationError; EndpointRefusedError; SettingError without a
+        master key where others reach the server; RefusedError if the id is taken.
+        """
+        check_keyring(self.keyring, is_local=self.is_local)
+        now = self.ports.clock.now_us()
+        id = _checked(id) if id is not None else f"ep_{self.ports.random.getrandbits(64):016x}"
+        endpoint = endpoint_of(members, id=id, health=health.new(now), allowed=self.allowed)
+        key = self._secret(secret, kind)
+        held = self._held(key, endpoint=id, before=(), now=now)
+        head = (await self.log.head()).position
+        record = EndpointRecord(
+            id=id,
+            config=config_of(endpoint),
+            starts_after=head,
+            created=now,
+            pacing=pacing_of(endpoint),
+            condition=condition_of(endpoint.health),
+            secrets=secrets_to_bytes([held]),
+        )
+        if not await self.store.checkpoints(NAME):
+            await self.store.register(NAME, partitions=1, start=head)
+        async with self.store.changing(self._change("endpoint-added", id, who)) as changing:
+            if not await changing.add_endpoint(record):
+                raise RefusedError(f"there is an endpoint {id!r} already: change it, or choose another id")
+        return Made(endpoint=shown(record, now=now), secret_id=held.id, secret=key.text, public=key.public)
+
+    async def show(self, id: str) -> Shown:
+        """Return one endpoint, without its secrets and the values of its headers. NotFoundError."""
+        return shown(await self._record(id), now=self.ports.clock.now_us())
+
+    async def list(self, *, after: str | None = None, limit: int = 100) -> Sequence[Shown]:
+        """Return endpoints by their id, behind the one of this id."""
+        now = self.ports.clock.now_us()
+        return [shown(each, now=now) for each in await self.store.endpoints(after=after, limit=limit)]
+
+    async def change(
+        self,
+        id: str,
+        members: Mapping[str, Any],
+        *,
+        whole: bool = False,
+        version: int | None = None,
+        who: str = "local",
+    ) -> Shown:
+        """Change the members that are given; with `whole`, those that are not take their defaults.
+
+        `version`: the one that is to be changed, None for whichever there is. As `add`; NotFoundError; RefusedError if
+        it has another version.
+        """
+
+        def changed(record: EndpointRecord, now: int) -> EndpointRecord:
+            if version is not None and record.version != version:
+                raise RefusedError(f"the endpoint {id!r} is at version {record.version}, not {version}: look again")
+            known = endpoint_of_record(record, now=now)
+            given = members if whole else {**members_of(known), **members}
+            if "slots" in members and "reserved" not in members and not whole:
+                given = {name: value for name, value in given.items() if name != "reserved"}
+            endpoint = endpoint_of(given, id=id, health=known.health, allowed=self.allowed)
+            return replace(record, config=config_of(endpoint), pacing=pacing_of(endpoint))
+
+        return shown(await self._changed("endpoint-changed", id, changed, who), now=self.ports.clock.now_us())
+
+    async def remove(self, id: str, *, who: str = "local") -> int:
+        """Remove an endpoint; return how many open deliveries are cancelled. NotFoundError."""
+        async with self.store.changing(self._change("endpoint-removed", id, who)) as changing:
+            return await changing.remove_endpoint(id, at=self.ports.clock.now_us())
+
+    async def rotate(
+        self,
+        id: str,
+        *,
+        secret: str | None = None,
+        kind: secrets.Kind = "hmac",
+        grace_s: int = secrets.GRACE_S,
+        who: str = "local",
+    ) -> Made:
+        """Have another secret sign; the one before signs beside it for so many seconds.
+
+        InvalidConfigurationError; TooManySecretsError; SettingError; NotFoundError.
+        """
+        check_keyring(self.keyring, is_local=self.is_local)
+        key, made = self._secret(secret, kind), list[Held]()
+
+        def changed(record: EndpointRecord, now: int) -> EndpointRecord:
+            before = secrets_of(record.secrets)
+            made[:] = [self._held(key, endpoint=id, before=before, now=now)]
+            after = secrets.rotated(before, made[0], now=now, grace_s=grace_s)
+            return replace(record, secrets=secrets_to_bytes(after))
+
+        record = await self._changed("secret-rotated", id, changed, who)
+        await self._tell("endpoint.secret-rotated", id, secret=made[0].id)
+        now = self.ports.clock.now_us()
+        return Made(endpoint=shown(record, now=now), secret_id=made[0].id, secret=key.text, public=key.public)
+
+    async def revoke(self, id: str, secret_id: str, *, who: str = "local") -> Shown:
+        """Have an old secret sign no more, from now on. NotFoundError; RefusedError for the newest."""
+
+        def changed(record: EndpointRecord, now: int) -> EndpointRecord:
+            left = secrets.revoked(secrets_of(record.secrets), secret_id, now=now)
+            return replace(record, secrets=secrets_to_bytes(left))
+
+        record = await self._changed("secret-revoked", id, changed, who, reason=secret_id)
+        return shown(record, now=self.ports.clock.now_us())
+
+    async def test(self, id: str, *, who: str = "local") -> str:
+        """Send one event of type `endpoint.test` to it, through the log and whatever its pattern is.
+
+        Returns the key of its delivery. NotFoundError; RefusedError unless it is active or degraded.
+        """
+        record = await self._record(id)
+        if not record.condition.is_sending:
+            raise RefusedError(f"the endpoint {id!r} is {record.condition.state}: resume it before it is tested")
+        async with self.store.changing(self._change("endpoint-tested", id, who)):
+            pass
+        receipt = await self._tell("endpoint.test", id, test=True)
+        return f"{id}:{receipt.positions[0]}"
+
+    async def pause(
+        self, id: str, *, reason: str = "operator", state: Literal["paused", "disabled"] = "paused", who: str = "local"
+    ) -> Shown:
+        """Send nothing to it until it is resumed: what is open and what comes is held. Twice is once. NotFoundError."""
+        before = await self._record(id)
+        async with self.store.changing(self._change("endpoint-paused", id, who, reason)) as changing:
+            record = await changing.pause_endpoint(id, at=self.ports.clock.now_us(), why=reason, state=state)
+        if before.condition.state != state:
+            await self._tell("endpoint.paused" if state == "paused" else "endpoint.disabled", id, why=reason)
+        return shown(record, now=self.ports.clock.now_us())
+
+    async def resume(self, id: str, *, who: str = "local") -> Shown:
+        """Send to a paused or disabled endpoint again, in order. NotFoundError; RefusedError if it is neither."""
+        async with self.store.changing(self._change("endpoint-resumed", id, who)) as changing:
+            record = await changing.resume_endpoint(id, at=self.ports.clock.now_us())
+        await self._tell("endpoint.resumed", id)
+        return shown(record, now=self.ports.clock.now_us())
+
+    async def recover(self, id: str, within: Range, *, dry_run: bool = False, who: str = "local") -> Again:
+        """See `endpoint_again.recover`."""
+        return await recover(self.store, self.ports, id, within, dry_run=dry_run, who=who)
+
+    async def replay(self, id: str, wanted: Wanted, *, dry_run: bool = False, who: str = "local") -> Again:
+        """See `endpoint_again.replay`."""
+        return await replay(self.log, self.store, self.ports, id, wanted, dry_run=dry_run, who=who)
+
+    async def _record(self, id: str) -> EndpointRecord:
+        found = await self.store.endpoint(id)
+        if found is None:
+            raise no_endpoint(id)
+        return found
+
+    async def _changed(
+        self,
+        what: What,
+        id: str,
+        changed: Callable[[EndpointRecord, int], EndpointRecord],
+        who: str,
+        reason: str = "",
+    ) -> EndpointRecord:
+        """Keep what `changed` makes of it, again where somebody else changed it meanwhile."""
+        for _ in range(TRIES):
+            record = changed(await self._record(id), self.ports.clock.now_us())
+            try:
+                async with self.store.changing(self._change(what, id, who, reason)) as changing:
+                    after = await changing.change_endpoint(record)
+                    if after is None:
+                        raise _MovedError
+            except _MovedError:
+                continue
+            return after
+        raise RefusedError(f"the endpoint {id!r} is being changed by others: try again")
+
+    async def _tell(self, type: Operational, id: str, **more: object) -> Receipt:
+        now = self.ports.clock.now_us()
+        event = uuid7(now, self.ports.random.getrandbits(ID_BITS))
+        return await self.append([said(type, id, id=event, now=now, **more)])
+
+    def _secret(self, text: str | None, kind: secrets.Kind) -> Secret:
+        return secrets.secret_of(text) if text is not None else secrets.generated(kind, self._draw)
+
+    def _held(self, secret: Secret, *, endpoint: str, before: Sequence[Held], now: int) -> Held:
+        id = f"s{max((int(each.id[1:]) for each in before), default=0) + 1}"
+        return Held(id=id, sealed=sealed(secret, self.keyring, about=endpoint, draw=self._draw), since=now)
+
+    def _draw(self, count: int) -> bytes:
+        return self.ports.random.getrandbits(8 * count).to_bytes(count, "big")
+
+    def _change(self, what: What, id: str, who: str, reason: str = "") -> Change:
+        return Change(who=who, what=what, on=id, reason=reason.strip())
+
+
+class _MovedError(Exception):
+    """Undoes a change of what somebody else changed."""
+
+
+def _checked(id: str) -> str:
+    if not _ID.fullmatch(id):
+        why = "an id is 1 to 64 letters, digits, '-', '_', '.' or '~', and begins with a letter or a digit"
+        raise InvalidConfigurationError(f"id: {why}", errors=[("/id", why)])
+    return id

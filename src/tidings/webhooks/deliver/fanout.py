@@ -1,0 +1,123 @@
+"""The reaction that finds whom an event goes to: it adds a delivery for each endpoint that wants the event.
+
+It runs as a consumer, never in a request. The endpoints are read in the unit that keeps its checkpoint, so that one
+that is added, changed or removed meanwhile is seen either before a page or after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from tidings.errors import EnvelopeError
+from tidings.events.envelope import Entry, Envelope
+from tidings.events.patterns.document import document_of
+from tidings.events.patterns.grammar import compile_pattern
+from tidings.events.patterns.pattern import Pattern
+from tidings.events.patterns.pattern_set import PatternSet
+from tidings.events.timestamp import time_us
+from tidings.store.endpoint_deliveries import EndpointDelivery
+from tidings.store.endpoints import EndpointRecord
+from tidings.store.unit import Unit
+from tidings.webhooks.deliver.operational import is_operational, tested
+
+NAME = "endpoints"
+_TYPE = ("type",)
+
+
+class Wanting:
+    """Which of some endpoints want an event. Their configuration was checked before it was kept."""
+
+    def __init__(self, endpoints: Sequence[EndpointRecord]) -> None:
+        configs: dict[str, Mapping[str, Any]] = {each.id: msgspec.json.decode(each.config) for each in endpoints}
+        patterns = {id: compile_pattern(each["pattern"]) for id, each in configs.items() if each.get("pattern")}
+        self._every = tuple(id for id in configs if id not in patterns)
+        self._patterns = PatternSet(patterns)
+        self._named = MappingProxyType({id: _types_named(each) for id, each in patterns.items()})
+        self._pins = MappingProxyType({id: each.get("pin") or {} for id, each in configs.items()})
+
+    def endpoints(self, envelope: Envelope) -> Sequence[str]:
+        """Return the ids of those that want it: what tidings says itself, only those that name its type."""
+        of = tested(envelope)
+        if of is not None:
+            return [of] if of in self._pins else []
+        found = self._patterns.matching(document_of(envelope, with_data=self._patterns.reads_data))
+        if is_operational(envelope):
+            return [id for id in found if envelope.type in self._named[id]]
+        return [*self._every, *found]
+
+    def pin(self, endpoint: str, type: str) -> int | None:
+        """Return the version in which the endpoint is told of the type; None: as it was published."""
+        return self._pins[endpoint].get(type)
+
+
+class FanOut:
+    """See `tidings.consumers.reaction.Reaction`. What was fanned out before is not again in a replay of it."""
+
+    name = NAME
+    types: frozenset[str] | None = None
+
+    def __init__(self) -> None:
+        self._has_added = False
+        self._of: tuple[tuple[str, int, int], ...] = ()
+        self._wanting = Wanting(())
+
+    async def apply(self, unit: Unit, entries: Sequence[Entry], *, gated: bool = False) -> None:
+        if gated:
+            return
+        wanting = self._current(await unit.endpoints())
+        deliveries = [each for entry in entries for each in _deliveries(wanting, entry)]
+        if deliveries:
+            await unit.deliver(deliveries)
+            self._has_added = True
+
+    def take_added(self) -> bool:
+        """Say whether deliveries were added since this was asked last; to be asked once a unit is kept."""
+        added, self._has_added = self._has_added, False
+        return added
+
+    def _current(self, endpoints: Sequence[EndpointRecord]) -> Wanting:
+        # One that was removed and made anew under its id has another time of creation.
+        of = tuple((each.id, each.created, each.version) for each in endpoints)
+        if of != self._of:
+            self._wanting, self._of = Wanting(endpoints), of
+        return self._wanting
+
+
+def _deliveries(wanting: Wanting, entry: Entry) -> Iterator[EndpointDelivery]:
+    envelope = entry.envelope
+    for id in wanting.endpoints(envelope):
+        yield delivery_of(entry, id, pin=wanting.pin(id, envelope.type))
+
+
+def delivery_of(entry: Entry, endpoint: str, *, pin: int | None, run: str = "") -> EndpointDelivery:
+    """Return what is added for an entry and an endpoint."""
+    envelope = entry.envelope
+    return EndpointDelivery(
+        endpoint=endpoint,
+        position=entry.position,
+        type=envelope.type,
+        subject=envelope.subject,
+        pin=pin,
+        expires=_expires(envelope),
+        run=run,
+    )
+
+
+def _expires(envelope: Envelope) -> int | None:
+    text = envelope.attributes.get("expirytime")
+    if not isinstance(text, str):
+        return None
+    try:
+        return time_us(text)
+    except EnvelopeError:
+        return None
+
+
+def _types_named(pattern: Pattern) -> frozenset[Any]:
+    return frozenset(
+        value for clause in pattern.clauses for field in clause if field.path == _TYPE for value in field.values
+    )

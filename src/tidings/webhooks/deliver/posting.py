@@ -1,0 +1,36 @@
+"""Who posts, opened when there is something to post: an application without endpoints never loads an HTTP client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from tidings.webhooks.deliver.answer import Answer, Failure
+
+
+class Sends(Protocol):
+    """See `tidings.webhooks.deliver.sending.Sender`."""
+
+    async def send(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer | Failure: ...
+
+    async def close(self) -> None: ...
+
+
+class Posting:
+    """Opens a sender with the first request and closes it at the end, after which it may be used again."""
+
+    def __init__(self, open_sender: Callable[[], Sends]) -> None:
+        self._open = open_sender
+        self._sender: Sends | None = None
+
+    async def send(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer | Failure:
+        """See `Sender.send`."""
+        if self._sender is None:
+            self._sender = self._open()
+        return await self._sender.send(url, headers, body)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            await sender.close()

@@ -1,0 +1,98 @@
+"""What goes in one request: a delivery, or those of a batch; what it is called, and what stands in the way of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from tidings.events.envelope import Entry
+from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, EndpointClaim, Result
+from tidings.store.endpoints import EndpointRecord
+from tidings.webhooks.deliver.answer import Failure
+from tidings.webhooks.deliver.endpoint import Endpoint
+from tidings.webhooks.deliver.operational import is_operational
+from tidings.webhooks.deliver.rendering import Content, batch_of, content_of, fitting
+from tidings.webhooks.deliver.signing import batch_id, message_id
+
+NEW_IDS = "n-"
+"""What the name of a run begins with whose messages are to be taken for new ones."""
+EXPIRED = Result(state="expired", outcome="expired", reason="expired", is_spent=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """Deliveries that go in one request to an endpoint, with their entries, as far as the log still has them."""
+
+    record: EndpointRecord
+    claimed: Sequence[ClaimedEndpointDelivery]
+    entries: Sequence[Entry]
+
+    @property
+    def first(self) -> ClaimedEndpointDelivery:
+        return self.claimed[0]
+
+    @property
+    def key(self) -> str:
+        """The key of the first delivery."""
+        return self.first.delivery.key
+
+    @property
+    def message(self) -> str:
+        """The `webhook-id`: the same in each attempt."""
+        if self.first.batch is not None:
+            return batch_id(self.first.batch)
+        envelope, run = self.entries[0].envelope, self.first.delivery.run
+        return message_id(envelope.source, envelope.id, nonce=run if run.startswith(NEW_IDS) else "")
+
+    @property
+    def is_operational(self) -> bool:
+        """Whether it tells what tidings itself says: then nothing is told of its own fate."""
+        return all(is_operational(entry.envelope) for entry in self.entries)
+
+    @property
+    def traceparent(self) -> str | None:
+        found = self.entries[0].envelope.attributes.get("traceparent") if len(self.entries) == 1 else None
+        return found if isinstance(found, str) else None
+
+    def is_expired(self, now: int) -> bool:
+        """Say whether it is too late for all of it."""
+        return all(each.delivery.expires is not None and each.delivery.expires <= now for each in self.claimed)
+
+
+def sendings_of(claim: EndpointClaim, entries: Mapping[int, Entry]) -> list[Sending]:
+    """Return what was claimed as the requests that it goes in. `entries`: by position."""
+    found = []
+    for _, group in groupby(claim.deliveries, key=lambda each: each.batch or each.n):
+        claimed = list(group)
+        known = [entries[each.delivery.position] for each in claimed if each.delivery.position in entries]
+        found.append(Sending(record=claim.endpoint, claimed=claimed, entries=known))
+    return found
+
+
+def parted(sending: Sending, endpoint: Endpoint) -> tuple[Sending, Sequence[ClaimedEndpointDelivery]]:
+    """Return what goes in the first attempt of a batch, and what is given back since it would be too large."""
+    if endpoint.batch is None or sending.first.attempt > 1 or len(sending.entries) < len(sending.claimed):
+        return sending, ()
+    count = fitting(sending.entries, endpoint.batch)
+    return (
+        Sending(record=sending.record, claimed=sending.claimed[:count], entries=sending.entries[:count]),
+        sending.claimed[count:],
+    )
+
+
+def rendered(sending: Sending, endpoint: Endpoint) -> Content | Failure:
+    """Return the body of the request, or why there is none."""
+    if len(sending.entries) < len(sending.claimed):
+        return Failure(kind="transform-error", error="the log does not have the event any more")
+    for claimed, entry in zip(sending.claimed, sending.entries, strict=True):
+        pin = claimed.delivery.pin
+        if pin is not None and pin != entry.envelope.version:
+            why = f"it is version {entry.envelope.version}, and nothing here leads to the pinned version {pin}"
+            return Failure(kind="version-unreadable", error=why)
+    try:
+        if sending.first.batch is not None:
+            return batch_of(sending.entries)
+        return content_of(sending.entries[0], endpoint.format)
+    except Exception as error:  # whatever a step to another form raises: the same would be raised again
+        return Failure(kind="transform-error", error=f"it cannot be written: {type(error).__name__}")

@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from aiohttp import web
+
+from tests.unit.webhooks.deliver.desk import Desk, Got, Sink, always, desk, eventually, sink
+from tidings.errors import RefusedError
+from tidings.operations import deliveries as operating
+from tidings.store.endpoint_deliveries import Range
+from tidings.store.endpoints import EndpointRecord
+from tidings.webhooks.deliver.secrets import secret_of
+from tidings.webhooks.deliver.signing import message_id, signature
+
+BOTH = pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+async def to() -> AsyncIterator[Sink]:
+    async with sink() as made:
+        yield made
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> str:
+    """The URL of a database: in memory, or on a server."""
+    is_here = getattr(request, "param", "sqlite") == "sqlite"
+    return "sqlite:///:memory:" if is_here else str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def at(place: str) -> AsyncIterator[Desk]:
+    async with desk(place) as made:
+        yield made
+
+
+@BOTH
+async def test_an_event_is_sent_to_each_endpoint_that_wants_it_signed_and_once(at: Desk, to: Sink) -> None:
+    made = await at.endpoints.add({"url": to.url("/a"), "pattern": {"type": ["said"]}}, id="a")
+    await at.add(to.url("/b"), "b", pattern={"type": ["sold"]})
+    await at.say("1")
+    [row] = await at.until("delivered")
+    [got] = to.got
+    assert (row["endpoint"], row["attempts"], got.path) == ("a", 1, "/a")
+    assert got.id == message_id("/test", "1")
+    content = f"{got.id}.{got.headers['webhook-timestamp']}.".encode() + got.body
+    assert got.headers["webhook-signature"] == signature(secret_of(made.secret), content)
+    assert json.loads(got.body)["id"] == "1"
+
+
+@BOTH
+async def test_every_try_leaves_an_attempt_row(at: Desk, to: Sink) -> None:
+    to.answer = always(500)
+    await at.add(to.url())
+    await at.say("1")
+    [row] = await at.until("dead", type="said")
+    tried = await at.store.attempts(row["key"])
+    assert [(each.number, each.outcome) for each in tried] == [(n, "http-error") for n in (1, 2, 3, 4)]
+    assert [json.loads(each.answer or b"")["status"] for each in tried] == [500] * 4
+    assert [got.attempt for got in to.got] == [1, 2, 3, 4]
+    assert len({got.id for got in to.got}) == 1
+
+
+@BOTH
+async def test_retry_budget_ends_in_a_dead_letter(at: Desk, to: Sink) -> None:
+    to.answer = always(503)
+    await at.add(to.url())
+    await at.add(to.url("/told"), "told", pattern={"type": ["delivery.exhausted"]})
+    await at.say("1")
+    [row] = await at.until("dead", endpoint="e")
+    assert (row["reason"], row["attempts"]) == ("exhausted", 4)
+    await eventually(lambda: _has(to, "/told"))
+    assert json.loads(to.to("/told")[0].body)["data"]["delivery"] == row["key"]
+
+
+async def _has(to: Sink, path: str, count: int = 1) -> bool:
+    return len(to.to(path)) >= count
+
+
+@BOTH
+async def test_second_manual_retry_is_not_swallowed(place: str, to: Sink) -> None:
+    to.answer = always(500)
+    async with desk(place, delivery_delays="0,0.05") as at:  # ten failures would make it degraded
+        await at.add(to.url())
+        await at.say("1")
+        [row] = await at.until("dead", type="said")
+        for times in (2, 3):
+            await operating.retry(at.store, row["key"], at.opened.ports.clock, who="cli")
+            await eventually(lambda times=times: _has(to, "/", 2 * times))  # type: ignore[misc]
+            await at.until("dead", type="said")
+
+
+@BOTH
+async def test_redrive_starts_with_a_full_budget(at: Desk, to: Sink) -> None:
+    to.answer = always(500)
+    await at.add(to.url())
+    await at.say("1")
+    await at.until("dead", endpoint="e")
+    done = await at.endpoints.recover("e", Range(after=0, to=99))
+    assert done.count == 1
+    await eventually(lambda: _has(to, "/", 8))
+    assert [got.attempt for got in to.got] == [1, 2, 3, 4] * 2
+
+
+async def test_dns_failure_is_retried(at: Desk) -> None:
+    await at.add("http://there-is-no-such-host.invalid/")
+    await at.say("1")
+    [row] = await at.until("dead", type="said")
+    assert [each.outcome for each in await at.store.attempts(row["key"])] == ["dns"] * 4
+
+
+async def test_refused_address_is_not_retried(place: str, to: Sink) -> None:
+    async with desk(place, delivery_subnets="127.0.0.2/32") as at:
+        await at.add("http://127.0.0.2:1/")
+        record = await at.store.endpoint("e")
+        assert record is not None
+        await at.store.change_endpoint(_elsewhere(record, to.url()))
+        await at.say("1", "2")
+        first, second = await at.until("dead", "held")
+        assert (first["reason"], first["attempts"], second["attempts"]) == ("address-refused", 1, 0)
+        shown = await at.endpoints.show("e")
+        assert (shown.state, shown.why) == ("paused", "address-refused")
+        assert to.got == []
+
+
+def _elsewhere(record: EndpointRecord, url: str) -> EndpointRecord:
+    config = {**json.loads(record.config), "url": url, "slots": 1, "reserved": 0}
+    return replace(record, config=json.dumps(config).encode(), pacing=replace(record.pacing, slots=1, reserved=0))
+
+
+async def test_an_unreadable_secret_pauses_and_nothing_is_sent_unsigned(at: Desk, to: Sink) -> None:
+    await at.add(to.url(), slots=1)
+    record = await at.store.endpoint("e")
+    assert record is not None
+    spoilt = record.secrets.replace(b"plain$", b"aes256gcm$nokey$")
+    await at.store.change_endpoint(replace(record, secrets=spoilt))
+    await at.say("1", "2")
+    await at.until("dead", "held")
+    assert ((await at.endpoints.show("e")).why, to.got) == ("secret-unreadable", [])
+
+
+@BOTH
+async def test_410_disables_the_endpoint_and_only_an_operator_resumes_it(at: Desk, to: Sink) -> None:
+    to.answer = always(410)
+    await at.add(to.url(), slots=1)
+    await at.say("1", "2")
+    await at.until("dead", "held", type="said")
+    assert await at.fares() == "disabled"
+    to.answer = always(200)
+    await at.endpoints.resume("e")
+    await at.until("dead", "delivered", type="said")
+
+
+@BOTH
+async def test_429_moves_the_whole_endpoint(at: Desk, to: Sink) -> None:
+    to.answer = always(429, retry_after="3600")
+    await at.add(to.url(), slots=1)
+    await at.say("1", "2")
+    await eventually(lambda: _has(to, "/"))
+    await eventually(lambda: _moved(at))
+    assert len(to.got) == 1
+
+
+async def _moved(at: Desk) -> bool:
+    return (await at.endpoints.show("e")).not_before > at.opened.ports.clock.now_us() + 3_000_000_000
+
+
+@BOTH
+async def test_subject_order_is_kept_over_retries(at: Desk, to: Sink) -> None:
+    failing = {"1"}
+
+    async def answer(got: Got) -> web.StreamResponse:
+        id = json.loads(got.body)["id"]
+        return web.Response(status=500 if id in failing and got.attempt < 3 else 200)
+
+    to.answer = answer
+    await at.add(to.url(), ordering="key")
+    await at.say("1", "2", "3", subject="s")
+    await at.say("x", subject="t")
+    await at.until(*["delivered"] * 4, type="said")
+    assert [json.loads(got.body)["id"] for got in to.got if b'"s"' in got.body] == ["1", "1", "1", "2", "3"]
+
+
+@BOTH
+async def test_deleted_endpoint_cancels_open_deliveries(at: Desk, to: Sink) -> None:
+    await at.add(to.url())
+    await at.endpoints.pause("e")
+    await at.say("1")
+    await at.until("held", type="said")
+    assert await at.endpoints.remove("e") >= 1
+    assert set(await at.states()) == {"cancelled"}
+    await at.say("2")
+    assert to.got == []
+
+
+async def test_failing_endpoint_does_not_slow_others(at: Desk, to: Sink) -> None:
+    async def answer(got: Got) -> web.StreamResponse:
+        if got.path == "/hangs":
+            await asyncio.sleep(60)
+        return web.Response()
+
+    to.answer = answer
+    await at.add(to.url("/hangs"), "a")
+    await at.add(to.url("/fine"), "b")
+    await at.say(*map(str, range(50)))
+    await at.until(*["delivered"] * 50, endpoint="b")
+    assert len(to.to("/hangs")) <= 4
+
+
+async def test_saturated_endpoint_causes_no_spin(at: Desk, to: Sink) -> None:
+    released = asyncio.Event()
+
+    async def answer(got: Got) -> web.StreamResponse:
+        await released.wait()
+        return web.Response()
+
+    to.answer = answer
+    await at.add(to.url(), slots=1)
+    await at.say("1", "2", "3")
+    await eventually(lambda: _has(to, "/"))
+    assert await _looks(at) <= 3
+    released.set()
+    await at.until(*["delivered"] * 3)
+
+
+async def _looks(at: Desk) -> int:
+    """Return how often the dispatcher looks in a while in which nothing can be sent."""
+    count = 0
+    dispatcher = at.opened.webhooks.dispatcher
+    look = dispatcher._look
+
+    async def counted() -> float:
+        nonlocal count
+        count += 1
+        return await look()
+
+    dispatcher._look = counted  # type: ignore[method-assign]
+    await asyncio.sleep(1.2)
+    del dispatcher._look
+    return count
+
+
+@BOTH
+async def test_no_wake_up_is_lost_after_an_empty_poll(at: Desk, to: Sink) -> None:
+    await at.add(to.url())
+    await at.say("0")
+    await at.until("delivered")
+    for n in range(1, 20):
+        begun = asyncio.get_running_loop().time()
+        await at.say(str(n))
+        await eventually(lambda n=n: _has(to, "/", n + 1))  # type: ignore[misc]
+        assert asyncio.get_running_loop().time() - begun < 0.9
+
+
+@BOTH
+async def test_huge_response_is_truncated_and_recorded(at: Desk, to: Sink) -> None:
+    async def answer(got: Got) -> web.StreamResponse:
+        return web.Response(body=b"x" * 10_000_000)
+
+    to.answer = answer
+    await at.add(to.url())
+    await at.say("1")
+    [row] = await at.until("delivered")
+    [tried] = await at.store.attempts(row["key"])
+    body = json.loads(tried.answer or b"")["body"]
+    assert body["truncated"]
+    assert len(body["text"]) <= 16_384
+
+
+async def test_shutdown_in_a_batch_repeats_nothing(place: str, to: Sink, tmp_path: object) -> None:
+    url = f"sqlite:///{tmp_path}/t.db"
+
+    async def answer(got: Got) -> web.StreamResponse:
+        await asyncio.sleep(0.3)
+        return web.Response()
+
+    to.answer = answer
+    async with desk(url) as at:
+        await at.add(to.url(), batch={"size": 2, "linger_ms": 0})
+        await at.say("1", "2")
+        await eventually(lambda: _has(to, "/"))
+    async with desk(url) as at:
+        assert await at.states() == ["delivered"] * 2
+        await asyncio.sleep(0.2)
+    ids = [event["id"] for got in to.got for event in json.loads(got.body)]
+    assert sorted(ids) == ["1", "2"]
+
+
+@BOTH
+async def test_a_batch_is_frozen_and_retried_under_one_id(at: Desk, to: Sink) -> None:
+    async def answer(got: Got) -> web.StreamResponse:
+        return web.Response(status=500 if got.attempt == 1 else 200)
+
+    await at.add(to.url(), batch={"size": 3, "linger_ms": 200})
+    to.answer = answer
+    await at.say("1", "2", "3")
+    await at.until(*["delivered"] * 3)
+    first, second = to.got
+    assert (first.id, first.body) == (second.id, second.body)
+    assert [event["id"] for event in json.loads(first.body)] == ["1", "2", "3"]
+
+
+@BOTH
+async def test_operational_events_go_only_to_those_that_name_them_and_raise_none(at: Desk, to: Sink) -> None:
+    async def answer(got: Got) -> web.StreamResponse:
+        return web.Response(status=500 if got.path == "/told" else 410)
+
+    to.answer = answer
+    await at.add(to.url("/every"), "every")
+    await at.add(to.url("/told"), "told", pattern={"type": ["endpoint.disabled"]})
+    await at.say("1")
+    await at.until("dead", endpoint="told")
+    assert [json.loads(got.body)["type"] for got in to.to("/every")] == ["said"]
+    page = await at.opened.log.read(after=0, limit=100)
+    assert [entry.envelope.type for entry in page.entries] == ["said", "endpoint.disabled"]
+
+
+@BOTH
+async def test_an_endpoint_is_tested_through_the_real_path(at: Desk, to: Sink) -> None:
+    await at.add(to.url(), pattern={"type": ["never"]})
+    await at.add(to.url("/other"), "other")
+    key = await at.endpoints.test("e")
+    await at.until("delivered")
+    assert [row["key"] for row in await at.rows()] == [key]
+    [got] = to.got
+    assert json.loads(got.body)["data"] == {"endpoint": "e", "test": True}
+    await at.endpoints.pause("e")
+    with pytest.raises(RefusedError, match="resume it"):
+        await at.endpoints.test("e")
+
+
+@BOTH
+async def test_an_endpoint_that_comes_back_gets_its_queue_in_order(at: Desk, to: Sink) -> None:
+    await at.add(to.url(), ordering="fifo")
+    await at.endpoints.pause("e", reason="their release")
+    await at.say(*map(str, range(20)))
+    await at.until(*["held"] * 20, type="said")
+    await at.endpoints.resume("e")
+    await at.until(*["delivered"] * 20, type="said")
+    assert [json.loads(got.body)["id"] for got in to.got] == [str(n) for n in range(20)]
+
+
+@BOTH
+async def test_no_fan_out_inside_the_request(at: Desk, to: Sink) -> None:
+    await at.add(to.url())
+    await at.say("0")
+    await at.until("delivered")
+    await at.store.pause("endpoints", "stopped")
+    await asyncio.wait_for(at.say("1"), 5)
+    assert await at.states() == ["delivered"]
+    await at.store.pause("endpoints", None)
+    await at.until("delivered", "delivered")
