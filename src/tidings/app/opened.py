@@ -195,11 +195,11 @@ def _put_together(
     def carrying(those: Sequence[Service]) -> Carrying:
         views = [view for service in those for view in service.views]
         handlers = [Handlers(resources[each.name], telemetry.handlers(each)) for each in those if each.handlers]
-        fan_out = webhooks.fan_out
-        return Carrying(views, handlers, log=log, store=store, ports=ports, owner=owner, fan_out=fan_out)
+        return Carrying(views, handlers, log=log, store=store, ports=ports, owner=owner)
 
     everything = carrying(services)
     here = everything if carried is services else carrying(carried)
+    here.send_webhooks(webhooks.fan_out)
     here.moves.listen(webhooks.kept)
     others = _beside_carrying(log, store, ports, deliverer if any(each.functions for each in carried) else None)
     roster = Roster(declared.receivers, store, ports.clock)

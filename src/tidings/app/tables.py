@@ -22,10 +22,7 @@ from tidings.webhooks.deliver.fanout import FanOut
 
 
 class Carrying:
-    """Makes the tables of views, and the consumers that fill them and that call handlers. `moves`: theirs.
-
-    `fan_out`: None where no webhooks are sent. Its consumer is there while there are endpoints.
-    """
+    """Makes the tables of views, and the consumers that fill them and that call handlers. `moves`: theirs."""
 
     def __init__(
         self,
@@ -36,9 +33,8 @@ class Carrying:
         store: StoreDriver,
         ports: Ports,
         owner: str,
-        fan_out: FanOut | None = None,
     ) -> None:
-        self._fan_out = fan_out
+        self._fan_out: FanOut | None = None
         self._views = tuple(view for view in views if view.mode != "live")
         self._handlers = tuple(handlers)
         self._log = log
@@ -47,6 +43,10 @@ class Carrying:
         self._owner = owner
         self._made: dict[str, Consumer] = {}
         self.moves = Moves()
+
+    def send_webhooks(self, fan_out: FanOut) -> None:
+        """Have a consumer of this reaction, too, for as long as there are endpoints."""
+        self._fan_out = fan_out
 
     async def prepare(self) -> None:
         """Make the tables that are not there. ShapeChangedError if a view changed and its version did not.
@@ -91,9 +91,7 @@ class Carrying:
                 name = consumer_name(live.table)
                 found[name] = made.get(name) or self._of_table(view, live)
         if self._fan_out is not None and await self._store.endpoints(limit=1):
-            # One partition, so that deliveries to an endpoint are added in the order of the whole log.
-            made_before = made.get(self._fan_out.name)
-            found[self._fan_out.name] = made_before or self._consumer(self._fan_out, partitions=1)
+            found[self._fan_out.name] = made.get(self._fan_out.name) or self._consumer(self._fan_out)
         self._made = found
         return found
 
@@ -108,7 +106,7 @@ class Carrying:
             Folder(view, live.table, self._log, observer=self._ports.observer), carries=live.mode == "async"
         )
 
-    def _consumer(self, reaction: Reaction, *, carries: bool = True, partitions: int | None = None) -> Consumer:
+    def _consumer(self, reaction: Reaction, *, carries: bool = True) -> Consumer:
         return Consumer(
             reaction,
             log=self._log,
@@ -116,7 +114,6 @@ class Carrying:
             ports=self._ports,
             owner=self._owner,
             carries=carries,
-            partitions=partitions,
         )
 
     @asynccontextmanager

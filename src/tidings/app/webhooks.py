@@ -39,14 +39,18 @@ def webhooks_of(
 ) -> Webhooks:
     """Return what sends webhooks. SettingError."""
     dispatcher = Dispatcher(
-        Manner(keyring=keyring(settings), delays=delays(settings), release=release),
+        Manner(
+            keyring=keyring(settings),
+            delays=delays(settings),
+            release=release,
+            in_flight=settings.delivery_in_flight,
+            total_s=settings.delivery_timeout,
+        ),
         sender_of(settings, ports),
         log=log,
         store=store,
         ports=ports,
         owner=owner,
-        in_flight=settings.delivery_in_flight,
-        total_s=settings.delivery_timeout,
     )
     return Webhooks(FanOut(), dispatcher)
 

@@ -10,7 +10,7 @@ from tidings.consumers.breaker import Breaker
 from tidings.consumers.faults import PASSING
 from tidings.consumers.leases import RENEW_SECONDS, Leases
 from tidings.consumers.reacting import Reacting
-from tidings.consumers.reaction import Reaction
+from tidings.consumers.reaction import Reaction, partitions_of
 from tidings.consumers.work import Rest, Work
 from tidings.log.log import Log
 from tidings.ports import Ports
@@ -22,25 +22,16 @@ class Consumer:
 
     `owner`: the name under which this process holds leases, `tidings.ports.this_process()`. `carries`: False for the
     reaction of an inline view, whose entries are folded by their appends: then only parked subjects are redriven.
-    `partitions`: None for as many as the store finds good; 1 where the order of the whole log is kept.
     A consumer that is not registered yet begins before the log's first entry.
     """
 
     def __init__(
-        self,
-        reaction: Reaction,
-        *,
-        log: Log,
-        store: StoreDriver,
-        ports: Ports,
-        owner: str,
-        carries: bool = True,
-        partitions: int | None = None,
+        self, reaction: Reaction, *, log: Log, store: StoreDriver, ports: Ports, owner: str, carries: bool = True
     ) -> None:
         self.name = reaction.name
         self._log = log
         self._clock = ports.clock
-        self._leases = Leases(reaction.name, store=store, ports=ports, owner=owner, partitions=partitions)
+        self._leases = Leases(reaction.name, store=store, ports=ports, owner=owner, partitions=partitions_of(reaction))
         self._breaker = Breaker(reaction.name)
         reacting = Reacting(
             reaction=reaction,

@@ -42,7 +42,7 @@ class Wanted:
     """Which entries are replayed: of the range and the filter, those that the endpoint's pattern takes.
 
     `missing_only`: not those that were delivered to it. `new_id`: receivers are to take them for new ones. `run`: None
-    for a new run.
+    for a new run. `dry_run`: count only.
     """
 
     within: Range
@@ -50,6 +50,7 @@ class Wanted:
     missing_only: bool = False
     new_id: bool = False
     run: str | None = None
+    dry_run: bool = False
 
 
 async def recover(
@@ -74,10 +75,8 @@ async def recover(
         left = Range(after=page.last, to=within.to)
 
 
-async def replay(
-    log: Log, store: StoreDriver, ports: Ports, id: str, wanted: Wanted, *, dry_run: bool = False, who: str = "local"
-) -> Again:
-    """Add deliveries of a run of their own for entries of the log. `dry_run`: count them only.
+async def replay(log: Log, store: StoreDriver, ports: Ports, id: str, wanted: Wanted, *, who: str = "local") -> Again:
+    """Add deliveries of a run of their own for entries of the log.
 
     NotFoundError; PositionExpiredError; CallerError if `run` is no run's name.
     """
@@ -85,7 +84,7 @@ async def replay(
     if endpoint is None:
         raise no_endpoint(id)
     run = _run_of(wanted, ports)
-    if not dry_run:
+    if not wanted.dry_run:
         async with store.changing(_change("endpoint-replayed", id, wanted.within, who, run)):
             pass
     count, after, wanting = 0, wanted.within.after, Wanting([endpoint])
@@ -93,7 +92,7 @@ async def replay(
         page = await log.read(after=after, limit=CHUNK, where=wanted.where)
         entries = [entry for entry in page.entries if entry.position <= wanted.within.to]
         deliveries = _deliveries(endpoint, entries, wanting, run)
-        if dry_run:
+        if wanted.dry_run:
             known = await store.delivered(id, [each.position for each in deliveries]) if wanted.missing_only else ()
             count += sum(each.position not in known for each in deliveries)
         elif deliveries:
@@ -101,7 +100,9 @@ async def replay(
         if page.upto <= after:
             break
         after = page.upto
-    return Again(endpoint=id, count=count, within=wanted.within, run=None if dry_run else run, dry_run=dry_run)
+    return Again(
+        endpoint=id, count=count, within=wanted.within, run=None if wanted.dry_run else run, dry_run=wanted.dry_run
+    )
 
 
 def _deliveries(

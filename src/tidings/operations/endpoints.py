@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -218,9 +219,9 @@ class Endpoints:
         """See `endpoint_again.recover`."""
         return await recover(self.store, self.ports, id, within, dry_run=dry_run, who=who)
 
-    async def replay(self, id: str, wanted: Wanted, *, dry_run: bool = False, who: str = "local") -> Again:
+    async def replay(self, id: str, wanted: Wanted, *, who: str = "local") -> Again:
         """See `endpoint_again.replay`."""
-        return await replay(self.log, self.store, self.ports, id, wanted, dry_run=dry_run, who=who)
+        return await replay(self.log, self.store, self.ports, id, wanted, who=who)
 
     async def _record(self, id: str) -> EndpointRecord:
         found = await self.store.endpoint(id)
@@ -239,15 +240,16 @@ class Endpoints:
         """Keep what `changed` makes of it, again where somebody else changed it meanwhile."""
         for _ in range(TRIES):
             record = changed(await self._record(id), self.ports.clock.now_us())
-            try:
-                async with self.store.changing(self._change(what, id, who, reason)) as changing:
-                    after = await changing.change_endpoint(record)
-                    if after is None:
-                        raise _MovedError
-            except _MovedError:
-                continue
-            return after
+            with suppress(_MovedError):
+                return await self._kept(self._change(what, id, who, reason), record)
         raise RefusedError(f"the endpoint {id!r} is being changed by others: try again")
+
+    async def _kept(self, change: Change, record: EndpointRecord) -> EndpointRecord:
+        async with self.store.changing(change) as changing:
+            after = await changing.change_endpoint(record)
+            if after is None:
+                raise _MovedError
+        return after
 
     async def _tell(self, type: Operational, id: str, **more: object) -> Receipt:
         now = self.ports.clock.now_us()

@@ -11,10 +11,11 @@ from tidings.events.timestamp import time_text
 from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.lag import EXACT_UPTO
-from tidings.operations.roster import ENDPOINTS, Reader, named, roster
+from tidings.operations.roster import Reader, named, roster
 from tidings.services.service import Service
 from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
+from tidings.webhooks.deliver.fanout import NAME as ENDPOINTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

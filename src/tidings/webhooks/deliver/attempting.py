@@ -24,11 +24,16 @@ from tidings.webhooks.deliver.telling import tell_of_another_body
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """How this process sends. `delays`: seconds before each attempt. `release`: of tidings."""
+    """How this process sends. `delays`: seconds before each attempt. `release`: of tidings.
+
+    `in_flight`: requests at once, half of them retries at most. `total_s`: what one request may take.
+    """
 
     keyring: Keyring
     delays: Sequence[float] = SECONDS
     release: str
+    in_flight: int = 200
+    total_s: float = 20.0
 
 
 class Attempting:

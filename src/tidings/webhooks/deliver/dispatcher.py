@@ -20,7 +20,6 @@ from tidings.webhooks.deliver.posting import Posting, Sends
 from tidings.webhooks.deliver.results import Results
 from tidings.webhooks.deliver.sendings import Sending, sendings_of
 
-IN_FLIGHT = 200
 LOOK_SECONDS = 1.0
 SKEW_SECONDS = 60.0
 LEASE_SECONDS = 60.0
@@ -31,9 +30,9 @@ _log = logging.getLogger("tidings.endpoints")
 
 
 class Dispatcher:
-    """Runs beside what carries entries; any number of processes may. `in_flight`: requests at once, half for retries.
+    """Runs beside what carries entries; any number of processes may.
 
-    `open_sender`: called once there is something to send. `total_s`: what one request may take.
+    `open_sender`: called once there is something to send.
     """
 
     name = "endpoint deliveries"
@@ -47,16 +46,14 @@ class Dispatcher:
         store: StoreDriver,
         ports: Ports,
         owner: str,
-        in_flight: int = IN_FLIGHT,
-        total_s: float = 20.0,
     ) -> None:
         self._posting = Posting(open_sender)
         self._log = log
         self._store = store
         self._ports = ports
         self._owner = owner
-        self._in_flight = in_flight
-        self._ttl = timedelta(seconds=max(LEASE_SECONDS, total_s + GRACE_SECONDS))
+        self._in_flight = manner.in_flight
+        self._ttl = timedelta(seconds=max(LEASE_SECONDS, manner.total_s + GRACE_SECONDS))
         self._attempting = Attempting(manner, self._posting, Results(store, ports), ports, on_our_fault=self._put_off)
         self._woken = asyncio.Event()
         self._sendings: dict[asyncio.Task[None], Sending] = {}

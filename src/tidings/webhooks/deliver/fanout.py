@@ -58,7 +58,9 @@ class FanOut:
     """See `tidings.consumers.reaction.Reaction`. What was fanned out before is not again in a replay of it."""
 
     name = NAME
+    spans = True  # it locks the endpoints that it adds deliveries to, as who writes results does
     types: frozenset[str] | None = None
+    partitions = 1  # so that deliveries to an endpoint are added in the order of the whole log
 
     def __init__(self) -> None:
         self._has_added = False

@@ -53,12 +53,9 @@ class Results:
             taken, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
             try:
                 await self._write(taken)
-            except BaseException as error:
-                for each in taken:
-                    if not each.written.done():
-                        each.written.set_exception(error)
-                if not isinstance(error, Exception):
-                    raise
+            except Exception as error:
+                for each in (each for each in taken if not each.written.done()):
+                    each.written.set_exception(error)
 
     async def _write(self, taken: Sequence[Ended]) -> None:
         try:
