@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tidings import __version__
 from tidings.app.crew import Crew, Runner
 from tidings.app.engines import BackEnd, open_back_end
 from tidings.app.heartbeat import Heartbeat
@@ -90,8 +89,8 @@ class Opened:
     roster: Roster
     intake: Intake
     alarms: Alarms
-    stopping: asyncio.Event
-    heartbeat: Heartbeat
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
     telemetry: Telemetry
     webhooks: Webhooks
 
@@ -182,14 +181,13 @@ def _put_together(
     ports, store, owner = telemetry.ports, telemetry.store(back_end.store), this_process()
     tables = LiveTables(store)
     store.hold_inline(InlineFolds(views, log, ports))
-    deliverer = Deliverer(
-        {service.name: service.functions for service in carried}, store=store, ports=ports, owner=owner
-    )
+    functions = {service.name: service.functions for service in carried}
+    deliverer = Deliverer(functions, store=store, ports=ports, owner=owner)
     resources = {
         service.name: _resources(service, catalog, Shelves(service.name, service.views, tables, log), deliverer)
         for service in services
     }
-    webhooks = webhooks_of(settings, release=__version__, log=log, store=store, ports=ports, owner=owner)
+    webhooks = webhooks_of(settings, log=log, store=store, ports=ports, owner=owner)
     telemetry.watch(log, store, back_end.host, services)
 
     def carrying(those: Sequence[Service]) -> Carrying:
@@ -199,8 +197,7 @@ def _put_together(
 
     everything = carrying(services)
     here = everything if carried is services else carrying(carried)
-    here.send_webhooks(webhooks.fan_out)
-    here.moves.listen(webhooks.kept)
+    webhooks.join(here)
     others = _beside_carrying(log, store, ports, deliverer if any(each.functions for each in carried) else None)
     roster = Roster(declared.receivers, store, ports.clock)
     alarms = Alarms(roster, store, log, ports.clock)
@@ -222,8 +219,6 @@ def _put_together(
         roster=roster,
         intake=Intake(store, ports),
         alarms=alarms,
-        stopping=asyncio.Event(),
-        heartbeat=Heartbeat(),
         telemetry=telemetry,
         webhooks=webhooks,
     )

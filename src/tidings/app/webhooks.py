@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
+from tidings import __version__
+from tidings.app.tables import Carrying
 from tidings.errors import SettingError
 from tidings.log.log import Log
 from tidings.ports import Ports
@@ -28,21 +30,24 @@ class Webhooks:
     fan_out: FanOut
     dispatcher: Dispatcher
 
+    def join(self, carrying: Carrying) -> None:
+        """Have these consumers find whom events go to, and tell what sends when they have."""
+        carrying.send_webhooks(self.fan_out)
+        carrying.moves.listen(self.kept)
+
     def kept(self) -> None:
         """Be told that a consumer of this process has kept a page."""
         if self.fan_out.take_added():
             self.dispatcher.wake()
 
 
-def webhooks_of(
-    settings: Settings, *, release: str, log: Log, store: StoreDriver, ports: Ports, owner: str
-) -> Webhooks:
+def webhooks_of(settings: Settings, *, log: Log, store: StoreDriver, ports: Ports, owner: str) -> Webhooks:
     """Return what sends webhooks. SettingError."""
     dispatcher = Dispatcher(
         Manner(
             keyring=keyring(settings),
             delays=delays(settings),
-            release=release,
+            release=__version__,
             in_flight=settings.delivery_in_flight,
             total_s=settings.delivery_timeout,
         ),
