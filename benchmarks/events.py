@@ -5,14 +5,17 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
-from tidings import Service, event
+from tidings import App, Service, event
 from tidings.events.codec import encode_json
 from tidings.events.envelope import Envelope
 from tidings.events.identity import uuid7
 from tidings.events.timestamp import time_text
+from tidings.webhooks.receive.presets import PRESETS
 
 DATA_BYTES = 300
+SECRET = "whsec_2b7e151628aed2a6abf7158809cf4f3c"
 SOURCE = "//benchmarks/bookmarks"
 _BEGAN_US = 1_770_000_000_000_000
 _WORDS = "Events arrive twice, late, out of order or never, and the view ends right anyway; who would not bookmark it? "
@@ -26,7 +29,22 @@ class TweetBookmarked:
     text: str
 
 
+@event("stripe.invoice.paid")
+class InvoicePaid:
+    id: str
+    type: str
+    created: int
+    data: dict[str, Any]
+
+
 bookmarks = Service("bookmarks")
+
+
+def receiving() -> App:
+    """Return an application that takes a till's webhooks, and bookmarks over `POST /events`."""
+    app = App(Service("bookmarks", emits=[TweetBookmarked, InvoicePaid]))
+    app.receiver("till", PRESETS["stripe"], secrets=(SECRET,), source="/till")
+    return app
 
 
 @bookmarks.view(key=("user_id", "tweet_id"))

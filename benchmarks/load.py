@@ -16,20 +16,25 @@ from collections.abc import Iterator
 import msgspec
 import uvloop
 
-from benchmarks.calls import appends
+from benchmarks.calls import appends, deliveries
 
 ANSWERED_WITHIN = 30.0
 _LENGTH = re.compile(rb"\r\ncontent-length: ([0-9]+)\r\n", re.IGNORECASE)
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """What to send: for how many seconds, after how many that do not count, over how many connections."""
+    """What to send: for how many seconds, after how many that do not count, over how many connections.
+
+    `what`: `events` or `hooks`. `rate`: requests a second over all connections; None: as many as are answered.
+    """
 
     port: int
     connections: int
     seconds: float
     warm: float
     seed: int
+    what: str = "events"
+    rate: float | None = None
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +67,9 @@ class Callers:
     """All connections together, and what they saw."""
 
     def __init__(self, load: Load) -> None:
-        self.calls: Iterator[bytes] = appends(load.port, seed=load.seed)
+        make = deliveries if load.what == "hooks" else appends
+        self.calls: Iterator[bytes] = make(load.port, seed=load.seed)
+        self.pause = 0.0 if load.rate is None else load.connections / load.rate
         self.times: list[float] = []
         self.statuses: Counter[bytes] = Counter()
         self.last = b""
@@ -126,6 +133,15 @@ class _Caller(asyncio.Protocol):
         self._callers.unanswered -= 1
         self._callers.times.append(time.perf_counter() - self._began)
         self._callers.statuses[data[9:12]] += 1
+        if self._callers.is_over:
+            return
+        wait = self._began + self._callers.pause - time.perf_counter()
+        if wait > 0:
+            asyncio.get_running_loop().call_later(wait, self._send_unless_over)
+        else:
+            self._send()
+
+    def _send_unless_over(self) -> None:
         if not self._callers.is_over:
             self._send()
 

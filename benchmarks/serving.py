@@ -39,6 +39,10 @@ def main(side: str, url: str) -> None:
         from benchmarks.events import bookmarks
 
         _serve_ours(App(bookmarks), url)
+    elif side == "receiving":
+        from benchmarks.events import receiving
+
+        _serve_ours(receiving(), url)
     else:
         module, _, name = MADE_BY[side].partition(":")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -45,8 +45,10 @@ def _kept(connection: sqlite3.Connection, keys: Sequence[SourceKey]) -> dict[Sou
     found: dict[SourceKey, Owner] = {}
     for piece in filled(keys, 2):
         rows = connection.execute(
-            "SELECT k.source, k.key, k.content, k.receipt, r.outcome = 'failed' FROM tidings_receipt_key k "
-            f"JOIN tidings_receipt r ON r.n = k.receipt WHERE (k.source, k.key) IN (VALUES {values(2, len(piece))})",
+            "SELECT k.source, k.key, k.content, k.receipt, r.outcome = 'failed' FROM "
+            f"(SELECT column1 AS source, column2 AS key FROM (VALUES {values(2, len(piece))})) w "
+            "CROSS JOIN tidings_receipt_key k ON k.source = w.source AND k.key = w.key "  # in this order: by the key
+            "CROSS JOIN tidings_receipt r ON r.n = k.receipt",
             flat(piece),
         ).fetchall()
         found.update({(source, key): Owner(content, n, bool(failed)) for source, key, content, n, failed in rows})

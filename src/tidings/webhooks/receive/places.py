@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from tidings.errors import DeclarationError
@@ -54,7 +55,12 @@ class Member:
     @property
     def steps(self) -> tuple[str, ...]:
         """The names and indexes that lead to the member."""
-        return tuple(step.replace("~1", "/").replace("~0", "~") for step in self.pointer.split("/")[1:])
+        return _steps(self.pointer)
+
+
+@lru_cache(maxsize=1_024)
+def _steps(pointer: str) -> tuple[str, ...]:
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
 
 
 Place: TypeAlias = Header | Query | Member
