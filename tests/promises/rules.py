@@ -238,6 +238,9 @@ RULES = (
         "            return wanted is None or position >= wanted\n",
         "            return True\n",
     ),
+    Rule("webhook", "webhooks/intake/intake.py", "    if events:\n        unit.emit(events)\n", "    return\n"),
+    Rule("signed", "api/hooks.py", "        if isinstance(verdict, Rejected):\n", "        if False:\n"),
+    Rule("repeated", "store/receipts.py", "    if known and not fresh:\n", "    if False:\n"),
     Rule(
         "verify",
         "views/verify.py",

@@ -74,7 +74,9 @@ def read(
         raise TranslationError(str(error), errors=error.errors) from None
     slices = split(preset, text)
     reader = _Reader(preset, given, whole)
-    return tuple(reader.item(index, each) for index, each in enumerate(slices))
+    if not preset.split:
+        return (reader.item(0, text, whole),)
+    return tuple(reader.item(index, each, decode_json(each)) for index, each in enumerate(slices))
 
 
 class _Reader:
@@ -85,9 +87,8 @@ class _Reader:
         self._given = given
         self._whole = whole
 
-    def item(self, index: int, data: bytes) -> Item:
+    def item(self, index: int, data: bytes, value: Any) -> Item:
         preset = self._preset
-        value = decode_json(data)
         kind = self._type(value)
         self._check_agreement(kind, value)
         return Item(
