@@ -12,6 +12,7 @@ from tests.crash import shop
 from tests.crash.receiving import receive
 from tests.crash.relaying import relay
 from tests.crash.selling import sell
+from tests.crash.sending import send
 from tests.crash.telling import tell
 from tidings.app.engines import open_back_end
 from tidings.backends.sqlite import open_sqlite
@@ -65,5 +66,5 @@ async def fill_runs(folder: Path, ports: Ports, options: str) -> None:
 
 
 WORKS: Mapping[str, Work] = MappingProxyType(
-    {"append": append, "fill-runs": fill_runs, "receive": receive, "relay": relay, "sell": sell}
+    {"append": append, "fill-runs": fill_runs, "receive": receive, "relay": relay, "sell": sell, "send": send}
 )
