@@ -1,7 +1,7 @@
 """Webhooks sent to a receiver on this machine that answers at once, beside bare aiohttp that signs and posts.
 
-`python -m benchmarks.deliver`: the rate of both with as many connections, and what one endpoint that never answers costs
-the others.
+`python -m benchmarks.deliver`: the rate of both with as many connections, and what one endpoint that never answers
+costs the others.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from tidings.store.deliveries import DeliveryFilter
 CONNECTIONS = 100
 DATA = b'{"text":"' + b"x" * 290 + b'"}'
 RATIO = 0.6
+ROUNDS = 2
 SINK = """
 import asyncio, sys
 class Sink(asyncio.Protocol):
@@ -133,7 +134,7 @@ async def main() -> None:
     parser.add_argument("--database", help="postgresql://…; a file of SQLite if it is left out")
     given = parser.parse_args()
     async with sink() as port:
-        for turn in range(1):
+        for _ in range(ROUNDS):
             with tempfile.TemporaryDirectory() as folder:
 
                 def url(name: str, folder: str = folder) -> str:
@@ -143,8 +144,8 @@ async def main() -> None:
                 alone = await ours(port, given.count, url("alone"))
                 beside = await ours(port, given.count, url("beside"), hanging=True)
                 print(
-                    f"bare {limit:,.0f}/s, tidings {alone:,.0f}/s ({alone / limit:.2f} of it, {RATIO} wanted), beside one "
-                    f"endpoint that hangs {beside:,.0f}/s ({beside / alone:.2f})"
+                    f"bare {limit:,.0f}/s, tidings {alone:,.0f}/s ({alone / limit:.2f} of it, {RATIO} wanted), beside "
+                    f"one endpoint that hangs {beside:,.0f}/s ({beside / alone:.2f})"
                 )
 
 

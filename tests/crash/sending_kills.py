@@ -64,7 +64,7 @@ class Counts:
             f"kills       {self.kills:,}\n"
             f"events      {self.events:,}\n"
             f"deliveries  {self.deliveries:,}: all delivered, each with its attempts\n"
-            f"taken       {self.requests:,} requests, so {self.requests - self.deliveries:,} repeats, under the same ids\n"
+            f"taken       {self.requests:,} requests: {self.requests - self.deliveries:,} repeats, under the same ids\n"
             f"lost        {self.lost:,} attempts, whose process was killed"
         )
 

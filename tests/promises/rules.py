@@ -137,6 +137,12 @@ RULES = (
         "SET state = 'leased', attempts = attempts + 1,",
         "SET state = 'delivered', attempts = attempts + 1,",
     ),
+    Rule(
+        "webhook",
+        "webhooks/deliver/sendings.py",
+        'nonce=run if run.startswith(NEW_IDS) else ""',
+        "nonce=str(self.first.attempt)",
+    ),
     Rule("slots", "store/scripts/claiming.py", "min(room.slots - leased, ", "min(room.slots, "),
     Rule(
         "line",

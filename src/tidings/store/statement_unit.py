@@ -150,6 +150,11 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
         script = receiving.finish(n, identities, items, at=at)
         return await self.run(lambda to: self._statements.endpoints.run(to, script))
 
+    async def settle_each(self, ended: Sequence[tuple[Sequence[ClaimedEndpointDelivery], Decide]]) -> Sequence[Settled]:
+        now: Any = self._around.now()
+        script = settling.settle_each(ended, now=now)
+        return await self.run(lambda to: self._statements.endpoints.run(to, script))
+
     async def take_outbox(self, *, limit: int) -> Sequence[Staged]:
         staged = await self.run(lambda to: self._statements.outbox.take(to, limit=limit))
         self._has_taken = True

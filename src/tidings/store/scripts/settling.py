@@ -65,6 +65,16 @@ def settle(claimed: Sequence[ClaimedEndpointDelivery], decide: Decide, *, now: i
     return Settled(before=before, after=after, result=result)
 
 
+def settle_each(
+    ended: Sequence[tuple[Sequence[ClaimedEndpointDelivery], Decide]], *, now: int | None
+) -> Script[list[Settled]]:
+    """See `Unit.settle_each`."""
+    settled = []
+    for claimed, decide in ended:
+        settled.append((yield from settle(claimed, decide, now=now)))
+    return settled
+
+
 def _fitted(result: Result, endpoint: EndpointRecord) -> Result:
     """Return the result with the endpoint paused if the head of all that is sent to it has died."""
     condition = result.condition or endpoint.condition

@@ -15,7 +15,7 @@ from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, S
 from tidings.webhooks.deliver.sendings import Sending
 from tidings.webhooks.deliver.telling import events_about, tell, word_of
 
-TOGETHER = 64
+TOGETHER = 128
 WRITES = 12
 
 
@@ -51,6 +51,7 @@ class Results:
     async def _write_all(self) -> None:
         while self._waiting:
             taken, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
+            taken.sort(key=lambda ended: ended.sending.record.id)  # everybody locks endpoints in this order
             try:
                 await self._write(taken)
             except Exception as error:
@@ -82,18 +83,14 @@ class Results:
                     self._tell(each, so)
                 return
 
-    async def _once(self, taken: Sequence[Ended]) -> list[Settled]:
-        settled = []
+    async def _once(self, taken: Sequence[Ended]) -> Sequence[Settled]:
         async with self._store.unit() as unit:
-            # Everybody locks endpoints in the order of their ids.
-            for each in sorted(taken, key=lambda ended: ended.sending.record.id):
-                so = await unit.settle(each.claimed, each.decide)
-                settled.append((each, so))
+            settled = await unit.settle_each([(each.claimed, each.decide) for each in taken])
+            for each, so in zip(taken, settled, strict=True):
                 events = events_about(each.sending, so, self._ports)
                 if events:
                     unit.emit(events)
-        by_id = {id(each): so for each, so in settled}
-        return [by_id[id(each)] for each in taken]
+        return settled
 
     def _tell(self, ended: Ended, settled: Settled) -> None:
         for _ in ended.claimed:

@@ -1,0 +1,147 @@
+"""What operators do to endpoints: each change kept once, told of, and refused where it cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.webhooks.deliver.desk import Desk, Sink, always, desk, sink
+from tidings.errors import EndpointRefusedError, InvalidConfigurationError, NotFoundError, RefusedError, SettingError
+from tidings.events.filter import Filter
+from tidings.operations.endpoint_again import Wanted
+from tidings.store.endpoint_deliveries import Range
+
+ALL = Range(after=0, to=1_000)
+
+
+@pytest.fixture
+async def at() -> AsyncIterator[Desk]:
+    async with desk() as made:
+        yield made
+
+
+@pytest.fixture
+async def to() -> AsyncIterator[Sink]:
+    async with sink() as made:
+        yield made
+
+
+async def told(at: Desk) -> list[str]:
+    page = await at.opened.log.read(after=0, limit=100, where=Filter(source="tidings"))
+    return [entry.envelope.type for entry in page.entries]
+
+
+async def test_an_endpoint_is_shown_as_it_was_asked_for_without_what_is_secret(at: Desk, to: Sink) -> None:
+    members = {"url": to.url(), "ordering": "key", "rate": 60, "headers": {"authorization": "Bearer hush"}}
+    made = await at.endpoints.add(members, id="crm")
+    assert made.secret.startswith("whsec_")
+    shown = await at.endpoints.show("crm")
+    assert shown == made.endpoint
+    assert (shown.members["ordering"], shown.members["rate"], shown.version, shown.state) == ("key", 60, 1, "active")
+    assert "hush" not in repr(shown)
+    assert made.secret not in repr(made)
+    assert [each.id for each in await at.endpoints.list()] == ["crm"]
+
+
+async def test_what_cannot_be_is_refused_in_the_callers_words(at: Desk, to: Sink) -> None:
+    with pytest.raises(EndpointRefusedError, match="private, local or reserved"):
+        await at.endpoints.add({"url": "http://10.0.0.1/"})
+    with pytest.raises(InvalidConfigurationError, match="id: an id is"):
+        await at.endpoints.add({"url": to.url()}, id="a:b")
+    await at.add(to.url())
+    with pytest.raises(RefusedError, match="already"):
+        await at.add(to.url())
+    with pytest.raises(NotFoundError):
+        await at.endpoints.change("nobody", {"slots": 2})
+
+
+async def test_secrets_are_not_kept_plain_where_others_reach_the_server(at: Desk, to: Sink) -> None:
+    with pytest.raises(SettingError, match="TIDINGS_MASTER_KEY is not set"):
+        await replace(at.endpoints, is_local=False).add({"url": to.url()})
+
+
+async def test_a_change_keeps_what_it_does_not_name_and_is_refused_to_who_saw_an_older_version(
+    at: Desk, to: Sink
+) -> None:
+    await at.add(to.url(), headers={"x-key": "1"}, slots=3)
+    changed = await at.endpoints.change("e", {"rate": 5}, version=1)
+    assert (changed.version, changed.members["slots"], changed.members["headers"]) == (2, 3, {"x-key": "…"})
+    with pytest.raises(RefusedError, match="at version 2, not 1"):
+        await at.endpoints.change("e", {"rate": 6}, version=1)
+    whole = await at.endpoints.change("e", {"url": to.url()}, whole=True)
+    assert (whole.members["slots"], whole.members["headers"]) == (4, {})
+
+
+async def test_a_rotated_secret_signs_beside_the_old_one_until_that_is_revoked(at: Desk, to: Sink) -> None:
+    await at.add(to.url())
+    await at.endpoints.rotate("e")
+    await at.say("1")
+    await at.until("delivered")
+    await at.endpoints.revoke("e", "s1")
+    await at.say("2")
+    await at.until("delivered", "delivered")
+    assert [len(got.headers["webhook-signature"].split()) for got in to.got] == [2, 1]
+    assert await told(at) == ["endpoint.secret-rotated"]
+    with pytest.raises(RefusedError, match="newest"):
+        await at.endpoints.revoke("e", "s2")
+
+
+async def test_pausing_and_resuming_are_told_once_each(at: Desk, to: Sink) -> None:
+    await at.add(to.url())
+    await at.endpoints.pause("e", reason="theirs")
+    assert (await at.endpoints.pause("e")).state == "paused"
+    await at.endpoints.resume("e")
+    with pytest.raises(RefusedError):
+        await at.endpoints.resume("e")
+    assert await told(at) == ["endpoint.paused", "endpoint.resumed"]
+
+
+async def test_recovering_counts_first_and_makes_only_what_is_dead_again(at: Desk, to: Sink) -> None:
+    to.answer = always(410)
+    await at.add(to.url())
+    await at.say("1")
+    await at.until("dead", type="said")
+    assert (await at.endpoints.recover("e", ALL, dry_run=True)).count == 1
+    assert await at.states(type="said") == ["dead"]
+    to.answer = always(200)
+    await at.endpoints.resume("e")
+    assert (await at.endpoints.recover("e", ALL)).count == 1
+    await at.until("delivered", type="said")
+    assert (await at.endpoints.recover("e", ALL)).count == 0
+
+
+async def test_a_replay_has_the_same_ids_unless_new_ones_are_wanted_and_goes_on_under_its_run(
+    at: Desk, to: Sink
+) -> None:
+    await at.add(to.url())
+    await at.say("1", "2")
+    await at.until("delivered", "delivered")
+    assert (await at.endpoints.replay("e", Wanted(within=ALL, missing_only=True))).count == 0
+    assert (await at.endpoints.replay("e", Wanted(within=ALL, dry_run=True))).count == 2
+    again = await at.endpoints.replay("e", Wanted(within=ALL))
+    await at.until(*["delivered"] * 4)
+    assert (again.count, len({got.id for got in to.got})) == (2, 2)
+    assert (await at.endpoints.replay("e", Wanted(within=ALL, run=again.run))).count == 0
+    await at.endpoints.replay("e", Wanted(within=Range(after=1, to=2), new_id=True))
+    await at.until(*["delivered"] * 5)
+    assert len({got.id for got in to.got}) == 3
+
+
+async def test_a_replay_is_of_what_its_filter_and_its_endpoints_pattern_take(at: Desk, to: Sink) -> None:
+    await at.say("1", type="said")
+    await at.say("2", type="sold")
+    await at.say("3", type="seen")
+    await at.add(to.url(), pattern={"type": ["said", "sold"]})
+    where = Filter(types=frozenset({"sold", "seen"}))
+    assert (await at.endpoints.replay("e", Wanted(within=ALL, where=where))).count == 1
+    [row] = await at.until("delivered")
+    assert row["type"] == "sold"
+
+
+async def test_a_replay_of_more_than_a_chunk_is_whole(at: Desk, to: Sink) -> None:
+    await at.say(*map(str, range(250)))
+    await at.add(to.url())
+    assert (await at.endpoints.replay("e", Wanted(within=ALL))).count == 250
+    await at.until(*["delivered"] * 250)
