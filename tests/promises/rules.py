@@ -138,7 +138,7 @@ RULES = (
         "SET state = 'delivered', attempts = attempts + 1,",
     ),
     Rule(
-        "webhook",
+        "sent",
         "webhooks/deliver/sendings.py",
         'nonce=run if run.startswith(NEW_IDS) else ""',
         "nonce=str(self.first.attempt)",
