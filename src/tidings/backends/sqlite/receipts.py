@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from tidings.backends.sqlite.multirow import add_rows
 from tidings.backends.sqlite.statements import filled, flat, values
 from tidings.store.receipts import (
     ADDED,
@@ -27,11 +26,10 @@ def receive(connection: sqlite3.Connection, received: Sequence[Received]) -> lis
     first = last.fetchone()[0] + 1
     judged = judge(received, kept, range(first, first + len(received)))
     rows = [row_of(each, verdict) for each, verdict in zip(received, judged, strict=True) if not is_repeat(verdict)]
-    if rows:
-        add_rows(connection, f"tidings_receipt ({ADDED})", list(zip(*rows, strict=True)))
-    keys = keys_to_add(received, judged, kept)
-    if keys:
-        add_rows(connection, "tidings_receipt_key (source, key, content, receipt)", list(zip(*keys, strict=True)))
+    _add(connection, f"tidings_receipt ({ADDED})", rows, width=13)
+    _add(
+        connection, "tidings_receipt_key (source, key, content, receipt)", keys_to_add(received, judged, kept), width=4
+    )
     for n, at, forget_at in repeats_of(received, judged):
         connection.execute(
             "UPDATE tidings_receipt SET seen = seen + 1, last_seen = max(last_seen, ?), forget_at = max(forget_at, ?) "
@@ -39,6 +37,13 @@ def receive(connection: sqlite3.Connection, received: Sequence[Received]) -> lis
             (at, forget_at, n),
         )
     return judged
+
+
+def _add(connection: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]], *, width: int) -> None:
+    """Add rows in one statement, filled up with repeats of the last one, which are ignored."""
+    for piece in filled(rows, width):
+        statement = f"INSERT INTO {into} VALUES {values(width, len(piece))} ON CONFLICT DO NOTHING"
+        connection.execute(statement, flat(piece))
 
 
 def _kept(connection: sqlite3.Connection, keys: Sequence[SourceKey]) -> dict[SourceKey, Owner]:
