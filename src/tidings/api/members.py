@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -30,15 +30,32 @@ async def read_members(bodies: Bodies, request: Request, kind: type[MembersT]) -
 
     `unsupported-media-type`; MalformedError; `invalid-configuration` for a member that is unknown or of another type.
     """
-    body = await bodies.read(request.scope, request.receive, most=BODY_BYTES_MAX)
-    media_type = header(request.scope, b"content-type")
-    if body and not (media_type and is_json(media_type)):
-        raise UnsupportedMediaTypeError("the body is read as JSON: send `content-type: application/json`")
-    value = decode_json(body) if body else {}
+    body, value = await _read(bodies, request)
     try:
         return body, msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
+
+
+async def read_object(bodies: Bodies, request: Request) -> tuple[bytes, dict[str, Any]]:
+    """Return the body as it came, and the members of the object that it is, whatever they are; no body has none.
+
+    As `read_members`.
+    """
+    body, value = await _read(bodies, request)
+    if not isinstance(value, dict):
+        raise Refusal(
+            Problem.INVALID_CONFIGURATION, "the body: expected an object", errors=[("", "expected an object")]
+        )
+    return body, value
+
+
+async def _read(bodies: Bodies, request: Request) -> tuple[bytes, Any]:
+    body = await bodies.read(request.scope, request.receive, most=BODY_BYTES_MAX)
+    media_type = header(request.scope, b"content-type")
+    if body and not (media_type and is_json(media_type)):
+        raise UnsupportedMediaTypeError("the body is read as JSON: send `content-type: application/json`")
+    return body, decode_json(body) if body else {}
 
 
 def _invalid(told: str) -> Refusal:

@@ -40,6 +40,7 @@ class Problem(Enum):
     SUBJECT_MOVED = "subject-moved", 409, "The subject has a later event than expected"
     NOT_SUBJECT_HEAD = "not-subject-head", 409, "An earlier dead letter of the subject comes first"
     ENDPOINT_STATE = "endpoint-state", 409, "The present state does not allow this"
+    TOO_MANY_SECRETS = "too-many-secrets", 409, "The endpoint has as many secrets as it may have"
     CANNOT_REPLAY = "cannot-replay", 409, "The consumer may not be replayed"
     POSITION_EXPIRED = "position-expired", 410, "The log no longer keeps these entries"
     RECEIVER_RETIRED = "receiver-retired", 410, "The receiver takes nothing any more"
@@ -51,8 +52,11 @@ class Problem(Enum):
     INVALID_ENVELOPE = "invalid-envelope", 422, "An attribute of the event breaks a rule"
     INVALID_DATA = "invalid-data", 422, "The data does not fit the declared event"
     INVALID_CONFIGURATION = "invalid-configuration", 422, "A member of the body breaks a rule"
+    INVALID_PATTERN = "invalid-pattern", 422, "The event pattern is none"
+    ENDPOINT_REFUSED = "endpoint-refused", 422, "Nothing may be sent to the URL"
     VERSION_UNKNOWN = "version-unknown", 422, "The event type or version is not declared here"
     IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused", 422, "The Idempotency-Key came with another request before"
+    PRECONDITION_REQUIRED = "precondition-required", 428, "The change does not say which version it is of"
     RATE_LIMITED = "rate-limited", 429, "More was sent than is taken in the time", 1
     INTERNAL = "internal", 500, "The server made a mistake"
     LOG_UNAVAILABLE = "log-unavailable", 503, "The log cannot be reached now", 1
@@ -99,12 +103,16 @@ _PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
         errors.PatternError: Problem.INVALID_CONFIGURATION,
         errors.UnknownTypeError: Problem.VERSION_UNKNOWN,
         errors.InvalidDataError: Problem.INVALID_DATA,
+        errors.PatternError: Problem.INVALID_PATTERN,
+        errors.EndpointRefusedError: Problem.ENDPOINT_REFUSED,
         errors.InvalidConfigurationError: Problem.INVALID_CONFIGURATION,
         errors.InvalidPositionError: Problem.INVALID_POSITION,
         errors.PositionExpiredError: Problem.POSITION_EXPIRED,
         errors.PositionNotReachedError: Problem.POSITION_NOT_REACHED,
         errors.LogRewoundError: Problem.INVALID_POSITION,
         errors.NotFoundError: Problem.NOT_FOUND,
+        errors.MovedError: Problem.PRECONDITION_FAILED,
+        errors.TooManySecretsError: Problem.TOO_MANY_SECRETS,
         errors.LogBusyError: Problem.OVERLOADED,
         errors.LogUnavailableError: Problem.LOG_UNAVAILABLE,
         errors.InlineViewError: Problem.LOG_UNAVAILABLE,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import msgspec
 
@@ -21,7 +22,7 @@ from tidings.errors import CallerError
 from tidings.events.codec import encode_json
 from tidings.ports import Clock
 from tidings.store.driver import StoreDriver
-from tidings.store.keyed import Keyed, Request
+from tidings.store.keyed import KeptAnswer, Keyed, Request
 
 _HEADER = b"idempotency-key"
 _BARE = re.compile(r"[!#-\[\]-~]{1,255}")
@@ -58,12 +59,37 @@ def need_key(scope: Scope) -> str:
     return key
 
 
+class Veil(Protocol):
+    """Hides answers where they are kept."""
+
+    def hide(self, answer: bytes) -> bytes: ...
+
+    def show(self, kept: bytes) -> bytes:
+        """Return what was hidden. SettingError if that cannot be read any more."""
+
+
+class _NoVeil:
+    def hide(self, answer: bytes) -> bytes:
+        return answer
+
+    def show(self, kept: bytes) -> bytes:
+        return kept
+
+
+NO_VEIL: Veil = _NoVeil()
+
+
 class Repeats:
     """Does what requests under keys ask for, each once."""
 
-    def __init__(self, store: StoreDriver, clock: Clock) -> None:
+    def __init__(self, store: StoreDriver, clock: Clock, veil: Veil | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._veil = NO_VEIL if veil is None else veil
+
+    def veiled(self, veil: Veil) -> Repeats:
+        """Return the same, but for answers in which a secret stands."""
+        return Repeats(self._store, self._clock, veil)
 
     async def once(self, scope: Scope, route: str, key: str, body: bytes, act: Act) -> Answer:
         """Return what `act` answers, or what it answered when this request came first.
@@ -72,22 +98,47 @@ class Repeats:
         what was done before it; any other error leaves nothing, so that the request may be repeated.
         `idempotency-key-reused` if the key came first with another request.
         """
-        request = Request(
+        request = self._request(scope, route, key, body)
+        async with self._store.keyed(request) as keyed:
+            if keyed.kept is None:
+                answer = await _done(scope, keyed, act)
+                await keyed.keep(self._veil.hide(encode_json((answer.status, _texts(answer), answer.body))))
+                return answer
+        return self._again(keyed.kept, request)
+
+    async def resumed(
+        self, scope: Scope, route: str, key: str, body: bytes, act: Callable[[], Awaitable[Answer]]
+    ) -> Answer:
+        """As `once`, for what takes many transactions, each of which is done once however often it is asked for.
+
+        The answer is kept behind the last of them, so that whoever repeats what was cut short goes on with it.
+        """
+        request = self._request(scope, route, key, body)
+        async with self._store.keyed(request) as keyed:
+            kept = keyed.kept
+        if kept is not None:
+            return self._again(kept, request)
+        answer = await act()
+
+        async def acted(_: Keyed[StoreDriver]) -> Answer:
+            return answer
+
+        return await self.once(scope, route, key, body, acted)
+
+    def _request(self, scope: Scope, route: str, key: str, body: bytes) -> Request:
+        return Request(
             owner=principal_of(scope).owner,
             route=route,
             key=key,
             fingerprint=fingerprint(scope, body),
             at=self._clock.now_us(),
         )
-        async with self._store.keyed(request) as keyed:
-            if keyed.kept is None:
-                answer = await _done(scope, keyed, act)
-                await keyed.keep(encode_json((answer.status, _texts(answer), answer.body)))
-                return answer
-        if keyed.kept.fingerprint != request.fingerprint:
+
+    def _again(self, kept: KeptAnswer, request: Request) -> Answer:
+        if kept.fingerprint != request.fingerprint:
             why = "this key came with another request before: send that one unchanged, or take a new key"
             raise Refusal(Problem.IDEMPOTENCY_KEY_REUSED, why)
-        status, headers, kept_body = _decode(keyed.kept.answer)
+        status, headers, kept_body = _decode(self._veil.show(kept.answer))
         pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         return Answer(status, (*pairs, _REPLAYED), kept_body)
 

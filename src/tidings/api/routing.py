@@ -27,7 +27,7 @@ class Operation:
     taken, or needed.
     """
 
-    method: Literal["GET", "POST", "PUT", "OPTIONS"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     path: str
     handler: Handler
     scope: str | None

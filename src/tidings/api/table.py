@@ -11,6 +11,8 @@ from tidings.api.arrivals import Arrivals
 from tidings.api.bodies import Bodies
 from tidings.api.consumers import Consumers
 from tidings.api.deliveries import Deliveries
+from tidings.api.endpoint_acts import EndpointActs
+from tidings.api.endpoints import Endpoints
 from tidings.api.entries import Entries
 from tidings.api.health import Health
 from tidings.api.hooks import Hooks
@@ -48,7 +50,14 @@ class Parts:
 
 def operations(opened: Opened, parts: Parts) -> tuple[Operation, ...]:
     """Return every operation of the API but that which describes them."""
-    return (*_events(opened, parts), *_views(opened, parts), *_operating(opened, parts), *_hooks(parts), *_own(opened))
+    return (
+        *_events(opened, parts),
+        *_views(opened, parts),
+        *_operating(opened, parts),
+        *_sending(opened, parts),
+        *_hooks(parts),
+        *_own(opened),
+    )
 
 
 def _events(opened: Opened, parts: Parts) -> Iterator[Operation]:
@@ -106,6 +115,25 @@ def _hooks(parts: Parts) -> Iterator[Operation]:
     yield Operation("POST", "/hooks/{receiver}", serve, None)
     yield Operation("GET", "/hooks/{receiver}", serve, None)
     yield Operation("OPTIONS", "/hooks/{receiver}", serve, None)
+
+
+def _sending(opened: Opened, parts: Parts) -> Iterator[Operation]:
+    endpoints = Endpoints(opened, parts.bodies, parts.repeats)
+    acts = EndpointActs(opened, parts.tokens, parts.bodies, parts.repeats)
+    read, write, one = "endpoints:read", "endpoints:write", "/endpoints/{endpoint}"
+    yield Operation("GET", "/endpoints", endpoints.list, read)
+    yield Operation("POST", "/endpoints", endpoints.post, write, "accepted")
+    yield Operation("GET", one, endpoints.get, read)
+    yield Operation("PUT", one, endpoints.put, write)
+    yield Operation("PATCH", one, endpoints.patch, write)
+    yield Operation("DELETE", one, endpoints.delete, write)
+    yield Operation("POST", f"{one}/secrets", endpoints.rotate, write, "required")
+    yield Operation("DELETE", f"{one}/secrets/{{secret}}", endpoints.revoke, write)
+    yield Operation("POST", f"{one}/test", acts.test, write, "required")
+    yield Operation("POST", f"{one}/pause", acts.pause, write)
+    yield Operation("POST", f"{one}/resume", acts.resume, write)
+    yield Operation("POST", f"{one}/recover", acts.recover, write, "required")
+    yield Operation("POST", f"{one}/replay", acts.replay, write, "required")
 
 
 def _own(opened: Opened) -> Iterator[Operation]:

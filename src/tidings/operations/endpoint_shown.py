@@ -28,7 +28,7 @@ class Shown:
     """One endpoint. `members`: what was configured, but for the values of headers, which may be secrets.
 
     `since`: when the state began; `why`: of one that is not active. `not_before`: nothing is sent earlier; 0: at once.
-    `failures`: in a row. `secrets`: newest first.
+    `failures`: in a row. `quiet_since`: the last success, else when it was made or resumed. `secrets`: newest first.
     """
 
     id: str
@@ -40,6 +40,7 @@ class Shown:
     since: int
     not_before: int
     failures: int
+    quiet_since: int
     secrets: Sequence[ShownSecret]
 
 
@@ -58,5 +59,6 @@ def shown(record: EndpointRecord, *, now: int) -> Shown:
         since=endpoint.health.since,
         not_before=record.condition.not_before,
         failures=endpoint.health.failures,
+        quiet_since=endpoint.health.quiet_since,
         secrets=[ShownSecret(id=each.id, since=each.since, until=each.until) for each in held],
     )

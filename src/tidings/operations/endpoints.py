@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from tidings.errors import InvalidConfigurationError, RefusedError
+from tidings.errors import InvalidConfigurationError, MovedError, RefusedError
 from tidings.events.envelope import Envelope
 from tidings.events.identity import uuid7
 from tidings.log.driver import Receipt
@@ -126,13 +126,13 @@ class Endpoints:
     ) -> Shown:
         """Change the members that are given; with `whole`, those that are not take their defaults.
 
-        `version`: the one that is to be changed, None for whichever there is. As `add`; NotFoundError; RefusedError if
-        it has another version.
+        `version`: the one that is to be changed, None for whichever there is. As `add`; NotFoundError; MovedError if it
+        has another version.
         """
 
         def changed(record: EndpointRecord, now: int) -> EndpointRecord:
             if version is not None and record.version != version:
-                raise RefusedError(f"the endpoint {id!r} is at version {record.version}, not {version}: look again")
+                raise _moved(id)
             known = endpoint_of_record(record, now=now)
             given = members if whole else {**members_of(known), **members}
             if "slots" in members and "reserved" not in members and not whole:
@@ -142,9 +142,17 @@ class Endpoints:
 
         return shown(await self._changed("endpoint-changed", id, changed, who), now=self.ports.clock.now_us())
 
-    async def remove(self, id: str, *, who: str = "local") -> int:
-        """Remove an endpoint; return how many open deliveries are cancelled. NotFoundError."""
+    async def remove(self, id: str, *, version: int | None = None, who: str = "local") -> int:
+        """Remove an endpoint; return how many open deliveries are cancelled. `version` as in `change`.
+
+        NotFoundError; MovedError.
+        """
         async with self.store.changing(self._change("endpoint-removed", id, who)) as changing:
+            if version is not None:
+                # A change, though to nothing else, tells whether the version is still that one, and keeps others out.
+                known = replace(await self._record(id), version=version)
+                if await changing.change_endpoint(known) is None:
+                    raise _moved(id)
             return await changing.remove_endpoint(id, at=self.ports.clock.now_us())
 
     async def rotate(
@@ -272,6 +280,10 @@ class Endpoints:
 
 class _MovedError(Exception):
     """Undoes a change of what somebody else changed."""
+
+
+def _moved(id: str) -> MovedError:
+    return MovedError(f"the endpoint {id!r} was changed since it was read: read it again, and decide anew")
 
 
 def _checked(id: str) -> str:

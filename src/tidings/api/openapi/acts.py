@@ -14,7 +14,7 @@ YES: Object = {"type": "boolean"}
 TIME: Object = {"type": "string", "format": "date-time"}
 MAYBE_TIME: Object = {"anyOf": [TIME, {"type": "null"}]}
 MAYBE_TOKEN: Object = {"anyOf": [schema("Token"), {"type": "null"}]}
-_BODY = (
+BODY = (
     Problem.BODY_TIMEOUT,
     Problem.BODY_TOO_LARGE,
     Problem.UNSUPPORTED_MEDIA_TYPE,
@@ -39,26 +39,35 @@ def page(id: str, summary: str, shown: Object, filters: list[Object], *kinds: Pr
 
 
 def set_(
-    id: str, summary: str, shown: Object, members: Object, *, optional: tuple[str, ...] = (), status: str = "200"
+    id: str,
+    summary: str,
+    shown: Object,
+    members: Object,
+    *,
+    optional: tuple[str, ...] = (),
+    status: str = "200",
+    tagged: bool = False,
 ) -> Object:
-    headers = () if id.endswith("Delivery") else ("Tidings-Position",)
+    """Return what sets a state. `tagged`: the answer has the ETag of a configuration."""
+    headers = ("ETag",) if tagged else () if id.endswith("Delivery") else ("Tidings-Position",)
     answers = {status: response("As it is now.", {JSON: shown}, headers)}
-    kinds = (*_BODY, Problem.NOT_FOUND, Problem.ENDPOINT_STATE)
+    kinds = (*BODY, Problem.NOT_FOUND, Problem.ENDPOINT_STATE)
     return operation(
         id,
         summary,
         [],
         answers,
         *kinds,
-        requestBody=_json(record(members, optional=optional), required=len(members) > len(optional)),
+        requestBody=json_body(record(members, optional=optional), required=len(members) > len(optional)),
     )
 
 
 def keyed(id: str, summary: str, body: Object, answers: Object, *kinds: Problem) -> Object:
     """Return what is done once under a key."""
     key = {**ref("parameters", "Key")}
-    return operation(id, summary, [key], answers, *_BODY, *KEYED, *kinds, requestBody=_json(body, required=False))
+    return operation(id, summary, [key], answers, *BODY, *KEYED, *kinds, requestBody=json_body(body, required=False))
 
 
-def _json(of: Object, *, required: bool) -> Object:
+def json_body(of: Object, *, required: bool) -> Object:
+    """Return a body of JSON."""
     return {"required": required, "content": {JSON: {"schema": of}}}

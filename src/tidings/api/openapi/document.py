@@ -53,7 +53,7 @@ def describe(catalog: Catalog, views: Sequence[ViewSpec], table: Iterable[Operat
 def _secure(paths: dict[str, Object], table: Iterable[Operation]) -> None:
     scopes = {(each.method.lower(), each.path): each.scope for each in table}
     for path, item in paths.items():
-        for method in item.keys() & {"get", "post", "put"}:
+        for method in item.keys() & {"get", "post", "put", "patch", "delete"}:
             scope = "views:read" if path.startswith("/views/") else scopes[method, path]
             item[method]["security"] = [] if path in OPEN else [{"Key": [] if scope is None else [scope]}]
             if scope is not None:

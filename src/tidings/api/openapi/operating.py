@@ -5,6 +5,7 @@ from __future__ import annotations
 from tidings.api.openapi import acts
 from tidings.api.openapi.acts import MAYBE, MAYBE_TIME, MAYBE_TOKEN, REPLAYED, TEXT, TIME, WHOLE, YES
 from tidings.api.openapi.deliveries import delivery_paths, delivery_schemas
+from tidings.api.openapi.endpoints import endpoint_paths, endpoint_schemas
 from tidings.api.openapi.letters import letter_paths, letter_schemas
 from tidings.api.openapi.parts import Object, array, parameter, record, ref, response, schema
 from tidings.api.problems import Problem
@@ -16,7 +17,7 @@ _CONSUMER = parameter("path", "consumer", "The consumer's name.", TEXT)
 
 def operating_schemas() -> dict[str, Object]:
     """Return the schemas of what operators see."""
-    return {"Consumer": _consumer(), **letter_schemas(), **delivery_schemas()}
+    return {"Consumer": _consumer(), **letter_schemas(), **delivery_schemas(), **endpoint_schemas()}
 
 
 def _consumer() -> Object:
@@ -54,7 +55,13 @@ def _consumer() -> Object:
 
 def operating_paths() -> dict[str, Object]:
     """Return the paths of what operators do."""
-    return {"/events/{source}/{id}/status": _status(), **_consumer_paths(), **letter_paths(), **delivery_paths()}
+    return {
+        "/events/{source}/{id}/status": _status(),
+        **_consumer_paths(),
+        **letter_paths(),
+        **delivery_paths(),
+        **endpoint_paths(),
+    }
 
 
 def _status() -> Object:

@@ -103,6 +103,27 @@ def opened(text: str, keyring: Keyring, *, about: str) -> Secret | Unreadable:
     return _read(plain.decode("utf-8", "replace"))
 
 
+def sealed_bytes(plain: bytes, keyring: Keyring, *, about: str, draw: Draw) -> bytes:
+    """Return bytes in which a secret stands as a row may keep them: as they are where there is no master key."""
+    if not keyring.keys:
+        return _PLAIN.encode() + b"$" + plain
+    newest, nonce = keyring.keys[0], draw(NONCE_BYTES)
+    hidden = crypto.encrypted(plain, newest.key, nonce=nonce, about=_about(newest.id, about))
+    return b"$".join((_SEALED.encode(), newest.id.encode(), b64encode(nonce), hidden))
+
+
+def opened_bytes(data: bytes, keyring: Keyring, *, about: str) -> bytes | None:
+    """Return what `sealed_bytes` was given; None if that cannot be read any more."""
+    kind, _, rest = data.partition(b"$")
+    if kind == _PLAIN.encode():
+        return rest
+    id, nonce, hidden = rest.split(b"$", 2)
+    master = keyring.find(id.decode())
+    if master is None:
+        return None
+    return crypto.decrypted(hidden, master.key, nonce=b64decode(nonce), about=_about(master.id, about))
+
+
 def signers(held: Sequence[Held], keyring: Keyring, *, about: str, now: int) -> tuple[Secret, ...] | Failure:
     """Return the secrets that sign at this time, newest first; a failure if one cannot be read, or there is none.
 
