@@ -34,6 +34,7 @@ TidingsError
 ├── AuthorError          who wrote the application must change its code
 │   ├── DeclarationError         an event, view, fold or service is declared wrongly
 │   ├── FoldError                a fold raised or returned the wrong type
+│   │   └── ColumnOverflowError  it returned a number that its column cannot hold
 │   ├── AppendInUnitError        the log was awaited inside a unit; emit instead
 │   ├── TranslationError         a webhook delivery cannot be read as events; repair its preset, then replay it
 │   └── NotRetryable             raised by a handler: park at once, do not try again
@@ -228,6 +229,10 @@ class DeclarationError(AuthorError):
 
 class FoldError(AuthorError):
     """A fold raised, or returned something that is neither its row class nor None."""
+
+
+class ColumnOverflowError(FoldError):
+    """A fold returned a number that its column cannot hold: the entry is parked at once, for the same comes again."""
 
 
 class AppendInUnitError(AuthorError):

@@ -212,3 +212,16 @@ async def test_a_key_speaks_for_a_service_of_the_application_only_if_it_names_it
         assert [entry["event"]["source"] for entry in (await owner.get("/events")).json["entries"]] == ["bookmarks"]
     async with keyed(tmp_path, "events:write", sources=["/bookmarks"]) as (_, named):
         assert (await named.ask("PUT", "/events/%2Fbookmarks/1", BOOKMARKED, DATA)).status == 201
+
+
+@pytest.mark.parametrize("source", ["/tidings/cli", "tidings", "/tidings"])
+async def test_a_key_speaks_for_tidings_itself_only_if_it_names_it(tmp_path: Path, source: str) -> None:
+    target = f"/events/{source.replace('/', '%2F')}/1"
+    async with keyed(tmp_path, "events:write") as (owner, everywhere):
+        for key in (owner, everywhere):
+            reply = await key.ask("PUT", target, BOOKMARKED, DATA)
+            assert reply.problem == (403, "scope-missing")
+            assert "source of tidings itself" in reply.json["detail"]
+        assert (await everywhere.ask("PUT", "/events/%2Ftidingsbox/1", BOOKMARKED, DATA)).status == 201
+    async with keyed(tmp_path, "events:write", sources=[source]) as (_, named):
+        assert (await named.ask("PUT", target, BOOKMARKED, DATA)).status == 201

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from tidings.api.answer import Application, Scope
 from tidings.api.problems import Problem, Refusal
 from tidings.operations.admission import Principal
+from tidings.services.origin import is_own_source
 
 Handler = Callable[[Request], Awaitable[Application]]
 PRINCIPAL = "tidings.principal"
@@ -50,13 +51,12 @@ def check_source(scope: Scope, source: str, own: Collection[str]) -> None:
     """Refuse, as `scope-missing`, whoever may not write events of this source.
 
     `own`: sources of this application's services. What these say is believed as they are, and the ids of what they emit
-    can be foreseen, so a key speaks for one only if it names it.
+    can be foreseen, so a key speaks for one, as for tidings itself, only if it names it.
     """
     principal = principal_of(scope)
-    if source in own and principal.key is not None and principal.sources is None:
-        why = (
-            f"{source[:100]!r} is the source of a service of this application: only a key that names it may write there"
-        )
+    whose = "of a service of this application" if source in own else "of tidings itself"
+    if principal.key is not None and principal.sources is None and (source in own or is_own_source(source)):
+        why = f"{source[:100]!r} is the source {whose}: only a key that names it may write there"
         raise Refusal(Problem.SCOPE_MISSING, f"{why}, one of `tidings keys add … --source {source[:100]}`")
     if not principal.may_speak_for(source):
         raise Refusal(Problem.SCOPE_MISSING, f"your key is not for events of the source {source[:100]!r}")

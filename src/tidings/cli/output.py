@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from rich.cells import cell_len
@@ -17,13 +16,13 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.tree import Tree
 
+from tidings.faces.visible import visible_json, visible_lines
 from tidings.operations.progress import Progress, unwatched
 
 WIDE = 10_000
 """A pipe has no edge, so nothing is wrapped or cut for it."""
 NARROW = 20
 """A column is not folded to less than this."""
-_CONTROLS = MappingProxyType({code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class Output:
         for _ in range(2):
             table.add_column(overflow="fold")
         for name, value in fields.items():
-            table.add_row(f"[bold]{escape(_title(name, as_named))}[/]", _plain(text_of(value)))
+            table.add_row(f"[bold]{_plain(_title(name, as_named))}[/]", _plain(text_of(value)))
         self.show(table)
 
     def show(self, table: Table) -> None:
@@ -97,7 +96,8 @@ class Output:
 
     def json(self, value: Any) -> None:
         """Print JSON, on one line, at once."""
-        self.console.out(json.dumps(value, ensure_ascii=not self._speaks_unicode, default=_built), highlight=False)
+        text = json.dumps(value, ensure_ascii=not self._speaks_unicode, default=_built)
+        self.console.out(visible_json(text), highlight=False)
         self.console.file.flush()
 
     def say(self, text: str) -> None:
@@ -140,7 +140,7 @@ def _title(name: str, as_named: bool) -> str:
 
 def _fits(rows: Sequence[Mapping[str, Any]], width: int) -> bool:
     """Say whether a table of these is no wider, its widest column folded if that must be."""
-    columns = [max(len(name), *(cell_len(text_of(row[name])) for row in rows)) + 2 for name in rows[0]]
+    columns = [max(len(name), *(cell_len(visible_lines(text_of(row[name]))) for row in rows)) + 2 for name in rows[0]]
     return sum(columns) - max(columns) + min(max(columns), NARROW + 2) <= width + 2
 
 
@@ -148,7 +148,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, value in rows[0].items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        table.add_column(escape(name), justify="right" if is_number else "left", overflow="fold")
+        table.add_column(_plain(name), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_plain(text_of(value)) for value in row.values()))
     return table
@@ -156,7 +156,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def _plain(text: str) -> str:
     """Return the text so that it is printed as it is, and can do nothing to a terminal: it may come from outside."""
-    return escape(text.translate(_CONTROLS))
+    return escape(visible_lines(text))
 
 
 def text_of(value: Any) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-from tidings.console.texts import visible
 from tidings.console.visit import Visit
 from tidings.errors import MalformedError
+from tidings.faces.visible import visible
 from tidings.operations import deliveries as operation
 from tidings.store.deliveries import State
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from tidings.console.texts import line_of, machine_time, moment, number, visible
+from tidings.console.texts import line_of, machine_time, moment, number
 from tidings.console.visit import Visit
 from tidings.events.envelope import Entry
+from tidings.faces.visible import visible
 
 Cells = dict[str, str]
 BLANK: Mapping[str, str] = MappingProxyType(

@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 from starlette.responses import JSONResponse, Response
 
-from tidings.console.texts import LINE_CHARACTERS, visible
+from tidings.console.texts import LINE_CHARACTERS
 from tidings.console.verifying import Verifications
 from tidings.console.visit import Visit
 from tidings.errors import NotFoundError
 from tidings.events.codec import encode_json
+from tidings.faces.visible import visible
 from tidings.operations import views as operation
 from tidings.operations.rows import read_cursor, read_value, row_object, write_cursor
 from tidings.store.rows import Column, Row, ViewRecord

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tidings.errors import EnvelopeError, FoldError, InvalidDataError, NotRetryable, UnknownTypeError
+from tidings.errors import (
+    ColumnOverflowError,
+    EnvelopeError,
+    FoldError,
+    InvalidDataError,
+    NotRetryable,
+    UnknownTypeError,
+)
 from tidings.store.ladder import seconds_after
 from tidings.store.reason import Reason
 
@@ -16,6 +23,8 @@ ERROR_CHARACTERS = 2_000
 KINDS = frozenset({"fold-failed", "handler-failed", "id-taken", "not-retryable", "process-died", "undecodable"})
 """Every word why something is parked."""
 _UNREADABLE = (UnknownTypeError, InvalidDataError, EnvelopeError)
+_FINAL = (NotRetryable, ColumnOverflowError, *_UNREADABLE)
+"""The same comes of trying again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,7 @@ def decide(error: BaseException, attempt: int, draw: float) -> RetryAfter | Park
 
     1, 4, 16, 64, 256 s, each times a factor of 0.5 to 1.5, so that what failed together does not come back together.
     """
-    if isinstance(error, (NotRetryable, *_UNREADABLE)) or attempt >= ATTEMPTS:
+    if isinstance(error, _FINAL) or attempt >= ATTEMPTS:
         return Park(kind_of(error))
     seconds = min(LONGEST_SECONDS, FIRST_SECONDS * GROWTH ** (max(1, attempt) - 1))
     return RetryAfter(seconds * (0.5 + draw))

@@ -18,6 +18,12 @@ from tidings.ports import Ports
 
 _TRACE = ("traceparent", "tracestate")
 _ID_BITS = 74
+_OWN = "tidings"
+
+
+def is_own_source(source: str) -> bool:
+    """Say whether this is a source of the program's own, such as that of `tidings emit`."""
+    return source in (_OWN, f"/{_OWN}") or source.startswith(f"/{_OWN}/")
 
 
 def source_of(service: str) -> str:

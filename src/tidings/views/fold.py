@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tidings.errors import EnvelopeError, FoldError, InvalidDataError, UnknownTypeError
+from tidings.errors import ColumnOverflowError, EnvelopeError, FoldError, InvalidDataError, UnknownTypeError
 from tidings.events.codec import Decoder
 from tidings.events.envelope import Entry
 from tidings.events.identity import identity_key
@@ -17,7 +17,7 @@ from tidings.store.rows import Key, Rank, Row
 from tidings.views.columns import forms_of, forms_of_members
 from tidings.views.declaration import FoldSpec, ViewSpec
 from tidings.views.ranks import member_rank, time_rank
-from tidings.views.values import RowCodec, Values, key_of, reader_of
+from tidings.views.values import RowCodec, TooLargeError, Values, key_of, reader_of
 
 UNREADABLE = (UnknownTypeError, InvalidDataError, EnvelopeError)
 """What `Folding.read` raises: an entry that does not become readable by trying again."""
@@ -131,10 +131,14 @@ class Folding:
 
     def _failed(self, step: Step, error: BaseException) -> FoldError:
         name = getattr(step.function, "__qualname__", "a fold")
-        return FoldError(
-            f"{name}, a fold of {self.view}, failed on event {step.source!r} {step.id!r} at position {step.position} "
-            f"with {type(error).__name__}: {_said(error)}; correct the fold, then redrive the subject"
-        )
+        where = f"a fold of {self.view}, failed on event {step.source!r} {step.id!r} at position {step.position}"
+        if isinstance(error, TooLargeError):
+            return ColumnOverflowError(
+                f"{name}, {where}: {error}; if numbers of this size are meant, declare it Decimal or str and rebuild "
+                "the view, else correct the fold and redrive the subject, or drop the entry"
+            )
+        told = f"{type(error).__name__}: {_said(error)}"
+        return FoldError(f"{name}, {where} with {told}; correct the fold, then redrive the subject")
 
     def _not_placed(self, entry: Entry, error: BaseException) -> InvalidDataError:
         if isinstance(error, InvalidDataError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tidings.errors import FoldError, InlineViewError
+from tidings.errors import ColumnOverflowError, FoldError, InlineViewError
 from tidings.events.envelope import Entry
 from tidings.events.identity import lane_subject
 from tidings.ports import Ports
@@ -104,6 +104,8 @@ class InlineFolds:
         try:
             async with unit.savepoint():
                 await folder.apply(unit, [entry])
+        except ColumnOverflowError as error:
+            return Reason(kind="fold-failed", error=_told(error), next_at=None)
         except FoldError as error:
             return Reason(kind="fold-failed", error=_told(error), next_at=self._ports.clock.now_us() + FIRST_RETRY_US)
         except UNREADABLE as error:

@@ -40,6 +40,10 @@ def reader_of(cls: type, members: Sequence[str]) -> Callable[[Any], Values]:
     return attrgetter(*members)
 
 
+class TooLargeError(ValueError):
+    """A number that its column cannot hold."""
+
+
 class Stored:
     """Turns raw values into stored ones. Values that are kept as they are cost one look at their types.
 
@@ -84,6 +88,8 @@ class Stored:
     def _one(name: str, store: Convert, value: Any) -> Any:
         try:
             return store(value)
+        except OverflowError as error:
+            raise TooLargeError(f"{name}: {error}") from error
         except Exception as error:
             raise ValueError(f"{name}: {error}") from error
 

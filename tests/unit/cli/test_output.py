@@ -66,8 +66,31 @@ def test_sentences_are_for_people_only(capsys: pytest.CaptureFixture[str]) -> No
 def test_what_comes_from_outside_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     Output(as_json=False).rows([{"error": "a\x1b[2Jb\x9b"}], empty="none")
     out = capsys.readouterr().out
-    assert "a\\x1b[2Jb\\x9b" in out
+    assert "a\\u001b[2Jb\\u009b" in out
     assert "\x1b" not in out
+
+
+HIDDEN = "a\x7f\x9b\u2028\u202eb\u200b\U000e0041\ud800"
+WRITTEN = r"a\u007f\u009b\u2028\u202eb\u200b\U000e0041\ud800"
+
+
+def test_what_hides_or_reorders_text_is_written_out_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(as_json=False)
+    output.say(HIDDEN)
+    output.rows([{HIDDEN: HIDDEN}], empty="none", as_named=True)
+    output.fields({"data": {"x": HIDDEN}})
+    output.tree(HIDDEN, [Branch(HIDDEN, ())])
+    output.warn(HIDDEN)
+    said = capsys.readouterr()
+    assert (said.out + said.err).count(WRITTEN) == 7
+    assert all(each.isprintable() or each == "\n" for each in said.out + said.err)
+
+
+def test_what_hides_or_reorders_text_is_escaped_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).json({HIDDEN: HIDDEN + "é\n"})
+    out = capsys.readouterr().out
+    assert all(each.isprintable() or each == "\n" for each in out)
+    assert json.loads(out) == {HIDDEN: HIDDEN + "é\n"}
 
 
 def test_names_are_folded_where_there_is_no_room_and_never_cut(

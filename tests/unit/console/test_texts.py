@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tidings.console.texts import line_of, lines_of, moment, span, visible, visible_lines
+from tidings.console.texts import line_of, lines_of, moment, span
+from tidings.faces.visible import visible, visible_lines
 
 
 @pytest.mark.parametrize(

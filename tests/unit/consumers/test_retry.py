@@ -13,7 +13,14 @@ from tidings.consumers.retry import (
     reason_of,
     told,
 )
-from tidings.errors import EnvelopeError, FoldError, InvalidDataError, NotRetryable, UnknownTypeError
+from tidings.errors import (
+    ColumnOverflowError,
+    EnvelopeError,
+    FoldError,
+    InvalidDataError,
+    NotRetryable,
+    UnknownTypeError,
+)
 
 
 @pytest.mark.parametrize(("attempt", "seconds"), [(1, 1), (2, 4), (3, 16), (4, 64), (5, 256)])
@@ -33,6 +40,7 @@ def test_after_six_attempts_it_is_left_to_an_operator() -> None:
     ("error", "kind"),
     [
         (NotRetryable("no"), "not-retryable"),
+        (ColumnOverflowError("no"), "fold-failed"),
         (UnknownTypeError("no"), "undecodable"),
         (InvalidDataError("no"), "undecodable"),
         (EnvelopeError("no"), "undecodable"),

@@ -30,7 +30,7 @@ from tests.unit.views.events import (
     pasts,
     remove,
 )
-from tidings.errors import EnvelopeError, FoldError, InvalidDataError, UnknownTypeError
+from tidings.errors import ColumnOverflowError, EnvelopeError, FoldError, InvalidDataError, UnknownTypeError
 from tidings.events.declaration import event
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.identity import identity_key
@@ -106,6 +106,14 @@ def test_a_fold_that_returns_none_leaves_a_tombstone_that_the_next_event_finds_e
     gone = folding.fold(key, steps[:2])
     assert gone.rank.kind == 1
     assert folding.fold(key, steps[2:], onto=gone).values == ("jack", "C", 1)
+
+
+def test_a_number_that_no_column_can_hold_is_told_apart_from_a_fold_that_may_come_right() -> None:
+    large = fold(Renamed, lambda _, event: Name(event.user_id, "x", 2**63))
+    view = ViewSpec(service="s", row=Name, key=("user_id",), folds=(large,))
+    with pytest.raises(ColumnOverflowError, match=r"64 bits.*declare it Decimal or str.*or drop the entry") as failed:
+        folded(view, [entry(1, Renamed("jack", "A"), "a", 1)])
+    assert "correct the fold, then redrive" not in str(failed.value)
 
 
 def test_the_kind_of_the_row_takes_no_part_in_the_order_of_events() -> None:
