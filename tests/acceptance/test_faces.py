@@ -176,3 +176,38 @@ def test_deliveries_and_their_attempts_are_alike(faces: Faces) -> None:
 def test_what_is_done_to_a_delivery_is_answered_alike(faces: Faces) -> None:
     assert faces.cli("deliveries", "retry", "k-1") == faces.http("/deliveries/k-1/retry", method="POST")
     assert faces.cli("deliveries", "cancel", "k-1") == faces.http("/deliveries/k-1/cancel", method="POST")
+
+
+def test_endpoints_are_alike(faces: Faces) -> None:
+    url = "https://example.com/hooks"
+    made = faces.http("/endpoints/crm", method="PUT", body={"url": url})
+    assert shape(faces.cli("endpoints", "add", url, "--id", "other")) == shape(made)
+    assert faces.cli("endpoints", "list") == faces.http("/endpoints")["endpoints"]
+    changed = faces.cli("endpoints", "change", "crm", "--set", "slots=9", "--type", "order-placed")
+    assert (changed["slots"], changed["pattern"]) == (9, {"type": ["order-placed"]})
+    assert faces.cli("endpoints", "show", "crm") == faces.http("/endpoints/crm") == changed
+    paused = faces.cli("endpoints", "pause", "crm", "--reason", "they move")
+    again = faces.http("/endpoints/crm/pause", method="POST", body={"reason": "they move"})
+    assert (paused["state"], paused["why"]) == (again["state"], again["why"]) == ("paused", "they move")
+    assert set(paused) == set(again) == set(faces.cli("endpoints", "resume", "crm"))
+    assert faces.cli("endpoints", "remove", "other") == {"endpoint": "other", "cancelled": 0}
+
+
+def test_what_is_done_with_an_endpoint_is_said_alike(faces: Faces) -> None:
+    faces.http("/endpoints/erp", method="PUT", body={"url": "https://erp.example.com/"})
+    base = "/endpoints/erp"
+
+    def http(act: str, **members: Any) -> Any:
+        return faces.http(f"{base}/{act}", method="POST", body=members, idempotency_key=f'"erp-{act}"')
+
+    assert shape(faces.cli("endpoints", "rotate", "erp")) == shape(http("secrets"))
+    assert faces.cli("endpoints", "recover", "erp", "--dry-run") == http("recover", dry_run=True)
+    asked = {"types": ["order-placed"], "dry_run": True}
+    by_command = faces.cli("endpoints", "replay", "erp", "--type", "order-placed", "--dry-run")
+    assert by_command == http("replay", **asked)
+    assert by_command["deliveries"] == 4
+    assert shape(faces.cli("endpoints", "test", "erp")) == shape(http("test"))
+    refused = faces.place.tidings("endpoints", "replay", "erp", "--after", "0000ffff-1")
+    assert (refused.code, "--after: '0000ffff-1' is of another log" in refused.err) == (2, True)
+    refused = faces.place.tidings("endpoints", "change", "erp", "--set", "slots")
+    assert (refused.code, "MEMBER=JSON" in refused.err) == (2, True)

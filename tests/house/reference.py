@@ -18,7 +18,7 @@ Made from the commands themselves (`python -m tests.house.reference`), and compa
 
 Every command has `--help`, and `--json` for programs. What went wrong is one line on standard error. What `--json`
 prints has the members that [HTTP](http.md) gives to the same thing: an event, a consumer, a view, a dead letter, a
-delivery, an attempt. A list is a bare array of them. A position is a token, which `--from-position` and
+delivery, an attempt, an endpoint. A list is a bare array of them. A position is a token, which `--from-position` and
 `--position` take as they take the number that tables show; so `tidings emit … --json` gives what a read is to have
 in `Tidings-Min-Position`.
 

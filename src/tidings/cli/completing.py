@@ -31,6 +31,20 @@ def services(incomplete: str) -> list[str]:
     return _begun(incomplete, lambda readers: (reader.name.partition(".")[0] for reader in readers))
 
 
+def endpoints(incomplete: str) -> list[str]:
+    """Return the endpoints whose ids begin so."""
+    from tidings.cli.session import Session
+
+    async def work(opened: Opened) -> list[str]:
+        found = await opened.endpoints.list(limit=1_000)
+        return [each.id for each in found if each.id.startswith(incomplete)]
+
+    try:
+        return Session(loads=False).look(work)
+    except Exception:
+        return []  # as below
+
+
 def _begun(incomplete: str, names: Callable[[Iterable[Reader]], Iterable[str]]) -> list[str]:
     from tidings.cli.session import Session
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tidings.cli import completing
 from tidings.cli.output import Output
 from tidings.cli.session import WHO, AsJson, Session
 from tidings.cli.times import time_of
@@ -37,6 +38,11 @@ def list_(
     state: Annotated[State | None, typer.Option(help="Only those that are so.")] = None,
     service: Annotated[str | None, typer.Option(help="Only of this service.")] = None,
     function: Annotated[str | None, typer.Option(help="Only of functions with this name.")] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Only those to this endpoint.", autocompletion=completing.endpoints)
+    ] = None,
+    type: Annotated[str | None, typer.Option(help="Only those to endpoints of events of this type.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only those to endpoints of events about this.")] = None,
     reason: Annotated[str | None, typer.Option(help="Only those that failed last for this reason.")] = None,
     from_: Annotated[str | None, typer.Option("--from", help="Only those intended then or later, RFC 3339.")] = None,
     to: Annotated[str | None, typer.Option(help="Only those intended before that, RFC 3339.")] = None,
@@ -45,6 +51,7 @@ def list_(
 ) -> None:
     """List deliveries, oldest first, with the last error of those that failed.
 
+    Example: tidings deliveries list --endpoint crm --state dead
     Example: tidings deliveries list --state dead --from 2026-05-04T10:00:00Z
     """
     from tidings.faces.deliveries import delivery_object
@@ -54,6 +61,9 @@ def list_(
     where = DeliveryFilter(
         service=service,
         function=function,
+        endpoint=endpoint,
+        type=type,
+        subject=subject,
         reason=reason,
         since=time_of("--from", from_),
         until=time_of("--to", to),

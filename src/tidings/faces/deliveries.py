@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,11 +23,15 @@ def delivery_object(delivery: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def attempt_object(attempt: Attempt) -> dict[str, Any]:
-    """Return one attempt. `outcome`: "delivered", or why it failed; None while it is under way, or was lost."""
+    """Return one attempt. `outcome`: "delivered", or why it failed; None while it is under way, or was lost.
+
+    `answer`: what an endpoint answered, as far as that is kept.
+    """
     return {
         "attempt": attempt.number,
         "began": time_text(attempt.began),
         "duration_ms": None if attempt.milliseconds is None else round(attempt.milliseconds, 3),
         "outcome": attempt.outcome,
         "error": attempt.error,
+        "answer": None if attempt.answer is None else json.loads(attempt.answer),
     }

@@ -46,10 +46,8 @@ def set_(
     *,
     optional: tuple[str, ...] = (),
     status: str = "200",
-    tagged: bool = False,
 ) -> Object:
-    """Return what sets a state. `tagged`: the answer has the ETag of a configuration."""
-    headers = ("ETag",) if tagged else () if id.endswith("Delivery") else ("Tidings-Position",)
+    headers = ("ETag",) if id.endswith("Endpoint") else () if id.endswith("Delivery") else ("Tidings-Position",)
     answers = {status: response("As it is now.", {JSON: shown}, headers)}
     kinds = (*BODY, Problem.NOT_FOUND, Problem.ENDPOINT_STATE)
     return operation(

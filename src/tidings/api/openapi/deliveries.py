@@ -46,6 +46,10 @@ def _attempt() -> Object:
             "duration_ms": {"type": ["number", "null"]},
             "outcome": MAYBE | {"description": "`delivered`, or why it failed; null while it is under way."},
             "error": MAYBE,
+            "answer": {
+                "type": ["object", "null"],
+                "description": "Of an endpoint: `address`, `status`, `headers`, `body`, as far as they are kept.",
+            },
         }
     )
 

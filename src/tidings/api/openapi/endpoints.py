@@ -247,9 +247,9 @@ def _act_paths(one: list[Object]) -> dict[str, Object]:
             Problem.NOT_FOUND, Problem.ENDPOINT_STATE,
         ),
         "pause": acts.set_(
-            "pauseEndpoint", "Hold what is open and what comes", shown, pausing, optional=tuple(pausing), tagged=True
+            "pauseEndpoint", "Hold what is open and what comes", shown, pausing, optional=tuple(pausing)
         ),
-        "resume": acts.set_("resumeEndpoint", "Let it go on, in order", shown, {}, tagged=True),
+        "resume": acts.set_("resumeEndpoint", "Let it go on, in order", shown, {}),
         "recover": acts.keyed("recoverEndpoint", "Have what is dead made again", recovering, answers, *refused),
         "replay": acts.keyed(
             "replayToEndpoint", "Send entries of the log again", replaying, answers, *refused,
