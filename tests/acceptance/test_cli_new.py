@@ -87,6 +87,14 @@ def test_what_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     assert (project / "my_shop.py").read_text("utf-8") == "mine"
 
 
+def test_a_project_that_is_installed_already_is_there_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = made(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(project))
+    code, out, err = ended(tmp_path, "tidings", "new", "my-shop")
+    assert (code, out) == (1, "")
+    assert err == "tidings: my-shop is there already and not an empty folder: choose another name, or empty it\n"
+
+
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     (tmp_path / "my-shop").mkdir()
     assert contents(made(tmp_path)) == FILES

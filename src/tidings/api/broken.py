@@ -11,7 +11,7 @@ from functools import partial
 from tidings.api.answer import Answer, Receive, Scope, Send
 from tidings.api.listening import Http
 from tidings.api.paths import whole_path
-from tidings.api.problems import MEDIA_TYPE
+from tidings.api.problems import MEDIA_TYPE, Problem
 from tidings.events.codec import encode_json
 
 
@@ -28,11 +28,11 @@ async def answering(listening: socket.socket, why: str) -> AsyncIterator[None]:
 
 
 async def _tell(why: str, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a problem of the type `about:blank` (RFC 9457 section 4.2.1): there is no API that could have its own."""
+    """Answer the problem `internal`, with a reason that only whoever changes the source is there to read."""
     headers = ((b"content-type", MEDIA_TYPE.encode()), (b"retry-after", b"1"), (b"connection", b"close"))
     document = {
-        "type": "about:blank",
-        "title": "Service Unavailable",
+        "type": Problem.INTERNAL.type,
+        "title": Problem.INTERNAL.title,
         "status": 503,
         "detail": why,
         "instance": whole_path(scope),

@@ -63,4 +63,4 @@ def _decoded(text: bytes) -> str:
     try:
         return unquote_to_bytes(text.replace(b"+", b" ")).decode()
     except UnicodeDecodeError:
-        raise MalformedError(f"the query part {text[:80]!r} is not UTF-8") from None
+        raise MalformedError(f"the query part {text[:80].decode('latin-1')!r} is not UTF-8") from None

@@ -45,6 +45,7 @@ def new(
     folder = Path.cwd() / name
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RefusedError(f"{name} is there already and not an empty folder: choose another name, or empty it")
+    _check_hides_nothing(name, module)
     texts = _texts({"name": name, "module": module})
     _write(folder.resolve(), texts)
     output = Output(as_json=as_json)
@@ -65,11 +66,14 @@ def _module_of(name: str) -> str:
     module = name.replace("-", "_")
     if keyword.iskeyword(module) or module in sys.stdlib_module_names or module in _TAKEN:
         raise typer.BadParameter(f"{name!r} is a name that Python or tidings has already: choose one such as my-{name}")
+    return module
+
+
+def _check_hides_nothing(name: str, module: str) -> None:
     if _is_installed(module):
         raise typer.BadParameter(
             f"{name!r} would hide the package {module} that is installed here: choose one such as my-{name}"
         )
-    return module
 
 
 def _is_installed(module: str) -> bool:

@@ -80,7 +80,11 @@ class Visit:
 
     def query(self, known: Collection[str]) -> Mapping[str, str]:
         """Return the query's parameters that are not empty. MalformedError for an unknown one, or one given twice."""
-        given = self.request.query_params.multi_items()
+        text: bytes = self.request.scope["query_string"]
+        try:
+            given = parse_qsl(text.decode("latin-1"), keep_blank_values=True, errors="strict")
+        except UnicodeDecodeError:
+            raise MalformedError(f"the address's query {text[:80].decode('latin-1')!r} is not UTF-8") from None
         names = [name for name, _ in given]
         for name in names:
             if name not in known:

@@ -40,7 +40,8 @@ def _time_us(text: str) -> int:
         raise _refused(text) from None
     us = (past.days * 86_400 + past.seconds + leap) * 1_000_000 + past.microseconds
     if not _FIRST_US <= us <= LAST_US:  # an offset can lead out of the years that UTC can be written in
-        raise _refused(text)
+        why = "the time lies outside of the years 1 to 9999 in UTC"
+        raise EnvelopeError(f"time: {why}: {text[:64]!r}", errors=[("/time", why)])
     return us
 
 

@@ -18,7 +18,7 @@ _ID_BITS = 74
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """An event as it was given. `data`: JSON. None: a new id, the declared subject, now, the newest version."""
+    """An event as it was given. `data`: JSON or empty. None: an id, the declared subject, now, the newest version."""
 
     type: str
     data: bytes
@@ -53,7 +53,7 @@ def envelope_of(catalog: Catalog, ports: Ports, given: Given) -> Envelope:
         subject=given.subject,
         time=given.time,
         attributes={"datacontenttype": JSON},
-        data=given.data,
+        data=given.data or None,
     )
     return catalog.admit(envelope, now_us=now)
 

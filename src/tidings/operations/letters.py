@@ -15,7 +15,7 @@ from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
 from tidings.store.parking import DeadLetter, Parked
 
-_NAME = re.compile(r"(.+):([0-9]{1,18})", re.DOTALL)
+_NAME = re.compile(r"(.+):([1-9][0-9]{0,17})", re.DOTALL)
 
 Place = tuple[int, str, str]
 """Where a parked subject stands among all: when it was parked, its consumer, its subject."""

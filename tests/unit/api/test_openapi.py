@@ -188,3 +188,9 @@ def test_the_data_of_each_event_is_described(document: Any) -> None:
     assert {"order_id", "customer", "amount"} <= schema["properties"].keys()
     content = document["paths"]["/events/{source}/{id}"]["put"]["requestBody"]["content"]
     assert content["application/json"]["schema"]["anyOf"] == [{"$ref": f"#/components/schemas/{name}"}]
+
+
+def test_every_operation_that_counts_who_asks_may_refuse_it_for_that(document: Any) -> None:
+    for path, item in document["paths"].items():
+        for method in METHODS & set(item):
+            assert ("429" in item[method]["responses"]) is (path not in ("/healthz", "/readyz")), (method, path)

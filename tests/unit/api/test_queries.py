@@ -49,3 +49,8 @@ def test_a_query_that_is_wrongly_encoded_is_refused(text: str) -> None:
 def test_a_query_of_many_parameters_is_refused() -> None:
     with pytest.raises(MalformedError):
         read_query(scope(target="/?" + "&".join(["type=a"] * 65)), known={"type"})
+
+
+def test_bytes_that_are_no_text_are_told_as_they_were_sent() -> None:
+    with pytest.raises(MalformedError, match=r"^the query part '%ff' is not UTF-8$"):
+        read_query(scope(target="/?type=%ff"), known={"type"})

@@ -90,6 +90,7 @@ async def test_a_page_that_is_refused_is_not_called_a_change(
         ("/log?tpye=x", 400, "asks for 'tpye'; what this page can be asked for is before, source, subject, type"),
         ("/log?type=x&type=y", 400, "gives 'type' 2 times: give it once"),
         ("/log?before=x", 400, "'x' is no position"),
+        ("/log?type=%ff", 400, "is not UTF-8"),
         ("/log/tail?after=" + "9" * 30, 400, "is no position"),
         ("/consumers/nobody", 404, "There is no consumer 'nobody'; there is "),
         ("/views/nobody.nothing", 404, "There is no view 'nobody.nothing'; there is "),

@@ -36,6 +36,11 @@ async def test_the_data_is_kept_as_it_was_given(stage: Stage) -> None:
     assert (entry.envelope.subject, entry.envelope.time) == ("a", "2026-05-04T10:00:00Z")
 
 
+async def test_no_data_is_told_as_every_face_tells_it(stage: Stage) -> None:
+    with pytest.raises(InvalidDataError, match=r"^there is no data; "):
+        envelope_of(stage.opened.catalog, stage.opened.ports, given(b""))
+
+
 @pytest.mark.parametrize(
     ("said", "error"),
     [

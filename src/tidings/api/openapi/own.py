@@ -50,7 +50,13 @@ def _measure() -> Object:
         "operationId": "measure",
         "summary": "What this process counts, for Prometheus",
         "responses": {"200": response("The metrics.", {"text/plain": {"type": "string"}})}
-        | problems(Problem.MALFORMED_REQUEST, Problem.UNAUTHENTICATED, Problem.INTERNAL, Problem.OVERLOADED),
+        | problems(
+            Problem.MALFORMED_REQUEST,
+            Problem.UNAUTHENTICATED,
+            Problem.RATE_LIMITED,
+            Problem.INTERNAL,
+            Problem.OVERLOADED,
+        ),
     }
 
 
