@@ -26,6 +26,7 @@ from tidings.demo import run as demo
 from tidings.demo.comparing import Comparison
 from tidings.demo.plan import Plan
 from tidings.demo.report import Line
+from tidings.demo.telling import TILL
 from tidings.demo.truth import KEYS
 
 
@@ -49,10 +50,17 @@ def agreed(folder: Path, *options: str) -> dict[str, Any]:
     report: dict[str, Any] = json.loads(ended.stdout)
     assert report["agrees"]
     lines = {line["what"]: line["found"] for line in report["lines"]}
-    kept = len(Plan.draw(7, events=200).wishes) + 200
+    plan = Plan.draw(7, events=200)
+    kept = len(plan.wishes) + len(plan.told)
     assert lines["log"] == f"{kept} of {kept} acknowledged events kept, each once"
     assert {tuple(what.split(".")) for what in lines if "." in what} == KEYS.keys()
-    assert lines["orders.order"] == "24 of 24 rows right"
+    placed = sum(each.type == "order-placed" for each in plan.told)
+    assert lines["orders.order"] == f"{placed} of {placed} rows right"
+    told = sum(each.source == TILL for each in plan.told)
+    assert lines["webhooks in"].startswith(f"{told} of {told} of Till's webhooks taken")
+    assert lines["webhooks out"].startswith(f"{told} of {told} events taken by Partner")
+    assert lines["lost webhooks"].startswith(f"{len(plan.lost)} webhooks never came")
+    assert lines["old endpoint"].startswith("gone after ")
     assert lines["refold"] == "9 of 9 tables equal a refold of the log"
     assert lines["calls outside"].startswith("10 of 10 users greeted")
     assert report["facts"]["kill -9"].startswith("3 times")
@@ -95,13 +103,13 @@ def test_everything_agrees_if_each_service_is_a_process_of_its_own(
 def test_a_wrong_row_is_found_and_ends_with_a_no(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def lines_after_tampering(comparison: Comparison) -> list[Line]:
+    async def lines_after_tampering(comparison: Comparison, told: dict[str, Any]) -> list[Line]:
         """Stand between the last write and the comparison, and change one row behind the server's back."""
         [database] = tmp_path.glob("*/chirp.db")
         with sqlite3.connect(database) as connection:
             connection.execute("UPDATE users_user__v1 SET handle = 'wrong' WHERE user_id = 'user-1'")
         connection.close()
-        return await compare(comparison)
+        return await compare(comparison, told)
 
     compare = Comparison.lines
 

@@ -38,7 +38,8 @@ def demo(
 ) -> None:
     """Run Chirp's real server against duplicates, delays, disorder and kill -9, and compare every view with the truth.
 
-    Exit code 0 only if all of it agrees, else 1. A seed fixes what happens, what is sent and in which order.
+    Two third parties run beside it: one tells of orders by webhooks, the other one takes Chirp's own, badly. Exit code
+    0 only if all of it agrees, else 1. A seed fixes what happens, what is sent and in which order.
 
     With --database it runs on PostgreSQL, in a database that is made for it and removed if all agrees.
 
@@ -51,7 +52,7 @@ def demo(
     ports = Ports()
     plan = Plan.draw(ports.random.getrandbits(SEED_BITS) if seed is None else seed, events=events)
     output.say(
-        f"Chirp's server gets {events:,} events {len(plan.arrivals):,} times: twice, late, out of order, and across "
+        f"Chirp's server gets {events:,} events {len(plan.came):,} times: twice, late, out of order, and across "
         f"kill -9 (seed {plan.seed})\n"
     )
     shown = _Shown(plan, _place(database), output, apart=apart)

@@ -10,7 +10,6 @@ from tidings.errors import (
     FoldError,
     InvalidDataError,
     NotRetryable,
-    TransformError,
     UnknownTypeError,
 )
 from tidings.store.ladder import seconds_after
@@ -21,16 +20,10 @@ FIRST_SECONDS = 1.0
 GROWTH = 4.0
 LONGEST_SECONDS = 600.0
 ERROR_CHARACTERS = 2_000
-UNREADABLE = "version-unreadable"
-KINDS = frozenset(
-    {
-        *("fold-failed", "handler-failed", "id-taken", "not-retryable", "process-died", "transform-failed"),
-        *("undecodable", "version-unreadable"),
-    }
-)
+KINDS = frozenset({"fold-failed", "handler-failed", "id-taken", "not-retryable", "process-died", "undecodable"})
 """Every word why something is parked."""
 _UNREADABLE = (UnknownTypeError, InvalidDataError, EnvelopeError)
-_FINAL = (NotRetryable, ColumnOverflowError, TransformError, *_UNREADABLE)
+_FINAL = (NotRetryable, ColumnOverflowError, *_UNREADABLE)
 """The same comes of trying again."""
 
 
@@ -86,8 +79,6 @@ def kind_of(error: BaseException) -> str:
     """Return the kebab-case word for what failed."""
     if isinstance(error, _UNREADABLE):
         return "undecodable"
-    if isinstance(error, TransformError):
-        return "transform-failed"
     if isinstance(error, NotRetryable):
         return "not-retryable"
     return "fold-failed" if isinstance(error, FoldError) else "handler-failed"

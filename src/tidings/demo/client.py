@@ -134,6 +134,18 @@ class Reader:
         """Return how often each event is the cause of one of this type."""
         return Counter([event["causationid"] async for event in self._events(f"&type={type}")])
 
+    async def deliveries(self, endpoint: str) -> Counter[str]:
+        """Return how many deliveries to an endpoint there are in each state."""
+        states: Counter[str] = Counter()
+        after = ""
+        async with aiohttp.ClientSession() as session:
+            while True:
+                page = await self._get(session, f"/deliveries?endpoint={endpoint}&limit={PAGE}{after}")
+                states.update(each["state"] for each in page["deliveries"])
+                if not page["next"] or not page["deliveries"]:
+                    return states
+                after = f"&after={quote(page['next'], safe='')}"
+
     async def _events(self, where: str) -> AsyncIterator[Any]:
         after = ""
         async with aiohttp.ClientSession() as session:

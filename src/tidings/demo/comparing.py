@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from tidings.demo.client import Reader, Tally
 from tidings.demo.mail import compare_mail, due_greetings, greeted_again, read_calls
 from tidings.demo.plan import Plan
 from tidings.demo.report import Line, compare_log, compare_view
 from tidings.demo.server import Place
+from tidings.demo.telling import TILL
 from tidings.demo.visitors import decide
 from tidings.operations.progress import Progress
 
@@ -21,10 +25,11 @@ class Comparison:
         self._place = place
         self._progress = progress
 
-    async def lines(self) -> list[Line]:
-        """Compare it all, a line for each thing."""
+    async def lines(self, told: Mapping[str, Any]) -> list[Line]:
+        """Compare it all, a line for each thing. `told`: what Till says that it told."""
         plan, tally = self._plan, self._tally
-        log = compare_log(tally.positions, await self._reader.identities(), duplicates=tally.duplicates)
+        acknowledged = {*tally.positions, *((TILL, id) for id in told["taken"])}
+        log = compare_log(acknowledged, await self._reader.identities(), duplicates=tally.duplicates + told["known"])
         lines = [log, self._answers(), *await self._views(), await self._refusals(), await self._refold()]
         calls = read_calls(self._place.mailbox)
         lines.append(compare_mail(due_greetings(plan.history), calls, again=greeted_again(plan.arrivals)))
@@ -32,7 +37,8 @@ class Comparison:
         return lines
 
     async def _views(self) -> list[Line]:
-        truth, taken = self._plan.rows(self._plan.history), self._plan.rows(self._plan.arrivals)
+        # What Till never told is missing, and named in a line of its own.
+        truth, taken = self._plan.rows(self._plan.told), self._plan.rows(self._plan.came)
         lines = []
         for place, (view, rows) in enumerate(truth.items()):
             self._progress("comparing every view with the truth", place, len(truth))

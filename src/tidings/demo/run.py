@@ -6,10 +6,12 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from tidings.demo.client import CONNECTIONS, Reader, Sender, Tally
 from tidings.demo.comparing import Comparison
 from tidings.demo.mail import due_greetings, read_calls
+from tidings.demo.parties import Parties
 from tidings.demo.plan import Plan, back_dated, late_share
 from tidings.demo.report import Line, Report
 from tidings.demo.server import Place, Servers
@@ -34,9 +36,11 @@ class Demo:
         self._clock = ports.clock
         self._progress = progress
         self._servers = Servers(place, ports.clock, apart=apart)
+        self._parties = Parties(plan, place, ports.clock, self._servers.urls[0])
         self._tally = Tally()
         self._sent = 0
         self._sending = 0.0
+        self._told: dict[str, Any] = {}
         self._kills: list[asyncio.Task[None]] = []
 
     @property
@@ -54,8 +58,10 @@ class Demo:
             try:
                 await self._servers.place.ground.make()
                 await self._servers.start()
+                await self._parties.open_partner()
                 await self._send()
                 await self._settle()
+                await self._parties.until_all_is_delivered(Reader(self._servers.urls[0]), self._progress)
                 lines = await self._compare()
                 took = self._clock.monotonic() - begun
                 if on_open is not None:
@@ -65,6 +71,7 @@ class Demo:
                 for kill in self._kills:
                     kill.cancel()
                 await asyncio.gather(*self._kills, return_exceptions=True)
+                await self._parties.stop()
                 code = await self._servers.stop()
         lines.append(Line("shutdown", f"exit code {code} after SIGTERM", code == 0))
         return self._report(lines, took)
@@ -72,6 +79,7 @@ class Demo:
     async def _send(self) -> None:
         sender = Sender(self._servers.urls, self._clock, self._tally)
         begun = self._clock.monotonic()
+        await self._parties.begin_till()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(sender.send_all(self._plan.requests(), self._count, connections=CONNECTIONS))
@@ -80,10 +88,12 @@ class Demo:
             while len(self._kills) < KILLS:  # a short run was over before the last restart was
                 self._kill()
                 await asyncio.gather(*self._kills)
+            await self._parties.until_all_is_told(self._progress)
             await sender.send_all(self._plan.forged_requests(), _uncounted, connections=CONNECTIONS)
         except* OperatorError as group_error:
             raise _first(group_error) from None
         self._sending = self._clock.monotonic() - begun
+        self._told = await self._parties.till()
 
     def _count(self, request: Request) -> None:
         self._sent += len(request.carries)
@@ -121,7 +131,8 @@ class Demo:
 
     async def _compare(self) -> list[Line]:
         reader = Reader(self._servers.urls[0])
-        return await Comparison(self._plan, self._tally, reader, self._servers.place, self._progress).lines()
+        found = Comparison(self._plan, self._tally, reader, self._servers.place, self._progress)
+        return [*await found.lines(self._told), *await self._parties.lines(reader)]
 
     def _report(self, lines: list[Line], took: float) -> Report:
         facts = (*self._facts(), ("it took", f"{took:.1f} s"))
@@ -129,14 +140,23 @@ class Demo:
 
     def _facts(self) -> tuple[tuple[str, str], ...]:
         plan, tally, kills = self._plan, self._tally, self._servers.kills
-        late, worst = late_share(plan.arrivals)
-        requests, processes = sum(tally.answers.values()), len(self._servers.processes)
+        late, worst = late_share(plan.came)
+        requests = sum(tally.answers.values()) + self._told["answered"]
+        processes, again = len(self._servers.processes), tally.asked_again + self._told["again"]
         each = "" if processes == 1 else f", {processes} processes at once"
         return (
             ("database", self._servers.place.ground.engine),
-            ("sent", f"{len(plan.history):,} events of one week, {len(plan.arrivals):,} times"),
-            ("requests", f"{requests:,} over HTTP: {tally.forms}; {requests / self._sending:,.0f} a second"),
-            ("twice", f"{tally.duplicates:,} arrivals were known already, and changed nothing"),
+            (
+                "sent",
+                f"{len(plan.history):,} events of one week, {len(plan.came):,} times; "
+                f"{len(plan.tellings):,} webhooks by Till",
+            ),
+            (
+                "requests",
+                f"{requests:,} over HTTP: {tally.forms}, {self._told['answered']:,} webhooks; "
+                f"{requests / self._sending:,.0f} a second",
+            ),
+            ("twice", f"{tally.duplicates + self._told['known']:,} arrivals were known already, and changed nothing"),
             ("late", f"{late:,} arrivals came after a later event, the latest by {worst / 86_400e6:.1f} days"),
             (
                 "back-dated",
@@ -146,7 +166,7 @@ class Demo:
             ("forged", f"{tally.conflicts:,} other events under a taken id were refused"),
             (
                 "kill -9",
-                f"{kills} times in the middle{each}; {tally.asked_again:,} requests without an answer were sent again",
+                f"{kills} times in the middle{each}; {again:,} requests without an answer were sent again",
             ),
         )
 

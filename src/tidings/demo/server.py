@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from typing import Any
 import aiohttp
 
 from tidings.demo.ground import Ground
+from tidings.demo.standard import secret_of
 from tidings.errors import OperatorError
 from tidings.ports import Clock
 
@@ -150,6 +152,7 @@ class Place:
         self.ground = ground or Ground(folder)
         self.log = folder / "server.log"
         self.mailbox = folder / "mailbox.jsonl"
+        self._till_secret = secret_of(secrets.token_bytes(24))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -159,6 +162,12 @@ class Place:
             "TIDINGS_DATABASE_URL": self.ground.url,
             "TIDINGS_APP": "chirp.app:app",
             "CHIRP_MAILBOX": str(self.mailbox),
+            "CHIRP_TILL_SECRET": self._till_secret,
+            # Partner is on this machine, and a run is no time to wait for hours.
+            "TIDINGS_DELIVERY_SUBNETS": "127.0.0.0/8",
+            "TIDINGS_DELIVERY_HTTP": "on",
+            "TIDINGS_DELIVERY_DELAYS": "0,0.2,0.5,1,2,2,2,2,2,2",
+            "TIDINGS_DELIVERY_TIMEOUT": "1",
             "PYTHONPATH": str(chirp_folder()),
         }
 

@@ -37,6 +37,12 @@ class Request:
 
 def arrange(random: Random, history: Sequence[Happening]) -> tuple[list[Happening], list[Happening]]:
     """Return the order of arrival, repetitions included, and the forged happenings to be sent after all of it."""
+    arrivals = disorder(random, history)
+    return arrivals, [_forge(happening) for happening in history if random.random() < FORGED]
+
+
+def disorder(random: Random, history: Sequence[Happening]) -> list[Happening]:
+    """Return the happenings in an order of arrival: some twice, all near their place but those that are delayed."""
     arrivals: list[tuple[float, Happening]] = []
     for place, happening in enumerate(history):
         moved = place + random.uniform(-REACH, REACH)
@@ -46,8 +52,7 @@ def arrange(random: Random, history: Sequence[Happening]) -> tuple[list[Happenin
         while random.random() < DUPLICATED:
             arrivals.append((random.uniform(place, len(history)), happening))
     arrivals.sort(key=lambda arrival: arrival[0])
-    forged = [_forge(happening) for happening in history if random.random() < FORGED]
-    return [happening for _, happening in arrivals], forged
+    return [happening for _, happening in arrivals]
 
 
 def _forge(happening: Happening) -> Happening:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import asyncpg
@@ -38,7 +37,6 @@ FROM tidings.head h, (
 _PAGE = f"SELECT {_ENTRY} FROM tidings.log WHERE pos > $1 ORDER BY pos LIMIT $2"
 _POSITIONS = "SELECT pos FROM tidings.log WHERE pos > $1 ORDER BY pos LIMIT $2"
 _AT = f"SELECT {_ENTRY} FROM tidings.log WHERE pos = ANY ($1::bigint[]) ORDER BY pos"
-_RANGE = "slot >= ${}::int AND slot < ${}::int"
 _SEEN_TIME = "SELECT pos FROM tidings.seen_time WHERE k1 = $1 AND k2 = $2"
 _SEEN_OPAQUE = "SELECT pos FROM tidings.seen_opaque WHERE k1 = $1 AND k2 = $2"
 _LAST_OF = "SELECT max(pos) FROM tidings.log WHERE skey = $1 AND subject = $2"
@@ -101,14 +99,12 @@ async def count(connection: asyncpg.Connection, where: Filter, *, after: Positio
 def _conditions(where: Filter, given: list[Any]) -> tuple[str, list[Any]]:
     """Return the filter as SQL, from " AND" on, and the values of its parameters, behind those that are `given`."""
     parts = []
-    ranges = ((None, None),) if where.slots is None else where.slots or ((0, 0),)
-    named: Sequence[tuple[Any, ...]] = (
+    for condition, *values in (
         ("type = ANY (${}::text[])", None if where.types is None else sorted(where.types)),
         ("source = ${}", where.source),
         ("skey = ${} AND subject = ${}", *_keyed(where.subject)),
-        (f"({' OR '.join([_RANGE] * len(ranges))})", *chain.from_iterable(ranges)),
-    )
-    for condition, *values in named:
+        ("slot >= ${}::int AND slot < ${}::int", *(where.slots or (None, None))),
+    ):
         if values[0] is not None:
             parts.append(" AND " + condition.format(*range(len(given) + 1, len(given) + 1 + len(values))))
             given += values

@@ -1,0 +1,28 @@
+"""Till's door: the webhooks that Till signs and sends become events of orders. Without a secret there is no door."""
+
+from __future__ import annotations
+
+import json
+
+from chirp.events import OrderCancelled, OrderPaid, OrderPlaced, OrderRefunded, OrderShipped
+from tidings import App
+from tidings.webhooks.receive.presets import PRESETS
+from tidings.webhooks.receive.read import Item
+
+TOLD: dict[str, type] = {
+    "order.placed": OrderPlaced,
+    "order.paid": OrderPaid,
+    "order.shipped": OrderShipped,
+    "order.refunded": OrderRefunded,
+    "order.cancelled": OrderCancelled,
+}
+
+
+def open_door(app: App, secret: str) -> None:
+    """Have the application take webhooks at `/hooks/till`, signed as Standard Webhooks has it."""
+    till = app.receiver("till", PRESETS["standard"], secrets=(secret,), source="/till")
+
+    @till.translate(*TOLD)
+    def told(item: Item) -> object:
+        payload = json.loads(item.data)
+        return TOLD[payload["type"]](**payload["data"])

@@ -1,0 +1,160 @@
+"""Till and Partner beside Chirp: begun, asked what they counted, and compared with what Chirp says."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+
+from tidings.demo.client import Reader
+from tidings.demo.history import Happening
+from tidings.demo.partner_server import SHARES
+from tidings.demo.plan import Plan
+from tidings.demo.report import Line
+from tidings.demo.server import Place, Server
+from tidings.demo.standard import message_id, secret_of
+from tidings.demo.telling import TILL
+from tidings.demo.truth import Rows, View
+from tidings.operations.progress import Progress
+from tidings.ports import Clock
+
+GOOD, OLD = "partner", "old"
+PATTERN = {"type": [{"prefix": "order-"}]}
+ORDER: View = ("orders", "order")
+DELIVERED_WITHIN = 90.0
+BAD = {way for way, _ in SHARES} - {"slowly", "endlessly"}
+
+
+class Parties:
+    """The two processes. `chirp`: the URL of the server that Till tells, and that sends to Partner."""
+
+    def __init__(self, plan: Plan, place: Place, clock: Clock, chirp: str) -> None:
+        self._plan = plan
+        self._chirp = chirp
+        self._clock = clock
+        asked = ("--to", f"{chirp}/hooks/till", "--seed", str(plan.seed), "--events", str(len(plan.history)))
+        self._till = Server(place, clock, "tidings.demo.till_server", *asked)
+        self._partner = Server(place, clock, "tidings.demo.partner_server")
+
+    async def open_partner(self) -> None:
+        """Start Partner, and have Chirp send it all that happens to orders, by two endpoints."""
+        self._partner.begin()
+        await self._partner.be_ready("/report")
+        async with aiohttp.ClientSession(raise_for_status=True) as session:
+            for endpoint in (GOOD, OLD):
+                secret = secret_of(secrets.token_bytes(32))
+                await session.put(f"{self._partner.url}/secrets/{endpoint}", json={"secret": secret})
+                await session.put(f"{self._chirp}/endpoints/{endpoint}", json=self._configured(endpoint, secret))
+
+    def _configured(self, endpoint: str, secret: str) -> dict[str, Any]:
+        url = f"{self._partner.url}/hooks/{endpoint}"
+        return {"url": url, "pattern": PATTERN, "ordering": "key", "slots": 16, "secret": secret}
+
+    async def begin_till(self) -> None:
+        """Start Till, which begins to tell at once."""
+        self._till.begin()
+        await self._till.be_ready("/report")
+
+    async def till(self) -> dict[str, Any]:
+        """Ask Till what it counted so far."""
+        return await _asked(self._till)
+
+    async def until_all_is_told(self, progress: Progress) -> None:
+        """Wait until Till has an answer to each of its webhooks. OperatorError if it ended before."""
+        while True:
+            said = await self.till()
+            progress("taking Till's webhooks", said["answered"], said["total"])
+            if said["answered"] == said["total"]:
+                return
+            await self._clock.sleep(0.1)
+
+    async def until_all_is_delivered(self, reader: Reader, progress: Progress) -> None:
+        """Wait until nothing is left to be sent to Partner's good endpoint, for a while at most."""
+        deadline, due = self._clock.monotonic() + DELIVERED_WITHIN, self._due()
+        while self._clock.monotonic() < deadline:
+            states = await reader.deliveries(GOOD)
+            progress("delivering to Partner", states["delivered"], len(due))
+            if states["delivered"] >= len(due):
+                return
+            await self._clock.sleep(0.5)
+
+    async def lines(self, reader: Reader) -> list[Line]:
+        """Compare what Till, Partner and Chirp say of the same webhooks."""
+        said = await _asked(self._partner)
+        lost = compare_lost(self._plan.lost, self._plan.rows(self._plan.history)[ORDER], await reader.rows(ORDER, {}))
+        return [
+            compare_till(self._plan, await self.till()),
+            lost,
+            compare_partner(self._due(), said, await reader.deliveries(GOOD)),
+            compare_old(self._due(), said, await reader.deliveries(OLD)),
+        ]
+
+    def _due(self) -> set[str]:
+        """Return the ids under which Partner must get what happened to orders."""
+        return {message_id(TILL, each.id) for each in self._plan.told if each.source == TILL}
+
+    async def stop(self) -> None:
+        """End both."""
+        await self._till.stop()
+        await self._partner.stop()
+
+
+async def _asked(party: Server) -> dict[str, Any]:
+    async with aiohttp.ClientSession(raise_for_status=True) as session, session.get(f"{party.url}/report") as answer:
+        said: dict[str, Any] = await answer.json()
+        return said
+
+
+def compare_till(plan: Plan, said: dict[str, Any]) -> Line:
+    """Every webhook of Till's was taken, once; what was not Till's was refused."""
+    told = {telling.id for telling in plan.tellings if telling.kind == "true"}
+    false = [telling for telling in plan.tellings if telling.kind != "true"]
+    refused = sum(said["refused"].values())
+    found = (
+        f"{len(told & set(said['taken'])):,} of {len(told):,} of Till's webhooks taken, {said['known']:,} repeats known"
+    )
+    found += f"; {refused:,} of {len(false):,} forged, altered or stale ones refused"
+    wrong = [*said["unexpected"], *sorted(told - set(said["taken"]))[:3]]
+    # Of a webhook whose answer was lost Till only hears that it is known.
+    is_right = not wrong and said["new"] <= len(told) and refused == len(false)
+    return Line("webhooks in", found, is_right, "; ".join(wrong), f"{said['known'] + refused:,} events more")
+
+
+def compare_lost(lost: Sequence[Happening], truth: Rows, rows: Rows) -> Line:
+    """The orders of which Chirp knows too little are those of which Till kept something to itself, and no other."""
+    wrong = sorted(key[0] for key in truth.keys() | rows.keys() if truth.get(key) != rows.get(key))
+    named = {happening.data["order_id"] for happening in lost}
+    unexplained = [order for order in wrong if order not in named]
+    shown = ", ".join(wrong[:4]) + (", …" if len(wrong) > 4 else "")
+    found = f"{len(lost):,} webhooks never came; {len(wrong):,} orders are behind Till for it: {shown or 'none'}"
+    return Line("lost webhooks", found, not unexplained, ", ".join(unexplained[:3]))
+
+
+def compare_partner(due: set[str], said: dict[str, Any], states: Counter[str]) -> Line:
+    """Every event reached Partner, under its one id and in the order of its subject, and Chirp knows of each."""
+    taken: dict[str, int] = said["taken"].get(GOOD, {})
+    missing, surplus = due - taken.keys(), taken.keys() - due
+    repeats = sum(taken.values()) - len(taken)
+    found = f"{len(due) - len(missing):,} of {len(due):,} events taken by Partner; attempts it took badly: "
+    found += f"{sum(times for way, times in said['ways'].items() if way in BAD):,}; taken twice: {repeats:,}"
+    wrong = [
+        f"{name}: {each}" for name, each in (("missing", sorted(missing)[:3]), ("surplus", sorted(surplus)[:3])) if each
+    ]
+    wrong += [f"{said['forged']} were not signed"] if said["forged"] else []
+    wrong += [f"{said['followed']} redirects were followed"] if said["followed"] else []
+    wrong += [f"out of order: {', '.join(said['backwards'][:3])}"] if said["backwards"] else []
+    wrong += [] if states == Counter(delivered=len(due)) else [f"Chirp says {dict(states)}"]
+    return Line("webhooks out", found, not wrong, "; ".join(wrong))
+
+
+def compare_old(due: set[str], said: dict[str, Any], states: Counter[str]) -> Line:
+    """An endpoint that is gone is told no more, and every delivery to it is accounted for."""
+    taken, gone = len(said["taken"].get(OLD, {})), said["ways"].get("gone", 0)
+    found = f"gone after {taken:,}: {states['delivered']:,} delivered, {states['dead']:,} dead, {states['held']:,} held"
+    # What was taken and whose answer was lost is sent again, and then the endpoint is gone.
+    is_closed = states.keys() <= {"delivered", "dead", "held"} and states.total() == len(due)
+    is_whole = is_closed and states["delivered"] <= taken
+    return Line("old endpoint", found, is_whole and gone > 0, f"Chirp says {dict(states)} of {len(due)}")
