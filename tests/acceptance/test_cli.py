@@ -98,7 +98,7 @@ def test_consumers_are_shown_with_their_lag(place: Place) -> None:
     orders = found["orders"]
     assert (orders["declared"], orders["lag"]["entries"], orders["parked"], orders["dead_letters"]) == (True, 0, 2, 2)
     assert orders["types"] == ["order-placed"]
-    assert orders["partitions"][0].keys() == {"part", "checkpoint", "lag", "owner", "until", "epoch"}
+    assert orders["partitions"][0].keys() == {"partition", "checkpoint", "lag", "owner", "until", "epoch"}
     table = place.tidings("consumers", TIDINGS_APP="shop:app").out
     assert table.splitlines()[0].startswith("consumer        state    checkpoint  head  lag")
     assert "orders.order@1" in table

@@ -45,7 +45,7 @@ def replayed_object(tokens: Tokens, done: Replay) -> dict[str, Any]:
 def _partition(tokens: Tokens, found: PartitionLag, checkpoint: Checkpoint | None) -> dict[str, Any]:
     until = None if checkpoint is None else checkpoint.until
     return {
-        "part": found.part,
+        "partition": found.part,
         "checkpoint": tokens.write(found.checkpoint),
         "lag": _lag(found),
         "owner": None if checkpoint is None else checkpoint.owner,

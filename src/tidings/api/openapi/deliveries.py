@@ -68,7 +68,9 @@ def delivery_paths() -> dict[str, Object]:
         },
         "/deliveries/{key}/attempts": {
             "parameters": [_DELIVERY],
-            "get": acts.get("listAttemptsOfDelivery", "Its tries that are still kept, oldest first", tries, one=True),
+            "get": acts.get(
+                "listAttemptsOfDelivery", "Its attempts that are still kept, oldest first", tries, one=True
+            ),
         },
         "/deliveries/{key}/cancel": {
             "parameters": [_DELIVERY],

@@ -23,7 +23,7 @@ def operating_schemas() -> dict[str, Object]:
 def _consumer() -> Object:
     partition = record(
         {
-            "part": WHOLE,
+            "partition": WHOLE,
             "checkpoint": schema("Token"),
             "lag": _LAG,
             "owner": MAYBE | {"description": "Which process holds its lease, or held it last."},
