@@ -20,6 +20,7 @@ TidingsError
 │   ├── NotFoundError            nothing of that name
 │   ├── MovedError               it was changed since it was read
 │   └── RefusedError             the operation is not allowed in this state
+│       ├── NotSubjectHeadError  an earlier dead letter of the subject comes first
 │       └── TooManySecretsError  the endpoint has as many secrets as it may have
 ├── OperatorError        who runs the system must act
 │   ├── SettingError             a setting is unknown or wrong
@@ -173,6 +174,10 @@ class MovedError(CallerError):
 
 class RefusedError(CallerError):
     """The operation is not allowed in the present state; the message says which step comes first."""
+
+
+class NotSubjectHeadError(RefusedError):
+    """A dead letter waits behind an earlier one of its subject, which the message names: that one comes first."""
 
 
 class TooManySecretsError(RefusedError):

@@ -78,7 +78,7 @@ class Consumers:
         """Stop it for a reason; again with another reason is that reason."""
         read_query(request.scope, known=())
         _, asked = await read_members(self._bodies, request, Pausing)
-        with refused_as(Problem.ENDPOINT_STATE, RefusedError), refused_as(Problem.INVALID_CONFIGURATION):
+        with refused_as(Problem.CANNOT_REPLAY, RefusedError), refused_as(Problem.INVALID_CONFIGURATION):
             await pausing.pause(
                 self._store, self._services, _name(request), reason=asked.reason, who=principal_of(request.scope).who
             )
@@ -88,7 +88,7 @@ class Consumers:
         """Let it go on where it stands."""
         read_query(request.scope, known=())
         await read_members(self._bodies, request, Resuming)
-        with refused_as(Problem.ENDPOINT_STATE, RefusedError):
+        with refused_as(Problem.CANNOT_REPLAY, RefusedError):
             await pausing.resume(self._store, self._services, _name(request), who=principal_of(request.scope).who)
         return await self._shown(_name(request))
 

@@ -1,4 +1,4 @@
-"""Calls to the outside over HTTP: which there are, each attempt at one, retrying a dead one, and cancelling."""
+"""Calls to the outside over HTTP: which there are, each attempt at one, retrying one, and cancelling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tidings.api.filters import time_of
 from tidings.api.headers import choose
 from tidings.api.members import read_members, refused_as
 from tidings.api.paths import segment
-from tidings.api.problems import Problem, Refusal
+from tidings.api.problems import Problem
 from tidings.api.queries import Query, limit, one, read_query
 from tidings.api.routing import principal_of
 from tidings.app.opened import Opened
@@ -75,17 +75,12 @@ class Deliveries:
         return json_answer({"attempts": [attempt_object(each) for each in await self._store.attempts(name)]})
 
     async def retry(self, request: Request) -> Answer:
-        """Have a dead one called again, with all its attempts; one that is open comes by itself."""
+        """Have one that is due, or dead, called now; a dead one has all its attempts anew."""
         read_query(request.scope, known=())
         await read_members(self._bodies, request, Retrying)
         name = _name(request)
-        found = await self._found(name)
-        if found["state"] in ("delivered", "expired", "cancelled"):
-            why = f"the delivery {name[:100]!r} is {found['state']}: there is nothing to retry"
-            raise Refusal(Problem.ENDPOINT_STATE, why)
-        if found["state"] == "dead":
-            with refused_as(Problem.ENDPOINT_STATE, RefusedError):
-                await deliveries.retry(self._store, name, self._clock, who=principal_of(request.scope).who)
+        with refused_as(Problem.ENDPOINT_STATE, RefusedError):
+            await deliveries.retry(self._store, name, self._clock, who=principal_of(request.scope).who)
         return json_answer(delivery_object(await self._found(name)), status=202)
 
     async def cancel(self, request: Request) -> Answer:

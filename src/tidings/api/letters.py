@@ -14,7 +14,7 @@ from tidings.api.bodies import Bodies
 from tidings.api.headers import choose
 from tidings.api.members import read_members, refused_as
 from tidings.api.paths import segment
-from tidings.api.problems import Problem, Refusal
+from tidings.api.problems import Problem
 from tidings.api.queries import limit, one, read_query
 from tidings.api.repeats import Repeats, need_key
 from tidings.api.routing import principal_of
@@ -114,7 +114,7 @@ class Letters:
         who = principal_of(request.scope).who
 
         async def act(keyed: Keyed[StoreDriver]) -> Answer:
-            with refused_as(Problem.ENDPOINT_STATE):
+            with refused_as(Problem.CANNOT_REPLAY):
                 if asked.dry_run:
                     found = await dead.all_redrivable(keyed.store, self._clock, self._services, which)
                 else:
@@ -131,9 +131,9 @@ class Letters:
         name, who = _name(request), principal_of(request.scope).who
 
         async def act(keyed: Keyed[StoreDriver]) -> Answer:
-            parked = (await self._head(keyed.store, name)).parked
+            parked = (await letters.find_head(self._log, keyed.store, name)).parked
             give = dead.redrivable if asked.dry_run else partial(dead.redrive, who=who)
-            with refused_as(Problem.ENDPOINT_STATE):
+            with refused_as(Problem.CANNOT_REPLAY):
                 await give(keyed.store, self._clock, self._services, parked.consumer, parked.subject)
             return _redriven(1, parked.entries, dry_run=asked.dry_run)
 
@@ -147,15 +147,14 @@ class Letters:
         name, who = _name(request), principal_of(request.scope).who
 
         async def act(keyed: Keyed[StoreDriver]) -> Answer:
-            found = await self._head(keyed.store, name)
-            parked, left = found.parked, found.parked.entries
-            if not asked.dry_run:
-                position = found.letter.entry.position
-                with refused_as(Problem.INVALID_CONFIGURATION):
-                    done = await dead.drop(
-                        keyed.store, parked.consumer, parked.subject, position=position, reason=asked.reason, who=who
-                    )
-                left = done.left
+            parked = (await letters.find_head(self._log, keyed.store, name)).parked
+            whose, left = (parked.consumer, parked.subject), parked.entries
+            with refused_as(Problem.INVALID_CONFIGURATION):
+                if asked.dry_run:
+                    await dead.droppable(keyed.store, *whose, reason=asked.reason)
+                else:
+                    at = parked.first_position
+                    left = (await dead.drop(keyed.store, *whose, position=at, reason=asked.reason, who=who)).left
             return json_answer(given_up_object(name, left=left, dry_run=asked.dry_run))
 
         return await self._repeats.once(request.scope, "POST /dead-letters/{n}/drop", key, body, act)
@@ -169,23 +168,17 @@ class Letters:
         which = dead.Which(consumer=where.consumer, state=where.state, reason=where.reason)
 
         async def act(keyed: Keyed[StoreDriver]) -> Answer:
-            if asked.dry_run:
-                found = await dead.parked(keyed.store, self._services, which)
-                subjects, left = len(found), sum(each.entries for each in found)
-            else:
-                with refused_as(Problem.INVALID_CONFIGURATION):
-                    done = await dead.drop_each(keyed.store, self._services, which, reason=asked.reason, who=who)
-                subjects, left = len(done), sum(each.left for each in done)
-            return json_answer(dropped_object(subjects=subjects, left=left, dry_run=asked.dry_run))
+            with refused_as(Problem.INVALID_CONFIGURATION):
+                if asked.dry_run:
+                    found = await dead.all_droppable(keyed.store, self._services, which, reason=asked.reason)
+                    return json_answer(
+                        dropped_object(subjects=len(found), left=sum(each.entries for each in found), dry_run=True)
+                    )
+                done = await dead.drop_each(keyed.store, self._services, which, reason=asked.reason, who=who)
+            subjects, left = len(done), sum(each.left for each in done)
+            return json_answer(dropped_object(subjects=subjects, left=left, dry_run=False))
 
         return await self._repeats.once(request.scope, "POST /dead-letters/drop", key, body, act)
-
-    async def _head(self, store: StoreDriver, name: str) -> Letter:
-        found = await letters.find(self._log, store, name)
-        if not found.is_head:
-            first = letters.name_of(found.parked.consumer, found.parked.first_position)
-            raise Refusal(Problem.NOT_SUBJECT_HEAD, f"{name} waits behind {first}: redrive or drop that one first")
-        return found
 
 
 def _event(scope: Scope, found: Letter) -> bytes:

@@ -41,7 +41,7 @@ class Problem(Enum):
     NOT_SUBJECT_HEAD = "not-subject-head", 409, "An earlier dead letter of the subject comes first"
     ENDPOINT_STATE = "endpoint-state", 409, "The present state does not allow this"
     TOO_MANY_SECRETS = "too-many-secrets", 409, "The endpoint has as many secrets as it may have"
-    CANNOT_REPLAY = "cannot-replay", 409, "The consumer may not be replayed"
+    CANNOT_REPLAY = "cannot-replay", 409, "The consumer does not allow this"
     POSITION_EXPIRED = "position-expired", 410, "The log no longer keeps these entries"
     RECEIVER_RETIRED = "receiver-retired", 410, "The receiver takes nothing any more"
     PRECONDITION_FAILED = "precondition-failed", 412, "A precondition does not hold"
@@ -113,6 +113,7 @@ _PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
         errors.NotFoundError: Problem.NOT_FOUND,
         errors.MovedError: Problem.PRECONDITION_FAILED,
         errors.TooManySecretsError: Problem.TOO_MANY_SECRETS,
+        errors.NotSubjectHeadError: Problem.NOT_SUBJECT_HEAD,
         errors.LogBusyError: Problem.OVERLOADED,
         errors.LogUnavailableError: Problem.LOG_UNAVAILABLE,
         errors.InlineViewError: Problem.LOG_UNAVAILABLE,

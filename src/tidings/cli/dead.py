@@ -124,6 +124,8 @@ def redrive(
 
     if every == (subject is not None):
         raise CallerError("redrive what? Give CONSUMER and SUBJECT, or --all with what it is limited to")
+    if not every and (state is not None or reason is not None):
+        raise CallerError("give CONSUMER and SUBJECT, or --all with --state or --reason, not both")
 
     session = Session()
 
@@ -152,19 +154,21 @@ def drop(
     subject: Subject,
     reason: Annotated[str, typer.Option(help="Why it is given up; kept in the audit.")],
     position: Annotated[
-        str | None, typer.Option(help="Which entry, by number or token; the first, which failed, if absent.")
+        str | None, typer.Option(help="The entry it must be, by number or token: the first, which failed.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All entries of the subject.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Give up a dead letter for ever, for a reason. What waits behind it goes on by itself.
 
+    Exit code 1 for one that waits behind another: that one comes first.
+
     Example: tidings dead drop bookmarks jack --reason "the user asked for erasure"
     """
     from tidings.cli.positions import position_of
     from tidings.faces.letters import given_up_object
     from tidings.operations import dead
-    from tidings.operations.letters import name_of
+    from tidings.operations.dead import name_of
 
     if every and position is not None:
         raise CallerError("give --position or --all, not both")
@@ -207,7 +211,7 @@ def drop_each(
 
     async def work(opened: Opened) -> tuple[int, int]:
         if dry_run:
-            found = await dead.parked(opened.store, session.services, which)
+            found = await dead.all_droppable(opened.store, session.services, which, reason=reason)
             return len(found), sum(each.entries for each in found)
         done = await dead.drop_each(opened.store, session.services, which, reason=reason, who=WHO)
         return len(done), sum(each.left for each in done)

@@ -103,7 +103,9 @@ def show(key: Key, as_json: AsJson = False) -> None:
 
 @commands.command()
 def retry(key: Key, as_json: AsJson = False) -> None:
-    """Call a dead delivery again, with the same key and all its attempts. Exit code 1 if it is not dead.
+    """Call a delivery now, with the same key: one that is due, or a dead one, which has all its attempts anew.
+
+    Exit code 1 if it is in another state.
 
     Example: tidings deliveries retry 019c1b7d-8c00-8abc-8def-0123456789ab
     """

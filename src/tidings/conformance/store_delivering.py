@@ -156,11 +156,28 @@ class Delivering:
         assert (again.delivery, again.attempt, again.failed) == (delivery("a"), 1, 0)
         assert again.epoch > claimed.epoch
 
-    async def test_only_a_dead_call_is_retried(self, store: StoreDriver) -> None:
+    async def test_a_call_that_is_due_later_is_due_when_it_is_retried_and_keeps_its_count(
+        self, store: StoreDriver, harness: StoreHarness
+    ) -> None:
+        now = harness.clock.now_us()
+        await intend(store, delivery("a"))
+        [claimed] = await claim(store)
+        await store.settle_delivery(claimed, reason(SOON))
+        await store.retry_delivery("a", at=now)
+        await store.retry_delivery("a", at=SOON)  # never later than it was
+        assert await store.next_due() == now
+        [again] = await claim(store)
+        assert (again.attempt, again.failed) == (2, 1)
+
+    async def test_no_call_is_retried_that_is_under_way_or_closed(self, store: StoreDriver) -> None:
         with pytest.raises(NotFoundError, match="deliveries list"):
             await store.retry_delivery("a", at=0)
         await intend(store, delivery("a"))
-        with pytest.raises(RefusedError, match="is due"):
+        [claimed] = await claim(store)
+        with pytest.raises(RefusedError, match="is leased: it is being called now"):
+            await store.retry_delivery("a", at=0)
+        await store.settle_delivery(claimed, None)
+        with pytest.raises(RefusedError, match="is delivered: there is nothing to retry"):
             await store.retry_delivery("a", at=0)
 
     async def test_deliveries_of_one_order_are_made_one_after_the_other(

@@ -9,8 +9,8 @@ import msgspec
 
 from tidings.events.timestamp import time_text
 from tidings.faces.tokens import Tokens
-from tidings.operations.dead import written
-from tidings.operations.letters import Letter, name_of
+from tidings.operations.dead import name_of, written
+from tidings.operations.letters import Letter
 from tidings.store.parking import DeadLetter
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tidings.consumers.retry import KINDS
-from tidings.errors import CallerError, NotFoundError
+from tidings.errors import CallerError, NotFoundError, NotSubjectHeadError
 from tidings.log.driver import Position
 from tidings.operations.carried import uncarried
 from tidings.operations.roster import roster
@@ -51,6 +51,18 @@ class Dropped:
     subject: str
     positions: tuple[Position, ...]
     left: int
+
+
+def name_of(consumer: str, position: Position) -> str:
+    """Return what a dead letter is called."""
+    return f"{consumer}:{position}"
+
+
+def check_head(parked: Parked, position: Position) -> None:
+    """Refuse, with NotSubjectHeadError, an entry that waits behind another one: order is kept per subject."""
+    if position > parked.first_position:
+        name, first = (name_of(parked.consumer, each) for each in (position, parked.first_position))
+        raise NotSubjectHeadError(f"{name} waits behind {first}: redrive or drop that one first")
 
 
 def written(subject: str) -> str:
@@ -148,17 +160,27 @@ async def redrive_all(
     return scheduled
 
 
+async def droppable(
+    store: StoreDriver, consumer: str, subject: str, *, position: Position | None = None, reason: str
+) -> Parked:
+    """Return the subject whose first entry would be given up. Errors as in `drop`."""
+    _told(reason)
+    found = await _parked(store, consumer, subject)
+    if position is not None:
+        check_head(found, position)
+    return found
+
+
 async def drop(
     store: StoreDriver, consumer: str, subject: str, *, position: Position | None = None, reason: str, who: str
 ) -> Dropped:
-    """Give up one entry, or the first if no position is given, for a reason that the audit keeps.
+    """Give up the first entry, the one that failed, for a reason that the audit keeps. `position`: the one it must be.
 
-    What waited behind it goes on by itself. CallerError without a reason; NotFoundError.
+    What waited behind it goes on by itself. CallerError without a reason; NotFoundError; NotSubjectHeadError.
     """
-    told = _told(reason)
-    found = await _parked(store, consumer, subject)
+    found = await droppable(store, consumer, subject, position=position, reason=reason)
     chosen = found.first_position if position is None else position
-    await store.drop(consumer, subject, chosen, reason=told, who=who)
+    await store.drop(consumer, subject, chosen, reason=_told(reason), who=who)
     return Dropped(consumer=consumer, subject=subject, positions=(chosen,), left=found.entries - 1)
 
 
@@ -166,6 +188,16 @@ def _told(reason: str) -> str:
     if not reason.strip():
         raise CallerError("say why it is given up: the reason is kept in the audit")
     return reason.strip()
+
+
+async def all_droppable(
+    store: StoreDriver, services: Sequence[Service] | None, which: Which, *, reason: str
+) -> Sequence[Parked]:
+    """Return the subjects of each of which the entry that failed would be given up. Errors as in `drop_each`."""
+    _told(reason)
+    if which == Which():
+        raise CallerError("give up which ones? Say a consumer, a state or a reason why they failed")
+    return await parked(store, services, which)
 
 
 async def drop_each(
@@ -176,13 +208,10 @@ async def drop_each(
     One that was freed meanwhile is left out. CallerError without a reason, or if nothing says which ones: to give up
     all there is would be a slip. NotFoundError as in `parked`.
     """
-    told = _told(reason)
-    if which == Which():
-        raise CallerError("give up which ones? Say a consumer, a state or a reason why they failed")
     done = []
-    for each in await parked(store, services, which):
+    for each in await all_droppable(store, services, which, reason=reason):
         try:
-            await store.drop(each.consumer, each.subject, each.first_position, reason=told, who=who)
+            await store.drop(each.consumer, each.subject, each.first_position, reason=_told(reason), who=who)
         except NotFoundError:
             continue
         left = each.entries - 1
@@ -193,12 +222,13 @@ async def drop_each(
 
 async def drop_subject(store: StoreDriver, consumer: str, subject: str, *, reason: str, who: str) -> Dropped:
     """Give up all entries of a subject that are set aside now. CallerError without a reason; NotFoundError."""
+    told = _told(reason)
     found = await _parked(store, consumer, subject)
     positions: list[Position] = []
     letters = await store.dead_letters(consumer, subject, limit=found.entries)
     # From the last to the first: dropping the first would have the next one tried meanwhile.
     for letter in reversed(letters):
-        await drop(store, consumer, subject, position=letter.entry.position, reason=reason, who=who)
+        await store.drop(consumer, subject, letter.entry.position, reason=told, who=who)
         positions.append(letter.entry.position)
     left = sum(each.entries for each in await store.parked(consumer) if each.subject == subject)
     return Dropped(consumer=consumer, subject=subject, positions=tuple(reversed(positions)), left=left)

@@ -44,7 +44,10 @@ async def show(store: StoreDriver, key: str) -> Tried:
 
 
 async def retry(store: StoreDriver, key: str, clock: Clock, *, who: str) -> None:
-    """Have a dead delivery called again now, with all its attempts. NotFoundError; RefusedError if it is not dead."""
+    """Have a delivery called now: one that waits for its next attempt, or a dead one, which has all its attempts anew.
+
+    NotFoundError; RefusedError if it is called already, waits for something else, or is closed and not dead.
+    """
     async with store.changing(Change(who=who, what="retry", on=key)) as changing:
         await changing.retry_delivery(key, at=clock.now_us())
 

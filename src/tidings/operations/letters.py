@@ -10,7 +10,7 @@ from tidings.errors import NotFoundError
 from tidings.events.identity import lane_subject
 from tidings.log.driver import Position
 from tidings.log.log import Log
-from tidings.operations.dead import Which, parked
+from tidings.operations.dead import Which, check_head, name_of, parked
 from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
 from tidings.store.parking import DeadLetter, Parked
@@ -35,11 +35,6 @@ class Letter:
     @property
     def is_head(self) -> bool:
         return self.letter.entry.position == self.parked.first_position
-
-
-def name_of(consumer: str, position: Position) -> str:
-    """Return what a dead letter is called."""
-    return f"{consumer}:{position}"
 
 
 def place_of(parked: Parked) -> Place:
@@ -72,6 +67,13 @@ async def find(log: Log, store: StoreDriver, name: str) -> Letter:
             if found is not None:
                 return found
     raise NotFoundError(f"there is no dead letter {name[:100]!r}: it was handled or dropped, or its name is misspelt")
+
+
+async def find_head(log: Log, store: StoreDriver, name: str) -> Letter:
+    """Return the dead letter of this name, which is the first of its subject. NotFoundError; NotSubjectHeadError."""
+    found = await find(log, store, name)
+    check_head(found.parked, found.letter.entry.position)
+    return found
 
 
 async def _among(store: StoreDriver, consumer: str, subject: str, position: Position) -> Letter | None:

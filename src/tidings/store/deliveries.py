@@ -113,8 +113,15 @@ def no_delivery(key: str) -> NotFoundError:
     return NotFoundError(f"there is no delivery {key!r}; `tidings deliveries list` shows those there are")
 
 
-def not_dead(key: str, state: str) -> RefusedError:
-    return RefusedError(f"the delivery {key!r} is {state}, not dead: there is nothing to retry")
+_NOT_NOW = {
+    "leased": "it is being called now",
+    "behind": "an earlier one of its order comes first",
+    "held": "resume its endpoint, or run what can tell its version",
+}
+
+
+def not_to_retry(key: str, state: str) -> RefusedError:
+    return RefusedError(f"the delivery {key!r} is {state}: {_NOT_NOW.get(state, 'there is nothing to retry')}")
 
 
 def not_open(key: str, state: str) -> RefusedError:

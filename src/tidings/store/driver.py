@@ -126,10 +126,10 @@ class StoreDriver(KeyStore, AttemptStore, EndpointStore, ReceiptStore, AuditStor
         """Return one delivery as `deliveries` does; None if there is none of this key."""
 
     async def retry_delivery(self, key: str, *, at: int) -> None:
-        """Have a dead delivery made again at `at`, as if it had never been tried.
+        """Have a dead delivery made again at `at`, as if it had never been tried; one that is due, then or before.
 
         To an endpoint that keeps order, those follow that were dead because of it. NotFoundError if there is none of
-        this key; RefusedError if it is not dead, or behind a dead one, or its endpoint is removed."""
+        this key; RefusedError if it is neither, or behind a dead one, or its endpoint is removed."""
 
     async def cancel_delivery(self, key: str, *, at: int) -> bool:
         """Close a delivery that is open or dead, at this time: it is called no more. False if it was cancelled already.

@@ -63,13 +63,16 @@ def test_deliveries_are_found_by_when_they_were_intended(capsys: pytest.CaptureF
         assert f"{option}: expected an RFC 3339 timestamp" in capsys.readouterr().err
 
 
-def test_a_dead_delivery_is_retried_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dead_delivery_is_retried(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_with(["deliveries", "retry", "k-1", "--json"]) == 0
     retried = json.loads(capsys.readouterr().out)
     assert (retried["key"], retried["state"]) == ("k-1", "due")
     assert [state for _, state, _ in listed(capsys)] == ["due", "due"]
+    assert run_with(["deliveries", "retry", "k-1"]) == 0
+    assert run_with(["deliveries", "cancel", "k-1"]) == 0
+    capsys.readouterr()
     assert run_with(["deliveries", "retry", "k-1"]) == 1
-    assert "k-1' is due, not dead" in capsys.readouterr().err
+    assert "k-1' is cancelled: there is nothing to retry" in capsys.readouterr().err
 
 
 def test_a_delivery_that_is_not_there_is_a_clear_no(capsys: pytest.CaptureFixture[str]) -> None:

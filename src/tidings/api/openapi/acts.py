@@ -49,7 +49,8 @@ def set_(
 ) -> Object:
     headers = ("ETag",) if id.endswith("Endpoint") else () if id.endswith("Delivery") else ("Tidings-Position",)
     answers = {status: response("As it is now.", {JSON: shown}, headers)}
-    kinds = (*BODY, Problem.NOT_FOUND, Problem.ENDPOINT_STATE)
+    refused = Problem.CANNOT_REPLAY if id.endswith("Consumer") else Problem.ENDPOINT_STATE
+    kinds = (*BODY, Problem.NOT_FOUND, refused)
     return operation(
         id,
         summary,

@@ -84,7 +84,13 @@ def delivery_paths() -> dict[str, Object]:
         },
         "/deliveries/{key}/retry": {
             "parameters": [_DELIVERY],
-            "post": acts.set_("retryDelivery", "Call a dead delivery again", schema("Delivery"), {}, status="202"),
+            "post": acts.set_(
+                "retryDelivery",
+                "Call one now that is due or dead; a dead one has all its attempts anew",
+                schema("Delivery"),
+                {},
+                status="202",
+            ),
         },
     }
 

@@ -82,7 +82,7 @@ def _letters_paths() -> dict[str, Object]:
                 redriving,
                 _given_back(),
                 Problem.NOT_FOUND,
-                Problem.ENDPOINT_STATE,
+                Problem.CANNOT_REPLAY,
             )
         },
         "/dead-letters/drop": {
@@ -109,7 +109,7 @@ def _one_letter_paths() -> dict[str, Object]:
                 record({"dry_run": DRY}, optional=("dry_run",)),
                 _given_back(),
                 Problem.NOT_FOUND,
-                Problem.ENDPOINT_STATE,
+                Problem.CANNOT_REPLAY,
                 Problem.NOT_SUBJECT_HEAD,
             ),
         },

@@ -7,7 +7,7 @@ from typing import Any
 
 from tidings.errors import RefusedError
 from tidings.log.driver import Position
-from tidings.store.deliveries import no_delivery, not_dead, not_open
+from tidings.store.deliveries import no_delivery, not_open, not_to_retry
 from tidings.store.endpoint_deliveries import Page, Range
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.scripts import keeping, line
@@ -35,8 +35,11 @@ def _found(key: str) -> Script[tuple[Any, ...]]:
 def retry(key: str, *, at: int) -> Script[None]:
     """See `StoreDriver.retry_delivery`."""
     n, state, id, subject = yield from _found(key)
+    if state == "due":
+        yield from ask("UPDATE tidings.delivery SET next_at = $2 WHERE n = $1 AND next_at > $2 RETURNING 1", n, at)
+        return
     if state != "dead":
-        raise not_dead(key, state)
+        raise not_to_retry(key, state)
     if id is None:
         yield from ask(
             f"UPDATE tidings.delivery SET state = 'due', next_at = $2, {_FRESH} WHERE n = $1 RETURNING 1", n, at
