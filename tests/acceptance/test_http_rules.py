@@ -205,6 +205,15 @@ async def test_only_new_events_are_wanted_with_if_none_match(caller: Caller) -> 
         assert reply.problem == (412, "precondition-failed")
 
 
+async def test_a_condition_that_is_not_kept_is_refused_and_nothing_appended(caller: Caller) -> None:
+    for condition in ({"if-match": "*"}, {"if-match": '"1"'}, {"if-none-match": '"1"'}, {"if-none-match": '*, "1"'}):
+        reply = await caller.put("/events/web/1", {**BOOKMARKED, **condition}, json.dumps(DATA))
+        assert reply.problem == (400, "malformed-request"), condition
+    for condition in ({"if-match": "*"}, {"if-none-match": "*"}):
+        assert (await caller.post({**BINARY, **condition}, json.dumps(DATA))).problem == (400, "malformed-request")
+    assert await caller.count() == 0
+
+
 async def test_an_event_is_refused_if_its_subject_has_moved_but_a_repeat_is_not(caller: Caller) -> None:
     seen = (await caller.put("/events/web/1", BOOKMARKED, json.dumps(DATA))).position
     headers = {**BOOKMARKED, "tidings-expected-position": seen}

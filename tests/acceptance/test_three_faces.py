@@ -21,6 +21,7 @@ from tests.acceptance.http_server import JSON
 from tests.acceptance.place import Place
 from tests.browser.shop import open_shop
 from tidings.backends.sqlite import open_sqlite
+from tidings.events.timestamp import time_text
 from tidings.ports import Ports
 from tidings.store.deliveries import Delivery
 from tidings.store.reason import Reason
@@ -107,7 +108,7 @@ def test_what_waits_behind_a_dead_letter_is_dropped_on_no_face(faces: Faces) -> 
     [head] = faces.get("/dead-letters?consumer=orders")["dead_letters"]
     [first, follower] = faces.get(f"/dead-letters/{head['dead_letter']}")["subject_letters"]
     at = follower.rpartition(":")[2]
-    told = f"{follower} waits behind {first}: redrive or drop that one first"
+    told = f"waits behind {first}: redrive or drop that one first"
     done, said = faces.http(f"/dead-letters/{follower}/drop", reason="x")
     assert (done, said.startswith("409 "), told in said) == (False, True, True)
     done, said = faces.cli("dead", "drop", "orders", "--reason", "x", "--position", at, "--", "-1")
@@ -127,7 +128,7 @@ def test_a_delivery_that_waits_is_due_now_on_every_face(faces: Faces) -> None:
     for key in ("d-1", "d-2", "d-3"):
         shown = faces.get(f"/deliveries/{key}")
         assert (shown["state"], shown["attempts"], shown["reason"]) == ("due", 1, "handler-failed")
-        assert shown["next_at"] < faces.get("/deliveries/l")["next_at"]
+        assert shown["next_at"] <= time_text(Ports().clock.now_us())
 
 
 @pytest.mark.parametrize(

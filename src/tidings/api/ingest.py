@@ -39,7 +39,7 @@ from tidings.store.keyed import Keyed
 
 EVENT_BYTES_MAX = 1024 * 1024
 
-_HEADERS = frozenset({b"content-type", b"if-none-match", b"tidings-expected-position"})
+_HEADERS = frozenset({b"content-type", b"if-match", b"if-none-match", b"tidings-expected-position"})
 _DEDUPE = frozenset({"dedupe"})
 
 
@@ -62,6 +62,7 @@ class Ingest:
         route = Route(segment(raw_source), segment(raw_id))
         read_query(scope, known=())
         headers = pick(scope, _HEADERS)
+        _check_conditions(headers, known=("*",))
         mode = _mode(headers)
         if mode == "batch":
             raise UnsupportedMediaTypeError("a path names one event: send a batch as POST to /events")
@@ -84,6 +85,7 @@ class Ingest:
         """Append one event or a batch, whole or not at all."""
         by_content, key = _is_by_content(scope), read_key(scope)
         headers = pick(scope, _HEADERS)
+        _check_conditions(headers, known=())
         mode = _mode(headers)
         body = await self._bodies.read(scope, receive, most=BATCH_BYTES_MAX if mode == "batch" else EVENT_BYTES_MAX)
         read = _read(scope, body, mode)
@@ -162,6 +164,15 @@ class Ingest:
         if positions:
             headers = ((b"tidings-position", self._tokens.write(max(positions)).encode()), *headers)
         return Answer(status, (JSON_TYPE, *headers), encode_json(body))
+
+
+def _check_conditions(headers: Mapping[bytes, str], *, known: Sequence[str]) -> None:
+    """Refuse a precondition (RFC 9110 section 13.1) that is not kept here, rather than append in spite of it."""
+    if b"if-match" in headers:
+        raise MalformedError("If-Match: an event never changes, so it has no ETag; leave the header out")
+    given = headers.get(b"if-none-match")
+    if given is not None and given not in known:
+        raise MalformedError("If-None-Match: only `*` is kept, on PUT /events/{source}/{id}; leave it out elsewhere")
 
 
 def _mode(headers: Mapping[bytes, str]) -> Mode:

@@ -22,6 +22,8 @@ def test_a_header_sent_twice_is_refused() -> None:
         ("wait=3600", 30),
         ("wait=0", 0),
         ("wait=soon", None),
+        ("wait=-1", None),
+        ("wait=1e3", None),
         ("return=minimal", None),
     ],
 )

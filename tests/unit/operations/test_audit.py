@@ -103,7 +103,7 @@ REFUSED: dict[str, Callable[[Stage], Awaitable[object]]] = {
     "redrive": lambda at: dead.redrive(at.store, at.clock, SERVICES, "billing", "z", who="cli"),
     "drop": lambda at: dead.drop(at.store, "billing", "a", position=3, reason="x", who="cli"),
     "cancel": lambda at: deliveries.cancel(at.store, "w", at.clock, who="cli"),
-    "retry": lambda at: deliveries.retry(at.store, "x", at.clock, who="cli"),
+    "retry": lambda at: deliveries.retry(at.store, "w", at.clock, who="cli"),
     "key-revoked": lambda at: keys.revoke(at.store, Ports(), "nix", who="cli"),
 }
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.operations.stage import SERVICES, OrderPaid, OrderPlaced, Stage
 from tidings.consumers.retry import KINDS, died_reason, kind_of
-from tidings.errors import CallerError, FoldError, InvalidDataError, NotFoundError, NotRetryable
+from tidings.errors import CallerError, FoldError, InvalidDataError, NotFoundError, NotRetryable, NotSubjectHeadError
 from tidings.operations import dead
 from tidings.operations.dead import Which
 from tidings.store.reason import Reason
@@ -133,11 +133,13 @@ async def test_the_first_entry_is_dropped_for_a_reason_that_is_kept(parked: Stag
     assert audited.reason == "a test order"
 
 
-async def test_another_entry_can_be_named(parked: Stage) -> None:
-    dropped = await dead.drop(parked.store, "billing", "a", position=2, reason="twice", who="cli")
-    assert (dropped.positions, dropped.left) == ((2,), 1)
-    with pytest.raises(NotFoundError, match="no dead letter of 'a' at 2"):
+async def test_only_the_first_is_dropped_whichever_is_named(parked: Stage) -> None:
+    with pytest.raises(NotSubjectHeadError, match="billing:2 waits behind billing:1: redrive or drop that one first"):
         await dead.drop(parked.store, "billing", "a", position=2, reason="twice", who="cli")
+    dropped = await dead.drop(parked.store, "billing", "a", position=1, reason="twice", who="cli")
+    assert (dropped.positions, dropped.left) == ((1,), 1)
+    with pytest.raises(NotFoundError, match="no dead letter of 'a' at 1"):
+        await dead.drop(parked.store, "billing", "a", position=1, reason="twice", who="cli")
 
 
 async def test_a_whole_subject_is_dropped_and_free(parked: Stage) -> None:
