@@ -12,8 +12,8 @@ from tidings.events.timestamp import time_text
 from tidings.faces.tokens import Tokens
 from tidings.log.driver import Position
 from tidings.operations.chain import Chain, Link
+from tidings.operations.dead import name_of
 from tidings.operations.inspect import Shown, Standing
-from tidings.operations.letters import name_of
 
 
 def entry_object(tokens: Tokens, entry: Entry) -> dict[str, Any]:
