@@ -20,7 +20,7 @@ from tidings.api.routing import principal_of
 from tidings.app.opened import Opened
 from tidings.errors import MalformedError, NotFoundError, RefusedError
 from tidings.events.media import JSON
-from tidings.faces.deliveries import attempt_object, delivery_object
+from tidings.faces.deliveries import attempt_objects, delivery_object
 from tidings.operations import deliveries
 from tidings.store.deliveries import STATES, DeliveryFilter
 
@@ -72,7 +72,7 @@ class Deliveries:
         choose(request.scope, JSON)
         name = _name(request)
         await self._found(name)
-        return json_answer({"attempts": [attempt_object(each) for each in await self._store.attempts(name)]})
+        return json_answer({"attempts": attempt_objects(await self._store.attempts(name))})
 
     async def retry(self, request: Request) -> Answer:
         """Have one that is due, or dead, called now; a dead one has all its attempts anew."""

@@ -84,7 +84,7 @@ def show(key: Key, as_json: AsJson = False) -> None:
 
     Example: tidings deliveries show 019c1b7d-8c00-8abc-8def-0123456789ab
     """
-    from tidings.faces.deliveries import attempt_object, delivery_object
+    from tidings.faces.deliveries import attempt_objects, delivery_object
     from tidings.operations import deliveries
 
     async def work(opened: Opened) -> deliveries.Tried:
@@ -92,7 +92,7 @@ def show(key: Key, as_json: AsJson = False) -> None:
 
     found = Session().look(work)
     output = Output(as_json=as_json)
-    shown, attempts = delivery_object(found.delivery), [attempt_object(each) for each in found.attempts]
+    shown, attempts = delivery_object(found.delivery), attempt_objects(found.attempts)
     if as_json:
         output.json({"delivery": shown, "attempts": attempts})
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidings.events.timestamp import time_text
@@ -20,6 +20,16 @@ def delivery_object(delivery: Mapping[str, Any]) -> dict[str, Any]:
     """Return a delivery without its payload, which may hold what only its receiver may see."""
     times = {name: None if delivery[name] is None else time_text(delivery[name]) for name in _TIMES}
     return {**{name: delivery[name] for name in _SHOWN}, **times}
+
+
+def attempt_objects(attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
+    """Return the kept attempts of one delivery, oldest first. `round`: from 1, one more with each retry."""
+    shown, round, last = [], 1, 0
+    for each in attempts:
+        round += each.number <= last
+        last = each.number
+        shown.append({"round": round, **attempt_object(each)})
+    return shown
 
 
 def attempt_object(attempt: Attempt) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def _delivery() -> Object:
 def _attempt() -> Object:
     return record(
         {
+            "round": WHOLE,
             "attempt": WHOLE,
             "began": TIME,
             "duration_ms": {"type": ["number", "null"]},
