@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     )
     from tidings.events.declaration import event
     from tidings.events.envelope import Envelope
+    from tidings.events.transformers import downcaster, upcaster
     from tidings.services.context import Context
     from tidings.services.delivery import Delivery
     from tidings.services.service import Service
@@ -38,7 +39,9 @@ __all__ = [
     "Service",
     "Settings",
     "TidingsError",
+    "downcaster",
     "event",
+    "upcaster",
 ]
 
 if not TYPE_CHECKING:  # a checker shall not believe that the package has every name
@@ -49,7 +52,9 @@ if not TYPE_CHECKING:  # a checker shall not believe that the package has every 
         "Envelope": "tidings.events.envelope",
         "Service": "tidings.services.service",
         "Settings": "tidings.settings",
+        "downcaster": "tidings.events.transformers",
         "event": "tidings.events.declaration",
+        "upcaster": "tidings.events.transformers",
     }
     """Where a public name is defined, if not among the errors."""
 

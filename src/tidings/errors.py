@@ -26,6 +26,8 @@ TidingsError
 │   ├── SettingError             a setting is unknown or wrong
 │   ├── SchemaError              the database belongs to another release
 │   ├── ShapeChangedError        a view changed under the same version
+│   ├── SchemaChangedError       a published version of an event changed
+│   ├── VersionUnreadableError   an entry's version is one that this release does not read
 │   ├── InlineViewError          this process does not hold an inline view's fold
 │   ├── LogUnavailableError      the log cannot be reached or written; retry later
 │   │   └── LogBusyError         the log's queue is full; retry later
@@ -34,8 +36,10 @@ TidingsError
 │   └── LogRewoundError          a checkpoint stands beyond the log's head
 ├── AuthorError          who wrote the application must change its code
 │   ├── DeclarationError         an event, view, fold or service is declared wrongly
+│   │   └── TransformerChainError  the steps between versions do not join
 │   ├── FoldError                a fold raised or returned the wrong type
 │   │   └── ColumnOverflowError  it returned a number that its column cannot hold
+│   ├── TransformError           a step between versions raised or returned other data
 │   ├── AppendInUnitError        the log was awaited inside a unit; emit instead
 │   ├── TranslationError         a webhook delivery cannot be read as events; repair its preset, then replay it
 │   └── NotRetryable             raised by a handler: park at once, do not try again
@@ -200,6 +204,22 @@ class ShapeChangedError(OperatorError):
     """A view's columns, key, rank or fold version changed, but not its declared version."""
 
 
+class SchemaChangedError(OperatorError):
+    """A published version of an event has another schema than it was published with; the message names both."""
+
+
+class VersionUnreadableError(OperatorError):
+    """An entry is of a version that this release cannot read: its reader stops there, and nothing is set aside.
+
+    `position`: where the entry stands, 0 if that is not known. `errors` as of `CallerError`.
+    """
+
+    def __init__(self, message: str, *, position: int = 0, errors: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.position = position
+        self.errors = tuple(errors)
+
+
 class InlineViewError(OperatorError):
     """An inline view is fed by this type, and this process does not hold its fold: its append would leave it behind."""
 
@@ -230,6 +250,22 @@ class AuthorError(TidingsError):
 
 class DeclarationError(AuthorError):
     """An event, view, fold, handler or service is declared wrongly; the message shows the right form."""
+
+
+class TransformerChainError(DeclarationError):
+    """The steps between an event's versions do not join. `faults`: all there are, one sentence each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
+
+
+class TransformError(AuthorError):
+    """A step between versions raised, or returned what the version it leads to is not. `errors` as of `CallerError`."""
+
+    def __init__(self, message: str, *, errors: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
 
 
 class FoldError(AuthorError):

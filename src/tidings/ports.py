@@ -70,6 +70,9 @@ class Observer(Protocol):
     def sent(self, endpoint: str, outcome: str) -> None:
         """Be told what became of an attempt to deliver to an endpoint: delivered, retry, dead, held, expired."""
 
+    def unreadable(self, consumer: str) -> None:
+        """Be told that the consumer stopped, or left a subject, before an entry of a version that it cannot read."""
+
 
 class NoObserver:
     """Counts nothing."""
@@ -84,6 +87,9 @@ class NoObserver:
         return None
 
     def sent(self, endpoint: str, outcome: str) -> None:
+        return None
+
+    def unreadable(self, consumer: str) -> None:
         return None
 
 

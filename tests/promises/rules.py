@@ -253,4 +253,16 @@ RULES = (
         "        if (_values(row), row.rank) != (_values(expected), expected.rank):\n",
         "        if False:\n",
     ),
+    Rule(
+        "versions",
+        "versions/step.py",
+        "    if version in natives:\n        return version, ()\n",
+        "    if natives:\n        return natives[0], ()\n",
+    ),
+    Rule(
+        "ahead",
+        "consumers/faults.py",
+        "NOBODYS = (*PASSING, CheckpointMovedError, VersionUnreadableError)",
+        "NOBODYS = (*PASSING, CheckpointMovedError)",
+    ),
 )

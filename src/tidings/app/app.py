@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +20,7 @@ from tidings.ports import Ports
 from tidings.services.context import Context
 from tidings.services.service import Service
 from tidings.settings import Settings
+from tidings.versions.known import Versions
 from tidings.views.declaration import ViewSpec
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.receive.keys import Key
@@ -29,10 +31,12 @@ from tidings.webhooks.receive.scheme import Scheme
 class App:
     """Services over one log and one store. `tidings run module:app` serves it; `async with app.open():` embeds it.
 
-    DeclarationError if two services have one name, two classes are declared as one event, or a view lacks something.
+    `lock`: the path of its `events.lock.json`, which knows the versions that have no class any more; None: it has none.
+    DeclarationError if two services have one name, two classes are declared as one event, or a view lacks something;
+    TransformerChainError if steps between versions do not join; SchemaChangedError if a published version changed.
     """
 
-    def __init__(self, *services: Service) -> None:
+    def __init__(self, *services: Service, lock: str | os.PathLike[str] | None = None) -> None:
         found: dict[str, Service] = {}
         for service in services:
             if not isinstance(service, Service):
@@ -41,15 +45,26 @@ class App:
                 raise DeclarationError(f"two services are named {service.name!r}: give one of them another name")
             found[service.name] = service
         self.services: Mapping[str, Service] = MappingProxyType(found)
-        self.views: tuple[ViewSpec, ...] = tuple(view for service in services for view in service.views)
         self.receivers: dict[str, Receiver] = {}
+        self.lock = None if lock is None else Path(lock)
         Catalog(self.events)  # whoever declares an event twice is told so here
         _check_tables(self.views)
         self._opened: Opened | None = None
 
     @property
     def _declared(self) -> Declared:
-        return Declared(tuple(self.services.values()), tuple(self.receivers.values()))
+        return Declared(tuple(self.services.values()), tuple(self.receivers.values()), self.lock)
+
+    @property
+    def versions(self) -> Versions:
+        """What is known of the events' versions, from their classes and the lock file."""
+        return self._declared.versions()
+
+    @property
+    def views(self) -> tuple[ViewSpec, ...]:
+        """The views of all services, as they read every version of their events."""
+        versions = self.versions
+        return tuple(view.reading(versions) for service in self.services.values() for view in service.views)
 
     @property
     def events(self) -> tuple[type, ...]:
@@ -59,7 +74,7 @@ class App:
     @property
     def catalog(self) -> Catalog:
         """Those classes by type and version. DeclarationError if two of them are declared as one event."""
-        return Catalog(self.events)
+        return Catalog(self.events, older=self.versions.older())
 
     def receiver(
         self,

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from tidings.app.crew import Crew, Runner
@@ -37,6 +38,8 @@ from tidings.store.driver import StoreDriver
 from tidings.store.host import Host
 from tidings.store.staging import staged_text
 from tidings.telemetry.telemetry import Telemetry
+from tidings.versions.known import Versions, versions_of
+from tidings.versions.lockfile import told_by
 from tidings.views.columns import microseconds
 from tidings.views.current import LiveTables
 from tidings.views.declaration import ViewSpec
@@ -52,16 +55,21 @@ _ID_BITS = 74
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What an application consists of."""
+    """What an application consists of. `lock`: the path of its lock file."""
 
     services: Sequence[Service]
     receivers: Sequence[Receiver] = ()
+    lock: Path | None = None
 
     @property
     def events(self) -> tuple[type, ...]:
         """Every event class that is named, each once."""
         named = [event for service in self.services for event in service.events]
         return tuple(dict.fromkeys([*named, *(event for receiver in self.receivers for event in receiver.emits)]))
+
+    def versions(self) -> Versions:
+        """Return what is known of their versions. TransformerChainError; SchemaChangedError."""
+        return versions_of(self.events, None if self.lock is None else told_by(self.lock, self.events))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +86,7 @@ class Opened:
     carried: Sequence[Service]
     views: Sequence[ViewSpec]
     catalog: Catalog
+    versions: Versions
     log: Log
     store: StoreDriver
     host: Host
@@ -150,12 +159,18 @@ async def open_services(
     declared: Declared, settings: Settings, ports: Ports, *, consume: bool, prepares: bool = True
 ) -> AsyncIterator[Opened]:
     """Open the back ends for what is declared; see `App.open`. `prepares`: False to leave the tables of views alone."""
-    catalog = Catalog(declared.events, data_bytes_max=settings.data_bytes_max, time_ahead_max=settings.time_ahead_max)
+    versions = declared.versions()
+    catalog = Catalog(
+        declared.events,
+        older=versions.older(),
+        data_bytes_max=settings.data_bytes_max,
+        time_ahead_max=settings.time_ahead_max,
+    )
     telemetry = Telemetry({type for type, _ in catalog.types()}, ports, otel=settings.otel == "on")
     back_end = await open_back_end(settings, ports)
     log = telemetry.log(back_end.log)
     try:
-        opened = _put_together(declared, settings, catalog, back_end, log, telemetry)
+        opened = _put_together(declared, settings, (catalog, versions), back_end, log, telemetry)
         if prepares:
             await opened.carrying.prepare()
         running = asyncio.create_task(opened.crew.run(opened.stopping)) if consume else None
@@ -173,10 +188,16 @@ async def open_services(
 
 
 def _put_together(
-    declared: Declared, settings: Settings, catalog: Catalog, back_end: BackEnd, log: Log, telemetry: Telemetry
+    declared: Declared,
+    settings: Settings,
+    known: tuple[Catalog, Versions],
+    back_end: BackEnd,
+    log: Log,
+    telemetry: Telemetry,
 ) -> Opened:
-    services = declared.services
-    views = tuple(view for service in services for view in service.views)
+    services, versions = declared.services, known[1]
+    reading = {service.name: tuple(view.reading(versions) for view in service.views) for service in services}
+    views = tuple(view for each in reading.values() for view in each)
     carried = _carried(services, settings)
     ports, store, owner = telemetry.ports, telemetry.store(back_end.store), this_process()
     tables = LiveTables(store)
@@ -184,14 +205,14 @@ def _put_together(
     functions = {service.name: service.functions for service in carried}
     deliverer = Deliverer(functions, store=store, ports=ports, owner=owner)
     resources = {
-        service.name: _resources(service, catalog, Shelves(service.name, service.views, tables, log), deliverer)
+        service.name: _resources(service, known, Shelves(service.name, reading[service.name], tables, log), deliverer)
         for service in services
     }
     webhooks = webhooks_of(settings, log=log, store=store, ports=ports, owner=owner)
     telemetry.watch(log, store, back_end.host, services)
 
     def carrying(those: Sequence[Service]) -> Carrying:
-        views = [view for service in those for view in service.views]
+        views = [view for service in those for view in reading[service.name]]
         handlers = [Handlers(resources[each.name], telemetry.handlers(each)) for each in those if each.handlers]
         return Carrying(views, handlers, log=log, store=store, ports=ports, owner=owner)
 
@@ -207,7 +228,8 @@ def _put_together(
         services=services,
         carried=carried,
         views=views,
-        catalog=catalog,
+        catalog=known[0],
+        versions=versions,
         log=log,
         store=store,
         host=back_end.host,
@@ -234,10 +256,11 @@ def _beside_carrying(log: Log, store: StoreDriver, ports: Ports, deliverer: Deli
     return found
 
 
-def _resources(service: Service, catalog: Catalog, shelves: Shelves, deliverer: Deliverer) -> Resources:
+def _resources(service: Service, known: tuple[Catalog, Versions], shelves: Shelves, deliverer: Deliverer) -> Resources:
     return Resources(
         service=service.name,
-        catalog=catalog,
+        catalog=known[0],
+        versions=known[1],
         shelves=shelves,
         payloads={name: function.decoder() for name, function in service.functions.items()},
         on_intend=deliverer.wake,

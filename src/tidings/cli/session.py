@@ -134,7 +134,7 @@ def _run(app: App, settings: Settings, work: Callable[[Opened], Awaitable[T]], *
         if prepares:
             async with app.open(settings, consume=False) as open_app:
                 return await work(open_app)
-        declared = Declared(tuple(app.services.values()), tuple(app.receivers.values()))
+        declared = Declared(tuple(app.services.values()), tuple(app.receivers.values()), app.lock)
         async with open_services(declared, settings, Ports(), consume=False, prepares=False) as as_it_is:
             return await work(as_it_is)
 

@@ -46,8 +46,11 @@ class Consumer:
 
     @property
     def pausing(self) -> str | None:
-        """Why nothing is carried now, lest a broken release move the log into dead letters; None if all is well."""
-        return self._breaker.why if self._breaker.is_pausing(self._clock.monotonic()) else None
+        """Why nothing is carried now, lest a broken release move the log into dead letters; None if all is well.
+
+        Or why a partition stands still here: this release cannot read the version of what is next in it.
+        """
+        return self._breaker.why if self._breaker.is_pausing(self._clock.monotonic()) else self._leases.stopped
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Carry entries until `stopping` is set; then finish the page under way, release the leases, and return.

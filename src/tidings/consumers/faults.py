@@ -14,13 +14,14 @@ from tidings.errors import (
     LogUnavailableError,
     PositionNotReachedError,
     StoreUnavailableError,
+    VersionUnreadableError,
 )
 from tidings.log.driver import Position
 
 PASSING = (StoreUnavailableError, LogUnavailableError, InlineViewError, PositionNotReachedError)
 """No fault of a handler: the same is done again later, and nothing is counted."""
 
-NOBODYS = (*PASSING, CheckpointMovedError)
+NOBODYS = (*PASSING, CheckpointMovedError, VersionUnreadableError)
 TIMES_UNAVAILABLE = 3
 
 

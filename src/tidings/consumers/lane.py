@@ -36,6 +36,13 @@ class Batch:
     upto: Position
     is_full: bool
 
+    def before(self, position: Position) -> Batch:
+        """Return what of it comes before an entry; of one that is not in it, its first entry alone."""
+        found = tuple(entry for entry in self.entries if entry.position < position)
+        if any(entry.position == position for entry in self.entries):
+            return Batch(found, position - 1, True)
+        return Batch(self.entries[:1], self.entries[0].position, True)
+
 
 @dataclass(frozen=True, slots=True)
 class Lane:

@@ -15,6 +15,8 @@ from tidings.store.driver import StoreDriver
 TTL = timedelta(seconds=8)
 RENEW_SECONDS = 2.0
 LOOK_SECONDS = 0.5
+STOPPED_SECONDS = 10.0
+LEFT_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,15 @@ def share_of(
 
 
 @dataclass(frozen=True, slots=True)
+class _Stopped:
+    """A partition that this process cannot read on in, at `position`. It is left to others until `until`."""
+
+    position: int
+    why: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Held:
     part: Part
     good_until: float
@@ -78,6 +89,21 @@ class Leases:
         self._partitions = 0
         self._next_look = 0.0
         self._next_ask = float("-inf")
+        self._stopped: dict[int, _Stopped] = {}
+        self._left_since: float | None = None
+        self._beyond = 0
+        self._most = 0
+
+    @property
+    def stopped(self) -> str | None:
+        """Why a partition stands still that this process cannot read on in; None if there is none."""
+        return next((each.why for each in self._stopped.values()), None)
+
+    async def stop(self, claim: Claim, *, position: int, why: str) -> None:
+        """Give a partition back that cannot be read on in here, and leave it to others for a while."""
+        until = self._ports.clock.monotonic() + STOPPED_SECONDS
+        self._stopped[claim.part] = _Stopped(position, why, until)
+        await self.let_go([claim])
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -102,25 +128,55 @@ class Leases:
         self._partitions = len(checkpoints)
         asking = await self._store.asking(self._consumer) if self._partitions > 1 else frozenset[str]()
         share = share_of(checkpoints, self._owner, now=self._ports.clock.now_us(), asking=asking)
-        wanted = share.most - len(self._held)
+        self._forget_stopped(checkpoints)
+        wanted = share.most + self._taken_beyond(share, now) - len(self._held) - len(self._shunned(now))
         self._next_look = now + (LOOK_SECONDS if wanted > 0 else RENEW_SECONDS)
         if wanted < 0:
-            await self.let_go([part.claim for part in self.parts[share.most :]])
+            await self.let_go([part.claim for part in self.parts[wanted:]])
         if wanted > 0 and share.is_more_free and await self._claim(wanted):
             return True
         if self._partitions > 1 or any(each.paused is not None for each in checkpoints.values()):
             await self._ask(now)
         return False
 
+    def _shunned(self, now: float) -> set[int]:
+        return {part for part, each in self._stopped.items() if each.until > now}
+
+    def _forget_stopped(self, checkpoints: Mapping[int, Checkpoint]) -> None:
+        """Forget those that somebody has carried past what could not be read here."""
+        for part, each in list(self._stopped.items()):
+            checkpoint = checkpoints.get(part)
+            if checkpoint is None or checkpoint.position >= each.position:
+                del self._stopped[part]
+
+    def _taken_beyond(self, share: Share, now: float) -> int:
+        """Return how many to hold beyond the share: those that their owners leave, since they cannot read on there."""
+        if share.most != self._most:
+            self._most, self._beyond = share.most, 0
+        is_left = share.is_more_free and len(self._held) >= share.most + self._beyond and not self._shunned(now)
+        if not is_left:
+            self._left_since = None
+        elif self._left_since is None:
+            self._left_since = now
+        elif now - self._left_since >= LEFT_SECONDS:
+            self._left_since = None
+            self._beyond += 1
+        return self._beyond
+
     async def _ask(self, now: float) -> None:
         """Have the others know of a process that holds nothing: its leases, by which it would be seen, are none."""
-        if not self._held and now >= self._next_ask:
+        if not self._held and now >= self._next_ask and not self._shunned(now):
             self._next_ask = now + RENEW_SECONDS
             await self._store.ask(self._consumer, owner=self._owner, ttl=TTL)
 
     async def _claim(self, wanted: int) -> bool:
         sent = self._ports.clock.monotonic()
         claims = await self._store.claim(self._consumer, owner=self._owner, want=wanted, ttl=TTL)
+        shunned = self._shunned(sent)
+        back = [claim for claim in claims if claim.part in shunned]
+        claims = [claim for claim in claims if claim.part not in shunned]
+        if back:
+            await self._store.release(back)
         for claim in claims:
             part = Part(claim, claim.position, is_careful=claim.expired)
             self._held[claim.part] = _Held(part, sent + TTL.total_seconds())
@@ -156,6 +212,9 @@ class Leases:
             held = self._held.get(part.claim.part)
             if held is not None and held.part.claim.epoch == part.claim.epoch:
                 self._held[part.claim.part] = replace(held, part=part)
+            stopped = self._stopped.get(part.claim.part)
+            if stopped is not None and part.at >= stopped.position:
+                del self._stopped[part.claim.part]
 
     async def let_go(self, claims: Sequence[Claim] | None = None) -> None:
         """Give partitions back, all if none are named; those that are not ours any more are forgotten."""

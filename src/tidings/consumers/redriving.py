@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from tidings.consumers.faults import Suspicion
 from tidings.consumers.reacting import Reacting
-from tidings.consumers.retry import ATTEMPTS, died_reason, reason_of
-from tidings.errors import NotFoundError
+from tidings.consumers.retry import ATTEMPTS, LONGEST_SECONDS, UNREADABLE, died_reason, reason_of, told
+from tidings.errors import NotFoundError, VersionUnreadableError
 from tidings.events.envelope import Entry
 from tidings.store.claims import Claim
 from tidings.store.parking import Parked
+from tidings.store.reason import Reason
 
 TURN_ENTRIES = 64
 
@@ -53,7 +54,7 @@ class Redriving:
         if parked is None or not letters:
             self._begun = None
             return False
-        if parked.attempts > ATTEMPTS:
+        if parked.attempts > ATTEMPTS and parked.reason != UNREADABLE:
             await store.reschedule(claim, subject, died_reason(ATTEMPTS))
             self._begun = None
             return False
@@ -82,6 +83,9 @@ class Redriving:
             if isinstance(error, NotFoundError) and not is_there:
                 self._begun = None
                 return True  # an operator dropped it meanwhile
+            if isinstance(error, VersionUnreadableError):
+                await self._leave(claim, parked, error)
+                return False
             if not self._suspicion.is_fault(error, entry.position, has_begun=has_begun):
                 raise
             await self._put_off(claim, parked, error)
@@ -89,6 +93,14 @@ class Redriving:
         self._begun = None
         reacting.breaker.handled()
         return True
+
+    async def _leave(self, claim: Claim, parked: Parked, error: VersionUnreadableError) -> None:
+        """Have a subject wait for a release that reads it: no attempt failed, and none ends it."""
+        later = self._reacting.ports.clock.now_us() + round(LONGEST_SECONDS * 1_000_000)
+        reason = Reason(kind=UNREADABLE, error=told(error), next_at=later)
+        await self._reacting.store.reschedule(claim, parked.subject, reason)
+        self._reacting.ports.observer.unreadable(self._name)
+        self._begun = None
 
     async def _put_off(self, claim: Claim, parked: Parked, error: Exception) -> None:
         ports = self._reacting.ports

@@ -10,6 +10,7 @@ from tidings.errors import (
     FoldError,
     InvalidDataError,
     NotRetryable,
+    TransformError,
     UnknownTypeError,
 )
 from tidings.store.ladder import seconds_after
@@ -20,10 +21,16 @@ FIRST_SECONDS = 1.0
 GROWTH = 4.0
 LONGEST_SECONDS = 600.0
 ERROR_CHARACTERS = 2_000
-KINDS = frozenset({"fold-failed", "handler-failed", "id-taken", "not-retryable", "process-died", "undecodable"})
+UNREADABLE = "version-unreadable"
+KINDS = frozenset(
+    {
+        *("fold-failed", "handler-failed", "id-taken", "not-retryable", "process-died", "transform-failed"),
+        *("undecodable", "version-unreadable"),
+    }
+)
 """Every word why something is parked."""
 _UNREADABLE = (UnknownTypeError, InvalidDataError, EnvelopeError)
-_FINAL = (NotRetryable, ColumnOverflowError, *_UNREADABLE)
+_FINAL = (NotRetryable, ColumnOverflowError, TransformError, *_UNREADABLE)
 """The same comes of trying again."""
 
 
@@ -79,6 +86,8 @@ def kind_of(error: BaseException) -> str:
     """Return the kebab-case word for what failed."""
     if isinstance(error, _UNREADABLE):
         return "undecodable"
+    if isinstance(error, TransformError):
+        return "transform-failed"
     if isinstance(error, NotRetryable):
         return "not-retryable"
     return "fold-failed" if isinstance(error, FoldError) else "handler-failed"

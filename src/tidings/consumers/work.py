@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidings.consumers.breaker import PARKED_ENTRIES
 from tidings.consumers.carrier import Carrier
@@ -14,7 +14,13 @@ from tidings.consumers.leases import LOOK_SECONDS
 from tidings.consumers.pace import FIRST_LIMIT
 from tidings.consumers.reacting import Reacting
 from tidings.consumers.redriving import Redriving
-from tidings.errors import CheckpointMovedError, ContendedError, StoreUnavailableError, TidingsError
+from tidings.errors import (
+    CheckpointMovedError,
+    ContendedError,
+    StoreUnavailableError,
+    TidingsError,
+    VersionUnreadableError,
+)
 from tidings.events.filter import Filter
 from tidings.log.driver import Position
 from tidings.log.flush import retry_delay
@@ -133,8 +139,35 @@ class Work:
             return await self._pass_over(lane, batch)
         self._ports.points.at("unit:read")
         self._unsettled_since = None
-        await self._carrier.carry(lane, batch, stopping, singly=self._unavailable >= TIMES_UNAVAILABLE)
+        try:
+            await self._carrier.carry(lane, batch, stopping, singly=self._unavailable >= TIMES_UNAVAILABLE)
+        except VersionUnreadableError as error:
+            await self._stop_before(lane, batch, error)
         return None
+
+    async def _stop_before(self, lane: Lane, batch: Batch, error: VersionUnreadableError) -> None:
+        """Carry what comes before the entry that cannot be read; once it is the next one, give its partition back.
+
+        It may also be one in a row's history, which an entry of this page would have folded anew.
+        """
+        before = batch.before(error.position)
+        parts = {part.claim.part: part for part in self._leases.parts}
+        lane = replace(lane, parts=tuple(parts.get(part.claim.part, part) for part in lane.parts))
+        left = Batch(tuple(each for each in before.entries if each.position > lane.at), before.upto, True)
+        if left.entries and len(batch.entries) > 1:
+            try:
+                await self._carrier.carry(lane, left, asyncio.Event())
+                return
+            except VersionUnreadableError:
+                if len(left.entries) > 1:
+                    return  # its first entries are next, and are looked at alone
+                batch = left
+        self._ports.observer.unreadable(self._reacting.reaction.name)
+        _log.warning("%s stops a partition: version-unreadable: %s", self._reacting.reaction.name, error)
+        first = batch.entries[0]
+        claim = lane.claim_of(first)
+        if claim is not None:
+            await self._leases.stop(claim, position=first.position, why=f"version-unreadable: {error}")
 
     async def _pass_over(self, lane: Lane, batch: Batch) -> Rest | None:
         """Go past entries that are not of interest. The checkpoint follows once nothing more comes, or after a while.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import msgspec
 
@@ -20,16 +21,39 @@ from tidings.events.timestamp import time_text
 _JSON_ATTRIBUTES: Mapping[str, AttributeValue] = {"datacontenttype": JSON}
 
 
+class Older(Protocol):
+    """A version that has no class here, only steps that lead to the class of another."""
+
+    @property
+    def declared(self) -> Declared:
+        """What is declared of the version that it is read as."""
+
+    def read(self, envelope: Envelope) -> Any:
+        """Return the event as that class; InvalidDataError, TransformError."""
+
+    def admit(self, envelope: Envelope) -> Any | None:
+        """Return the same for one from outside; None for data that is valid, and that a step fails on."""
+
+
+NONE_OLDER: Mapping[tuple[str, int], Older] = MappingProxyType({})
+
+
 class Catalog:
-    """The declared event classes, by (type, version).
+    """The declared event classes, by (type, version); `older`: the versions that are read as one of these.
 
     `data_bytes_max` limits an event's data, `time_ahead_max` how many seconds ahead the time of one from outside may
     lie. DeclarationError if two classes claim one (type, version), or if one of them cannot be read from JSON.
     """
 
     def __init__(
-        self, classes: Iterable[type], *, data_bytes_max: int = DATA_BYTES_MAX, time_ahead_max: float = TIME_AHEAD_MAX
+        self,
+        classes: Iterable[type],
+        *,
+        older: Mapping[tuple[str, int], Older] = NONE_OLDER,
+        data_bytes_max: int = DATA_BYTES_MAX,
+        time_ahead_max: float = TIME_AHEAD_MAX,
     ) -> None:
+        self._older = older
         self._time_ahead_max = time_ahead_max
         self._data_bytes_max = data_bytes_max
         self._stamped = 0
@@ -49,27 +73,38 @@ class Catalog:
         }
 
     def types(self) -> tuple[tuple[str, int], ...]:
-        """Return every (type, version), sorted."""
+        """Return every (type, version) that has a class, sorted."""
         return tuple(sorted(self._known))
 
     def newest(self, type: str) -> int:
         """Return the type's highest declared version; 1 if the type is unknown, for `admit` to say so."""
         return self._newest.get(type, 1)
 
+    def older(self) -> tuple[tuple[str, int], ...]:
+        """Return every (type, version) that has none and is read all the same, sorted."""
+        return tuple(sorted(self._older))
+
     def known(self, type: str, version: int) -> Declared:
-        """Return what is declared for this version of the type; UnknownTypeError, with what there is, if nothing is."""
-        found = self._known.get((type, version))
+        """Return what is declared for this version of the type, or for the one that it is read as.
+
+        UnknownTypeError, with what there is, if nothing is."""
+        older = self._older.get((type, version))
+        found = self._known.get((type, version)) if older is None else older.declared
         if found is None:
             raise self._unknown(type, version)
         return found
 
     def decode(self, envelope: Envelope) -> Any:
-        """Return the event in the envelope, an instance of its declared class.
+        """Return the event in the envelope, an instance of its declared class, or of the one that it is read as.
 
-        UnknownTypeError; InvalidDataError, with the JSON pointer of the member, if the data does not fit the class.
+        UnknownTypeError; TransformError if a step to that fails; InvalidDataError, with the JSON pointer of the
+        member, if the data does not fit the class.
         """
         decode = self._decoders.get((envelope.type, envelope.version))
         if decode is None:
+            older = self._older.get((envelope.type, envelope.version))
+            if older is not None:
+                return older.read(envelope)
             raise self._unknown(envelope.type, envelope.version)
         data = envelope.data
         return _from_nothing(decode) if data is None else decode(data)
@@ -86,7 +121,9 @@ class Catalog:
         found = self.known(envelope.type, envelope.version)
         if envelope.data is not None:
             _check_json(envelope)
-        subject = _subject(found, envelope, self.decode(envelope))
+        older = self._older.get((envelope.type, envelope.version))
+        event = self.decode(envelope) if older is None else older.admit(envelope)
+        subject = envelope.subject if event is None else _subject(found, envelope, event)
         if subject == envelope.subject and envelope.time is not None:
             return envelope
         return Envelope(
@@ -160,7 +197,7 @@ class Catalog:
         return time_text(self._stamped)
 
     def _unknown(self, type: str, version: int) -> UnknownTypeError:
-        versions = [str(known) for name, known in self.types() if name == type]
+        versions = [str(known) for name, known in sorted({*self._known, *self._older}) if name == type]
         if versions:
             why = f"{type} has no version {version} here; there is {', '.join(versions)}"
             return UnknownTypeError(why, errors=[("/dataversion", why)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import CellType
 from typing import (
     Annotated,
@@ -37,26 +37,45 @@ _MUTABLE = re.compile(r"mutable collection \((.*)\) as a default", re.DOTALL)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Declared:
-    """What `event` noted: the wire name, the version (from 1), the member that names the subject, and the class."""
+    """What `event` noted: the wire name, the version (from 1), the member that names the subject, and the class.
+
+    `semantic_change`, `reserved`, `open_enums`: as `event` says.
+    """
 
     type: str
     version: int
     subject: str | None
     cls: Class
+    semantic_change: bool = False
+    reserved: tuple[str, ...] = ()
+    open_enums: tuple[str, ...] = ()
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
-def event(type: str = "", *, version: int = 1, subject: str | None = None) -> Callable[[type[T]], type[T]]:
+def event(
+    type: str = "",
+    *,
+    version: int = 1,
+    subject: str | None = None,
+    semantic_change: bool = False,
+    reserved: Sequence[str] = (),
+    open_enums: Sequence[str] = (),
+) -> Callable[[type[T]], type[T]]:
     """Declare a class as the event `type` of this version; `subject` names the member that says what it is about.
 
     A plain annotated class becomes a frozen msgspec.Struct; dataclasses, Structs and pydantic models stay as they are.
     The type is lower case letters and digits, joined by `-` or `.`: it is data on the wire, so it holds no version and
     does not follow the class's name. DeclarationError if something of it is wrong.
+
+    `semantic_change`: the data means something else than the version before, though it may look alike, so that both
+    steps are written by hand. `reserved`: names of members that earlier versions had. `open_enums`: members whose
+    readers have a fallback for values they do not know, so that values may be added.
     """
     if callable(type):
         raise DeclarationError(f"give the event a type name: write {_RIGHT_FORM} above the class")
     _check_name(type, version)
-    return lambda cls: _declare(cls, type, version, subject)
+    more = bool(semantic_change), _names("reserved", reserved), _names("open_enums", open_enums)
+    return lambda cls: _declare(cls, lambda made: Declared(type, version, subject, made, *more))
 
 
 def declared(event: Any) -> Declared:
@@ -175,12 +194,21 @@ def _check_subject(declared: Declared) -> None:
     check_subject_type(declared)
 
 
-def _declare(cls: type[T], type: str, version: int, subject: str | None) -> Any:
+def _declare(cls: type[T], noted: Callable[[type], Declared]) -> Any:
     made = value_class(cls)
-    found = Declared(type, version, subject, made)
+    found = noted(made)
     _check_subject(found)
+    unknown = [name for name in found.open_enums if name not in members_of(made)]
+    if unknown:
+        raise DeclarationError(f"{cls.__qualname__} has no member {unknown[0]!r} to be in open_enums")
     setattr(made, _MARK, found)
     return made
+
+
+def _names(what: str, names: object) -> tuple[str, ...]:
+    if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise DeclarationError(f'{what}={names!r:.80} must be a tuple of members\' names: write {what}=("user_id",)')
+    return tuple(names)
 
 
 def _said(cls: type, why: str) -> str:

@@ -32,6 +32,16 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=T
     data: bytes | None = None
 
     @property
+    def dataversion(self) -> int:
+        """The version that the data is of."""
+        return self.version
+
+    @property
+    def stored_version(self) -> int:
+        """The version that was written; another than `dataversion` if the data was brought to that."""
+        return self.version
+
+    @property
     def content_type(self) -> str | None:
         return self._text("datacontenttype")
 
@@ -46,6 +56,16 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=T
     def _text(self, name: str) -> str | None:
         value = self.attributes.get(name)
         return value if isinstance(value, str) else None
+
+
+class AdaptedEnvelope(Envelope, frozen=True, kw_only=True, gc=False, array_like=True):
+    """An envelope as a reader of another version sees it: `version` and `data` are the reader's. It is never kept."""
+
+    written: int = 1
+
+    @property
+    def stored_version(self) -> int:
+        return self.written
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):

@@ -21,6 +21,7 @@ from tidings.services.delivery import Delivery
 from tidings.services.rows import Given, Shelves
 from tidings.store import deliveries as store
 from tidings.store.unit import Sql
+from tidings.versions.known import Versions
 
 R = TypeVar("R")
 P = TypeVar("P")
@@ -36,6 +37,7 @@ class Resources:
 
     service: str
     catalog: Catalog
+    versions: Versions
     shelves: Shelves
     payloads: Mapping[str, Callable[[bytes], Any]]
     on_intend: Callable[[], None]
@@ -57,7 +59,10 @@ class Context:
 
     @property
     def envelope(self) -> Envelope:
-        """The envelope of the event that is reacted to; RefusedError in a command, which reacts to none."""
+        """The envelope of the event that is reacted to; RefusedError in a command, which reacts to none.
+
+        Its `dataversion` is that of the handler's class, its `stored_version` the one that was written.
+        """
         entry = self._act.origin.entry
         if entry is None:
             raise RefusedError("a command reacts to no event, so it has no envelope")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from tidings.errors import UnknownTypeError
+from tidings.errors import UnknownTypeError, VersionUnreadableError
 from tidings.events.envelope import Entry
 from tidings.services.act import Act, Written
 from tidings.services.context import Context, Resources
@@ -15,6 +15,7 @@ from tidings.services.functions import Handler
 from tidings.services.origin import Cause
 from tidings.store import deliveries as store
 from tidings.store.unit import Unit
+from tidings.versions.step import Unreadable, adapt
 
 
 class Handlers:
@@ -30,17 +31,18 @@ class Handlers:
             found.setdefault((handler.event.type, handler.event.version), []).append(handler)
         self._handlers = MappingProxyType({event: tuple(each) for event, each in found.items()})
         self.types = frozenset(type for type, _ in found)
+        self._reader = resources.versions.reader(each[0].event for each in found.values())
 
     async def apply(self, unit: Unit, entries: Sequence[Entry], *, gated: bool = False) -> None:
         """Call the handlers of each entry, in the order of their declaration.
 
         `gated`: nothing is emitted and nothing is delivered, as in a replay of what was handled before. Raises what a
-        handler raises; UnknownTypeError and InvalidDataError for an entry that cannot be read.
+        handler raises; UnknownTypeError, InvalidDataError, TransformError and VersionUnreadableError for an entry
+        that cannot be read.
         """
         intended: list[store.Delivery] = []
         for entry in entries:
-            handlers = self._wanted(entry)
-            event = self._resources.catalog.decode(entry.envelope)
+            handlers, event, entry = self._read(entry)
             written: Written = {}
             for handler in handlers:
                 act = Act(unit, Cause(service=self.name, handler=handler.name, entry=entry), gated, written)
@@ -58,11 +60,18 @@ class Handlers:
         finally:
             act.has_ended = True
 
-    def _wanted(self, entry: Entry) -> tuple[Handler, ...]:
+    def _read(self, entry: Entry) -> tuple[tuple[Handler, ...], Any, Entry]:
+        """Return who handles the entry, the event as they have a class for it, and the entry as they see it."""
         envelope = entry.envelope
         found = self._handlers.get((envelope.type, envelope.version))
-        if found is None:
-            there = ", ".join(f"{type} version {version}" for type, version in sorted(self._handlers))
-            why = f"{self.name} has no handler of {envelope.type} version {envelope.version}; it handles {there}"
-            raise UnknownTypeError(why, errors=[("/dataversion", why)])
-        return found
+        if found is not None:
+            return found, self._resources.catalog.decode(envelope), entry
+        if envelope.type not in self.types:
+            why = f"{self.name} has no handler of {envelope.type}; it handles {', '.join(sorted(self.types))}"
+            raise UnknownTypeError(why, errors=[("/type", why)])
+        adapted = adapt(entry, self._reader)
+        if isinstance(adapted, Unreadable):
+            why = f"event {envelope.source!r} {envelope.id!r} at position {entry.position}: {adapted.why}"
+            raise VersionUnreadableError(why, position=entry.position, errors=[("/dataversion", why)])
+        seen = Entry(entry.position, entry.recorded, adapted.envelope)
+        return self._handlers[envelope.type, adapted.version], adapted.event, seen

@@ -82,6 +82,10 @@ class Telemetry:
         """Count what became of an attempt to deliver to an endpoint."""
         self._metrics.sent.add(endpoint, outcome)
 
+    def unreadable(self, consumer: str) -> None:
+        """Count a stop before a version that cannot be read."""
+        self._metrics.retries.add(consumer.partition(".")[0], "version-unreadable")
+
     def watch(self, log: Log, store: StoreDriver, host: Host, services: Sequence[Service]) -> None:
         """Be told where to look when somebody asks."""
         self._gauges = Gauges(log, store, host, clock=self.ports.clock, services=services)

@@ -5,6 +5,7 @@ Its interface is young, so that it is pinned tightly and every call here has a t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -52,3 +53,10 @@ def refused(reader: Schema, writer: Schema) -> Schema | None:
 def is_valid(schema: Schema, value: Any) -> bool:
     """Say whether a value is valid, formats asserted."""
     return jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True).is_valid(value)
+
+
+def problems(schema: Schema, data: bytes) -> list[tuple[str, str]]:
+    """Return what is wrong with JSON data: a JSON pointer (RFC 6901) and a sentence each; formats asserted."""
+    value = json.loads(data)
+    validator = jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True)
+    return [("".join(f"/{step}" for step in each.instance_path), each.message) for each in validator.iter_errors(value)]

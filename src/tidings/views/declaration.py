@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tidings.errors import DeclarationError
 from tidings.events.codec import encode_json
 from tidings.events.declaration import Declared, declared, members_of, value_class
 from tidings.store.rows import Column, ViewRecord, ViewTable
+from tidings.versions.known import Versions
+from tidings.versions.step import Reader
 from tidings.views.columns import Form, forms_of, forms_of_members
 from tidings.views.names import check_column_names, check_service_name, check_view_name, view_name
 
@@ -67,6 +69,8 @@ class ViewSpec:
     """The place in the key of the subject; None: the view spans subjects, or has no folds."""
     shape: str = field(init=False)
     """A fingerprint of what a table of this view holds; if it changes, the version must."""
+    reader: Reader | None = field(default=None, compare=False, repr=False)
+    """What leads from other versions of its events to those that it folds; None: it reads these alone."""
 
     def __post_init__(self) -> None:
         def fill(name: str, value: object) -> None:
@@ -88,6 +92,10 @@ class ViewSpec:
         fill("subject", _subject_place(self))
         fill("shape", _shape(self))
         _check_mode(self)
+
+    def reading(self, versions: Versions) -> ViewSpec:
+        """Return the view as it reads every version that leads to one that it folds."""
+        return replace(self, reader=versions.reader(fold.declared for fold in self.folds))
 
     @property
     def types(self) -> frozenset[str]:

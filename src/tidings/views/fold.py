@@ -9,17 +9,26 @@ from typing import Any
 
 import msgspec
 
-from tidings.errors import ColumnOverflowError, EnvelopeError, FoldError, InvalidDataError, UnknownTypeError
+from tidings.errors import (
+    ColumnOverflowError,
+    EnvelopeError,
+    FoldError,
+    InvalidDataError,
+    TransformError,
+    UnknownTypeError,
+    VersionUnreadableError,
+)
 from tidings.events.codec import Decoder
 from tidings.events.envelope import Entry
 from tidings.events.identity import identity_key
 from tidings.store.rows import Key, Rank, Row
+from tidings.versions.step import Adapted, adapt
 from tidings.views.columns import forms_of, forms_of_members
 from tidings.views.declaration import FoldSpec, ViewSpec
 from tidings.views.ranks import member_rank, time_rank
 from tidings.views.values import RowCodec, TooLargeError, Values, key_of, reader_of
 
-UNREADABLE = (UnknownTypeError, InvalidDataError, EnvelopeError)
+UNREADABLE = (UnknownTypeError, InvalidDataError, EnvelopeError, TransformError, VersionUnreadableError)
 """What `Folding.read` raises: an entry that does not become readable by trying again."""
 
 
@@ -64,16 +73,20 @@ class Folding:
     def read(self, entry: Entry) -> tuple[Key, Step]:
         """Return an entry of the view's types as the key of its row and the step it is.
 
-        UnknownTypeError: this version has no fold. InvalidDataError: the data, the key, the rank or the subject is not
-        what the event's class says, or its code raised anything at all. Each names the entry.
+        UnknownTypeError: this type has no fold. VersionUnreadableError: no steps lead from this version to one that
+        has. TransformError: one of these steps failed. InvalidDataError: the data, the key, the rank or the subject is
+        not what the event's class says, or its code raised anything at all. Each names the entry.
         """
         envelope = entry.envelope
+        adapted: Adapted | None = None
         rule = self._rules.get((envelope.type, envelope.version))
         if rule is None:
-            raise self._unknown(entry)
+            adapted = self._adapted(entry)
+            rule = self._rules[envelope.type, adapted.version]
         place, is_elsewhere = self._subject, False
         try:
-            event = rule.decode(b"{}" if envelope.data is None else envelope.data)
+            given = envelope.data
+            event = rule.decode(b"{}" if given is None else given) if adapted is None else adapted.event
             key = rule.key(event)
             at = time_rank(entry) if rule.rank is None else member_rank(rule.rank(event))
             if place is not None:
@@ -83,6 +96,17 @@ class Folding:
         if is_elsewhere:
             raise self._elsewhere(entry, key)
         return key, Step(at, entry.position, envelope.source, envelope.id, event, rule.function)
+
+    def _adapted(self, entry: Entry) -> Adapted:
+        """Return an entry of a version that has no fold as one that has."""
+        if entry.envelope.type not in self.view.types:
+            raise self._unknown(entry)
+        reader = self.view.reader
+        found = None if reader is None else adapt(entry, reader)
+        if isinstance(found, Adapted):
+            return found
+        why = self._unknown_text(entry) if found is None else f"{_place(entry)}, for {self.view}: {found.why}"
+        raise VersionUnreadableError(why, position=entry.position, errors=[("/dataversion", why)])
 
     def by_key(self, entries: Sequence[Entry]) -> dict[Key, list[Step]]:
         """Return the steps of each row, in the order of the entries."""
@@ -154,9 +178,12 @@ class Folding:
         )
 
     def _unknown(self, entry: Entry) -> UnknownTypeError:
-        known = ", ".join(f"{type} version {version}" for type, version in sorted(self._rules))
-        why = f"{_place(entry)} is {entry.envelope.type} version {entry.envelope.version}; {self.view} folds {known}"
+        why = self._unknown_text(entry)
         return UnknownTypeError(why, errors=[("/dataversion", why)])
+
+    def _unknown_text(self, entry: Entry) -> str:
+        known = ", ".join(f"{type} version {version}" for type, version in sorted(self._rules))
+        return f"{_place(entry)} is {entry.envelope.type} version {entry.envelope.version}; {self.view} folds {known}"
 
 
 _at = attrgetter("at")

@@ -15,7 +15,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tidings.errors import CallerError
+from tidings.errors import CallerError, TransformError, VersionUnreadableError
 from tidings.events.envelope import Entry
 from tidings.log.driver import Head, History, Position
 from tidings.store.rows import Key, Row, ViewTable
@@ -25,6 +25,7 @@ from tidings.views.fold import UNREADABLE, Folding, Step
 PAGE = 1000
 
 Groups = dict[Key, list[Step]]
+Unread = CallerError | TransformError | VersionUnreadableError
 
 
 class Entries(Protocol):
@@ -42,11 +43,13 @@ class Found:
     """Histories of rows. `unread`: the rows whose history has entries that cannot be read, and why the first cannot."""
 
     steps: Groups = field(default_factory=dict)
-    unread: dict[Key, CallerError] = field(default_factory=dict)
+    unread: dict[Key, Unread] = field(default_factory=dict)
 
     def whole(self) -> Groups:
         """Return the steps; raise why one cannot be read, if one cannot."""
         for error in self.unread.values():
+            if isinstance(error, VersionUnreadableError):
+                raise error
             raise type(error)(
                 f"its row cannot be folded anew, since {error}; have the event's class, or a fold of its version, read "
                 "that again, then redrive the subject",
@@ -64,7 +67,7 @@ class RowHistory(Protocol):
     async def read(self, unit: Unit, upto: Mapping[Key, Position], dropped: AbstractSet[Position]) -> Groups:
         """Return all steps of these rows at or below a position of each, the fresh ones among them.
 
-        UnknownTypeError or InvalidDataError, naming the entry, if one of their entries cannot be read."""
+        One of `fold.UNREADABLE`, naming the entry, if one of their entries cannot be read."""
 
     async def read_ahead(
         self, unit: Unit, failed: Groups, entries: Sequence[Entry], dropped: AbstractSet[Position]

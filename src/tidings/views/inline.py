@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tidings.errors import ColumnOverflowError, FoldError, InlineViewError
+from tidings.errors import (
+    ColumnOverflowError,
+    FoldError,
+    InlineViewError,
+    TransformError,
+    VersionUnreadableError,
+)
 from tidings.events.envelope import Entry
 from tidings.events.identity import lane_subject
 from tidings.ports import Ports
@@ -109,13 +115,19 @@ class InlineFolds:
         except FoldError as error:
             return Reason(kind="fold-failed", error=_told(error), next_at=self._ports.clock.now_us() + FIRST_RETRY_US)
         except UNREADABLE as error:
-            return Reason(kind="undecodable", error=_told(error), next_at=None)
+            return Reason(kind=_kind(error), error=_told(error), next_at=None)
         return None
 
 
 def _subject(entry: Entry) -> str:
     envelope = entry.envelope
     return lane_subject(envelope.source, envelope.id, envelope.subject)
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, TransformError):
+        return "transform-failed"
+    return "version-unreadable" if isinstance(error, VersionUnreadableError) else "undecodable"
 
 
 def _told(error: Exception) -> str:

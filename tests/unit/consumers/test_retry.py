@@ -19,6 +19,7 @@ from tidings.errors import (
     FoldError,
     InvalidDataError,
     NotRetryable,
+    TransformError,
     UnknownTypeError,
 )
 
@@ -43,6 +44,7 @@ def test_after_six_attempts_it_is_left_to_an_operator() -> None:
         (ColumnOverflowError("no"), "fold-failed"),
         (UnknownTypeError("no"), "undecodable"),
         (InvalidDataError("no"), "undecodable"),
+        (TransformError("no"), "transform-failed"),
         (EnvelopeError("no"), "undecodable"),
     ],
 )

@@ -174,17 +174,6 @@ async def test_an_event_whose_data_does_not_fit_is_parked_at_once() -> None:
     assert (parked.state, parked.reason) == ("dead", "undecodable")
 
 
-async def test_a_version_without_a_handler_is_parked_at_once() -> None:
-    shop = Shop()
-    async with shop.open():
-        other = Envelope(id="e1", source="/web", type="placed", version=9, subject="1", data=b'{"order_id":"1"}')
-        await shop.opened.log.append([other])
-        await shop.carry()
-        [parked] = await shop.opened.store.parked("shop")
-    assert (parked.state, parked.reason) == ("dead", "undecodable")
-    assert "it handles placed version 1" in parked.error
-
-
 async def test_appending_to_the_log_inside_a_handler_is_the_handlers_failure() -> None:
     shop = Shop()
 

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from tests.unit.views.events import envelope
 from tidings import App, Service, Settings
 from tidings.app.opened import Opened
@@ -104,8 +106,8 @@ def moved(amount: int, at: int, *, account: str = "a") -> Envelope:
 
 
 def unknown(at: int, *, account: str = "a") -> Envelope:
-    """An event of a version that no fold reads."""
-    return envelope(MovedAnew(account, "jack", 1), f"{account}-anew", at)
+    """An event whose data does not fit its version."""
+    return msgspec.structs.replace(envelope(MovedAnew(account, "jack", 1), f"{account}-anew", at), version=1)
 
 
 class Bank:

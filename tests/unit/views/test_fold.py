@@ -30,7 +30,13 @@ from tests.unit.views.events import (
     pasts,
     remove,
 )
-from tidings.errors import ColumnOverflowError, EnvelopeError, FoldError, InvalidDataError, UnknownTypeError
+from tidings.errors import (
+    ColumnOverflowError,
+    EnvelopeError,
+    FoldError,
+    InvalidDataError,
+    VersionUnreadableError,
+)
 from tidings.events.declaration import event
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.identity import identity_key
@@ -235,7 +241,7 @@ def test_data_that_does_not_fit_the_class_is_told_with_its_path() -> None:
 
 def test_a_version_without_a_fold_is_told() -> None:
     wrong = Entry(1, 0, Envelope(id="e", source="web", type="user-left", version=2, subject="jack", data=b"{}"))
-    with pytest.raises(UnknownTypeError, match="user-left version 1"):
+    with pytest.raises(VersionUnreadableError, match="user-left version 1"):
         Folding(names()).read(wrong)
 
 

@@ -1,0 +1,218 @@
+"""The only place where an event of one version becomes one of another. What was written stays as it is.
+
+Whoever reads says once which versions it has classes for (`Reader`); the way from each other version is composed then.
+Reading what is current costs nothing: whoever reads has a decoder for that already, and asks here for what it has not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from tidings.errors import InvalidDataError, TransformError
+from tidings.events.codec import Decoder, encode_json
+from tidings.events.envelope import AdaptedEnvelope, Entry, Envelope
+from tidings.versions.lineage import Data, Lineage, Step, Written
+from tidings.versions.schemas import names_in
+
+_members = msgspec.json.Decoder().decode
+
+
+class Adapted(msgspec.Struct, frozen=True, gc=False):
+    """The event as the reader's class of `version`, and the envelope as that reader sees it."""
+
+    event: Any
+    version: int
+    envelope: Envelope
+
+
+class Unreadable(msgspec.Struct, frozen=True, gc=False):
+    """No way leads from the version to one that the reader has: that is no failure, and nothing may be set aside.
+
+    `accepts`: the versions that it reads. `why`: one sentence that says what to do.
+    """
+
+    type: str
+    version: int
+    accepts: tuple[int, ...]
+    why: str
+
+
+class Served(msgspec.Struct, frozen=True, gc=False):
+    """Data as it is handed out in a version: bytes of JSON, the stored ones if nothing was to be done."""
+
+    version: int
+    data: bytes | None
+
+
+class _Way(msgspec.Struct, frozen=True):
+    """The steps to one of a reader's versions, and its decoder. `names`: the members it has, None if not told."""
+
+    type: str
+    version: int
+    steps: tuple[Step, ...]
+    decode: Callable[[bytes], Any]
+    names: frozenset[str] | None
+
+    def read(self, envelope: Envelope) -> Adapted:
+        if not self.steps:
+            data = b"{}" if envelope.data is None else envelope.data
+            return Adapted(self.decode(data), self.version, envelope)
+        data = encode_json(_brought(envelope, self.steps, self.names, self.version))
+        try:
+            event = self.decode(data)
+        except InvalidDataError as error:
+            raise _other_data(envelope, self.steps, self.version, str(error), error.errors) from error
+        return Adapted(event, self.version, _seen(envelope, self.version, data))
+
+
+class Reader:
+    """What one reader accepts: `natives` are the versions that it has a class for, by type."""
+
+    def __init__(self, lineages: Mapping[str, Lineage], natives: Mapping[str, Collection[int]]) -> None:
+        self._lineages = lineages
+        self._natives = {type: tuple(sorted(versions)) for type, versions in natives.items()}
+        self._ways: dict[tuple[str, int], _Way | Unreadable] = {}
+
+    def way(self, type: str, version: int) -> _Way | Unreadable:
+        """Return the way that is composed for a version, once."""
+        found = self._ways.get((type, version))
+        if found is None:
+            found = self._ways[type, version] = self._composed(type, version)
+        return found
+
+    def accepts(self, type: str) -> tuple[int, ...]:
+        """Return the versions of a type that are read."""
+        lineage, natives = self._lineages.get(type), self._natives.get(type, ())
+        if lineage is None:
+            return ()
+        return tuple(version for version in lineage.versions if _target(lineage, natives, version) is not None)
+
+    def _composed(self, type: str, version: int) -> _Way | Unreadable:
+        lineage, natives = self._lineages.get(type), self._natives.get(type, ())
+        found = None if lineage is None else _target(lineage, natives, version)
+        if lineage is not None and found is not None:
+            return _way(lineage, *found)
+        accepts = self.accepts(type)
+        there = ", ".join(map(str, accepts)) or "none"
+        why = (
+            f"{type} version {version} cannot be read here, where {there} can: run a release that has a class for it, "
+            "or steps that lead to one"
+        )
+        return Unreadable(type, version, accepts, why)
+
+
+def adapt(entry: Entry, accepts: Reader) -> Adapted | Unreadable:
+    """Return the event as its reader has a class for it.
+
+    The version itself if the reader has it; else the nearest higher one that upcasters lead to; else the highest that
+    reads it as it is. TransformError if a step fails or returns other data; InvalidDataError if the stored data does
+    not fit its own version.
+    """
+    return adapted(entry.envelope, accepts)
+
+
+def adapted(envelope: Envelope, accepts: Reader) -> Adapted | Unreadable:
+    """As `adapt`, for an envelope that has no place in the log yet."""
+    way = accepts.way(envelope.type, envelope.version)
+    return way if isinstance(way, Unreadable) else way.read(envelope)
+
+
+def serve(entry: Entry, version: int, lineages: Mapping[str, Lineage]) -> Served | Unreadable:
+    """Return the data of an entry as a reader outside is told it in `version`. TransformError; InvalidDataError."""
+    envelope = entry.envelope
+    if envelope.version == version:
+        return Served(version, envelope.data)
+    lineage = lineages.get(envelope.type)
+    steps = None if lineage is None else lineage.path(envelope.version, version)
+    if lineage is None or steps is None:
+        why = (
+            f"no steps lead from {envelope.type} version {envelope.version} to {version}: declare the steps between "
+            f"them, each with @{'up' if version > envelope.version else 'down'}caster"
+        )
+        return Unreadable(envelope.type, envelope.version, (version,), why)
+    schema = lineage.schema(version)
+    names = None if schema is None else names_in(schema)
+    data = encode_json(_brought(envelope, steps, names, version))
+    native = lineage.natives.get(version)
+    if native is not None:
+        try:
+            Decoder(native.cls).decode(data)
+        except InvalidDataError as error:
+            raise _other_data(envelope, steps, version, str(error), error.errors) from error
+    return Served(version, data)
+
+
+def _target(lineage: Lineage, natives: Sequence[int], version: int) -> tuple[int, tuple[Step, ...]] | None:
+    """Return the version that a reader of these reads another one as, and the steps that lead to it."""
+    if version in natives:
+        return version, ()
+    for native in (each for each in natives if each > version):
+        steps = lineage.path(version, native)
+        if steps is not None:
+            return native, steps
+    for native in reversed(natives):
+        step = lineage.tolerance(version, native)
+        if step is not None:
+            return native, (step,)
+    return None
+
+
+def _brought(envelope: Envelope, steps: tuple[Step, ...], names: frozenset[str] | None, version: int) -> Data:
+    data = _data_of(envelope)
+    for step in steps:
+        data = step(data, envelope)
+    if names is not None and not data.keys() <= names:
+        strange = ", ".join(sorted(str(name) for name in data.keys() - names)[:5])
+        raise _other_data(envelope, steps, version, f"it does not declare {strange}")
+    return data
+
+
+def _data_of(envelope: Envelope) -> Data:
+    try:
+        data = {} if envelope.data is None else _members(envelope.data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        why = f"the data of {envelope.type} version {envelope.version} is no JSON: {error}"
+        raise InvalidDataError(why, errors=[("", str(error))]) from error
+    if type(data) is not dict:
+        why = f"the data of {envelope.type} version {envelope.version} is no object"
+        raise InvalidDataError(why, errors=[("", "expected an object")])
+    return data
+
+
+def _other_data(
+    envelope: Envelope, steps: Sequence[Step], version: int, why: str, errors: Sequence[tuple[str, str]] = ()
+) -> InvalidDataError | TransformError:
+    """Return the error for what does not fit. Where all steps follow from the schemas, the data itself is at fault."""
+    told = f"{envelope.type} version {envelope.version}, brought to version {version}, is not what that is"
+    place = f"event {envelope.source!r} {envelope.id!r}"
+    written = [step for step in steps if isinstance(step, Written)]
+    if not written:
+        return InvalidDataError(f"{place}: {told}: {why}", errors=errors)
+    text = f"{place}: {told}: {why}; correct {written[-1].transformer}, then redrive the subject"
+    return TransformError(text, errors=errors)
+
+
+def _seen(envelope: Envelope, version: int, data: bytes) -> Envelope:
+    return AdaptedEnvelope(
+        id=envelope.id,
+        source=envelope.source,
+        type=envelope.type,
+        version=version,
+        subject=envelope.subject,
+        time=envelope.time,
+        time_stamped=envelope.time_stamped,
+        attributes=envelope.attributes,
+        data=data,
+        written=envelope.version,
+    )
+
+
+def _way(lineage: Lineage, version: int, steps: tuple[Step, ...]) -> _Way:
+    names = None
+    if steps:
+        schema = lineage.schema(version)
+        names = None if schema is None else names_in(schema)
+    return _Way(lineage.type, version, steps, Decoder(lineage.natives[version].cls).decode, names)
