@@ -51,6 +51,7 @@ from tidings.webhooks.intake.roster import Roster
 from tidings.webhooks.intake.translating import Making
 
 _ID_BITS = 74
+Known = tuple[Catalog, Versions]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,22 +189,15 @@ async def open_services(
 
 
 def _put_together(
-    declared: Declared,
-    settings: Settings,
-    known: tuple[Catalog, Versions],
-    back_end: BackEnd,
-    log: Log,
-    telemetry: Telemetry,
+    declared: Declared, settings: Settings, known: Known, back_end: BackEnd, log: Log, telemetry: Telemetry
 ) -> Opened:
     services, versions = declared.services, known[1]
-    reading = {service.name: tuple(view.reading(versions) for view in service.views) for service in services}
-    views = tuple(view for each in reading.values() for view in each)
     carried = _carried(services, settings)
+    reading = {service.name: tuple(view.reading(versions) for view in service.views) for service in services}
     ports, store, owner = telemetry.ports, telemetry.store(back_end.store), this_process()
     tables = LiveTables(store)
-    store.hold_inline(InlineFolds(views, log, ports))
-    functions = {service.name: service.functions for service in carried}
-    deliverer = Deliverer(functions, store=store, ports=ports, owner=owner)
+    store.hold_inline(InlineFolds((view for each in reading.values() for view in each), log, ports))
+    deliverer = Deliverer({each.name: each.functions for each in carried}, store=store, ports=ports, owner=owner)
     resources = {
         service.name: _resources(service, known, Shelves(service.name, reading[service.name], tables, log), deliverer)
         for service in services
@@ -227,7 +221,7 @@ def _put_together(
         ports=ports,
         services=services,
         carried=carried,
-        views=views,
+        views=tuple(view for each in reading.values() for view in each),
         catalog=known[0],
         versions=versions,
         log=log,
@@ -256,7 +250,7 @@ def _beside_carrying(log: Log, store: StoreDriver, ports: Ports, deliverer: Deli
     return found
 
 
-def _resources(service: Service, known: tuple[Catalog, Versions], shelves: Shelves, deliverer: Deliverer) -> Resources:
+def _resources(service: Service, known: Known, shelves: Shelves, deliverer: Deliverer) -> Resources:
     return Resources(
         service=service.name,
         catalog=known[0],

@@ -87,6 +87,12 @@ def declared(event: Any) -> Declared:
     return found
 
 
+def declaration_of(cls: type) -> Declared | None:
+    """Return what was declared for this class; None if nothing was."""
+    found = cls.__dict__.get(_MARK)
+    return found if isinstance(found, Declared) else None
+
+
 def declared_class(cls: Any) -> Declared:
     """Return what was declared for this class; DeclarationError if nothing was, or if it is no class."""
     if not isinstance(cls, type):

@@ -13,10 +13,12 @@ from typing import Any, get_args
 import msgspec
 
 from tidings.errors import DeclarationError
-from tidings.events.declaration import is_pydantic
+from tidings.events.declaration import declaration_of, is_pydantic
 from tidings.versions.dated import with_times
 from tidings.versions.engine import Schema
 
+OPEN_ENUM = "x-open-enum"
+"""A promise of the readers: a value that they do not know has a fallback."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NOTES = ("title", "description", "examples", "discriminator")
 _MAPS = ("properties", "patternProperties", "dependentSchemas")
@@ -34,7 +36,11 @@ def schema_of(cls: type) -> Schema:
         made = _of_pydantic(cls) if is_pydantic(cls) else with_times(cls, msgspec.json.schema(cls, schema_hook=_any))
     except (TypeError, ValueError, NameError) as error:
         raise DeclarationError(f"{cls.__module__}.{cls.__qualname__} has no JSON Schema: {error}") from error
-    return {"$schema": DIALECT, **_Plain(made).whole()}
+    whole = _Plain(made).whole()
+    known = declaration_of(cls)
+    for name in known.open_enums if known else ():
+        whole.get("properties", {}).get(name, {})[OPEN_ENUM] = True
+    return {"$schema": DIALECT, **whole}
 
 
 def names_in(schema: Schema) -> frozenset[str] | None:

@@ -161,6 +161,9 @@ def _close(node: dict[str, Any], *, is_composed: bool) -> None:
 
 
 def _open(node: dict[str, Any]) -> None:
+    if node.get("x-open-enum") is True and isinstance(node.get("enum"), list):
+        texts = all(isinstance(value, str) for value in node.pop("enum"))
+        node.update({"type": "string"} if texts else {})
     for name in ("additionalProperties", "unevaluatedProperties"):
         if node.get(name) is False:
             del node[name]

@@ -1,0 +1,254 @@
+"""The lock file and the check that a pipeline runs, on a repository as it grows."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.versions.bookmarks import second
+from tidings.cli.program import run_with
+from tidings.versions.checking import check
+from tidings.versions.lineage import lineages_of
+from tidings.versions.lockfile import Lock
+
+HEAD = """
+from tidings import App, Service, downcaster, event, upcaster
+"""
+FIRST = """
+@event("tweet-bookmarked", version=1, subject="tweet_id")
+class TweetBookmarked:
+    tweet_id: str
+    user_id: str
+"""
+SECOND = FIRST.replace("version=1", "version=2") + '    folder: str = "all"\n'
+THIRD = SECOND.replace("version=2", "version=3").replace("user_id: str", "owner: dict[str, str]")
+UP = """
+@upcaster(TweetBookmarked, from_version=2)
+def owner_from_user(data):
+    return {"tweet_id": data["tweet_id"], "folder": data.get("folder", "all"), "owner": {"id": data["user_id"]}}
+"""
+FOOT = """
+app = App(Service("bookmarks", emits=[TweetBookmarked]))
+"""
+Told = tuple[int, str]
+
+
+class Repository:
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self._capsys = capsys
+        self.lock = folder / "events.lock.json"
+
+    def write(self, *parts: str, lock: str = "") -> None:
+        foot = FOOT.replace("]))", f"]){lock})")
+        (self.folder / "program.py").write_text(HEAD + "".join(parts) + foot, "utf-8")
+
+    def run(self, *arguments: str) -> Told:
+        sys.modules.pop("program", None)
+        (self.folder / "__pycache__").exists() and [each.unlink() for each in (self.folder / "__pycache__").iterdir()]
+        code = run_with(["versions", *arguments, "--app", "program:app"])
+        captured = self._capsys.readouterr()
+        return code, captured.out + captured.err
+
+    def fixture(self, version: int, text: str) -> None:
+        path = self.folder / "tests/versions/tweet-bookmarked" / str(version) / "first.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+    def codes(self, *arguments: str) -> tuple[int, set[str]]:
+        code, out = self.run("check", "--json", *arguments)
+        return code, {each["code"] for each in json.loads(out)["findings"]}
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Repository:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIDINGS_DATABASE_URL", "sqlite:///:memory:")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    return Repository(tmp_path, capsys)
+
+
+def test_a_version_is_locked_published_and_then_never_changes(repository: Repository) -> None:
+    repository.write(FIRST)
+    assert repository.run("check")[0] == 2  # there is no lock file yet
+    assert repository.run("lock")[0] == 0
+    assert repository.run("check") == (0, "ok\n")
+    kept = json.loads(repository.lock.read_text("utf-8"))["types"]["tweet-bookmarked"]
+    assert (kept["owner"], kept["versions"]["1"]["published"]) == ("bookmarks", False)
+    assert re.fullmatch("[0-9a-f]{64}", kept["versions"]["1"]["sha256"])
+    repository.write(FIRST + "    note: str\n")
+    code, out = repository.run("check")
+    assert (code, "`tidings versions lock`" in out) == (1, True)
+    assert repository.run("lock", "--publish")[0] == 0
+    repository.write(FIRST)
+    code, out = repository.run("check")
+    assert code == 1
+    assert "is published with the schema" in out
+    assert "declare the change as version 2" in out
+    assert repository.run("lock")[0] == 2
+
+
+def test_a_lock_file_is_written_the_same_and_says_nothing_of_names_in_the_code(repository: Repository) -> None:
+    repository.write(FIRST)
+    repository.run("lock")
+    before = repository.lock.read_bytes()
+    repository.write(
+        '"""Other words."""\n' + FIRST.replace("class TweetBookmarked:", "class Kept:\n    'Said.'"),
+        "\nTweetBookmarked = Kept\n",
+    )
+    assert repository.run("check") == (0, "ok\n")
+    repository.run("lock")
+    assert repository.lock.read_bytes() == before
+
+
+def test_a_change_that_old_data_allows_needs_nothing(repository: Repository) -> None:
+    repository.write(FIRST)
+    repository.run("lock", "--publish")
+    repository.write(SECOND)
+    repository.run("lock")
+    assert repository.run("check", "--mode", "FULL") == (0, "ok\n")
+    _, out = repository.run("list", "--json")
+    assert [(each["version"], each["state"], each["reads"]) for each in json.loads(out)] == [
+        (1, "read", [2]),
+        (2, "native", [1]),
+    ]
+
+
+def test_a_change_that_old_data_forbids_is_named_with_the_smallest_way_out(repository: Repository) -> None:
+    repository.write(SECOND)
+    repository.run("lock", "--publish")
+    kept = json.loads(repository.lock.read_text("utf-8"))
+    assert list(kept["types"]["tweet-bookmarked"]["versions"]) == ["2"]
+    repository.write(SECOND.replace("version=2", "version=3").replace("user_id: str", "user_id: str\n    account: str"))
+    repository.run("lock")
+    code, out = repository.run("check")
+    assert code == 1
+    assert "version 3 does not read version 2: /account was added and is required (give it a default" in out
+    assert "::error title=tidings incompatible::" in repository.run("check", "--github")[1]
+    assert repository.run("check", "--mode", "FORWARD")[0] == 1  # the gap in the chain stays
+    assert repository.codes("--mode", "NONE") == (1, {"missing-step"})
+
+
+def test_a_step_bridges_it_as_soon_as_a_fixture_proves_it(repository: Repository) -> None:
+    repository.write(SECOND)
+    repository.run("lock", "--publish")
+    repository.write(THIRD, UP)
+    repository.run("lock")
+    assert repository.run("check") == (0, "ok\n")
+    (repository.folder / "tests/versions/tweet-bookmarked/2/first.json").unlink()
+    assert repository.codes() == (1, {"fixture-missing"})
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ('raise KeyError("user_id")', "failed on event"),
+        ('return {"order_id": 1}', "is not valid for version 3"),
+        ('data["x"] = 1; return {"tweet_id": "20", "owner": {"id": "jack"}}', "changes the data that it is given"),
+        ('import random; return {"tweet_id": str(random.random()), "owner": {}}', "return other data each time"),
+        ('return {"tweet_id": "21", "owner": {"id": "jack"}}', 'and "as" says'),
+        ("return 5", "have it return the data"),
+    ],
+)
+def test_a_step_that_is_wrong_is_found_by_its_fixture(repository: Repository, step: str, said: str) -> None:
+    repository.write(SECOND)
+    repository.run("lock", "--publish")
+    repository.fixture(
+        2, '{"data": {"tweet_id": "20", "user_id": "jack"}, "as": {"3": {"tweet_id": "20", "owner": {"id": "jack"}}}}'
+    )
+    head = UP[: UP.index("    return")]
+    repository.write(THIRD, head, f"    {step}\n")
+    repository.fixture(3, '{"data": {"tweet_id": "20", "owner": {}}}')
+    repository.run("lock")
+    code, out = repository.run("check")
+    assert code == 1
+    assert said in out
+
+
+def test_a_removed_name_does_not_come_back_as_something_else(repository: Repository) -> None:
+    repository.write(SECOND)
+    repository.run("lock", "--publish")
+    without = FIRST.replace("version=1", "version=3")
+    repository.write(without)
+    repository.run("lock", "--publish")
+    assert json.loads(repository.lock.read_text("utf-8"))["types"]["tweet-bookmarked"]["reserved"] == ["folder"]
+    repository.write(FIRST.replace("version=1", "version=4") + "    folder: int = 0\n")
+    assert "name-reserved" in repository.codes("--scope", "LATEST")[1]
+
+
+def test_a_changed_default_is_a_warning(repository: Repository) -> None:
+    repository.write(SECOND)
+    repository.run("lock", "--publish")
+    repository.write(SECOND.replace("version=2", "version=3").replace('"all"', '"later"'))
+    repository.run("lock")
+    assert repository.codes() == (0, {"default-changed"})
+
+
+def test_values_may_be_added_where_readers_promise_a_fallback(repository: Repository) -> None:
+    kind = "\nfrom typing import Literal\n"
+    old = FIRST + '    kind: Literal["a", "b"]\n'
+    new = old.replace("version=1", "version=2").replace('"b"]', '"b", "c"]')
+    repository.write(kind, old)
+    repository.run("lock", "--publish")
+    repository.write(kind, new)
+    repository.run("lock")
+    assert repository.codes("--mode", "FULL") == (1, {"incompatible"})
+    repository.lock.unlink()
+
+    def marked(text: str) -> str:
+        return text.replace('"tweet_id")', '"tweet_id", open_enums=("kind",))')
+
+    repository.write(kind, marked(old))
+    repository.run("lock", "--publish")
+    repository.write(kind, marked(new))
+    repository.run("lock")
+    assert repository.codes("--mode", "FULL") == (0, set())
+
+
+def _spoilt(lock: dict[str, Any]) -> Any:
+    lock["types"]["tweet-bookmarked"]["versions"]["1"]["schema"]["type"] = "array"
+    return lock
+
+
+@pytest.mark.parametrize("spoil", [_spoilt, lambda lock: [], lambda lock: {**lock, "form": 9}, lambda lock: {"x": 1}])
+def test_a_lock_file_that_was_changed_by_hand_is_refused(repository: Repository, spoil: Callable[[Any], Any]) -> None:
+    repository.write(FIRST)
+    repository.run("lock")
+    repository.lock.write_text(json.dumps(spoil(json.loads(repository.lock.read_text("utf-8")))), "utf-8")
+    code, out = repository.run("check")
+    assert (code, "events.lock.json" in out) == (2, True)
+
+
+def test_an_app_refuses_to_start_on_a_published_version_that_changed(repository: Repository) -> None:
+    repository.write(FIRST)
+    repository.run("lock", "--publish")
+    repository.write(FIRST + "    note: str\n", lock=', lock="events.lock.json"')
+    code, out = repository.run("list")
+    assert code == 2
+    assert "is published with the schema" in out
+
+
+def test_wrong_use_is_2_and_no_such_type_is_1(repository: Repository) -> None:
+    repository.write(FIRST)
+    repository.run("lock")
+    assert repository.run("check", "--mode", "SIDEWAYS")[0] == 2
+    code, out = repository.run("show", "tweet-bookmark")
+    assert (code, "did you mean tweet-bookmarked?" in out) == (1, True)
+    code, out = repository.run("show", "tweet-bookmarked", "--json")
+    assert json.loads(out)["properties"].keys() == {"tweet_id", "user_id"}
+
+
+@pytest.mark.parametrize("target", ["https://example.com/other.json", "other.json#/x"])
+def test_a_schema_that_refers_to_somewhere_else_is_a_clear_no(target: str) -> None:
+    told = {"tweet-bookmarked": {1: {"type": "object", "properties": {"user_id": {"$ref": target}}}}}
+    lineage = lineages_of([second()], told)["tweet-bookmarked"]
+    found = check(lineage, Lock(), (), mode="FULL", scope="TRANSITIVE")
+    assert {"no-schema"} <= {each.code for each in found}
+    assert [each for each in found if each.code == "no-schema" and "cannot be read" in each.text]
