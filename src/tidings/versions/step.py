@@ -21,11 +21,18 @@ _members = msgspec.json.Decoder().decode
 
 
 class Adapted(msgspec.Struct, frozen=True, gc=False):
-    """The event as the reader's class of `version`, and the envelope as that reader sees it."""
+    """The event as the reader's class of `version`. `stored`: what was written; `data`: what became of its data, None
+    if that stayed as it is."""
 
     event: Any
     version: int
-    envelope: Envelope
+    stored: Envelope
+    data: bytes | None = None
+
+    @property
+    def envelope(self) -> Envelope:
+        """The envelope as the reader sees it. Made when it is asked for: no fold does."""
+        return self.stored if self.data is None else _seen(self.stored, self.version, self.data)
 
 
 class Unreadable(msgspec.Struct, frozen=True, gc=False):
@@ -65,7 +72,7 @@ class _Way(msgspec.Struct, frozen=True):
             event = self.decode(data)
         except InvalidDataError as error:
             raise _other_data(envelope, self.steps, self.version, str(error), error.errors) from error
-        return Adapted(event, self.version, _seen(envelope, self.version, data))
+        return Adapted(event, self.version, envelope, data)
 
 
 class Reader:

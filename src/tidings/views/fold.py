@@ -63,6 +63,7 @@ class Folding:
     def __init__(self, view: ViewSpec) -> None:
         self.view = view
         self._subject = view.subject
+        self._types = view.types
         self._rules = {(fold.declared.type, fold.declared.version): _rule(view, fold) for fold in view.folds}
         forms = forms_of(view.row)
         self.codec = RowCodec(view.row, view.columns, tuple(forms.values()), view.key)
@@ -99,7 +100,7 @@ class Folding:
 
     def _adapted(self, entry: Entry) -> Adapted:
         """Return an entry of a version that has no fold as one that has."""
-        if entry.envelope.type not in self.view.types:
+        if entry.envelope.type not in self._types:
             raise self._unknown(entry)
         reader = self.view.reader
         found = None if reader is None else adapt(entry, reader)
