@@ -25,7 +25,7 @@ UNREADABLE = "version-unreadable"
 KINDS = frozenset(
     {
         *("fold-failed", "handler-failed", "id-taken", "not-retryable", "process-died", "transform-failed"),
-        *("undecodable", "version-unreadable"),
+        *("undecodable", UNREADABLE),
     }
 )
 """Every word why something is parked."""

@@ -3,8 +3,16 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.operations.stage import SERVICES, OrderPaid, OrderPlaced, Stage
-from tidings.consumers.retry import KINDS, died_reason, kind_of
-from tidings.errors import CallerError, FoldError, InvalidDataError, NotFoundError, NotRetryable, NotSubjectHeadError
+from tidings.consumers.retry import KINDS, UNREADABLE, died_reason, kind_of
+from tidings.errors import (
+    CallerError,
+    FoldError,
+    InvalidDataError,
+    NotFoundError,
+    NotRetryable,
+    NotSubjectHeadError,
+    TransformError,
+)
 from tidings.operations import dead
 from tidings.operations.dead import Which
 from tidings.store.reason import Reason
@@ -52,9 +60,9 @@ async def test_where_nothing_is_parked_a_right_name_finds_nothing(stage: Stage) 
 
 
 def test_every_word_for_what_failed_can_be_asked_for() -> None:
-    errors = [InvalidDataError("x"), NotRetryable("x"), FoldError("x"), ValueError("x")]
+    errors = [InvalidDataError("x"), NotRetryable("x"), FoldError("x"), TransformError("x"), ValueError("x")]
     of_the_relay = "id-taken"
-    assert {*map(kind_of, errors), died_reason(3).kind, of_the_relay} == KINDS
+    assert {*map(kind_of, errors), died_reason(3).kind, of_the_relay, UNREADABLE} == KINDS
 
 
 async def test_a_subject_is_shown_with_its_entries_in_order(parked: Stage) -> None:
