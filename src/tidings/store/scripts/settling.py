@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from tidings.store.endpoint_deliveries import (
@@ -44,35 +45,60 @@ def claimed_of(row: Sequence[Any]) -> ClaimedEndpointDelivery:
 
 def settle(claimed: Sequence[ClaimedEndpointDelivery], decide: Decide, *, now: int | None) -> Script[Settled]:
     """See `EndpointStore.settle_endpoint_deliveries`."""
-    first = claimed[0]
-    at = yield from keeping.now_of(now)
-    before = yield from keeping.find(first.delivery.endpoint, lock=True)
-    if before is None or any(each.delivery.endpoint != before.id for each in claimed):
-        raise fenced(first.delivery.key)
-    result = _fitted(decide(before), before)
-    condition = result.condition or before.condition
-    for each in claimed:
-        yield from _write(each, result, condition, at=at)
-    after = before
-    if condition != before.condition:
-        after = yield from keeping.fare(before, condition, at=at)
-    if result.state in _CLOSED:
-        for each in claimed:
-            if result.state == "dead":
-                yield from line.follow(after, each.delivery.subject, n=each.n, at=at)
-            if after.condition.is_sending:
-                yield from line.go_on(after, each.delivery.subject, at=at)
-    return Settled(before=before, after=after, result=result)
+    [settled] = yield from settle_each([(claimed, decide)], now=now)
+    return settled
 
 
 def settle_each(
     ended: Sequence[tuple[Sequence[ClaimedEndpointDelivery], Decide]], *, now: int | None
 ) -> Script[list[Settled]]:
-    """See `Unit.settle_each`."""
+    """See `Unit.settle_each`. The row of an endpoint is read and written once for all attempts side by side."""
+    at = yield from keeping.now_of(now)
     settled = []
-    for claimed, decide in ended:
-        settled.append((yield from settle(claimed, decide, now=now)))
+    for id, group in groupby(ended, key=lambda each: each[0][0].delivery.endpoint):
+        attempts = list(group)
+        kept = known = yield from _endpoint(id, attempts)
+        for claimed, decide in attempts:
+            so = yield from _settle(known, claimed, decide, at=at)
+            settled.append(so)
+            if so.after.condition.is_sending != known.condition.is_sending:
+                kept = yield from keeping.fare(known, so.after.condition, at=at)
+            known = so.after
+            if so.result.state in _CLOSED:
+                yield from _go_on(known, claimed, so.result, at=at)
+        if known.condition != kept.condition:
+            yield from keeping.write(id, known.condition)
     return settled
+
+
+def _endpoint(id: str, attempts: Sequence[tuple[Sequence[ClaimedEndpointDelivery], Decide]]) -> Script[EndpointRecord]:
+    found = yield from keeping.find(id, lock=True)
+    strange = [claimed for claimed, _ in attempts if any(each.delivery.endpoint != id for each in claimed)]
+    if found is None or strange:
+        raise fenced((strange or [attempts[0][0]])[0][0].delivery.key)
+    return found
+
+
+def _settle(
+    before: EndpointRecord, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide, *, at: int
+) -> Script[Settled]:
+    """Write what becomes of the deliveries; the endpoint is left to be written."""
+    result = _fitted(decide(before), before)
+    condition = result.condition or before.condition
+    for each in claimed:
+        yield from _write(each, result, condition, at=at)
+    return Settled(before=before, after=replace(before, condition=condition), result=result)
+
+
+def _go_on(
+    endpoint: EndpointRecord, claimed: Sequence[ClaimedEndpointDelivery], result: Result, *, at: int
+) -> Script[None]:
+    """Do what follows for those behind."""
+    for each in claimed:
+        if result.state == "dead":
+            yield from line.follow(endpoint, each.delivery.subject, n=each.n, at=at)
+        if endpoint.condition.is_sending:
+            yield from line.go_on(endpoint, each.delivery.subject, at=at)
 
 
 def _fitted(result: Result, endpoint: EndpointRecord) -> Result:
