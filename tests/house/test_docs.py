@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,14 +63,15 @@ def environment(page: Path, request: pytest.FixtureRequest) -> Iterator[dict[str
         yield {}
         return
     server: Postgres = request.getfixturevalue("postgres")
+    own = f"shop_{token_hex(4)}"  # other pages are followed at the same time
     [made] = [block.text for block in blocks(page) if block.kind == "sql"] or ["CREATE DATABASE shop"]
-    gone = "DROP DATABASE IF EXISTS shop WITH (FORCE);\nDROP ROLE IF EXISTS shop;"
-    asyncio.run(said(server.url("postgres"), gone, made))
-    named = re.findall(r'database_url = "(.*)"', page.read_text("utf-8"))
-    [url] = [url.replace("localhost", urlsplit(server.url("shop")).netloc.partition("@")[2]) for url in named] or [
-        server.url("shop")
-    ]
-    yield {"TIDINGS_DATABASE_URL": url}
+    asyncio.run(said(server.url("postgres"), re.sub(r"\bshop\b", own, made)))
+    named = re.findall(r'database_url = "(.*)"', page.read_text("utf-8")) or [server.url("shop")]
+    [url] = [urlsplit(re.sub(r"\bshop\b", own, each)) for each in named]
+    user, _, _ = url.netloc.rpartition("@")
+    there = urlsplit(server.url(own)).netloc.rpartition("@")[2]
+    yield {"TIDINGS_DATABASE_URL": url._replace(netloc=f"{user}@{there}").geturl()}
+    gone = f"DROP DATABASE IF EXISTS {own} WITH (FORCE);\nDROP ROLE IF EXISTS {own};"
     asyncio.run(said(server.url("postgres"), gone))
 
 
