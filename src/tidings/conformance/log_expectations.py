@@ -7,6 +7,7 @@ import asyncio
 from tidings.conformance.samples import attempted, event, events, everything, ids_in, keep, refusal
 from tidings.errors import Conflict
 from tidings.events.filter import Filter
+from tidings.events.identity import SLOTS, slot_of
 from tidings.log.driver import Condition, LogDriver, Position, Receipt, Write
 from tidings.log.log import Log
 
@@ -83,6 +84,7 @@ class Expecting:
             ("4", no_other("a", first.positions[0])),
             ("5", no_other("a", 0, "freed")),
             ("6", Condition(where=Filter(types=frozenset({"freed"})), after=0)),
+            ("7", Condition(where=Filter(slots=()), after=0)),
         ):
             assert (await keep(driver, event(id, subject="d"), condition=condition)).outcome == "appended"
 
@@ -93,6 +95,15 @@ class Expecting:
             conflict = await refusal(driver, event("3", subject="c"), condition=condition)
             assert (conflict.kind, conflict.position) == ("condition", first.positions[0])
         assert await ids_in(driver) == ["1", "2"]
+
+    async def test_a_condition_looks_at_the_slots_it_names(self, driver: LogDriver) -> None:
+        first = await keep(driver, event("1", subject="a"))
+        slot = slot_of("", "", "a")
+        beside = Condition(where=Filter(slots=((0, slot), (slot + 1, SLOTS))), after=0)
+        assert (await keep(driver, event("2", subject="a"), condition=beside)).outcome == "appended"
+        among = Condition(where=Filter(slots=((0, slot), (slot, slot + 1))), after=0)
+        conflict = await refusal(driver, event("3", subject="a"), condition=among)
+        assert (conflict.kind, conflict.position) == ("condition", first.positions[0])
 
     async def test_of_two_racers_one_wins(self, log: Log) -> None:
         for n in range(10):

@@ -24,13 +24,15 @@ FILTERS = [
     Filter(source="s/0"),
     Filter(subject="subject/1"),
     Filter(subject="absent"),
-    Filter(slots=(0, SLOTS)),
-    Filter(slots=(0, 512)),
-    Filter(slots=(512, SLOTS)),
-    Filter(slots=(100, 100)),
+    Filter(slots=((0, SLOTS),)),
+    Filter(slots=((0, 512),)),
+    Filter(slots=((512, SLOTS),)),
+    Filter(slots=((100, 100),)),
+    Filter(slots=()),
+    Filter(slots=((0, 256), (512, 768))),
     Filter(types=frozenset({"odd"}), source="s/1", subject="subject/2"),
-    Filter(types=frozenset({"odd"}), slots=(256, 768)),
-    Filter(subject="subject/0", slots=(0, 512)),
+    Filter(types=frozenset({"odd"}), slots=((256, 768),)),
+    Filter(subject="subject/0", slots=((0, 512),)),
 ]
 
 

@@ -81,11 +81,15 @@ class Lane:
         return self.claims[0].partitions > len(self.parts)
 
     @property
-    def slots(self) -> tuple[int, int] | None:
-        """The range of slots to read, which may hold others' too; None for all."""
-        ranges = [part.claim.slots for part in self.parts]
-        found = min(first for first, _ in ranges), max(end for _, end in ranges)
-        return None if found == (0, SLOTS) else found
+    def slots(self) -> tuple[tuple[int, int], ...] | None:
+        """The ranges of slots to read, none next to another; None for all. Partitions taken over may lie anywhere."""
+        found: list[tuple[int, int]] = []
+        for first, end in sorted(part.claim.slots for part in self.parts):
+            if found and found[-1][1] == first:
+                found[-1] = found[-1][0], end
+            else:
+                found.append((first, end))
+        return None if found == [(0, SLOTS)] else tuple(found)
 
     def claim_of(self, entry: Entry) -> Claim | None:
         """Return the claim of the partition that the entry belongs to; None if it is not in this lane."""
@@ -93,19 +97,12 @@ class Lane:
         return next((claim for claim in self.claims if claim.slots[0] <= slot < claim.slots[1]), None)
 
     def batch(self, page: Page, *, limit: int) -> Batch:
-        """Return what of a page is this lane's."""
+        """Return a page of this lane's slots as far as the lane goes."""
         bound = page.upto if self.bound is None else min(self.bound, page.upto)
         entries = page.entries
         if entries and entries[-1].position > bound:
             entries = tuple(entry for entry in entries if entry.position <= bound)
-        if not self._is_whole():
-            entries = tuple(entry for entry in entries if self.claim_of(entry) is not None)
         return Batch(entries, bound, len(page.entries) >= limit or bound < page.upto)
-
-    def _is_whole(self) -> bool:
-        """Whether the range of slots holds nothing but this lane's."""
-        first, end = self.slots or (0, SLOTS)
-        return sum(part.claim.slots[1] - part.claim.slots[0] for part in self.parts) == end - first
 
     def moved(self, to: Position) -> Lane:
         """Return the lane once its checkpoints stand here."""

@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.filter import EVERYTHING, Filter
-from tidings.events.identity import SLOTS, slot_of
+from tidings.events.identity import slot_of
 from tidings.log.driver import LogDriver, Page, Position
 
 ENTRIES = 8_192
@@ -127,7 +127,7 @@ class Tip:
 
 def _matches(where: Filter, envelope: Envelope) -> bool:
     slot = 0
-    if where.slots not in (None, (0, SLOTS)):
+    if where.slots is not None:
         slot = slot_of(envelope.source, envelope.id, envelope.subject)
     return where.matches(envelope, slot)
 

@@ -102,7 +102,7 @@ def partitions_of(reader: Reader) -> tuple[Share, ...]:
         return (Share(0, Filter(types=reader.types), None),)
     count, shares = len(reader.checkpoints), []
     for part, checkpoint in sorted(reader.checkpoints.items()):
-        slots = (part * SLOTS // count, (part + 1) * SLOTS // count)
+        slots = ((part * SLOTS // count, (part + 1) * SLOTS // count),)
         shares.append(Share(part, Filter(types=reader.types, slots=slots if count > 1 else None), checkpoint))
     return tuple(shares)
 

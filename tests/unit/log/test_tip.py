@@ -179,7 +179,7 @@ async def test_every_answer_is_the_drivers_own(driver: Scripted, monkeypatch: py
     monkeypatch.setattr(tips, "ENTRIES", 30)
     monkeypatch.setattr(tips, "LOOK", 10)
     draw, tip, count = Random(seed), Tip(driver), 0
-    wheres = [EVERYTHING, Filter(subject="0"), Filter(types=frozenset({"t"})), Filter(slots=(0, 512))]
+    wheres = [EVERYTHING, Filter(subject="0"), Filter(types=frozenset({"t"})), Filter(slots=((0, 256), (512, 768)))]
     for _ in range(150):
         for _ in range(draw.choice((0, 0, 1, 4, 25))):
             count += 1

@@ -121,10 +121,9 @@ def _expected(expectations: Sequence[tuple[int, str, Position]]) -> tuple[Sequen
 
 
 def _condition(writes: Sequence[Write], conditional: int | None) -> tuple[Any, ...]:
-    """Return c_write, c_after, c_types, c_source, c_skey, c_subject, c_first, c_end."""
+    """Return c_write, c_after, c_types, c_source, c_skey, c_subject, c_firsts, c_ends."""
     condition = None if conditional is None else writes[conditional].condition
     where = EVERYTHING if condition is None else condition.where
-    first, end = (None, None) if where.slots is None else where.slots
     return (
         None if conditional is None else conditional + 1,
         None if condition is None else condition.after,
@@ -132,8 +131,8 @@ def _condition(writes: Sequence[Write], conditional: int | None) -> tuple[Any, .
         where.source,
         None if where.subject is None else subject_key(where.subject),
         where.subject,
-        first,
-        end,
+        None if where.slots is None else [first for first, _ in where.slots],
+        None if where.slots is None else [end for _, end in where.slots],
     )
 
 

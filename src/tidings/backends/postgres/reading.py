@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import asyncpg
@@ -37,6 +38,7 @@ FROM tidings.head h, (
 _PAGE = f"SELECT {_ENTRY} FROM tidings.log WHERE pos > $1 ORDER BY pos LIMIT $2"
 _POSITIONS = "SELECT pos FROM tidings.log WHERE pos > $1 ORDER BY pos LIMIT $2"
 _AT = f"SELECT {_ENTRY} FROM tidings.log WHERE pos = ANY ($1::bigint[]) ORDER BY pos"
+_RANGE = "slot >= ${}::int AND slot < ${}::int"
 _SEEN_TIME = "SELECT pos FROM tidings.seen_time WHERE k1 = $1 AND k2 = $2"
 _SEEN_OPAQUE = "SELECT pos FROM tidings.seen_opaque WHERE k1 = $1 AND k2 = $2"
 _LAST_OF = "SELECT max(pos) FROM tidings.log WHERE skey = $1 AND subject = $2"
@@ -99,12 +101,14 @@ async def count(connection: asyncpg.Connection, where: Filter, *, after: Positio
 def _conditions(where: Filter, given: list[Any]) -> tuple[str, list[Any]]:
     """Return the filter as SQL, from " AND" on, and the values of its parameters, behind those that are `given`."""
     parts = []
-    for condition, *values in (
+    ranges = ((None, None),) if where.slots is None else where.slots or ((0, 0),)
+    named: Sequence[tuple[Any, ...]] = (
         ("type = ANY (${}::text[])", None if where.types is None else sorted(where.types)),
         ("source = ${}", where.source),
         ("skey = ${} AND subject = ${}", *_keyed(where.subject)),
-        ("slot >= ${}::int AND slot < ${}::int", *(where.slots or (None, None))),
-    ):
+        (f"({' OR '.join([_RANGE] * len(ranges))})", *chain.from_iterable(ranges)),
+    )
+    for condition, *values in named:
         if values[0] is not None:
             parts.append(" AND " + condition.format(*range(len(given) + 1, len(given) + 1 + len(values))))
             given += values

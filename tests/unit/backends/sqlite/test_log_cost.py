@@ -91,7 +91,7 @@ async def plans(each: Opened, steps: list[str]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("where", [Filter(), Filter(types=frozenset({"type1"})), Filter(slots=(0, 512))])
+@pytest.mark.parametrize("where", [Filter(), Filter(types=frozenset({"type1"})), Filter(slots=((0, 512),))])
 async def test_a_page_is_read_by_position_without_sorting(full: Opened, where: Filter) -> None:
     async with full.steps() as steps:
         page = await full.log.read(after=500, limit=10, where=where)

@@ -37,7 +37,7 @@ def log() -> Iterator[Explained]:
 
 def test_a_page_is_read_in_the_logs_own_order(log: Explained) -> None:
     reading.page(log, 10, 100, EVERYTHING)
-    reading.page(log, 10, 100, Filter(types=frozenset({"a", "b"}), slots=(0, 512)))
+    reading.page(log, 10, 100, Filter(types=frozenset({"a", "b"}), slots=((0, 512),)))
     assert log.plans == ["SEARCH tidings_log USING INTEGER PRIMARY KEY (rowid>?)"] * 2
 
 

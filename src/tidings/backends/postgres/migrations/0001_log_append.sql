@@ -1,7 +1,7 @@
 -- oldest: 1
 -- The first entry after a position that a filter lets through; NULL if there is none. A NULL argument lets all through.
 CREATE FUNCTION tidings.first_match(
-  p_after bigint, p_types text[], p_source text, p_skey bigint, p_subject text, p_first int, p_end int
+  p_after bigint, p_types text[], p_source text, p_skey bigint, p_subject text, p_firsts int[], p_ends int[]
 ) RETURNS bigint LANGUAGE plpgsql AS $f$
 BEGIN
   IF p_skey IS NOT NULL THEN
@@ -9,13 +9,15 @@ BEGIN
       SELECT min(l.pos) FROM tidings.log l
        WHERE l.skey = p_skey AND l.pos > p_after AND l.subject = p_subject
          AND (p_types IS NULL OR l.type = ANY (p_types)) AND (p_source IS NULL OR l.source = p_source)
-         AND (p_first IS NULL OR l.slot >= p_first AND l.slot < p_end));
+         AND (p_firsts IS NULL OR EXISTS (
+           SELECT FROM unnest(p_firsts, p_ends) AS r(first, until) WHERE l.slot >= r.first AND l.slot < r.until)));
   END IF;
   RETURN (
     SELECT l.pos FROM tidings.log l
      WHERE l.pos > p_after
        AND (p_types IS NULL OR l.type = ANY (p_types)) AND (p_source IS NULL OR l.source = p_source)
-       AND (p_first IS NULL OR l.slot >= p_first AND l.slot < p_end)
+       AND (p_firsts IS NULL OR EXISTS (
+           SELECT FROM unnest(p_firsts, p_ends) AS r(first, until) WHERE l.slot >= r.first AND l.slot < r.until))
      ORDER BY l.pos LIMIT 1);
 END $f$;
 
@@ -42,7 +44,7 @@ CREATE FUNCTION tidings.append(
   l_slot smallint[], l_skey bigint[], l_source text[], l_id text[], l_type text[], l_version int[], l_subject text[],
   l_attrs bytea[], l_data bytea[],
   e_write int[], e_skey bigint[], e_subject text[], e_after bigint[],
-  c_write int, c_after bigint, c_types text[], c_source text, c_skey bigint, c_subject text, c_first int, c_end int,
+  c_write int, c_after bigint, c_types text[], c_source text, c_skey bigint, c_subject text, c_firsts int[], c_ends int[],
   g_stripe int[], g_alone boolean[],
   OUT positions bigint[], OUT known int[], OUT differing int[], OUT moved bigint[], OUT met bigint, OUT must_fold boolean
 ) LANGUAGE plpgsql
@@ -147,7 +149,7 @@ BEGIN
       END IF;
     END LOOP;
     IF v_is_open[c_write] THEN
-      met := tidings.first_match(c_after, c_types, c_source, c_skey, c_subject, c_first, c_end);
+      met := tidings.first_match(c_after, c_types, c_source, c_skey, c_subject, c_firsts, c_ends);
       v_is_open[c_write] := met IS NULL;
     END IF;
     v_kept := 0;
