@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidings.cli import completing
-from tidings.cli.output import Output
+from tidings.cli.output import Output, counted
 from tidings.cli.session import WHO, AsJson, Session, tokens_of
 from tidings.errors import CallerError
 
@@ -144,8 +144,8 @@ def redrive(
     entries = sum(each.entries for each in found)
     if as_json:
         output.json(redriven_object(subjects=len(found), entries=entries, dry_run=dry_run))
-    told = "would be due; nothing was changed" if dry_run else "are due now: a running server takes them up"
-    output.say(f"{len(found):,} subjects with {entries:,} entries {told}")
+    what = f"{_subjects(len(found))} with {_entries(entries)}"
+    output.say(f"would be due: {what}" if dry_run else f"due now: {what}; a running server takes them up")
 
 
 @commands.command()
@@ -186,7 +186,7 @@ def drop(
         one = given_up_object(names[0], left=done.left, dry_run=False)
         output.json({"dead_letters": names, "left": done.left, "dry_run": False} if every else one)
     at = ", ".join(map(str, done.positions))
-    output.say(f"dropped the entries at {at}; {done.left:,} of {subject} are left")
+    output.say(f"dropped what was set aside at {at}; left of {subject}: {_entries(done.left)}")
 
 
 @commands.command("drop-each")
@@ -221,10 +221,18 @@ def drop_each(
     if as_json:
         output.json(dropped_object(subjects=subjects, left=left, dry_run=dry_run))
     said = "would be dropped" if dry_run else "dropped"
-    output.say(f"{said}: the entry that failed of {subjects:,} subjects; {left:,} entries of theirs are left")
+    output.say(f"{said}: the entry that failed, of {_subjects(subjects)}; left of theirs: {_entries(left)}")
 
 
 def _which(consumer: str | None, state: State | None, reason: str | None) -> dead.Which:
     from tidings.operations import dead
 
     return dead.Which(consumer=consumer, state=None if state is None else state.value, reason=reason)
+
+
+def _subjects(count: int) -> str:
+    return counted(count, "subject", "subjects")
+
+
+def _entries(count: int) -> str:
+    return counted(count, "entry", "entries")

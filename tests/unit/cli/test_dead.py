@@ -89,9 +89,9 @@ def test_a_redrive_that_nobody_would_do_is_one_line_and_2(place: Place, capsys: 
 def test_a_redrive_can_be_counted_first(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     place.ask(lambda store: store.ask("billing", owner="another process", ttl=timedelta(hours=1)))
     assert run_with(["dead", "redrive", "--all", "--dry-run"]) == 0
-    assert "2 subjects with 3 entries would be due" in capsys.readouterr().out
+    assert "would be due: 2 subjects with 3 entries" in capsys.readouterr().out
     assert run_with(["dead", "redrive", "billing", "a", "--dry-run"]) == 0
-    assert "1 subjects with 2 entries would be due" in capsys.readouterr().out
+    assert "would be due: 1 subject with 2 entries" in capsys.readouterr().out
     assert (place.waiting(), place.audit()) == ({"a": ("dead", 2), "b": ("dead", 1)}, [])
     assert run_with(["dead", "redrive", "--all", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"subjects": 2, "entries": 3, "dry_run": False}
