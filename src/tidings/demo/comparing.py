@@ -63,7 +63,7 @@ class Comparison:
     async def _refold(self) -> Line:
         self._progress("comparing every view with a refold", 0, 1)
         found = await self._place.ask("views", "verify")
-        wrong = [view["view"] for view in found if not view["equal"]]
+        wrong = [f"{view['service']}.{view['view']}" for view in found if not view["equal"]]
         right = f"{len(found) - len(wrong)} of {len(found)} tables equal a refold of the log"
         return Line("refold", right, bool(found) and not wrong, ", ".join(wrong))
 

@@ -18,6 +18,7 @@ from tidings.demo.server import Place, Server
 from tidings.demo.standard import message_id, secret_of
 from tidings.demo.telling import TILL
 from tidings.demo.truth import Rows, View
+from tidings.errors import OperatorError
 from tidings.operations.progress import Progress
 from tidings.ports import Clock
 
@@ -25,6 +26,7 @@ GOOD, OLD = "partner", "old"
 PATTERN = {"type": [{"prefix": "order-"}]}
 ORDER: View = ("orders", "order")
 DELIVERED_WITHIN = 90.0
+CONFIGURED_WITHIN = 30.0
 BAD = {way for way, _ in SHARES} - {"slowly", "endlessly"}
 
 
@@ -43,11 +45,23 @@ class Parties:
         """Start Partner, and have Chirp send it all that happens to orders, by two endpoints."""
         self._partner.begin()
         await self._partner.be_ready("/report")
-        async with aiohttp.ClientSession(raise_for_status=True) as session:
+        async with aiohttp.ClientSession() as session:
             for endpoint in (GOOD, OLD):
                 secret = secret_of(secrets.token_bytes(32))
                 await session.put(f"{self._partner.url}/secrets/{endpoint}", json={"secret": secret})
-                await session.put(f"{self._chirp}/endpoints/{endpoint}", json=self._configured(endpoint, secret))
+                await self._configure(session, endpoint, self._configured(endpoint, secret))
+
+    async def _configure(self, session: aiohttp.ClientSession, endpoint: str, members: dict[str, Any]) -> None:
+        """Make an endpoint; a 503 is tried again, as any good client does. OperatorError for any other no."""
+        url, deadline = f"{self._chirp}/endpoints/{endpoint}", self._clock.monotonic() + CONFIGURED_WITHIN
+        while True:
+            async with session.put(url, json=members, headers={"if-none-match": "*"}) as answer:
+                said = await answer.text()
+            if answer.status in (201, 412):  # 412: it was made by a request whose answer was lost
+                return
+            if answer.status != 503 or self._clock.monotonic() > deadline:
+                raise OperatorError(f"PUT /endpoints/{endpoint} answered {answer.status}: {said[:300]}")
+            await self._clock.sleep(0.2)
 
     def _configured(self, endpoint: str, secret: str) -> dict[str, Any]:
         url = f"{self._partner.url}/hooks/{endpoint}"

@@ -8,7 +8,14 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.webhooks.deliver.desk import Desk, Sink, always, desk, sink
-from tidings.errors import EndpointRefusedError, InvalidConfigurationError, NotFoundError, RefusedError, SettingError
+from tidings.errors import (
+    EndpointRefusedError,
+    InvalidConfigurationError,
+    MovedError,
+    NotFoundError,
+    RefusedError,
+    SettingError,
+)
 from tidings.events.filter import Filter
 from tidings.operations.endpoint_again import Wanted
 from tidings.store.endpoint_deliveries import Range
@@ -68,7 +75,7 @@ async def test_a_change_keeps_what_it_does_not_name_and_is_refused_to_who_saw_an
     await at.add(to.url(), headers={"x-key": "1"}, slots=3)
     changed = await at.endpoints.change("e", {"rate": 5}, version=1)
     assert (changed.version, changed.members["slots"], changed.members["headers"]) == (2, 3, {"x-key": "…"})
-    with pytest.raises(RefusedError, match="at version 2, not 1"):
+    with pytest.raises(MovedError, match="was changed since it was read"):
         await at.endpoints.change("e", {"rate": 6}, version=1)
     whole = await at.endpoints.change("e", {"url": to.url()}, whole=True)
     assert (whole.members["slots"], whole.members["headers"]) == (4, {})

@@ -13,7 +13,7 @@ ANSWERS = 1953063942
 ROWS = 1953063943
 """Stripes of rows that are not there, so that they cannot be locked themselves."""
 RELAY = 1953063944
-ENDPOINTS = 1953063945
+ENDPOINTS = 1953063946
 """Held, shared, by who delivers to all of them, and alone by who adds, changes or removes one."""
 
 DRAIN_SECONDS = 0.2
