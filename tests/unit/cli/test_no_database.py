@@ -12,8 +12,9 @@ from tests.acceptance.place import SHOP
 from tests.house import reference
 from tidings.cli import program
 
-NEED_NONE = {"new", "run", "demo", "bench", "version", "emit", "keys add", "config show"}
+NEED_NONE = {"new", "run", "demo", "bench", "version", "emit", "keys add", "endpoints add", "config show"}
 NEED_NONE |= {"migrate status", "migrate plan", "migrate apply"}
+NEED_NONE |= {"versions list", "versions show", "versions lock", "versions check"}
 """They make what they need, look at no database, or say that there is none."""
 ASK = {
     "doctor": "",
@@ -37,6 +38,17 @@ ASK = {
     "deliveries show": "a",
     "deliveries cancel": "a",
     "deliveries retry": "a",
+    "endpoints list": "",
+    "endpoints show": "a",
+    "endpoints change": "a --set rate=60",
+    "endpoints remove": "a",
+    "endpoints test": "a",
+    "endpoints pause": "a --reason x",
+    "endpoints resume": "a",
+    "endpoints recover": "a",
+    "endpoints replay": "a",
+    "endpoints rotate": "a",
+    "endpoints revoke": "a s1",
     "keys list": "",
     "keys revoke": "a",
 }
