@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from tidings.app.moves import Moves
 from tidings.consumers.consumer import Consumer
 from tidings.consumers.reaction import Reaction
+from tidings.errors import RefusedError
 from tidings.log.log import Log
 from tidings.ports import Ports
 from tidings.services.handlers import Handlers
@@ -60,9 +61,17 @@ class Carrying:
             if step == "use":
                 continue
             if view.mode == "inline":
-                await self.rebuild(view)
+                await self._make_whole(view)
             elif step == "create":
                 await self._store.create_view(view.record(1, "live"))
+
+    async def _make_whole(self, view: ViewSpec) -> None:
+        """Build an inline table, unless another process that starts, too, has made it meanwhile."""
+        try:
+            await self.rebuild(view)
+        except RefusedError:
+            if standing(view, await self._store.views()).step != "use":
+                raise
 
     async def changed(self) -> Sequence[ViewSpec]:
         """Return the views whose live table is of an older version or mode, so that they must be built anew."""
