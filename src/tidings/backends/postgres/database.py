@@ -26,7 +26,7 @@ from tidings.backends.postgres.connection import (
     STATEMENT_SECONDS,
     Connection,
 )
-from tidings.backends.postgres.failures import not_opened, unusable_url
+from tidings.backends.postgres.failures import DRIVER_ERRORS, not_opened, unusable_url
 from tidings.backends.postgres.hole import Hole
 from tidings.backends.postgres.migrations import prepare
 from tidings.backends.postgres.pool import Pool
@@ -163,7 +163,7 @@ async def _roll_back(transaction: Transaction, connection: Connection) -> None:
     try:
         async with asyncio.timeout(ROLLBACK_SECONDS):
             await transaction.rollback()
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+    except DRIVER_ERRORS:
         connection.terminate()
 
 
@@ -199,7 +199,7 @@ async def first_connection(url: str) -> AsyncIterator[tuple[Connection, Server]]
                 raise SchemaError(f"{place} cannot be used: {wrong}")
             yield first, server
         finally:
-            with suppress(OSError, asyncpg.InterfaceError):
+            with suppress(*DRIVER_ERRORS):
                 await first.close(timeout=CONNECT_SECONDS)
 
 
@@ -208,7 +208,7 @@ def _told(place: str) -> Iterator[None]:
     """Tell in the operator's words why a database cannot be opened."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except DRIVER_ERRORS as error:
         told = not_opened(error, place)
         if told is None:
             raise

@@ -44,7 +44,8 @@ _GONE = re.compile(
 )
 
 
-_DRIVERS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""Whatever a connection may raise: the last but one when it is lost between two messages of the server."""
 
 
 def is_transient(error: BaseException) -> bool:
@@ -72,7 +73,7 @@ class translated:  # noqa: N801 - it reads as a function does, and is a class be
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, _DRIVERS) and is_transient(error):
+        if isinstance(error, DRIVER_ERRORS) and is_transient(error):
             contended = self._kind is StoreUnavailableError and isinstance(error, asyncpg.DeadlockDetectedError)
             told = ContendedError if contended else self._kind
             raise told(f"PostgreSQL could not do it now ({described(error)}); repeat the call") from error

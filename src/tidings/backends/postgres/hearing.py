@@ -8,10 +8,9 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Any
 
-import asyncpg
-
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.database import Database
+from tidings.backends.postgres.failures import DRIVER_ERRORS
 from tidings.ports import Clock
 
 CHANNEL = "tidings_log"
@@ -32,7 +31,6 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND c
   AND objsubid = 2 AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
   AND pid IS DISTINCT FROM $1::int)
 """
-_LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
 class Listener:
@@ -65,7 +63,7 @@ class Listener:
         while True:
             try:
                 await self._listen()
-            except _LOST:
+            except DRIVER_ERRORS:
                 pass
             finally:
                 self._let_go()
@@ -135,7 +133,7 @@ class Teller:
 
     async def _notify(self) -> None:
         self._is_untold = False
-        with suppress(*_LOST):
+        with suppress(*DRIVER_ERRORS):
             async with self._database.connection() as connection:
                 if self._has_to_look():
                     now = self._clock.monotonic()

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import asyncpg
-
 from tidings.backends.postgres.database import Database
-from tidings.backends.postgres.failures import described
+from tidings.backends.postgres.failures import DRIVER_ERRORS, described
 from tidings.backends.postgres.server import Server, look, refusal
 from tidings.ports import Clock
 from tidings.store.host import Check
@@ -73,7 +71,7 @@ class PostgresHost:
                 before = self._clock.now_us()
                 state = State(**dict(await connection.fetchrow(_STATE) or {}))
                 here = (before + self._clock.now_us()) // 2
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except DRIVER_ERRORS as error:
             return (Check("server", f"it cannot be asked ({described(error)})"),)
         return (Check("server", refusal(server) or flushing_problem(server)), *judged(state, here))
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 import asyncpg
 
 from tidings.backends.postgres.connection import CONNECT_SECONDS, Connection
+from tidings.backends.postgres.failures import DRIVER_ERRORS
 
 IDLE_SECONDS = 300.0
 """A connection that nobody wanted for so long is closed when another is given back."""
@@ -84,7 +85,7 @@ class Pool:
             connection.terminate()
         idle, self._idle = self._idle, []
         for _, connection in idle:
-            with suppress(asyncpg.InterfaceError, OSError):
+            with suppress(*DRIVER_ERRORS):
                 await connection.close(timeout=within)
 
 

@@ -6,9 +6,8 @@ import asyncio
 from contextlib import suppress
 from contextvars import Context
 
-import asyncpg
-
 from tidings.backends.postgres.database import Database
+from tidings.backends.postgres.failures import DRIVER_ERRORS
 from tidings.log.driver import Position
 
 PARTITION_BITS = 24
@@ -30,9 +29,11 @@ class Rooms:
 
     async def _make_ahead(self) -> None:
         # Whatever fails here fails again in the append that finds no partition, 2^24 positions on, and is told there.
-        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            await self.make()
-        self._making = None
+        try:
+            with suppress(*DRIVER_ERRORS):
+                await self.make()
+        finally:
+            self._making = None
 
     async def make(self) -> None:
         """See that there is a partition for the next position, and the one behind it."""

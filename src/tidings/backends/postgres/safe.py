@@ -9,9 +9,8 @@ import asyncio
 from contextlib import suppress
 from contextvars import Context
 
-import asyncpg
-
 from tidings.backends.postgres.database import Database
+from tidings.backends.postgres.failures import DRIVER_ERRORS
 from tidings.log.driver import Position
 
 APART_SECONDS = 0.2
@@ -43,7 +42,7 @@ class Safe:
         while self._proved > self._written:
             self._written = self._proved
             # What fails is made up for by the next one.
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with suppress(*DRIVER_ERRORS):
                 async with self._database.connection() as connection:
                     await connection.execute(_RAISE, self._written)
             with suppress(TimeoutError):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, cast
 
 import asyncpg
 import pytest
 
 from tests.conformance.postgres_harness import open_log
+from tidings.backends.postgres.database import Database
 from tidings.backends.postgres.log import PostgresLog
-from tidings.backends.postgres.rooms import PARTITION_BITS
+from tidings.backends.postgres.rooms import PARTITION_BITS, Rooms
 from tidings.conformance.samples import event, events, ids_in, keep, refusal
 from tidings.errors import LogRewoundError, PositionExpiredError
 from tidings.events.filter import Filter
@@ -97,3 +100,18 @@ async def test_a_sequence_that_was_set_back_is_told_with_the_remedy(
     await connection.execute("SELECT setval('tidings.position', (SELECT max(pos) FROM tidings.log))")
     await keep(log, *events(0, count))
     assert len(await ids_in(log)) == 1 + count
+
+
+class Cut:
+    """A database whose connections are lost between two messages of the server."""
+
+    def connection(self) -> AbstractAsyncContextManager[Any]:
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+
+async def test_a_connection_that_is_lost_while_a_partition_is_made_is_no_end_of_closing() -> None:
+    rooms = Rooms(cast(Database, Cut()))
+    rooms.reached(1)
+    await rooms.close()
+    rooms.reached(2)
+    await rooms.close()
