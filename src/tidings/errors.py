@@ -48,12 +48,9 @@ TidingsError
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-NAMES_SHOWN = 20
-NAMES_LENGTH = 100
 
 
 class TidingsError(Exception):
@@ -297,18 +294,3 @@ class NotRetryable(AuthorError):
 
 class CheckpointMovedError(TidingsError):
     """The lease is lost or the checkpoint was moved: everything in the unit was rolled back, nothing is counted."""
-
-
-def absent(what: str, name: str, there: Iterable[str]) -> str:
-    """Return the sentence that there is nothing of a name: with what there is, and with the nearest of it.
-
-    `what`: such as "consumer". Of many that there are, those are left out that stand farthest from the name.
-    """
-    from difflib import get_close_matches
-
-    known = sorted(there)
-    near = get_close_matches(name[:NAMES_LENGTH], known, n=1)
-    shown = known if len(known) <= NAMES_SHOWN else near or known[:NAMES_SHOWN]
-    more = f" and {len(known) - len(shown):,} more" if len(shown) < len(known) else ""
-    asked = f": did you mean {near[0]}?" if near else ""
-    return f"there is no {what} {name[:NAMES_LENGTH]!r}; there is {', '.join(shown) or 'none'}{more}{asked}"

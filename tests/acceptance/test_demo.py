@@ -97,7 +97,7 @@ def test_everything_agrees_if_each_service_is_a_process_of_its_own(
     assert run_with(["demo", "--seed", "7", "--events", "200", "--apart", "--json"]) == exits.OK
     report: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert report["agrees"]
-    assert report["facts"]["kill -9"].startswith("1 times in the middle, 4 processes at once")
+    assert report["facts"]["kill -9"].startswith("1 time in the middle, 4 processes at once")
 
 
 def test_a_wrong_row_is_found_and_ends_with_a_no(

@@ -95,7 +95,7 @@ async def test_the_overview_says_what_needs_somebody(shop: Shop, page: Page) -> 
     await page.goto(shop.url)
     needs = page.get_by_role("region", name="What needs you")
     await expect(needs.get_by_role("listitem")).to_have_count(2)
-    await needs.get_by_role("link", name="1 dead letter of shipping").click()
+    await needs.get_by_role("link", name="1 subject of shipping").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Dead letters")
     await expect(page.get_by_role("row")).to_have_count(2)
 

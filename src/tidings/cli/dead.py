@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidings.cli import completing
-from tidings.cli.output import Output, counted
+from tidings.cli.output import Output
 from tidings.cli.session import WHO, AsJson, Session, tokens_of
 from tidings.errors import CallerError
+from tidings.wording import counted
 
 if TYPE_CHECKING:
     from tidings.app import Opened
@@ -48,7 +49,7 @@ def list_(
     from tidings.cli.shapes import parked_row
     from tidings.faces.letters import letter_object
     from tidings.operations import dead, letters
-    from tidings.operations.counts import count, dead_told, retrying_told
+    from tidings.operations.counts import count, letters_told
 
     session, which = Session(), _which(consumer, state, reason)
 
@@ -67,8 +68,7 @@ def list_(
     found = session.look(work)
     output.rows([parked_row(each) for each in found], empty="nothing is parked")
     if found:
-        counts = count(found)
-        output.say(f"\n{dead_told(counts)}; {retrying_told(counts)}")
+        output.say(f"\n{letters_told(count(found))}")
 
 
 @commands.command()
@@ -231,7 +231,7 @@ def _which(consumer: str | None, state: State | None, reason: str | None) -> dea
 
 
 def _subjects(count: int) -> str:
-    return counted(count, "subject", "subjects")
+    return counted(count, "subject")
 
 
 def _entries(count: int) -> str:

@@ -11,7 +11,8 @@ from tidings.cli.asking import confirm
 from tidings.cli.output import Output
 from tidings.cli.session import WHO, AppName, AsJson, Session, tokens_of
 from tidings.cli.times import time_of
-from tidings.errors import CallerError, UnknownTypeError, absent
+from tidings.errors import CallerError, UnknownTypeError
+from tidings.wording import absent
 
 if TYPE_CHECKING:
     from tidings.app import Opened

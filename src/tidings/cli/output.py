@@ -25,11 +25,6 @@ NARROW = 20
 """A column is not folded to less than this."""
 
 
-def counted(count: int, one: str, several: str) -> str:
-    """Return a count with its noun."""
-    return f"{count:,} {one if count == 1 else several}"
-
-
 @dataclass(frozen=True, slots=True)
 class Branch:
     """A line of a tree, with those below it."""

@@ -11,6 +11,7 @@ from tidings.cli import completing
 from tidings.cli.exits import NO
 from tidings.cli.output import Output
 from tidings.cli.session import WHO, AppName, AsJson, Session, tokens_of
+from tidings.wording import counted
 
 if TYPE_CHECKING:
     from tidings.app import Opened
@@ -145,7 +146,7 @@ def rebuild(
     done = session.act(work, prepares=False)
     if as_json:
         output.json({"service": spec.service, "view": spec.name, "table": done.table, "parked": done.parked})
-    subjects = "1 subject is" if done.parked == 1 else f"{done.parked:,} subjects are"
+    subjects = counted(done.parked, "subject is", "subjects are")
     output.say(f"{done.view} is read from {done.table} now" + (f"; {subjects} parked for it" if done.parked else ""))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from tidings.console.texts import counted, number
+from tidings.console.texts import number
 from tidings.console.visit import Visit
 from tidings.errors import CallerError, NotFoundError
 from tidings.events.timestamp import time_us
@@ -12,6 +12,7 @@ from tidings.operations import pausing
 from tidings.operations import replay as replaying
 from tidings.operations.lag import ConsumerLag, lag
 from tidings.operations.roster import named, roster
+from tidings.wording import counted
 
 
 async def every(visit: Visit) -> Response:

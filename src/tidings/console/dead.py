@@ -8,12 +8,13 @@ from typing import cast
 from starlette.responses import Response
 
 from tidings.console.entries import cells
-from tidings.console.texts import counted, number
+from tidings.console.texts import number
 from tidings.console.visit import Visit
 from tidings.errors import CallerError, MalformedError
 from tidings.faces.visible import visible
 from tidings.operations import dead as operation
 from tidings.operations.dead import Which, typed, written
+from tidings.wording import counted
 
 SHOWN = 200
 AUDITED = 20

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tidings.console import texts
+from tidings.wording import counted
 
 TYPES: Mapping[str, str] = MappingProxyType(
     {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -49,8 +50,9 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        for name in ("visible", "moment", "machine_time", "span", "number", "counted"):
+        for name in ("visible", "moment", "machine_time", "span", "number"):
             self._templates.filters[name] = getattr(texts, name)
+        self._templates.filters["counted"] = counted
 
     def render(self, template: str, values: Mapping[str, Any]) -> str:
         return self._templates.get_template(template).render(values, version=self.version)

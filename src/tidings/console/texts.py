@@ -34,11 +34,6 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def counted(value: int, one: str, many: str) -> str:
-    """Return a number with its noun: `1 subject`, `2 subjects`."""
-    return f"{value:,} {one if value == 1 else many}"
-
-
 def line_of(data: bytes | None) -> str:
     """Return an event's data on one line, cut if it is long."""
     if data is None:

@@ -13,6 +13,7 @@ from tidings.demo.server import Place
 from tidings.demo.telling import TILL
 from tidings.demo.visitors import decide
 from tidings.operations.progress import Progress
+from tidings.wording import counted
 
 
 class Comparison:
@@ -57,17 +58,17 @@ class Comparison:
         found = await self._reader.causes("bookmark-refused")
         right = sum(found[wish] == 1 for wish in due)
         wrong = sorted(wish for wish in found.keys() | due if found[wish] != (wish in due))
-        said = f"{right:,} of {len(due):,} bookmarks beyond a visitor's limit refused, once each"
+        said = f"{right:,} of {counted(len(due), 'bookmark')} beyond a visitor's limit refused, once each"
         return Line("refusals", said, not wrong, ", ".join(wrong[:3]))
 
     async def _refold(self) -> Line:
         self._progress("comparing every view with a refold", 0, 1)
         found = await self._place.ask("views", "verify")
         wrong = [f"{view['service']}.{view['view']}" for view in found if not view["equal"]]
-        right = f"{len(found) - len(wrong)} of {len(found)} tables equal a refold of the log"
+        right = f"{len(found) - len(wrong)} of {counted(len(found), 'table equals', 'tables equal')} a refold of the log"
         return Line("refold", right, bool(found) and not wrong, ", ".join(wrong))
 
     async def _nothing_parked(self) -> Line:
         parked = await self._place.ask("dead", "list")
         first = "; ".join(f"{each['consumer']} {each['subject']}: {each['error']}" for each in parked[:3])
-        return Line("dead letters", f"{len(parked)} subjects parked", not parked, first)
+        return Line("dead letters", f"{counted(len(parked), 'subject')} parked", not parked, first)

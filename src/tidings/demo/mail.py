@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tidings.demo.history import Happening
 from tidings.demo.report import Line
+from tidings.wording import counted
 
 Call = tuple[str, str]
 """Who was greeted, and the idempotency key that came with the call."""
@@ -40,8 +41,8 @@ def compare_mail(due: Counter[str], calls: Sequence[Call], *, again: int = 0) ->
     wrong = [f"{user}: {keys[user]} keys for {due[user]}" for user in {*due, *keys} if keys[user] != due[user]]
     shared = len(set(calls)) - len({key for _, key in calls})
     repeats = len(calls) - len(set(calls))
-    found = f"{right:,} of {len(due):,} users greeted; calls made twice, with the same key: {repeats:,}"
+    found = f"{right:,} of {counted(len(due), 'user')} greeted; calls made twice, with the same key: {repeats:,}"
     if shared:
-        wrong.append(f"{shared:,} keys name two users")
-    otherwise = f"{again:,} greetings more" if again else ""
+        wrong.append(counted(shared, "key names two users", "keys name two users"))
+    otherwise = f"{counted(again, 'greeting')} more" if again else ""
     return Line("calls outside", found, not wrong, "; ".join(sorted(wrong)[:3]), otherwise)

@@ -21,6 +21,7 @@ from tidings.demo.truth import Rows, View
 from tidings.errors import OperatorError
 from tidings.operations.progress import Progress
 from tidings.ports import Clock
+from tidings.wording import counted
 
 GOOD, OLD = "partner", "old"
 PATTERN = {"type": [{"prefix": "order-"}]}
@@ -128,13 +129,14 @@ def compare_till(plan: Plan, said: dict[str, Any]) -> Line:
     false = [telling for telling in plan.tellings if telling.kind != "true"]
     refused = sum(said["refused"].values())
     found = (
-        f"{len(told & set(said['taken'])):,} of {len(told):,} of Till's webhooks taken, {said['known']:,} repeats known"
+        f"{len(told & set(said['taken'])):,} of {len(told):,} of Till's webhooks taken, "
+        f"{counted(said['known'], 'repeat')} known"
     )
     found += f"; {refused:,} of {len(false):,} forged, altered or stale ones refused"
     wrong = [*said["unexpected"], *sorted(told - set(said["taken"]))[:3]]
     # Of a webhook whose answer was lost Till only hears that it is known.
     is_right = not wrong and said["new"] <= len(told) and refused == len(false)
-    return Line("webhooks in", found, is_right, "; ".join(wrong), f"{said['known'] + refused:,} events more")
+    return Line("webhooks in", found, is_right, "; ".join(wrong), f"{counted(said['known'] + refused, 'event')} more")
 
 
 def compare_lost(lost: Sequence[Happening], truth: Rows, rows: Rows) -> Line:
@@ -143,7 +145,8 @@ def compare_lost(lost: Sequence[Happening], truth: Rows, rows: Rows) -> Line:
     named = {happening.data["order_id"] for happening in lost}
     unexplained = [order for order in wrong if order not in named]
     shown = ", ".join(wrong[:4]) + (", …" if len(wrong) > 4 else "")
-    found = f"{len(lost):,} webhooks never came; {len(wrong):,} orders are behind Till for it: {shown or 'none'}"
+    found = f"{counted(len(lost), 'webhook')} never came; "
+    found += f"{counted(len(wrong), 'order is', 'orders are')} behind Till for it: {shown or 'none'}"
     return Line("lost webhooks", found, not unexplained, ", ".join(unexplained[:3]))
 
 
@@ -152,13 +155,13 @@ def compare_partner(due: set[str], said: dict[str, Any], states: Counter[str]) -
     taken: dict[str, int] = said["taken"].get(GOOD, {})
     missing, surplus = due - taken.keys(), taken.keys() - due
     repeats = sum(taken.values()) - len(taken)
-    found = f"{len(due) - len(missing):,} of {len(due):,} events taken by Partner; attempts it took badly: "
+    found = f"{len(due) - len(missing):,} of {counted(len(due), 'event')} taken by Partner; attempts it took badly: "
     found += f"{sum(times for way, times in said['ways'].items() if way in BAD):,}; taken twice: {repeats:,}"
     wrong = [
         f"{name}: {each}" for name, each in (("missing", sorted(missing)[:3]), ("surplus", sorted(surplus)[:3])) if each
     ]
-    wrong += [f"{said['forged']} were not signed"] if said["forged"] else []
-    wrong += [f"{said['followed']} redirects were followed"] if said["followed"] else []
+    wrong += [f"not signed: {said['forged']}"] if said["forged"] else []
+    wrong += [f"redirects followed: {said['followed']}"] if said["followed"] else []
     wrong += [f"out of order: {', '.join(said['backwards'][:3])}"] if said["backwards"] else []
     wrong += [] if states == Counter(delivered=len(due)) else [f"Chirp says {dict(states)}"]
     return Line("webhooks out", found, not wrong, "; ".join(wrong))

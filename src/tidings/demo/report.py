@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tidings.demo.truth import Rows, View
+from tidings.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +59,21 @@ def compare_view(view: View, truth: Rows, rows: Rows, *, taken: Rows) -> Line:
     surplus = rows.keys() - truth.keys()
     wrong = [f"{key}: {rows.get(key)} instead of {row}" for key, row in truth.items() if rows.get(key) != row]
     detail = "; ".join(wrong[:3] + [f"{key}: {rows[key]} should not be there" for key in sorted(surplus)[:3]])
-    found = f"{right:,} of {len(truth):,} rows right" + (f", {len(surplus):,} too many" if surplus else "")
+    found = f"{right:,} of {counted(len(truth), 'row')} right" + (f", {len(surplus):,} too many" if surplus else "")
     spoiled = sum(taken.get(key) != truth.get(key) for key in truth.keys() | taken.keys())
     is_right = right == len(truth) and not surplus
-    return Line(f"{view[0]}.{view[1]}", found, is_right, detail, f"{spoiled:,} rows wrong" if spoiled else "")
+    return Line(".".join(view), found, is_right, detail, f"{counted(spoiled, 'row')} wrong" if spoiled else "")
 
 
 def compare_log(acknowledged: Collection[tuple[str, str]], log: Counter[tuple[str, str]], *, duplicates: int) -> Line:
     """Every acknowledged event must stand in the log, and nothing twice."""
     lost = [identity for identity in acknowledged if identity not in log]
     twice = [identity for identity, times in log.items() if times > 1]
-    found = f"{len(acknowledged) - len(lost):,} of {len(acknowledged):,} acknowledged events kept"
+    found = f"{len(acknowledged) - len(lost):,} of {counted(len(acknowledged), 'acknowledged event')} kept"
     found += f", {len(twice):,} twice" if twice else ", each once"
     detail = f"lost {lost[:3]} twice {twice[:3]}" if lost or twice else ""
-    return Line("log", found, not lost and not twice, detail, f"{duplicates:,} events more" if duplicates else "")
+    otherwise = f"{counted(duplicates, 'event')} more" if duplicates else ""
+    return Line("log", found, not lost and not twice, detail, otherwise)
 
 
 def facts_table(report: Report) -> Table:

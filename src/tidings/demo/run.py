@@ -20,6 +20,7 @@ from tidings.demo.traffic import Request
 from tidings.errors import OperatorError
 from tidings.operations.progress import Progress
 from tidings.ports import Ports
+from tidings.wording import counted
 
 KILLS = 3
 SETTLE_WITHIN = 60.0
@@ -144,29 +145,31 @@ class Demo:
         requests = sum(tally.answers.values()) + self._told["answered"]
         processes, again = len(self._servers.processes), tally.asked_again + self._told["again"]
         each = "" if processes == 1 else f", {processes} processes at once"
+        twice = tally.duplicates + self._told["known"]
         return (
             ("database", self._servers.place.ground.engine),
             (
                 "sent",
-                f"{len(plan.history):,} events of one week, {len(plan.came):,} times; "
-                f"{len(plan.tellings):,} webhooks by Till",
+                f"{counted(len(plan.history), 'event')} of one week, {counted(len(plan.came), 'time')}; "
+                f"{counted(len(plan.tellings), 'webhook')} by Till",
             ),
             (
                 "requests",
-                f"{requests:,} over HTTP: {tally.forms}, {self._told['answered']:,} webhooks; "
+                f"{requests:,} over HTTP: {tally.forms}, {counted(self._told['answered'], 'webhook')}; "
                 f"{requests / self._sending:,.0f} a second",
             ),
-            ("twice", f"{tally.duplicates + self._told['known']:,} arrivals were known already, and changed nothing"),
-            ("late", f"{late:,} arrivals came after a later event, the latest by {worst / 86_400e6:.1f} days"),
+            ("twice", f"{counted(twice, 'arrival was', 'arrivals were')} known already, and changed nothing"),
+            ("late", f"{counted(late, 'arrival')} came after a later event, the latest by {worst / 86_400e6:.1f} days"),
             (
                 "back-dated",
-                f"{back_dated(plan.history):,} events of orders say a time before that of what they follow: Till's "
-                f"clock is wrong by up to {CLOCK_ERROR_MAX // 3_600_000_000} h",
+                f"{counted(back_dated(plan.history), 'event')} of orders told with a time before that of what came "
+                f"first: Till's clock is wrong by up to {CLOCK_ERROR_MAX // 3_600_000_000} h",
             ),
-            ("forged", f"{tally.conflicts:,} other events under a taken id were refused"),
+            ("forged", f"{counted(tally.conflicts, 'other event')} under a taken id refused"),
             (
                 "kill -9",
-                f"{kills} times in the middle{each}; {again:,} requests without an answer were sent again",
+                f"{counted(kills, 'time')} in the middle{each}; "
+                f"{counted(again, 'request')} without an answer sent again",
             ),
         )
 

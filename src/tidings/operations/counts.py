@@ -1,4 +1,7 @@
-"""How much is parked, counted in one way wherever it is shown: what is retried is not dead. Pure."""
+"""How much is parked, counted in one way wherever it is shown: a dead letter is one until it is handled or dropped.
+
+That it is tried again changes the state of its subject, and no number of dead letters. Pure.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tidings.store.parking import Parked
+from tidings.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What waits. `letters`: the dead letters, entries of the `dead` subjects, which wait for an operator;
-    `retrying`: subjects that are tried again by themselves; `waiting`: their entries.
+    """What is parked. `letters`: the dead letters, which are the entries of all these subjects.
+
+    `dead`: subjects that wait for an operator; `retrying`: those that are tried again by themselves.
     """
 
     letters: int
     dead: int
     retrying: int
-    waiting: int
 
     @property
     def parked(self) -> int:
@@ -27,23 +31,13 @@ class Counts:
 
 def count(parked: Iterable[Parked]) -> Counts:
     """Count what is parked."""
-    entries: dict[str, list[int]] = {"dead": [], "retrying": []}
-    for each in parked:
-        entries[each.state].append(each.entries)
-    dead, retrying = entries["dead"], entries["retrying"]
-    return Counts(letters=sum(dead), dead=len(dead), retrying=len(retrying), waiting=sum(retrying))
+    found = tuple(parked)
+    dead = sum(each.state == "dead" for each in found)
+    return Counts(letters=sum(each.entries for each in found), dead=dead, retrying=len(found) - dead)
 
 
-def dead_told(counts: Counts) -> str:
-    """Return in words how many dead letters there are."""
-    return f"{_number(counts.letters, 'dead letter')} of {_number(counts.dead, 'subject')}"
-
-
-def retrying_told(counts: Counts) -> str:
-    """Return in words how much is retried."""
-    entries = _number(counts.waiting, "entry", "entries")
-    return f"{_number(counts.retrying, 'subject')} with {entries} {'is' if counts.retrying == 1 else 'are'} retried"
-
-
-def _number(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def letters_told(counts: Counts) -> str:
+    """Return in words how many dead letters there are, and in which states their subjects are."""
+    states = [f"{number:,} {word}" for number, word in ((counts.dead, "dead"), (counts.retrying, "retrying")) if number]
+    subjects = f"{counted(counts.parked, 'subject')} ({', '.join(states)})" if states else "no subject"
+    return f"{counted(counts.letters, 'dead letter')} of {subjects}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tidings.log.log import Log
 from tidings.operations.checks import Checks
-from tidings.operations.counts import count, dead_told, retrying_told
+from tidings.operations.counts import count, letters_told
 from tidings.ports import Ports
 from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
@@ -29,14 +29,10 @@ async def diagnose(
 
 
 async def _letters(store: StoreDriver) -> Check:
-    """Name what waits for an operator, and what is retried: that one is no problem yet."""
+    """Say how many there are: a problem once some wait for an operator, a note while all are tried again."""
     counts = count(await store.parked())
-    if counts.dead:
-        retried = f"; {retrying_told(counts)}" if counts.retrying else ""
-        return Check("dead letters", f"{dead_told(counts)}{retried}: look with `tidings dead list`")
-    if counts.retrying:
-        return Check("dead letters", note=f"none, but {retrying_told(counts)}: look with `tidings dead list`")
-    return Check("dead letters")
+    told = f"{letters_told(counts)}: look with `tidings dead list`" if counts.parked else None
+    return Check("dead letters", told) if counts.dead else Check("dead letters", note=told)
 
 
 async def _clock(log: Log, ports: Ports) -> Check:

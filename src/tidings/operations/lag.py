@@ -42,7 +42,7 @@ class ConsumerLag:
     "inline": appends fold for it; "replaced": a newer table took the place of the one it folds. The last two have no
     lag and no partitions.
     `declared` as in `Reader`; with `types` None every entry was counted, since nobody knows what it reads.
-    `parked`: subjects that wait, `dead` of them for an operator; `dead_letters`: the entries of those.
+    `parked`: subjects that wait, `dead` of them for an operator; `dead_letters`: the entries of all of them.
     """
 
     name: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tidings.errors import NotFoundError, absent
+from tidings.errors import NotFoundError
+from tidings.wording import absent
 from tidings.events.envelope import Envelope
 from tidings.events.identity import SLOTS, slot_of
 from tidings.log.driver import Position

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tidings.errors import DeclarationError, NotFoundError, absent
+from tidings.errors import DeclarationError, NotFoundError
+from tidings.wording import absent
 from tidings.events.declaration import declared
 from tidings.services.service import Service
 from tidings.versions.checking import Finding, Mode, Scope, check

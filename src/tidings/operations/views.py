@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from tidings.errors import NotFoundError, RefusedError, absent
+from tidings.errors import NotFoundError, RefusedError
+from tidings.wording import absent
 from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.progress import Progress, unwatched

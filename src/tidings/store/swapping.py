@@ -10,6 +10,7 @@ from tidings.store.audit import Change
 from tidings.store.claims import Checkpoint
 from tidings.store.inline import InlineFolds
 from tidings.store.rows import ViewRecord, ViewTable
+from tidings.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +31,8 @@ class Swap:
     def taking_away(self, old_consumer: str, *, subjects: int, entries: int) -> Change:
         """Return what the audit keeps of what was parked for the table that was replaced."""
         reason = (
-            f"{subjects:,} parked subject{'s' * (subjects != 1)} with {entries:,} "
-            f"{'entry' if entries == 1 else 'entries'}: {self.record.table.name} took its table's place, and has read "
-            "the same log"
+            f"{counted(subjects, 'parked subject')} with {counted(entries, 'entry', 'entries')}: "
+            f"{self.record.table.name} took its table's place, and has read the same log"
         )
         return Change(who=self.who, what="replace", on=old_consumer, reason=reason)
 

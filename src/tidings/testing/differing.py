@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 from tidings.testing.shown import End, Letter
+from tidings.wording import counted
 
 LINES = 40
 
@@ -13,13 +14,13 @@ LINES = 40
 def difference(expected: Sequence[str], came: Sequence[str]) -> str:
     """Return the two lists as one: `-` stands before what was expected alone, `+` before what came alone."""
     lines = [f"  {line.rstrip()}" for line in difflib.ndiff(expected, came) if not line.startswith("?")]
-    more = [f"  … and {len(lines) - LINES} lines more"] if len(lines) > LINES else []
+    more = [f"  … and {counted(len(lines) - LINES, 'line')} more"] if len(lines) > LINES else []
     return "\n".join(lines[:LINES] + more)
 
 
 def wrong_events(expected: Sequence[object], came: Sequence[object]) -> str:
     """Say how the emitted events differ from those that were expected."""
-    count = f"{len(expected) or 'no'} event{'s' * (len(expected) != 1)}"
+    count = counted(len(expected), "event") if expected else "no events"
     said = difference([repr(each) for each in expected], [repr(each) for each in came])
     if not came:
         said += "\n  (nothing was emitted)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Literal
+from tidings.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Letter:
     error: str
 
     def __str__(self) -> str:
-        tried = f"{self.attempts} attempt{'s' * (self.attempts != 1)}"
+        tried = counted(self.attempts, "attempt")
         return f"{self.consumer} set aside {self.event!r}, {self.state} after {tried}: {self.error}"
 
 

@@ -10,7 +10,8 @@ from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
 from tidings.app import App
-from tidings.errors import DeclarationError, LogUnavailableError, NotFoundError, TidingsError, absent
+from tidings.errors import DeclarationError, LogUnavailableError, NotFoundError, TidingsError
+from tidings.wording import absent
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.strict import decode_json
 from tidings.log.driver import Position

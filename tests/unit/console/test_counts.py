@@ -1,4 +1,4 @@
-"""What is dead, and what is retried, is one number each, wherever it is shown."""
+"""A dead letter is one until it is handled or dropped, and that is one number wherever it is shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.unit.console.browsing import Browser, browsing_a_shop
 from tests.unit.telemetry.scrape import named, scrape
 from tidings.conformance.store_samples import entry, reason
-from tidings.operations.counts import count, dead_told, retrying_told
+from tidings.operations.counts import count, letters_told
 from tidings.operations.diagnosis import diagnose
 from tidings.operations.lag import lag
 
@@ -30,38 +30,51 @@ async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
         yield made
 
 
-async def test_dead_letters_and_retried_subjects_are_the_same_number_everywhere(browser: Browser) -> None:
+async def test_dead_letters_and_their_subjects_are_the_same_numbers_everywhere(browser: Browser) -> None:
     opened = browser.shop.opened
     assert {each.consumer for each in await opened.store.parked()} == {"stock"}
     [stock] = [each for each in await lag(opened.log, opened.store, opened.ports.clock, None) if each.name == "stock"]
-    assert (stock.dead_letters, stock.dead, stock.retrying, stock.parked) == (3, 2, 1, 3)
+    assert (stock.dead_letters, stock.dead, stock.retrying, stock.parked) == (5, 2, 1, 3)
 
-    counts = count(await opened.store.parked())
-    assert f"{dead_told(counts)}; {retrying_told(counts)}" == (
-        "3 dead letters of 2 subjects; 1 subject with 2 entries is retried"
-    )
+    said = "5 dead letters of 3 subjects (2 dead, 1 retrying)"
+    assert letters_told(count(await opened.store.parked())) == said
+    listed = (await browser.shop.caller.get("/dead-letters")).json["dead_letters"]
+    assert (sum(1 + each["followers"] for each in listed), [each["state"] for each in listed].count("dead")) == (5, 2)
 
     samples = await scrape(opened)
-    assert named(samples, "tidings_dead_letters")["stock",] == 3
+    assert named(samples, "tidings_dead_letters")["stock",] == 5
     assert named(samples, "tidings_retrying_subjects")["stock",] == 1
     assert named(samples, "tidings_parked_subjects")["stock",] == 3
 
     overview, consumer = await browser.get("/"), await browser.get("/consumers/stock")
     for page in (overview, consumer):
-        assert re.findall(r'<span class="count">(\d+)', page.text) == ["3"]
-        assert re.findall(r'<span class="count mild">(\d+)', page.text) == ["1"]
+        assert re.findall(r'<span class="count">(\d+)', page.text) == ["5"]
         assert "Subjects being retried 1" in page.words
-        assert "Dead letters 3" in page.words
-    assert "3 dead letters of stock , of 2 subjects, wait for somebody" in overview.words
+        assert "Dead letters 5 Subjects" in page.words
+    assert "2 subjects of stock wait until somebody redrives or drops" in overview.words
     answer = await browser.shop.caller.get("/consumers/stock")
-    assert [answer.json[name] for name in ("dead_letters", "dead", "retrying", "parked")] == [3, 2, 1, 3]
+    assert [answer.json[name] for name in ("dead_letters", "dead", "retrying", "parked")] == [5, 2, 1, 3]
 
     [told] = [
         check.problem
         for check in await diagnose(opened.host, opened.log, opened.store, opened.ports, opened.services)
         if check.name == "dead letters"
     ]
-    assert told == ("3 dead letters of 2 subjects; 1 subject with 2 entries is retried: look with `tidings dead list`")
+    assert told == f"{said}: look with `tidings dead list`"
+
+
+async def test_a_letter_that_is_redriven_stays_one_until_it_is_handled(browser: Browser) -> None:
+    opened = browser.shop.opened
+    async with browser.shop.opened.store.unit() as unit:
+        await unit.park("orders.order@1", "w", [entry(1, subject="w")], reason(None))
+    view = f"/views/orders/order?limit=1"
+    head = (await browser.shop.caller.get("/events?limit=1")).headers["tidings-position"]
+    before = await browser.shop.caller.get(view, headers={"tidings-min-position": head})
+    await opened.store.schedule_redrive("orders.order@1", "w", at=SOON)
+    after = await browser.shop.caller.get(view, headers={"tidings-min-position": head})
+    assert before.headers["tidings-incomplete"] == after.headers["tidings-incomplete"] == "dead-letters=1"
+    [of_view] = [each for each in await lag(opened.log, opened.store, opened.ports.clock, None) if each.dead_letters == 1]
+    assert (of_view.name, of_view.dead, of_view.retrying) == ("orders.order@1", 0, 1)
 
 
 async def test_a_retried_subject_alarms_nobody(browser: Browser) -> None:
@@ -71,7 +84,7 @@ async def test_a_retried_subject_alarms_nobody(browser: Browser) -> None:
             await opened.store.drop("stock", subject, position, reason="not wanted")
     page = await browser.get("/")
     assert 'class="count"' not in page.text
-    assert re.findall(r'<span class="count mild">(\d+)', page.text) == ["1"]
+    assert re.findall(r'<span class="count mild">(\d+) retrying', page.text) == ["2"]
     [check] = [
         check
         for check in await diagnose(opened.host, opened.log, opened.store, opened.ports, opened.services)
@@ -79,5 +92,5 @@ async def test_a_retried_subject_alarms_nobody(browser: Browser) -> None:
     ]
     assert (check.problem, check.note) == (
         None,
-        "none, but 1 subject with 2 entries is retried: look with `tidings dead list`",
+        "2 dead letters of 1 subject (1 retrying): look with `tidings dead list`",
     )

@@ -116,7 +116,7 @@ async def test_no_link_leads_where_the_key_may_not_go(browser: Browser) -> None:
     for path in ("/", "/consumers", "/consumers/shipping"):
         page = await browser.get(path)
         assert (page.status, "/console/dead" in page.text) == (200, False), path
-    assert "1 dead letter of shipping" in (await browser.get("/")).words
+    assert "1 subject of shipping" in (await browser.get("/")).words
 
 
 async def test_a_change_says_in_the_servers_log_whose_key_made_it(

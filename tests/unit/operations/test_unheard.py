@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.unit.operations.stage import SERVICES, OrderPlaced, RateSet, Stage
-from tidings.errors import absent
+from tidings.wording import absent
 from tidings.events.filter import Filter
 from tidings.operations.unheard import Unheard, is_heard, unheard_types
 

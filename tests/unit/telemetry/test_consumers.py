@@ -64,7 +64,7 @@ async def test_what_waits_and_how_far_everything_is_behind_is_looked_up() -> Non
             ("shop", "0"): False,
             ("shop.order@1", "0"): True,
         }
-        assert named(samples, "tidings_dead_letters") == {("shop",): 1, ("shop.order@1",): 0}
+        assert named(samples, "tidings_dead_letters") == {("shop",): 3, ("shop.order@1",): 0}
         assert named(samples, "tidings_parked_subjects") == {("shop",): 2, ("shop.order@1",): 0}
         assert named(samples, "tidings_view_position") == {("shop.order",): 0}
         assert samples["tidings_log_head", ()] == 3

@@ -32,7 +32,10 @@ def _letter() -> dict[str, Any]:
         "kind": {"const": "handler"},
         "consumer": TEXT,
         "subject": TEXT,
-        "state": {"enum": list(LETTER_STATES)},
+        "state": {
+            "enum": list(LETTER_STATES),
+            "description": "`retrying`: tried again by itself, at `next_at`; `dead`: when an operator says so.",
+        },
         "reason": TEXT,
         "error": TEXT,
         "attempts": WHOLE,

@@ -44,10 +44,10 @@ def _consumer() -> Object:
             "head": schema("Token"),
             "checkpoint": MAYBE_TOKEN,
             "lag": _LAG,
-            "parked": WHOLE,
-            "retrying": WHOLE,
-            "dead": WHOLE,
-            "dead_letters": WHOLE,
+            "parked": WHOLE | {"description": "Subjects that wait, in either state."},
+            "retrying": WHOLE | {"description": "Those of them that are tried again by themselves."},
+            "dead": WHOLE | {"description": "Those of them that wait for an operator."},
+            "dead_letters": WHOLE | {"description": "The entries of all of them, until they are handled or dropped."},
             "partitions": array(partition),
         }
     )

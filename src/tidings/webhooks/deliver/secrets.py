@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from tidings.errors import InvalidConfigurationError, NotFoundError, RefusedError, TooManySecretsError, absent
+from tidings.errors import InvalidConfigurationError, NotFoundError, RefusedError, TooManySecretsError
+from tidings.wording import absent
 from tidings.webhooks import crypto
 
 Kind = Literal["hmac", "ed25519"]

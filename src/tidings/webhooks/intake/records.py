@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import msgspec
 
-from tidings.errors import DeclarationError, InvalidConfigurationError, absent
+from tidings.errors import DeclarationError, InvalidConfigurationError
+from tidings.wording import absent
 from tidings.events.codec import encode_json
 from tidings.store.receipts import ReceiverRecord
 from tidings.webhooks.intake.receiver import Receiver
