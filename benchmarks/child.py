@@ -23,7 +23,7 @@ SETTLE_SECONDS = 2.0
 
 
 async def replay(path: str) -> dict[str, float]:
-    """Rebuild the view beside the live one; return seconds and the process's memory."""
+    """Rebuild the view beside the current one; return seconds and the process's memory."""
     app = App(bookmarks)
     async with app.open(_settings(path), consume=False) as opened:
         before = memory("VmRSS")

@@ -208,7 +208,7 @@ def test_a_view_is_rebuilt_while_the_server_runs(place: Place) -> None:
         with urllib.request.urlopen(f"{url}/views/orders/order") as answer:
             assert json.load(answer)["rows"] == before
     listed = place.tidings("views", "list", "--json").json
-    assert [each["state"] for each in listed if each["table"] == ended.json["table"]] == ["live"]
+    assert [each["state"] for each in listed if each["table"] == ended.json["table"]] == ["current"]
 
 
 def test_a_wrong_row_is_a_clear_no(tmp_path: Path) -> None:

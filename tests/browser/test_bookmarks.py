@@ -131,7 +131,7 @@ async def test_a_second_tab_sees_what_the_first_one_does(chirp: Chirp, browsing:
     first, second = await browsing(), await browsing()
     await first.goto(chirp.url)
     await second.goto(chirp.url)
-    await expect(second.get_by_text("Live")).to_be_visible()
+    await expect(second.get_by_text("Connected", exact=True)).to_be_visible()
     await bookmark(first, FIRST)
     await is_confirmed(second, FIRST)
     await bookmark(second, FIRST)
@@ -167,7 +167,7 @@ async def test_a_stream_that_the_server_refuses_is_opened_again_where_it_ended(p
 
 async def test_a_read_that_fails_is_made_again_and_is_no_end_of_the_page(page: Page, chirp: Chirp) -> None:
     await page.goto(chirp.url)
-    await expect(page.get_by_text("Live")).to_be_visible()
+    await expect(page.get_by_text("Connected", exact=True)).to_be_visible()
     failed = asyncio.Event()
 
     async def fail_once(route: Route) -> None:
@@ -190,7 +190,7 @@ async def test_a_lost_connection_goes_on_without_missing_anything(page: Page, tm
     await chirp.start()
     try:
         await page.goto(chirp.url)
-        await expect(page.get_by_text("Live")).to_be_visible()
+        await expect(page.get_by_text("Connected", exact=True)).to_be_visible()
         await chirp.kill()
         await expect(page.get_by_text("Not connected")).to_be_visible()
         await bookmark(page, FIRST)
@@ -203,7 +203,7 @@ async def test_a_lost_connection_goes_on_without_missing_anything(page: Page, tm
         await is_confirmed(page, FIRST)
         await is_confirmed(page, SECOND)
         await expect(tweet(page, "Said meanwhile")).to_be_visible()
-        await expect(page.get_by_text("Live")).to_be_visible()
+        await expect(page.get_by_text("Connected", exact=True)).to_be_visible()
     finally:
         await chirp.stop()
 

@@ -125,7 +125,7 @@ async def test_a_browser_logs_in_with_a_key_and_out_again(shop: Shop, browsing: 
     await page.reload()
     await page.context.clear_cookies()  # as after a restart of the server: it has forgotten whose page this is
     await expect(page.get_by_text("The server does not let this page go on: load it again.")).to_be_visible()
-    await expect(page.get_by_role("button", name="Live", pressed=False)).to_be_visible()
+    await expect(page.get_by_role("button", name="Follow", pressed=False)).to_be_visible()
     await page.reload()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
     await page.get_by_label("API key").fill(token)

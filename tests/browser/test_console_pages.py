@@ -143,13 +143,13 @@ async def test_following_can_be_stopped_and_goes_on_where_it_stopped(shop: Shop,
     rows = page.get_by_role("table").locator("tbody tr")
     await shop.count("mug", 41)
     await expect(rows).to_have_count(2)
-    live = page.get_by_role("button", name="Live", pressed=True)
-    await live.click()
-    await expect(page.get_by_role("button", name="Live", pressed=False)).to_be_visible()
+    following = page.get_by_role("button", name="Follow", pressed=True)
+    await following.click()
+    await expect(page.get_by_role("button", name="Follow", pressed=False)).to_be_visible()
     await shop.count("mug", 42)
     await shop.settled()
     await expect(rows).to_have_count(2)
-    await page.get_by_role("button", name="Live").click()
+    await page.get_by_role("button", name="Follow").click()
     await page.get_by_label("Type").focus()
     await expect(rows).to_have_count(3)
 
@@ -218,7 +218,7 @@ async def test_a_view_is_verified_and_the_page_says_so_by_itself(shop: Shop, pag
 async def test_everything_but_what_comes_live_works_without_javascript(shop: Shop, browsing: Browsing) -> None:
     page = await browsing(java_script_enabled=False)
     await page.goto(f"{shop.url}/log")
-    await expect(page.get_by_role("button", name="Live")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Follow")).to_be_hidden()
     await page.get_by_role("link", name="parcel-booked").first.click()
     await expect(page.get_by_role("region", name="Attributes")).to_be_visible()
     await page.get_by_role("link", name="Consumers").click()
@@ -242,7 +242,7 @@ async def test_the_keyboard_reaches_everything_in_order_and_leaves_it_again(shop
     await page.keyboard.press("Tab")
     await expect(page.get_by_label("Type")).to_be_focused()
     seen: set[str] = set()
-    describe = "(at => `${at.tagName} ${at.href ?? at.id} ${at.dataset.live ?? at.type}`)(document.activeElement)"
+    describe = "(at => `${at.tagName} ${at.href ?? at.id} ${at.dataset.follow ?? at.type}`)(document.activeElement)"
     for _ in range(100):
         await page.keyboard.press("Tab")
         stop = await page.evaluate(describe)

@@ -87,4 +87,4 @@ async def is_settled(opened: Opened) -> bool:
 
 
 def is_carried(state: str, mode: str) -> bool:
-    return state == "live" and mode == "async"
+    return state == "current" and mode == "async"

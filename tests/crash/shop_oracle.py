@@ -55,7 +55,7 @@ async def check_effects(folder: Path, sales: Mapping[str, shop.Sold], *, version
 
 async def check_views(opened: Opened, sold: Iterable[shop.Sold]) -> int:
     """Every table is what a refold of the log is, and what the sales themselves add up to."""
-    records = {each.table.view: each for each in await opened.store.views() if each.state == "live"}
+    records = {each.table.view: each for each in await opened.store.views() if each.state == "current"}
     rows = 0
     for view in opened.views:
         found = await Verifier(view, records[view.name], opened.store, opened.log).run()

@@ -259,10 +259,10 @@ function step(wish, what, position) {
 
 function connected(is) {
   const place = document.getElementById("connection");
-  const text = is ? "Live" : "Not connected: what you ask for is sent as soon as it can be";
+  const text = is ? "Connected" : "Not connected: what you ask for is sent as soon as it can be";
   if (place.textContent === text) return;
   place.textContent = text;
-  place.dataset.state = is ? "live" : "lost";
+  place.dataset.state = is ? "connected" : "lost";
 }
 
 function say(text) {

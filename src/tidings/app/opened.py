@@ -41,7 +41,7 @@ from tidings.telemetry.telemetry import Telemetry
 from tidings.versions.known import Versions, versions_of
 from tidings.versions.lockfile import told_by
 from tidings.views.columns import microseconds
-from tidings.views.current import LiveTables
+from tidings.views.current import CurrentTables
 from tidings.views.declaration import ViewSpec
 from tidings.views.inline import InlineFolds
 from tidings.webhooks.intake.alarms import Alarms
@@ -91,7 +91,7 @@ class Opened:
     log: Log
     store: StoreDriver
     host: Host
-    tables: LiveTables
+    tables: CurrentTables
     carrying: Carrying
     crew: Crew
     admission: Admission
@@ -195,7 +195,7 @@ def _put_together(
     carried = _carried(services, settings)
     reading = {service.name: tuple(view.reading(versions) for view in service.views) for service in services}
     ports, store, owner = telemetry.ports, telemetry.store(back_end.store), this_process()
-    tables = LiveTables(store)
+    tables = CurrentTables(store)
     store.hold_inline(InlineFolds((view for each in reading.values() for view in each), log, ports))
     deliverer = Deliverer({each.name: each.functions for each in carried}, store=store, ports=ports, owner=owner)
     resources = {

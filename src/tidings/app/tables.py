@@ -53,7 +53,7 @@ class Carrying:
         """Make the tables that are not there. ShapeChangedError if a view changed and its version did not.
 
         A new inline table, or one of another shape, is whole before anything may be appended: from then on the next
-        read after an append must see it. An async table of another shape is built by `changed` while the old one
+        read after an append must see it. An async table of another shape is built by `changed` while the current one
         serves reads.
         """
         for view in self._views:
@@ -63,7 +63,7 @@ class Carrying:
             if view.mode == "inline":
                 await self._make_whole(view)
             elif step == "create":
-                await self._store.create_view(view.record(1, "live"))
+                await self._store.create_view(view.record(1, "current"))
 
     async def _make_whole(self, view: ViewSpec) -> None:
         """Build an inline table, unless another process that starts, too, has made it meanwhile."""
@@ -74,14 +74,14 @@ class Carrying:
                 raise
 
     async def changed(self) -> Sequence[ViewSpec]:
-        """Return the views whose live table is of an older version or mode, so that they must be built anew."""
+        """Return the views whose current table is of an older version or mode, so that they must be built anew."""
         records = await self._store.views()
         return [view for view in self._views if standing(view, records).step == "rebuild"]
 
     async def rebuild(
         self, view: ViewSpec, *, progress: Progress = no_progress, who: str = "", accepts_parked: bool = False
     ) -> ViewRecord:
-        """Build the view's next table beside the live one, and swap. See `tidings.views.rebuild.Rebuild.run`."""
+        """Build the view's next table beside the current one, and swap. See `tidings.views.rebuild.Rebuild.run`."""
         rebuild = Rebuild(self._store, self._log, self._carry, self._ports)
         return await rebuild.run(view, progress=progress, who=who, accepts_parked=accepts_parked)
 
@@ -94,11 +94,11 @@ class Carrying:
         records, made = await self._store.views(), self._made
         found = {handlers.name: made.get(handlers.name) or self._consumer(handlers) for handlers in self._handlers}
         for view in self._views:
-            live = standing(view, records).live
-            if live is not None and live.shape == view.shape and view.folds:
+            current = standing(view, records).current
+            if current is not None and current.shape == view.shape and view.folds:
                 # An inline table is written by appends; its consumer is there for the subjects that are parked.
-                name = consumer_name(live.table)
-                found[name] = made.get(name) or self._of_table(view, live)
+                name = consumer_name(current.table)
+                found[name] = made.get(name) or self._of_table(view, current)
         if self._fan_out is not None and await self._store.endpoints(limit=1):
             found[self._fan_out.name] = made.get(self._fan_out.name) or self._consumer(self._fan_out)
         self._made = found
@@ -110,9 +110,9 @@ class Carrying:
         told = {name: consumer.pausing for name, consumer in self._made.items()}
         return {name: why for name, why in told.items() if why is not None}
 
-    def _of_table(self, view: ViewSpec, live: ViewRecord) -> Consumer:
+    def _of_table(self, view: ViewSpec, current: ViewRecord) -> Consumer:
         return self._consumer(
-            Folder(view, live.table, self._log, observer=self._ports.observer), carries=live.mode == "async"
+            Folder(view, current.table, self._log, observer=self._ports.observer), carries=current.mode == "async"
         )
 
     def _consumer(self, reaction: Reaction, *, carries: bool = True) -> Consumer:

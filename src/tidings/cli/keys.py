@@ -95,7 +95,7 @@ def revoke(
 
 
 def _row(key: ApiKey, now: int) -> dict[str, Any]:
-    state = "live" if key.is_live(now) else "expired" if key.revoked is None else "revoked"
+    state = "valid" if key.is_valid(now) else "expired" if key.revoked is None else "revoked"
     return {
         "key": key.id,
         "owner": key.owner,

@@ -73,7 +73,7 @@ def show(
     specs = () if session.services is None else session.app.views
 
     async def work(opened: Opened) -> operation.Shown:
-        record = await operation.live_record(opened.store, view)
+        record = await operation.current_record(opened.store, view)
         if record is not None:
             equal = equal_to(where or (), record.table.columns)
             return await operation.show(opened.store, record, equal=equal, limit=limit)
@@ -124,10 +124,10 @@ def rebuild(
     app: AppName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Build a view anew beside the old one, then swap. Reads and appends go on meanwhile.
+    """Build a view anew beside its current table, then swap. Reads and appends go on meanwhile.
 
-    While a subject that the new table lacks is retried, the swap waits; exit code 1 if one is dead. What is parked for
-    the old table goes away with it.
+    While a subject that the new table lacks is retried, the swap waits, and says for which; exit code 1 if one is dead.
+    What is parked for the replaced table goes away with it.
 
     Example: tidings views rebuild bookmarks.bookmark --app chirp:app
     """
@@ -140,7 +140,13 @@ def rebuild(
     async def work(opened: Opened) -> operation.Rebuilt:
         with output.progress() as progress:
             return await operation.rebuild(
-                opened.carrying, opened.store, spec, who=WHO, accepts_parked=accept_parked, progress=progress
+                opened.carrying,
+                opened.store,
+                spec,
+                who=WHO,
+                accepts_parked=accept_parked,
+                progress=progress,
+                tell=output.warn,
             )
 
     done = session.act(work, prepares=False)

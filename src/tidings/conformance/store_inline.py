@@ -161,7 +161,7 @@ class FoldingInline:
         store.hold_inline(Counting(LIVE, BUILDING))
         await store.create_view(LIVE)
         await store.create_view(BUILDING)
-        assert await store.swap_view(BUILDING, consumer="suite.new", old_consumer=None)
+        assert await store.swap_view(BUILDING, consumer="suite.new", replaced_consumer=None)
         store.hold_inline(Counting(BUILDING))
         await keep(log, event("a"))
         assert await self.counts(store) == {}
@@ -176,9 +176,9 @@ class FoldingInline:
         for consumer in ("suite.new", "suite.inline"):
             async with store.unit() as unit:
                 await unit.park(consumer, "subject/1", [entry(6)], reason(None))
-        assert not await store.swap_view(BUILDING, consumer="suite.new", old_consumer="suite.inline")
+        assert not await store.swap_view(BUILDING, consumer="suite.new", replaced_consumer="suite.inline")
         await store.drop("suite.new", "subject/1", 6, reason="not wanted")
-        assert await store.swap_view(BUILDING, consumer="suite.new", old_consumer="suite.inline")
+        assert await store.swap_view(BUILDING, consumer="suite.new", replaced_consumer="suite.inline")
         assert await store.parked() == []
 
     async def test_a_table_that_is_given_up_is_not_waited_for(self, store: StoreDriver, log: LogDriver) -> None:
@@ -197,7 +197,7 @@ class FoldingInline:
         await store.create_view(again)
         await keep(log, event("a"))
         assert await self.counts(store) == await self.counts(store, again) == {"subject/1": 1}
-        assert await store.swap_view(again, consumer="suite.new", old_consumer=None)
+        assert await store.swap_view(again, consumer="suite.new", replaced_consumer=None)
         await keep(log, event("b"))
         assert await self.counts(store) == {"subject/1": 1}
         assert await self.counts(store, again) == {"subject/1": 2}

@@ -35,7 +35,7 @@ class Admitting:
         await store.revoke_api_key("a", at=5)
         await store.revoke_api_key("a", at=9)
         [found] = await store.api_keys()
-        assert (found.revoked, found.is_live(3)) == (5, False)
+        assert (found.revoked, found.is_valid(3)) == (5, False)
 
     async def test_revoking_what_is_not_there_is_told(self, store: StoreDriver) -> None:
         with pytest.raises(NotFoundError):

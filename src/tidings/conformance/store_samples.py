@@ -125,7 +125,7 @@ def table(*columns: Column, key: Sequence[str] = ("key",), **more: Any) -> ViewT
 
 def record(
     view: ViewTable,
-    state: Literal["live", "building", "old"] = "live",
+    state: Literal["current", "building", "replaced"] = "current",
     *,
     mode: Literal["async", "inline"] = "async",
     shape: str = "shape 1",
@@ -136,7 +136,7 @@ def record(
 
 
 async def made(store: StoreDriver, view: ViewTable) -> ViewTable:
-    """Make a live table."""
+    """Make a current table."""
     await store.create_view(record(view))
     return view
 

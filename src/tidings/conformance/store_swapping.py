@@ -43,7 +43,7 @@ async def park(store: StoreDriver, consumer: str, *positions: int, subject: str 
 
 
 async def both_at(store: StoreDriver, position: int) -> None:
-    """Make the live table and the one that is to take its place, with their consumers at this position."""
+    """Make the current table and the one that is to take its place, with their consumers at this position."""
     await store.create_view(FIRST)
     await store.create_view(SECOND)
     for claim in (await claimed_one(store), await claimed_one(store, NEW)):
@@ -110,7 +110,7 @@ class Swapping:
         await replace_rows(store, FIRST.table, row("a", 1))
         await replace_rows(store, SECOND.table, row("a", 2))
         assert await read(store) == [("a", 1)]
-        assert await states(store) == [(1, "live"), (2, "building")]
+        assert await states(store) == [(1, "current"), (2, "building")]
 
     async def test_a_swap_moves_readers_at_once(self, store: StoreDriver) -> None:
         await store.create_view(FIRST)
@@ -119,9 +119,9 @@ class Swapping:
         await store.create_view(second)
         await replace_rows(store, FIRST.table, row("a", 1))
         await replace_rows(store, second.table, row("a", 2, "x"))
-        assert await store.swap_view(second, consumer=NEW, old_consumer=None)
+        assert await store.swap_view(second, consumer=NEW, replaced_consumer=None)
         assert await read(store) == [("a", 2, "x")]
-        assert await states(store) == [(1, "old"), (2, "live")]
+        assert await states(store) == [(1, "replaced"), (2, "current")]
         assert await rows_in(store, FIRST.table) == [row("a", 1)]
 
     async def test_a_swap_waits_for_who_is_behind(self, store: StoreDriver) -> None:
@@ -129,12 +129,12 @@ class Swapping:
         await store.create_view(SECOND)
         old, new = await claimed_one(store), await claimed_one(store, NEW)
         await advance(store, old, to=5)
-        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert not await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
         await advance(store, new, to=4)
-        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
-        assert await states(store) == [(1, "live"), (2, "building")]
+        assert not await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
+        assert await states(store) == [(1, "current"), (2, "building")]
         await advance(store, new.at(4), to=5)
-        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
 
     async def test_every_partition_has_to_be_there(self, store: StoreDriver) -> None:
         await store.create_view(FIRST)
@@ -142,9 +142,9 @@ class Swapping:
         old, new = await claimed(store, partitions=2), await claimed(store, NEW, partitions=2)
         await advance(store, old[0], to=5)
         await advance(store, new[1], to=9)
-        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert not await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
         await advance(store, new[0], to=5)
-        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
 
     async def test_with_other_partitions_the_last_has_to_reach_the_first(self, store: StoreDriver) -> None:
         await store.create_view(FIRST)
@@ -152,52 +152,52 @@ class Swapping:
         old, new = await claimed(store, partitions=2), await claimed_one(store, NEW)
         await advance(store, old[1], to=5)
         await advance(store, new, to=4)
-        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert not await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
         await advance(store, new.at(4), to=5)
-        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
 
     async def test_a_swap_waits_for_a_subject_that_the_new_table_lacks(self, store: StoreDriver) -> None:
         await both_at(store, 5)
         await park(store, NEW, 3, 4)
-        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert not await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
         async with store.unit() as unit:
             await unit.unpark(NEW, "subject/1", 3)
-        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert not await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
         await store.drop(NEW, "subject/1", 4, reason="not wanted")
-        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
 
     async def test_a_swap_waits_for_a_subject_that_both_tables_lack(self, store: StoreDriver) -> None:
         await both_at(store, 5)
         await park(store, CONSUMER, 3)
         await park(store, NEW, 3, 4)
-        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert not await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
         assert (await states(store), await waiting(store)) == (
-            [(1, "live"), (2, "building")],
+            [(1, "current"), (2, "building")],
             {(CONSUMER, "subject/1"): 1, (NEW, "subject/1"): 2},
         )
 
     async def test_a_swap_waits_for_a_subject_that_the_live_table_has_not_reached(self, store: StoreDriver) -> None:
         await both_at(store, 5)
         await park(store, NEW, 6)
-        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert not await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
 
     async def test_who_accepts_what_is_parked_swaps_and_it_stays_parked(self, store: StoreDriver) -> None:
         await both_at(store, 5)
         await park(store, NEW, 3, 4)
-        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER, accepts_parked=True)
+        assert await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER, accepts_parked=True)
         assert await waiting(store) == {(NEW, "subject/1"): 2}
 
     async def test_who_accepts_what_is_parked_still_waits_for_who_is_behind(self, store: StoreDriver) -> None:
         await both_at(store, 5)
         await store.rewind(NEW, to=4)
-        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER, accepts_parked=True)
+        assert not await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER, accepts_parked=True)
 
     async def test_what_is_parked_for_the_replaced_table_goes_away_with_the_swap(self, store: StoreDriver) -> None:
         await both_at(store, 5)
         await park(store, CONSUMER, 2, 3)
         await park(store, CONSUMER, 4, subject="subject/2")
         await park(store, "suite.bystander", 4)
-        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER, who="cli")
+        assert await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER, who="cli")
         assert await waiting(store) == {("suite.bystander", "subject/1"): 1}
         assert await store.dead_letters(CONSUMER, "subject/1", limit=10) == []
         with pytest.raises(NotFoundError):
@@ -209,7 +209,7 @@ class Swapping:
     async def test_what_went_away_with_the_replaced_table_is_not_given_up(self, store: StoreDriver) -> None:
         await both_at(store, 5)
         await park(store, CONSUMER, 3)
-        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
         third = record(table(version=3), "building")
         await store.create_view(third)
         async with store.unit() as unit:
@@ -217,27 +217,27 @@ class Swapping:
 
     async def test_a_swap_that_takes_nothing_away_is_not_in_the_audit(self, store: StoreDriver) -> None:
         await both_at(store, 5)
-        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
         assert await store.audit() == []
 
     async def test_a_swap_that_waits_takes_nothing_away(self, store: StoreDriver) -> None:
         await both_at(store, 5)
         await park(store, CONSUMER, 3)
         await store.rewind(NEW, to=4)
-        assert not await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert not await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
         assert (await waiting(store), await store.audit()) == ({(CONSUMER, "subject/1"): 1}, [])
 
     async def test_without_a_live_table_nothing_can_go_back(self, store: StoreDriver) -> None:
         await store.create_view(SECOND)
         await park(store, NEW, 6)
-        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=None)
+        assert await store.swap_view(SECOND, consumer=NEW, replaced_consumer=None)
 
     async def test_after_the_swap_the_old_owner_is_refused(self, store: StoreDriver) -> None:
         await store.create_view(FIRST)
         await store.create_view(SECOND)
         old = await claimed_one(store)
         await claimed_one(store, NEW)
-        assert await store.swap_view(SECOND, consumer=NEW, old_consumer=CONSUMER)
+        assert await store.swap_view(SECOND, consumer=NEW, replaced_consumer=CONSUMER)
         async with refused(CheckpointMovedError, store.unit(old)) as unit:
             await unit.replace(FIRST.table, [row("a", 1)])
             unit.advance(to=1)
@@ -248,19 +248,19 @@ class Swapping:
         await store.create_view(FIRST)
         await store.create_view(SECOND)
         for _ in range(2):
-            assert await store.swap_view(SECOND, consumer=NEW, old_consumer=None)
-        assert await states(store) == [(1, "old"), (2, "live")]
+            assert await store.swap_view(SECOND, consumer=NEW, replaced_consumer=None)
+        assert await states(store) == [(1, "replaced"), (2, "current")]
         with pytest.raises(NotFoundError):
-            await store.swap_view(record(table(version=3)), consumer=NEW, old_consumer=None)
+            await store.swap_view(record(table(version=3)), consumer=NEW, replaced_consumer=None)
 
     async def test_a_table_that_is_not_live_is_dropped(self, store: StoreDriver) -> None:
         await store.create_view(FIRST)
         await store.create_view(SECOND)
-        await store.swap_view(SECOND, consumer=NEW, old_consumer=None)
+        await store.swap_view(SECOND, consumer=NEW, replaced_consumer=None)
         for _ in range(2):
             await store.drop_view(FIRST)
-        assert await states(store) == [(2, "live")]
-        with pytest.raises(RefusedError, match="live"):
+        assert await states(store) == [(2, "current")]
+        with pytest.raises(RefusedError, match="current"):
             await store.drop_view(SECOND)
         assert await read(store) == []
 

@@ -1,4 +1,4 @@
-"""An entry as a row of a table: the same texts for the page and for the rows that come live."""
+"""An entry as a row of a table: the same texts for the page and for the rows that come while it is followed."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ async def progress(verifications: Verifications, visit: Visit) -> Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Named:
-    """A view by its name: its live table, and how the application at hand declares it; one of them may be missing."""
+    """A view by its name: its current table, and how the application at hand declares it; one of them may be missing."""
 
     name: str
     record: ViewRecord | None
@@ -96,7 +96,7 @@ class _Named:
 
 async def _named(visit: Visit) -> _Named:
     name, declared = visit.segment("name"), visit.opened.views
-    record = await operation.live_record(visit.opened.store, name)
+    record = await operation.current_record(visit.opened.store, name)
     if record is None:
         spec = operation.declared_view(declared, name)
         return _Named(name=name, record=None, spec=spec, columns=tuple(spec.columns), key=tuple(spec.key))

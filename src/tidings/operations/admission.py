@@ -70,7 +70,7 @@ class Admission:
     async def has_live_key(self) -> bool:
         """Say whether any key opens anything now."""
         await self.is_keyless()
-        return any(key.is_live(self._clock.now_us()) for key in self._keys.values())
+        return any(key.is_valid(self._clock.now_us()) for key in self._keys.values())
 
     async def of_token(self, token: str) -> Principal | None:
         """Return whose token `td_<key id>_<secret>` this is; None if it is nobody's, or is revoked or expired."""
@@ -81,7 +81,7 @@ class Admission:
         # Compared also where there is nothing to compare with, so that the time tells nobody which ids there are.
         is_right = hmac.compare_digest(_NO_DIGEST if key is None else key.digest, digest_of(secret))
         now = self._clock.now_us()
-        if mark != "td" or key is None or not is_right or not key.is_live(now):
+        if mark != "td" or key is None or not is_right or not key.is_valid(now):
             return None
         if key.used is None or now - key.used >= USED_US:
             await self._note_use(key, now)

@@ -86,7 +86,7 @@ def _check_may_replay(reader: Reader) -> None:
     """RefusedError unless running the consumer's reaction again does no harm."""
     if reader.is_view:
         raise RefusedError(
-            f"{reader.name} folds a view, whose readers would be set back: build it anew beside the old one with "
+            f"{reader.name} folds a view, whose readers would be set back: build it anew beside its current table with "
             f"`tidings views rebuild {reader.name.partition('@')[0]}`"
         )
     if reader.name == ENDPOINTS:

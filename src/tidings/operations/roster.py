@@ -43,12 +43,12 @@ class Reader:
     @property
     def is_inline(self) -> bool:
         """Whether appends fold for it, so that it carries nothing but what is parked."""
-        return self.record is not None and self.record.mode == "inline" and self.record.state == "live"
+        return self.record is not None and self.record.mode == "inline" and self.record.state == "current"
 
     @property
     def is_replaced(self) -> bool:
         """Whether the table it folded gave its place to a newer one."""
-        return self.record is not None and self.record.state == "old"
+        return self.record is not None and self.record.state == "replaced"
 
     def checkpoint_of(self, envelope: Envelope) -> Position:
         """Return the checkpoint of the partition that the event belongs to; 0 if the consumer has never run."""

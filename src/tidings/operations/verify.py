@@ -1,4 +1,4 @@
-"""Whether views are right: each live table compared with a refold of the log, while everything goes on."""
+"""Whether views are right: each current table compared with a refold of the log, while everything goes on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tidings.events.filter import EVERYTHING, Filter
 from tidings.log.driver import Head, History, Page, Position
 from tidings.log.log import Log
 from tidings.operations.progress import Progress, unwatched
-from tidings.operations.views import live_record
+from tidings.operations.views import current_record
 from tidings.store.driver import StoreDriver
 from tidings.views.declaration import ViewSpec
 from tidings.views.verify import Verification, Verifier
@@ -19,7 +19,7 @@ from tidings.views.verify import Verification, Verifier
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """A view's live table, and what its comparison with a refold of the log gave."""
+    """A view's current table, and what its comparison with a refold of the log gave."""
 
     view: str
     table: str
@@ -29,7 +29,7 @@ class Verified:
 async def verify(
     log: Log, store: StoreDriver, views: Sequence[ViewSpec], *, progress: Progress = unwatched
 ) -> tuple[Verified, ...]:
-    """Compare the live table of each view with a refold of the log; nothing has to stop for it.
+    """Compare the current table of each view with a refold of the log; nothing has to stop for it.
 
     RefusedError for a view whose table is of another version than the one declared here. Views without folds, and
     those without a table, are left out: there is nothing to compare.
@@ -37,12 +37,12 @@ async def verify(
     found = []
     for view in views:
         name = f"{view.service}.{view.name}"
-        record = await live_record(store, name)
+        record = await current_record(store, name)
         if record is None or not view.folds or view.mode == "live":
             continue
         if record.shape != view.shape:
             raise RefusedError(
-                f"{view} is version {view.version} here, but its live table is of version {record.declared}: "
+                f"{view} is version {view.version} here, but its current table is of version {record.declared}: "
                 "verify it with that release, or after its rebuild"
             )
         watched = _Watched(log, name, (await log.head()).position, progress)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from tidings.errors import NotFoundError, RefusedError
-from tidings.wording import absent
+from tidings.wording import absent, counted
 from tidings.log.driver import Position
 from tidings.log.log import Log
-from tidings.operations.progress import Progress, unwatched
+from tidings.operations.dead import written
+from tidings.operations.progress import Progress, Tell, untold, unwatched
 from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
+from tidings.store.parking import Parked
 from tidings.store.rows import Column, Key, Row, ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
 from tidings.views.live import Live
@@ -30,7 +32,7 @@ class Listed:
     service: str
     view: str
     mode: Literal["async", "inline", "live"]
-    state: Literal["live", "building", "old", "missing", "read"]
+    state: Literal["current", "building", "replaced", "missing", "read"]
     version: int
     table: str | None
     position: Position | None
@@ -63,7 +65,7 @@ class Rebuilt:
 
 
 class Builder(Protocol):
-    """What builds a view's next table beside the live one and swaps them."""
+    """What builds a view's next table beside the current one and swaps them."""
 
     async def rebuild(
         self, view: ViewSpec, *, progress: RebuildProgress, who: str, accepts_parked: bool
@@ -115,10 +117,10 @@ def _without_table(view: ViewSpec) -> Listed:
     )
 
 
-async def live_record(store: StoreDriver, name: str) -> ViewRecord | None:
-    """Return the live table of the view `service.view`; None if there is none."""
+async def current_record(store: StoreDriver, name: str) -> ViewRecord | None:
+    """Return the current table of the view `service.view`; None if there is none."""
     for record in await store.views():
-        if record.state == "live" and f"{record.table.service}.{record.table.view}" == name:
+        if record.state == "current" and f"{record.table.service}.{record.table.view}" == name:
             return record
     return None
 
@@ -160,17 +162,22 @@ async def rebuild(
     who: str,
     accepts_parked: bool = False,
     progress: Progress = unwatched,
+    tell: Tell = untold,
 ) -> Rebuilt:
-    """Build the view's next table beside the live one, and swap. That it was begun is kept in the audit.
+    """Build the view's next table beside the current one, and swap. That it was begun is kept in the audit.
 
     `accepts_parked`: whether the new table may be read although subjects are parked for it; without that it is waited
-    while they are retried. RefusedError if it has no folds or no table, or if subjects are dead for the new table.
+    while they are retried, and `tell` is told once of each that is the first of them. RefusedError if it has no folds
+    or no table, or if subjects are dead for the new table.
     """
-    name = f"{view.service}.{view.name}"
+    name, last = f"{view.service}.{view.name}", ""
 
-    def reached(*, at: Position, head: Position, retrying: int = 0) -> None:
-        waits = f", waiting for {retrying:,} parked subject{'s' * (retrying != 1)} being retried" if retrying else ""
-        progress(f"rebuilding {name}{waits}", at, head)
+    def reached(*, at: Position, head: Position, waiting: Sequence[Parked] = ()) -> None:
+        nonlocal last
+        progress(f"rebuilding {name}" + (", which waits" if waiting else ""), at, head)
+        if waiting and waiting[0].subject != last:
+            last = waiting[0].subject
+            tell(_waiting_told(name, waiting))
 
     reason = "parked subjects are accepted" if accepts_parked else ""
     async with store.changing(Change(who=who, what="rebuild", on=name, reason=reason)):
@@ -178,3 +185,12 @@ async def rebuild(
     record = await builder.rebuild(view, progress=reached, who=who, accepts_parked=accepts_parked)
     parked = await store.parked(consumer_name(record.table))
     return Rebuilt(view=name, table=record.table.name, parked=len(parked))
+
+
+def _waiting_told(view: str, waiting: Sequence[Parked]) -> str:
+    first = waiting[0]
+    return (
+        f"{view} waits until {counted(len(waiting), 'subject')} parked for {first.consumer} "
+        f"{'is' if len(waiting) == 1 else 'are'} handled, first {written(first.subject)!r} at position "
+        f"{first.first_position:,}, which is tried again: {first.reason} ({first.error:.300})"
+    )

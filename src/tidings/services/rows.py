@@ -23,7 +23,7 @@ class Tables(Protocol):
     """Says which table a view is read from. Inside a unit the answer holds until the unit ends."""
 
     async def of(self, view: ViewSpec) -> ViewRecord | None:
-        """Return the view's live table; None while it is being built for the first time."""
+        """Return the view's current table; None while it is being built for the first time."""
 
 
 class Given(NamedTuple):

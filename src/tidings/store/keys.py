@@ -29,7 +29,7 @@ class ApiKey:
     revoked: int | None = None
     used: int | None = None
 
-    def is_live(self, now: int) -> bool:
+    def is_valid(self, now: int) -> bool:
         """Say whether it opens anything at this time."""
         return self.revoked is None and (self.expires is None or now < self.expires)
 

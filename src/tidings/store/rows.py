@@ -49,19 +49,19 @@ class ViewTable:
 
     @property
     def public_name(self) -> str:
-        """The name of the SQL view over the live table, without tombstones."""
+        """The name of the SQL view over the current table, without tombstones."""
         return f"{self.service}_{self.view}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewRecord:
-    """A table and its state: one `live` per view; `building` beside it; `old` after a swap.
+    """A table and its state: one `current` per view; `building` beside it; `replaced` after a swap.
 
     `shape` fingerprints columns, key, rank and the declared version; `mode` is how it is kept.
     """
 
     table: ViewTable
-    state: Literal["live", "building", "old"]
+    state: Literal["current", "building", "replaced"]
     shape: str
     mode: Literal["async", "inline"]
     declared: int = 1

@@ -207,14 +207,14 @@ class StatementStore(StatementReceipts[ConnectionT, NowT]):
         record: ViewRecord,
         *,
         consumer: str,
-        old_consumer: str | None,
+        replaced_consumer: str | None,
         who: str = "",
         accepts_parked: bool = False,
     ) -> bool:
         swap = Swap(
             record=record,
             consumer=consumer,
-            old_consumer=old_consumer,
+            replaced_consumer=replaced_consumer,
             who=who,
             accepts_parked=accepts_parked,
             now=self._clock.now_us(),

@@ -15,7 +15,7 @@ from tidings.wording import counted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swap:
-    """A building table that is to become the live one, its consumer, and the consumer of the table that is live.
+    """A building table that is to become the current one, its consumer, and the consumer of the table that is current.
 
     `who`: as of `tidings.store.audit.Change`; `accepts_parked`: whether it may lack subjects that are parked for it;
     `now`: µs since 1970.
@@ -23,18 +23,18 @@ class Swap:
 
     record: ViewRecord
     consumer: str
-    old_consumer: str | None
+    replaced_consumer: str | None
     who: str
     accepts_parked: bool
     now: int
 
-    def taking_away(self, old_consumer: str, *, subjects: int, entries: int) -> Change:
+    def taking_away(self, replaced_consumer: str, *, subjects: int, entries: int) -> Change:
         """Return what the audit keeps of what was parked for the table that was replaced."""
         reason = (
             f"{counted(subjects, 'parked subject')} with {counted(entries, 'entry', 'entries')}: "
             f"{self.record.table.name} took its table's place, and has read the same log"
         )
-        return Change(who=self.who, what="replace", on=old_consumer, reason=reason)
+        return Change(who=self.who, what="replace", on=replaced_consumer, reason=reason)
 
 
 def version_of(record: ViewRecord) -> tuple[str, str, int]:
@@ -65,11 +65,11 @@ def built(records: Iterable[ViewRecord], record: ViewRecord) -> ViewRecord:
 
 
 def to_be_removed(records: Iterable[ViewRecord], record: ViewRecord) -> ViewRecord | None:
-    """Return what is noted of the table, None if it is gone; RefusedError if it is live."""
+    """Return what is noted of the table, None if it is gone; RefusedError if it is current."""
     there = _same_version(records, record)
-    if there is not None and there.state == "live":
+    if there is not None and there.state == "current":
         name = there.table.name
-        raise RefusedError(f"{name} is live: make another version of the view the live one first")
+        raise RefusedError(f"{name} is current: make another version of the view the current one first")
     return there
 
 
@@ -77,9 +77,9 @@ def _same_version(records: Iterable[ViewRecord], record: ViewRecord) -> ViewReco
     return next((old for old in records if version_of(old) == version_of(record)), None)
 
 
-def live_of(records: Iterable[ViewRecord]) -> ViewRecord | None:
-    """Return the one that is live."""
-    return next((record for record in records if record.state == "live"), None)
+def current_of(records: Iterable[ViewRecord]) -> ViewRecord | None:
+    """Return the one that is current."""
+    return next((record for record in records if record.state == "current"), None)
 
 
 def is_behind(new: Mapping[int, Checkpoint], old: Mapping[int, Checkpoint]) -> bool:
@@ -94,19 +94,19 @@ def is_behind(new: Mapping[int, Checkpoint], old: Mapping[int, Checkpoint]) -> b
 
 def stamps_of(records: Iterable[ViewRecord]) -> list[tuple[str, str]]:
     """Return which shapes of inline views each type is fed to, sorted: what every appender looks at."""
-    fed = [record for record in records if record.mode == "inline" and record.state != "old"]
+    fed = [record for record in records if record.mode == "inline" and record.state != "replaced"]
     return sorted({(type, record.shape) for record in fed for type in record.types})
 
 
 def fed_by(records: Iterable[ViewRecord], types: frozenset[str], folds: InlineFolds | None) -> Sequence[ViewRecord]:
-    """Return the inline tables, live and building, that entries of these types are folded into.
+    """Return the inline tables, current and building, that entries of these types are folded into.
 
     InlineViewError if `folds`, what this process holds, lacks one.
     """
     fed = [
         record
         for record in records
-        if record.mode == "inline" and record.state != "old" and not types.isdisjoint(record.types)
+        if record.mode == "inline" and record.state != "replaced" and not types.isdisjoint(record.types)
     ]
     for record in fed:
         for type in types & frozenset(record.types):

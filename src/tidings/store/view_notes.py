@@ -23,7 +23,7 @@ class ViewNotes:
         self._decoder = Decoder(ViewRecord)
         self._decoded: dict[bytes, ViewRecord] = {}
 
-    def records_of(self, rows: Iterable[tuple[bytes, Literal["live", "building", "old"]]]) -> list[ViewRecord]:
+    def records_of(self, rows: Iterable[tuple[bytes, Literal["current", "building", "replaced"]]]) -> list[ViewRecord]:
         """Return what these rows say."""
         return [replace(self._decode(spec), state=state) for spec, state in rows]
 

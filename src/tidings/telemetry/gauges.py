@@ -94,12 +94,12 @@ class Gauges:
         return await self._store.waiting(most=COUNTED)
 
     async def _views(self, lags: Sequence[ConsumerLag], head: int) -> list[tuple[str, int]]:
-        """Return where the live table of each view stands that folds make; appends fold inline ones, so at the head."""
+        """Return where the current table of each view stands that folds make; appends fold inline ones, so at the head."""
         at = {each.name: each.checkpoint for each in lags}
         found = []
         for record in await self._store.views():
             name = consumer_name(record.table)
-            if record.state == "live" and name in at:
+            if record.state == "current" and name in at:
                 position = head if record.mode == "inline" else at[name]
                 found.append((f"{record.table.service}.{record.table.view}", position or 0))
         return found

@@ -181,11 +181,11 @@ class World:
         raise DeclarationError(f"{getattr(cls, '__qualname__', cls)} is no view of this app, which has {there}")
 
     async def _stored(self, view: ViewSpec) -> list[Any]:
-        live = await self.opened.tables.of(view)
-        if live is None:
+        current = await self.opened.tables.of(view)
+        if current is None:
             return []
         codec = RowCodec(view.row, view.columns, tuple(forms_of(view.row).values()), view.key)
-        found = await self.opened.store.select(live.table, equal={}, after=None, limit=ALL)
+        found = await self.opened.store.select(current.table, equal={}, after=None, limit=ALL)
         return [codec.load(row.values) for row in found]
 
     async def letters(self) -> list[Letter]:

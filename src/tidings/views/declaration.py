@@ -117,7 +117,7 @@ class ViewSpec:
             service=self.service, view=self.name, version=version, columns=self.columns, key=self.key, spans=self.spans
         )
 
-    def record(self, version: int, state: Literal["live", "building"]) -> ViewRecord:
+    def record(self, version: int, state: Literal["current", "building"]) -> ViewRecord:
         """Return the note of this version's table, as a store keeps it."""
         if self.mode == "live":
             raise DeclarationError(f"{self} is folded when it is read; it has no table")

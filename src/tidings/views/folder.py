@@ -31,7 +31,7 @@ from tidings.views.ranks import is_above
 
 Feed = Literal["carried", "rebuilt", "appended", "appended beside"]
 """Where a table's entries come from: its consumer, also one that reads the log from the beginning to build it anew; or
-the appends themselves, of a table that is live or of one that is being built beside it."""
+the appends themselves, of a current table or of one that is being built beside it."""
 
 
 class Folder:

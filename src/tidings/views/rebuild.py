@@ -1,9 +1,9 @@
-"""A view built anew beside the old one, then swapped, while events keep arriving.
+"""A view built anew beside its current table, then swapped, while events keep arriving.
 
-The new table has a consumer of its own, which folds the log from its beginning. Reads go to the old table until one
-transaction makes the new one the live one, which it can only be when it has all that the old one has, and is not
+The new table has a consumer of its own, which folds the log from its beginning. Reads go to the current table until
+one transaction makes the new one the current one, which it can only be when it has all that the other has, and is not
 known to lack a subject. While one is retried for it, the swap waits; once one is dead, an operator has to decide. What
-is parked for the old table goes away with the swap, since nobody reads that any more, and nobody could redrive it.
+is parked for the replaced table goes away with the swap, since nobody reads that any more, and nobody could redrive it.
 
 An inline view's new table is written by every append from the commit of its building record on; such a write folds
 its row from the whole history, since nobody knows yet what the table holds. Where that meets what the consumer brings
@@ -28,6 +28,7 @@ from tidings.views.declaration import ViewSpec, consumer_name
 from tidings.views.folder import Folder
 from tidings.views.history import Entries
 from tidings.views.tables import Standing, standing
+from tidings.wording import counted
 
 POLL_SECONDS = 0.02
 
@@ -36,12 +37,12 @@ Carry = Callable[[Folder], AbstractAsyncContextManager[None]]
 
 
 class Progress(Protocol):
-    """Is told where the new table stands, the head it has to reach, and for how many retried subjects it waits."""
+    """Is told where the new table stands, the head it has to reach, and which retried subjects it waits for."""
 
-    def __call__(self, *, at: Position, head: Position, retrying: int = 0) -> None: ...
+    def __call__(self, *, at: Position, head: Position, waiting: Sequence[Parked] = ()) -> None: ...
 
 
-def no_progress(*, at: Position, head: Position, retrying: int = 0) -> None:
+def no_progress(*, at: Position, head: Position, waiting: Sequence[Parked] = ()) -> None:
     """Tell nobody."""
 
 
@@ -57,7 +58,7 @@ class Rebuild:
     async def run(
         self, view: ViewSpec, *, progress: Progress = no_progress, who: str = "", accepts_parked: bool = False
     ) -> ViewRecord:
-        """Build the view's next table and make it the live one; return its record.
+        """Build the view's next table and make it the current one; return its record.
 
         `who`: as of `tidings.store.audit.Change`. `accepts_parked`: whether the new table may be read although subjects
         are parked for it. RefusedError if the view has no folds or no table, if the new table's consumer was paused, or
@@ -72,7 +73,7 @@ class Rebuild:
         async with self._carry(Folder(view, record.table, self._log, feed="rebuilt", observer=self._ports.observer)):
             await self._reach(record, whole_at, progress)
             self._ports.points.at("swap:drained")
-            await self._swap(record, before.live, progress, who=who, accepts_parked=accepts_parked)
+            await self._swap(record, before.current, progress, who=who, accepts_parked=accepts_parked)
         self._ports.points.at("swap:flipped")
         return record
 
@@ -81,7 +82,7 @@ class Rebuild:
             if record.state == "building" and (record.shape, record.mode) == (view.shape, view.mode):
                 return record
         for record in before.records:
-            if record.state != "live":
+            if record.state != "current":
                 await self._store.drop_view(record)
                 await self._store.forget(consumer_name(record.table))
         record = view.record(before.next_version, "building")
@@ -105,32 +106,32 @@ class Rebuild:
         return min((checkpoint.position for checkpoint in checkpoints), default=0)
 
     async def _swap(
-        self, record: ViewRecord, old: ViewRecord | None, progress: Progress, *, who: str, accepts_parked: bool
+        self, record: ViewRecord, current: ViewRecord | None, progress: Progress, *, who: str, accepts_parked: bool
     ) -> None:
-        new, rival = consumer_name(record.table), None if old is None else consumer_name(old.table)
+        new, rival = consumer_name(record.table), None if current is None else consumer_name(current.table)
         while not await self._store.swap_view(
-            record, consumer=new, old_consumer=rival, who=who, accepts_parked=accepts_parked
+            record, consumer=new, replaced_consumer=rival, who=who, accepts_parked=accepts_parked
         ):
             at = await self._checkpoint(record)
-            if old is not None and not accepts_parked:
-                progress(at=at, head=at, retrying=await self._retrying(record, old))
+            if current is not None and not accepts_parked:
+                progress(at=at, head=at, waiting=await self._retrying(record, current))
             await self._ports.clock.sleep(POLL_SECONDS)
 
-    async def _retrying(self, record: ViewRecord, old: ViewRecord) -> int:
-        """Return how many subjects are retried for the new table. RefusedError if one is dead."""
+    async def _retrying(self, record: ViewRecord, current: ViewRecord) -> Sequence[Parked]:
+        """Return the subjects that are retried for the new table. RefusedError if one is dead."""
         parked = await self._store.parked(consumer_name(record.table))
         dead = [each for each in parked if each.state == "dead"]
         if dead:
-            raise RefusedError(_told(dead, record, old))
-        return len(parked)
+            raise RefusedError(_told(dead, record, current))
+        return parked
 
 
-def _told(dead: Sequence[Parked], record: ViewRecord, old: ViewRecord) -> str:
+def _told(dead: Sequence[Parked], record: ViewRecord, current: ViewRecord) -> str:
     first, new, view = dead[0], consumer_name(record.table), f"{record.table.service}.{record.table.view}"
     shown = first.subject.replace("\x00", "\\0")
-    what, count = f"{new} {shlex.quote(shown)}", f"{len(dead)} subject{'s are' if len(dead) > 1 else ' is'}"
+    what, count = f"{new} {shlex.quote(shown)}", counted(len(dead), "subject is", "subjects are")
     return (
-        f"{record.table.name} may not take the place of {old.table.name}, since it is known to lack something: {count} "
+        f"{record.table.name} may not take the place of {current.table.name}, since it is known to lack something: {count} "
         f"dead for {new}, first '{shown}' at position {first.first_position} ({first.error:.300}). Correct the fold, "
         f"then `tidings dead redrive {what}`, or give the entry up with `tidings dead drop {what} --reason …`; then "
         "rebuild again: it is taken up where it stood. To have it read as it is: "

@@ -15,7 +15,7 @@ from tidings.views.declaration import ViewSpec
 class Standing:
     """What a store has of a view: its tables, newest last, and the next step.
 
-    `step` "use": the live table is the view's; "create": there is none; "rebuild": the live one, which can be read
+    `step` "use": the current table is the view's; "create": there is none; "rebuild": the current one, which can be read
     meanwhile, is of an older version or was kept in another mode.
     """
 
@@ -23,8 +23,8 @@ class Standing:
     step: Literal["use", "create", "rebuild"]
 
     @property
-    def live(self) -> ViewRecord | None:
-        return next((record for record in self.records if record.state == "live"), None)
+    def current(self) -> ViewRecord | None:
+        return next((record for record in self.records if record.state == "current"), None)
 
     @property
     def next_version(self) -> int:
@@ -39,22 +39,22 @@ def standing(view: ViewSpec, records: Iterable[ViewRecord]) -> Standing:
     """
     own = (record for record in records if (record.table.service, record.table.view) == (view.service, view.name))
     found = tuple(sorted(own, key=lambda record: record.table.version))
-    live = Standing(found, "use").live
-    if live is None:
+    current = Standing(found, "use").current
+    if current is None:
         return Standing(found, "create")
-    if live.declared > view.version:
+    if current.declared > view.version:
         raise ShapeChangedError(
-            f"{view} is version {view.version} here, but a newer release made its live table, of version "
-            f"{live.declared}: run that release, or declare version {live.declared + 1}"
+            f"{view} is version {view.version} here, but a newer release made its current table, of version "
+            f"{current.declared}: run that release, or declare version {current.declared + 1}"
         )
-    if live.shape != view.shape and live.declared == view.version:
+    if current.shape != view.shape and current.declared == view.version:
         raise ShapeChangedError(
             f"{view} has changed its columns, key, rank or events, but not its version: declare "
-            f"version={view.version + 1}, and it is built anew beside the old one"
+            f"version={view.version + 1}, and it is built anew beside the current one"
         )
-    if live.shape != view.shape and not view.folds:
+    if current.shape != view.shape and not view.folds:
         raise ShapeChangedError(
             f"{view} is written by handlers, so no fold can build its new version: keep the old shape, or declare "
             "a view of another name and fill it by a replay of the service"
         )
-    return Standing(found, "use" if (live.shape, live.mode) == (view.shape, view.mode) else "rebuild")
+    return Standing(found, "use" if (current.shape, current.mode) == (view.shape, view.mode) else "rebuild")

@@ -118,7 +118,7 @@ class Verifier:
         return result
 
     async def _settled(self) -> Position:
-        if self._record.mode == "inline" and self._record.state == "live":
+        if self._record.mode == "inline" and self._record.state == "current":
             return (await self._log.head()).position
         checkpoints = await self._store.checkpoints(self._consumer)
         return min((checkpoint.position for checkpoint in checkpoints.values()), default=0)

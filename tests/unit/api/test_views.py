@@ -219,7 +219,7 @@ async def test_a_read_that_waits_follows_a_rebuilt_view_to_its_new_table(shop: S
     async with store.unit() as unit:
         await unit.replace(record.table, [Row(("1", 77), Rank(1, 0, 0, 1), 1)])
     await shop.come_to(consumer_name(record.table), 1)
-    assert await store.swap_view(record, consumer=consumer_name(record.table), old_consumer=old)
+    assert await store.swap_view(record, consumer=consumer_name(record.table), replaced_consumer=old)
     reply = await reading
     assert (reply.status, reply.json["row"]["amount"], reply.headers["etag"][:3]) == (200, 77, '"2.')
 
@@ -241,7 +241,7 @@ class Swapping:
             store, view = self._shop.opened.store, self._shop.view("line")
             record = dataclasses.replace(view.record(2, "building"), mode=self._mode)
             await store.create_view(record)
-            assert await store.swap_view(record, consumer=consumer_name(record.table), old_consumer=None)
+            assert await store.swap_view(record, consumer=consumer_name(record.table), replaced_consumer=None)
             await self._shop.place("late")
         return await self._shop.opened.log.head()
 

@@ -14,9 +14,9 @@ from tidings.errors import EnvelopeError, NotFoundError, RefusedError, SettingEr
 
 async def rows(opened: Opened, view: str) -> list[tuple[Any, ...]]:
     spec = next(spec for spec in opened.views if spec.name == view)
-    live = await opened.tables.of(spec)
-    assert live is not None
-    return [row.values for row in await opened.store.select(live.table, equal={}, after=None, limit=100)]
+    current = await opened.tables.of(spec)
+    assert current is not None
+    return [row.values for row in await opened.store.select(current.table, equal={}, after=None, limit=100)]
 
 
 def test_two_services_of_one_name_are_refused() -> None:

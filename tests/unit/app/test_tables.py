@@ -11,11 +11,11 @@ from tidings.errors import ShapeChangedError
 
 
 async def values(opened: Opened, view: str) -> list[tuple[Any, ...]]:
-    live = await opened.tables.of(next(spec for spec in opened.views if spec.name == view))
+    current = await opened.tables.of(next(spec for spec in opened.views if spec.name == view))
     return (
         []
-        if live is None
-        else [row.values for row in await opened.store.select(live.table, equal={}, after=None, limit=100)]
+        if current is None
+        else [row.values for row in await opened.store.select(current.table, equal={}, after=None, limit=100)]
     )
 
 
@@ -90,6 +90,6 @@ async def test_a_table_that_another_process_swaps_is_carried_on_here(tmp_path: P
 
         await eventually(is_carried_on)
         assert await values(opened, "receipt") == [("1", 5), ("2", 7)]
-        live = await opened.tables.of(next(spec for spec in opened.views if spec.name == "order"))
-        assert live is not None
-        assert live.table.version == 2
+        current = await opened.tables.of(next(spec for spec in opened.views if spec.name == "order"))
+        assert current is not None
+        assert current.table.version == 2

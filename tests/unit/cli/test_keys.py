@@ -26,7 +26,7 @@ def test_a_key_is_made_before_there_is_a_database_and_its_token_shown_once(capsy
     assert made["token"].startswith(f"td_{made['key']}_")
     [listed] = printed(capsys, "list")
     assert (listed["owner"], listed["scopes"], listed["sources"]) == ("till", ["events:write"], ["/till"])
-    assert (listed["state"], listed["last_used"]) == ("live", None)
+    assert (listed["state"], listed["last_used"]) == ("valid", None)
     assert "token" not in listed
     assert run_with(["keys", "list"]) == 0
     assert made["token"] not in capsys.readouterr().out

@@ -161,7 +161,7 @@ class Stage:
         await self.store.release(claims)
 
     async def fold(self, name: str) -> None:
-        """Carry the whole log into the view's live table."""
+        """Carry the whole log into the view's current table."""
         view = self.view(name)
         record = next(record for record in await self.store.views() if record.table.view == name)
         folder = Folder(view, record.table, self.log)

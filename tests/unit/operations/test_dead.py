@@ -127,7 +127,7 @@ async def test_the_consumer_of_a_table_that_is_being_built_is_redriven_and_that_
     await stage.park("orders.order@2", "a", [1])
     assert (await dead.redrive(stage.store, stage.clock, None, "orders.order@2", "a", who="cli")).subject == "a"
     await stage.store.drop("orders.order@2", "a", 1, reason="not wanted")
-    assert await stage.store.swap_view(record, consumer="orders.order@2", old_consumer="orders.order@1")
+    assert await stage.store.swap_view(record, consumer="orders.order@2", replaced_consumer="orders.order@1")
     await stage.park("orders.order@1", "a", [1])  # no release of today leaves one
     with pytest.raises(CallerError, match=r"nobody runs orders\.order@1: a newer table took the place"):
         await dead.redrive(stage.store, stage.clock, SERVICES, "orders.order@1", "a", who="cli")

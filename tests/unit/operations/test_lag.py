@@ -119,7 +119,7 @@ async def test_a_replaced_table_has_no_lag(stage: Stage) -> None:
     record = view.record(2, "building")
     await stage.store.create_view(record)
     await stage.settle("orders.order@2", to=0)
-    assert await stage.store.swap_view(record, consumer="orders.order@2", old_consumer="orders.order@1")
+    assert await stage.store.swap_view(record, consumer="orders.order@2", replaced_consumer="orders.order@1")
     await stage.say(OrderPlaced("a", 1))
     found = await lags(stage)
     assert (found["orders.order@1"].state, found["orders.order@1"].entries) == ("replaced", 0)

@@ -13,8 +13,8 @@ async def test_every_view_is_listed_with_or_without_a_table(stage: Stage) -> Non
     found = {each.name: each for each in await views.listed(stage.store, stage.opened.views)}
     assert {name: (each.mode, each.state, each.table) for name, each in found.items()} == {
         "orders.last": ("live", "read", None),
-        "orders.order": ("async", "live", "orders_order__v1"),
-        "orders.placed": ("inline", "live", "orders_placed__v1"),
+        "orders.order": ("async", "current", "orders_order__v1"),
+        "orders.placed": ("inline", "current", "orders_placed__v1"),
     }
     assert {each.declared for each in found.values()} == {True}
 
@@ -31,7 +31,7 @@ async def test_tables_of_views_that_are_not_declared_are_listed_and_marked(stage
 async def test_rows_are_shown_by_key_and_by_column(stage: Stage) -> None:
     await stage.say(OrderPlaced("b", 2), OrderPlaced("a", 1), OrderPaid("a"))
     await stage.fold("order")
-    record = await views.live_record(stage.store, "orders.order")
+    record = await views.current_record(stage.store, "orders.order")
     assert record is not None
     shown = await views.show(stage.store, record, equal={}, limit=50)
     assert [row.values for row in shown.rows] == [("a", 1, True), ("b", 2, False)]
@@ -79,7 +79,7 @@ async def test_tombstones_are_compared_and_counted_apart_from_rows(stage: Stage)
 async def test_a_wrong_row_is_found(stage: Stage) -> None:
     await stage.say(OrderPlaced("a", 1))
     await stage.fold("order")
-    record = await views.live_record(stage.store, "orders.order")
+    record = await views.current_record(stage.store, "orders.order")
     assert record is not None
     [row] = await stage.store.every(record.table, after=None, limit=10)
     async with stage.store.unit() as unit:

@@ -124,7 +124,7 @@ class Bank:
         return found
 
     async def take(self, *envelopes: Envelope) -> None:
-        """Append, each by itself, and come back when the live table has settled them."""
+        """Append, each by itself, and come back when the current table has settled them."""
         for each in envelopes:
             await self.opened.log.append([each])
         await self.settled()
@@ -144,7 +144,7 @@ class Bank:
         return {codec.key(row.values): codec.load(row.values).moves for row in found}
 
     async def parked(self) -> list[Parked]:
-        """Return what is parked for the live table."""
+        """Return what is parked for the current table."""
         return list(await self.store.parked(consumer_name((await self.record()).table)))
 
     async def drop_first(self, consumer: str | None = None) -> None:
@@ -159,7 +159,7 @@ class Bank:
         await eventually(is_free)
 
     async def flows(self) -> None:
-        """Come back when no subject is parked for the live table."""
+        """Come back when no subject is parked for the current table."""
 
         async def is_empty() -> bool:
             return not await self.parked()

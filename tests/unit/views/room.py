@@ -25,7 +25,7 @@ EVERYTHING = 1 << 30
 
 
 class Room:
-    """One view with its live table, if its mode has one, on a log and a store of their own."""
+    """One view with its current table, if its mode has one, on a log and a store of their own."""
 
     def __init__(self, opened: Sqlite, view: ViewSpec) -> None:
         ports = Ports()
@@ -79,7 +79,7 @@ async def room(view: ViewSpec, path: str = ":memory:") -> AsyncIterator[Room]:
     opened = open_sqlite(path, Ports())
     made = Room(opened, view)
     if view.mode != "live":
-        await made.store.create_view(view.record(1, "live"))
+        await made.store.create_view(view.record(1, "current"))
     try:
         yield made
     finally:

@@ -156,7 +156,7 @@ def test_a_wrong_declaration_is_refused(changes: dict[str, Any], told: str) -> N
 def test_a_live_view_within_one_subject_is_allowed_and_has_no_table() -> None:
     spec = names("live")
     with pytest.raises(DeclarationError, match="no table"):
-        spec.record(1, "live")
+        spec.record(1, "current")
 
 
 def test_a_member_that_is_named_like_our_own_columns_is_refused() -> None:

@@ -16,7 +16,7 @@ from tidings.views.folder import Folder
 
 
 class Building:
-    """A table that is built beside the live one of an inline view."""
+    """A table that is built beside the current one of an inline view."""
 
     def __init__(self, at: Room) -> None:
         self._at = at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.unit.views.poison import IN_MEMORY, Bank, app, begun, eventually, mov
 from tidings import Settings
 from tidings.errors import RefusedError
 from tidings.operations import views as operation
+from tidings.store.parking import Parked
 from tidings.views.declaration import Mode
 
 NEW = "bank.account@2"
@@ -102,8 +104,8 @@ async def test_a_swap_waits_also_where_the_subject_is_dead_for_the_old_table_and
     async with app(mode=mode, refuses=refused.__contains__).open(IN_MEMORY) as application:
         bank, waited = Bank(application), asyncio.Event()
 
-        def progress(*, at: int, head: int, retrying: int = 0) -> None:
-            if retrying:
+        def progress(*, at: int, head: int, waiting: Sequence[Parked] = ()) -> None:
+            if waiting:
                 waited.set()
 
         await bank.take(begun(), moved(7, 1))
@@ -119,7 +121,36 @@ async def test_a_swap_waits_also_where_the_subject_is_dead_for_the_old_table_and
         assert (await bank.rows(), await bank.store.parked()) == ({("a",): [7]}, [])
 
 
-async def test_a_view_without_a_live_table_is_made_whatever_its_folds_fail_on(tmp_path: Path) -> None:
+@both_modes
+async def test_whoever_waits_for_a_swap_is_told_once_for_what(mode: Mode) -> None:
+    refused, said = {7}, list[str]()
+    async with app(mode=mode, refuses=refused.__contains__).open(IN_MEMORY) as application:
+        bank, reached = Bank(application), asyncio.Semaphore(0)
+
+        def progress(what: str, done: int, total: int) -> None:
+            if what == "rebuilding bank.account, which waits":
+                reached.release()
+
+        await bank.take(begun(), moved(7, 1))
+        rebuild = asyncio.create_task(
+            operation.rebuild(
+                application.carrying, bank.store, bank.view, who="cli", progress=progress, tell=said.append
+            )
+        )
+        async with asyncio.timeout(60):
+            for _ in range(5):
+                await reached.acquire()
+        assert len(said) == 1
+        assert said[0].startswith(
+            f"bank.account waits until 1 subject parked for {NEW} is handled, first 'a' at position 2, which is tried "
+            "again: fold-failed ("
+        )
+        refused.clear()
+        await bank.store.schedule_redrive(NEW, "a", at=application.ports.clock.now_us())
+        await rebuild
+
+
+async def test_a_view_without_a_current_table_is_made_whatever_its_folds_fail_on(tmp_path: Path) -> None:
     settings = in_file(tmp_path)
     async with app(strict=True).open(settings, consume=False) as application:
         await application.log.append([begun(), moved(1, 1)])

@@ -29,7 +29,7 @@ class Inline:
     async def tables(
         self, connection: Connection, types: frozenset[str], *, within: float | None
     ) -> Sequence[ViewRecord]:
-        """Return the tables that entries of these types are folded into, live and building.
+        """Return the tables that entries of these types are folded into, current and building.
 
         `within`: how many seconds the transaction waits for a lock from here on, in each statement; None: for ever.
         To be asked after the append, in its transaction: since then it holds ORDER, and whoever makes a table waits

@@ -132,13 +132,13 @@ class PostgresStore(StatementStore[Connection, int | None]):
         record: ViewRecord,
         *,
         consumer: str,
-        old_consumer: str | None,
+        replaced_consumer: str | None,
         who: str = "",
         accepts_parked: bool = False,
     ) -> bool:
         try:
             return await super().swap_view(
-                record, consumer=consumer, old_consumer=old_consumer, who=who, accepts_parked=accepts_parked
+                record, consumer=consumer, replaced_consumer=replaced_consumer, who=who, accepts_parked=accepts_parked
             )
         except StoreUnavailableError as error:
             if self._joined is None and _waited_in_vain(error):

@@ -18,7 +18,7 @@ from tidings.store.swapping import (
     built,
     is_behind,
     is_to_be_made,
-    live_of,
+    current_of,
     of_view,
     same_name,
     stamps_of,
@@ -62,7 +62,7 @@ class Views:
             await connection.execute(f"CREATE SCHEMA {table.schema}")
         for statement in table.definition():
             await connection.execute(statement)
-        if record.state == "live":
+        if record.state == "current":
             await _publish(connection, table)
         await connection.execute(
             "INSERT INTO tidings.view (service, name, version, state, shape, mode, declared, spec, audited) "
@@ -72,28 +72,28 @@ class Views:
         await self._stamp(connection)
 
     async def swap(self, connection: Connection, swap: Swap) -> bool:
-        """Make the building table the live one. False while it does not have all that the old one has."""
+        """Make the building table the current one. False while it does not have all that the other has."""
         await locks.alone(connection, locks.MAKING)
         found = of_view(await self.all(connection), swap.record.table)
         ours = built(found, swap.record)
         if ours.state != "building":
-            return ours.state == "live"
-        live = live_of(found)
-        if live is not None and await _goes_back(connection, swap):
+            return ours.state == "current"
+        current = current_of(found)
+        if current is not None and await _goes_back(connection, swap):
             return False
-        if live is not None:
-            await _set_state(connection, live, "old")
-        await _set_state(connection, ours, "live")
+        if current is not None:
+            await _set_state(connection, current, "replaced")
+        await _set_state(connection, ours, "current")
         await _publish(connection, self._tables(ours.table))
-        if swap.old_consumer is not None and await leases.partitions_of(connection, swap.old_consumer):
-            await leases.pause(connection, swap.old_consumer, f"{ours.table.name} took its place")
-        if swap.old_consumer is not None and live is not None:
-            await _take_away(connection, swap, swap.old_consumer, live)
+        if swap.replaced_consumer is not None and await leases.partitions_of(connection, swap.replaced_consumer):
+            await leases.pause(connection, swap.replaced_consumer, f"{ours.table.name} took its place")
+        if swap.replaced_consumer is not None and current is not None:
+            await _take_away(connection, swap, swap.replaced_consumer, current)
         await self._stamp(connection)
         return True
 
     async def drop(self, connection: Connection, record: ViewRecord) -> None:
-        """Remove a table that is not live; nothing is done if it is gone."""
+        """Remove a table that is not current; nothing is done if it is gone."""
         await locks.alone(connection, locks.MAKING)
         there = to_be_removed(await self.all(connection), record)
         if there is None:
@@ -153,22 +153,22 @@ async def _set_state(connection: Connection, record: ViewRecord, state: str) -> 
 
 
 async def _goes_back(connection: Connection, swap: Swap) -> bool:
-    """Say whether the new table is not there yet: whoever reads the live one would miss something in it."""
-    if swap.old_consumer is None:
+    """Say whether the new table is not there yet: whoever reads the current one would miss something in it."""
+    if swap.replaced_consumer is None:
         return False
-    old = await leases.hold(connection, swap.old_consumer)
+    old = await leases.hold(connection, swap.replaced_consumer)
     if is_behind(await leases.hold(connection, swap.consumer), old):
         return True
     return not swap.accepts_parked and await parked.is_any(connection, swap.consumer)
 
 
-async def _take_away(connection: Connection, swap: Swap, old_consumer: str, live: ViewRecord) -> None:
+async def _take_away(connection: Connection, swap: Swap, replaced_consumer: str, current: ViewRecord) -> None:
     """Remove what is parked for the table that was replaced. asyncpg's LockNotAvailableError if somebody is at it."""
-    if live.mode == "inline":
-        # Appends that know nothing of the swap may still park for the old table. Last of all, and for an instant only:
+    if current.mode == "inline":
+        # Appends that know nothing of the swap may still park for the replaced table. Last of all, and for an instant only:
         # whoever appends waits behind this.
         await locks.alone(connection, locks.ORDER, seconds=locks.DRAIN_SECONDS)
-    subjects, entries = await parked.take_away(connection, old_consumer)
+    subjects, entries = await parked.take_away(connection, replaced_consumer)
     if subjects:
-        change = swap.taking_away(old_consumer, subjects=subjects, entries=entries)
+        change = swap.taking_away(replaced_consumer, subjects=subjects, entries=entries)
         await audit.note(connection, change, now=swap.now)

@@ -22,7 +22,7 @@ class Inline:
         self._views = views
 
     def tables(self, connection: sqlite3.Connection, types: frozenset[str]) -> Sequence[ViewRecord]:
-        """Return the tables that entries of these types are folded into, live and building.
+        """Return the tables that entries of these types are folded into, current and building.
 
         To be asked inside the append's transaction: any process may have made one since the last append.
         InlineViewError if this process does not hold the folds of one.

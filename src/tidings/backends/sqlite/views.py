@@ -12,7 +12,7 @@ from tidings.store.swapping import (
     built,
     is_behind,
     is_to_be_made,
-    live_of,
+    current_of,
     of_view,
     same_name,
     stamps_of,
@@ -45,7 +45,7 @@ class Views:
         self._refuse_taken_names(connection, record)
         for statement in table.definition():
             connection.execute(statement)
-        if record.state == "live":
+        if record.state == "current":
             self._publish(connection, table)
         connection.execute(
             "INSERT INTO tidings_view (service, name, version, state, shape, mode, declared, spec, audited) "
@@ -55,27 +55,27 @@ class Views:
         _stamp(connection, self.all(connection))
 
     def swap(self, connection: sqlite3.Connection, swap: Swap) -> bool:
-        """Make the building table the live one. False while it does not have all that the old one has."""
+        """Make the building table the current one. False while it does not have all that the other has."""
         found = self.of(connection, swap.record.table)
         ours = built(found, swap.record)
         if ours.state != "building":
-            return ours.state == "live"
-        live = live_of(found)
-        if live is not None and _goes_back(connection, swap):
+            return ours.state == "current"
+        current = current_of(found)
+        if current is not None and _goes_back(connection, swap):
             return False
-        if live is not None:
-            _set_state(connection, live, "old")
-        _set_state(connection, ours, "live")
+        if current is not None:
+            _set_state(connection, current, "replaced")
+        _set_state(connection, ours, "current")
         self._publish(connection, self._tables(ours.table))
-        if swap.old_consumer is not None and leases.partitions_of(connection, swap.old_consumer):
-            leases.pause(connection, swap.old_consumer, f"{ours.table.name} took its place")
-        if swap.old_consumer is not None:
-            _take_away(connection, swap, swap.old_consumer)
+        if swap.replaced_consumer is not None and leases.partitions_of(connection, swap.replaced_consumer):
+            leases.pause(connection, swap.replaced_consumer, f"{ours.table.name} took its place")
+        if swap.replaced_consumer is not None:
+            _take_away(connection, swap, swap.replaced_consumer)
         _stamp(connection, self.all(connection))
         return True
 
     def drop(self, connection: sqlite3.Connection, record: ViewRecord) -> None:
-        """Remove a table that is not live; nothing is done if it is gone."""
+        """Remove a table that is not current; nothing is done if it is gone."""
         there = to_be_removed(self.all(connection), record)
         if there is None:
             return
@@ -102,19 +102,19 @@ def _set_state(connection: sqlite3.Connection, record: ViewRecord, state: str) -
 
 
 def _goes_back(connection: sqlite3.Connection, swap: Swap) -> bool:
-    """Say whether the new table is not there yet: whoever reads the live one would miss something in it."""
-    if swap.old_consumer is None:
+    """Say whether the new table is not there yet: whoever reads the current one would miss something in it."""
+    if swap.replaced_consumer is None:
         return False
-    old = leases.checkpoints(connection, swap.old_consumer)
+    old = leases.checkpoints(connection, swap.replaced_consumer)
     if is_behind(leases.checkpoints(connection, swap.consumer), old):
         return True
     return not swap.accepts_parked and parked.is_any(connection, swap.consumer)
 
 
-def _take_away(connection: sqlite3.Connection, swap: Swap, old_consumer: str) -> None:
-    subjects, entries = parked.take_away(connection, old_consumer)
+def _take_away(connection: sqlite3.Connection, swap: Swap, replaced_consumer: str) -> None:
+    subjects, entries = parked.take_away(connection, replaced_consumer)
     if subjects:
-        change = swap.taking_away(old_consumer, subjects=subjects, entries=entries)
+        change = swap.taking_away(replaced_consumer, subjects=subjects, entries=entries)
         audit.note(connection, change, now=swap.now)
 
 

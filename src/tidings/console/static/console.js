@@ -1,5 +1,5 @@
 "use strict";
-// What needs a script: entries that come live, and the bar of a verification. All else is links and forms.
+// What needs a script: entries that come while the log is followed, and the bar of a verification. All else is links and forms.
 
 const ROWS_MAX = 500;
 const TELL_MS = 1500;
@@ -10,7 +10,7 @@ function follow(bar) {
   const table = document.getElementById("entries");
   const body = table.tBodies[0];
   const blank = document.getElementById("entry").content;
-  const button = bar.querySelector("[data-live]");
+  const button = bar.querySelector("[data-follow]");
   const status = bar.querySelector("[data-status]");
   const empty = document.querySelector("[data-empty]");
   let source = null, last = null, held = [], count = 0, telling = 0;

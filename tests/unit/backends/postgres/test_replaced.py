@@ -24,7 +24,7 @@ async def at(postgres_url: str) -> AsyncIterator[Opened]:
 
 
 async def is_swapped(at: Opened) -> bool:
-    return await at.store.swap_view(BUILDING, consumer=NEW, old_consumer=OLD)
+    return await at.store.swap_view(BUILDING, consumer=NEW, replaced_consumer=OLD)
 
 
 async def test_a_swap_gives_way_to_an_append_that_may_park_for_the_old_table(at: Opened, postgres_url: str) -> None:

@@ -57,7 +57,7 @@ async def carried(at: Opened, users: Sequence[Sequence[str]], *, met_at: int) ->
     """
     ports = replace(Ports(), clock=HandClock())
     log = Log(at.log, ports)
-    await at.store.create_view(VIEW.record(1, "live"))
+    await at.store.create_view(VIEW.record(1, "current"))
     said = [
         structs.replace(found, data=b"{}") if user == UNREADABLE else found
         for part, each in enumerate(users)

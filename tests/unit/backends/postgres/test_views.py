@@ -42,7 +42,7 @@ async def test_what_readers_were_granted_stays_when_a_view_only_gets_more_column
     second = replace(record(WIDER, "building"), shape="shape 2")
     await at.store.create_view(second)
     await replace_rows(at.store, WIDER, row("a", 1, "x"))
-    assert await at.store.swap_view(second, consumer="new", old_consumer=None)
+    assert await at.store.swap_view(second, consumer="new", replaced_consumer=None)
     assert await at.rows("SELECT * FROM built_on_it") == [("a",)]
     assert await at.rows("SELECT relacl::text LIKE '%=r/%' FROM pg_class WHERE relname = 'suite_sample'") == [(True,)]
 
@@ -53,9 +53,9 @@ async def test_a_view_that_loses_columns_waits_for_what_is_built_on_it(at: Opene
     second = replace(record(OTHER, "building"), shape="shape 2")
     await at.store.create_view(second)
     with pytest.raises(RefusedError, match="built_on_it"):
-        await at.store.swap_view(second, consumer="new", old_consumer=None)
+        await at.store.swap_view(second, consumer="new", replaced_consumer=None)
     await at.rows("DROP VIEW built_on_it")
-    assert await at.store.swap_view(second, consumer="new", old_consumer=None)
+    assert await at.store.swap_view(second, consumer="new", replaced_consumer=None)
     assert await at.rows("SELECT * FROM suite_sample") == []
 
 
