@@ -264,12 +264,14 @@ async def test_deliveries_are_found_shown_with_their_attempts_and_cancelled(app:
     for query, keys in (
         ("reason=handler-failed", ["k-0"]),
         ("service=mail&function=send&limit=2", ["k-0", "k-1"]),
-        ("service=post", []),
+        ("service=mail&state=held", []),
         ("from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z", []),
         ("from=2020-01-01T00:00:00Z&state=due", ["k-2"]),
     ):
         found = (await caller.get(f"/deliveries?{query}")).json["deliveries"]
         assert [each["key"] for each in found] == keys
+    for query in ("service=post", "function=sent", "endpoint=nix"):
+        assert (await caller.get(f"/deliveries?{query}")).problem == (404, "not-found")
     [attempt] = (await caller.get("/deliveries/k-0/attempts")).json["attempts"]
     assert (attempt["attempt"], attempt["outcome"], attempt["error"]) == (1, "handler-failed", "OSError: no")
     assert attempt["duration_ms"] >= 0

@@ -58,7 +58,9 @@ async def test_a_dead_subject_is_opened_and_redriven_and_is_parked_again_if_noth
     await page.get_by_role("link", name="o-1004").click()
     await expect(page.get_by_role("table").locator("tbody tr")).to_have_count(1)
     await page.get_by_role("button", name="Redrive").click()
-    await expect(page.get_by_role("status")).to_have_text("o-1004 is due now with 1 entry: shipping takes it up.")
+    await expect(page.get_by_role("status")).to_have_text(
+        "o-1004 is due now with 1 entry: a running server takes them up."
+    )
     while [each.state for each in await shop.opened.store.parked()] != ["dead"]:
         await shop.opened.ports.clock.sleep(0.02)
     await page.reload()

@@ -44,6 +44,7 @@ class Deliveries:
 
     def __init__(self, opened: Opened, bodies: Bodies) -> None:
         self._store = opened.store
+        self._services = tuple(opened.services)
         self._clock = opened.ports.clock
         self._bodies = bodies
 
@@ -56,7 +57,9 @@ class Deliveries:
             raise MalformedError(f"state: {str(state)[:40]!r} is none; there is {', '.join(STATES)}")
         if after is not None and await self._store.delivery(after) is None:
             raise MalformedError(f"after: {after[:80]!r} is no delivery: send the `next` of the page before")
-        found = await deliveries.deliveries(self._store, state, where=_where(query), after=after, limit=most)
+        found = await deliveries.deliveries(
+            self._store, self._services, state, where=_where(query), after=after, limit=most
+        )
         last = found[-1]["key"] if len(found) == most else None
         return json_answer({"deliveries": [delivery_object(each) for each in found], "next": last})
 

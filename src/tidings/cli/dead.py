@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tidings.app import Opened
     from tidings.faces.tokens import Tokens
     from tidings.operations import dead
+    from tidings.services.service import Service
     from tidings.store.parking import Parked
 
 commands = typer.Typer(help="What failed: subjects that are parked, with their entries set aside.")
@@ -120,32 +121,26 @@ def redrive(
     Example: tidings dead redrive bookmarks --all --reason handler-failed
     """
     from tidings.faces.letters import redriven_object
-    from tidings.operations import dead
+    from tidings.operations.carried import taken_up
 
     if every == (subject is not None):
         raise CallerError("redrive what? Give CONSUMER and SUBJECT, or --all with what it is limited to")
     if not every and (state is not None or reason is not None):
         raise CallerError("give CONSUMER and SUBJECT, or --all with --state or --reason, not both")
 
-    session = Session()
+    session, which = Session(), _which(consumer, state, reason)
 
-    async def work(opened: Opened) -> list[Parked]:
-        store, clock = opened.store, opened.ports.clock
-        if dry_run and subject is not None and consumer is not None:
-            return [await dead.redrivable(store, clock, session.services, consumer, dead.typed(subject))]
-        if dry_run:
-            return list(await dead.all_redrivable(store, clock, session.services, _which(consumer, state, reason)))
-        if subject is not None and consumer is not None:
-            return [await dead.redrive(store, clock, session.services, consumer, dead.typed(subject), who=WHO)]
-        return list(await dead.redrive_all(store, clock, session.services, _which(consumer, state, reason), who=WHO))
+    async def work(opened: Opened) -> tuple[Sequence[Parked], str]:
+        found = await _given_back(opened, session.services, which, subject, dry_run=dry_run)
+        return found, await taken_up(opened.store, {each.consumer for each in found})
 
-    found = session.look(work)
+    found, next_step = session.look(work)
     output = Output(as_json=as_json)
     entries = sum(each.entries for each in found)
     if as_json:
         output.json(redriven_object(subjects=len(found), entries=entries, dry_run=dry_run))
     what = f"{_subjects(len(found))} with {_entries(entries)}"
-    output.say(f"would be due: {what}" if dry_run else f"due now: {what}; a running server takes them up")
+    output.say(f"would be due: {what}" if dry_run else f"due now: {what}; {next_step}")
 
 
 @commands.command()
@@ -222,6 +217,22 @@ def drop_each(
         output.json(dropped_object(subjects=subjects, left=left, dry_run=dry_run))
     said = "would be dropped" if dry_run else "dropped"
     output.say(f"{said}: the entry that failed, of {_subjects(subjects)}; left of theirs: {_entries(left)}")
+
+
+async def _given_back(
+    opened: Opened, services: Sequence[Service] | None, which: dead.Which, subject: str | None, *, dry_run: bool
+) -> Sequence[Parked]:
+    from tidings.operations import dead
+
+    store, clock = opened.store, opened.ports.clock
+    if subject is not None and which.consumer is not None:
+        whose = which.consumer, dead.typed(subject)
+        if dry_run:
+            return [await dead.redrivable(store, clock, services, *whose)]
+        return [await dead.redrive(store, clock, services, *whose, who=WHO)]
+    if dry_run:
+        return await dead.all_redrivable(store, clock, services, which)
+    return await dead.redrive_all(store, clock, services, which, who=WHO)
 
 
 def _which(consumer: str | None, state: State | None, reason: str | None) -> dead.Which:

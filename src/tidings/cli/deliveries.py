@@ -51,6 +51,8 @@ def list_(
 ) -> None:
     """List deliveries, oldest first, with the last error of those that failed.
 
+    Exit code 1 for a service or an endpoint that there is not, and with the application at hand for a function.
+
     Example: tidings deliveries list --endpoint crm --state dead
     Example: tidings deliveries list --state dead --from 2026-05-04T10:00:00Z
     """
@@ -58,6 +60,7 @@ def list_(
     from tidings.operations import deliveries
     from tidings.store.deliveries import DeliveryFilter
 
+    session = Session()
     where = DeliveryFilter(
         service=service,
         function=function,
@@ -71,11 +74,11 @@ def list_(
 
     async def work(opened: Opened) -> list[dict[str, Any]]:
         found = await deliveries.deliveries(
-            opened.store, None if state is None else state.value, where=where, limit=limit
+            opened.store, session.services, None if state is None else state.value, where=where, limit=limit
         )
         return [delivery_object(each) for each in found]
 
-    Output(as_json=as_json).rows(Session().look(work), empty="there are no such deliveries")
+    Output(as_json=as_json).rows(session.look(work), empty="there are no such deliveries")
 
 
 @commands.command()

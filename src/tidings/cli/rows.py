@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tidings.errors import CallerError
-from tidings.wording import absent
 from tidings.events.codec import encode_json
 from tidings.operations.rows import read_value, row_object
 from tidings.store.rows import Column, Row
+from tidings.wording import absent
 
 
 def row_of(columns: Sequence[Column], row: Row) -> dict[str, Any]:

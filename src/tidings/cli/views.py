@@ -132,6 +132,7 @@ def rebuild(
     Example: tidings views rebuild bookmarks.bookmark --app chirp:app
     """
     from tidings.operations import views as operation
+    from tidings.operations.progress import Watch
 
     session = Session(app)
     spec = operation.declared_view(session.app.views, view)
@@ -145,8 +146,7 @@ def rebuild(
                 spec,
                 who=WHO,
                 accepts_parked=accept_parked,
-                progress=progress,
-                tell=output.warn,
+                watch=Watch(progress, output.warn),
             )
 
     done = session.act(work, prepares=False)

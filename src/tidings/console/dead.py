@@ -13,6 +13,7 @@ from tidings.console.visit import Visit
 from tidings.errors import CallerError, MalformedError
 from tidings.faces.visible import visible
 from tidings.operations import dead as operation
+from tidings.operations.carried import taken_up
 from tidings.operations.dead import Which, typed, written
 from tidings.wording import counted
 
@@ -59,9 +60,8 @@ async def redrive(visit: Visit) -> Response:
     was = await operation.redrive(
         opened.store, opened.ports.clock, opened.services, consumer, typed(name), who=visit.who
     )
-    return visit.done(
-        f"{visible(name)} is due now with {counted(was.entries, 'entry', 'entries')}: {consumer} takes it up.", "/dead"
-    )
+    step = await taken_up(opened.store, {consumer})
+    return visit.done(f"{visible(name)} is due now with {counted(was.entries, 'entry', 'entries')}: {step}.", "/dead")
 
 
 async def redrive_all(visit: Visit) -> Response:
@@ -71,7 +71,8 @@ async def redrive_all(visit: Visit) -> Response:
     found = await operation.redrive_all(opened.store, opened.ports.clock, opened.services, which, who=visit.who)
     entries = counted(sum(each.entries for each in found), "entry", "entries")
     due = counted(len(found), "subject is", "subjects are")
-    return visit.done(f"{due} due now, with {entries}.", "/dead")
+    step = await taken_up(opened.store, {each.consumer for each in found})
+    return visit.done(f"{due} due now, with {entries}: {step}.", "/dead")
 
 
 async def drop(visit: Visit) -> Response:

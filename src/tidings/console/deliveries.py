@@ -18,12 +18,12 @@ STATES: tuple[State, ...] = ("dead", "due", "leased", "held", "behind", "deliver
 
 
 async def every(visit: Visit) -> Response:
-    asked = visit.query(("state",)).get("state")
+    opened, asked = visit.opened, visit.query(("state",)).get("state")
     if asked not in (None, *STATES):
         raise MalformedError(f"{str(asked)[:40]!r} is no state: it is {', '.join(STATES)}")
     found: list[Mapping[str, Any]] = []
     for state in STATES if asked is None else (asked,):
-        of_state = await operation.deliveries(visit.opened.store, state, limit=SHOWN + 1 - len(found))
+        of_state = await operation.deliveries(opened.store, opened.services, state, limit=SHOWN + 1 - len(found))
         found += of_state
         if len(found) > SHOWN:
             break
@@ -34,7 +34,7 @@ async def every(visit: Visit) -> Response:
         shown=SHOWN,
         state=asked,
         states=STATES,
-        functions=sorted(f"{service.name}.{name}" for service in visit.opened.services for name in service.functions),
+        functions=sorted(f"{service.name}.{name}" for service in opened.services for name in service.functions),
     )
 
 

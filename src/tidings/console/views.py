@@ -72,7 +72,7 @@ async def progress(verifications: Verifications, visit: Visit) -> Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Named:
-    """A view by its name: its current table, and how the application at hand declares it; one of them may be missing."""
+    """A view by its name: its current table, and how the application at hand declares it; either may be missing."""
 
     name: str
     record: ViewRecord | None

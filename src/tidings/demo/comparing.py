@@ -65,7 +65,9 @@ class Comparison:
         self._progress("comparing every view with a refold", 0, 1)
         found = await self._place.ask("views", "verify")
         wrong = [f"{view['service']}.{view['view']}" for view in found if not view["equal"]]
-        right = f"{len(found) - len(wrong)} of {counted(len(found), 'table equals', 'tables equal')} a refold of the log"
+        right = (
+            f"{len(found) - len(wrong)} of {counted(len(found), 'table equals', 'tables equal')} a refold of the log"
+        )
         return Line("refold", right, bool(found) and not wrong, ", ".join(wrong))
 
     async def _nothing_parked(self) -> Line:

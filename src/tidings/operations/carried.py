@@ -10,6 +10,8 @@ from tidings.operations.roster import Reader, roster
 from tidings.ports import Clock
 from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
+from tidings.store.rows import ViewRecord
+from tidings.views.declaration import consumer_name
 
 
 async def uncarried(
@@ -27,6 +29,31 @@ async def uncarried(
         if why is not None:
             found[name] = why
     return found
+
+
+async def taken_up(store: StoreDriver, names: Collection[str]) -> str:
+    """Return in words who takes up what was given back to these consumers, which somebody runs.
+
+    A table that was begun to be built anew has its consumer only while that goes on. A server goes on by itself with
+    one of another shape than the current table's, since its release declares it; with one of the same shape only who
+    began it does.
+    """
+    by_hand = _built_by_hand(await store.views())
+    mine = {name: view for name, view in by_hand.items() if name in names}
+    said = ["a running server takes them up"] if not names or set(names) - mine.keys() else []
+    said += [f"`tidings views rebuild {view}` takes up those of {name}" for name, view in sorted(mine.items())]
+    return "; ".join(said)
+
+
+def _built_by_hand(records: Sequence[ViewRecord]) -> Mapping[str, str]:
+    """Return the consumers of tables that no server builds by itself, each with its view."""
+    current = {_kept_as(record) for record in records if record.state == "current"}
+    building = [record for record in records if record.state == "building" and _kept_as(record) in current]
+    return {consumer_name(each.table): f"{each.table.service}.{each.table.view}" for each in building}
+
+
+def _kept_as(record: ViewRecord) -> tuple[str, str, str, str]:
+    return record.table.service, record.table.view, record.shape, record.mode
 
 
 async def _why(store: StoreDriver, clock: Clock, name: str, reader: Reader | None) -> str | None:

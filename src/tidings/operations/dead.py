@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +10,7 @@ from tidings.consumers.retry import KINDS
 from tidings.errors import CallerError, NotFoundError, NotSubjectHeadError
 from tidings.log.driver import Position
 from tidings.operations.carried import uncarried
+from tidings.operations.filtered import check_known
 from tidings.operations.roster import roster
 from tidings.ports import Clock
 from tidings.services.service import Service
@@ -83,15 +84,10 @@ async def parked(store: StoreDriver, services: Sequence[Service] | None, which: 
     every = await store.parked()
     if which.consumer is not None:
         consumers = {reader.name for reader in await roster(store, services)} | {each.consumer for each in every}
-        _check_known("consumer", which.consumer, consumers)
+        check_known("consumer", which.consumer, consumers)
     if which.reason is not None:
-        _check_known("reason", which.reason, {*KINDS, *(each.reason for each in every)})
+        check_known("reason", which.reason, {*KINDS, *(each.reason for each in every)})
     return [each for each in every if which.matches(each)]
-
-
-def _check_known(what: str, name: str, there: Collection[str]) -> None:
-    if name not in there:
-        raise NotFoundError(f"there is no {what} {name[:100]!r}; there is {', '.join(sorted(there)) or 'none'}")
 
 
 async def show(store: StoreDriver, consumer: str, subject: str, *, limit: int = LETTERS) -> Opened:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidings.errors import NotFoundError
+from tidings.operations.filtered import check_delivered
 from tidings.ports import Clock
+from tidings.services.service import Service
 from tidings.store.attempts import Attempt
 from tidings.store.audit import Change
 from tidings.store.deliveries import EVERY, DeliveryFilter, State
@@ -28,10 +30,21 @@ class Tried:
 
 
 async def deliveries(
-    store: StoreDriver, state: State | None, *, where: DeliveryFilter = EVERY, after: str | None = None, limit: int
+    store: StoreDriver,
+    services: Sequence[Service] | None,
+    state: State | None,
+    *,
+    where: DeliveryFilter = EVERY,
+    after: str | None = None,
+    limit: int,
 ) -> Sequence[Mapping[str, Any]]:
-    """Return deliveries, oldest first; see `StoreDriver.deliveries`. Payloads are the application's, and left out."""
+    """Return deliveries, oldest first; see `StoreDriver.deliveries`. Payloads are the application's, and left out.
+
+    `services`, and NotFoundError, as in `filtered.check_delivered`.
+    """
     found = await store.deliveries(state, where=where, after=after, limit=limit)
+    if not found and after is None:
+        await check_delivered(store, services, where)
     return [_shown(each) for each in found]
 
 

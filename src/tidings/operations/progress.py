@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 Progress = Callable[[str, int, int], None]
 """Is told what is going on, how much of it is done, and how much there is."""
-
-Tell = Callable[[str], None]
-"""Is told a sentence for whoever waits: that the work waits, and for what."""
 
 
 def unwatched(what: str, done: int, total: int) -> None:
     """Tell nobody."""
 
 
-def untold(what: str) -> None:
+def _untold(what: str) -> None:
     """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who waits for the work. `tell`: is told a sentence, once, when it waits for something itself."""
+
+    progress: Progress = unwatched
+    tell: Callable[[str], None] = _untold
+
+
+NOBODY = Watch()

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tidings.errors import NotFoundError
-from tidings.wording import absent
 from tidings.events.envelope import Envelope
 from tidings.events.identity import SLOTS, slot_of
 from tidings.log.driver import Position
@@ -16,6 +15,7 @@ from tidings.store.driver import StoreDriver
 from tidings.store.rows import ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
 from tidings.webhooks.deliver.fanout import NAME as ENDPOINTS
+from tidings.wording import absent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

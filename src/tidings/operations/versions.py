@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidings.errors import DeclarationError, NotFoundError
-from tidings.wording import absent
 from tidings.events.declaration import declared
 from tidings.services.service import Service
 from tidings.versions.checking import Finding, Mode, Scope, check
@@ -15,6 +14,7 @@ from tidings.versions.fixtures import FOLDER, Fixture, first_fixture, read_fixtu
 from tidings.versions.lineage import Lineage, Written, lineages_of
 from tidings.versions.lockfile import Lock, read_lock, text_of
 from tidings.versions.locking import locked
+from tidings.wording import absent
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from tidings.errors import NotFoundError, RefusedError
-from tidings.wording import absent, counted
 from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.dead import written
-from tidings.operations.progress import Progress, Tell, untold, unwatched
+from tidings.operations.progress import NOBODY, Watch
 from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
 from tidings.store.parking import Parked
@@ -19,6 +18,7 @@ from tidings.store.rows import Column, Key, Row, ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
 from tidings.views.live import Live
 from tidings.views.rebuild import Progress as RebuildProgress
+from tidings.wording import absent, counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,23 +161,22 @@ async def rebuild(
     *,
     who: str,
     accepts_parked: bool = False,
-    progress: Progress = unwatched,
-    tell: Tell = untold,
+    watch: Watch = NOBODY,
 ) -> Rebuilt:
     """Build the view's next table beside the current one, and swap. That it was begun is kept in the audit.
 
     `accepts_parked`: whether the new table may be read although subjects are parked for it; without that it is waited
-    while they are retried, and `tell` is told once of each that is the first of them. RefusedError if it has no folds
+    while they are retried, and `watch` is told once of each that is the first of them. RefusedError if it has no folds
     or no table, or if subjects are dead for the new table.
     """
     name, last = f"{view.service}.{view.name}", ""
 
     def reached(*, at: Position, head: Position, waiting: Sequence[Parked] = ()) -> None:
         nonlocal last
-        progress(f"rebuilding {name}" + (", which waits" if waiting else ""), at, head)
+        watch.progress(f"rebuilding {name}" + (", which waits" if waiting else ""), at, head)
         if waiting and waiting[0].subject != last:
             last = waiting[0].subject
-            tell(_waiting_told(name, waiting))
+            watch.tell(_waiting_told(name, waiting))
 
     reason = "parked subjects are accepted" if accepts_parked else ""
     async with store.changing(Change(who=who, what="rebuild", on=name, reason=reason)):

@@ -169,11 +169,11 @@ class StoreDriver(KeyStore, AttemptStore, EndpointStore, ReceiptStore, AuditStor
     ) -> bool:
         """In one transaction make this version the current one and the one that was current `replaced`.
 
-        False, and nothing done, while the checkpoints of `consumer` stand before those of `replaced_consumer`, or a subject
-        is parked for `consumer`, unless `accepts_parked`: the table would be known to lack it. `replaced_consumer` is
-        paused, so that its owner is refused from then on, and nothing is parked for it any more, which nobody could
-        redrive: the new table has read the same entries. The audit keeps how much that was, and `who` did it.
-        NotFoundError if the table is not there."""
+        False, and nothing done, while the checkpoints of `consumer` stand before those of `replaced_consumer`, or a
+        subject is parked for `consumer`, unless `accepts_parked`: the table would be known to lack it.
+        `replaced_consumer` is paused, so that its owner is refused from then on, and nothing is parked for it any more,
+        which nobody could redrive: the new table has read the same entries. The audit keeps how much that was, and
+        `who` did it. NotFoundError if the table is not there."""
 
     async def drop_view(self, record: ViewRecord) -> None:
         """Remove the table and the note of a view that is not current: RefusedError if it is. Twice is once."""

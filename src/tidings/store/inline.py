@@ -15,8 +15,8 @@ class InlineFolds(Protocol):
     """Folds that run in the append's own transaction, where log and store share it.
 
     `stamps`: event type -> shapes of the inline views of this process that fold it. An append whose types are fed to an
-    inline table, current or building, of a shape that this process does not hold is refused with InlineViewError: it would
-    leave that table behind.
+    inline table, current or building, of a shape that this process does not hold is refused with InlineViewError: it
+    would leave that table behind.
     """
 
     stamps: Mapping[str, frozenset[str]]
@@ -24,8 +24,8 @@ class InlineFolds(Protocol):
     async def apply(self, unit: Unit, entries: Sequence[Entry], tables: Sequence[ViewRecord]) -> None:
         """Fold entries whose positions are drawn and which commit with this unit. A failing fold parks its subject.
 
-        `tables`: the inline tables, current and building, as this transaction sees them, of the entries' types. From the
-        commit of a building one on, every appender of every process thus writes it too.
+        `tables`: the inline tables, current and building, as this transaction sees them, of the entries' types. From
+        the commit of a building one on, every appender of every process thus writes it too.
         """
 
 

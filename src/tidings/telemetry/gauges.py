@@ -94,7 +94,7 @@ class Gauges:
         return await self._store.waiting(most=COUNTED)
 
     async def _views(self, lags: Sequence[ConsumerLag], head: int) -> list[tuple[str, int]]:
-        """Return where the current table of each view stands that folds make; appends fold inline ones, so at the head."""
+        """Return where each view's current table stands that folds make; appends fold inline ones, so at the head."""
         at = {each.name: each.checkpoint for each in lags}
         found = []
         for record in await self._store.views():

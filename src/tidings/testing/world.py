@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from tidings.app import App
 from tidings.errors import DeclarationError, LogUnavailableError, NotFoundError, TidingsError
-from tidings.wording import absent
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.strict import decode_json
 from tidings.log.driver import Position
@@ -27,6 +26,7 @@ from tidings.views.declaration import ViewSpec
 from tidings.views.values import RowCodec
 from tidings.webhooks.intake.translating import Request, arrival_of
 from tidings.webhooks.receive.verdict import Headers, RequestFacts
+from tidings.wording import absent
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -131,9 +131,9 @@ def _told(dead: Sequence[Parked], record: ViewRecord, current: ViewRecord) -> st
     shown = first.subject.replace("\x00", "\\0")
     what, count = f"{new} {shlex.quote(shown)}", counted(len(dead), "subject is", "subjects are")
     return (
-        f"{record.table.name} may not take the place of {current.table.name}, since it is known to lack something: {count} "
-        f"dead for {new}, first '{shown}' at position {first.first_position} ({first.error:.300}). Correct the fold, "
-        f"then `tidings dead redrive {what}`, or give the entry up with `tidings dead drop {what} --reason …`; then "
-        "rebuild again: it is taken up where it stood. To have it read as it is: "
+        f"{record.table.name} may not take the place of {current.table.name}, since it is known to lack something: "
+        f"{count} dead for {new}, first '{shown}' at position {first.first_position} ({first.error:.300}). Correct the "
+        f"fold, then `tidings dead redrive {what}`, or give the entry up with `tidings dead drop {what} --reason …`; "
+        "then rebuild again: it is taken up where it stood. To have it read as it is: "
         f"`tidings views rebuild {view} --accept-parked`"
     )

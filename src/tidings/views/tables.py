@@ -15,8 +15,8 @@ from tidings.views.declaration import ViewSpec
 class Standing:
     """What a store has of a view: its tables, newest last, and the next step.
 
-    `step` "use": the current table is the view's; "create": there is none; "rebuild": the current one, which can be read
-    meanwhile, is of an older version or was kept in another mode.
+    `step` "use": the current table is the view's; "create": there is none; "rebuild": the current one, which can be
+    read meanwhile, is of an older version or was kept in another mode.
     """
 
     records: tuple[ViewRecord, ...]

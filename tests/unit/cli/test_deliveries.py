@@ -98,7 +98,16 @@ def test_a_delivery_is_cancelled_and_not_called_any_more(capsys: pytest.CaptureF
         cancelled = json.loads(capsys.readouterr().out)
         assert (cancelled["key"], cancelled["state"]) == ("k-2", "cancelled")
     assert listed(capsys, "--state", "cancelled") == [("k-2", "cancelled", None)]
-    assert listed(capsys, "--service", "bank") == []
     assert [key for key, _, _ in listed(capsys, "--service", "shop", "--function", "mail")] == ["k-1", "k-2"]
     assert run_with(["deliveries", "cancel", "k-9"]) == 1
     assert "there is no delivery 'k-9'" in capsys.readouterr().err
+
+
+def test_a_service_or_an_endpoint_that_there_is_not_is_a_clear_no(capsys: pytest.CaptureFixture[str]) -> None:
+    for option, told in (
+        ("--service", "there is no service 'shp'; there is shop: did you mean shop"),
+        ("--endpoint", "there is no endpoint 'shp'; there is none"),
+    ):
+        assert run_with(["deliveries", "list", option, "shp"]) == 1
+        assert told in capsys.readouterr().err
+    assert listed(capsys, "--service", "shop", "--function", "mail", "--state", "delivered") == []

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.operations.stage import SERVICES, OrderPaid, OrderPlaced, Stage
@@ -14,6 +16,7 @@ from tidings.errors import (
     TransformError,
 )
 from tidings.operations import dead
+from tidings.operations.carried import taken_up
 from tidings.operations.dead import Which
 from tidings.store.reason import Reason
 
@@ -42,7 +45,7 @@ async def test_parked_subjects_are_listed_by_what_is_asked_for(parked: Stage) ->
 
 async def test_a_misspelt_consumer_or_reason_is_told_with_those_there_are(parked: Stage) -> None:
     for which, told in (
-        (Which(consumer="biling"), r"no consumer 'biling'; there is billing, .*orders\.order@1, .*rates$"),
+        (Which(consumer="biling"), r"no consumer 'biling'; there is billing, .*, rates: did you mean billing"),
         (Which(reason="handler-fails"), r"no reason 'handler-fails'; there is fold-failed, handler-failed, "),
     ):
         with pytest.raises(NotFoundError, match=told):
@@ -131,6 +134,20 @@ async def test_the_consumer_of_a_table_that_is_being_built_is_redriven_and_that_
     await stage.park("orders.order@1", "a", [1])  # no release of today leaves one
     with pytest.raises(CallerError, match=r"nobody runs orders\.order@1: a newer table took the place"):
         await dead.redrive(stage.store, stage.clock, SERVICES, "orders.order@1", "a", who="cli")
+
+
+async def test_who_takes_up_what_is_redriven_is_the_rebuild_where_no_server_goes_on_with_the_table(
+    stage: Stage,
+) -> None:
+    await stage.fold("order")
+    record, name = stage.view("order").record(2, "building"), "orders.order@2"
+    await stage.store.create_view(record)
+    step = f"`tidings views rebuild orders.order` takes up those of {name}"
+    assert await taken_up(stage.store, {name}) == step
+    assert await taken_up(stage.store, {name, "billing"}) == f"a running server takes them up; {step}"
+    await stage.store.drop_view(record)
+    await stage.store.create_view(replace(record, shape="another"))
+    assert await taken_up(stage.store, {name}) == "a running server takes them up"
 
 
 async def test_the_first_entry_is_dropped_for_a_reason_that_is_kept(parked: Stage) -> None:

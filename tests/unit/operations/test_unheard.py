@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from tests.unit.operations.stage import SERVICES, OrderPlaced, RateSet, Stage
-from tidings.wording import absent
 from tidings.events.filter import Filter
 from tidings.operations.unheard import Unheard, is_heard, unheard_types
+from tidings.wording import absent
 
 ASKED = frozenset(["order-placed", "rate-set", "nope"])
 KNOWN = ("order-paid", "order-placed", "order-withdrawn", "rate-set")

@@ -12,6 +12,7 @@ from tests.unit.views.poison import IN_MEMORY, Bank, app, begun, eventually, mov
 from tidings import Settings
 from tidings.errors import RefusedError
 from tidings.operations import views as operation
+from tidings.operations.progress import Watch
 from tidings.store.parking import Parked
 from tidings.views.declaration import Mode
 
@@ -134,7 +135,7 @@ async def test_whoever_waits_for_a_swap_is_told_once_for_what(mode: Mode) -> Non
         await bank.take(begun(), moved(7, 1))
         rebuild = asyncio.create_task(
             operation.rebuild(
-                application.carrying, bank.store, bank.view, who="cli", progress=progress, tell=said.append
+                application.carrying, bank.store, bank.view, who="cli", watch=Watch(progress, said.append)
             )
         )
         async with asyncio.timeout(60):

@@ -44,7 +44,7 @@ HEADERS: Mapping[str, Object] = MappingProxyType(
         },
         "Tidings-Incomplete": {
             "schema": {"type": "string", "pattern": "^dead-letters=[0-9]+$"},
-            "description": "The view has reached the position asked for, but so many entries up to it are dead letters, in either state.",
+            "description": "The view has reached the position asked for; so many entries up to it are dead letters.",
         },
         "Preference-Applied": {"schema": _TEXT, "description": "`wait=N`, if the preference was heeded."},
         "Idempotency-Replayed": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tidings.api.openapi import acts
 from tidings.api.openapi.acts import MAYBE, MAYBE_TIME, TEXT, TIME, WHOLE
 from tidings.api.openapi.parts import Object, array, parameter, record, schema
+from tidings.api.problems import Problem
 from tidings.consumers.retry import KINDS
 from tidings.store.deliveries import STATES as DELIVERY_STATES
 
@@ -61,7 +62,9 @@ def delivery_paths() -> dict[str, Object]:
     tries = record({"attempts": array(schema("Attempt"))})
     return {
         "/deliveries": {
-            "get": acts.page("listDeliveries", "Calls to the outside, oldest first", page, _delivery_filters())
+            "get": acts.page(
+                "listDeliveries", "Calls to the outside, oldest first", page, _delivery_filters(), Problem.NOT_FOUND
+            )
         },
         "/deliveries/{key}": {
             "parameters": [_DELIVERY],

@@ -16,9 +16,9 @@ from tidings.store.rows import ViewRecord
 from tidings.store.swapping import (
     Swap,
     built,
+    current_of,
     is_behind,
     is_to_be_made,
-    current_of,
     of_view,
     same_name,
     stamps_of,
@@ -165,8 +165,8 @@ async def _goes_back(connection: Connection, swap: Swap) -> bool:
 async def _take_away(connection: Connection, swap: Swap, replaced_consumer: str, current: ViewRecord) -> None:
     """Remove what is parked for the table that was replaced. asyncpg's LockNotAvailableError if somebody is at it."""
     if current.mode == "inline":
-        # Appends that know nothing of the swap may still park for the replaced table. Last of all, and for an instant only:
-        # whoever appends waits behind this.
+        # Appends that know nothing of the swap may still park for the replaced one. Last of all, and for an instant
+        # only: whoever appends waits behind this.
         await locks.alone(connection, locks.ORDER, seconds=locks.DRAIN_SECONDS)
     subjects, entries = await parked.take_away(connection, replaced_consumer)
     if subjects:

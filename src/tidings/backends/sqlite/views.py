@@ -10,9 +10,9 @@ from tidings.store.rows import ViewRecord, ViewTable
 from tidings.store.swapping import (
     Swap,
     built,
+    current_of,
     is_behind,
     is_to_be_made,
-    current_of,
     of_view,
     same_name,
     stamps_of,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tidings.errors import InvalidConfigurationError, NotFoundError, RefusedError, TooManySecretsError
-from tidings.wording import absent
 from tidings.webhooks import crypto
+from tidings.wording import absent
 
 Kind = Literal["hmac", "ed25519"]
 Draw = Callable[[int], bytes]

@@ -8,12 +8,12 @@ from datetime import timedelta
 import msgspec
 
 from tidings.errors import DeclarationError, InvalidConfigurationError
-from tidings.wording import absent
 from tidings.events.codec import encode_json
 from tidings.store.receipts import ReceiverRecord
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.receive.preset import Preset
 from tidings.webhooks.receive.presets import PRESETS
+from tidings.wording import absent
 
 Unseal = Callable[[bytes], Sequence[str]]
 """Returns a record's secrets as they are written. SettingError if they cannot be read."""
