@@ -54,7 +54,7 @@ def test_settings_are_shown_with_who_set_them(place: Place) -> None:
 def test_the_doctor_finds_all_well_but_what_waits_for_somebody(place: Place) -> None:
     ended = place.tidings("doctor", "--app", "shop:app")
     assert (ended.code, ended.out.splitlines()[-1]) == (1, "Not well: dead letters")
-    assert "2 dead letters of 2 subjects: look with `tidings dead list`" in ended.out
+    assert "2 dead letters of 2 subjects (2 dead): look with `tidings dead list`" in ended.out
     assert place.tidings("dead", "list").out.splitlines()[-1].startswith("2 dead letters of 2 subjects; 0 subjects")
     found = place.tidings("doctor", "--app", "shop:app", "--json").json
     names = ["settings", "log", "store", "schema", "leases", "checkpoints", "dead letters", "disk", "clock"]
