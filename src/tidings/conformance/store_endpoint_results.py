@@ -143,9 +143,28 @@ class SettlingForEndpoints:
         await settle(store, claimed, Result(state="held", outcome=unreadable, reason=unreadable, is_spent=False))
         assert await states(store, "reason") == {1: ("held", unreadable)}
         await store.sweep_endpoint_deliveries(stale=TTL)
-        assert await store.release_unreadable("e", types=["other"], at=START_US) == 0
-        assert await store.release_unreadable("e", types=["said"], at=START_US) == 1
+        [held] = await store.unreadable()
+        assert (held.n, held.delivery) == (claimed.n, claimed.delivery)
+        assert list(await store.unreadable(after=held.n)) == []
+        assert await store.release_unreadable([held.n + 1], at=START_US) == 0
+        assert await store.release_unreadable([held.n], at=START_US) == 1
+        assert await store.release_unreadable([held.n], at=START_US) == 0
+        assert await states(store, "reason") == {1: ("due", None)}
         assert positions(await take(store)) == [1]
+
+    async def test_a_resume_leaves_what_cannot_be_told_here_and_a_pause_keeps_it(self, store: StoreDriver) -> None:
+        await keep(store, endpoint(ordering="key", slots=4, reserved=0))
+        await deliver(store, sent(1, subject="a"), sent(2, subject="a"), sent(3, subject="b"))
+        first, third = await take(store)
+        unreadable = "version-unreadable"
+        await settle(store, first, Result(state="held", outcome=unreadable, reason=unreadable, is_spent=False))
+        await settle(store, third)
+        await store.pause_endpoint("e", at=START_US, why="by hand")
+        assert await store.release_unreadable([first.n], at=START_US) == 0
+        await store.resume_endpoint("e", at=START_US)
+        assert await states(store) == {1: "held", 2: "behind", 3: "delivered"}
+        assert await store.release_unreadable([first.n], at=START_US) == 1
+        assert await states(store) == {1: "due", 2: "behind", 3: "delivered"}
 
     async def test_the_first_body_is_remembered(self, store: StoreDriver, harness: StoreHarness) -> None:
         await keep(store, endpoint())

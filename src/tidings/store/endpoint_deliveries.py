@@ -67,11 +67,15 @@ class EndpointClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claiming:
-    """How many requests a dispatcher has room for; `late`: how many of them may be retries."""
+    """How many requests a dispatcher has room for; `late`: how many of them may be retries.
+
+    `loses`: whether leases of others are looked at first. False by who did so a moment ago.
+    """
 
     owner: str
     limit: int
     late: int
+    loses: bool = True
 
     def without(self, claimed: Sequence[ClaimedEndpointDelivery]) -> Claiming:
         """Return what is left after these were claimed, each a request of its own."""
@@ -86,7 +90,7 @@ class Result:
     `state`: what becomes of the delivery: `due` again at `next_at`, or `held`, with `reason` `version-unreadable`.
     `outcome`: of the attempt, one word; `error`: its text; `answer`: JSON with status, address, headers and body, as
     far as they are kept. `is_spent`: False if the attempt is given back, as if it had not been made: it leaves no row.
-    `condition`: what the endpoint becomes; None: as it is.
+    `leaves`: whether it is no member of its batch any more. `condition`: what the endpoint becomes; None: as it is.
     """
 
     state: Literal["delivered", "due", "dead", "held", "expired"]
@@ -97,6 +101,7 @@ class Result:
     answer: bytes | None = None
     body_hash: bytes | None = None
     is_spent: bool = True
+    leaves: bool = False
     condition: Condition | None = None
 
 
@@ -111,6 +116,14 @@ class Settled:
     before: EndpointRecord
     after: EndpointRecord
     result: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableDelivery:
+    """One that is held since no step led to its pin where it was to be sent."""
+
+    n: int
+    delivery: EndpointDelivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +149,6 @@ class Swept:
     lost: int
     expired: int
     promoted: int
-    arranged: int
     stale: int
     last: int
 

@@ -17,6 +17,7 @@ from tidings.store.endpoint_deliveries import (
     Range,
     Settled,
     Swept,
+    UnreadableDelivery,
 )
 from tidings.store.endpoints import EndpointRecord, EndpointState
 
@@ -47,7 +48,7 @@ class EndpointStore(Protocol):
     async def pause_endpoint(self, id: str, *, at: int, why: str, state: EndpointState = "paused") -> EndpointRecord:
         """Hold what is open and what comes; `state`: `paused` or `disabled`. Twice is once. NotFoundError.
 
-        The first thousand at once, the others by the sweeps that follow; none of them is claimed from now on."""
+        The first thousand at once, the others by `arrange_endpoint_deliveries`; none of them is claimed from now on."""
 
     async def resume_endpoint(self, id: str, *, at: int) -> EndpointRecord:
         """Let a paused or disabled endpoint go on, with its health unknown; what is held is due, in order.
@@ -58,8 +59,8 @@ class EndpointStore(Protocol):
     async def claim_endpoint_deliveries(self, claiming: Claiming, *, ttl: timedelta) -> Sequence[EndpointClaim]:
         """Take deliveries that are due, the endpoints in turn; their attempts are counted durably.
 
-        Never more than an endpoint's slots at once, counted over all owners, nor more than its rate. Before that, the
-        leases that ran out, or whose owner is certainly dead, are closed as attempts that are `lost`."""
+        Never more than an endpoint's slots at once, counted over all owners, nor more than its rate. If it `loses`, the
+        leases that ran out, or whose owner is certainly dead, are closed before as attempts that are `lost`."""
 
     async def settle_endpoint_deliveries(self, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide) -> Settled:
         """Write what became of an attempt, whole for all of one batch, and of its endpoint, in one transaction.
@@ -73,13 +74,19 @@ class EndpointStore(Protocol):
 
         An endpoint without a free slot says nothing, one that waits says when it does no longer."""
 
-    async def release_unreadable(self, id: str, *, types: Sequence[str], at: int) -> int:
-        """Let what is held as `version-unreadable` go on, of these types; say how many."""
+    async def unreadable(self, *, after: int = 0, limit: int = 1_000) -> Sequence[UnreadableDelivery]:
+        """Return what is held as `version-unreadable`, by its `n`, behind the one of this `n`."""
+
+    async def release_unreadable(self, numbers: Sequence[int], *, at: int) -> int:
+        """Let these go on, in their order, where their endpoint is sent to and they are held so; say how many."""
 
     async def sweep_endpoint_deliveries(self, *, stale: timedelta, after: int = 0, limit: int = 1_000) -> Swept:
         """Put right what time or a crash left, `limit` of each at most: leases that ran out, what is past its
-        `expires`, what is `behind` nothing, what a pause has not reached yet. What was held for
-        longer than `stale` is dead then. To be called again with `Swept.last`."""
+        `expires`, what is `behind` nothing. What was held for longer than `stale` is dead then. To be called again with
+        `Swept.last`."""
+
+    async def arrange_endpoint_deliveries(self, *, limit: int = 1_000) -> int:
+        """Hold, or let go of, what a pause or its end has not reached yet: `limit` of an endpoint; say how many."""
 
     # again
     async def recover_endpoint(self, id: str, within: Range, *, at: int, limit: int = 100) -> Page:

@@ -19,9 +19,10 @@ from tidings.store.endpoint_deliveries import (
     Range,
     Settled,
     Swept,
+    UnreadableDelivery,
 )
 from tidings.store.endpoints import EndpointRecord, EndpointState, no_endpoint
-from tidings.store.scripts import claiming, keeping, line, reopening, settling, sweeping
+from tidings.store.scripts import claiming, holding, keeping, reopening, settling, sweeping
 from tidings.store.scripts.script import Script
 from tidings.store.statement_runs import StatementRuns
 
@@ -69,7 +70,8 @@ class StatementEndpoints(StatementRuns[ConnectionT, NowT]):
 
     # deliveries
     async def claim_endpoint_deliveries(self, claiming: Claiming, *, ttl: timedelta) -> Sequence[EndpointClaim]:
-        await self._lose(LOSE)
+        if claiming.loses:
+            await self._lose(LOSE)
         lease = Lease(owner=claiming.owner, now=self._around.now(), ttl=ttl // timedelta(microseconds=1))
         return await self._write(lambda to: self._around.statements.endpoints.claim(to, lease, claiming))
 
@@ -86,17 +88,23 @@ class StatementEndpoints(StatementRuns[ConnectionT, NowT]):
     async def next_endpoint_delivery(self) -> int | None:
         return await self._look(claiming.next_claim(now=self._now()))
 
-    async def release_unreadable(self, id: str, *, types: Sequence[str], at: int) -> int:
-        return await self._change(_release_unreadable(id, types, at=at))
+    async def unreadable(self, *, after: int = 0, limit: int = 1_000) -> Sequence[UnreadableDelivery]:
+        return await self._look(holding.unreadable(after=after, limit=limit))
+
+    async def release_unreadable(self, numbers: Sequence[int], *, at: int) -> int:
+        return await self._change(holding.release_unreadable(numbers, at=at))
 
     async def sweep_endpoint_deliveries(self, *, stale: timedelta, after: int = 0, limit: int = 1_000) -> Swept:
         now = self._now()
         lost = await self._lose(limit)
         expired = await self._change(sweeping.expire(now=now, limit=limit))
         old = await self._change(sweeping.go_stale(stale=stale // timedelta(microseconds=1), now=now, limit=limit))
-        arranged = await self._change(sweeping.settle_down(now=now, limit=limit))
         promoted, last = await self._change(sweeping.promote(after=after, now=now, limit=limit))
-        return Swept(lost=lost, expired=expired, stale=old, arranged=arranged, promoted=promoted, last=last)
+        return Swept(lost=lost, expired=expired, stale=old, promoted=promoted, last=last)
+
+    async def arrange_endpoint_deliveries(self, *, limit: int = 1_000) -> int:
+        ids = await self._look(sweeping.unarranged())
+        return await self._change(sweeping.arrange(ids, now=self._now(), limit=limit)) if ids else 0
 
     # again
     async def recover_endpoint(self, id: str, within: Range, *, at: int, limit: int = 100) -> Page:
@@ -118,12 +126,3 @@ class StatementEndpoints(StatementRuns[ConnectionT, NowT]):
 
     async def delivered(self, id: str, positions: Sequence[Position]) -> frozenset[Position]:
         return await self._look(reopening.delivered(id, positions))
-
-
-def _release_unreadable(id: str, types: Sequence[str], *, at: int) -> Script[int]:
-    endpoint = yield from keeping.locked(id)
-    released = 0
-    if endpoint.condition.is_sending:
-        for type in types:
-            released += yield from line.release(endpoint, at=at, limit=line.CHUNK, type=type)
-    return released

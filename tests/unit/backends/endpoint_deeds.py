@@ -23,6 +23,7 @@ async def everything(store: StoreDriver) -> None:
     for id in "nkf":
         await _operate(store, id)
     await store.sweep_endpoint_deliveries(stale=MONTH, limit=10)
+    await store.arrange_endpoint_deliveries(limit=10)
 
 
 async def _operate(store: StoreDriver, id: str) -> None:
@@ -32,7 +33,7 @@ async def _operate(store: StoreDriver, id: str) -> None:
     await store.add_replayed([sent(5, id, run="r")], missing_only=True)
     await store.pause_endpoint(id, at=0, why="by hand")
     await store.resume_endpoint(id, at=0)
-    await store.release_unreadable(id, types=["said"], at=0)
+    await store.release_unreadable([each.n for each in await store.unreadable(limit=10)], at=0)
     [claimed, *_] = await take(store)
     await settle(store, claimed, DEAD)
     await store.retry_delivery(claimed.delivery.key, at=0)

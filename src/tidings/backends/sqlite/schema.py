@@ -92,6 +92,8 @@ CREATE INDEX tidings_delivery_waiting ON tidings_delivery (endpoint, n)
 CREATE INDEX tidings_delivery_behind ON tidings_delivery (n) WHERE state = 'behind';
 CREATE INDEX tidings_delivery_held ON tidings_delivery (held) WHERE state = 'held';
 CREATE INDEX tidings_delivery_holding ON tidings_delivery (endpoint, n) WHERE state = 'held';
+CREATE INDEX tidings_delivery_unreadable ON tidings_delivery (n)
+  WHERE state = 'held' AND reason = 'version-unreadable';
 CREATE INDEX tidings_delivery_expires ON tidings_delivery (expires)
   WHERE state IN ('due', 'behind', 'held') AND expires IS NOT NULL;
 CREATE INDEX tidings_delivery_dead ON tidings_delivery (endpoint, position)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tidings.store.claims import Lease
-from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Claiming, EndpointClaim
+from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery as Claimed
+from tidings.store.endpoint_deliveries import Claiming, EndpointClaim
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.room import Room, after_taking, next_token, room_of
 from tidings.store.scripts import keeping
-from tidings.store.scripts.script import Script, ask
+from tidings.store.scripts.script import Script, ask, pieces, places
 from tidings.store.scripts.settling import CLAIMED, claimed_of
 
 TURN = 100
@@ -50,9 +51,13 @@ LEASED = (
     "FROM tidings.delivery WHERE endpoint = $1 AND state = 'leased'"
 )
 _TAKE = (
-    "UPDATE tidings.delivery SET state = 'leased', attempts = attempts + 1, epoch = epoch + 1, owner = $2, until = $3, "
-    "next_at = NULL, first_at = coalesce(first_at, $4), batch = coalesce(batch, $5) "
-    f"WHERE n = $1 AND state = 'due' RETURNING {CLAIMED}"
+    "UPDATE tidings.delivery SET state = 'leased', attempts = attempts + 1, epoch = epoch + 1, owner = $1, until = $2, "
+    "next_at = NULL, first_at = coalesce(first_at, $3), batch = coalesce(batch, $4) "
+    f"WHERE n IN ({{}}) AND state = 'due' RETURNING {CLAIMED}"
+)
+_BEGIN = (
+    "INSERT INTO tidings.attempt (delivery, epoch, number, began) "
+    "SELECT n, epoch, attempts, $1::bigint FROM tidings.delivery WHERE n IN ({})"
 )
 
 
@@ -76,9 +81,7 @@ def claim(endpoints: Sequence[EndpointRecord], claiming: Claiming, lease: Lease[
         if left.limit <= 0:
             break
         picked = yield from _pick(endpoint, room_of(endpoint, now=lease.now), left, now=lease.now)
-        taken: list[ClaimedEndpointDelivery] = []
-        for each in picked:
-            taken += yield from _take(endpoint, each, lease)
+        taken = yield from _take(endpoint, picked, lease)
         yield from turn(endpoint, len(picked), now=lease.now)
         if taken:
             claims.append(EndpointClaim(endpoint=endpoint, deliveries=taken))
@@ -127,19 +130,27 @@ def _firsts(endpoint: EndpointRecord, free: int, *, now: int) -> Script[list[tup
     return found
 
 
-def _take(endpoint: EndpointRecord, picked: Picked, lease: Lease[int]) -> Script[list[ClaimedEndpointDelivery]]:
-    taken, batch = [], None
-    for n in picked.rows:
-        if endpoint.pacing.batch > 1 and batch is None:
-            [(batch,)] = yield from ask("SELECT coalesce(batch, key) FROM tidings.delivery WHERE n = $1", n)
-        rows = yield from ask(_TAKE, n, lease.owner, lease.now + lease.ttl, lease.now, batch)
-        taken += [claimed_of(row) for row in rows]
-    for each in taken:
-        yield from ask(
-            "INSERT INTO tidings.attempt (delivery, epoch, number, began) VALUES ($1, $2, $3, $4) RETURNING 1",
-            *(each.n, each.epoch, each.attempt, lease.now),
-        )
+def _take(endpoint: EndpointRecord, picked: Sequence[Picked], lease: Lease[int]) -> Script[list[Claimed]]:
+    """Count the attempts of what was picked: in its order, and the members of a batch side by side."""
+    if endpoint.pacing.batch == 1:
+        return (yield from _take_all([n for each in picked for n in each.rows], None, lease))
+    taken: list[Claimed] = []
+    for each in picked:
+        [(batch,)] = yield from ask("SELECT coalesce(batch, key) FROM tidings.delivery WHERE n = $1", each.rows[0])
+        taken += yield from _take_all(each.rows, batch, lease)
     return taken
+
+
+def _take_all(numbers: Sequence[int], batch: str | None, lease: Lease[int]) -> Script[list[Claimed]]:
+    taken: dict[int, Claimed] = {}
+    for piece in pieces(numbers):
+        rows = yield from ask(
+            _TAKE.format(places(5, len(piece))), *(lease.owner, lease.now + lease.ttl, lease.now, batch), *piece
+        )
+        taken |= {each.n: each for each in map(claimed_of, rows)}
+    for piece in pieces([*taken]):
+        yield from ask(_BEGIN.format(places(2, len(piece))), lease.now, *piece)
+    return [taken[n] for n in numbers if n in taken]
 
 
 def turn(endpoint: EndpointRecord, taken: int, *, now: int) -> Script[None]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from tidings.store.endpoints import Condition, EndpointRecord, EndpointState, Pacing, Turn, no_endpoint, wrong_state
 from tidings.store.scripts.line import CHUNK, arrange, hold, release
-from tidings.store.scripts.script import Rows, Script, ask, count
+from tidings.store.scripts.script import Rows, Script, ask, count, pieces, places
 
 COLUMNS = (
     "id, config, starts_after, created, version, ordering, slots, reserved, rate, batch, linger, state, why, health, "
@@ -106,6 +106,18 @@ def locked(id: str) -> Script[EndpointRecord]:
     found = yield from find(id, lock=True)
     if found is None:
         raise no_endpoint(id)
+    return found
+
+
+def all_locked(ids: Collection[str]) -> Script[dict[str, EndpointRecord]]:
+    """Return those of them that there are, in the order in which everybody locks them, as they stay until the end."""
+    found: dict[str, EndpointRecord] = {}
+    for piece in pieces(sorted(ids)):
+        rows = yield from ask(
+            f"SELECT {COLUMNS} FROM tidings.endpoint WHERE id IN ({places(1, len(piece))}) ORDER BY id FOR UPDATE",
+            *piece,
+        )
+        found |= {each.id: each for each in map(record_of, rows)}
     return found
 
 

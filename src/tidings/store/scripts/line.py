@@ -73,22 +73,20 @@ def hold(endpoint: EndpointRecord, *, at: int, limit: int) -> Script[int]:
     )
 
 
-def release(endpoint: EndpointRecord, *, at: int, limit: int, type: str | None = None) -> Script[int]:
-    """Let go of what is held, in order; say how many. `type`: of what could not be read, of this type."""
-    which = "coalesce(reason, '') <> $3" if type is None else "reason = $3 AND type = $4"
-    wanted = (UNREADABLE,) if type is None else (UNREADABLE, type)
+def release(endpoint: EndpointRecord, *, at: int, limit: int) -> Script[int]:
+    """Let go of what is held, in order, but for what could not be told in its version; say how many."""
     rows = yield from ask(
-        f"SELECT n FROM tidings.delivery WHERE endpoint = $1 AND state = 'held' AND {which} ORDER BY n LIMIT $2",
-        *(endpoint.id, limit, *wanted),
+        "SELECT n FROM tidings.delivery WHERE endpoint = $1 AND state = 'held' AND coalesce(reason, '') <> $3 "
+        "ORDER BY n LIMIT $2",
+        *(endpoint.id, limit, UNREADABLE),
     )
     if not rows:
         return 0
     first, last = rows[0][0], rows[-1][0]
-    which = which.replace("$4", "$5").replace("$3", "$4")
     yield from ask(
-        "UPDATE tidings.delivery SET state = 'behind', held = NULL, next_at = NULL "
-        f"WHERE endpoint = $1 AND state = 'held' AND n >= $2 AND n <= $3 AND {which} RETURNING 1",
-        *(endpoint.id, first, last, *wanted),
+        "UPDATE tidings.delivery SET state = 'behind', held = NULL, next_at = NULL WHERE endpoint = $1 "
+        "AND state = 'held' AND n >= $2 AND n <= $3 AND coalesce(reason, '') <> $4 RETURNING 1",
+        *(endpoint.id, first, last, UNREADABLE),
     )
     yield from fall_in(endpoint, first=first, last=last, at=at)
     return len(rows)

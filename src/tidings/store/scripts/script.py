@@ -7,12 +7,17 @@ its own. Text is as PostgreSQL has it: `$1`, tables as `tidings.delivery`; a loc
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
+MANY = 128
+"""How many rows one statement is given at most."""
 
 Rows: TypeAlias = list[tuple[Any, ...]]
+Columns: TypeAlias = tuple[tuple[str, str], ...]
+"""Names and PostgreSQL's types."""
 Script: TypeAlias = Generator[tuple[str, tuple[Any, ...]], Rows, T]
 """Yields statements, is sent rows, returns."""
 Step: TypeAlias = Script[Rows]
@@ -27,3 +32,36 @@ def ask(statement: str, *values: Any) -> Step:
 def count(statement: str, *values: Any) -> Script[int]:
     """Run a statement that returns a row for each it changed; return how many there were."""
     return len((yield from ask(statement, *values)))
+
+
+def chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield the rows in order, as many as one statement is given."""
+    for start in range(0, len(rows), MANY):
+        yield rows[start : start + MANY]
+
+
+def pieces(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield the rows in order, in pieces whose lengths are powers of two; the last may end in repeats of its last row.
+
+    So a handful of statements, which stay prepared, serve any number. For those that a repeat does not change.
+    """
+    for piece in chunks(rows):
+        missing = (1 << (len(piece) - 1).bit_length()) - len(piece)
+        yield [*piece, *[piece[-1]] * missing]
+
+
+@lru_cache(maxsize=256)
+def places(first: int, count: int) -> str:
+    """Return `$3, $4, $5`: places for so many values, from the `first` on."""
+    return ", ".join(f"${n}" for n in range(first, first + count))
+
+
+@lru_cache(maxsize=256)
+def table(columns: Columns, first: int, count: int) -> str:
+    """Return a table of so many rows of values as the beginning of a statement, which calls it `t`."""
+    width = len(columns)
+    rows = (
+        ", ".join(f"${first + row * width + n}::{type}" for n, (_, type) in enumerate(columns)) for row in range(count)
+    )
+    names = ", ".join(name for name, _ in columns)
+    return f"WITH t ({names}) AS (VALUES {', '.join(f'({row})' for row in rows)})"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from tidings.store.endpoint_deliveries import (
     LOST,
@@ -16,14 +16,37 @@ from tidings.store.endpoint_deliveries import (
     Settled,
     fenced,
 )
-from tidings.store.endpoints import Condition, EndpointRecord
+from tidings.store.endpoints import EndpointRecord
 from tidings.store.ladder import TRIES
 from tidings.store.scripts import keeping, line
-from tidings.store.scripts.script import Script, ask
+from tidings.store.scripts.script import Columns, Script, ask, chunks, count, pieces, places, table
 
+Ended: TypeAlias = tuple[Sequence[ClaimedEndpointDelivery], Decide]
+"""The deliveries of an attempt that has ended, and what says what became of them."""
 CLAIMED = "n, endpoint, position, run, subject, type, pin, expires, attempts, epoch, body_hash, batch"
 HEAD_DIED = "fifo-head-dead"
 _CLOSED = ("delivered", "dead", "expired")
+_DELIVERY: Columns = (
+    *(("n", "bigint"), ("epoch", "bigint"), ("state", "text")),
+    *(("next_at", "bigint"), ("closed", "bigint"), ("held", "bigint")),
+    *(("reason", "text"), ("error", "text"), ("body_hash", "bytea"), ("unspent", "int"), ("alone", "int")),
+)
+_WRITE = (
+    "UPDATE tidings.delivery AS d SET state = t.state, next_at = t.next_at, closed = t.closed, held = t.held, "
+    "reason = t.reason, error = t.error, body_hash = coalesce(d.body_hash, t.body_hash), "
+    "attempts = d.attempts - t.unspent, batch = CASE t.alone WHEN 1 THEN NULL ELSE d.batch END, "
+    "first_at = CASE WHEN d.attempts > t.unspent THEN d.first_at END, owner = NULL, until = NULL "
+    "FROM t WHERE d.n = t.n AND d.epoch = t.epoch AND d.state = 'leased' RETURNING 1"
+)
+_ATTEMPT: Columns = (
+    *(("delivery", "bigint"), ("epoch", "bigint"), ("ended", "bigint")),
+    *(("outcome", "text"), ("error", "text"), ("answer", "bytea")),
+)
+_END = (
+    "UPDATE tidings.attempt AS a SET ended = t.ended, outcome = t.outcome, error = t.error, answer = t.answer "
+    "FROM t WHERE a.delivery = t.delivery AND a.epoch = t.epoch"
+)
+_STILL = "SELECT n, epoch FROM tidings.delivery WHERE n IN ({}) AND state = 'leased' FOR UPDATE"
 _LOST = Result(
     state="dead",
     outcome=LOST,
@@ -49,45 +72,44 @@ def settle(claimed: Sequence[ClaimedEndpointDelivery], decide: Decide, *, now: i
     return settled
 
 
-def settle_each(
-    ended: Sequence[tuple[Sequence[ClaimedEndpointDelivery], Decide]], *, now: int | None
-) -> Script[list[Settled]]:
-    """See `Unit.settle_each`. The row of an endpoint is read and written once for all attempts side by side."""
+def settle_each(ended: Sequence[Ended], *, now: int | None) -> Script[list[Settled]]:
+    """See `Unit.settle_each`. Rows of endpoints are read and written once, whatever the number of their attempts."""
     at = yield from keeping.now_of(now)
-    settled = []
-    for id, group in groupby(ended, key=lambda each: each[0][0].delivery.endpoint):
-        attempts = list(group)
-        kept = known = yield from _endpoint(id, attempts)
-        for claimed, decide in attempts:
-            so = yield from _settle(known, claimed, decide, at=at)
-            settled.append(so)
-            if so.after.condition.is_sending != known.condition.is_sending:
-                kept = yield from keeping.fare(known, so.after.condition, at=at)
-            known = so.after
-            if so.result.state in _CLOSED:
-                yield from _go_on(known, claimed, so.result, at=at)
-        if known.condition != kept.condition:
-            yield from keeping.write(id, known.condition)
+    before = yield from _endpoints(ended)
+    settled, after = _decided(ended, before)
+    yield from _write(ended, settled, at=at)
+    for id, endpoint in after.items():
+        if endpoint.condition.is_sending != before[id].condition.is_sending:
+            yield from keeping.fare(before[id], endpoint.condition, at=at)
+        elif endpoint.condition != before[id].condition:
+            yield from keeping.write(id, endpoint.condition)
+    for (claimed, _), so in zip(ended, settled, strict=True):
+        if so.result.state in _CLOSED:
+            yield from _go_on(after[so.after.id], claimed, so.result, at=at)
     return settled
 
 
-def _endpoint(id: str, attempts: Sequence[tuple[Sequence[ClaimedEndpointDelivery], Decide]]) -> Script[EndpointRecord]:
-    found = yield from keeping.find(id, lock=True)
-    strange = [claimed for claimed, _ in attempts if any(each.delivery.endpoint != id for each in claimed)]
-    if found is None or strange:
-        raise fenced((strange or [attempts[0][0]])[0][0].delivery.key)
+def _endpoints(ended: Sequence[Ended]) -> Script[dict[str, EndpointRecord]]:
+    found = yield from keeping.all_locked({claimed[0].delivery.endpoint for claimed, _ in ended})
+    for claimed, _ in ended:
+        id = claimed[0].delivery.endpoint
+        if id not in found or any(each.delivery.endpoint != id for each in claimed):
+            raise fenced(claimed[0].delivery.key)
     return found
 
 
-def _settle(
-    before: EndpointRecord, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide, *, at: int
-) -> Script[Settled]:
-    """Write what becomes of the deliveries; the endpoint is left to be written."""
-    result = _fitted(decide(before), before)
-    condition = result.condition or before.condition
-    for each in claimed:
-        yield from _write(each, result, condition, at=at)
-    return Settled(before=before, after=replace(before, condition=condition), result=result)
+def _decided(
+    ended: Sequence[Ended], endpoints: Mapping[str, EndpointRecord]
+) -> tuple[list[Settled], Mapping[str, EndpointRecord]]:
+    """Return what each attempt came to, asked one after the other, and how the endpoints fare after all of them."""
+    known, settled = dict(endpoints), []
+    for claimed, decide in ended:
+        before = known[claimed[0].delivery.endpoint]
+        result = _fitted(decide(before), before)
+        after = before if result.condition is None else replace(before, condition=result.condition)
+        settled.append(Settled(before=before, after=after, result=result))
+        known[after.id] = after
+    return settled, known
 
 
 def _go_on(
@@ -109,31 +131,45 @@ def _fitted(result: Result, endpoint: EndpointRecord) -> Result:
     return result
 
 
-def _write(claimed: ClaimedEndpointDelivery, result: Result, condition: Condition, *, at: int) -> Script[None]:
-    state = "held" if result.state == "due" and not condition.is_sending else result.state
+def _write(ended: Sequence[Ended], settled: Sequence[Settled], *, at: int) -> Script[None]:
+    """Write what becomes of the deliveries and of their attempts; the endpoints are left to be written."""
+    pairs = [(each, so) for (claimed, _), so in zip(ended, settled, strict=True) for each in claimed]
+    for some in chunks(pairs):
+        written = yield from count(*_in_table(_WRITE, _DELIVERY, [_delivery(*pair, at=at) for pair in some]))
+        if written < len(some):
+            raise fenced(some[0][0].delivery.key)
+        spent = [_attempt(*pair, at=at) for pair in some if pair[1].result.is_spent]
+        if spent:
+            yield from ask(*_in_table(_END, _ATTEMPT, spent))
+    for claimed, so in pairs:
+        if not so.result.is_spent:
+            yield from ask("DELETE FROM tidings.attempt WHERE delivery = $1 AND epoch = $2", claimed.n, claimed.epoch)
+
+
+def _in_table(statement: str, columns: Columns, rows: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    [filled] = pieces(rows)
+    return f"{table(columns, 1, len(filled))} {statement}", *(value for row in filled for value in row)
+
+
+def _delivery(claimed: ClaimedEndpointDelivery, so: Settled, *, at: int) -> tuple[Any, ...]:
+    """Return a row of `_DELIVERY`."""
+    result = so.result
+    state = "held" if result.state == "due" and not so.after.condition.is_sending else result.state
     unspent = 0 if result.is_spent else 1
-    is_new = not result.is_spent and claimed.attempt == 1
-    rows = yield from ask(
-        "UPDATE tidings.delivery SET state = $3, next_at = $4, reason = $5, error = $6, "
-        "body_hash = coalesce(body_hash, $7), closed = $8, held = $9, attempts = attempts - $10, "
-        f"{'batch = NULL, first_at = NULL, ' * is_new}owner = NULL, until = NULL "
-        "WHERE n = $1 AND epoch = $2 AND state = 'leased' RETURNING n",
-        *(claimed.n, claimed.epoch, state, result.next_at if state == "due" else None, result.reason),
-        *(_readable(result.error), result.body_hash, at if state in _CLOSED else None),
-        *(at if state == "held" else None, unspent),
+    times = (
+        result.next_at if state == "due" else None,
+        at if state in _CLOSED else None,
+        at if state == "held" else None,
     )
-    if not rows:
-        raise fenced(claimed.delivery.key)
-    if result.is_spent:
-        yield from ask(
-            "UPDATE tidings.attempt SET ended = $3, outcome = $4, error = $5, answer = $6 "
-            "WHERE delivery = $1 AND epoch = $2 RETURNING 1",
-            *(claimed.n, claimed.epoch, at, result.outcome, _readable(result.error), result.answer),
-        )
-    else:
-        yield from ask(
-            "DELETE FROM tidings.attempt WHERE delivery = $1 AND epoch = $2 RETURNING 1", claimed.n, claimed.epoch
-        )
+    alone = int(result.leaves or (claimed.attempt == 1 and not result.is_spent))
+    why = (result.reason, _readable(result.error))
+    return claimed.n, claimed.epoch, state, *times, *why, result.body_hash, unspent, alone
+
+
+def _attempt(claimed: ClaimedEndpointDelivery, so: Settled, *, at: int) -> tuple[Any, ...]:
+    """Return a row of `_ATTEMPT`."""
+    result = so.result
+    return claimed.n, claimed.epoch, at, result.outcome, _readable(result.error), result.answer
 
 
 def _readable(text: str | None) -> str | None:
@@ -166,20 +202,19 @@ def lose(gone: Sequence[str], *, now: int | None, limit: int) -> Script[int]:
             "AND until > $2 LIMIT $3",
             *(owner, at, limit),
         )
-    lost = 0
-    for each in sorted(map(claimed_of, found), key=lambda each: (each.delivery.endpoint, each.n)):
-        if (yield from _is_leased(each)):
-            yield from settle([each], lambda endpoint: _what_follows(each, at), now=at)  # noqa: B023 - asked at once
-            lost += 1
-    return lost
+    leased = yield from _still_leased(sorted(map(claimed_of, found), key=lambda each: each.n))
+    yield from settle_each([([each], partial(_what_follows, each, at)) for each in leased], now=at)
+    return len(leased)
 
 
-def _is_leased(claimed: ClaimedEndpointDelivery) -> Script[bool]:
-    """Say whether it is still so, once its endpoint cannot change."""
-    yield from ask("SELECT id FROM tidings.endpoint WHERE id = $1 FOR UPDATE", claimed.delivery.endpoint)
-    held = "SELECT n FROM tidings.delivery WHERE n = $1 AND epoch = $2 AND state = 'leased' FOR UPDATE"
-    return bool((yield from ask(held, claimed.n, claimed.epoch)))
+def _still_leased(claimed: Sequence[ClaimedEndpointDelivery]) -> Script[list[ClaimedEndpointDelivery]]:
+    """Return those of which that is still so, once their endpoints cannot change."""
+    yield from keeping.all_locked({each.delivery.endpoint for each in claimed})
+    held: set[tuple[Any, ...]] = set()
+    for piece in pieces([each.n for each in claimed]):
+        held |= {*(yield from ask(_STILL.format(places(1, len(piece))), *piece))}
+    return [each for each in claimed if (each.n, each.epoch) in held]
 
 
-def _what_follows(claimed: ClaimedEndpointDelivery, at: int) -> Result:
+def _what_follows(claimed: ClaimedEndpointDelivery, at: int, endpoint: EndpointRecord) -> Result:
     return _LOST if claimed.attempt >= TRIES else replace(_LOST, state="due", next_at=at)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tidings.store.endpoint_deliveries import STALE
 from tidings.store.scripts import keeping, line
 from tidings.store.scripts.script import Rows, Script, ask
@@ -61,9 +63,8 @@ def promote(*, after: int, now: int | None, limit: int) -> Script[tuple[int, int
     return promoted, rows[-1][0] if len(rows) == limit else 0
 
 
-def settle_down(*, now: int | None, limit: int) -> Script[int]:
-    """Hold, or let go of, what a change of an endpoint's state has not reached yet."""
-    at = yield from keeping.now_of(now)
+def unarranged() -> Script[list[str]]:
+    """Return the endpoints whose state has changed since something of them was held, or let go of."""
     rows = yield from ask(
         "SELECT id FROM tidings.endpoint e WHERE CASE WHEN state IN ('active', 'degraded') "
         "THEN (SELECT 1 FROM tidings.delivery d WHERE d.endpoint = e.id AND d.state = 'held' "
@@ -72,8 +73,14 @@ def settle_down(*, now: int | None, limit: int) -> Script[int]:
         "ORDER BY d.n LIMIT 1) END IS NOT NULL "
         "ORDER BY id"
     )
+    return [id for (id,) in rows]
+
+
+def arrange(ids: Sequence[str], *, now: int | None, limit: int) -> Script[int]:
+    """See `EndpointStore.arrange_endpoint_deliveries`."""
+    at = yield from keeping.now_of(now)
     arranged = 0
-    for (id,) in rows:
+    for id in ids:
         endpoint = yield from keeping.find(id, lock=True)
         if endpoint is not None and endpoint.condition.is_sending:
             arranged += yield from line.release(endpoint, at=at, limit=limit)

@@ -187,6 +187,7 @@ CREATE INDEX delivery_waiting ON tidings.delivery (endpoint, n)
 CREATE INDEX delivery_behind ON tidings.delivery (n) WHERE state = 'behind';
 CREATE INDEX delivery_held ON tidings.delivery (held) WHERE state = 'held';
 CREATE INDEX delivery_holding ON tidings.delivery (endpoint, n) WHERE state = 'held';
+CREATE INDEX delivery_unreadable ON tidings.delivery (n) WHERE state = 'held' AND reason = 'version-unreadable';
 CREATE INDEX delivery_expires ON tidings.delivery (expires)
   WHERE state IN ('due', 'behind', 'held') AND expires IS NOT NULL;
 CREATE INDEX delivery_dead ON tidings.delivery (endpoint, position)
