@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tidings.errors import DeclarationError, TransformError
+from tidings.errors import DeclarationError, InvalidDataError, TransformError
+from tidings.events.codec import Decoder
 from tidings.events.declaration import Declared, declared
 from tidings.events.envelope import Envelope
 from tidings.events.transformers import Transformer, fixed_of, transformers_of
-from tidings.versions.engine import Answer, Schema
+from tidings.versions.engine import Answer, Schema, problems
 from tidings.versions.keeping import Keep, keeping
 from tidings.versions.schemas import schema_of
 
@@ -72,6 +73,7 @@ class Lineage:
         self._schemas: dict[int, Schema | None] = {}
         self._verdicts: dict[tuple[int, int], Answer] = {}
         self._steps: dict[tuple[int, int], Step | None] = {}
+        self._decoders: dict[int, Decoder[Any]] = {}
 
     @property
     def newest(self) -> int:
@@ -90,6 +92,24 @@ class Lineage:
             native = self.natives.get(version)
             self._schemas[version] = self.told.get(version) if native is None else _schema_or_none(native)
         return self._schemas[version]
+
+    def problems(self, version: int, data: bytes) -> Sequence[tuple[str, str]]:
+        """Return what is wrong with data of a version: a JSON pointer and a sentence each. Its class says that, else
+        its schema; where nothing tells of the version, nothing is."""
+        native = self.natives.get(version)
+        if native is not None:
+            return self._refused_by(native, data)
+        schema = self.schema(version)
+        return [] if schema is None else problems(schema, data)
+
+    def _refused_by(self, native: Declared, data: bytes) -> Sequence[tuple[str, str]]:
+        if native.version not in self._decoders:
+            self._decoders[native.version] = Decoder(native.cls)
+        try:
+            self._decoders[native.version].decode(data)
+        except InvalidDataError as error:
+            return error.errors
+        return ()
 
     def reads(self, reader: int, writer: int) -> Answer:
         """Say whether the one version's class reads what the other one's writes, as the codec does; `unknown` is no."""

@@ -13,7 +13,7 @@ import msgspec
 
 from tidings.errors import InvalidDataError, TransformError
 from tidings.events.codec import Decoder, encode_json
-from tidings.events.envelope import AdaptedEnvelope, Entry, Envelope
+from tidings.events.envelope import AdaptedEnvelope, AttributeValue, Entry, Envelope
 from tidings.versions.lineage import Data, Lineage, Step, Written
 from tidings.versions.schemas import names_in
 
@@ -45,13 +45,6 @@ class Unreadable(msgspec.Struct, frozen=True, gc=False):
     version: int
     accepts: tuple[int, ...]
     why: str
-
-
-class Served(msgspec.Struct, frozen=True, gc=False):
-    """Data as it is handed out in a version: bytes of JSON, the stored ones if nothing was to be done."""
-
-    version: int
-    data: bytes | None
 
 
 class _Way(msgspec.Struct, frozen=True):
@@ -127,11 +120,14 @@ def adapted(envelope: Envelope, accepts: Reader) -> Adapted | Unreadable:
     return way if isinstance(way, Unreadable) else way.read(envelope)
 
 
-def serve(entry: Entry, version: int, lineages: Mapping[str, Lineage]) -> Served | Unreadable:
-    """Return the data of an entry as a reader outside is told it in `version`. TransformError; InvalidDataError."""
+def serve(entry: Entry, version: int, lineages: Mapping[str, Lineage]) -> Envelope | Unreadable:
+    """Return the envelope of an entry as a reader outside is told it in `version`: as it was stored if it is of that.
+
+    TransformError if a step fails, or its data does not fit the version; InvalidDataError if the stored data does not.
+    """
     envelope = entry.envelope
     if envelope.version == version:
-        return Served(version, envelope.data)
+        return envelope
     lineage = lineages.get(envelope.type)
     steps = None if lineage is None else lineage.path(envelope.version, version)
     if lineage is None or steps is None:
@@ -143,13 +139,11 @@ def serve(entry: Entry, version: int, lineages: Mapping[str, Lineage]) -> Served
     schema = lineage.schema(version)
     names = None if schema is None else names_in(schema)
     data = encode_json(_brought(envelope, steps, names, version))
-    native = lineage.natives.get(version)
-    if native is not None:
-        try:
-            Decoder(native.cls).decode(data)
-        except InvalidDataError as error:
-            raise _other_data(envelope, steps, version, str(error), error.errors) from error
-    return Served(version, data)
+    found = lineage.problems(version, data)
+    if found:
+        why = "; ".join(f"{at}: {why}" if at else why for at, why in found[:5])
+        raise _other_data(envelope, steps, version, why, found)
+    return _seen(envelope, version, data)
 
 
 def _target(lineage: Lineage, natives: Sequence[int], version: int) -> tuple[int, tuple[Step, ...]] | None:
@@ -211,10 +205,25 @@ def _seen(envelope: Envelope, version: int, data: bytes) -> Envelope:
         subject=envelope.subject,
         time=envelope.time,
         time_stamped=envelope.time_stamped,
-        attributes=envelope.attributes,
+        attributes=_attributes_in(envelope, version),
         data=data,
         written=envelope.version,
     )
+
+
+def _attributes_in(envelope: Envelope, version: int) -> Mapping[str, AttributeValue]:
+    """Return the attributes with the schema of this version, as far as its address follows from that of the stored one.
+
+    Addresses of schemas end in `/TYPE/VERSION`; one that does not says nothing of another version, and is left out.
+    """
+    schema = envelope.attributes.get("dataschema")
+    if schema is None:
+        return envelope.attributes
+    others = {name: value for name, value in envelope.attributes.items() if name != "dataschema"}
+    end = f"/{envelope.type}/{envelope.version}"
+    if not isinstance(schema, str) or not schema.endswith(end):
+        return others
+    return {**others, "dataschema": f"{schema.removesuffix(end)}/{envelope.type}/{version}"}
 
 
 def _way(lineage: Lineage, version: int, steps: tuple[Step, ...]) -> _Way:

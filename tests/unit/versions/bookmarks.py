@@ -65,7 +65,7 @@ class Owner:
     id: str
 
 
-def third(*, steps: bool = True, up: Any = owner_from_user) -> Any:
+def third(*, steps: bool = True, up: Any = owner_from_user, down: Any = user_from_owner) -> Any:
     @event(TYPE, version=3, subject="tweet_id")
     class TweetBookmarked:
         tweet_id: str
@@ -75,7 +75,7 @@ def third(*, steps: bool = True, up: Any = owner_from_user) -> Any:
     if steps:
         upcaster(TweetBookmarked, from_version=1)(folder_added)
         upcaster(TweetBookmarked, from_version=2)(up)
-        downcaster(TweetBookmarked, from_version=3, loses=("owner.kind",))(user_from_owner)
+        downcaster(TweetBookmarked, from_version=3, loses=("owner.kind",))(down)
         downcaster(TweetBookmarked, from_version=2, loses=("folder",))(folder_left_out)
     return TweetBookmarked
 

@@ -30,7 +30,7 @@ from tidings.events.envelope import Entry, Envelope
 from tidings.events.transformers import Fixed, upcaster
 from tidings.versions.known import versions_of
 from tidings.versions.lineage import Lineage
-from tidings.versions.step import Adapted, Served, Unreadable, adapt, serve
+from tidings.versions.step import Adapted, Unreadable, adapt, serve
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
 
@@ -133,15 +133,15 @@ def test_what_is_served_outside_goes_down_step_by_step() -> None:
     versions = versions_of([third()])
     served = [serve(Entry(1, 0, said(3, THREE)), n, versions.lineages) for n in (1, 2, 3, 4)]
     one, two, three, four = served
-    assert isinstance(one, Served)
+    assert isinstance(one, Envelope)
     assert msgspec.json.decode(one.data or b"") == {"tweet_id": "20", "user_id": "jack"}
-    assert isinstance(two, Served)
+    assert isinstance(two, Envelope)
     assert msgspec.json.decode(two.data or b"")["user_id"] == "jack"
-    assert three == Served(3, THREE)
+    assert three == said(3, THREE)
     assert isinstance(four, Unreadable)
     assert "no steps lead from tweet-bookmarked version 3 to 4" in four.why
     up = serve(Entry(1, 0, said(1, ONE)), 2, versions.lineages)
-    assert isinstance(up, Served)
+    assert isinstance(up, Envelope)
     assert msgspec.json.decode(up.data or b"")["folder"] == "all"
 
 
