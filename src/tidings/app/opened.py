@@ -202,7 +202,7 @@ def _put_together(
         service.name: _resources(service, known, Shelves(service.name, reading[service.name], tables, log), deliverer)
         for service in services
     }
-    webhooks = webhooks_of(settings, log=log, store=store, ports=ports, owner=owner)
+    webhooks = webhooks_of(settings, versions, log=log, store=store, ports=ports, owner=owner)
     telemetry.watch(log, store, back_end.host, services)
 
     def carrying(those: Sequence[Service]) -> Carrying:

@@ -13,6 +13,7 @@ from tidings.log.log import Log
 from tidings.ports import Ports
 from tidings.settings import PREFIX, Settings
 from tidings.store.driver import StoreDriver
+from tidings.versions.known import Versions
 from tidings.webhooks.deliver.addresses import Allowed, Network
 from tidings.webhooks.deliver.attempting import Manner
 from tidings.webhooks.deliver.dispatcher import Dispatcher
@@ -41,11 +42,14 @@ class Webhooks:
             self.dispatcher.wake()
 
 
-def webhooks_of(settings: Settings, *, log: Log, store: StoreDriver, ports: Ports, owner: str) -> Webhooks:
+def webhooks_of(
+    settings: Settings, versions: Versions, *, log: Log, store: StoreDriver, ports: Ports, owner: str
+) -> Webhooks:
     """Return what sends webhooks. SettingError."""
     dispatcher = Dispatcher(
         Manner(
             keyring=keyring(settings),
+            lineages=versions.lineages,
             delays=delays(settings),
             release=__version__,
             in_flight=settings.delivery_in_flight,

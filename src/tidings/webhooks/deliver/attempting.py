@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidings.ports import Ports
+from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery as Claimed
 from tidings.store.endpoint_deliveries import Decide, Result
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.ladder import SECONDS
 from tidings.webhooks.deliver.answer import Answer, Failure
-from tidings.webhooks.deliver.endpoint import Endpoint
 from tidings.webhooks.deliver.outcome import decide
+from tidings.webhooks.deliver.pinning import Lineages, brought
 from tidings.webhooks.deliver.posting import Posting
-from tidings.webhooks.deliver.records import endpoint_of_record, secrets_of
+from tidings.webhooks.deliver.prepared import Prepared, Preparing
 from tidings.webhooks.deliver.rendering import Attempt, Content, Request, request_of
 from tidings.webhooks.deliver.results import Results
-from tidings.webhooks.deliver.sealing import Keyring, signers
+from tidings.webhooks.deliver.sealing import Keyring
 from tidings.webhooks.deliver.sendings import EXPIRED, Sending, parted, rendered
 from tidings.webhooks.deliver.settling import result_of
 from tidings.webhooks.deliver.telling import tell_of_another_body
@@ -26,10 +27,12 @@ from tidings.webhooks.deliver.telling import tell_of_another_body
 class Manner:
     """How this process sends. `delays`: seconds before each attempt. `release`: of tidings.
 
-    `in_flight`: requests at once, half of them retries at most. `total_s`: what one request may take.
+    `lineages`: of the types that this process declares, for what endpoints are told in another version. `in_flight`:
+    requests at once, half of them retries at most. `total_s`: what one request may take.
     """
 
     keyring: Keyring
+    lineages: Lineages
     delays: Sequence[float] = SECONDS
     release: str
     in_flight: int = 200
@@ -43,6 +46,7 @@ class Attempting:
         self, manner: Manner, posting: Posting, results: Results, ports: Ports, *, on_our_fault: Callable[[int], None]
     ) -> None:
         self._manner = manner
+        self._preparing = Preparing(manner.keyring)
         self._posting = posting
         self._results = results
         self._ports = ports
@@ -54,34 +58,42 @@ class Attempting:
         if sending.is_expired(now):
             await self._results.write(sending, lambda _: EXPIRED)
             return
-        endpoint = endpoint_of_record(sending.record, now=now)
-        sending, rest = parted(sending, endpoint)
+        prepared = self._preparing.of(sending.record, now=now)
+        found = brought(sending, self._manner.lineages)
+        for failed, why in found.failed:
+            await self._results.write(failed, self._decide(failed, why, None))
+        if found.sending is not None:
+            await self._make(*parted(found.sending, prepared.endpoint), prepared, now=now)
+
+    async def _make(self, sending: Sending, rest: Sequence[Claimed], prepared: Prepared, *, now: int) -> None:
         if rest:
             back = Result(state="due", outcome="too-large", next_at=now, is_spent=False)
             await self._results.write(sending, lambda _: back, claimed=rest)
-        content = rendered(sending, endpoint)
-        seen = content if isinstance(content, Failure) else await self._send(sending, endpoint, content)
-        body_hash = None if isinstance(content, Failure) else content.hash
-        await self._results.write(sending, self._decide(sending, seen, body_hash))
+        content = rendered(sending, prepared.endpoint)
+        if isinstance(content, Failure):
+            await self._results.write(sending, self._decide(sending, content, None))
+            return
+        seen = await self._send(sending, prepared, content)
+        await self._results.write(sending, self._decide(sending, seen, content.hash))
 
-    async def _send(self, sending: Sending, endpoint: Endpoint, content: Content) -> Answer | Failure:
-        request = self._request(sending, endpoint, content)
+    async def _send(self, sending: Sending, prepared: Prepared, content: Content) -> Answer | Failure:
+        request = self._request(sending, prepared, content)
         if isinstance(request, Failure):
             return request
-        if sending.first.body_hash not in (None, content.hash):
+        if sending.first.body_hash is not None and sending.first.body_hash != content.hash:
             tell_of_another_body(sending.key)
         self._ports.points.at("delivery:calling")
         seen = await self._posting.send(request.url, request.headers, request.body)
         self._ports.points.at("delivery:answered")
         return seen
 
-    def _request(self, sending: Sending, endpoint: Endpoint, content: Content) -> Request | Failure:
-        at, held = self._ports.clock.now_us(), secrets_of(sending.record.secrets)
-        secrets = signers(held, self._manner.keyring, about=endpoint.id, now=at)
+    def _request(self, sending: Sending, prepared: Prepared, content: Content) -> Request | Failure:
+        at = self._ports.clock.now_us()
+        secrets = prepared.signers(now=at)
         if isinstance(secrets, Failure):
             return secrets
         attempt = Attempt(id=sending.message, number=sending.first.attempt, at=at, traceparent=sending.traceparent)
-        return request_of(endpoint, content, attempt, secrets, release=self._manner.release)
+        return request_of(prepared.endpoint, content, attempt, secrets, release=self._manner.release)
 
     def _decide(self, sending: Sending, seen: Answer | Failure, body_hash: bytes | None) -> Decide:
         """Return the decision, as a pure function of the endpoint as it is when the result is written."""
@@ -90,7 +102,11 @@ class Attempting:
         if decision.effects.all_not_before:
             self._on_our_fault(decision.effects.all_not_before)
 
+        was_never_sent = first.attempt == 1 and isinstance(seen, Failure) and seen.kind == "transform-error"
+
         def on(record: EndpointRecord) -> Result:
-            return result_of(record, seen, decision, position=first.delivery.position, now=now, body_hash=body_hash)
+            position = first.delivery.position
+            result = result_of(record, seen, decision, position=position, now=now, body_hash=body_hash)
+            return replace(result, leaves=True) if was_never_sent else result
 
         return on

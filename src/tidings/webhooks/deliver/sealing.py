@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from tidings.errors import InvalidConfigurationError, SettingError
 from tidings.webhooks import crypto
@@ -49,6 +50,10 @@ class Unreadable:
     """A sealed secret that cannot be opened. `why`: one line for the operator, without anything secret."""
 
     why: str
+
+
+Opening: TypeAlias = Callable[[str], Secret | Unreadable]
+"""`opened`, with the keys and what it is about."""
 
 
 def keyring_of(text: str | None) -> Keyring:
@@ -124,14 +129,14 @@ def opened_bytes(data: bytes, keyring: Keyring, *, about: str) -> bytes | None:
     return crypto.decrypted(hidden, master.key, nonce=b64decode(nonce), about=_about(master.id, about))
 
 
-def signers(held: Sequence[Held], keyring: Keyring, *, about: str, now: int) -> tuple[Secret, ...] | Failure:
+def signers(held: Sequence[Held], opening: Opening, *, now: int) -> tuple[Secret, ...] | Failure:
     """Return the secrets that sign at this time, newest first; a failure if one cannot be read, or there is none.
 
     A receiver may know only the one that cannot be read, so that the others alone would not do.
     """
     found: list[Secret] = []
     for each in alive(held, now=now):
-        secret = opened(each.sealed, keyring, about=about)
+        secret = opening(each.sealed)
         if isinstance(secret, Unreadable):
             return Failure(kind="secret-unreadable", error=f"the secret {each.id}: {secret.why}")
         found.append(secret)

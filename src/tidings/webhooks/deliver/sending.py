@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from ssl import SSLContext
 from types import TracebackType
@@ -22,10 +23,11 @@ from tidings.webhooks.deliver.addresses import ONLY_PUBLIC, Address, Allowed, un
 from tidings.webhooks.deliver.answer import Answer, Failure, FailureKind
 from tidings.webhooks.deliver.excerpt import excerpt_of, headers_of
 from tidings.webhooks.deliver.fault import failure_of
-from tidings.webhooks.deliver.guard import Dialled, Guard, place
+from tidings.webhooks.deliver.guard import Guard, place
 
 HEADERS_MAX = 128
 KEPT_ALIVE_S = 4.0  # many servers close after 5 s of silence, and what is sent meanwhile would be a failure
+KNOWN_URLS = 1_000
 _CHUNK = 16_384
 
 
@@ -59,6 +61,7 @@ class Sender:
     ) -> None:
         self._clock = clock
         self._allowed = allowed
+        self._known = lru_cache(maxsize=KNOWN_URLS)(self._checked)
         self._limits = limits
         self._guard = Guard(allowed, proxy=None if proxy is None else _place_of(proxy))
         self._session = aiohttp.ClientSession(
@@ -98,48 +101,27 @@ class Sender:
 
     async def send(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer | Failure:
         """POST the body and return what came of it, within `Limits.total_s`. Raises nothing but CancelledError."""
-        why = target.fault_of_form(url, self._allowed)
-        if why is not None:
-            return Failure(kind="url-invalid", error=why)
-        began = self._clock.monotonic()
-        until = asyncio.get_running_loop().time() + self._limits.total_s
+        where = self._known(url)
+        if isinstance(where, Failure):
+            return where
+        began, exchange = self._clock.monotonic(), _Exchange()
         with self._guard.watched() as dialled:
             try:
-                async with asyncio.timeout_at(until):
-                    response = await self._session.post(URL(url), headers=headers, data=body, allow_redirects=False)
+                async with asyncio.timeout(self._limits.total_s):
+                    response = await self._session.post(where, headers=headers, data=body, allow_redirects=False)
+                    assert isinstance(response, _Response)
+                    await exchange.read(response, self._limits)
             except Exception as error:
-                return failure_of(error, dialled, duration_us=self._since(began))
-            assert isinstance(response, _Response)
-            return await self._read(response, dialled, began=began, until=until)
+                if exchange.response is None:
+                    return failure_of(error, dialled, duration_us=self._since(began))
+                exchange.cut = "timeout" if isinstance(error, TimeoutError) else "protocol"
+            finally:
+                exchange.end()
+        return exchange.told(tuple(sorted(dialled.refused)), self._since(began), self._limits)
 
-    async def _read(self, response: _Response, dialled: Dialled, *, began: float, until: float) -> Answer | Failure:
-        """Return the answer with what its body began with. The status decides: a body that fails is cut off."""
-        refused = tuple(sorted(dialled.refused))
-        read = bytearray()
-        cut: FailureKind | None = None
-        try:
-            if response.head_bytes > self._limits.head_bytes:
-                why = f"the head of the answer has more than {self._limits.head_bytes:,} bytes"
-                address, took = response.peer, self._since(began)
-                return Failure(kind="protocol", error=why, address=address, refused=refused, duration_us=took)
-            async with asyncio.timeout_at(until):
-                await _fill(read, response.content, self._limits.read_bytes)
-        except TimeoutError:
-            cut = "timeout"
-        except (aiohttp.ClientError, OSError):
-            cut = "protocol"
-        finally:
-            is_all = response.content.at_eof()
-            response.close() if not is_all else response.release()
-        return Answer(
-            status=response.status,
-            headers=headers_of(response.raw_headers),
-            body=excerpt_of(bytes(read), is_all=is_all and cut is None),
-            cut=cut,
-            address=response.peer,
-            refused=refused,
-            duration_us=self._since(began),
-        )
+    def _checked(self, url: str) -> URL | Failure:
+        why = target.fault_of_form(url, self._allowed)
+        return URL(url) if why is None else Failure(kind="url-invalid", error=why)
 
     def _since(self, began: float) -> int:
         return round((self._clock.monotonic() - began) * 1_000_000)
@@ -160,13 +142,47 @@ class _Response(aiohttp.ClientResponse):
         return sum(len(name) + len(value) + 4 for name, value in self.raw_headers) + len(self.reason or "") + 15
 
 
-async def _fill(read: bytearray, content: aiohttp.StreamReader, most: int) -> None:
-    """Read until the end, or until there is more than `most`, of which the rest is left."""
-    while len(read) < most:
-        chunk = await content.read(min(_CHUNK, most - len(read)))
-        if not chunk:
+class _Exchange:
+    """What came in answer to a request. The status decides: a body that fails is cut off."""
+
+    def __init__(self) -> None:
+        self.response: _Response | None = None
+        self.cut: FailureKind | None = None
+        self._body = bytearray()
+        self._is_all = False
+
+    async def read(self, response: _Response, limits: Limits) -> None:
+        """Read until the end, or until there is as much as is looked at, of which the rest is left."""
+        self.response = response
+        if response.head_bytes > limits.head_bytes:
             return
-        read += chunk
+        while len(self._body) < limits.read_bytes:
+            chunk = await response.content.read(min(_CHUNK, limits.read_bytes - len(self._body)))
+            if not chunk:
+                return
+            self._body += chunk
+
+    def end(self) -> None:
+        """Give the connection back, or close it if there is more to come."""
+        if self.response is not None:
+            self._is_all = self.response.content.at_eof()
+            self.response.release() if self._is_all else self.response.close()
+
+    def told(self, refused: tuple[str, ...], took: int, limits: Limits) -> Answer | Failure:
+        assert self.response is not None
+        response = self.response
+        if response.head_bytes > limits.head_bytes:
+            why = f"the head of the answer has more than {limits.head_bytes:,} bytes"
+            return Failure(kind="protocol", error=why, address=response.peer, refused=refused, duration_us=took)
+        return Answer(
+            status=response.status,
+            headers=headers_of(response.raw_headers),
+            body=excerpt_of(bytes(self._body), is_all=self._is_all and self.cut is None),
+            cut=self.cut,
+            address=response.peer,
+            refused=refused,
+            duration_us=took,
+        )
 
 
 def _place_of(proxy: str) -> tuple[Address, int]:

@@ -72,7 +72,7 @@ def sendings_of(claim: EndpointClaim, entries: Mapping[int, Entry]) -> list[Send
 
 def parted(sending: Sending, endpoint: Endpoint) -> tuple[Sending, Sequence[ClaimedEndpointDelivery]]:
     """Return what goes in the first attempt of a batch, and what is given back since it would be too large."""
-    if endpoint.batch is None or sending.first.attempt > 1 or len(sending.entries) < len(sending.claimed):
+    if endpoint.batch is None or sending.first.attempt > 1:
         return sending, ()
     count = fitting(sending.entries, endpoint.batch)
     return (
@@ -83,13 +83,6 @@ def parted(sending: Sending, endpoint: Endpoint) -> tuple[Sending, Sequence[Clai
 
 def rendered(sending: Sending, endpoint: Endpoint) -> Content | Failure:
     """Return the body of the request, or why there is none."""
-    if len(sending.entries) < len(sending.claimed):
-        return Failure(kind="transform-error", error="the log does not have the event any more")
-    for claimed, entry in zip(sending.claimed, sending.entries, strict=True):
-        pin = claimed.delivery.pin
-        if pin is not None and pin != entry.envelope.version:
-            why = f"it is version {entry.envelope.version}, and nothing here leads to the pinned version {pin}"
-            return Failure(kind="version-unreadable", error=why)
     try:
         if sending.first.batch is not None:
             return batch_of(sending.entries)

@@ -132,6 +132,6 @@ async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
 
 
 @asynccontextmanager
-async def desk(url: str = "sqlite:///:memory:", **given: Any) -> AsyncIterator[Desk]:
-    async with App(Service("said")).open(settings(url, **given)) as opened:
+async def desk(url: str = "sqlite:///:memory:", *, app: App | None = None, **given: Any) -> AsyncIterator[Desk]:
+    async with (app or App(Service("said"))).open(settings(url, **given)) as opened:
         yield Desk(opened)

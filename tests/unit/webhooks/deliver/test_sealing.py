@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from base64 import b64decode, b64encode
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,7 @@ from tidings.webhooks.deliver.secrets import Held, Secret, generated
 DRAW = random.Random(1).randbytes
 OLD, NEW = (b64encode(random.Random(seed).randbytes(32)).decode() for seed in (2, 3))
 BOTH = keyring_of(f"{NEW}, {OLD}")
+OPENING = partial(opened, keyring=BOTH, about="ep_1")
 SECRET = generated("hmac", DRAW)
 
 
@@ -89,18 +91,18 @@ def test_the_secrets_that_sign_are_opened_newest_first() -> None:
     old, new, past = (generated("hmac", DRAW) for _ in range(3))
     texts = [sealed(each, BOTH, about="ep_1", draw=DRAW) for each in (old, new, past)]
     row = (held("k2", texts[0], 1, 100), held("k1", texts[2], 0, 50), held("k3", texts[1], 2))
-    assert signers(row, BOTH, about="ep_1", now=50) == (new, old)
-    assert signers(row, BOTH, about="ep_1", now=100) == (new,)
+    assert signers(row, OPENING, now=50) == (new, old)
+    assert signers(row, OPENING, now=100) == (new,)
 
 
 def test_one_unreadable_secret_stops_the_endpoint() -> None:
     row = (held("k1", sealed(SECRET, BOTH, about="ep_1", draw=DRAW), 1, 9), held("k2", "changed", 2))
-    found = signers(row, BOTH, about="ep_1", now=5)
+    found = signers(row, OPENING, now=5)
     assert isinstance(found, Failure)
     assert (found.kind, "k2" in found.error) == ("secret-unreadable", True)
     decision = decide(found, attempt=1, now=5, draw=0.5)
     assert (decision.state, decision.effects.pause) == ("dead", "secret-unreadable")
-    nothing = signers((), BOTH, about="ep_1", now=5)
+    nothing = signers((), OPENING, now=5)
     assert isinstance(nothing, Failure)
     assert nothing.kind == "secret-unreadable"
 

@@ -1,0 +1,53 @@
+"""What all attempts at an endpoint have in common, made once for each version of it: secrets are opened once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+
+from tidings.store.endpoints import EndpointRecord
+from tidings.webhooks.deliver.answer import Failure
+from tidings.webhooks.deliver.endpoint import Endpoint
+from tidings.webhooks.deliver.records import endpoint_of_record, secrets_of
+from tidings.webhooks.deliver.sealing import Keyring, Opening, opened, signers
+from tidings.webhooks.deliver.secrets import Held, Secret
+
+KEPT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An endpoint as it is configured: its health is as old as this. `opening`: of a sealed secret."""
+
+    endpoint: Endpoint
+    held: Sequence[Held]
+    opening: Opening
+
+    def signers(self, *, now: int) -> tuple[Secret, ...] | Failure:
+        """See `tidings.webhooks.deliver.sealing.signers`."""
+        return signers(self.held, self.opening, now=now)
+
+
+class Preparing:
+    """Keeps what it made for the endpoints that were sent to last."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self._made: dict[str, tuple[tuple[int, int], Prepared]] = {}
+
+    def of(self, record: EndpointRecord, *, now: int) -> Prepared:
+        """Return what is made of the record. One that was removed and made anew has another time of creation."""
+        version = (record.created, record.version)
+        known = self._made.get(record.id)
+        if known is not None and known[0] == version:
+            return known[1]
+        made = Prepared(
+            endpoint_of_record(record, now=now),
+            secrets_of(record.secrets),
+            cache(partial(opened, keyring=self._keyring, about=record.id)),
+        )
+        if known is None and len(self._made) >= KEPT:
+            del self._made[next(iter(self._made))]
+        self._made[record.id] = (version, made)
+        return made
