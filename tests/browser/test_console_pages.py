@@ -38,6 +38,12 @@ SIZES = {"wide": {"width": 1280, "height": 800}, "at 400 %": {"width": 320, "hei
 CUT_OFF = """() => [...document.querySelectorAll(".table:not(.wide) button")].filter((button) =>
   button.getBoundingClientRect().right > button.closest(".table").getBoundingClientRect().right
 ).map((button) => button.textContent)"""
+# Times that are broken over lines.
+BROKEN = """() => [...document.querySelectorAll("main time")].filter((time) => {
+  const range = document.createRange();
+  range.selectNodeContents(time);
+  return new Set([...range.getClientRects()].map((line) => Math.round(line.top))).size > 1;
+}).map((time) => time.textContent)"""
 # Cells of cards whose text begins where the label beside it has not ended.
 COVERED = """() => [...document.querySelectorAll(".cards [data-label]")].filter((cell) => {
   const label = getComputedStyle(cell, "::before");
@@ -62,6 +68,7 @@ async def test_no_page_keeps_anybody_out(shop: Shop, browsing: Browsing, colours
         assert not await page.evaluate(too_wide), f"{path} scrolls sideways {size}"
         assert await page.evaluate(CUT_OFF) == [], f"{path} cuts off buttons {size}"
         assert await page.evaluate(COVERED) == [], f"{path} covers labels {size}"
+        assert size != "wide" or await page.evaluate(BROKEN) == [], f"{path} breaks times over lines"
     assert found == {path: [] for path in PAGES}
 
 
@@ -80,6 +87,7 @@ async def test_no_button_is_cut_off_while_a_subject_is_tried_again(browsing: Bro
         await page.goto(f"{shop.url}/dead")
         await expect(page.get_by_text("next try")).to_be_visible()
         assert await page.evaluate(CUT_OFF) == []
+        assert await page.evaluate(BROKEN) == []
 
 
 async def test_an_empty_application_says_on_each_page_what_to_do_next(browsing: Browsing, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from tidings.console.visit import Visit
 from tidings.errors import MalformedError
+from tidings.faces.deliveries import in_rounds
 from tidings.faces.visible import visible
 from tidings.operations import deliveries as operation
 from tidings.store.deliveries import State
@@ -40,7 +41,7 @@ async def every(visit: Visit) -> Response:
 
 async def one(visit: Visit) -> Response:
     found = await operation.show(visit.opened.store, visit.segment("key"))
-    return await visit.show("delivery.html", each=found.delivery, attempts=found.attempts)
+    return await visit.show("delivery.html", each=found.delivery, attempts=list(in_rounds(found.attempts)))
 
 
 async def retry(visit: Visit) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tidings.events.timestamp import time_text
@@ -23,13 +23,17 @@ def delivery_object(delivery: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def attempt_objects(attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
-    """Return the kept attempts of one delivery, oldest first. `round`: from 1, one more with each retry."""
-    shown, round, last = [], 1, 0
+    """Return the kept attempts of one delivery, oldest first. `round` as of `in_rounds`."""
+    return [{"round": round, **attempt_object(each)} for round, each in in_rounds(attempts)]
+
+
+def in_rounds(attempts: Sequence[Attempt]) -> Iterator[tuple[int, Attempt]]:
+    """Yield the kept attempts of one delivery with their round: from 1, one more with each retry."""
+    round, last = 1, 0
     for each in attempts:
         round += each.number <= last
         last = each.number
-        shown.append({"round": round, **attempt_object(each)})
-    return shown
+        yield round, each
 
 
 def attempt_object(attempt: Attempt) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tidings.store.deliveries import ClaimedDelivery
 from tidings.store.driver import StoreDriver
 from tidings.store.ladder import TRIES
 from tidings.store.reason import Reason
+from tidings.wording import counted
 
 CALL_SECONDS = 30.0
 WRITES = 12
@@ -108,6 +109,7 @@ class Call:
 def _tell(claimed: ClaimedDelivery, reason: Reason | None) -> None:
     if reason is not None and reason.next_at is None:
         given = claimed.delivery
-        why = "the delivery %s of %s is dead after %d attempts, and is not called again until it is retried: %s"
+        why = "the delivery %s of %s is dead after %s of this round, and is not called again until it is retried: %s"
         said = {"service": given.service, "handler": given.function, "attempt": claimed.attempt, "outcome": "dead"}
-        _log.error(why, given.key, f"{given.service}.{given.function}", claimed.attempt, reason.error, extra=said)
+        tried, function = counted(claimed.attempt, "attempt"), f"{given.service}.{given.function}"
+        _log.error(why, given.key, function, tried, reason.error, extra=said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +32,17 @@ async def test_each_attempt_is_shown_with_its_outcome(browser: Browser) -> None:
     assert (page.status, "handler-failed OSError: <b>no</b>" in page.words) == (200, True), page.words
     assert "No attempt of it is kept" in (await browser.get("/deliveries/k-2")).words
     assert (await browser.get("/deliveries/k-3")).status == 404
+
+
+async def test_attempts_before_and_after_a_retry_are_told_apart_by_their_round(browser: Browser) -> None:
+    store = browser.shop.opened.store
+    await browser.change("/deliveries/k-1", "/deliveries/retry", key="k-1")
+    for _ in range(2):
+        for claimed in await store.claim_deliveries(owner="o", services=["mail"], limit=2, ttl=timedelta(minutes=1)):
+            await store.settle_delivery(claimed, Reason(kind="handler-failed", error="OSError: no", next_at=0))
+    page = await browser.get("/deliveries/k-1")
+    rows = re.findall(r'data-label="Round"[^>]*>(\d+).*?data-label="Attempt"[^>]*>(\d+)', page.text)
+    assert rows == [("1", "1"), ("2", "1"), ("2", "2")]
 
 
 async def test_a_delivery_is_cancelled_for_a_reason_that_the_audit_shows(browser: Browser) -> None:
