@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -14,14 +13,11 @@ from tidings.api.bodies import Bodies
 from tidings.api.headers import header
 from tidings.api.problems import Problem, Refusal
 from tidings.errors import CallerError, UnsupportedMediaTypeError
-from tidings.events.codec import pointer
+from tidings.events.codec import misfit
 from tidings.events.media import is_json
 from tidings.events.strict import decode_json
 
 BODY_BYTES_MAX = 64 * 1024
-_AT = re.compile(r"(.*) - at `\$(.*)`", re.DOTALL)
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(.*)`")
 MembersT = TypeVar("MembersT", bound=msgspec.Struct)
 
 
@@ -59,15 +55,9 @@ async def _read(bodies: Bodies, request: Request) -> tuple[bytes, Any]:
 
 
 def _invalid(told: str) -> Refusal:
-    at = _AT.fullmatch(told)
-    why, place = (at[1], at[2].replace(".", "/")) if at else (told, "")
-    unknown = _UNKNOWN.fullmatch(why)
-    if unknown is not None:
-        why, place = f"there is no member {unknown[1][:80]!r}", place + pointer(unknown[1][:80])
-    missing = _MISSING.fullmatch(why)
-    if missing is not None:
-        why, place = f"the member {missing[1]!r} is missing", place + pointer(missing[1])
-    return Refusal(Problem.INVALID_CONFIGURATION, f"the body: {why[:300]}", errors=[(place, why[:300])])
+    place, why = misfit(told)
+    said = f"{place}: {why}" if place else why
+    return Refusal(Problem.INVALID_CONFIGURATION, f"the body: {said[:300]}", errors=[(place, why[:300])])
 
 
 @contextmanager

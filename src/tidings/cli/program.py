@@ -159,7 +159,20 @@ def _misuse(error: Exception) -> str:
     words = getattr(error, "format_message", lambda: str(error))().rstrip(".")
     if words == "Missing command" and context is not None:
         words = f"{words}: {', '.join(context.command.commands)}"
+    if words.startswith("Missing ") and getattr(error, "param", None) is not None:
+        words = _missing(error, context)
     return f"{words} (see `{command} --help`)"
+
+
+def _missing(error: Any, context: Any) -> str:
+    """Return which word is missing, and all that must be typed."""
+    needed = [_typed(each, context) for each in context.command.params if each.required]
+    return f"{_typed(error.param, context)} is missing: type `{' '.join((context.command_path, *needed))}`"
+
+
+def _typed(parameter: Any, context: Any) -> str:
+    name = parameter.metavar or parameter.name.upper()
+    return name if parameter.param_type_name == "argument" else f"{parameter.opts[0]} {name}"
 
 
 def _unfit(found: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from math import isfinite
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -24,6 +25,10 @@ _TIME_STAMPED = "time-stamped"  # with a hyphen no attribute can have this name
 _AT = re.compile(r"^(.*) - at (`key` in )?`\$(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[([0-9]+|\.\.\.)\]")
 _MISSING = re.compile(r"^Object missing required field `(.*)`$", re.DOTALL)
+_UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
+_QUOTED = re.compile("`([^`]*)`")
+_JSON_TYPES = MappingProxyType({"str": "string", "int": "integer", "float": "number", "bool": "boolean"})
+_NAME_MAX = 80
 
 
 def _foreign(value: Any) -> Any:
@@ -83,7 +88,7 @@ class Decoder(Generic[T]):
         except UnicodeDecodeError:
             raise self._refused([("", "it is not valid UTF-8")]) from None
         except msgspec.MsgspecError as error:
-            raise self._refused([_pointed(str(error))]) from None
+            raise self._refused([misfit(str(error))]) from None
         except Exception as error:  # whatever the class's own validation raises
             raise self._refused(_found_by(error)) from error
 
@@ -155,20 +160,26 @@ def envelope_of(stored: Stored) -> Envelope:
     )
 
 
-def _pointed(message: str) -> tuple[str, str]:
-    """Turn msgspec's message into the pointer of the member and what is wrong with it.
+def misfit(message: str) -> tuple[str, str]:
+    """Turn msgspec's message into the pointer of the member and what is wrong with it, in the words of JSON Schema.
 
     Which value of a mapping is at fault msgspec does not say: then the pointer stops at the mapping.
     """
     found = _AT.match(message)
     text, of_key, path = (found[1], found[2], found[3]) if found else (message, None, "")
-    missing = _MISSING.match(text)
-    why = "it is missing" if missing else text[:1].lower() + text[1:].replace("`", "")
+    missing, unknown = _MISSING.match(text), _UNKNOWN.match(text)
+    why = "it is missing" if missing else "it is not known here" if unknown else _in_words(text)
     steps: list[str | int] = []
     for name, index in _STEP.findall(path):
         if index == "...":
             return pointer(*steps), f"in one of its values: {why}"
         steps.append(name or index)
-    if missing:
-        return pointer(*steps, missing[1]), why
+    named = missing or unknown
+    if named:
+        return pointer(*steps, named[1][:_NAME_MAX]), why
     return pointer(*steps), f"one of its names: {why}" if of_key else why
+
+
+def _in_words(text: str) -> str:
+    told = _QUOTED.sub(lambda found: " or ".join(_JSON_TYPES.get(each, each) for each in found[1].split(" | ")), text)
+    return told[:1].lower() + told[1:]

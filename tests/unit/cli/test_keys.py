@@ -50,7 +50,7 @@ def test_a_revoked_key_stays_in_the_list(capsys: pytest.CaptureFixture[str]) -> 
         (["till", "--scope", "events:read", "--expires", "2020-01-01T00:00:00Z"], "would have expired already"),
         (["till", "--scope", "events:read", "--expires", "tomorrow"], "--expires: expected an RFC 3339 timestamp"),
         (["", "--scope", "events:read"], "must be 1 to 100 characters"),
-        (["till"], "Missing option '--scope'"),
+        (["till"], "--scope SCOPE is missing: type `tidings keys add OWNER --scope SCOPE`"),
     ],
 )
 def test_a_key_that_cannot_be_is_refused(capsys: pytest.CaptureFixture[str], arguments: list[str], why: str) -> None:

@@ -87,7 +87,7 @@ def check(ended: Ended, code: int, told: str) -> None:
     [
         (("fly",), 2, "No such command 'fly' (see `tidings --help`)"),
         (("log",), 2, "Missing command: tail, show, replay, restored (see `tidings log --help`)"),
-        (("log", "show", "web"), 2, "Missing argument 'id' (see `tidings log show --help`)"),
+        (("log", "show", "web"), 2, "ID is missing: type `tidings log show SOURCE ID` (see `tidings log show --help`)"),
         (("log", "tail", "--limit", "0"), 2, "Invalid value for '--limit': it must be 1 or more, not 0 (see"),
         (("log", "tail", "--limit", "200000"), 2, "'--limit': it must be 100,000 or less, not 200000 (see"),
         (("log", "tail", "--limit", "few"), 2, "Invalid value for '--limit': 'few' is not a whole number (see"),
@@ -136,7 +136,11 @@ def check(ended: Ended, code: int, told: str) -> None:
         (("dead", "show", "stock", "1"), 1, "'1' is not parked for stock; `tidings dead list` shows what is"),
         (("dead", "redrive"), 2, "redrive what?"),
         (("dead", "redrive", "stock", "1"), 1, "is not parked"),
-        (("dead", "drop", "stock", "1"), 2, "Missing option '--reason'"),
+        (
+            ("dead", "drop", "stock", "1"),
+            2,
+            "--reason REASON is missing: type `tidings dead drop CONSUMER SUBJECT --reason REASON`",
+        ),
         (("dead", "drop", "stock", "1", "--reason", " "), 2, "say why"),
         (("dead", "drop", "stock", "1", "--reason", "x", "--all", "--position", "1"), 2, "not both"),
         (("run",), 2, "Write `tidings run MODULE:ATTRIBUTE`, or set TIDINGS_APP"),

@@ -200,7 +200,9 @@ def test_a_number_that_json_cannot_say_is_refused(value: Any) -> None:
 
 
 def test_an_event_that_its_readers_would_not_understand_is_refused() -> None:
-    with pytest.raises(InvalidDataError, match="the data does not fit OrderPlaced: /order_id: expected str, got int"):
+    with pytest.raises(
+        InvalidDataError, match="the data does not fit OrderPlaced: /order_id: expected string, got integer"
+    ):
         made(OrderPlaced(7))  # type: ignore[arg-type]
     with pytest.raises(InvalidDataError, match="cannot be written as JSON"):
         made(OrderPlaced("7", (object(),)))  # type: ignore[arg-type]

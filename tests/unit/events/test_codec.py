@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.unit.events.envelopes import ENVELOPES, row_of
 from tidings.errors import DeclarationError, InvalidDataError
-from tidings.events.codec import Decoder, attributes_to_bytes, encode_json, envelope_of, has_non_finite, pointer
+from tidings.events.codec import Decoder, attributes_to_bytes, encode_json, envelope_of, has_non_finite, misfit, pointer
 from tidings.events.declaration import value_class
 from tidings.events.envelope import Envelope
 
@@ -98,16 +98,16 @@ def test_numbers_without_a_form_in_json_are_found_wherever_they_are() -> None:
     ("data", "pointed", "why"),
     [
         (b"{}", "/id", "it is missing"),
-        (b'{"id":"x"}', "/id", "expected int, got str"),
-        (b'{"id":1.0}', "/id", "expected int, got float"),
-        (b'{"id":null}', "/id", "expected int, got null"),
+        (b'{"id":"x"}', "/id", "expected integer, got string"),
+        (b'{"id":1.0}', "/id", "expected integer, got number"),
+        (b'{"id":null}', "/id", "expected integer, got null"),
         (b"[]", "", "expected object, got array"),
         (b"null", "", "expected object, got null"),
         (b'{"id":1,"lines":[{"sku":"a"},{"count":2}]}', "/lines/1/sku", "it is missing"),
-        (b'{"id":1,"lines":[{"sku":"a","count":"2"}]}', "/lines/0/count", "expected int, got str"),
+        (b'{"id":1,"lines":[{"sku":"a","count":"2"}]}', "/lines/0/count", "expected integer, got string"),
         (b'{"id":1,"pair":[1]}', "/pair", "expected array of length 2"),
-        (b'{"id":1,"pair":[1,2]}', "/pair/1", "expected str, got int"),
-        (b'{"id":1,"prices":{"a":"b"}}', "/prices", "in one of its values: expected int, got str"),
+        (b'{"id":1,"pair":[1,2]}', "/pair/1", "expected string, got integer"),
+        (b'{"id":1,"prices":{"a":"b"}}', "/prices", "in one of its values: expected integer, got string"),
         (b'{"id":', "", "input data was truncated"),
         (b'{"id":1,"lines":[{"sku":"\xff"}]}', "", "it is not valid UTF-8"),
     ],
@@ -120,7 +120,7 @@ def test_data_that_does_not_fit_is_refused_with_the_pointer_of_the_member(data: 
 
 def test_a_bad_name_in_a_mapping_points_at_the_mapping() -> None:
     assert refusal(dict[str, dict[int, int]], b'{"a":{"b":1}}')[0][0] == ""
-    assert refusal(dict[int, int], b'{"a":1}') == (("", "one of its names: expected int, got str"),)
+    assert refusal(dict[int, int], b'{"a":1}') == (("", "one of its names: expected integer, got string"),)
 
 
 def test_a_model_points_at_every_member_that_is_wrong() -> None:
@@ -186,3 +186,9 @@ def test_the_stored_attributes_are_one_compact_object() -> None:
 @given(ENVELOPES)
 def test_an_envelope_comes_back_from_its_row_as_it_was(envelope: Envelope) -> None:
     assert envelope_of(row_of(envelope)) == envelope
+
+
+def test_what_does_not_fit_is_told_in_the_words_of_json_schema_without_those_of_python() -> None:
+    assert refusal(str | None, b"1") == (("", "expected string or null, got integer"),)
+    assert misfit("Object contains unknown field `a`") == ("/a", "it is not known here")
+    assert misfit("Invalid enum value 'int' - at `$.state`") == ("/state", "invalid enum value 'int'")

@@ -8,7 +8,7 @@ from datetime import timedelta
 import msgspec
 
 from tidings.errors import DeclarationError, InvalidConfigurationError
-from tidings.events.codec import encode_json
+from tidings.events.codec import encode_json, misfit
 from tidings.store.receipts import ReceiverRecord
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.receive.preset import Preset
@@ -34,9 +34,8 @@ def config_of(data: bytes) -> Config:
     try:
         return msgspec.json.decode(data, type=Config)
     except msgspec.MsgspecError as error:
-        told, _, at = str(error).partition(" - at `$")
-        pointer = "/" + at.rstrip("`").lstrip(".").replace(".", "/") if at.rstrip("`") else ""
-        raise InvalidConfigurationError(f"{pointer or 'receiver'}: {told}", errors=[(pointer, told)]) from None
+        at, why = misfit(str(error))
+        raise InvalidConfigurationError(f"{at or 'receiver'}: {why}", errors=[(at, why)]) from None
 
 
 def receiver_of(id: str, config: Config, secrets: Sequence[str], presets: Mapping[str, Preset] = PRESETS) -> Receiver:

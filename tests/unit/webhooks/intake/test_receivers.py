@@ -175,9 +175,9 @@ async def test_a_record_that_cannot_be_read_is_no_open_door(opened: Opened) -> N
     ("config", "pointer"),
     [
         (b'{"preset":"nobody","source":"/x"}', "/preset"),
-        (b'{"preset":"stripe"}', ""),
+        (b'{"preset":"stripe"}', "/source"),
         (b'{"preset":"stripe","source":3}', "/source"),
-        (b'{"preset":"stripe","source":"/x","more":1}', ""),
+        (b'{"preset":"stripe","source":"/x","more":1}', "/more"),
         (b'{"preset":"square","source":"/x"}', ""),
         (b"{", ""),
     ],
