@@ -5,23 +5,26 @@ Who may send is judged by the receiver's verifier alone, so no API key is asked 
 
 from __future__ import annotations
 
-from tidings.api.answer import Answer, Receive, Scope, Send
+from collections.abc import Sequence
+
+from tidings.api.answer import Answer, Header, Receive, Scope, Send
 from tidings.api.bodies import Bodies
 from tidings.api.paths import raw_path
 from tidings.api.problems import Problem, Refusal
 from tidings.api.rates import Rates
 from tidings.app.opened import Opened
-from tidings.events.media import bare
+from tidings.events.media import JSON, bare
 from tidings.ports import utc
 from tidings.webhooks.intake.receiver import Receiver
-from tidings.webhooks.intake.translating import Arrival, Request, arrival_of
+from tidings.webhooks.intake.translating import Arrival, arrival_of
 from tidings.webhooks.receive import handshake
+from tidings.webhooks.receive.given import Given
 from tidings.webhooks.receive.preset import BODY_LIMIT_MAX
-from tidings.webhooks.receive.verdict import Rejected, RequestFacts
-from tidings.webhooks.receive.verify import verify
+from tidings.webhooks.receive.verdict import Accepted
 
 HOOKS = "/hooks/"
 BODY_SECONDS = 10
+_JSON_BYTES = JSON.encode()
 
 
 class Hooks:
@@ -55,32 +58,32 @@ class Hooks:
         return receiver
 
     async def _answer(self, receiver: Receiver, scope: Scope, receive: Receive) -> Answer:
-        facts = RequestFacts(
-            method=scope["method"],
-            query=scope["query_string"],
-            public_url=receiver.public_url,
-            settings=receiver.settings,
-        )
-        preset, now = receiver.preset, utc(self._clock.now_us())
-        asked = handshake.before_body(preset.handshake, facts, scope["headers"], receiver.keys, now)
-        if asked is not None:
-            return _shaken(asked)
+        headers, preset = scope["headers"], receiver.preset
+        facts = receiver.facts(scope["method"], scope["query_string"])
+        if preset.handshake is not None:
+            asked = handshake.before_body(preset.handshake, facts, headers, receiver.keys, utc(self._clock.now_us()))
+            if asked is not None:
+                return _shaken(asked)
         if scope["method"] != "POST":
             raise Refusal(Problem.METHOD_NOT_ALLOWED, "deliveries come as POST", (b"allow", b"POST"))
-        _check_media_type(scope, receiver)
-        body = await self._body(receiver, scope, receive)
-        now = utc(self._clock.now_us())
-        verdict = verify(preset.schemes, scope["headers"], body, facts, receiver.keys, now)
-        self._alarms.verified(receiver.id, accepted=not isinstance(verdict, Rejected))
-        if isinstance(verdict, Rejected):
+        _check_media_type(headers, receiver)
+        request = Given(headers, await self._body(receiver, scope, receive), facts)
+        now = self._clock.now_us()
+        self._verify(receiver, request, now)
+        if preset.handshake is not None:
+            asked = handshake.after_verify(preset.handshake, request.body, receiver.keys, utc(now))
+            if asked is not None:
+                return _shaken(asked)
+        return await self._taken_in(receiver, arrival_of(receiver, request, self._making()))
+
+    def _verify(self, receiver: Receiver, request: Given, now: int) -> None:
+        verdict = receiver.verifier.judge(request, now)
+        is_accepted = isinstance(verdict, Accepted)
+        self._alarms.verified(receiver.id, accepted=is_accepted)
+        if not is_accepted:
             self._count(receiver.id, "rejected")
             raise Refusal(Problem.SIGNATURE_REJECTED, "this is not what the sender of this receiver signed")
         self._points.at("receiver:verified")
-        asked = handshake.after_verify(preset.handshake, body, receiver.keys, now)
-        if asked is not None:
-            return _shaken(asked)
-        request = Request(headers=scope["headers"], body=body, facts=facts)
-        return await self._taken_in(receiver, arrival_of(receiver, request, self._making()))
 
     async def _body(self, receiver: Receiver, scope: Scope, receive: Receive) -> bytes:
         try:
@@ -112,13 +115,17 @@ def _check_length(scope: Scope) -> None:
             raise Refusal(Problem.BODY_TOO_LARGE, f"the body is larger than {BODY_LIMIT_MAX:,} bytes")
 
 
-def _check_media_type(scope: Scope, receiver: Receiver) -> None:
-    given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"content-type"]
-    if len(given) != 1 or bare(given[0]) not in receiver.preset.media_types:
+def _check_media_type(headers: Sequence[Header], receiver: Receiver) -> None:
+    given = [value for name, value in headers if name == b"content-type"]
+    if len(given) != 1 or _media_type_of(given[0]) not in receiver.preset.media_types:
         raise Refusal(
             Problem.UNSUPPORTED_MEDIA_TYPE,
             f"deliveries of this receiver are {' or '.join(receiver.preset.media_types)}: say so in Content-Type",
         )
+
+
+def _media_type_of(value: bytes) -> str:
+    return JSON if value == _JSON_BYTES else bare(value.decode("latin-1"))
 
 
 def _shaken(asked: handshake.Answer) -> Answer:

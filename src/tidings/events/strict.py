@@ -61,13 +61,19 @@ def decode_json(data: bytes, *, is_event: bool = False) -> Any:
 _checked = b""
 
 
+def read_json(data: bytes) -> Any:
+    """Return the value as `decode_json` does, of a text that `check_json` is asked about next."""
+    global _checked
+    value = decode_json(data)
+    _checked = data
+    return value
+
+
 def check_json(data: bytes) -> None:
     """Judge a JSON text as `decode_json` does. The same bytes twice in a row, as of an event that is read and then
     admitted, are judged once."""
-    global _checked
     if data is not _checked:
-        decode_json(data)
-        _checked = data
+        read_json(data)
 
 
 def _check_size(data: bytes, opening: int, too_many_values: re.Pattern[bytes]) -> None:

@@ -24,8 +24,9 @@ from tidings.testing.shown import End, Intended, Letter
 from tidings.views.columns import forms_of
 from tidings.views.declaration import ViewSpec
 from tidings.views.values import RowCodec
-from tidings.webhooks.intake.translating import Request, arrival_of
-from tidings.webhooks.receive.verdict import Headers, RequestFacts
+from tidings.webhooks.intake.translating import arrival_of
+from tidings.webhooks.receive.given import Given
+from tidings.webhooks.receive.verdict import Headers
 from tidings.wording import absent
 
 T = TypeVar("T")
@@ -85,8 +86,7 @@ class World:
         found = await self.opened.roster.find(receiver)
         if found is None:
             raise NotFoundError(absent("receiver", receiver, self.app.receivers))
-        facts = RequestFacts(public_url=found.public_url, settings=found.settings)
-        arrival = arrival_of(found, Request(headers=headers, body=body, facts=facts), self.opened.making())
+        arrival = arrival_of(found, Given(headers, body, found.facts("POST", b"")), self.opened.making())
         self._handed |= {(event.source, event.id) for events in arrival.events for event in events}
         kept = await self.surely(lambda: self.opened.intake.keep(arrival))
         await self.settle()

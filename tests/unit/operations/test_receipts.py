@@ -8,15 +8,15 @@ from tests.acceptance.webhooks import JSON, Till, delivery
 from tidings import Settings
 from tidings.errors import CallerError, NotFoundError, RefusedError
 from tidings.operations.receipts import drop
-from tidings.webhooks.intake.translating import Request, arrival_of
-from tidings.webhooks.receive.verdict import RequestFacts
+from tidings.webhooks.intake.translating import arrival_of
+from tidings.webhooks.receive.given import Given
 
 
 async def test_what_failed_is_given_up_for_a_reason_that_is_kept() -> None:
     till = Till()
     till.broken = True
     async with till.app.open(Settings(database_url="sqlite:///:memory:"), consume=False) as opened:
-        request = Request(headers=(JSON,), body=delivery("evt_1"), facts=RequestFacts())
+        request = Given((JSON,), delivery("evt_1"))
         kept = await opened.intake.keep(arrival_of(till.receiver, request, opened.making()))
         with pytest.raises(CallerError, match="why"):
             await drop(opened.store, kept.n, reason=" ", who="cli")

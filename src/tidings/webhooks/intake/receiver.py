@@ -15,8 +15,10 @@ from tidings.events.uri import is_uri_reference
 from tidings.webhooks.receive.keys import Key, check_keys
 from tidings.webhooks.receive.places import Member, Query
 from tidings.webhooks.receive.preset import BodyHash, Preset
-from tidings.webhooks.receive.read import Item
+from tidings.webhooks.receive.read import Item, Reader
 from tidings.webhooks.receive.scheme import Scheme
+from tidings.webhooks.receive.verdict import RequestFacts
+from tidings.webhooks.receive.verify import Verifier
 
 Translation = Callable[[Item], Any]
 F = TypeVar("F", bound=Translation)
@@ -24,6 +26,7 @@ F = TypeVar("F", bound=Translation)
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _ID_MAX = 64
 _SOURCE_MAX = 1_024  # bytes
+_US = timedelta(microseconds=1)
 _RIGHT_FORM = 'app.receiver("till", preset=PRESETS["stripe"], secrets=(SECRET,), source="/till")'
 _FUNCTION = '@{0}.translate("order.paid") above `def paid(item: Item) -> OrderPaid | None`'
 _CREDENTIALS = frozenset({b"authorization", b"proxy-authorization", b"cookie", b"x-api-key"})
@@ -53,6 +56,9 @@ class Receiver:
         self.public_url = public_url
         self.expected_every = _period(id, expected_every)
         self.settings: Mapping[str, str] = MappingProxyType({})
+        self.verifier = Verifier(preset.schemes, self.keys)
+        self.reader = Reader(preset)
+        self.remembers_us = preset.remembers // _US
         self.is_retired = False
         self.translations: dict[str | None, Translation] = {}
         self.emits: tuple[type, ...] = ()
@@ -62,6 +68,7 @@ class Receiver:
                 'public_url="https://…/hooks/' + id + '"'
             )
         self.masked_headers, self.masked_parameters = _credentials(preset)
+        self._delivered = self._facts("POST", b"")
 
     def translate(self, *types: str, emits: Sequence[type] = ()) -> Callable[[F], F]:
         """Declare a plain function (item) -> event, events or None for these types of the provider; without any: all.
@@ -91,7 +98,15 @@ class Receiver:
         if not all(isinstance(text, str) and text for text in texts.values()):
             raise DeclarationError(f'a setting of the receiver {self.id!r} is a text: write .setting(webhook_id="…")')
         self.settings = MappingProxyType({**self.settings, **texts})
+        self._delivered = self._facts("POST", b"")
         return self
+
+    def facts(self, method: str, query: bytes) -> RequestFacts:
+        """Return what a request to this receiver is judged by beside its headers and body."""
+        return self._delivered if method == "POST" and not query else self._facts(method, query)
+
+    def _facts(self, method: str, query: bytes) -> RequestFacts:
+        return RequestFacts(method=method, query=query, public_url=self.public_url, settings=self.settings)
 
     def translation_of(self, type: str) -> Translation | None:
         """Return the function for an item of this type; None: the item itself is the event."""

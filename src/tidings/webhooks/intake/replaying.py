@@ -15,8 +15,8 @@ from tidings.store.driver import StoreDriver
 from tidings.store.receipts import Stored, no_receipt
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.intake.roster import Roster
-from tidings.webhooks.intake.translating import Arrival, Making, Request, arrival_of
-from tidings.webhooks.receive.verdict import RequestFacts
+from tidings.webhooks.intake.translating import Arrival, Making, arrival_of
+from tidings.webhooks.receive.given import Given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +86,5 @@ async def _append(again: Again, stored: Stored, arrival: Arrival, events: list[E
 def _translated(receiver: Receiver, stored: Stored, again: Again, *, nonce: str) -> Arrival:
     pairs = msgspec.json.decode(stored.headers, type=list[tuple[str, str]])
     headers = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs)
-    facts = RequestFacts(
-        method=stored.method, query=stored.query, public_url=receiver.public_url, settings=receiver.settings
-    )
     making = Making(catalog=again.catalog, now=again.now, new_id=again.new_id, nonce=nonce)
-    return arrival_of(receiver, Request(headers=headers, body=stored.body, facts=facts), making)
+    return arrival_of(receiver, Given(headers, stored.body, receiver.facts(stored.method, stored.query)), making)

@@ -3,46 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
+
+import msgspec
 
 from tidings.errors import TidingsError
 from tidings.events.catalog import Catalog
 from tidings.events.codec import encode_json
-from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Envelope
+from tidings.events.envelope import AttributeValue, Envelope
+from tidings.events.media import JSON
 from tidings.store.receipts import Identity, Received
 from tidings.webhooks.intake.receiver import Receiver
-from tidings.webhooks.receive.read import Item, read
-from tidings.webhooks.receive.verdict import RequestFacts
+from tidings.webhooks.receive.given import Given
+from tidings.webhooks.receive.read import Item
 
 _MASK = "***"
 _ERROR_MAX = 2_000
-_US = timedelta(microseconds=1)
+_JSON_ATTRIBUTES: Mapping[str, AttributeValue] = {"datacontenttype": JSON}
 _PARAMETER = re.compile(rb"([^&=]*)=([^&]*)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """A request that was verified, as it came."""
-
-    headers: Sequence[tuple[bytes, bytes]]
-    body: bytes
-    facts: RequestFacts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """A request as it is to be kept, with the events of each of its items."""
 
     received: Received
     events: tuple[tuple[Envelope, ...], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
+class Making(msgspec.Struct, frozen=True, kw_only=True):
     """What events are made with. `now`: µs since 1970. `new_id`: for deliveries that no id tells apart.
 
     `nonce`: of a replay, so that its events are others than those of the first time; empty otherwise.
@@ -54,14 +44,14 @@ class Making:
     nonce: str = ""
 
 
-def arrival_of(receiver: Receiver, request: Request, making: Making) -> Arrival:
+def arrival_of(receiver: Receiver, request: Given, making: Making) -> Arrival:
     """Return what is to be kept of a verified request. It fails by itself alone: the outcome is `failed` then."""
     items: Sequence[Item] = ()
     events: tuple[tuple[Envelope, ...], ...] = ()
     error = None
     try:
-        items = read(receiver.preset, request.headers, request.body, request.facts)
-        events = tuple(_events(receiver, item, making) for item in items)
+        items = receiver.reader.read(request)
+        events = tuple([_events(receiver, item, making) for item in items])
     except Exception as failure:  # a translation is anybody's code
         error, events = _told(failure), ()
     return Arrival(received=_received(receiver, request, items, events, making, error), events=events)
@@ -97,7 +87,9 @@ def _events(receiver: Receiver, item: Item, making: Making) -> tuple[Envelope, .
 
 
 def _as_it_is(receiver: Receiver, item: Item, id: str, making: Making) -> Envelope:
-    correlation = NO_ATTRIBUTES if item.correlation is None else {"correlationid": item.correlation}
+    said: Mapping[str, AttributeValue] = _JSON_ATTRIBUTES
+    if item.correlation is not None:
+        said = {"correlationid": item.correlation, **said}
     given = Envelope(
         id=id,
         source=receiver.source,
@@ -105,7 +97,7 @@ def _as_it_is(receiver: Receiver, item: Item, id: str, making: Making) -> Envelo
         version=making.catalog.newest(item.type),
         subject=item.subject,
         time=item.time,
-        attributes={**correlation, "datacontenttype": item.content_type},
+        attributes=said,
         data=item.data,
     )
     return making.catalog.admit(given, now_us=making.now)
@@ -113,7 +105,7 @@ def _as_it_is(receiver: Receiver, item: Item, id: str, making: Making) -> Envelo
 
 def _received(
     receiver: Receiver,
-    request: Request,
+    request: Given,
     items: Sequence[Item],
     events: Sequence[Sequence[Envelope]],
     making: Making,
@@ -124,9 +116,9 @@ def _received(
         source=receiver.source,
         identities=_identities(items, request.body, has_failed=error is not None),
         received=making.now,
-        forget_at=making.now + receiver.preset.remembers // _US,
-        method=request.facts.method,
-        query=_masked_query(request.facts.query, receiver.masked_parameters),
+        forget_at=making.now + receiver.remembers_us,
+        method=request.request.method,
+        query=_masked_query(request.request.query, receiver.masked_parameters),
         headers=_masked_headers(request.headers, receiver.masked_headers),
         body=request.body,
         items=encode_json([[event.type, event.id] for of_item in events for event in of_item]),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
 from hashlib import sha256
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeAlias
 
 from tidings.webhooks.receive.given import Given, Refusal, form_fields, member, text_of
 from tidings.webhooks.receive.scheme import (
@@ -30,8 +31,7 @@ _DECODED = {f"%{ord(character):02X}": character for character in ":/?@!$'()*,;"}
 _ESCAPE = re.compile("|".join(_DECODED), re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(NamedTuple):
     """What the parts are taken from: the request, and the texts of its id and time as they stand there."""
 
     given: Given
@@ -40,31 +40,39 @@ class Facts:
     item: Any = None
 
 
-def signed_content(scheme: Scheme, facts: Facts) -> bytes:
-    """Return the bytes that are signed; Refusal if the request lacks a part of them, or would make them ambiguous."""
-    texts = [part.text for part in scheme.signed if isinstance(part, Text) and part.text]
-    if any(text.encode() in facts.id for text in texts):
-        raise Refusal("malformed-header")  # else the same bytes could be another id with another time
-    return b"".join(_bytes_of(part, facts) for part in scheme.signed)
+Content: TypeAlias = Callable[[Facts], bytes]
 
 
-def _bytes_of(part: Part, facts: Facts) -> bytes:
-    body = facts.given.body
+def content_of(scheme: Scheme) -> Content:
+    """Return what makes the signed bytes; Refusal if the request lacks a part of them, or would make them ambiguous."""
+    made = [_bytes_of(part) for part in scheme.signed]
+    between = [part.text.encode() for part in scheme.signed if isinstance(part, Text) and part.text]
+
+    def content(facts: Facts) -> bytes:
+        if facts.id and any(text in facts.id for text in between):
+            raise Refusal("malformed-header")  # else the same bytes could be another id with another time
+        return b"".join([make(facts) for make in made])
+
+    return content
+
+
+def _bytes_of(part: Part) -> Content:
     match part:
         case Text():
-            return part.text.encode()
+            text = part.text.encode()
+            return lambda _: text
         case Id():
-            return facts.id
+            return attrgetter("id")
         case Timestamp():
-            return facts.timestamp
+            return attrgetter("timestamp")
         case Body():
-            return body
+            return attrgetter("given.body")
         case BodyCrc32():
-            return str(zlib.crc32(body)).encode()
+            return lambda facts: str(zlib.crc32(facts.given.body)).encode()
         case BodySha256():
-            return sha256(body).hexdigest().encode()
+            return lambda facts: sha256(facts.given.body).hexdigest().encode()
         case _:
-            return _text_of(part, facts).encode()
+            return lambda facts: _text_of(part, facts).encode()
 
 
 def _text_of(part: Url | Method | Setting | Members | SortedForm, facts: Facts) -> str:

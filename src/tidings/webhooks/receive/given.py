@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from tidings.errors import MalformedError
-from tidings.events.media import bare
+from tidings.events.media import JSON, bare
 from tidings.events.strict import decode_json
 from tidings.webhooks.receive.places import Header, Place, Query
 from tidings.webhooks.receive.verdict import Reason, RequestFacts
@@ -18,6 +16,9 @@ FORM = "application/x-www-form-urlencoded"
 _VALUE_MAX = 16_384  # bytes; no header of any provider comes near it
 _FIELDS_MAX = 1_000
 _VISIBLE = bytes(range(0x20, 0x7F))
+_JSON_BYTES = JSON.encode()
+_UNREAD: Any = object()
+_NOTHING = RequestFacts()
 
 
 class Refusal(Exception):
@@ -28,47 +29,64 @@ class Refusal(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
 class Given:
-    """A request, as it was received. Nothing of it is parsed before somebody asks."""
+    """A request, as it was received. Nothing of it is looked at before somebody asks, and then once for all who do."""
 
-    headers: Sequence[tuple[bytes, bytes]]
-    body: bytes
-    request: RequestFacts = field(default_factory=RequestFacts)
+    __slots__ = ("_document", "_named", "body", "headers", "request")
 
-    @cached_property
+    def __init__(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, request: RequestFacts = _NOTHING) -> None:
+        self.headers: Final = headers
+        self.body: Final = body
+        self.request: Final = request
+        self._named: dict[bytes, bytes | None] | None = None
+        self._document: Any = _UNREAD
+
+    @property
     def document(self) -> Any:
         """The JSON of the body; Refusal if it is none."""
-        try:
-            return decode_json(self.body)
-        except MalformedError:
-            raise Refusal("body-field-missing") from None
+        if self._document is _UNREAD:
+            try:
+                self._document = decode_json(self.body)
+            except MalformedError:
+                raise Refusal("body-field-missing") from None
+        return self._document
 
     def value(self, place: Place, item: Any = None) -> bytes:
         """Return what stands there, of a member of `item` its text; Refusal if there is nothing, or more than one."""
         if isinstance(place, Header):
-            return self._header(place.name)
+            found = self.header(place.name.encode())
+            if found is None:
+                raise Refusal("missing-header")
+            return found
         if isinstance(place, Query):
             return self._parameter(place.name)
-        found = text_of(member(self.document if item is None or place.whole else item, place.steps))
-        if found is None:
+        text = text_of(member(self.document if item is None or place.whole else item, place.steps))
+        if text is None:
             raise Refusal("body-field-missing")
-        return found.encode()
+        return text.encode()
 
     @property
     def is_form(self) -> bool:
         """Whether its one Content-Type is that of a form."""
         try:
-            return bare(self._header("content-type").decode()) == FORM
+            said = self.header(b"content-type")
         except Refusal:
             return False
+        return said is not None and said != _JSON_BYTES and bare(said.decode()) == FORM
 
-    def _header(self, name: str) -> bytes:
-        wanted = name.encode()
-        values = [value for key, value in self.headers if key.lower() == wanted]
-        if len(values) != 1:
-            raise Refusal("repeated-header" if values else "missing-header")
-        value = values[0].strip(b" \t")
+    def header(self, name: bytes) -> bytes | None:
+        """Return the value of a header by its name in lower case; None if there is none.
+
+        Refusal if there are several, or if no such value is to be expected.
+        """
+        if self._named is None:
+            self._named = _by_name(self.headers)
+        if name not in self._named:
+            return None
+        value = self._named[name]
+        if value is None:
+            raise Refusal("repeated-header")
+        value = value.strip(b" \t")
         if not value or len(value) > _VALUE_MAX or value.translate(None, _VISIBLE):
             raise Refusal("malformed-header")
         return value
@@ -78,6 +96,15 @@ class Given:
         if len(values) != 1:
             raise Refusal("repeated-header" if values else "missing-header")
         return values[0].encode()
+
+
+def _by_name(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes | None]:
+    """Return the values by their names in lower case; None for what stands more than once."""
+    found: dict[bytes, bytes | None] = {}
+    for name, value in headers:
+        name = name.lower()
+        found[name] = None if name in found else value
+    return found
 
 
 def form_fields(text: bytes) -> list[tuple[str, str]]:
@@ -104,15 +131,11 @@ def member(value: Any, steps: Sequence[str]) -> Any:
 
 def text_of(value: Any) -> str | None:
     """Return a string as it is, a whole number in digits, `true` or `false`; None for anything else."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return value
-        case int():
-            return str(value)
-        case _:
-            return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else None
 
 
 def items_of(document: Any, arrays: Sequence[str]) -> list[Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeAlias
 
 from tidings.webhooks.receive.given import Refusal
 from tidings.webhooks.receive.keys import from_base64
@@ -12,44 +14,71 @@ from tidings.webhooks.receive.places import Labelled, Layout, Pairs, Prefix
 from tidings.webhooks.receive.scheme import Encoding
 
 SIGNATURES_MAX = 16
+Read: TypeAlias = tuple[list[bytes], bytes | None]
+Reader: TypeAlias = Callable[[bytes], Read]
+
 _HEX = re.compile(rb"(?:[0-9a-f]{2})+")
 
 
-def read_layout(layout: Layout, value: bytes) -> tuple[list[bytes], bytes | None]:
-    """Return the texts of the signatures, and of the time if the layout has one. Unknown labels are skipped.
+def reader_of(layout: Layout) -> Reader:
+    """Return what reads a value: the texts of the signatures, and of the time if the layout has one.
 
-    Refusal if the value is not written so, or has more than `SIGNATURES_MAX` signatures.
+    Unknown labels are skipped. Refusal if the value is not written so, or has more than `SIGNATURES_MAX` signatures.
     """
-    time: bytes | None = None
     match layout:
         case Pairs():
-            found, time = _read_pairs(layout, value)
+            return _reader_of_pairs(layout)
         case Prefix():
-            prefix = layout.text.encode()
-            if not value.startswith(prefix):
-                raise Refusal("malformed-header")
-            found = [value[len(prefix) :]]
+            return partial(_read_prefixed, layout.text.encode())
         case Labelled():
-            parts = [each.partition(b",") for each in value.split(b" ") if each]
-            found = [text for label, _, text in parts if label == layout.label.encode()]
+            return partial(_read_labelled, layout.label.encode())
         case _:
-            found = [value]
+            return _read_plain
+
+
+def _read_plain(value: bytes) -> Read:
+    return [value], None
+
+
+def _read_prefixed(prefix: bytes, value: bytes) -> Read:
+    if not value.startswith(prefix):
+        raise Refusal("malformed-header")
+    return [value[len(prefix) :]], None
+
+
+def _read_labelled(label: bytes, value: bytes) -> Read:
+    parts = [each.partition(b",") for each in value.split(b" ") if each]
+    return _limited([text for found, _, text in parts if found == label]), None
+
+
+def _reader_of_pairs(layout: Pairs) -> Reader:
+    separator, signature = layout.separator.encode(), layout.signature.encode()
+    time = None if layout.time is None else layout.time.encode()
+
+    def read(value: bytes) -> Read:
+        found: list[bytes] = []
+        times: list[bytes] = []
+        for each in value.split(separator):
+            name, equals, text = each.strip(b" ").partition(b"=")
+            if not equals:
+                raise Refusal("malformed-header")
+            if name == signature:
+                found.append(text)
+            elif name == time:
+                times.append(text)
+        if time is None:
+            return _limited(found), None
+        if len(times) != 1:
+            raise Refusal("malformed-header")
+        return _limited(found), times[0]
+
+    return read
+
+
+def _limited(found: list[bytes]) -> list[bytes]:
     if len(found) > SIGNATURES_MAX:
         raise Refusal("malformed-header")
-    return found, time
-
-
-def _read_pairs(layout: Pairs, value: bytes) -> tuple[list[bytes], bytes | None]:
-    parts = [each.strip(b" ").partition(b"=") for each in value.split(layout.separator.encode())]
-    if not all(equals for _, equals, _ in parts):
-        raise Refusal("malformed-header")
-    found = [text for name, _, text in parts if name == layout.signature.encode()]
-    if layout.time is None:
-        return found, None
-    times = [text for name, _, text in parts if name == layout.time.encode()]
-    if len(times) != 1:
-        raise Refusal("malformed-header")
-    return found, times[0]
+    return found
 
 
 def decoded(encoding: Encoding, text: bytes) -> bytes | None:

@@ -8,30 +8,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from tidings.errors import MalformedError, TranslationError
 from tidings.events.media import JSON
 from tidings.events.rules import SUBJECT_MAX, is_text
-from tidings.events.strict import decode_json
-from tidings.events.timestamp import LAST_US, time_text
-from tidings.webhooks.receive.given import Given, Refusal, member, text_of
-from tidings.webhooks.receive.instants import instant_us
-from tidings.webhooks.receive.places import First, Header, Member, Place, Query, Unit, places_of
-from tidings.webhooks.receive.preset import BodyHash, Fields, Preset
+from tidings.events.strict import decode_json, read_json
+from tidings.events.timestamp import time_text
+from tidings.webhooks.receive.finding import Delivery, Find, Instant, finder_of, instants_of, name_of
+from tidings.webhooks.receive.given import Given, member
+from tidings.webhooks.receive.places import First, Header, Member, Place, Query, places_of
+from tidings.webhooks.receive.preset import BodyHash, Dedupe, Fields, Preset
 from tidings.webhooks.receive.splitting import content_hash, hash_text, json_of, split, untranslatable
 from tidings.webhooks.receive.verdict import RequestFacts
 
 ID_MAX = 256
 TYPE_MAX = 255
+_REMEMBERED_MAX = 128  # characters; strangers choose what is remembered
 _NOT_IN_TYPES = re.compile(r"[^a-z0-9.]+")
 _BETWEEN = re.compile(r"-*\.[-.]*")
 _ORDER = re.compile(r"-?[0-9]{1,18}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One event of a delivery.
 
     `id`: None where the preset says `dedupe="none"`: the caller makes one. `time`: RFC 3339. `order`: what newer is
@@ -61,153 +63,155 @@ class Item:
 def read(
     preset: Preset, headers: Sequence[tuple[bytes, bytes]], body: bytes, request: RequestFacts | None = None
 ) -> tuple[Item, ...]:
-    """Return the events of a verified delivery, in its order; a batch may hold none.
-
-    TranslationError for a body that is no JSON or form, a split that leads to no array, a missing type, an id, type,
-    subject or time that no event may have, and a header that says something else than the body.
-    """
-    given = Given(headers, body, request or RequestFacts())
-    text = json_of(preset, given)
-    try:
-        whole = decode_json(text)
-    except MalformedError as error:
-        raise TranslationError(str(error), errors=error.errors) from None
-    slices = split(preset, text)
-    reader = _Reader(preset, given, whole)
-    if not preset.split:
-        return (reader.item(0, text, whole),)
-    return tuple(reader.item(index, each, decode_json(each)) for index, each in enumerate(slices))
+    """Return the events of one delivery as a `Reader` does."""
+    return Reader(preset).read(Given(headers, body, request or RequestFacts()))
 
 
-class _Reader:
-    """Reads the items of one delivery."""
+class Reader:
+    """Reads deliveries of one preset. Where everything stands is worked out here, once."""
 
-    def __init__(self, preset: Preset, given: Given, whole: Any) -> None:
+    def __init__(self, preset: Preset) -> None:
         self._preset = preset
-        self._given = given
-        self._whole = whole
+        self._kind, *self._more = [finder_of(each) for each in preset.type]
+        self._agree = [(one, finder_of(one), other, finder_of(other)) for one, other in preset.agree]
+        self._subject = _optional(preset.subject)
+        self._correlation = _optional(preset.correlation)
+        self._time = instants_of(preset.time)
+        self._order = instants_of(preset.order)
+        self._number = _optional(preset.order)
+        self._is_number = isinstance(preset.order, Header | Query | Member) and preset.order.unit is None
+        self._ids = _Ids(preset.dedupe, is_split=bool(preset.split))
+        self._is_guarded = not preset.id_is_signed
 
-    def item(self, index: int, data: bytes, value: Any) -> Item:
+    def read(self, given: Given) -> tuple[Item, ...]:
+        """Return the events of a verified delivery, in its order; a batch may hold none.
+
+        TranslationError for a body that is no JSON or form, a split that leads to no array, a missing type, an id,
+        type, subject or time that no event may have, and a header that says something else than the body.
+        """
+        text = json_of(self._preset, given)
+        try:
+            whole = read_json(text)
+        except MalformedError as error:
+            raise TranslationError(str(error), errors=error.errors) from None
+        if not self._preset.split:
+            return (self._item(Delivery(given, whole, whole), 0, text),)
+        slices = split(self._preset, text)
+        return tuple(self._item(Delivery(given, whole, decode_json(each)), n, each) for n, each in enumerate(slices))
+
+    def _item(self, of: Delivery, index: int, data: bytes) -> Item:
         preset = self._preset
-        kind = self._type(value)
-        self._check_agreement(kind, value)
+        kind = self._kind_of(of)
+        self._check_agreement(kind, of)
+        id, type = self._ids.id(of, index, data), _type_of(preset.name, kind)
+        subject = _found("subject", self._subject, of, SUBJECT_MAX)
+        time = self._time(of)
         return Item(
-            id=self._id(data, value, index=index if preset.split else None),
-            type=_limited("type", _declarable(f"{preset.name}.{'.'.join(kind)}"), TYPE_MAX),
-            subject=self._optional("subject", preset.subject, value, SUBJECT_MAX),
-            time=self._time(value),
-            order=self._order(value),
-            correlation=self._optional("correlation id", preset.correlation, value, ID_MAX),
+            id=id,
+            type=type,
+            subject=subject,
+            time=None if time is None else _text_of(time),
+            order=self._order_of(of, time),
+            correlation=_found("correlation id", self._correlation, of, ID_MAX),
             data=data,
             content_type=JSON,
-            guard=None if preset.id_is_signed else hash_text(data),
-            content_hash=content_hash(preset, data, value),  # last: it takes out what is volatile
+            guard=hash_text(data) if self._is_guarded else None,
+            content_hash=content_hash(preset, data, of.value),  # last: it takes out what is volatile
         )
 
-    def _find(self, place: Place | First, value: Any) -> str | None:
-        """Return the text at the first place that has one; None if none has. TranslationError if it is not sure."""
-        for each in places_of(place):
-            try:
-                found = self._text(each, value)
-            except Refusal as refusal:
-                raise untranslatable(_name(each), f"what is there cannot be read: {refusal.reason}") from None
-            if found is not None:
-                return found
-        return None
-
-    def _text(self, place: Place, value: Any) -> str | None:
-        if isinstance(place, Member):
-            return text_of(member(self._whole if place.whole else value, place.steps)) or None
-        try:
-            return self._given.value(place).decode()
-        except Refusal as refusal:
-            if refusal.reason == "missing-header":
-                return None
-            raise
-
-    def _optional(self, what: str, place: Place | First | None, value: Any, most: int) -> str | None:
-        found = None if place is None else self._find(place, value)
-        return None if found is None else _limited(what, found, most)
-
-    def _id(self, data: bytes, value: Any, *, index: int | None) -> str | None:
-        dedupe = self._preset.dedupe
-        if dedupe == "none":
-            return None
-        if isinstance(dedupe, BodyHash):
-            return hash_text(data)
-        if isinstance(dedupe, Fields):
-            parts = [text for each in dedupe.places if (text := self._find(each, value)) is not None]
-            if len(parts) < len(dedupe.places):
-                raise untranslatable("", f"the id needs {', '.join(_name(each) for each in dedupe.places)}")
-            return _limited("id", ":".join(parts), ID_MAX)
-        found = self._find(dedupe, value)
-        if found is None:
-            return hash_text(data)
-        of_item = all(isinstance(each, Member) and not each.whole for each in places_of(dedupe))
-        of_delivery = index is not None and not of_item
-        return _limited("id", f"{found}#{index}" if of_delivery else found, ID_MAX)
-
-    def _type(self, value: Any) -> list[str]:
-        first, *more = self._preset.type
-        found = self._find(first, value)
+    def _kind_of(self, of: Delivery) -> tuple[str, ...]:
+        found = self._kind(of)
         if found is None:
             found = self._preset.untyped
         if found is None:
-            raise untranslatable(_name(places_of(first)[0]), "the delivery says no type")
-        return [found, *(text for place in more if (text := self._find(place, value)) is not None)]
+            raise untranslatable(name_of(places_of(self._preset.type[0])[0]), "the delivery says no type")
+        if not self._more:
+            return (found,)
+        return (found, *(text for find in self._more if (text := find(of)) is not None))
 
-    def _check_agreement(self, kind: Sequence[str], value: Any) -> None:
+    def _check_agreement(self, kind: Sequence[str], of: Delivery) -> None:
         """A header is not signed where the body alone is: what it says must fit the body."""
-        for one, other in self._preset.agree:
-            said = self._find(one, value), self._find(other, value)
+        for one, find_one, other, find_other in self._agree:
+            said = find_one(of), find_other(of)
             if None not in said and said[0] != said[1]:
-                raise untranslatable(_name(other), f"{_name(one)} says {said[0]!r:.64}, the body {said[1]!r:.64}")
+                raise untranslatable(name_of(other), f"{name_of(one)} says {said[0]!r:.64}, the body {said[1]!r:.64}")
         for pointer in self._preset.required.get(kind[0], ()):
             *path, last = Member(pointer).steps
-            within = member(value, path)
+            within = member(of.value, path)
             if not isinstance(within, dict) or last not in within:
                 raise untranslatable(
                     pointer, f"a delivery of the type {kind[0]!r:.64} has this member, this one has not"
                 )
 
-    def _time(self, value: Any) -> str | None:
-        found = self._instant(self._preset.time, value)
-        if found is None:
-            return None
-        text, unit, us = found
-        return text if unit == "rfc3339" else time_text(us)
-
-    def _order(self, value: Any) -> int | None:
+    def _order_of(self, of: Delivery, time: Instant | None) -> int | None:
         place = self._preset.order
-        if isinstance(place, Header | Query | Member) and place.unit is None:
-            found = self._find(place, value)
-            if found is not None and not _ORDER.fullmatch(found):
-                raise untranslatable(_name(place), f"{found[:64]!r} is no whole number that orders")
-            return None if found is None else int(found)
-        instant = self._instant(place, value)
-        return None if instant is None else instant[2]
-
-    def _instant(self, place: Place | First | None, value: Any) -> tuple[str, Unit, int] | None:
-        """Return the text, unit and microseconds of the first place that has a time in its unit; None if none has one.
-
-        TranslationError if there is something, but no time.
-        """
-        wrong: tuple[Place, str] | None = None
-        for each in () if place is None else places_of(place):
-            found, unit = self._find(each, value), each.unit
-            us = None if found is None or unit is None else instant_us(found, unit)
-            if found is not None and unit is not None and us is not None and us <= LAST_US:
-                return found, unit, us
-            wrong = wrong or (None if found is None else (each, found))
-        if wrong is not None:
-            raise untranslatable(_name(wrong[0]), f"{wrong[1][:64]!r} is no time in the form {wrong[0].unit!r}")
-        return None
+        if place is None or self._number is None:
+            return None
+        if not self._is_number:
+            instant = time if place == self._preset.time else self._order(of)
+            return None if instant is None else instant.us
+        found = self._number(of)
+        if found is not None and not _ORDER.fullmatch(found):
+            raise untranslatable(name_of(places_of(place)[0]), f"{found[:64]!r} is no whole number that orders")
+        return None if found is None else int(found)
 
 
-def _declarable(text: str) -> str:
+class _Ids:
+    """Says by which id an item is known."""
+
+    def __init__(self, dedupe: Dedupe, *, is_split: bool) -> None:
+        self._places = () if isinstance(dedupe, str | BodyHash) else _places_of(dedupe)
+        self._finders = [finder_of(each) for each in self._places]
+        self._is_none = dedupe == "none"
+        self._is_joined = isinstance(dedupe, Fields)
+        of_item = all(isinstance(each, Member) and not each.whole for each in self._places)
+        self._is_of_delivery = is_split and not of_item
+
+    def id(self, of: Delivery, index: int, data: bytes) -> str | None:
+        """Return the id of an item, by its place in the delivery and its bytes; None where any may come again."""
+        if self._is_none:
+            return None
+        if self._is_joined:
+            parts = [text for find in self._finders if (text := find(of)) is not None]
+            if len(parts) < len(self._places):
+                raise untranslatable("", f"the id needs {', '.join(name_of(each) for each in self._places)}")
+            return _limited("id", ":".join(parts), ID_MAX)
+        for find in self._finders:
+            found = find(of)
+            if found is not None:
+                return _limited("id", f"{found}#{index}" if self._is_of_delivery else found, ID_MAX)
+        return hash_text(data)
+
+
+def _places_of(dedupe: Place | First | Fields) -> tuple[Place, ...]:
+    return dedupe.places if isinstance(dedupe, Fields) else places_of(dedupe)
+
+
+def _optional(place: Place | First | None) -> Find | None:
+    return None if place is None else finder_of(place)
+
+
+def _found(what: str, find: Find | None, of: Delivery, most: int) -> str | None:
+    found = None if find is None else find(of)
+    return None if found is None else _limited(what, found, most)
+
+
+def _text_of(time: Instant) -> str:
+    return time.text if time.unit == "rfc3339" else time_text(time.us)
+
+
+def _type_of(name: str, kind: tuple[str, ...]) -> str:
+    said = ".".join(kind)
+    return _type_remembered(name, said) if len(said) <= _REMEMBERED_MAX else _type(name, said)
+
+
+def _type(name: str, said: str) -> str:
     """Return a type as events are declared: lower case, and `-` for what no declared type may hold."""
-    joined = _BETWEEN.sub(".", _NOT_IN_TYPES.sub("-", text.lower()))
-    return joined.strip("-.")
+    joined = _BETWEEN.sub(".", _NOT_IN_TYPES.sub("-", f"{name}.{said}".lower()))
+    return _limited("type", joined.strip("-."), TYPE_MAX)
+
+
+_type_remembered = lru_cache(maxsize=1_024)(_type)
 
 
 def _limited(what: str, text: str, most: int) -> str:
@@ -216,9 +220,3 @@ def _limited(what: str, text: str, most: int) -> str:
             "", f"the {what} {text[:64]!r} has more than {most} characters, or some that none may have"
         )
     return text
-
-
-def _name(place: Place) -> str:
-    if isinstance(place, Header):
-        return f"the header {place.name}"
-    return f"the parameter {place.name}" if isinstance(place, Query) else place.pointer or "the body"

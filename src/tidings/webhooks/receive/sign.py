@@ -12,15 +12,15 @@ from urllib.parse import quote
 from tidings.errors import DeclarationError
 from tidings.events.codec import encode_json
 from tidings.webhooks import crypto
-from tidings.webhooks.receive.content import Facts, signed_content
+from tidings.webhooks.receive.content import Facts, content_of
 from tidings.webhooks.receive.given import FORM, Given, Refusal, items_of, member
 from tidings.webhooks.receive.instants import instant_text
 from tidings.webhooks.receive.keys import Key, kind_of, signing
 from tidings.webhooks.receive.layouts import encoded, write_layout
 from tidings.webhooks.receive.places import Header, Member, Pairs, Place, Query
+from tidings.webhooks.receive.plan import mac
 from tidings.webhooks.receive.scheme import SIGNING, Scheme
 from tidings.webhooks.receive.verdict import RequestFacts
-from tidings.webhooks.receive.verify import mac
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ def _put_signatures(scheme: Scheme, sent: _Sent, keys: Sequence[Key], facts: Fac
         return
     document = facts.given.document
     for item in items_of(document, scheme.each):
-        _set(item, place, _value(scheme, keys, replace(facts, item=item)))
+        _set(item, place, _value(scheme, keys, facts._replace(item=item)))
     sent.body = encode_json(document)
 
 
@@ -115,7 +115,7 @@ def _value(scheme: Scheme, keys: Sequence[Key], facts: Facts) -> str:
     if scheme.algorithm not in SIGNING:
         texts = [_shown(scheme, key) for key in keys]
     else:
-        content = signed_content(scheme, facts)
+        content = content_of(scheme)(facts)
         texts = [encoded(scheme.encoding, _signature(scheme, signing(scheme, key), content)) for key in keys]
     return write_layout(scheme.layout, texts, facts.timestamp.decode())
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from tidings.webhooks.receive.keys import Key
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -39,8 +41,7 @@ class RequestFacts:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """The request is what its sender signed. `time_us`: the signed time, in microseconds since 1970; None: none.
 
     `scheme`: which of the given schemes it was, from 0. `key`: the key that it was signed with; None where `unsigned`.
@@ -51,8 +52,7 @@ class Accepted:
     time_us: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(msgspec.Struct, frozen=True):
     """It is not. The reason is for metrics; who sent it is never told."""
 
     reason: Reason

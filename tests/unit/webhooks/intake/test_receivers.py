@@ -20,12 +20,12 @@ from tidings.store.receipts import ReceiverRecord
 from tidings.webhooks.intake.alarms import Alarms
 from tidings.webhooks.intake.records import config_of, plain_secrets, receiver_of
 from tidings.webhooks.intake.replaying import Again, Replayed, replay
-from tidings.webhooks.intake.translating import Request, arrival_of
+from tidings.webhooks.intake.translating import arrival_of
+from tidings.webhooks.receive.given import Given
 from tidings.webhooks.receive.keys import Key
 from tidings.webhooks.receive.places import Header
 from tidings.webhooks.receive.presets import PRESETS
 from tidings.webhooks.receive.scheme import Scheme
-from tidings.webhooks.receive.verdict import RequestFacts
 
 MEMORY = Settings(database_url="sqlite:///:memory:")
 HOUR = timedelta(hours=1)
@@ -49,7 +49,7 @@ async def opened(till: Till, clock: StillClock) -> AsyncIterator[Opened]:
 
 
 async def take_in(till: Till, opened: Opened, body: bytes) -> Any:
-    request = Request(headers=(JSON,), body=body, facts=RequestFacts())
+    request = Given((JSON,), body)
     return await opened.intake.keep(arrival_of(till.receiver, request, opened.making()))
 
 

@@ -8,23 +8,24 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.webhooks.receive.deliveries import AT, AT_S, DELIVERIES, PUBLIC_URL, keys_of
+from tests.unit.webhooks.receive.deliveries import AT, AT_S, DELIVERIES, PUBLIC_URL, keys_of, signed
 from tidings.errors import TranslationError
-from tidings.webhooks.receive.given import FORM
+from tidings.webhooks.receive.given import FORM, Given
 from tidings.webhooks.receive.handshake import after_verify, before_body
 from tidings.webhooks.receive.keys import Key
 from tidings.webhooks.receive.places import Header
 from tidings.webhooks.receive.preset import Preset
 from tidings.webhooks.receive.presets import PRESETS
 from tidings.webhooks.receive.read import read
-from tidings.webhooks.receive.verdict import Reason, Rejected, RequestFacts
-from tidings.webhooks.receive.verify import verify
+from tidings.webhooks.receive.verdict import Accepted, Reason, Rejected, RequestFacts
+from tidings.webhooks.receive.verify import Verifier, verify
 
 CASES = int(os.environ.get("TIDINGS_FUZZ_CASES", "3000"))
 REASONS = set(get_args(Reason))
@@ -101,9 +102,12 @@ def held_by(preset: Preset) -> list[Key]:
 KEYS = {name: held_by(preset) for name, preset in PRESETS.items()}
 
 
+VERIFIERS = {name: Verifier(preset.schemes, KEYS[name]) for name, preset in PRESETS.items()}
+
+
 def refuses(preset: Preset, headers: Raw, body: bytes, query: bytes) -> None:
     request = RequestFacts(query=query, public_url=PUBLIC_URL, settings={"webhook_id": "w"})
-    verdict = verify(preset.schemes, headers, body, request, KEYS[preset.name], AT)
+    verdict = VERIFIERS[preset.name].judge(Given(headers, body, request), AT_S * 1_000_000)
     assert isinstance(verdict, Rejected), (preset.name, headers, body, query)
     assert verdict.reason in REASONS
 
@@ -132,6 +136,24 @@ def test_verifier_is_total() -> None:
             preset = source.choice(presets)
             headers = [*DELIVERIES[preset.name].headers, *headers]
         refuses(presets[case % len(presets)], headers, body, query)
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_one_verifier_judges_all_requests_as_a_new_one_does(name: str) -> None:
+    """Whatever came before: nothing of one request is left for the next."""
+    preset, source = PRESETS[name], random.Random(name)
+    for scheme in preset.schemes:
+        signing, verifying = keys_of(scheme)
+        verifier = Verifier(preset.schemes, verifying)
+        made = signed(scheme, DELIVERIES[name], signing)
+        request = replace(DELIVERIES[name].request, query=made.query)
+        for _ in range(20):
+            headers, body, _ = random_case(source)
+            mixed = source.sample([*made.headers, *headers], k=len(made.headers) + len(headers))
+            for sent in ((made.headers, made.body), (mixed, made.body), (made.headers, body), (headers, body)):
+                fresh = verify(preset.schemes, *sent, request, verifying, AT)
+                assert verifier.judge(Given(*sent, request), AT_S * 1_000_000) == fresh
+        assert isinstance(verifier.judge(Given(made.headers, made.body, request), AT_S * 1_000_000), Accepted)
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

@@ -1,0 +1,183 @@
+"""A scheme with its keys, worked out once: where to look, how to read it, with which bytes to compare.
+
+Nothing on the way to a verdict of Accepted raises or builds what another request would build again.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from hashlib import sha256
+from math import inf
+from typing import NamedTuple
+
+from tidings.webhooks import crypto
+from tidings.webhooks.receive.content import Facts, content_of
+from tidings.webhooks.receive.given import Given, Refusal, items_of
+from tidings.webhooks.receive.instants import instant_us, us_of
+from tidings.webhooks.receive.keys import KEYS_MAX, Key, from_base64, kind_of, verifying
+from tidings.webhooks.receive.layouts import decoded, reader_of
+from tidings.webhooks.receive.places import Member, Unit
+from tidings.webhooks.receive.scheme import MADE_WITH_A_HASH, SIGNING, Scheme
+from tidings.webhooks.receive.verdict import Accepted, Rejected
+
+_MICROSECONDS = 1_000_000
+
+
+class _Held(NamedTuple):
+    """A key, the bytes that verify with it, and from when until before when it holds, in microseconds since 1970."""
+
+    key: Key
+    material: bytes
+    not_before: float
+    not_after: float
+
+
+class Plan:
+    """Judges requests by one scheme. `index`: which of several it is; `place`: where its signature stands."""
+
+    def __init__(self, scheme: Scheme, index: int, keys: Sequence[Key]) -> None:
+        self.place = scheme.signature
+        self._scheme = scheme
+        self._index = index
+        self._is_known = scheme.algorithm in SIGNING or scheme.algorithm in ("token", "basic")
+        self._kind = kind_of(scheme)
+        self._hash = scheme.algorithm.removeprefix("hmac-") if scheme.algorithm in MADE_WITH_A_HASH else None
+        self._read = reader_of(scheme.layout)
+        self._content = content_of(scheme)
+        self._in_body = isinstance(scheme.signature, Member)
+        self._time_in_body = isinstance(scheme.timestamp, Member)
+        self._unit: Unit = (scheme.timestamp.unit if scheme.timestamp is not None else None) or "s"
+        tolerance = scheme.tolerance
+        self._tolerance = None if tolerance is None else round(tolerance.total_seconds() * _MICROSECONDS)
+        self._held = _held(scheme, keys) if self._is_known else ()
+
+    def verdict(self, given: Given, now_us: int) -> Accepted | Rejected:
+        """Judge a request at this time, in microseconds since 1970."""
+        if self._scheme.algorithm == "unsigned":
+            return Accepted(scheme=self._index, key=None, time_us=None)
+        if not self._is_known:
+            return Rejected("unsupported-scheme")
+        try:
+            key, time = self._judged(given, now_us)
+        except Refusal as refusal:
+            return Rejected(refusal.reason)
+        return Accepted(scheme=self._index, key=key, time_us=time)
+
+    def _judged(self, given: Given, now_us: int) -> tuple[Key, int | None]:
+        """Return the key that signed, and the time; Refusal if none did, or at no time that can be believed."""
+        scheme = self._scheme
+        value = b"" if self._in_body or scheme.signature is None else given.value(scheme.signature)
+        texts, stamp = self._read(value) if value else ([], None)
+        if scheme.timestamp is not None and not self._time_in_body:
+            stamp = given.value(scheme.timestamp)
+        time = None if stamp is None else self._checked_time(stamp, now_us)
+        identity = b"" if scheme.id is None else given.value(scheme.id)
+        held = self._active(given, now_us)
+        if scheme.body_sha256 is not None:
+            _check_body_sha256(given.value(scheme.body_sha256), given.body)
+        facts = Facts(given, identity, stamp or b"")
+        key = self._signer_of_items(facts, held) if self._in_body else self._signer(facts, texts, held)
+        if self._time_in_body and scheme.timestamp is not None:  # the body is parsed only now that it is believed
+            time = self._checked_time(given.value(scheme.timestamp), now_us)
+        return key, time
+
+    def _checked_time(self, stamp: bytes, now_us: int) -> int:
+        time = instant_us(stamp.decode(), self._unit)
+        if time is None:
+            raise Refusal("malformed-timestamp")
+        if self._tolerance is not None:
+            if time < now_us - self._tolerance:
+                raise Refusal("too-old")
+            if time > now_us + self._tolerance:
+                raise Refusal("too-new")
+        return time
+
+    def _active(self, given: Given, now_us: int) -> Sequence[_Held]:
+        place = self._scheme.key_name
+        name = None if place is None else given.value(place).decode()
+        found = [
+            held
+            for held in self._held
+            if held.not_before <= now_us < held.not_after and (place is None or held.key.name == name)
+        ]
+        if not found:
+            raise Refusal("no-active-key")
+        if len(found) > KEYS_MAX:
+            raise Refusal("malformed-header")
+        return found
+
+    def _signer_of_items(self, facts: Facts, held: Sequence[_Held]) -> Key:
+        """Return the key of the last item, once every item is signed: one that is not refuses them all."""
+        if self._scheme.signature is None:
+            raise Refusal("unsupported-scheme")
+        items = items_of(facts.given.document, self._scheme.each)
+        if not items:
+            raise Refusal("body-field-missing")
+        for item in items:
+            texts, _ = self._read(facts.given.value(self._scheme.signature, item))
+            key = self._signer(facts._replace(item=item), texts, held)
+        return key
+
+    def _signer(self, facts: Facts, texts: Sequence[bytes], held: Sequence[_Held]) -> Key:
+        """Return the key that made one of the signatures; Refusal if none did."""
+        if self._hash is None and self._kind is None:
+            return _knower(self._scheme, texts, held)
+        encoding = self._scheme.encoding
+        signatures = [signature for text in texts if (signature := decoded(encoding, text)) is not None]
+        if texts and not signatures:
+            raise Refusal("malformed-header")
+        content = self._content(facts)
+        for each in held:
+            if self._is_signed(each.material, signatures, content):
+                return each.key
+        raise Refusal("no-matching-signature")
+
+    def _is_signed(self, material: bytes, signatures: Sequence[bytes], content: bytes) -> bool:
+        if self._hash is None:
+            assert self._kind is not None
+            return any(crypto.verifies(self._kind, material, each, content) for each in signatures)
+        expected = hmac.digest(material, content, self._hash)
+        return any(hmac.compare_digest(expected, each) for each in signatures)
+
+
+def _held(scheme: Scheme, keys: Sequence[Key]) -> tuple[_Held, ...]:
+    """Return the keys that are written as the scheme says."""
+    return tuple(
+        _Held(
+            key,
+            material,
+            -inf if key.not_before is None else us_of(key.not_before),
+            inf if key.not_after is None else us_of(key.not_after),
+        )
+        for key in keys
+        if (material := verifying(scheme, key)) is not None
+    )
+
+
+def _check_body_sha256(said: bytes, body: bytes) -> None:
+    if not hmac.compare_digest(said, sha256(body).hexdigest().encode()):
+        raise Refusal("no-matching-signature")
+
+
+def mac(scheme: Scheme, secret: bytes, content: bytes) -> bytes:
+    """Return the HMAC (RFC 2104) of the content by the scheme's hash."""
+    assert scheme.algorithm in MADE_WITH_A_HASH
+    return hmac.digest(secret, content, scheme.algorithm.removeprefix("hmac-"))
+
+
+def _knower(scheme: Scheme, texts: Sequence[bytes], held: Sequence[_Held]) -> Key:
+    shown = [_credentials(each) if scheme.algorithm == "basic" else each for each in texts]
+    known = [each for each in shown if each is not None]
+    if len(known) < len(shown):
+        raise Refusal("malformed-header")
+    for one in held:
+        if any(hmac.compare_digest(one.material, each) for each in known):
+            return one.key
+    raise Refusal("no-matching-signature")
+
+
+def _credentials(value: bytes) -> bytes | None:
+    """Return `name:password` of a Basic Authorization header (RFC 7617)."""
+    scheme, _, coded = value.partition(b" ")
+    return from_base64(coded.strip(b" ")) if scheme.lower() == b"basic" else None
