@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tidings.services.service import Service
     from tidings.store.parking import Parked
 
-commands = typer.Typer(help="What failed: subjects that are parked, with their entries set aside.")
+commands = typer.Typer(help="Dead letters: what failed, set aside with its subject until it is handled or dropped.")
 
 
 class State(StrEnum):
