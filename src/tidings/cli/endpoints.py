@@ -51,14 +51,14 @@ def list_(
 
     found = Session().look(work)
     if not as_json:
-        names = ("endpoint", "url", "state", "why", "failures", "quiet_since")
+        names = ("endpoint", "url", "state", "why", "pending", "held", "dead", "last_success", "last_failure")
         found = [{name: each[name] for name in names} for each in found]
     Output(as_json=as_json).rows(found, empty="there are no endpoints: `tidings endpoints add URL` makes one")
 
 
 @commands.command()
 def show(endpoint: Id, as_json: AsJson = False) -> None:
-    """Show one endpoint: its configuration without what is secret, and its health. Exit code 1 if there is none.
+    """Show one endpoint: configured how, how it fares, what waits. No secrets. Exit code 1 if there is none.
 
     Example: tidings endpoints show crm
     """

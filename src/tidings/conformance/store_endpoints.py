@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tidings.conformance.endpoint_samples import (
+    DEAD,
     again,
     condition,
     deliver,
@@ -23,7 +24,8 @@ from tidings.conformance.store_harness import START_US, StoreHarness
 from tidings.conformance.store_samples import SOON
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
 from tidings.store.driver import StoreDriver
-from tidings.store.endpoints import Pacing
+from tidings.store.endpoint_deliveries import COUNTED, Backlog
+from tidings.store.endpoints import Condition, Pacing
 
 
 class KeepingEndpoints:
@@ -46,6 +48,37 @@ class KeepingEndpoints:
         first = await store.endpoints(limit=3)
         assert [each.id for each in first] == ["a", "b", "c"]
         assert [each.id for each in await store.endpoints(after="c", limit=3)] == ["d"]
+
+    async def test_the_backlog_of_an_endpoint_is_counted_state_by_state(self, store: StoreDriver) -> None:
+        await keep(store, endpoint("a", slots=3), endpoint("b", ordering="key"), endpoint("c"))
+        assert await store.backlogs("a", "b") == {"a": Backlog(), "b": Backlog()}
+        await deliver(store, *(sent(n, "a") for n in range(1, 7)), *(sent(n, "b", subject="s") for n in (1, 2, 3)))
+        first, second, third, *_ = [each for each in await take(store) if each.delivery.endpoint == "a"]
+        await settle(store, first)
+        await settle(store, second, DEAD)
+        await settle(store, third, again(SOON))
+        found = await store.backlogs("a", "c")
+        assert found["a"] == Backlog(pending=4, dead=1, oldest=START_US, next_at=START_US)
+        assert found["b"] == Backlog(pending=3, oldest=START_US)
+        assert found["c"] == Backlog()
+        await store.pause_endpoint("a", at=START_US, why="by hand")
+        assert await store.backlogs("a", "a") == {"a": Backlog(held=4, dead=1, oldest=START_US)}
+        assert await store.backlogs("d", "e") == {}
+
+    async def test_a_backlog_is_counted_so_far_and_no_further(self, store: StoreDriver) -> None:
+        await keep(store, endpoint(), endpoint("f", ordering="key"))
+        every = range(1, COUNTED + 3)
+        await deliver(store, *(sent(n) for n in every), *(sent(n, "f", subject="s") for n in every))
+        await take(store)
+        found = await store.backlogs("e", "f")
+        assert (found["e"].pending, found["f"].pending) == (COUNTED, COUNTED)
+
+    async def test_a_pause_and_a_resumption_keep_the_health_they_are_given(self, store: StoreDriver) -> None:
+        await keep(store, replace(endpoint(), condition=Condition(health=b"known")))
+        assert (await store.pause_endpoint("e", at=START_US, why="by hand")).condition.health == b"known"
+        paused = await store.pause_endpoint("e", at=START_US, why="by hand", health=b"paused")
+        assert paused.condition.health == b"paused"
+        assert (await store.resume_endpoint("e", at=START_US, health=b"new")).condition.health == b"new"
 
     async def test_who_changes_an_endpoint_has_seen_the_version_that_is_kept(self, store: StoreDriver) -> None:
         await keep(store, endpoint())

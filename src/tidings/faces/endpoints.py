@@ -9,6 +9,7 @@ from tidings.faces.tokens import Tokens
 from tidings.operations.endpoint_again import Again
 from tidings.operations.endpoint_shown import Shown, ShownSecret
 from tidings.operations.endpoints import Made
+from tidings.store.endpoint_deliveries import Backlog
 
 
 def endpoint_object(found: Shown) -> dict[str, Any]:
@@ -24,6 +25,11 @@ def endpoint_object(found: Shown) -> dict[str, Any]:
         "since": time_text(found.since),
         "failures": found.failures,
         "quiet_since": time_text(found.quiet_since),
+        "last_success": _time(found.succeeded_at),
+        "last_failure": _time(found.failed_at),
+        "succeeded": found.succeeded,
+        "failed": found.failed,
+        **_backlog(found.backlog),
         "not_before": time_text(found.not_before) if found.not_before else None,
         "created": time_text(found.created),
         "version": found.version,
@@ -31,10 +37,23 @@ def endpoint_object(found: Shown) -> dict[str, Any]:
     }
 
 
+def _backlog(backlog: Backlog) -> dict[str, Any]:
+    return {
+        "pending": backlog.pending,
+        "held": backlog.held,
+        "dead": backlog.dead,
+        "oldest": _time(backlog.oldest),
+        "next_at": _time(backlog.next_at),
+    }
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else time_text(at)
+
+
 def secret_object(secret: ShownSecret) -> dict[str, Any]:
     """Return what may be known of a secret. `until` is None for the newest."""
-    until = None if secret.until is None else time_text(secret.until)
-    return {"secret": secret.id, "since": time_text(secret.since), "until": until}
+    return {"secret": secret.id, "since": time_text(secret.since), "until": _time(secret.until)}
 
 
 def made_object(made: Made) -> dict[str, Any]:

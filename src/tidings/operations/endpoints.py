@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from tidings.errors import InvalidConfigurationError, MovedError, RefusedError
+from tidings.errors import MovedError, RefusedError
 from tidings.events.envelope import Envelope
 from tidings.events.identity import uuid7
 from tidings.log.driver import Receipt
 from tidings.log.log import Log
 from tidings.operations.endpoint_again import Again, Wanted, recover, replay
+from tidings.operations.endpoint_ids import checked
 from tidings.operations.endpoint_shown import Shown, shown
 from tidings.ports import Ports
 from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
-from tidings.store.endpoint_deliveries import Range
+from tidings.store.endpoint_deliveries import Backlog, Range
 from tidings.store.endpoints import EndpointRecord, no_endpoint
 from tidings.webhooks.deliver import health, secrets
 from tidings.webhooks.deliver.addresses import Allowed
@@ -29,6 +29,7 @@ from tidings.webhooks.deliver.records import (
     condition_of,
     config_of,
     endpoint_of_record,
+    health_of,
     pacing_of,
     secrets_of,
     secrets_to_bytes,
@@ -41,7 +42,6 @@ Append = Callable[[Sequence[Envelope]], Awaitable[Receipt]]
 """`Log.append`, or what appends as a part of a request's transaction."""
 
 TRIES = 8
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class Endpoints:
         """
         check_keyring(self.keyring, is_local=self.is_local)
         now = self.ports.clock.now_us()
-        id = _checked(id) if id is not None else f"ep_{self.ports.random.getrandbits(64):016x}"
+        id = checked(id) if id is not None else f"ep_{self.ports.random.getrandbits(64):016x}"
         endpoint = endpoint_of(members, id=id, health=health.new(now), allowed=self.allowed)
         key = self._secret(secret, kind)
         held = self._held(key, endpoint=id, before=(), now=now)
@@ -104,16 +104,17 @@ class Endpoints:
         async with self.store.changing(self._change("endpoint-added", id, who)) as changing:
             if not await changing.add_endpoint(record):
                 raise RefusedError(f"there is an endpoint {id!r} already: change it, or choose another id")
-        return Made(endpoint=shown(record, now=now), secret_id=held.id, secret=key.text, public=key.public)
+        return Made(endpoint=await self._shown(record), secret_id=held.id, secret=key.text, public=key.public)
 
     async def show(self, id: str) -> Shown:
         """Return one endpoint, without its secrets and the values of its headers. NotFoundError."""
-        return shown(await self._record(id), now=self.ports.clock.now_us())
+        return await self._shown(await self._record(id))
 
     async def list(self, *, after: str | None = None, limit: int = 100) -> Sequence[Shown]:
         """Return endpoints by their id, behind the one of this id."""
-        now = self.ports.clock.now_us()
-        return [shown(each, now=now) for each in await self.store.endpoints(after=after, limit=limit)]
+        now, records = self.ports.clock.now_us(), await self.store.endpoints(after=after, limit=limit)
+        backlogs = await self.store.backlogs(records[0].id, records[-1].id) if records else {}
+        return [shown(each, backlogs.get(each.id, Backlog()), now=now) for each in records]
 
     async def change(
         self,
@@ -140,7 +141,7 @@ class Endpoints:
             endpoint = endpoint_of(given, id=id, health=known.health, allowed=self.allowed)
             return replace(record, config=config_of(endpoint), pacing=pacing_of(endpoint))
 
-        return shown(await self._changed("endpoint-changed", id, changed, who), now=self.ports.clock.now_us())
+        return await self._shown(await self._changed("endpoint-changed", id, changed, who))
 
     async def remove(self, id: str, *, version: int | None = None, who: str = "local") -> int:
         """Remove an endpoint; return how many open deliveries are cancelled. `version` as in `change`.
@@ -179,8 +180,7 @@ class Endpoints:
 
         record = await self._changed("secret-rotated", id, changed, who)
         await self._tell("endpoint.secret-rotated", id, secret=made[0].id)
-        now = self.ports.clock.now_us()
-        return Made(endpoint=shown(record, now=now), secret_id=made[0].id, secret=key.text, public=key.public)
+        return Made(endpoint=await self._shown(record), secret_id=made[0].id, secret=key.text, public=key.public)
 
     async def revoke(self, id: str, secret_id: str, *, who: str = "local") -> Shown:
         """Have an old secret sign no more, from now on. NotFoundError; RefusedError for the newest."""
@@ -189,8 +189,7 @@ class Endpoints:
             left = secrets.revoked(secrets_of(record.secrets), secret_id, now=now)
             return replace(record, secrets=secrets_to_bytes(left))
 
-        record = await self._changed("secret-revoked", id, changed, who, reason=secret_id)
-        return shown(record, now=self.ports.clock.now_us())
+        return await self._shown(await self._changed("secret-revoked", id, changed, who, reason=secret_id))
 
     async def test(self, id: str, *, who: str = "local") -> str:
         """Send one event of type `endpoint.test` to it, through the log and whatever its pattern is.
@@ -209,19 +208,23 @@ class Endpoints:
         self, id: str, *, reason: str = "operator", state: Literal["paused", "disabled"] = "paused", who: str = "local"
     ) -> Shown:
         """Send nothing to it until it is resumed: what is open and what comes is held. Twice is once. NotFoundError."""
-        before = await self._record(id)
+        before, now = await self._record(id), self.ports.clock.now_us()
+        stopped = health.stopped(health_of(before.condition, now=now), state=state, why=reason, now=now)
+        kept = condition_of(stopped).health
         async with self.store.changing(self._change("endpoint-paused", id, who, reason)) as changing:
-            record = await changing.pause_endpoint(id, at=self.ports.clock.now_us(), why=reason, state=state)
+            record = await changing.pause_endpoint(id, at=now, why=reason, state=state, health=kept)
         if before.condition.state != state:
             await self._tell("endpoint.paused" if state == "paused" else "endpoint.disabled", id, why=reason)
-        return shown(record, now=self.ports.clock.now_us())
+        return await self._shown(record)
 
     async def resume(self, id: str, *, who: str = "local") -> Shown:
         """Send to a paused or disabled endpoint again, in order. NotFoundError; RefusedError if it is neither."""
+        before, now = await self._record(id), self.ports.clock.now_us()
+        kept = condition_of(health.resumed(health_of(before.condition, now=now), now=now)).health
         async with self.store.changing(self._change("endpoint-resumed", id, who)) as changing:
-            record = await changing.resume_endpoint(id, at=self.ports.clock.now_us())
+            record = await changing.resume_endpoint(id, at=now, health=kept)
         await self._tell("endpoint.resumed", id)
-        return shown(record, now=self.ports.clock.now_us())
+        return await self._shown(record)
 
     async def recover(self, id: str, within: Range, *, dry_run: bool = False, who: str = "local") -> Again:
         """See `endpoint_again.recover`."""
@@ -230,6 +233,10 @@ class Endpoints:
     async def replay(self, id: str, wanted: Wanted, *, who: str = "local") -> Again:
         """See `endpoint_again.replay`."""
         return await replay(self.log, self.store, self.ports, id, wanted, who=who)
+
+    async def _shown(self, record: EndpointRecord) -> Shown:
+        found = await self.store.backlogs(record.id, record.id)
+        return shown(record, found.get(record.id, Backlog()), now=self.ports.clock.now_us())
 
     async def _record(self, id: str) -> EndpointRecord:
         found = await self.store.endpoint(id)
@@ -284,10 +291,3 @@ class _MovedError(Exception):
 
 def _moved(id: str) -> MovedError:
     return MovedError(f"the endpoint {id!r} was changed since it was read: read it again, and decide anew")
-
-
-def _checked(id: str) -> str:
-    if not _ID.fullmatch(id):
-        why = "an id is 1 to 64 letters, digits, '-', '_', '.' or '~', and begins with a letter or a digit"
-        raise InvalidConfigurationError(f"id: {why}", errors=[("/id", why)])
-    return id

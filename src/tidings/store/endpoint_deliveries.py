@@ -17,6 +17,8 @@ UNREADABLE = "version-unreadable"
 """Why one is held though its endpoint is not paused: see `EndpointStore.release_unreadable`."""
 LOST = "lost"
 GONE = "endpoint-removed"
+COUNTED = 10_000
+"""No backlog is counted further."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +142,21 @@ class Page:
 
     count: int
     last: Position | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What is to be sent to an endpoint, and what was given up; each counted no further than `COUNTED`.
+
+    `pending`: due, behind another one, or on its way. `oldest`: when the first of what is pending or held was intended.
+    `next_at`: when the first of what is due is to be tried; an endpoint that waits may make it wait longer.
+    """
+
+    pending: int = 0
+    held: int = 0
+    dead: int = 0
+    oldest: int | None = None
+    next_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
 from tidings.log.driver import Position
 from tidings.store.endpoint_deliveries import (
+    Backlog,
     ClaimedEndpointDelivery,
     Claiming,
     Decide,
@@ -45,13 +46,20 @@ class EndpointStore(Protocol):
     async def endpoints(self, *, after: str | None = None, limit: int = 100) -> Sequence[EndpointRecord]:
         """Return endpoints by their id, behind the one of this id."""
 
-    async def pause_endpoint(self, id: str, *, at: int, why: str, state: EndpointState = "paused") -> EndpointRecord:
+    async def backlogs(self, first: str, last: str) -> Mapping[str, Backlog]:
+        """Return what waits for each endpoint whose id is one of these two or between them."""
+
+    async def pause_endpoint(
+        self, id: str, *, at: int, why: str, state: EndpointState = "paused", health: bytes | None = None
+    ) -> EndpointRecord:
         """Hold what is open and what comes; `state`: `paused` or `disabled`. Twice is once. NotFoundError.
+
+        `health`: of the condition that it has from now on; None: as it was.
 
         The first thousand at once, the others by `arrange_endpoint_deliveries`; none of them is claimed from now on."""
 
-    async def resume_endpoint(self, id: str, *, at: int) -> EndpointRecord:
-        """Let a paused or disabled endpoint go on, with its health unknown; what is held is due, in order.
+    async def resume_endpoint(self, id: str, *, at: int, health: bytes = b"") -> EndpointRecord:
+        """Let a paused or disabled endpoint go on, with this health; what is held is due, in order.
 
         As `pause_endpoint`. RefusedError if it is neither; NotFoundError."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
@@ -10,6 +10,7 @@ from tidings.log.driver import Position
 from tidings.ports import is_gone
 from tidings.store.claims import Lease
 from tidings.store.endpoint_deliveries import (
+    Backlog,
     ClaimedEndpointDelivery,
     Claiming,
     Decide,
@@ -22,7 +23,7 @@ from tidings.store.endpoint_deliveries import (
     UnreadableDelivery,
 )
 from tidings.store.endpoints import EndpointRecord, EndpointState, no_endpoint
-from tidings.store.scripts import claiming, holding, keeping, reopening, settling, sweeping
+from tidings.store.scripts import claiming, holding, keeping, reopening, settling, standing, sweeping
 from tidings.store.scripts.script import Script
 from tidings.store.statement_runs import StatementRuns
 
@@ -62,11 +63,16 @@ class StatementEndpoints(StatementRuns[ConnectionT, NowT]):
     async def endpoints(self, *, after: str | None = None, limit: int = 100) -> Sequence[EndpointRecord]:
         return await self._look(keeping.listed(after=after, limit=limit))
 
-    async def pause_endpoint(self, id: str, *, at: int, why: str, state: EndpointState = "paused") -> EndpointRecord:
-        return await self._change(keeping.pause(id, at=at, why=why, state=state))
+    async def backlogs(self, first: str, last: str) -> Mapping[str, Backlog]:
+        return await self._look(standing.backlogs(first, last))
 
-    async def resume_endpoint(self, id: str, *, at: int) -> EndpointRecord:
-        return await self._change(keeping.resume(id, at=at))
+    async def pause_endpoint(
+        self, id: str, *, at: int, why: str, state: EndpointState = "paused", health: bytes | None = None
+    ) -> EndpointRecord:
+        return await self._change(keeping.pause(id, at=at, why=why, state=state, health=health))
+
+    async def resume_endpoint(self, id: str, *, at: int, health: bytes = b"") -> EndpointRecord:
+        return await self._change(keeping.resume(id, at=at, health=health))
 
     # deliveries
     async def claim_endpoint_deliveries(self, claiming: Claiming, *, ttl: timedelta) -> Sequence[EndpointClaim]:

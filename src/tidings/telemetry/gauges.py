@@ -11,6 +11,8 @@ from tidings.operations.lag import ConsumerLag, lag
 from tidings.ports import Clock
 from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
+from tidings.store.endpoint_deliveries import Backlog
+from tidings.store.endpoints import STATES, EndpointRecord
 from tidings.store.host import Host
 from tidings.store.parking import Parked
 from tidings.store.staging import Waiting
@@ -20,6 +22,7 @@ from tidings.views.declaration import consumer_name
 
 LOOK_SECONDS = 2.0
 COUNTED = 10_000
+ENDPOINTS_MAX = 1_000
 _NOTHING = Waiting(envelopes=0, age=0)
 
 
@@ -38,6 +41,7 @@ class Standing:
     parked: Sequence[Parked] = ()
     views: Sequence[tuple[str, int]] = ()
     waiting: Waiting | None = None
+    endpoints: Sequence[tuple[EndpointRecord, Backlog]] = ()
 
 
 class Gauges:
@@ -60,7 +64,8 @@ class Gauges:
             if self._found is None or now - self._looked >= 1.0:
                 self._found = await self._look()
                 self._looked = now
-        return [*self._always(self._found), *_of_consumers(self._found, self._clock.now_us())]
+        now_us = self._clock.now_us()
+        return [*self._always(self._found), *_of_consumers(self._found, now_us), *_of_endpoints(self._found, now_us)]
 
     async def _look(self) -> Standing:
         try:
@@ -75,7 +80,8 @@ class Gauges:
             async with asyncio.timeout(LOOK_SECONDS):
                 lags = await lag(self._log, self._store, self._clock, self._services)
                 parked, views = await self._store.parked(), await self._views(lags, head)
-                return Standing(True, True, head, hole_seconds, lags, parked, views, await self._waiting())
+                waiting, endpoints = await self._waiting(), await self._endpoints()
+                return Standing(True, True, head, hole_seconds, lags, parked, views, waiting, endpoints)
         except Exception:
             return Standing(True, True, head, hole_seconds)
 
@@ -92,6 +98,11 @@ class Gauges:
         if facts.shares_transaction_with_log and not facts.takes_staged:
             return _NOTHING  # units append what they emit themselves, and nobody else can stage
         return await self._store.waiting(most=COUNTED)
+
+    async def _endpoints(self) -> list[tuple[EndpointRecord, Backlog]]:
+        found = await self._store.endpoints(limit=ENDPOINTS_MAX)
+        backlogs = await self._store.backlogs(found[0].id, found[-1].id) if found else {}
+        return [(each, backlogs.get(each.id, Backlog())) for each in found]
 
     async def _views(self, lags: Sequence[ConsumerLag], head: int) -> list[tuple[str, int]]:
         """Return where each view's current table stands that folds make; appends fold inline ones, so at the head."""
@@ -131,3 +142,14 @@ def _of_consumers(found: Standing, now_us: int) -> Iterator[Gauge]:
     yield Gauge(table.LAG_ENTRIES, [((each.name, str(part.part)), part.entries) for each, part in parts])
     yield Gauge(table.LAG_SECONDS, [((each.name, str(part.part)), part.seconds) for each, part in parts])
     yield Gauge(table.VIEW_POSITION, [((view,), position) for view, position in found.views])
+
+
+def _of_endpoints(found: Standing, now_us: int) -> Iterator[Gauge]:
+    there = found.endpoints
+    states = [((of.id, state), of.condition.state == state) for of, _ in there for state in STATES]
+    yield Gauge(table.ENDPOINT_STATE, states)
+    yield Gauge(table.ENDPOINT_PENDING, [((of.id,), backlog.pending) for of, backlog in there])
+    yield Gauge(table.ENDPOINT_HELD, [((of.id,), backlog.held) for of, backlog in there])
+    yield Gauge(table.ENDPOINT_DEAD, [((of.id,), backlog.dead) for of, backlog in there])
+    ages = [((of.id,), max(0, now_us - (backlog.oldest or now_us)) / 1_000_000) for of, backlog in there]
+    yield Gauge(table.ENDPOINT_SECONDS, ages)

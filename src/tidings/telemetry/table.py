@@ -91,6 +91,22 @@ SENT = _counter(
     "endpoint",
     "outcome",
 )
+ENDPOINT_STATE = _gauge(
+    "tidings_endpoint_state",
+    "1 for the state an endpoint is in: active, degraded, paused, disabled",
+    "endpoint",
+    "state",
+)
+ENDPOINT_PENDING = _gauge(
+    "tidings_endpoint_pending",
+    "Deliveries that are due, behind another one or on their way, 10,000 at most",
+    "endpoint",
+)
+ENDPOINT_HELD = _gauge("tidings_endpoint_held", "Deliveries that are held, 10,000 at most", "endpoint")
+ENDPOINT_DEAD = _gauge("tidings_endpoint_dead", "Deliveries that were given up, 10,000 at most", "endpoint")
+ENDPOINT_SECONDS = _gauge(
+    "tidings_endpoint_oldest_seconds", "How long the first of what is pending or held has waited", "endpoint"
+)
 LEASES_LOST = _counter("tidings_leases_lost_total", "Leases that ended before they were given back", "consumer")
 FENCED = _counter("tidings_fenced_writes_total", "Writes refused because the lease was another's by then", "consumer")
 LOG_CONNECTED = _gauge("tidings_log_connected", "1 if the log answers, else 0")
@@ -122,6 +138,11 @@ METRICS = (
     OUTBOX_SECONDS,
     RELAY_SECONDS,
     SENT,
+    ENDPOINT_STATE,
+    ENDPOINT_PENDING,
+    ENDPOINT_HELD,
+    ENDPOINT_DEAD,
+    ENDPOINT_SECONDS,
     LEASES_LOST,
     FENCED,
     LOG_CONNECTED,

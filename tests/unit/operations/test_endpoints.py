@@ -105,6 +105,29 @@ async def test_pausing_and_resuming_are_told_once_each(at: Desk, to: Sink) -> No
     assert await told(at) == ["endpoint.paused", "endpoint.resumed"]
 
 
+async def test_it_is_shown_since_when_an_endpoint_stands_and_how_it_fared(at: Desk, to: Sink) -> None:
+    await at.add(to.url())
+    await at.say("1")
+    await at.until("delivered")
+    fine = await at.endpoints.show("e")
+    assert (fine.succeeded, fine.failed, fine.failed_at) == (1, 0, None)
+    assert fine.succeeded_at == fine.quiet_since
+    paused = await at.endpoints.pause("e", reason="theirs")
+    await at.say("2")
+    await at.until("delivered", "held", type="said")
+    shown = await at.endpoints.show("e")
+    assert (shown.since, shown.why, shown.succeeded_at) == (paused.since, "theirs", fine.succeeded_at)
+    assert (shown.backlog.held, shown.backlog.pending) == (1, 0)
+    to.answer = always(500)
+    resumed = await at.endpoints.resume("e")
+    assert resumed.quiet_since == resumed.since >= paused.since
+    await at.until("delivered", "dead", type="said")
+    failed = await at.endpoints.show("e")
+    assert (failed.quiet_since, failed.succeeded_at, failed.failed) == (resumed.quiet_since, fine.succeeded_at, 4)
+    assert failed.failed_at is not None
+    assert [each.backlog.dead for each in await at.endpoints.list()] == [1]
+
+
 async def test_recovering_counts_first_and_makes_only_what_is_dead_again(at: Desk, to: Sink) -> None:
     to.answer = always(410)
     await at.add(to.url())

@@ -10,6 +10,7 @@ from tidings.api.openapi.operations import operation
 from tidings.api.openapi.parts import Object, array, parameter, record, ref, response, schema
 from tidings.api.problems import Problem
 from tidings.events.media import JSON
+from tidings.store.endpoint_deliveries import COUNTED
 from tidings.store.endpoints import STATES
 from tidings.webhooks.deliver.configured import BATCH_MAX, BATCH_MIN, LINGER_MAX_MS, RATE_MAX, SLOTS_MAX, VERSION_MAX
 from tidings.webhooks.deliver.endpoint import Format, Ordering
@@ -30,6 +31,10 @@ _ONCE: dict[str, Object] = {
 
 def _whole(least: int, most: int) -> Object:
     return {"type": "integer", "minimum": least, "maximum": most}
+
+
+def _count(which: str) -> Object:
+    return WHOLE | {"description": f"Deliveries that are {which}, counted no further than {COUNTED:,}."}
 
 
 def _configuration() -> dict[str, Object]:
@@ -83,7 +88,16 @@ def _shown() -> dict[str, Object]:
         "since": TIME | {"description": "When the state began."},
         "failures": WHOLE | {"description": "In a row, up to now."},
         "quiet_since": TIME | {"description": "The last success; before the first, when it was made or resumed."},
-        "not_before": MAYBE_TIME,
+        "last_success": MAYBE_TIME,
+        "last_failure": MAYBE_TIME,
+        "succeeded": WHOLE | {"description": "Attempts of the last five minutes."},
+        "failed": WHOLE | {"description": "Attempts of the last five minutes."},
+        "pending": _count("due, behind another one, or on their way"),
+        "held": _count("held until it is resumed, or can be told in its version"),
+        "dead": _count("given up"),
+        "oldest": MAYBE_TIME | {"description": "When the first of what is pending or held was intended."},
+        "next_at": MAYBE_TIME | {"description": "When the first of what is due is to be tried."},
+        "not_before": MAYBE_TIME | {"description": "Nothing is sent to it before."},
         "created": TIME,
         "version": WHOLE | {"description": "Rises with each change of the configuration or of the secrets."},
         "secrets": array(schema("EndpointSecret"), description="Those that sign, newest first."),

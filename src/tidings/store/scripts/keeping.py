@@ -155,14 +155,14 @@ def fare(before: EndpointRecord, condition: Condition, *, at: int) -> Script[End
     return after
 
 
-def pause(id: str, *, at: int, why: str, state: EndpointState) -> Script[EndpointRecord]:
+def pause(id: str, *, at: int, why: str, state: EndpointState, health: bytes | None) -> Script[EndpointRecord]:
     before = yield from locked(id)
-    health = before.condition.health
-    return (yield from fare(before, Condition(state=state, why=why, health=health), at=at))
+    after = Condition(state=state, why=why, health=before.condition.health if health is None else health)
+    return (yield from fare(before, after, at=at))
 
 
-def resume(id: str, *, at: int) -> Script[EndpointRecord]:
+def resume(id: str, *, at: int, health: bytes) -> Script[EndpointRecord]:
     before = yield from locked(id)
     if before.condition.is_sending:
         raise wrong_state(id, before.condition.state, "paused or disabled")
-    return (yield from fare(before, Condition(), at=at))
+    return (yield from fare(before, Condition(health=health), at=at))

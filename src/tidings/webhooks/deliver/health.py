@@ -42,8 +42,8 @@ class Health:
     nothing is sent earlier, be it for a probe or for a Retry-After. `slowed_until`: half of the slots until then.
     `quiet_since`: the last success, or else when the endpoint was made or resumed. `failures`: in a row since then,
     `failed_events` the first ten different events (their positions) among them, `first_failed_at` the first of them.
-    `successes`: in a row while degraded. `probe_us`: the gap before the next probe while degraded, else 0. `window`:
-    attempts of the last five minutes, oldest slice first.
+    `succeeded_at`, `failed_at`: the last ones, None before the first. `successes`: in a row while degraded. `probe_us`:
+    the gap before the next probe while degraded, else 0. `window`: attempts of five minutes, oldest slice first.
     """
 
     state: State = "active"
@@ -55,6 +55,8 @@ class Health:
     failures: int = 0
     failed_events: tuple[int, ...] = ()
     first_failed_at: int | None = None
+    succeeded_at: int | None = None
+    failed_at: int | None = None
     successes: int = 0
     probe_us: int = 0
     window: tuple[Slice, ...] = ()
@@ -74,6 +76,7 @@ def succeeded(health: Health, *, now: int) -> Health:
         failures=0,
         failed_events=(),
         first_failed_at=None,
+        succeeded_at=now,
     )
     if health.state != "degraded":
         return counted
@@ -93,6 +96,7 @@ def failed(health: Health, *, event: int, now: int) -> Health:
         failures=health.failures + 1,
         failed_events=events,
         first_failed_at=now if health.first_failed_at is None else health.first_failed_at,
+        failed_at=now,
         successes=0,
     )
     if health.state not in ("active", "degraded"):
@@ -123,7 +127,23 @@ def disabled(health: Health, *, why: str, now: int) -> Health:
 
 def resumed(health: Health, *, now: int) -> Health:
     """Return the health of a paused or disabled endpoint that an operator trusts again: all is counted anew."""
-    return new(now) if health.state in ("paused", "disabled") else health
+    if health.state not in ("paused", "disabled"):
+        return health
+    return replace(new(now), succeeded_at=health.succeeded_at, failed_at=health.failed_at)
+
+
+def stopped(health: Health, *, state: Literal["paused", "disabled"], why: str, now: int) -> Health:
+    """Return the health of an endpoint that an operator stops; one that stands already does so since it stopped."""
+    if health.state == state:
+        return replace(health, why=why)
+    return replace(health, state=state, since=now, why=why, successes=0, probe_us=0)
+
+
+def lately(health: Health, *, now: int) -> tuple[int, int]:
+    """Return how many attempts of the last five minutes succeeded, and how many failed."""
+    present = now // SLICE_US
+    window = [each for each in health.window if present - SLICES < each[0] <= present]
+    return sum(each[1] for each in window), sum(each[2] for each in window)
 
 
 def put_off(health: Health, *, not_before: int, slowed_until: int) -> Health:

@@ -10,6 +10,8 @@ import pytest
 from tests.unit.backends.endpoint_deeds import MONTH, everything
 from tests.unit.backends.postgres.room import Opened, opened
 from tidings.conformance.endpoint_samples import deliver, endpoint, keep, positions, sent, take
+from tidings.store.endpoint_deliveries import COUNTED
+from tidings.store.scripts.standing import BACKLOGS
 
 FILL = (
     "INSERT INTO tidings.delivery (key, endpoint, position, run, subject, type, state, next_at, attempts, intended, "
@@ -54,6 +56,15 @@ async def test_no_statement_for_endpoints_looks_at_every_delivery(full: Opened) 
         if "Seq Scan on delivery" in plan:
             scans.append((query, plan))
     assert scans == []
+
+
+async def test_a_backlog_is_counted_from_partial_indexes_alone(full: Opened) -> None:
+    await full.rows("ANALYZE")
+    plan = "\n".join(line for (line,) in await full.rows(f"EXPLAIN (COSTS OFF) {BACKLOGS}", "f", "n", COUNTED))
+    for index in ("waiting", "holding", "dead", "open", "first", "late"):  # leases are few, whichever finds them
+        assert f" delivery_{index}\n" in plan or f" delivery_{index} on delivery" in plan, plan
+    assert "Seq Scan on delivery" not in plan
+    assert "Sort" not in plan
 
 
 async def test_what_is_behind_nothing_is_promoted(empty: Opened) -> None:

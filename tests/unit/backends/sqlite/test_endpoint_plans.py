@@ -53,6 +53,17 @@ def goes_through_all(plan: str) -> bool:
     return whole or "PRIMARY KEY (rowid>?)" in plan or "PRIMARY KEY (rowid<?)" in plan
 
 
+async def test_a_backlog_is_counted_from_partial_indexes_alone(full: Opened) -> None:
+    async with full.steps() as steps:
+        await full.store.backlogs("f", "n")
+    [asked] = [step for step in steps if "tidings_delivery" in step]
+    plan = await full.plan(asked)
+    for index in ("waiting", "leased", "holding", "dead", "open", "first", "late"):
+        assert f"INDEX tidings_delivery_{index} (endpoint>? AND endpoint<?)" in plan, plan
+    assert "TEMP B-TREE" not in plan
+    assert "SCAN tidings_delivery" not in plan
+
+
 async def test_what_is_behind_nothing_is_promoted(empty: Opened) -> None:
     store = empty.store
     await keep(store, endpoint(ordering="key"))

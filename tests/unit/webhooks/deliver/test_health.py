@@ -123,7 +123,24 @@ def test_what_is_paused_or_disabled_is_left_by_an_operator_only() -> None:
         for _ in range(9):
             tried = health.succeeded(tried, now=NOW + DAY)
         assert (tried.state, tried.why) == (state.state, "why")
-        assert health.resumed(tried, now=NOW + DAY) == health.new(NOW + DAY)
+        resumed = health.resumed(tried, now=NOW + DAY)
+        assert (resumed.succeeded_at, resumed.failed_at) == (NOW + DAY, NOW + DAY)
+        assert replace(resumed, succeeded_at=None, failed_at=None) == health.new(NOW + DAY)
+
+
+def test_who_is_stopped_by_an_operator_stands_since_then() -> None:
+    paused = health.stopped(degraded(), state="paused", why="they move", now=NOW + HOUR)
+    assert (paused.state, paused.why, paused.since) == ("paused", "they move", NOW + HOUR)
+    again = health.stopped(paused, state="paused", why="they still move", now=NOW + DAY)
+    assert (again.why, again.since) == ("they still move", NOW + HOUR)
+    assert health.stopped(paused, state="disabled", why="gone", now=NOW + DAY).since == NOW + DAY
+
+
+def test_the_attempts_of_the_last_five_minutes_are_counted_whenever_somebody_looks() -> None:
+    state = health.succeeded(failing(health.new(NOW), [NOW, NOW + MINUTE]), now=NOW + 2 * MINUTE)
+    assert health.lately(state, now=NOW + 2 * MINUTE) == (1, 2)
+    assert health.lately(state, now=NOW + 5 * MINUTE) == (1, 1)
+    assert health.lately(state, now=NOW + HOUR) == (0, 0)
 
 
 def test_a_disabled_endpoint_is_not_made_paused() -> None:

@@ -1,0 +1,45 @@
+"""A script that says how much of what is sent to endpoints is open or dead."""
+
+from __future__ import annotations
+
+from tidings.store.endpoint_deliveries import COUNTED, Backlog
+from tidings.store.scripts.script import Script, ask
+
+# Said as a range, so that PostgreSQL does not walk an index of all endpoints' deliveries, in the hope to meet some of
+# this one soon: it takes the partial index that has the same condition, and the endpoint as its first column.
+_OF = "FROM tidings.delivery WHERE endpoint >= e.id AND endpoint <= e.id AND state"
+
+
+def _count(states: str) -> str:
+    return f"(SELECT count(*) FROM (SELECT 1 {_OF} {states} LIMIT $3) AS counted)"
+
+
+def _first(what: str, states: str, column: str) -> str:
+    return f"(SELECT {what} {_OF} {states} ORDER BY endpoint, {column} LIMIT 1)"
+
+
+BACKLOGS = "SELECT e.id, {} FROM tidings.endpoint e WHERE e.id >= $1 AND e.id <= $2".format(
+    ", ".join(
+        (
+            *map(_count, ("IN ('due', 'behind')", "= 'leased'", "= 'held'", "= 'dead'")),
+            _first("intended", "IN ('due', 'leased', 'behind', 'held')", "n"),
+            _first("next_at", "= 'due' AND attempts = 0", "next_at"),
+            _first("next_at", "= 'due' AND attempts > 0", "next_at"),
+        )
+    )
+)
+
+
+def backlogs(first: str, last: str) -> Script[dict[str, Backlog]]:
+    """See `EndpointStore.backlogs`."""
+    found = yield from ask(BACKLOGS, first, last, COUNTED)
+    return {
+        id: Backlog(
+            pending=min(waiting + leased, COUNTED),
+            held=held,
+            dead=dead,
+            oldest=oldest,
+            next_at=min((at for at in due if at is not None), default=None),
+        )
+        for id, waiting, leased, held, dead, oldest, *due in found
+    }
