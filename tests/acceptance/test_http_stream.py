@@ -117,6 +117,8 @@ FILTERED = [
     ("?recorded_from=2020-01-01T00:00:00Z", ["a", "b", "c"]),
     ("?recorded_to=2020-01-01T00:00:00%2B01:00", []),
     ("?recorded_from=2199-01-01T00:00:00Z", []),
+    ("?pattern=%7B%22data%22:%7B%22tweet_id%22:[%7B%22anything-but%22:%22b%22%7D]%7D%7D", ["a", "c"]),
+    ("?pattern=%7B%22correlationid%22:[%7B%22exists%22:false%7D]%7D&source=web", ["a"]),
 ]
 
 
@@ -137,6 +139,10 @@ async def test_a_filter_that_cannot_be_read_is_refused(caller: Caller) -> None:
     for query in ("?version=0", "?version=x", "?version=9999999999", "?recorded_from=yesterday", "?correlation=%FF"):
         for route in ("/events", "/events/stream"):
             assert (await caller.get(route + query)).problem == (400, "malformed-request")
+    for route in ("/events", "/events/stream"):
+        refused = await caller.get(f"{route}?pattern=%7B%22data%22:%7B%22folder%22:%22all%22%7D%7D")
+        assert refused.problem == (422, "invalid-pattern")
+        assert [each["pointer"] for each in refused.json["errors"]] == ["/data/folder"]
     assert (await caller.get("/events/stream", accept="text/html")).problem == (406, "not-acceptable")
 
 

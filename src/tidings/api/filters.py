@@ -9,17 +9,21 @@ from tidings.api.queries import Query, one
 from tidings.api.routing import principal_of
 from tidings.errors import EnvelopeError, MalformedError
 from tidings.events.filter import Filter
+from tidings.events.patterns.grammar import compile_pattern
 from tidings.events.timestamp import time_us
 from tidings.operations.search import Sought
 
-FILTERS = frozenset({"type", "source", "subject", "version", "correlation", "recorded_from", "recorded_to"})
+FILTERS = frozenset({"type", "source", "subject", "version", "correlation", "recorded_from", "recorded_to", "pattern"})
 VERSION_MAX = 2**31 - 1
 _VERSION = re.compile("[1-9][0-9]{0,9}")
 
 
 def read_sought(scope: Scope, query: Query) -> Sought:
-    """Return what is looked for, of what the caller may see; MalformedError for a version or a time that is none."""
-    types = query.get("type")
+    """Return what is looked for, of what the caller may see.
+
+    MalformedError for a version or a time that is none; PatternError for a pattern that is none.
+    """
+    types, pattern = query.get("type"), one(query, "pattern")
     return Sought(
         sources=principal_of(scope).sources,
         where=Filter(
@@ -31,6 +35,7 @@ def read_sought(scope: Scope, query: Query) -> Sought:
         correlation=one(query, "correlation"),
         recorded_from=time_of(query, "recorded_from"),
         recorded_to=time_of(query, "recorded_to"),
+        pattern=None if pattern is None else compile_pattern(pattern),
     )
 
 

@@ -100,7 +100,6 @@ _PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
         errors.BatchTooLargeError: Problem.BODY_TOO_LARGE,
         errors.EnvelopeTooLargeError: Problem.ENVELOPE_TOO_LARGE,
         errors.EnvelopeError: Problem.INVALID_ENVELOPE,
-        errors.PatternError: Problem.INVALID_CONFIGURATION,
         errors.UnknownTypeError: Problem.VERSION_UNKNOWN,
         errors.InvalidDataError: Problem.INVALID_DATA,
         errors.PatternError: Problem.INVALID_PATTERN,

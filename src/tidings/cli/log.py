@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tidings.faces.tokens import Tokens
     from tidings.operations import inspect, replay
     from tidings.operations.chain import Chain
+    from tidings.operations.search import Sought
 
 commands = typer.Typer(help="What was said: the log's entries.")
 
@@ -34,6 +35,9 @@ def tail(
     ] = None,
     source: Annotated[str | None, typer.Option(help="Only what this source says.")] = None,
     subject: Annotated[str | None, typer.Option(help="Only what is about this subject.")] = None,
+    pattern: Annotated[
+        str | None, typer.Option(help='Only what this event pattern matches: \'{"data": {"folder": ["all"]}}\'.')
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many of the last entries.")] = 20,
     app: AppName = None,
     as_json: AsJson = False,
@@ -45,11 +49,16 @@ def tail(
     Example: tidings log tail --follow --type tweet-bookmarked
     """
     from tidings.events.filter import Filter
+    from tidings.events.patterns.grammar import compile_pattern
+    from tidings.operations.search import Sought
 
-    where = Filter(types=frozenset(type) if type else None, source=source, subject=subject)
+    sought = Sought(
+        where=Filter(types=frozenset(type) if type else None, source=source, subject=subject),
+        pattern=None if pattern is None else compile_pattern(pattern),
+    )
     session, output = Session(app), Output(as_json=as_json)
     try:
-        session.look(lambda opened: _tail(session, opened, output, where, limit=limit, follow=follow))
+        session.look(lambda opened: _tail(session, opened, output, sought, limit=limit, follow=follow))
     except KeyboardInterrupt:
         if not follow:
             raise
@@ -169,14 +178,14 @@ def restored(
     output.say(f"the log goes on behind position {life.after}, as {life.incarnation}: start its servers again")
 
 
-async def _tail(session: Session, opened: Opened, output: Output, where: Filter, *, limit: int, follow: bool) -> None:
-    from tidings.events.filter import Filter
+async def _tail(session: Session, opened: Opened, output: Output, sought: Sought, *, limit: int, follow: bool) -> None:
     from tidings.faces.entries import entry_object
     from tidings.operations import inspect
+    from tidings.operations.search import Sought
 
-    tokens = await tokens_of(opened)
+    tokens, where, pattern = await tokens_of(opened), sought.where, sought.pattern
     await _check_types(session, opened, output, where)
-    entries, upto = await inspect.tail(opened.log, where=where, limit=limit)
+    entries, upto = await inspect.tail(opened.log, where=where, pattern=pattern, limit=limit)
     if not entries:
         await _warn(opened, output, where)
     if output.as_json and not follow:
@@ -185,9 +194,9 @@ async def _tail(session: Session, opened: Opened, output: Output, where: Filter,
     for entry in entries:
         _print(output, tokens, entry)
     if not entries and not follow:
-        output.say("no entry matches" if where != Filter() else "the log is empty")
+        output.say("no entry matches" if sought != Sought() else "the log is empty")
     if follow:
-        async for entry in inspect.follow(opened.log, after=upto, where=where):
+        async for entry in inspect.follow(opened.log, after=upto, where=where, pattern=pattern):
             _print(output, tokens, entry)
 
 

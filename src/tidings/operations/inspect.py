@@ -12,6 +12,8 @@ from tidings.errors import NotFoundError
 from tidings.events.envelope import Entry
 from tidings.events.filter import EVERYTHING, Filter
 from tidings.events.identity import lane_subject
+from tidings.events.patterns.document import wants
+from tidings.events.patterns.pattern import Pattern
 from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.roster import Reader, roster
@@ -45,9 +47,13 @@ class Shown:
     standings: tuple[Standing, ...]
 
 
-async def tail(log: Log, *, where: Filter = EVERYTHING, limit: int = 20) -> tuple[tuple[Entry, ...], Position]:
+async def tail(
+    log: Log, *, where: Filter = EVERYTHING, pattern: Pattern | None = None, limit: int = 20
+) -> tuple[tuple[Entry, ...], Position]:
     """Return the last entries that match, oldest first, and the position up to which was looked."""
     head = await log.head()
+    if pattern is not None:  # the log cannot count them
+        return await before(log, head.position + 1, where=where, pattern=pattern, limit=limit), head.position
     after, reach = head.position, limit
     while after > head.floor and await log.count(after=after, where=where, most=limit) < limit:
         after, reach = max(head.floor, after - reach), reach * 4
@@ -59,36 +65,47 @@ async def tail(log: Log, *, where: Filter = EVERYTHING, limit: int = 20) -> tupl
     return tuple(last), max(after, head.position)
 
 
-async def before(log: Log, position: Position, *, where: Filter = EVERYTHING, limit: int = 20) -> tuple[Entry, ...]:
+async def before(
+    log: Log, position: Position, *, where: Filter = EVERYTHING, pattern: Pattern | None = None, limit: int = 20
+) -> tuple[Entry, ...]:
     """Return the last entries that match and stand before this position, oldest first."""
     head = await log.head()
     floor, position = head.floor, min(position, head.position + 1)
     after, reach = max(floor, position - 1), limit
     while True:
         after = max(floor, after - reach)
-        found = await _between(log, after, position, where=where, limit=limit)
+        found = await _between(log, after, position, where=where, pattern=pattern, limit=limit)
         if len(found) == limit or after == floor:
             return found
         reach *= 4
 
 
-async def _between(log: Log, after: Position, before: Position, *, where: Filter, limit: int) -> tuple[Entry, ...]:
+async def _between(
+    log: Log, after: Position, before: Position, *, where: Filter, pattern: Pattern | None, limit: int
+) -> tuple[Entry, ...]:
     last: deque[Entry] = deque(maxlen=limit)
     while after < before - 1:
         page = await log.read(after=after, limit=PAGE, where=where)
-        last.extend(entry for entry in page.entries if entry.position < before)
+        last.extend(entry for entry in page.entries if entry.position < before and _is_wanted(entry, pattern))
         if page.upto <= after:
             break
         after = page.upto
     return tuple(last)
 
 
-async def follow(log: Log, *, after: Position, where: Filter = EVERYTHING) -> AsyncIterator[Entry]:
+def _is_wanted(entry: Entry, pattern: Pattern | None) -> bool:
+    return pattern is None or wants(pattern, entry.envelope)
+
+
+async def follow(
+    log: Log, *, after: Position, where: Filter = EVERYTHING, pattern: Pattern | None = None
+) -> AsyncIterator[Entry]:
     """Yield the entries after this position that match, as they come; for ever."""
     while True:
         page = await log.read(after=after, limit=PAGE, where=where)
         for entry in page.entries:
-            yield entry
+            if _is_wanted(entry, pattern):
+                yield entry
         after = page.upto
         if not page.entries:
             await log.wait(after=after, timeout=LOOK_AGAIN)

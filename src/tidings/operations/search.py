@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from tidings.events.envelope import Entry
 from tidings.events.filter import EVERYTHING, Filter
+from tidings.events.patterns.document import wants
+from tidings.events.patterns.pattern import Pattern
 from tidings.log.driver import Page, Position
 from tidings.log.log import Log
 
@@ -19,6 +21,7 @@ class Sought:
 
     `where`: as far as the log can tell. `sources`: any of them. `correlation`: of the event's own id, too, if it names
     no other, since it is then the first of its chain. `recorded_from`, `recorded_to`: µs since 1970, half-open.
+    `pattern`: it is asked of each event as it was published, in the version that was.
     """
 
     where: Filter = EVERYTHING
@@ -27,6 +30,7 @@ class Sought:
     correlation: str | None = None
     recorded_from: int | None = None
     recorded_to: int | None = None
+    pattern: Pattern | None = None
 
     @property
     def is_simple(self) -> bool:
@@ -46,6 +50,7 @@ class Sought:
             and (self.correlation is None or (envelope.correlation_id or envelope.id) == self.correlation)
             and (self.recorded_from is None or entry.recorded >= self.recorded_from)
             and (self.recorded_to is None or entry.recorded < self.recorded_to)
+            and (self.pattern is None or wants(self.pattern, envelope))
         )
 
 

@@ -11,17 +11,22 @@ from typing import Any, Literal, get_type_hints
 from tidings.errors import DeclarationError
 from tidings.events.codec import Decoder
 from tidings.events.declaration import Declared
+from tidings.events.patterns.pattern import Pattern
 from tidings.events.strict import decode_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handler:
-    """A function (event, ctx) of one event class. Its name is part of the ids of what it emits."""
+    """A function (event, ctx) of one event class. Its name is part of the ids of what it emits.
+
+    `pattern`: it is called for what this matches, looked at in the version of the class; None: for every event.
+    """
 
     event: Declared
     name: str
     call: Callable[[Any, Any], Awaitable[None] | None]
     replayable: bool = False
+    pattern: Pattern | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from typing import Any, TypeVar, dataclass_transform, get_args
 
 import msgspec
 
-from tidings.errors import DeclarationError
+from tidings.errors import DeclarationError, PatternError
 from tidings.events.declaration import declared_class, value_class
+from tidings.events.patterns.grammar import compile_pattern
+from tidings.events.patterns.pattern import Pattern
 from tidings.services.context import Context
 from tidings.services.delivery import Delivery
 from tidings.services.functions import Function, Handler, check_call, named
@@ -100,21 +102,25 @@ class Service:
         return declare
 
     def on(
-        self, event: type[E], *, replayable: bool = False
+        self, event: type[E], *, pattern: Mapping[str, Any] | None = None, replayable: bool = False
     ) -> Callable[[Callable[[E, Context], Awaitable[None] | None]], Callable[[E, Context], Awaitable[None] | None]]:
         """Declare a handler (event, ctx): it reads and writes the service's store and emits, in one transaction.
 
         It may run again at any time, and then leaves the same behind. The ids of what it emits follow from its name, so
         keep that when you move it. `replayable`: whether running it again over old events does its own tables no harm.
+        `pattern`: an event pattern; it is called for what that matches. What it says of `data` is of the data as this
+        class has it, also where the event was published in another version.
         """
-        known = declared_class(event)
+        known, wanted = declared_class(event), _compiled(pattern)
 
         def declare(
             function: Callable[[E, Context], Awaitable[None] | None],
         ) -> Callable[[E, Context], Awaitable[None] | None]:
             form = _ON_FORM.format(self.name)
             check_call(function, form=form)
-            handler = Handler(event=known, name=named(function, form=form), call=function, replayable=replayable)
+            handler = Handler(
+                event=known, name=named(function, form=form), call=function, replayable=replayable, pattern=wanted
+            )
             self._check_handler(handler)
             self._handlers.append(handler)
             return function
@@ -187,6 +193,13 @@ class Service:
 
     def __repr__(self) -> str:
         return f"Service({self.name!r})"
+
+
+def _compiled(pattern: Mapping[str, Any] | None) -> Pattern | None:
+    try:
+        return None if pattern is None else compile_pattern(pattern)
+    except PatternError as error:
+        raise DeclarationError(str(error)) from error
 
 
 def _checked_emits(service: str, emits: Sequence[type]) -> tuple[type, ...]:

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.operations.stage import SERVICES, OrderPaid, OrderPlaced, RateSet, Stage
 from tidings.errors import NotFoundError
 from tidings.events.filter import Filter
+from tidings.events.patterns.grammar import compile_pattern
 from tidings.operations import inspect
 
 
@@ -27,6 +28,19 @@ async def test_the_tail_finds_the_last_of_what_is_rare(stage: Stage) -> None:
     assert [entry.position for entry in entries] == [1, 202]
     entries, _ = await inspect.tail(stage.log, where=Filter(types=frozenset(["order-placed"])), limit=1)
     assert [entry.position for entry in entries] == [1]
+
+
+async def test_the_tail_finds_the_last_that_a_pattern_matches_and_following_yields_those_that_it_does(
+    stage: Stage,
+) -> None:
+    seven = compile_pattern({"data": {"rate": [7]}})
+    await stage.say(RateSet(7), *(RateSet(rate) for rate in range(200)), RateSet(7), RateSet(8))
+    entries, upto = await inspect.tail(stage.log, pattern=seven, limit=2)
+    assert ([entry.position for entry in entries], upto) == ([9, 202], 203)
+    entries, _ = await inspect.tail(stage.log, pattern=seven, limit=9)
+    assert [entry.position for entry in entries] == [1, 9, 202]
+    await stage.say(RateSet(6), RateSet(7))
+    assert (await anext(inspect.follow(stage.log, after=upto, pattern=seven))).position == 205
 
 
 async def test_a_long_tail_is_read_in_pages(stage: Stage) -> None:

@@ -198,3 +198,8 @@ async def test_rows_are_named_by_the_class_of_their_view_and_put_as_rows() -> No
                 await ctx.delete(wrong)
         with pytest.raises(DeclarationError, match=r"Row is a class: give one row of it, written .*Row\(…\)"):
             await ctx.put(row)
+
+
+def test_the_pattern_of_a_handler_is_read_when_it_is_declared() -> None:
+    with pytest.raises(DeclarationError, match="the event pattern is wrong at /data/key"):
+        Service("shop").on(Noted, pattern={"data": {"key": "a"}})

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.consumers.room import until_idle
 from tests.unit.services.shop import IN_MEMORY, Confirmed, Placed, Shop
-from tidings import App, Context, DeclarationError, Envelope, InvalidDataError, Service, event
+from tidings import App, Context, DeclarationError, Envelope, InvalidDataError, Service, event, upcaster
 from tidings.errors import AppendInUnitError
 from tidings.events.timestamp import time_us
 
@@ -327,3 +327,32 @@ async def test_an_event_class_that_exits_is_a_failure_of_its_event() -> None:
         await until_idle((await opened.carrying.consumers())["two"])
         [parked] = await opened.store.parked()
     assert "SystemExit: 1" in parked.error
+
+
+async def test_a_handler_is_called_for_what_its_pattern_matches_as_the_version_of_its_class_has_it() -> None:
+    @event("rated", version=2)
+    class Rated:
+        tenths: int
+
+    @upcaster(Rated, from_version=1)
+    def in_tenths(data: dict[str, Any]) -> dict[str, Any]:
+        return {"tenths": data["whole"] * 10}
+
+    rating, good, every = Service("rating"), list[int](), list[int]()
+
+    @rating.on(Rated, pattern={"data": {"tenths": [{"numeric": [">", 40]}]}, "dataversion": [2]})
+    async def praise(event: Rated, ctx: Context) -> None:
+        good.append(event.tenths)
+
+    @rating.on(Rated)
+    async def keep(event: Rated, ctx: Context) -> None:
+        every.append(event.tenths)
+
+    written = ((1, b'{"whole":4}'), (1, b'{"whole":5}'), (2, b'{"tenths":40}'), (2, b'{"tenths":41}'))
+    async with App(rating).open(IN_MEMORY, consume=False) as opened:
+        for n, (version, data) in enumerate(written):
+            await opened.log.append([Envelope(source="/web", id=str(n), type="rated", version=version, data=data)])
+        consumer = (await opened.carrying.consumers())["rating"]
+        await until_idle(consumer)
+        await consumer.release()
+    assert (good, every) == ([50, 41], [40, 50, 40, 41])

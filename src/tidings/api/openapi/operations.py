@@ -148,6 +148,7 @@ def _filters() -> list[Object]:
         parameter("query", "correlation", "Only this chain: its first event and what followed.", {"type": "string"}),
         parameter("query", "recorded_from", "Only what was recorded then or later.", time),
         parameter("query", "recorded_to", "Only what was recorded before.", time),
+        parameter("query", "pattern", "Only what this event pattern matches, as JSON.", {"type": "string"}),
     ]
 
 
@@ -160,6 +161,7 @@ def _list_events() -> Object:
         [*paging, *_filters()],
         {"200": response("The entries; a batch says where it ends in `Tidings-Position`.", pages, _WAITED)},
         *_READ,
+        Problem.INVALID_PATTERN,
         Problem.POSITION_EXPIRED,
     )
 
@@ -172,6 +174,7 @@ def _follow_events() -> Object:
         "Entries as they come, as server-sent events; without a position those after the head",
         [ref("parameters", "After"), last, *_filters()],
         {"200": response(followed, {EVENT_STREAM: {"type": "string"}}, _POSITION)},
+        Problem.INVALID_PATTERN,
         Problem.INVALID_POSITION,
         Problem.NOT_ACCEPTABLE,
         Problem.POSITION_EXPIRED,

@@ -9,6 +9,7 @@ import msgspec
 
 from tidings.events.envelope import Envelope
 from tidings.events.media import is_json
+from tidings.events.patterns.pattern import Pattern
 
 _exact = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -35,6 +36,11 @@ def document_of(envelope: Envelope, *, with_data: bool = True) -> dict[str, Any]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return found
     return found
+
+
+def wants(pattern: Pattern, envelope: Envelope) -> bool:
+    """Say whether the pattern matches the envelope as it is given: a pattern that looks into data sees that version."""
+    return pattern.matches(document_of(envelope, with_data=pattern.reads_data))
 
 
 def _is_json(envelope: Envelope) -> bool:
