@@ -15,8 +15,9 @@ from tidings.api.rates import Rates
 from tidings.app.opened import Opened
 from tidings.events.media import JSON, bare
 from tidings.ports import utc
+from tidings.store.receipts import Arrival
 from tidings.webhooks.intake.receiver import Receiver
-from tidings.webhooks.intake.translating import Arrival, arrival_of
+from tidings.webhooks.intake.translating import arrival_of
 from tidings.webhooks.receive import handshake
 from tidings.webhooks.receive.given import Given
 from tidings.webhooks.receive.preset import BODY_LIMIT_MAX

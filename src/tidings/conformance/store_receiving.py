@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
+from tidings.conformance.samples import event
 from tidings.conformance.store_samples import undone
 from tidings.errors import NotFoundError, RefusedError
 from tidings.store.driver import StoreDriver
-from tidings.store.receipts import Identity, Judged, ReceiptOutcome, Received
+from tidings.store.receipts import Arrival, Identity, Judged, ReceiptOutcome, Received
 
 HOUR = 3_600_000_000
 
@@ -41,7 +42,8 @@ def came(
 
 async def receive(store: StoreDriver, *received: Received) -> list[Judged]:
     async with store.unit() as unit:
-        return list(await unit.receive(received))
+        unit.receive([Arrival(received=each) for each in received])
+    return list(unit.judged)
 
 
 async def verdicts(store: StoreDriver, *received: Received) -> list[str]:
@@ -122,20 +124,31 @@ class Receiving:
     async def test_a_repeat_of_what_failed_is_unfinished_until_it_is_done(self, store: StoreDriver) -> None:
         [failed] = await receive(store, came("a", outcome="failed"))
         assert await store.count_receipts("failed") == 1
+        [still] = await receive(store, came("a", outcome="failed"))
+        assert (still.n, still.verdict, list(still.fresh)) == (failed.n, "unfinished", [0])
+        again = came("a", "b")
         async with store.unit() as unit:
-            [again] = await unit.receive([came("a")])
-            assert (again.n, again.verdict, list(again.fresh)) == (failed.n, "unfinished", [0])
-            assert await unit.finish_receipt(failed.n, [Identity("b", b"h")], b"[1]", at=None)
-            assert not await unit.finish_receipt(failed.n, [], b"[2]", at=None)
+            unit.receive([Arrival(received=again, events=((event(id="a"),), (event(id="b"),)))])
+        assert [(each.n, each.verdict, sorted(each.fresh)) for each in unit.judged] == [
+            (failed.n, "unfinished", [0, 1])
+        ]
+        assert [[event.id for event in events] for events in unit.emitted] == [["a", "b"]]
         [receipt] = await store.receipts()
-        assert (receipt.outcome, receipt.error, receipt.items, receipt.seen) == ("stored", None, b"[1]", 2)
+        assert (receipt.outcome, receipt.error, receipt.items, receipt.seen) == ("stored", None, b"[]", 3)
+        async with store.unit() as unit:
+            assert not await unit.finish_receipt(failed.n, [], b"[2]", at=None)
         assert await verdicts(store, came("a"), came("b")) == ["duplicate", "duplicate"]
         assert await store.count_receipts("failed") == 0
 
     async def test_a_unit_that_is_undone_received_nothing(self, store: StoreDriver) -> None:
         async with undone(store.unit()) as unit:
-            await unit.receive([came("a")])
+            unit.receive([Arrival(received=came("a"))])
         assert await store.receipts() == []
+        async with store.unit() as unit:
+            async with undone(unit.savepoint()):
+                unit.receive([Arrival(received=came("a"))])
+            unit.receive([Arrival(received=came("b"))])
+        assert [each.verdict for each in unit.judged] == ["new"]
         assert await verdicts(store, came("a")) == ["new"]
 
     async def test_of_many_that_take_the_same_in_at_once_one_is_the_first(self, store: StoreDriver) -> None:

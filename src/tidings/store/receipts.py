@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from tidings.errors import NotFoundError, RefusedError
+from tidings.events.envelope import Envelope
 
 ReceiptOutcome = Literal["stored", "failed", "conflict", "dropped"]
 Verdict = Literal["new", "duplicate", "unfinished", "conflict"]
@@ -47,6 +48,13 @@ class Received(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     items: bytes
     outcome: ReceiptOutcome = "stored"
     error: str | None = None
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that was verified, with the events of each of its items."""
+
+    received: Received
+    events: tuple[tuple[Envelope, ...], ...] = ()
 
 
 class Judged(msgspec.Struct, frozen=True, gc=False):
@@ -145,6 +153,21 @@ def _judge(received: Received, owners: dict[SourceKey, Owner], n: int) -> Judged
         owner = Owner(identity.content, n, received.outcome == "failed")
         owners.setdefault((received.source, identity.key), owner)
     return Judged(n, "new", fresh)
+
+
+def finishes(arrival: Arrival, judged: Judged) -> bool:
+    """Say whether the receipt that it repeats, and that failed, becomes events by it."""
+    return judged.verdict == "unfinished" and arrival.received.outcome == "stored"
+
+
+def fresh_events(arrival: Arrival, judged: Judged) -> tuple[Envelope, ...]:
+    """Return the events that are to be appended."""
+    if judged.verdict not in ("new", "unfinished") or arrival.received.outcome != "stored":
+        return ()
+    if len(arrival.events) == 1 and 0 in judged.fresh:
+        return arrival.events[0]
+    known = {identity.item for identity in arrival.received.identities} - judged.fresh
+    return tuple(event for item, made in enumerate(arrival.events) if item not in known for event in made)
 
 
 def keys_to_add(

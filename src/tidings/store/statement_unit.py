@@ -19,7 +19,7 @@ from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, E
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.parking import Parking
 from tidings.store.reason import Reason
-from tidings.store.receipts import Identity, Judged, Received
+from tidings.store.receipts import Arrival, Identity, Judged
 from tidings.store.rows import Key, Row, ViewTable
 from tidings.store.scripts import keeping, receiving, settling
 from tidings.store.staging import Staged
@@ -59,9 +59,11 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
 
     def __init__(self, around: Surroundings[ConnectionT, NowT], claims: Sequence[Claim]) -> None:
         self.receipts: Sequence[Receipt] = ()
+        self.judged: Sequence[Judged] = ()
         self._around = around
         self._statements = around.statements
         self._claims = claims
+        self._arrivals: list[Arrival] = []
         self._emitted: list[Emitted] = []
         self._to: Position | None = None
         self._depth = 0
@@ -143,9 +145,6 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
         script = settling.settle(claimed, decide, now=now)
         return await self.run(lambda to: self._statements.endpoints.run(to, script))
 
-    async def receive(self, received: Sequence[Received]) -> Sequence[Judged]:
-        return await self.run(lambda to: self._statements.receipts.receive(to, received))
-
     async def finish_receipt(self, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None) -> bool:
         script = receiving.finish(n, identities, items, at=at)
         return await self.run(lambda to: self._statements.endpoints.run(to, script))
@@ -162,6 +161,10 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
         return staged
 
     # what is done on leaving
+    def receive(self, arrivals: Sequence[Arrival]) -> None:
+        self._check()
+        self._arrivals += arrivals
+
     @property
     def emitted(self) -> Sequence[Emitted]:
         return self._emitted

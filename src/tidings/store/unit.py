@@ -12,7 +12,7 @@ from tidings.store.deliveries import Delivery
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, EndpointDelivery, Settled
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.reason import Reason
-from tidings.store.receipts import Identity, Judged, Received
+from tidings.store.receipts import Arrival, Identity, Judged
 from tidings.store.rows import Key, Row, ViewTable
 from tidings.store.staging import Staged
 
@@ -30,8 +30,9 @@ class Sql(Protocol):
 class Unit(Protocol):
     """One transaction: leaving the block commits, an exception rolls all of it back.
 
-    On leaving, in this order: the emitted envelopes are appended (or staged, where the log is elsewhere), inline
-    views are folded, the claims' checkpoints are advanced under their epochs, and the transaction is committed.
+    On leaving, in this order: requests are received, the emitted envelopes are appended (or staged, where the log is
+    elsewhere), inline views are folded, the claims' checkpoints are advanced under their epochs, and the transaction is
+    committed.
     RefusedError for whatever is asked from the first moment of leaving, also by a task that was begun inside.
     """
 
@@ -109,10 +110,15 @@ class Unit(Protocol):
     async def settle(self, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide) -> Settled:
         """As `EndpointStore.settle_endpoint_deliveries`, in one transaction with what is emitted about it."""
 
-    async def receive(self, received: Sequence[Received]) -> Sequence[Judged]:
-        """Keep requests that are new, or in conflict, and count those that are repeats; say of each what it is.
+    def receive(self, arrivals: Sequence[Arrival]) -> None:
+        """Have requests kept, on leaving, that are new or in conflict, and those counted that are repeats.
 
+        The events of what is fresh are emitted then, and a receipt that failed is finished by a repeat that is events.
         Each key is kept once for all sources of that name: who receives the same in another unit waits for this one."""
+
+    @property
+    def judged(self) -> Sequence[Judged]:
+        """After the unit: what each request is that was received."""
 
     async def finish_receipt(self, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None) -> bool:
         """Note that a receipt that failed became events; `at`: when it was replayed, None if it came again.

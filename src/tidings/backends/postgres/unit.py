@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, cast
 
 import asyncpg
 
-from tidings.backends.postgres import inbox, leases, outbox, reading
+from tidings.backends.postgres import inbox, leases, outbox, reading, receipts
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.database import Database
 from tidings.backends.postgres.emits import Appender, append_emitted, new_among
@@ -25,7 +26,9 @@ from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position, Receipt, Write
 from tidings.store import statements
 from tidings.store.claims import Claim
+from tidings.store.receipts import finishes, fresh_events
 from tidings.store.rows import Key, Row, ViewTable
+from tidings.store.scripts import receiving
 from tidings.store.statement_unit import StatementUnit, Surroundings
 
 T = TypeVar("T")
@@ -96,13 +99,14 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         name, emitted, to = f"tidings_{self._depth}", len(self._emitted), self._to
+        arrived = len(self._arrivals)
         await self._run(lambda connection: connection.execute(f"SAVEPOINT {name}"))
         self._depth += 1
         try:
             yield
             await self._run(lambda connection: connection.execute(f"RELEASE SAVEPOINT {name}"))
         except BaseException:
-            del self._emitted[emitted:]
+            del self._emitted[emitted:], self._arrivals[arrived:]
             self._to = to
             undo = f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}"
             # The connection may be gone, and with it all that was done; or who was cancelled had released it already.
@@ -138,6 +142,8 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
         """Do all that is left to do before the commit. What is appended holds readers up, so that comes last."""
         async with self._turn:  # whatever was asked before is done first
             with told():
+                if self._arrivals:
+                    await self._receive(self._connection)
                 await self._advance()
         envelopes = [envelope for envelopes in self._emitted for envelope in envelopes]
         self.receipts = await self._append_and_fold(self._emit, envelopes)
@@ -168,6 +174,18 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
             return await once(within=None)
         with told():
             return await giving_way(self._connection, once)
+
+    async def _receive(self, connection: Connection) -> None:
+        self.judged = await receipts.receive(connection, [arrival.received for arrival in self._arrivals])
+        self._around.ports.points.at("receiver:receipt-written")
+        for arrival, judged in zip(self._arrivals, self.judged, strict=True):
+            if finishes(arrival, judged):
+                received = arrival.received
+                script = receiving.finish(judged.n, received.identities, received.items, at=None)
+                await awaiting(partial(self._statements.endpoints.run, script=script))(connection)
+            events = fresh_events(arrival, judged)
+            if events:
+                self._emitted.append(events)
 
     async def _advance(self) -> None:
         if self._to is None:

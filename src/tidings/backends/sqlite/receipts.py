@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tidings.backends.sqlite.statements import filled, flat, values
 from tidings.store.receipts import (
@@ -19,17 +19,22 @@ from tidings.store.receipts import (
     row_of,
 )
 
+_KEYS = "tidings_receipt_key (source, key, content, receipt)"
+
 
 def receive(connection: sqlite3.Connection, received: Sequence[Received]) -> list[Judged]:
-    kept = _kept(connection, list({(each.source, of.key) for each in received for of in each.identities}))
     last = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'tidings_receipt'")
     first = last.fetchone()[0] + 1
-    judged = judge(received, kept, range(first, first + len(received)))
+    numbers = range(first, first + len(received))
+    are_new = _take(connection, received, numbers)
+    kept: Mapping[SourceKey, Owner] = {}
+    if not are_new:
+        kept = _kept(connection, list({(each.source, of.key) for each in received for of in each.identities}))
+    judged = judge(received, kept, numbers)
+    if not are_new:
+        _add(connection, _KEYS, keys_to_add(received, judged, kept), width=4)
     rows = [row_of(each, verdict) for each, verdict in zip(received, judged, strict=True) if not is_repeat(verdict)]
     _add(connection, f"tidings_receipt ({ADDED})", rows, width=13)
-    _add(
-        connection, "tidings_receipt_key (source, key, content, receipt)", keys_to_add(received, judged, kept), width=4
-    )
     for n, at, forget_at in repeats_of(received, judged):
         connection.execute(
             "UPDATE tidings_receipt SET seen = seen + 1, last_seen = max(last_seen, ?), forget_at = max(forget_at, ?) "
@@ -39,11 +44,27 @@ def receive(connection: sqlite3.Connection, received: Sequence[Received]) -> lis
     return judged
 
 
-def _add(connection: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]], *, width: int) -> None:
-    """Add rows in one statement, filled up with repeats of the last one, which are ignored."""
+def _take(connection: sqlite3.Connection, received: Sequence[Received], numbers: range) -> bool:
+    """Add the keys of all, and say whether nobody had one; else nothing is added. Most requests are no repeats."""
+    pairs = [*zip(received, numbers, strict=True)]
+    keys = {(each.source, of.key): (each.source, of.key, of.content, n) for each, n in pairs for of in each.identities}
+    if len(keys) < sum([len(each.identities) for each in received]):
+        return False
+    if any(each.outcome == "conflict" for each in received):
+        return False
+    if _add(connection, _KEYS, [*keys.values()], width=4) == len(keys):
+        return True
+    connection.execute("DELETE FROM tidings_receipt_key WHERE receipt >= ?", (numbers.start,))
+    return False
+
+
+def _add(connection: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]], *, width: int) -> int:
+    """Add rows, filled up with repeats of the last one, which are ignored; return how many were added."""
+    added = 0
     for piece in filled(rows, width):
         statement = f"INSERT INTO {into} VALUES {values(width, len(piece))} ON CONFLICT DO NOTHING"
-        connection.execute(statement, flat(piece))
+        added += connection.execute(statement, flat(piece)).rowcount
+    return added
 
 
 def _kept(connection: sqlite3.Connection, keys: Sequence[SourceKey]) -> dict[SourceKey, Owner]:

@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, cast
 
-from tidings.backends.sqlite import inbox, leases, outbox
+from tidings.backends.sqlite import inbox, leases, outbox, receipts
 from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.emits import Appender, append_emitted, entries_after
 from tidings.backends.sqlite.inline import Inline
@@ -21,7 +22,9 @@ from tidings.events.envelope import Entry
 from tidings.log.driver import Position, Receipt, Write
 from tidings.store import statements
 from tidings.store.claims import Claim
+from tidings.store.receipts import finishes, fresh_events
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
+from tidings.store.scripts import receiving
 from tidings.store.statement_unit import StatementUnit, Surroundings
 
 T = TypeVar("T")
@@ -77,6 +80,7 @@ class SqliteUnit(StatementUnit[sqlite3.Connection, int]):
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         name, emitted, to = f"tidings_{self._depth}", len(self._emitted), self._to
+        arrived = len(self._arrivals)
         await self._run(lambda connection: connection.execute(f"SAVEPOINT {name}"))
         self._depth += 1
         try:
@@ -84,7 +88,7 @@ class SqliteUnit(StatementUnit[sqlite3.Connection, int]):
             with translated(StoreUnavailableError):
                 await self._transaction.catch_up()
         except BaseException:
-            del self._emitted[emitted:]
+            del self._emitted[emitted:], self._arrivals[arrived:]
             self._to = to
             self._transaction.undo()
             await self._run(lambda connection: self._undo(connection, name))
@@ -149,12 +153,26 @@ class SqliteUnit(StatementUnit[sqlite3.Connection, int]):
         return appended.receipts
 
     def _finish(self, connection: sqlite3.Connection) -> Appended:
+        if self._arrivals:
+            self._receive(connection)
         appended = self._emit(connection)
         self.receipts = appended.receipts
         self._around.ports.points.at("unit:after-emit")
         if not appended.tables:
             self._commit(connection)
         return appended
+
+    def _receive(self, connection: sqlite3.Connection) -> None:
+        self.judged = receipts.receive(connection, [arrival.received for arrival in self._arrivals])
+        self._around.ports.points.at("receiver:receipt-written")
+        for arrival, judged in zip(self._arrivals, self.judged, strict=True):
+            if finishes(arrival, judged):
+                received = arrival.received
+                script = receiving.finish(judged.n, received.identities, received.items, at=None)
+                at_once(partial(self._statements.endpoints.run, script=script))(connection)
+            events = fresh_events(arrival, judged)
+            if events:
+                self._emitted.append(events)
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         self._advance(connection)

@@ -12,10 +12,10 @@ from tidings.errors import NotFoundError, RefusedError
 from tidings.events.catalog import Catalog
 from tidings.events.envelope import Envelope
 from tidings.store.driver import StoreDriver
-from tidings.store.receipts import Stored, no_receipt
+from tidings.store.receipts import Arrival, Stored, no_receipt
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.intake.roster import Roster
-from tidings.webhooks.intake.translating import Arrival, Making, arrival_of
+from tidings.webhooks.intake.translating import Making, arrival_of
 from tidings.webhooks.receive.given import Given
 
 

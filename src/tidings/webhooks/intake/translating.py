@@ -14,7 +14,7 @@ from tidings.events.catalog import Catalog
 from tidings.events.codec import encode_json
 from tidings.events.envelope import AttributeValue, Envelope
 from tidings.events.media import JSON
-from tidings.store.receipts import Identity, Received
+from tidings.store.receipts import Arrival, Identity, Received
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.receive.given import Given
 from tidings.webhooks.receive.read import Item
@@ -23,13 +23,6 @@ _MASK = "***"
 _ERROR_MAX = 2_000
 _JSON_ATTRIBUTES: Mapping[str, AttributeValue] = {"datacontenttype": JSON}
 _PARAMETER = re.compile(rb"([^&=]*)=([^&]*)")
-
-
-class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as it is to be kept, with the events of each of its items."""
-
-    received: Received
-    events: tuple[tuple[Envelope, ...], ...]
 
 
 class Making(msgspec.Struct, frozen=True, kw_only=True):
