@@ -51,7 +51,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faces]:
     with place.serving() as url:
         settled = ("consumers", "--app", "shop:app")
         place.eventually(*settled, until=lambda all: all and not any(each["lag"]["entries"] for each in all))
-        place.eventually("dead", "list", until=lambda found: len(found) == 2)
+        place.eventually("dead", "list", until=lambda found: len(found) == 3)
         yield Faces(place, url)
 
 
@@ -143,12 +143,14 @@ def test_the_rows_of_a_view_are_alike(faces: Faces) -> None:
 
 def test_dead_letters_are_alike(faces: Faces) -> None:
     over_http = faces.http("/dead-letters")["dead_letters"]
-    assert sorted(each["followers"] for each in over_http) == [0, 1]
+    assert sorted(each["followers"] for each in over_http) == [0, 0, 1]
     assert faces.cli("dead", "list") == over_http
     for letter in over_http:
         one = faces.http(f"/dead-letters/{letter['dead_letter']}")
-        shown = faces.cli("dead", "show", "orders", "--", letter["subject"])
-        assert {name: shown[name] for name in one} == one
+        assert faces.cli("dead", "show", letter["dead_letter"]) == one
+        if letter["kind"] == "handler":
+            shown = faces.cli("dead", "show", "orders", "--", letter["subject"])
+            assert {name: shown[name] for name in one} == one
 
 
 def test_what_is_done_to_dead_letters_is_answered_alike(faces: Faces) -> None:
@@ -160,6 +162,10 @@ def test_what_is_done_to_dead_letters_is_answered_alike(faces: Faces) -> None:
     over_http = faces.http("/dead-letters/drop", method="POST", body=where, idempotency_key='"dry2"')
     asked_so = ("--consumer", "orders", "--where-reason", "not-retryable", "--reason", "x", "--dry-run")
     assert faces.cli("dead", "drop-each", *asked_so) == over_http
+    body = {"kind": "delivery", "dry_run": True}
+    over_http = faces.http("/dead-letters/redrive", method="POST", body=body, idempotency_key='"dry3"')
+    assert faces.cli("dead", "redrive", "--all", "--kind", "delivery", "--dry-run") == over_http
+    assert over_http["subjects"] == 1
 
 
 def test_deliveries_and_their_attempts_are_alike(faces: Faces) -> None:

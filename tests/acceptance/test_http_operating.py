@@ -195,7 +195,7 @@ async def test_a_dropped_letter_lets_the_others_flow_on(caller: Caller) -> None:
 async def test_redriving_counts_first_and_gives_back_what_fits(caller: Caller) -> None:
     head, _ = await failed(caller)
     dry = await act(caller, "/dead-letters/redrive", "a", consumer="orders", dry_run=True)
-    assert (dry.status, dry.json) == (200, {"subjects": 1, "entries": 2, "dry_run": True})
+    assert (dry.status, dry.json) == (200, {"subjects": 1, "entries": 2, "failed": 0, "dry_run": True})
     assert (await caller.get(f"/dead-letters/{head}")).json["state"] == "dead"
     none = await act(caller, "/dead-letters/redrive", "b", reason="process-died")
     assert (none.status, none.json["subjects"]) == (202, 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -15,33 +14,48 @@ from tidings.api.headers import choose
 from tidings.api.members import read_members, refused_as
 from tidings.api.paths import segment
 from tidings.api.problems import Problem
-from tidings.api.queries import limit, one, read_query
+from tidings.api.queries import Query, limit, one, read_query
 from tidings.api.repeats import Repeats, need_key
 from tidings.api.routing import principal_of
 from tidings.app.opened import Opened
-from tidings.errors import MalformedError
+from tidings.errors import MalformedError, RefusedError
 from tidings.events.cloudevents import shown, write_structured
 from tidings.events.codec import encode_json
 from tidings.events.media import JSON
 from tidings.faces.letters import dropped_object, given_up_object, letter_object, redriven_object, whole_letter_object
 from tidings.faces.tokens import Tokens
-from tidings.operations import dead, letters
+from tidings.operations import letters
+from tidings.operations.dead import LETTER_KINDS, Kind, Which
+from tidings.operations.letter_acts import Redriven
 from tidings.operations.letters import Letter, Place
 from tidings.store.driver import StoreDriver
 from tidings.store.keyed import Keyed
 
 STATES = ("retrying", "dead")
-FOLLOWERS = 100
-_KNOWN = frozenset({"consumer", "state", "reason", "after", "limit"})
+_FILTERS = ("kind", "consumer", "endpoint", "service", "receiver", "state", "reason")
+_KNOWN = frozenset({*_FILTERS, "after", "limit"})
 _decode_place = msgspec.json.Decoder(Place).decode
 
 
-class Redriving(msgspec.Struct, forbid_unknown_fields=True):
-    """Which ones: all that fit what is given. With `dry_run` they are counted and left as they are."""
+class Where(msgspec.Struct, forbid_unknown_fields=True):
+    """Which ones: all that fit what is given."""
 
+    kind: Kind | None = None
     consumer: str | None = None
+    endpoint: str | None = None
+    service: str | None = None
+    receiver: str | None = None
     state: Literal["retrying", "dead"] | None = None
     reason: str | None = None
+
+    @property
+    def which(self) -> Which:
+        return Which(**{name: getattr(self, name) for name in _FILTERS})
+
+
+class Redriving(Where, forbid_unknown_fields=True):
+    """Which ones. With `dry_run` they are counted and left as they are."""
+
     dry_run: bool = False
 
 
@@ -54,14 +68,6 @@ class Dropping(msgspec.Struct, forbid_unknown_fields=True):
 
     reason: str
     dry_run: bool = False
-
-
-class Where(msgspec.Struct, forbid_unknown_fields=True):
-    """Which ones: all that fit what is given."""
-
-    consumer: str | None = None
-    state: Literal["retrying", "dead"] | None = None
-    reason: str | None = None
 
 
 class DroppingEach(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,7 +85,7 @@ class Letters:
         self._log = opened.log
         self._store = opened.store
         self._services = tuple(opened.services)
-        self._clock = opened.ports.clock
+        self._opened = opened
         self._tokens = tokens
         self._bodies = bodies
         self._repeats = repeats
@@ -89,10 +95,9 @@ class Letters:
         query = read_query(request.scope, known=_KNOWN)
         choose(request.scope, JSON)
         most, cursor = limit(query), one(query, "after")
-        which = dead.Which(consumer=one(query, "consumer"), state=_state(query), reason=one(query, "reason"))
         after = None if cursor is None else _read_cursor(cursor)
-        found = await letters.heads(self._store, self._services, which, after=after, limit=most)
-        last = _write_cursor(letters.place_of(found[-1].parked)) if len(found) == most else None
+        found = await letters.heads(self._log, self._store, self._services, _which(query), after=after, limit=most)
+        last = _write_cursor(letters.place_of(found[-1])) if len(found) == most else None
         return json_answer({"dead_letters": [letter_object(self._tokens, each) for each in found], "next": last})
 
     async def get(self, request: Request) -> Answer:
@@ -100,42 +105,40 @@ class Letters:
         read_query(request.scope, known=())
         choose(request.scope, JSON)
         found = await letters.find(self._log, self._store, _name(request))
-        waiting = await self._store.dead_letters(found.parked.consumer, found.parked.subject, limit=FOLLOWERS + 1)
-        event = _event(request.scope, found)
-        return json_answer(whole_letter_object(self._tokens, found, event, waiting))
+        names = await letters.together(self._store, found, limit=letters.TOGETHER)
+        return json_answer(whole_letter_object(self._tokens, found, _event(request.scope, found), names))
 
     async def redrive_all(self, request: Request) -> Answer:
-        """Give all that fit back to their handlers."""
+        """Give all that fit back, one by one; who repeats what was cut short goes on with it."""
         read_query(request.scope, known=())
         key = need_key(request.scope)
         body, asked = await read_members(self._bodies, request, Redriving)
-        which = dead.Which(consumer=asked.consumer, state=asked.state, reason=asked.reason)
-
         who = principal_of(request.scope).who
 
-        async def act(keyed: Keyed[StoreDriver]) -> Answer:
+        async def act() -> Answer:
             with refused_as(Problem.CANNOT_REPLAY):
-                if asked.dry_run:
-                    found = await dead.all_redrivable(keyed.store, self._clock, self._services, which)
-                else:
-                    found = await dead.redrive_all(keyed.store, self._clock, self._services, which, who=who)
-            return _redriven(len(found), sum(each.entries for each in found), dry_run=asked.dry_run)
+                done = await self._opened.letters(self._services).redrive_all(
+                    asked.which, who=who, dry_run=asked.dry_run
+                )
+            return _redriven(done, dry_run=asked.dry_run)
 
-        return await self._repeats.once(request.scope, "POST /dead-letters/redrive", key, body, act)
+        return await self._repeats.resumed(request.scope, "POST /dead-letters/redrive", key, body, act)
 
     async def redrive(self, request: Request) -> Answer:
-        """Give one letter, and then what waits behind it, back to its handler. `not-subject-head`."""
+        """Give one letter, and then what waits behind it, back to what failed with it. `not-subject-head`."""
         read_query(request.scope, known=())
         key = need_key(request.scope)
         body, asked = await read_members(self._bodies, request, RedrivingOne)
         name, who = _name(request), principal_of(request.scope).who
 
         async def act(keyed: Keyed[StoreDriver]) -> Answer:
-            parked = (await letters.find_head(self._log, keyed.store, name)).parked
-            give = dead.redrivable if asked.dry_run else partial(dead.redrive, who=who)
-            with refused_as(Problem.CANNOT_REPLAY):
-                await give(keyed.store, self._clock, self._services, parked.consumer, parked.subject)
-            return _redriven(1, parked.entries, dry_run=asked.dry_run)
+            with refused_as(Problem.CANNOT_REPLAY), refused_as(Problem.CANNOT_REPLAY, RefusedError):
+                done = (
+                    await self._opened.letters(self._services)
+                    .within(keyed.store)
+                    .redrive(name, who=who, dry_run=asked.dry_run)
+                )
+            return _redriven(done, dry_run=asked.dry_run)
 
         return await self._repeats.once(request.scope, "POST /dead-letters/{n}/redrive", key, body, act)
 
@@ -147,15 +150,10 @@ class Letters:
         name, who = _name(request), principal_of(request.scope).who
 
         async def act(keyed: Keyed[StoreDriver]) -> Answer:
-            parked = (await letters.find_head(self._log, keyed.store, name)).parked
-            whose, left = (parked.consumer, parked.subject), parked.entries
-            with refused_as(Problem.INVALID_CONFIGURATION):
-                if asked.dry_run:
-                    await dead.droppable(keyed.store, *whose, reason=asked.reason)
-                else:
-                    at = parked.first_position
-                    left = (await dead.drop(keyed.store, *whose, position=at, reason=asked.reason, who=who)).left
-            return json_answer(given_up_object(name, left=left, dry_run=asked.dry_run))
+            acts = self._opened.letters(self._services).within(keyed.store)
+            with refused_as(Problem.INVALID_CONFIGURATION), refused_as(Problem.NOT_FOUND, RefusedError):
+                done = await acts.drop(name, reason=asked.reason, who=who, dry_run=asked.dry_run)
+            return json_answer(given_up_object(name, left=done.left, dry_run=asked.dry_run))
 
         return await self._repeats.once(request.scope, "POST /dead-letters/{n}/drop", key, body, act)
 
@@ -164,41 +162,38 @@ class Letters:
         read_query(request.scope, known=())
         key = need_key(request.scope)
         body, asked = await read_members(self._bodies, request, DroppingEach)
-        where, who = asked.where, principal_of(request.scope).who
-        which = dead.Which(consumer=where.consumer, state=where.state, reason=where.reason)
+        which, who = asked.where.which, principal_of(request.scope).who
 
         async def act(keyed: Keyed[StoreDriver]) -> Answer:
+            acts = self._opened.letters(self._services).within(keyed.store)
             with refused_as(Problem.INVALID_CONFIGURATION):
-                if asked.dry_run:
-                    found = await dead.all_droppable(keyed.store, self._services, which, reason=asked.reason)
-                    return json_answer(
-                        dropped_object(subjects=len(found), left=sum(each.entries for each in found), dry_run=True)
-                    )
-                done = await dead.drop_each(keyed.store, self._services, which, reason=asked.reason, who=who)
-            subjects, left = len(done), sum(each.left for each in done)
-            return json_answer(dropped_object(subjects=subjects, left=left, dry_run=False))
+                done = await acts.drop_each(which, reason=asked.reason, who=who, dry_run=asked.dry_run)
+            return json_answer(dropped_object(done, dry_run=asked.dry_run))
 
         return await self._repeats.once(request.scope, "POST /dead-letters/drop", key, body, act)
 
 
-def _event(scope: Scope, found: Letter) -> bytes:
-    """Return the event as JSON, its data only to those who may read events, too."""
-    envelope = shown(found.letter.entry)
+def _event(scope: Scope, found: Letter) -> bytes | None:
+    """Return the event as JSON, its data only to those who may read events, too; None of what is no event."""
+    entry = letters.entry_of(found)
+    if entry is None:
+        return None
+    envelope = shown(entry)
     if "events:read" not in principal_of(scope).scopes:
         envelope = msgspec.structs.replace(envelope, data=None)
     return write_structured(envelope)
 
 
-def _redriven(subjects: int, entries: int, *, dry_run: bool) -> Answer:
-    body = redriven_object(subjects=subjects, entries=entries, dry_run=dry_run)
-    return json_answer(body, status=200 if dry_run else 202)
+def _redriven(done: Redriven, *, dry_run: bool) -> Answer:
+    return json_answer(redriven_object(done, dry_run=dry_run), status=200 if dry_run else 202)
 
 
-def _state(query: Any) -> Literal["retrying", "dead"] | None:
-    text = one(query, "state")
-    if text in (None, "retrying", "dead"):
-        return text  # type: ignore[return-value]  # it is one of these
-    raise MalformedError(f"state: {str(text)[:40]!r} is none; there is {' and '.join(STATES)}")
+def _which(query: Query) -> Which:
+    asked: dict[str, Any] = {name: one(query, name) for name in _FILTERS}
+    for name, values in (("state", STATES), ("kind", LETTER_KINDS)):
+        if asked[name] not in (None, *values):
+            raise MalformedError(f"{name}: {str(asked[name])[:40]!r} is none; there is {', '.join(values)}")
+    return Which(**asked)
 
 
 def _name(request: Request) -> str:
@@ -213,6 +208,7 @@ def _read_cursor(cursor: str) -> Place:
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         place: Place = _decode_place(base64.b64decode(padded, altchars=b"-_", validate=True))
+        letters.check_place(place)
     except (ValueError, msgspec.MsgspecError):
         raise MalformedError(f"after: {cursor[:80]!r} is no cursor: send the `next` of the page before") from None
     return place

@@ -25,6 +25,7 @@ from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.admission import Admission
 from tidings.operations.endpoints import Endpoints
+from tidings.operations.letter_acts import LetterActs
 from tidings.operations.pruning import Pruner
 from tidings.ports import Ports, this_process
 from tidings.services.command import command
@@ -47,6 +48,7 @@ from tidings.views.inline import InlineFolds
 from tidings.webhooks.intake.alarms import Alarms
 from tidings.webhooks.intake.intake import Intake
 from tidings.webhooks.intake.receiver import Receiver
+from tidings.webhooks.intake.replaying import Again
 from tidings.webhooks.intake.roster import Roster
 from tidings.webhooks.intake.translating import Making
 
@@ -127,6 +129,12 @@ class Opened:
             allowed=allowed(self.settings),
             is_local=is_local(self.settings),
         )
+
+    def letters(self, services: Sequence[Service] | None) -> LetterActs:
+        """Return what may be done with what failed. `services`: of the application at hand, None if there is none."""
+        making = self.making()
+        again = Again(store=self.store, roster=self.roster, catalog=self.catalog, new_id=making.new_id, now=making.now)
+        return LetterActs(log=self.log, store=self.store, clock=self.ports.clock, services=services, again=again)
 
     def staged(self, event: Any, *, source: str, id: str | None, time: datetime | None) -> str:
         """See `App.staged`."""

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidings.cli import completing
+from tidings.cli.dead_named import drop_named, give_back, show_named
+from tidings.cli.dead_which import (
+    Consumer,
+    DryRun,
+    Every,
+    InState,
+    MaybeConsumer,
+    OfConsumer,
+    OfKind,
+    OfReceiver,
+    OfService,
+    Subject,
+    ToEndpoint,
+    which_of,
+)
 from tidings.cli.output import Output
 from tidings.cli.session import WHO, AsJson, Session, tokens_of
 from tidings.errors import CallerError
@@ -18,81 +31,89 @@ if TYPE_CHECKING:
     from tidings.app import Opened
     from tidings.faces.tokens import Tokens
     from tidings.operations import dead
-    from tidings.services.service import Service
-    from tidings.store.parking import Parked
+    from tidings.operations.letter_acts import Redriven
+    from tidings.operations.letters import Letter
 
-commands = typer.Typer(help="Dead letters: what failed, set aside with its subject until it is handled or dropped.")
-
-
-class State(StrEnum):
-    retrying = "retrying"
-    dead = "dead"
-
-
-Consumer = Annotated[str, typer.Argument(help="Whose handler or fold failed.", autocompletion=completing.consumers)]
-Subject = Annotated[str, typer.Argument(help="As `tidings dead list` shows it.")]
-OfConsumer = Annotated[
-    str | None, typer.Option("--consumer", help="Only of this consumer.", autocompletion=completing.consumers)
-]
-InState = Annotated[State | None, typer.Option("--state", help="Only those that are tried again, or that are not.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Count them, and change nothing.")]
-ForReason = Annotated[str | None, typer.Option("--reason", help="Only for this reason, such as handler-failed.")]
+LISTED = 10_000
+commands = typer.Typer(
+    help="Dead letters: what failed, set aside by a handler, given up as a delivery, or no event as a webhook."
+)
 
 
 @commands.command("list")
 def list_(
-    consumer: OfConsumer = None, state: InState = None, reason: ForReason = None, as_json: AsJson = False
+    kind: OfKind = None,
+    consumer: OfConsumer = None,
+    endpoint: ToEndpoint = None,
+    service: OfService = None,
+    receiver: OfReceiver = None,
+    state: InState = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Only for this reason, such as handler-failed.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """List the parked subjects, oldest first, with the reason and the last error.
+    """List what failed, oldest first, with reason and last error: parked subjects, then deliveries and receipts.
 
     Example: tidings dead list --consumer bookmarks --state dead
+    Example: tidings dead list --kind delivery --endpoint crm
     """
-    from tidings.cli.shapes import parked_row
+    from tidings.cli.shapes import letter_row, parked_row
     from tidings.faces.letters import letter_object
-    from tidings.operations import dead, letters
     from tidings.operations.counts import count, letters_told
+    from tidings.operations.letters import HandlerLetter, heads
 
-    session, which = Session(), _which(consumer, state, reason)
+    session = Session()
+    which = which_of(consumer, state, reason, kind=kind, endpoint=endpoint, service=service, receiver=receiver)
 
-    async def objects(opened: Opened) -> list[dict[str, Any]]:
-        tokens = await tokens_of(opened)
-        heads = await letters.heads(opened.store, session.services, which, after=None, limit=None)
-        return [letter_object(tokens, each) for each in heads]
+    async def work(opened: Opened) -> tuple[Tokens, Sequence[Letter]]:
+        found = await heads(opened.log, opened.store, session.services, which, after=None, limit=LISTED)
+        return await tokens_of(opened), found
 
-    async def work(opened: Opened) -> Sequence[Parked]:
-        return await dead.parked(opened.store, session.services, which)
-
+    tokens, found = session.look(work)
     output = Output(as_json=as_json)
     if as_json:
-        output.json(session.look(objects))
+        output.json([letter_object(tokens, each) for each in found])
         return
-    found = session.look(work)
-    output.rows([parked_row(each) for each in found], empty="nothing is parked")
-    if found:
-        output.say(f"\n{letters_told(count(found))}")
+    parked = [each.parked for each in found if isinstance(each, HandlerLetter)]
+    others = [letter_row(each) for each in found if not isinstance(each, HandlerLetter)]
+    if parked or not others:
+        output.rows([parked_row(each) for each in parked], empty="nothing is parked")
+    if parked:
+        output.say(f"\n{letters_told(count(parked))}")
+    if others:
+        output.say("" if parked else "nothing is parked by a handler or fold\n")
+        output.rows(others, empty="")
 
 
 @commands.command()
-def show(consumer: Consumer, subject: Subject, as_json: AsJson = False) -> None:
-    """Show one parked subject with its entries, in the order in which they will be handled.
+def show(consumer: Consumer, subject: Subject = None, as_json: AsJson = False) -> None:
+    """Show one parked subject with its entries, in the order in which they are handled; or a dead letter by its name.
 
     Example: tidings dead show bookmarks jack
+    Example: tidings dead show delivery:crm:1042
     """
     from tidings.cli.shapes import entry_line, parked_row
     from tidings.faces.entries import entry_object
     from tidings.faces.letters import whole_letter_object
     from tidings.operations import dead
-    from tidings.operations.letters import Letter
+    from tidings.operations.letters import HandlerLetter
+
+    if subject is None:
+        show_named(consumer, as_json=as_json)
+        return
+    named = dead.typed(subject)
 
     async def work(opened: Opened) -> tuple[dead.Opened, Tokens]:
-        return await dead.show(opened.store, consumer, dead.typed(subject)), await tokens_of(opened)
+        return await dead.show(opened.store, consumer, named), await tokens_of(opened)
 
     found, tokens = Session().look(work)
     output = Output(as_json=as_json)
     if as_json:
         entries = [entry_object(tokens, each.entry) for each in found.letters]
-        head = Letter(parked=found.parked, letter=found.letters[0])
-        whole = whole_letter_object(tokens, head, bytes(entries[0]["event"]), found.letters)
+        head = HandlerLetter(parked=found.parked, letter=found.letters[0])
+        names = [dead.name_of(each.consumer, each.entry.position) for each in found.letters]
+        whole = whole_letter_object(tokens, head, bytes(entries[0]["event"]), names)
         output.json({**whole, "entries": entries})
         return
     output.fields(parked_row(found.parked))
@@ -103,50 +124,60 @@ def show(consumer: Consumer, subject: Subject, as_json: AsJson = False) -> None:
 
 @commands.command()
 def redrive(
-    consumer: Annotated[
-        str | None, typer.Argument(help="Whose handler or fold failed.", autocompletion=completing.consumers)
-    ] = None,
-    subject: Annotated[str | None, typer.Argument(help="As `tidings dead list` shows it.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="All subjects, or all that --state and --reason say.")] = False,
+    consumer: MaybeConsumer = None,
+    subject: Subject = None,
+    every: Every = False,
+    kind: OfKind = None,
+    endpoint: ToEndpoint = None,
+    service: OfService = None,
+    receiver: OfReceiver = None,
     state: InState = None,
-    reason: ForReason = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Only for this reason, such as handler-failed.")
+    ] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give parked entries back to their handler, in order: one subject, or with --all many.
+    """Give dead letters back, in order, with a full budget of attempts: a subject, one by its name, or with --all many.
 
-    Those of a consumer that nobody runs are left alone; exit code 2 if there are no others.
+    A delivery is sent again by a running server, a webhook is translated again at once; for that TIDINGS_APP names the
+    application that has its receiver. Those of a consumer that nobody runs are left alone; exit code 2 if there are no
+    others.
 
     Example: tidings dead redrive bookmarks jack
     Example: tidings dead redrive bookmarks --all --reason handler-failed
+    Example: tidings dead redrive --all --endpoint crm
     """
     from tidings.faces.letters import redriven_object
+    from tidings.operations import dead
     from tidings.operations.carried import taken_up
 
-    if every == (subject is not None):
-        raise CallerError("redrive what? Give CONSUMER and SUBJECT, or --all with what it is limited to")
-    if not every and (state is not None or reason is not None):
-        raise CallerError("give CONSUMER and SUBJECT, or --all with --state or --reason, not both")
+    which = which_of(consumer, state, reason, kind=kind, endpoint=endpoint, service=service, receiver=receiver)
+    if (every and subject is not None) or (not every and consumer is None):
+        raise CallerError("redrive what? Give CONSUMER and SUBJECT, a NAME, or --all with what it is limited to")
+    if not every and which != dead.Which(consumer=consumer):
+        raise CallerError("give CONSUMER and SUBJECT, or --all with what it is limited to, not both")
+    session = Session()
 
-    session, which = Session(), _which(consumer, state, reason)
+    async def work(opened: Opened) -> tuple[Redriven, str]:
+        done = await give_back(opened, session.services, which, subject, every=every, dry_run=dry_run)
+        return done, await taken_up(opened.store, done.consumers)
 
-    async def work(opened: Opened) -> tuple[Sequence[Parked], str]:
-        found = await _given_back(opened, session.services, which, subject, dry_run=dry_run)
-        return found, await taken_up(opened.store, {each.consumer for each in found})
-
-    found, next_step = session.look(work)
+    done, next_step = session.with_receivers(work)
     output = Output(as_json=as_json)
-    entries = sum(each.entries for each in found)
     if as_json:
-        output.json(redriven_object(subjects=len(found), entries=entries, dry_run=dry_run))
-    what = f"{_subjects(len(found))} with {_entries(entries)}"
+        output.json(redriven_object(done, dry_run=dry_run))
+    what = f"{_subjects(done.subjects)} with {_entries(done.entries)}"
     output.say(f"would be due: {what}" if dry_run else f"due now: {what}; {next_step}")
+    if done.failed:
+        output.say(f"not given back, `tidings dead list` says why: {done.failed:,}")
 
 
 @commands.command()
 def drop(
     consumer: Consumer,
-    subject: Subject,
+    subject: Subject = None,
+    *,
     reason: Annotated[str, typer.Option(help="Why it is given up; kept in the audit.")],
     position: Annotated[
         str | None, typer.Option(help="The entry it must be, by number or token: the first, which failed.")
@@ -159,6 +190,7 @@ def drop(
     Exit code 1 for one that waits behind another: that one comes first.
 
     Example: tidings dead drop bookmarks jack --reason "the user asked for erasure"
+    Example: tidings dead drop receipt:till:7 --reason "a test of theirs"
     """
     from tidings.cli.positions import position_of
     from tidings.faces.letters import given_up_object
@@ -167,12 +199,18 @@ def drop(
 
     if every and position is not None:
         raise CallerError("give --position or --all, not both")
+    if subject is None:
+        if every or position is not None:
+            raise CallerError("give CONSUMER and SUBJECT with --position or --all: a NAME is of one entry")
+        drop_named(consumer, reason=reason, as_json=as_json)
+        return
+    named = dead.typed(subject)
 
     async def work(opened: Opened) -> dead.Dropped:
         if every:
-            return await dead.drop_subject(opened.store, consumer, dead.typed(subject), reason=reason, who=WHO)
+            return await dead.drop_subject(opened.store, consumer, named, reason=reason, who=WHO)
         at = None if position is None else await position_of(opened, "--position", position)
-        return await dead.drop(opened.store, consumer, dead.typed(subject), position=at, reason=reason, who=WHO)
+        return await dead.drop(opened.store, consumer, named, position=at, reason=reason, who=WHO)
 
     done = Session().look(work)
     output = Output(as_json=as_json)
@@ -187,7 +225,11 @@ def drop(
 @commands.command("drop-each")
 def drop_each(
     reason: Annotated[str, typer.Option(help="Why they are given up; kept in the audit.")],
+    kind: OfKind = None,
     consumer: OfConsumer = None,
+    endpoint: ToEndpoint = None,
+    service: OfService = None,
+    receiver: OfReceiver = None,
     state: InState = None,
     where_reason: Annotated[
         str | None, typer.Option(help="Only what failed for this reason, such as undecodable.")
@@ -200,45 +242,20 @@ def drop_each(
     Example: tidings dead drop-each --consumer bookmarks --where-reason undecodable --reason "a till that sent rubbish"
     """
     from tidings.faces.letters import dropped_object
-    from tidings.operations import dead
+    from tidings.operations.letter_acts import GivenUp
 
-    session, which = Session(), _which(consumer, state, where_reason)
+    session = Session()
+    which = which_of(consumer, state, where_reason, kind=kind, endpoint=endpoint, service=service, receiver=receiver)
 
-    async def work(opened: Opened) -> tuple[int, int]:
-        if dry_run:
-            found = await dead.all_droppable(opened.store, session.services, which, reason=reason)
-            return len(found), sum(each.entries for each in found)
-        done = await dead.drop_each(opened.store, session.services, which, reason=reason, who=WHO)
-        return len(done), sum(each.left for each in done)
+    async def work(opened: Opened) -> GivenUp:
+        return await opened.letters(session.services).drop_each(which, reason=reason, who=WHO, dry_run=dry_run)
 
-    subjects, left = session.look(work)
+    done = session.look(work)
     output = Output(as_json=as_json)
     if as_json:
-        output.json(dropped_object(subjects=subjects, left=left, dry_run=dry_run))
+        output.json(dropped_object(done, dry_run=dry_run))
     said = "would be dropped" if dry_run else "dropped"
-    output.say(f"{said}: the entry that failed, of {_subjects(subjects)}; left of theirs: {_entries(left)}")
-
-
-async def _given_back(
-    opened: Opened, services: Sequence[Service] | None, which: dead.Which, subject: str | None, *, dry_run: bool
-) -> Sequence[Parked]:
-    from tidings.operations import dead
-
-    store, clock = opened.store, opened.ports.clock
-    if subject is not None and which.consumer is not None:
-        whose = which.consumer, dead.typed(subject)
-        if dry_run:
-            return [await dead.redrivable(store, clock, services, *whose)]
-        return [await dead.redrive(store, clock, services, *whose, who=WHO)]
-    if dry_run:
-        return await dead.all_redrivable(store, clock, services, which)
-    return await dead.redrive_all(store, clock, services, which, who=WHO)
-
-
-def _which(consumer: str | None, state: State | None, reason: str | None) -> dead.Which:
-    from tidings.operations import dead
-
-    return dead.Which(consumer=consumer, state=None if state is None else state.value, reason=reason)
+    output.say(f"{said}: what failed of {_subjects(done.subjects)}; left of theirs: {_entries(done.left)}")
 
 
 def _subjects(count: int) -> str:

@@ -14,9 +14,10 @@ from tidings.events.envelope import Entry
 from tidings.events.timestamp import time_text
 from tidings.faces.tokens import Tokens
 from tidings.operations.chain import Chain, Link
-from tidings.operations.dead import written
+from tidings.operations.dead import UNTRANSLATED, written
 from tidings.operations.inspect import Standing
 from tidings.operations.lag import ConsumerLag
+from tidings.operations.letters import DeliveryLetter, ReceiptLetter
 from tidings.operations.verify import Verified
 from tidings.operations.views import Listed
 from tidings.store.parking import Parked
@@ -77,6 +78,30 @@ def parked_row(parked: Parked) -> dict[str, Any]:
         "error": parked.error,
         "first_position": parked.first_position,
         "parked_at": moment(parked.parked_at),
+    }
+
+
+def letter_row(letter: DeliveryLetter | ReceiptLetter) -> dict[str, Any]:
+    """Return a dead letter of no handler as a row."""
+    if isinstance(letter, DeliveryLetter):
+        found = letter.delivery
+        return {
+            "dead_letter": letter.name,
+            "subject": found.subject,
+            "attempts": found.attempts,
+            "reason": found.reason,
+            "error": found.error,
+            "behind_it": found.followers,
+            "since": moment(found.closed),
+        }
+    return {
+        "dead_letter": letter.name,
+        "subject": None,
+        "attempts": 1 + letter.receipt.replays,
+        "reason": UNTRANSLATED,
+        "error": letter.receipt.error,
+        "behind_it": 0,
+        "since": moment(letter.receipt.received),
     }
 
 

@@ -31,6 +31,7 @@ from tidings.conformance.store_inline import FoldingInline
 from tidings.conformance.store_keyed import Answering, AppendingKeyed
 from tidings.conformance.store_keys import Admitting
 from tidings.conformance.store_leases import Leasing
+from tidings.conformance.store_letters import FindingWhatFailed
 from tidings.conformance.store_parking import Parking
 from tidings.conformance.store_receivers import KeepingReceivers
 from tidings.conformance.store_receiving import Receiving
@@ -65,6 +66,7 @@ class _Chapters(
     OrderingForEndpoints,
     RepeatingForEndpoints,
     Receiving,
+    FindingWhatFailed,
     KeepingReceivers,
 ):
     @pytest.fixture

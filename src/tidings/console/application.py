@@ -83,6 +83,7 @@ class Console:
             ),
             at("/dead", *_READ_DEAD, get=dead.every),
             at("/dead/subject", *_READ_DEAD, get=dead.subject),
+            at("/dead/letter", *_READ_DEAD, get=dead.letter),
             at("/dead/redrive", *_CHANGE_DEAD, post=dead.redrive),
             at("/dead/redrive-all", *_CHANGE_DEAD, post=dead.redrive_all),
             at("/dead/drop", *_CHANGE_DEAD, post=dead.drop),

@@ -1,10 +1,13 @@
-"""Parked subjects and their dead letters: looked at, given back to their handler, or given up for a reason."""
+"""Parked subjects and their dead letters: looked at, given back to their handler, or given up for a reason.
+
+Dead letters of the other kinds, too, are `letters`; what is done to any is `letter_acts`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from tidings.consumers.retry import KINDS
 from tidings.errors import CallerError, NotFoundError, NotSubjectHeadError
@@ -16,24 +19,50 @@ from tidings.ports import Clock
 from tidings.services.service import Service
 from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
+from tidings.store.endpoint_deliveries import FOLLOWS, LOST, STALE
 from tidings.store.parking import DeadLetter, Parked
+from tidings.webhooks.deliver.outcome import DeadReason
 
 NO_SUBJECT = "\x00"
 _WRITTEN = "\\0"
 LETTERS = 100
+Kind = Literal["handler", "delivery", "receipt"]
+LETTER_KINDS: tuple[Kind, ...] = get_args(Kind)
+UNTRANSLATED = "translation-failed"
+REASONS = KINDS | {*get_args(DeadReason), FOLLOWS, STALE, LOST, UNTRANSLATED}
+"""Every word why something is a dead letter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Which:
-    """Which parked subjects; None: whatever it is. `reason`: the kebab-case word why, such as `handler-failed`."""
+    """Which dead letters; None: whatever it is. `reason`: the kebab-case word why, such as `handler-failed`.
 
+    `consumer`: of which handler or fold; `endpoint`, or `service` of the function: whom a delivery goes to; `receiver`:
+    whom a receipt came to. What one of these says is of no other kind.
+    """
+
+    kind: Kind | None = None
     consumer: str | None = None
+    endpoint: str | None = None
+    service: str | None = None
+    receiver: str | None = None
     state: Literal["retrying", "dead"] | None = None
     reason: str | None = None
 
+    def takes(self, kind: Kind) -> bool:
+        """Say whether any of this kind can be one."""
+        own = {
+            "handler": (self.consumer,),
+            "delivery": (self.endpoint, self.service),
+            "receipt": (self.receiver,),
+        }
+        others = [name for of, names in own.items() if of != kind for name in names if name is not None]
+        return self.kind in (None, kind) and not others and (kind == "handler" or self.state != "retrying")
+
     def matches(self, parked: Parked) -> bool:
+        """Say whether this subject of a handler is one."""
         asked = ((self.consumer, parked.consumer), (self.state, parked.state), (self.reason, parked.reason))
-        return all(wanted in (None, found) for wanted, found in asked)
+        return self.takes("handler") and all(wanted in (None, found) for wanted, found in asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +115,7 @@ async def parked(store: StoreDriver, services: Sequence[Service] | None, which: 
         consumers = {reader.name for reader in await roster(store, services)} | {each.consumer for each in every}
         check_known("consumer", which.consumer, consumers)
     if which.reason is not None:
-        check_known("reason", which.reason, {*KINDS, *(each.reason for each in every)})
+        check_known("reason", which.reason, {*REASONS, *(each.reason for each in every)})
     return [each for each in every if which.matches(each)]
 
 
@@ -160,7 +189,7 @@ async def droppable(
     store: StoreDriver, consumer: str, subject: str, *, position: Position | None = None, reason: str
 ) -> Parked:
     """Return the subject whose first entry would be given up. Errors as in `drop`."""
-    _told(reason)
+    told(reason)
     found = await _parked(store, consumer, subject)
     if position is not None:
         check_head(found, position)
@@ -176,11 +205,12 @@ async def drop(
     """
     found = await droppable(store, consumer, subject, position=position, reason=reason)
     chosen = found.first_position if position is None else position
-    await store.drop(consumer, subject, chosen, reason=_told(reason), who=who)
+    await store.drop(consumer, subject, chosen, reason=told(reason), who=who)
     return Dropped(consumer=consumer, subject=subject, positions=(chosen,), left=found.entries - 1)
 
 
-def _told(reason: str) -> str:
+def told(reason: str) -> str:
+    """Return why something is given up. CallerError without a reason."""
     if not reason.strip():
         raise CallerError("say why it is given up: the reason is kept in the audit")
     return reason.strip()
@@ -190,10 +220,15 @@ async def all_droppable(
     store: StoreDriver, services: Sequence[Service] | None, which: Which, *, reason: str
 ) -> Sequence[Parked]:
     """Return the subjects of each of which the entry that failed would be given up. Errors as in `drop_each`."""
-    _told(reason)
-    if which == Which():
-        raise CallerError("give up which ones? Say a consumer, a state or a reason why they failed")
+    told(reason)
+    check_narrow(which)
     return await parked(store, services, which)
+
+
+def check_narrow(which: Which) -> None:
+    """Refuse to give up all that there is: it would be a slip. CallerError."""
+    if which == Which():
+        raise CallerError("give up which ones? Say a kind, a consumer, a state or a reason why they failed")
 
 
 async def drop_each(
@@ -207,7 +242,7 @@ async def drop_each(
     done = []
     for each in await all_droppable(store, services, which, reason=reason):
         try:
-            await store.drop(each.consumer, each.subject, each.first_position, reason=_told(reason), who=who)
+            await store.drop(each.consumer, each.subject, each.first_position, reason=told(reason), who=who)
         except NotFoundError:
             continue
         left = each.entries - 1
@@ -218,13 +253,13 @@ async def drop_each(
 
 async def drop_subject(store: StoreDriver, consumer: str, subject: str, *, reason: str, who: str) -> Dropped:
     """Give up all entries of a subject that are set aside now. CallerError without a reason; NotFoundError."""
-    told = _told(reason)
+    why = told(reason)
     found = await _parked(store, consumer, subject)
     positions: list[Position] = []
     letters = await store.dead_letters(consumer, subject, limit=found.entries)
     # From the last to the first: dropping the first would have the next one tried meanwhile.
     for letter in reversed(letters):
-        await store.drop(consumer, subject, letter.entry.position, reason=told, who=who)
+        await store.drop(consumer, subject, letter.entry.position, reason=why, who=who)
         positions.append(letter.entry.position)
     left = sum(each.entries for each in await store.parked(consumer) if each.subject == subject)
     return Dropped(consumer=consumer, subject=subject, positions=tuple(reversed(positions)), left=left)

@@ -141,7 +141,7 @@ class Endpoints:
             endpoint = endpoint_of(given, id=id, health=known.health, allowed=self.allowed)
             return replace(record, config=config_of(endpoint), pacing=pacing_of(endpoint))
 
-        return await self._shown(await self._changed("endpoint-changed", id, changed, who))
+        return await self._shown(await self._changed(self._change("endpoint-changed", id, who), changed))
 
     async def remove(self, id: str, *, version: int | None = None, who: str = "local") -> int:
         """Remove an endpoint; return how many open deliveries are cancelled. `version` as in `change`.
@@ -178,8 +178,10 @@ class Endpoints:
             after = secrets.rotated(before, made[0], now=now, grace_s=grace_s)
             return replace(record, secrets=secrets_to_bytes(after))
 
-        record = await self._changed("secret-rotated", id, changed, who)
-        await self._tell("endpoint.secret-rotated", id, secret=made[0].id)
+        def event() -> Envelope:
+            return self._said("endpoint.secret-rotated", id, secret=made[0].id)
+
+        record = await self._changed(self._change("secret-rotated", id, who), changed, event)
         return Made(endpoint=await self._shown(record), secret_id=made[0].id, secret=key.text, public=key.public)
 
     async def revoke(self, id: str, secret_id: str, *, who: str = "local") -> Shown:
@@ -189,7 +191,7 @@ class Endpoints:
             left = secrets.revoked(secrets_of(record.secrets), secret_id, now=now)
             return replace(record, secrets=secrets_to_bytes(left))
 
-        return await self._shown(await self._changed("secret-revoked", id, changed, who, reason=secret_id))
+        return await self._shown(await self._changed(self._change("secret-revoked", id, who, secret_id), changed))
 
     async def test(self, id: str, *, who: str = "local") -> str:
         """Send one event of type `endpoint.test` to it, through the log and whatever its pattern is.
@@ -201,7 +203,7 @@ class Endpoints:
             raise RefusedError(f"the endpoint {id!r} is {record.condition.state}: resume it before it is tested")
         async with self.store.changing(self._change("endpoint-tested", id, who)):
             pass
-        receipt = await self._tell("endpoint.test", id, test=True)
+        receipt = await self.append([self._said("endpoint.test", id, test=True)])
         return f"{id}:{receipt.positions[0]}"
 
     async def pause(
@@ -213,8 +215,9 @@ class Endpoints:
         kept = condition_of(stopped).health
         async with self.store.changing(self._change("endpoint-paused", id, who, reason)) as changing:
             record = await changing.pause_endpoint(id, at=now, why=reason, state=state, health=kept)
-        if before.condition.state != state:
-            await self._tell("endpoint.paused" if state == "paused" else "endpoint.disabled", id, why=reason)
+            if before.condition.state != state:
+                told: Operational = "endpoint.paused" if state == "paused" else "endpoint.disabled"
+                changing.emit([self._said(told, id, why=reason)])
         return await self._shown(record)
 
     async def resume(self, id: str, *, who: str = "local") -> Shown:
@@ -223,7 +226,7 @@ class Endpoints:
         kept = condition_of(health.resumed(health_of(before.condition, now=now), now=now)).health
         async with self.store.changing(self._change("endpoint-resumed", id, who)) as changing:
             record = await changing.resume_endpoint(id, at=now, health=kept)
-        await self._tell("endpoint.resumed", id)
+            changing.emit([self._said("endpoint.resumed", id)])
         return await self._shown(record)
 
     async def recover(self, id: str, within: Range, *, dry_run: bool = False, who: str = "local") -> Again:
@@ -246,30 +249,32 @@ class Endpoints:
 
     async def _changed(
         self,
-        what: What,
-        id: str,
+        change: Change,
         changed: Callable[[EndpointRecord, int], EndpointRecord],
-        who: str,
-        reason: str = "",
+        event: Callable[[], Envelope] | None = None,
     ) -> EndpointRecord:
-        """Keep what `changed` makes of it, again where somebody else changed it meanwhile."""
+        """Keep what `changed` makes of it, again where others changed it meanwhile; `event`: what tells of it."""
         for _ in range(TRIES):
-            record = changed(await self._record(id), self.ports.clock.now_us())
+            record = changed(await self._record(change.on), self.ports.clock.now_us())
             with suppress(_MovedError):
-                return await self._kept(self._change(what, id, who, reason), record)
-        raise RefusedError(f"the endpoint {id!r} is being changed by others: try again")
+                return await self._kept(change, record, event)
+        raise RefusedError(f"the endpoint {change.on!r} is being changed by others: try again")
 
-    async def _kept(self, change: Change, record: EndpointRecord) -> EndpointRecord:
+    async def _kept(
+        self, change: Change, record: EndpointRecord, event: Callable[[], Envelope] | None
+    ) -> EndpointRecord:
         async with self.store.changing(change) as changing:
             after = await changing.change_endpoint(record)
             if after is None:
                 raise _MovedError
+            if event is not None:
+                changing.emit([event()])
         return after
 
-    async def _tell(self, type: Operational, id: str, **more: object) -> Receipt:
+    def _said(self, type: Operational, id: str, **more: object) -> Envelope:
         now = self.ports.clock.now_us()
         event = uuid7(now, self.ports.random.getrandbits(ID_BITS))
-        return await self.append([said(type, id, id=event, now=now, **more)])
+        return said(type, id, id=event, now=now, **more)
 
     def _secret(self, text: str | None, kind: secrets.Kind) -> Secret:
         return secrets.secret_of(text) if text is not None else secrets.generated(kind, self._draw)

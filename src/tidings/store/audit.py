@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar, get_args
 
-from tidings.log.driver import Position
+from tidings.events.envelope import Envelope
+from tidings.log.driver import Position, Receipt
 
 StoreT = TypeVar("StoreT", covariant=True)
 
@@ -73,6 +74,13 @@ class AuditStore(Protocol[StoreT]):
         An exception that leaves the block undoes both. In the store of a request under a key it is a part of that
         request's transaction. RefusedError inside a unit.
         """
+
+    def emit(self, envelopes: Sequence[Envelope]) -> None:
+        """As `Unit.emit`, in the store of a transaction that is open. RefusedError in any other."""
+
+    @property
+    def appended(self) -> Sequence[tuple[Sequence[Envelope], Receipt]]:
+        """What became of what `emit` was given, once its transaction has ended; nothing of what was staged."""
 
     async def audit(self, *, before: int | None = None, limit: int = 100) -> Sequence[Audited]:
         """Return what operators did, newest first. `before`: only what came before the one of this number."""

@@ -21,6 +21,7 @@ from tidings.store.facts import StoreFacts
 from tidings.store.inline import InlineFolds
 from tidings.store.keyed import Keyed, Request
 from tidings.store.keys import KeyStore
+from tidings.store.letter_store import LetterStore
 from tidings.store.parking import DeadLetter, Parked
 from tidings.store.reason import Reason
 from tidings.store.receipt_store import ReceiptStore
@@ -29,7 +30,9 @@ from tidings.store.staging import Waiting
 from tidings.store.unit import Unit
 
 
-class StoreDriver(KeyStore, AttemptStore, EndpointStore, ReceiptStore, AuditStore["StoreDriver"], Protocol):
+class StoreDriver(
+    KeyStore, AttemptStore, EndpointStore, ReceiptStore, LetterStore, AuditStore["StoreDriver"], Protocol
+):
     """A back end's store."""
 
     facts: StoreFacts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from tidings.store.receipts import Receipt, ReceiptOutcome, ReceiverRecord, Stored
+from tidings.store.receipts import Identity, Receipt, ReceiptOutcome, ReceiverRecord, Stored
 
 
 class ReceiptStore(Protocol):
@@ -30,6 +30,9 @@ class ReceiptStore(Protocol):
 
     async def count_receipts(self, outcome: ReceiptOutcome) -> int:
         """Return how many receipts have this outcome: of `failed` the dead letters of kind `receipt`."""
+
+    async def finish_receipt(self, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None) -> bool:
+        """As `Unit.finish_receipt`."""
 
     async def drop_receipt(self, n: int) -> None:
         """Give up one that failed. NotFoundError; RefusedError if it has not failed."""

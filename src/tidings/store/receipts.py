@@ -225,4 +225,4 @@ def no_receiver(id: str) -> NotFoundError:
 
 
 def not_failed(n: int, outcome: str) -> RefusedError:
-    return RefusedError(f"the receipt {n} is {outcome}: only one that failed can be dropped")
+    return RefusedError(f"the receipt {n} is {outcome}: only one that failed can be redriven or dropped")

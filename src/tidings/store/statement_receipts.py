@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from tidings.store.receipts import Receipt, ReceiptOutcome, ReceiverRecord, Stored
+from tidings.store.receipts import Identity, Receipt, ReceiptOutcome, ReceiverRecord, Stored
 from tidings.store.scripts import receiving
 from tidings.store.statement_endpoints import StatementEndpoints
 
@@ -35,6 +35,9 @@ class StatementReceipts(StatementEndpoints[ConnectionT, NowT]):
 
     async def count_receipts(self, outcome: ReceiptOutcome) -> int:
         return await self._look(receiving.counted(outcome))
+
+    async def finish_receipt(self, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None) -> bool:
+        return await self._change(receiving.finish(n, identities, items, at=at))
 
     async def drop_receipt(self, n: int) -> None:
         await self._change(receiving.drop(n))

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
 from tidings.errors import LogUnavailableError, RefusedError, StoreUnavailableError
+from tidings.events.envelope import Envelope
 from tidings.log.driver import Position, Receipt, Write
 from tidings.store.attempts import Attempt
 from tidings.store.audit import Audited, Change
@@ -25,7 +26,7 @@ from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.store.scripts import reopening
 from tidings.store.staging import Waiting
-from tidings.store.statement_receipts import StatementReceipts
+from tidings.store.statement_letters import StatementLetters
 from tidings.store.statement_runs import Database
 from tidings.store.statement_unit import Surroundings
 from tidings.store.statements import ViewStatements
@@ -42,7 +43,7 @@ class Inline(Protocol):
     folds: InlineFolds | None
 
 
-class StatementStore(StatementReceipts[ConnectionT, NowT]):
+class StatementStore(StatementLetters[ConnectionT, NowT]):
     """See `tidings.store.driver.StoreDriver`."""
 
     def __init__(
@@ -145,6 +146,15 @@ class StatementStore(StatementReceipts[ConnectionT, NowT]):
         async with self._open(()) as unit:
             yield self._joining(unit)
             await unit.run(lambda to: self._statements.audit.note(to, change, now=now))
+
+    def emit(self, envelopes: Sequence[Envelope]) -> None:
+        if self._joined is None:
+            raise RefusedError("nothing is emitted outside of a transaction: append to the log instead")
+        self._joined.emit(envelopes)
+
+    @property
+    def appended(self) -> Sequence[tuple[Sequence[Envelope], Receipt]]:
+        return () if self._joined is None else self._joined.appended
 
     async def audit(self, *, before: int | None = None, limit: int = 100) -> Sequence[Audited]:
         return await self._read(lambda of: self._statements.audit.listed(of, before=before, limit=limit))
@@ -259,6 +269,7 @@ class StatementStore(StatementReceipts[ConnectionT, NowT]):
             asked = OpenRequest(request, unit, self._joining(unit), answers=answers, appends=log is not None)
             await asked.begin()
             yield asked
+        asked.appended += unit.appended
         if log is not None and asked.appended:
             log.appended()
 

@@ -169,6 +169,11 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
     def emitted(self) -> Sequence[Emitted]:
         return self._emitted
 
+    @property
+    def appended(self) -> Sequence[tuple[Emitted, Receipt]]:
+        """What was emitted, with what became of it once the unit has ended; nothing of what was staged."""
+        return list(zip(self.emitted, self.receipts, strict=False))
+
     def emit(self, envelopes: Sequence[Envelope]) -> None:
         self._check()
         self._emitted.append(tuple(envelopes))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from tidings.errors import CheckpointMovedError
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position
+from tidings.store.audit import Change
 from tidings.store.claims import Claim
 from tidings.store.deliveries import ClaimedDelivery
 from tidings.store.driver import StoreDriver
@@ -74,6 +75,12 @@ class _MeteredStore:
         async with keyed as open_request:
             yield open_request
         self._metrics.appended(open_request.appended)
+
+    @asynccontextmanager
+    async def changing(self, change: Change) -> AsyncIterator[StoreDriver]:
+        async with self._store.changing(change) as changing:
+            yield changing
+        self._metrics.appended(changing.appended)
 
     async def renew(self, claims: Sequence[Claim], *, ttl: timedelta) -> Sequence[Claim]:
         ours = await self._store.renew(claims, ttl=ttl)

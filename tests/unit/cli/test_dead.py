@@ -94,5 +94,5 @@ def test_a_redrive_can_be_counted_first(place: Place, capsys: pytest.CaptureFixt
     assert "would be due: 1 subject with 2 entries" in capsys.readouterr().out
     assert (place.waiting(), place.audit()) == ({"a": ("dead", 2), "b": ("dead", 1)}, [])
     assert run_with(["dead", "redrive", "--all", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"subjects": 2, "entries": 3, "dry_run": False}
+    assert json.loads(capsys.readouterr().out) == {"subjects": 2, "entries": 3, "failed": 0, "dry_run": False}
     assert place.audit() == [("cli", "redrive", "")] * 2

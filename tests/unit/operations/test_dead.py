@@ -46,7 +46,10 @@ async def test_parked_subjects_are_listed_by_what_is_asked_for(parked: Stage) ->
 async def test_a_misspelt_consumer_or_reason_is_told_with_those_there_are(parked: Stage) -> None:
     for which, told in (
         (Which(consumer="biling"), r"no consumer 'biling'; there is billing, .*, rates: did you mean billing"),
-        (Which(reason="handler-fails"), r"no reason 'handler-fails'; there is fold-failed, handler-failed, "),
+        (
+            Which(reason="handler-fails"),
+            r"no reason 'handler-fails'; there is address-refused, .*fold-failed, follows-dead, ",
+        ),
     ):
         with pytest.raises(NotFoundError, match=told):
             await dead.parked(parked.store, None, which)

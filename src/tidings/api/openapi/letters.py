@@ -6,12 +6,13 @@ from typing import Any
 
 from tidings.api.letters import STATES as LETTER_STATES
 from tidings.api.openapi import acts
-from tidings.api.openapi.acts import DRY, MAYBE, MAYBE_TIME, REPLAYED, TEXT, TIME, WHOLE, YES
+from tidings.api.openapi.acts import DRY, MAYBE, MAYBE_TIME, MAYBE_TOKEN, REPLAYED, TEXT, TIME, WHOLE, YES
 from tidings.api.openapi.parts import Object, array, parameter, record, response, schema
 from tidings.api.problems import Problem
-from tidings.consumers.retry import KINDS
 from tidings.events.media import JSON
+from tidings.operations.dead import LETTER_KINDS, REASONS
 
+_MAYBE_EVENT: Object = {"anyOf": [schema("Event"), {"type": "null"}]}
 _LETTER = parameter("path", "n", "The dead letter's name, as the list shows it.", TEXT)
 
 
@@ -20,8 +21,8 @@ def letter_schemas() -> dict[str, Object]:
     return {
         "DeadLetter": record(_letter()),
         "DeadLetterWithEvent": record(
-            {**_letter(), "event": schema("Event"), "subject_letters": array(TEXT)},
-            description="`event` has its data only for those who may read events, too.",
+            {**_letter(), "event": _MAYBE_EVENT, "subject_letters": array(TEXT)},
+            description="`event` has its data only for those who may read events, too; null where there is none.",
         ),
     }
 
@@ -29,9 +30,13 @@ def letter_schemas() -> dict[str, Object]:
 def _letter() -> dict[str, Any]:
     return {
         "dead_letter": TEXT,
-        "kind": {"const": "handler"},
-        "consumer": TEXT,
-        "subject": TEXT,
+        "kind": {"enum": list(LETTER_KINDS)},
+        "consumer": MAYBE | {"description": "Of `handler`."},
+        "endpoint": MAYBE | {"description": "Of a `delivery` to one."},
+        "service": MAYBE | {"description": "Of a `delivery` to a function of it."},
+        "function": MAYBE,
+        "receiver": MAYBE | {"description": "Of `receipt`."},
+        "subject": MAYBE,
         "state": {
             "enum": list(LETTER_STATES),
             "description": "`retrying`: tried again by itself, at `next_at`; `dead`: when an operator says so.",
@@ -43,11 +48,11 @@ def _letter() -> dict[str, Any]:
         "parked_at": TIME,
         "is_head": YES,
         "followers": WHOLE,
-        "position": schema("Token"),
-        "source": TEXT,
-        "id": TEXT,
-        "type": TEXT,
-        "dataversion": WHOLE,
+        "position": MAYBE_TOKEN,
+        "source": MAYBE,
+        "id": MAYBE,
+        "type": MAYBE,
+        "dataversion": {"type": ["integer", "null"]},
     }
 
 
@@ -71,7 +76,12 @@ def letter_paths() -> dict[str, Object]:
 
 def _letters_paths() -> dict[str, Object]:
     """Return the paths of what is done to many."""
-    which: Object = {"consumer": MAYBE, "state": {"enum": [*LETTER_STATES, None]}, "reason": MAYBE}
+    which: Object = {
+        "kind": {"enum": [*LETTER_KINDS, None]},
+        **dict.fromkeys(("consumer", "endpoint", "service", "receiver"), MAYBE),
+        "state": {"enum": [*LETTER_STATES, None]},
+        "reason": MAYBE,
+    }
     redriving = record({**which, "dry_run": DRY}, optional=(*which, "dry_run"))
     where = record(which, optional=tuple(which)) | {"minProperties": 1}
     dropping = record({"reason": TEXT, "where": where, "dry_run": DRY}, optional=("dry_run",))
@@ -81,7 +91,7 @@ def _letters_paths() -> dict[str, Object]:
         "/dead-letters/redrive": {
             "post": acts.keyed(
                 "redriveDeadLetters",
-                "Give all that fit back to their handlers",
+                "Give all that fit back to what failed with them",
                 redriving,
                 _given_back(),
                 Problem.NOT_FOUND,
@@ -108,12 +118,13 @@ def _one_letter_paths() -> dict[str, Object]:
             "parameters": [_LETTER],
             "post": acts.keyed(
                 "redriveDeadLetter",
-                "Give it back to its handler, and what waits behind it after it",
+                "Give it back to what failed with it, and what waits behind it after it",
                 record({"dry_run": DRY}, optional=("dry_run",)),
                 _given_back(),
                 Problem.NOT_FOUND,
                 Problem.CANNOT_REPLAY,
                 Problem.NOT_SUBJECT_HEAD,
+                Problem.EVENT_CONFLICT,
             ),
         },
         "/dead-letters/{n}/drop": {
@@ -131,7 +142,7 @@ def _one_letter_paths() -> dict[str, Object]:
 
 
 def _given_back() -> dict[str, Object]:
-    redriven = record({"subjects": WHOLE, "entries": WHOLE, "dry_run": YES})
+    redriven = record({"subjects": WHOLE, "entries": WHOLE, "failed": WHOLE, "dry_run": YES})
     return {
         "200": response("So many there are; nothing was changed.", {JSON: redriven}, REPLAYED),
         "202": response("So many are due now.", {JSON: redriven}, REPLAYED),
@@ -140,7 +151,11 @@ def _given_back() -> dict[str, Object]:
 
 def _letter_filters() -> list[Object]:
     return [
+        parameter("query", "kind", "Only of this kind.", {"enum": list(LETTER_KINDS)}),
         parameter("query", "consumer", "Only of this consumer.", TEXT),
+        parameter("query", "endpoint", "Only deliveries to this endpoint.", TEXT),
+        parameter("query", "service", "Only deliveries to functions of this service.", TEXT),
+        parameter("query", "receiver", "Only receipts of this receiver.", TEXT),
         parameter("query", "state", "Only those that are tried again, or that are not.", {"enum": list(LETTER_STATES)}),
-        parameter("query", "reason", "Only for this reason.", {"enum": sorted(KINDS)}),
+        parameter("query", "reason", "Only for this reason.", {"enum": sorted(REASONS)}),
     ]

@@ -100,6 +100,7 @@ CREATE INDEX tidings_delivery_dead ON tidings_delivery (endpoint, position)
   WHERE state = 'dead' AND endpoint IS NOT NULL;
 CREATE INDEX tidings_delivery_parked ON tidings_delivery (endpoint, subject, n)
   WHERE state = 'dead' AND endpoint IS NOT NULL AND subject IS NOT NULL;
+CREATE INDEX tidings_delivery_given_up ON tidings_delivery (closed, n) WHERE state = 'dead';
 CREATE TABLE tidings_attempt (n INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, epoch INTEGER NOT NULL,
   number INTEGER NOT NULL, began INTEGER NOT NULL, ended INTEGER, outcome TEXT, error TEXT, answer BLOB) STRICT;
 CREATE UNIQUE INDEX tidings_attempt_of ON tidings_attempt (delivery, epoch);
@@ -110,6 +111,7 @@ CREATE TABLE tidings_receipt (n INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT
   replayed INTEGER, replays INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE INDEX tidings_receipt_of ON tidings_receipt (receiver, n);
 CREATE INDEX tidings_receipt_failed ON tidings_receipt (outcome, n) WHERE outcome <> 'stored';
+CREATE INDEX tidings_receipt_given_up ON tidings_receipt (received, n) WHERE outcome = 'failed';
 CREATE INDEX tidings_receipt_forget ON tidings_receipt (forget_at) WHERE outcome <> 'failed';
 CREATE TABLE tidings_receipt_key (source TEXT, key TEXT, content BLOB NOT NULL, receipt INTEGER NOT NULL,
   PRIMARY KEY (source, key)) STRICT, WITHOUT ROWID;

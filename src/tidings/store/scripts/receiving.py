@@ -17,11 +17,12 @@ from tidings.store.receipts import (
 )
 from tidings.store.scripts.script import Script, ask, count
 
-_SHOWN = "n, receiver, source, received, outcome, error, items, seen, last_seen, replayed, replays, length(body)"
+SHOWN = "n, receiver, source, received, outcome, error, items, seen, last_seen, replayed, replays, length(body)"
 _RECEIVER = "id, config, created, secrets, version, state"
 
 
-def _receipt_of(row: Sequence[Any]) -> Receipt:
+def receipt_of(row: Sequence[Any]) -> Receipt:
+    """Return what a row of `SHOWN` says."""
     n, receiver, source, received, outcome, error, items, *rest = row
     seen, last_seen, replayed, replays, size = rest
     return Receipt(
@@ -49,24 +50,24 @@ def listed(
             held.append(wanted)  # type: ignore[arg-type]
             asked.append(f"{column} = ${len(held)}")
     rows = yield from ask(
-        f"SELECT {_SHOWN} FROM tidings.receipt WHERE {' AND '.join(asked)} ORDER BY n DESC LIMIT $2", *held
+        f"SELECT {SHOWN} FROM tidings.receipt WHERE {' AND '.join(asked)} ORDER BY n DESC LIMIT $2", *held
     )
-    return [_receipt_of(row) for row in rows]
+    return [receipt_of(row) for row in rows]
 
 
 def found(n: int) -> Script[Receipt | None]:
-    rows = yield from ask(f"SELECT {_SHOWN} FROM tidings.receipt WHERE n = $1", n)
-    return _receipt_of(rows[0]) if rows else None
+    rows = yield from ask(f"SELECT {SHOWN} FROM tidings.receipt WHERE n = $1", n)
+    return receipt_of(rows[0]) if rows else None
 
 
 def stored(n: int) -> Script[Stored | None]:
     rows = yield from ask(
-        f"SELECT method, query, headers, body, {_SHOWN} FROM tidings.receipt WHERE n = $1 AND body IS NOT NULL", n
+        f"SELECT method, query, headers, body, {SHOWN} FROM tidings.receipt WHERE n = $1 AND body IS NOT NULL", n
     )
     if not rows:
         return None
     method, query, headers, body, *shown = rows[0]
-    return Stored(receipt=_receipt_of(shown), method=method, query=query, headers=headers, body=body)
+    return Stored(receipt=receipt_of(shown), method=method, query=query, headers=headers, body=body)
 
 
 def counted(outcome: ReceiptOutcome) -> Script[int]:

@@ -10,7 +10,7 @@ import msgspec
 
 from tidings.errors import NotFoundError, RefusedError
 from tidings.events.catalog import Catalog
-from tidings.events.envelope import Envelope
+from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
 from tidings.store.receipts import Arrival, Stored, no_receipt
 from tidings.webhooks.intake.receiver import Receiver
@@ -40,47 +40,51 @@ class Again:
     now: int
 
 
-async def replay(again: Again, n: int, *, nonce: str) -> Replayed:
-    """Translate a receipt's bytes by the code as it is now, and append what comes of them.
+async def replay(again: Again, n: int, *, nonce: str, who: str = "local") -> Replayed:
+    """Translate a receipt's bytes by the code as it is now, and append what comes of them, in one transaction.
 
     One that failed becomes the events that it should have been, under their own ids, once. Any other has been events,
     or is in conflict with some: its events are new ones, whose ids end in `~` and the nonce, so that the same nonce
-    again adds nothing. NotFoundError; RefusedError if its body is pruned or its receiver is not there any more.
+    again adds nothing. What cannot be translated is noted with its error. NotFoundError; RefusedError if its body is
+    pruned or its receiver is not there any more; ConflictError if one of its ids is in the log with other content.
     """
-    stored = await again.store.stored_receipt(n)
-    if stored is None:
-        raise (
-            no_receipt(n)
-            if await again.store.receipt(n) is None
-            else RefusedError(f"the body of the receipt {n} is pruned, so it cannot be replayed")
-        )
-    receiver = await again.roster.find(stored.receipt.receiver)
-    if receiver is None:
-        raise NotFoundError(f"the receiver {stored.receipt.receiver!r} of the receipt {n} is not there any more")
+    stored, receiver = await _found(again, n)
     is_new = stored.receipt.outcome in ("failed", "dropped")
     arrival = _translated(receiver, stored, again, nonce="" if is_new else f"~{nonce}")
     events = [event for made in arrival.events for event in made]
-    if arrival.received.error is None:
-        await _append(again, stored, arrival, events)
-    else:
-        await again.store.note_replay(n, arrival.received.error, at=again.now)
+    error = arrival.received.error
+    async with again.store.changing(_change(stored, who)) as changing:
+        if error is None and stored.receipt.outcome == "failed":
+            received = arrival.received
+            await changing.finish_receipt(n, received.identities, received.items, at=again.now)
+        else:
+            await changing.note_replay(n, error, at=again.now)
+        if events:
+            changing.emit(events)
     return Replayed(
         n=n,
-        outcome="stored" if arrival.received.error is None else "failed",
-        error=arrival.received.error,
+        outcome="stored" if error is None else "failed",
+        error=error,
         events=tuple((event.type, event.id) for event in events),
     )
 
 
-async def _append(again: Again, stored: Stored, arrival: Arrival, events: list[Envelope]) -> None:
-    n, received = stored.receipt.n, arrival.received
-    async with again.store.unit() as unit:
-        if stored.receipt.outcome == "failed":
-            await unit.finish_receipt(n, received.identities, received.items, at=again.now)
-        if events:
-            unit.emit(events)
-    if stored.receipt.outcome != "failed":
-        await again.store.note_replay(n, None, at=again.now)
+async def _found(again: Again, n: int) -> tuple[Stored, Receiver]:
+    stored = await again.store.stored_receipt(n)
+    if stored is None:
+        if await again.store.receipt(n) is None:
+            raise no_receipt(n)
+        raise RefusedError(f"the body of the receipt {n} is pruned, so it cannot be replayed")
+    receiver = await again.roster.find(stored.receipt.receiver)
+    if receiver is None:
+        raise NotFoundError(f"the receiver {stored.receipt.receiver!r} of the receipt {n} is not there any more")
+    return stored, receiver
+
+
+def _change(stored: Stored, who: str) -> Change:
+    receipt = stored.receipt
+    what: What = "redrive" if receipt.outcome == "failed" else "replay"
+    return Change(who=who, what=what, on=f"receiver {receipt.receiver}", subject=f"receipt {receipt.n}")
 
 
 def _translated(receiver: Receiver, stored: Stored, again: Again, *, nonce: str) -> Arrival:

@@ -194,6 +194,7 @@ CREATE INDEX delivery_dead ON tidings.delivery (endpoint, position)
   WHERE state = 'dead' AND endpoint IS NOT NULL;
 CREATE INDEX delivery_parked ON tidings.delivery (endpoint, subject, n)
   WHERE state = 'dead' AND endpoint IS NOT NULL AND subject IS NOT NULL;
+CREATE INDEX delivery_given_up ON tidings.delivery (closed, n) WHERE state = 'dead';
 
 CREATE TABLE tidings.attempt (
   n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -230,6 +231,7 @@ CREATE TABLE tidings.receipt (
 );
 CREATE INDEX receipt_of ON tidings.receipt (receiver, n);
 CREATE INDEX receipt_failed ON tidings.receipt (outcome, n) WHERE outcome <> 'stored';
+CREATE INDEX receipt_given_up ON tidings.receipt (received, n) WHERE outcome = 'failed';
 CREATE INDEX receipt_forget ON tidings.receipt (forget_at) WHERE outcome <> 'failed';
 
 CREATE TABLE tidings.receipt_key (

@@ -1,0 +1,30 @@
+"""The part of a store that finds what failed where it lies: deliveries, and receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tidings.store.deliveries import EVERY, DeliveryFilter
+from tidings.store.letters import DeadDelivery, Mark
+from tidings.store.receipts import Receipt
+
+
+class LetterStore(Protocol):
+    """Dead letters of the kinds `delivery` and `receipt`. Those of handlers are `StoreDriver.parked`."""
+
+    async def dead_deliveries(
+        self, where: DeliveryFilter = EVERY, *, after: Mark | None = None, limit: int = 100
+    ) -> Sequence[DeadDelivery]:
+        """Return dead deliveries, the longest dead first, behind this mark; those left out that only follow another."""
+
+    async def dead_delivery(self, key: str) -> DeadDelivery | None:
+        """Return the delivery of this key, if it is dead; also one that follows another."""
+
+    async def dead_behind(self, found: DeadDelivery, *, limit: int) -> Sequence[str]:
+        """Return the keys of those of its subject that are dead because it is, in order."""
+
+    async def failed_receipts(
+        self, receiver: str | None = None, *, after: Mark | None = None, limit: int = 100
+    ) -> Sequence[Receipt]:
+        """Return receipts that failed, oldest first, behind the one of this time and number."""

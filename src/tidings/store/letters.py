@@ -1,0 +1,38 @@
+"""Deliveries that were given up, as dead letters. Pure values; times: µs since 1970 (UTC)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tidings.log.driver import Position
+
+Mark = tuple[int, int]
+"""Where a page ended: when what failed became a dead letter, and the number of its row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadDelivery:
+    """A delivery that no attempt is made at any more, to an endpoint or to a function.
+
+    `closed`: since when. `is_behind`: whether an earlier one of its subject is dead, whose order is kept. `followers`:
+    how many of its subject are dead because it is.
+    """
+
+    n: int
+    key: str
+    service: str | None
+    function: str | None
+    endpoint: str | None
+    position: Position | None
+    subject: str | None
+    type: str | None
+    attempts: int
+    reason: str | None
+    error: str | None
+    closed: int
+    is_behind: bool
+    followers: int
+
+    @property
+    def mark(self) -> Mark:
+        return self.closed, self.n
