@@ -26,6 +26,7 @@ class Sizes:
     replay: int
     waiting: float
     calling: float
+    posting: int
 
 
 FULL = Sizes(
@@ -44,6 +45,7 @@ FULL = Sizes(
     replay=1_000_000,
     waiting=6.0,
     calling=4.0,
+    posting=8_000,
 )
 QUICK = Sizes(
     rounds=3,
@@ -61,4 +63,5 @@ QUICK = Sizes(
     replay=20_000,
     waiting=2.0,
     calling=1.0,
+    posting=600,
 )

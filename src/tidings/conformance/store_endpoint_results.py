@@ -22,11 +22,11 @@ from tidings.conformance.endpoint_samples import (
     take,
 )
 from tidings.conformance.store_harness import START_US, StoreHarness
-from tidings.conformance.store_samples import OTHER, SOON, TTL, undone
+from tidings.conformance.store_samples import OTHER, OWNER, SOON, TTL, undone
 from tidings.errors import CheckpointMovedError, RefusedError
 from tidings.store.attempts import Attempt
 from tidings.store.driver import StoreDriver
-from tidings.store.endpoint_deliveries import Result
+from tidings.store.endpoint_deliveries import Claiming, Ending, Result
 from tidings.store.ladder import TRIES
 
 
@@ -121,6 +121,31 @@ class SettlingForEndpoints:
             settled = await unit.settle([claimed], lambda _: DELIVERED)
         assert settled.result == DELIVERED
         assert await states(store) == {1: "delivered"}
+
+    async def test_results_and_what_is_due_in_their_room_are_one_transaction(
+        self, store: StoreDriver, harness: StoreHarness
+    ) -> None:
+        await keep(store, endpoint(slots=2, reserved=0))
+        await deliver(store, *map(sent, (1, 2, 3, 4)))
+        first, second = await take(store)
+        claiming = Claiming(owner=OWNER, limit=1, late=1)
+        ended = [([first], lambda _: DELIVERED), ([second], faring(again(START_US + 1), health=b"ill"))]
+        assert await store.turn_endpoint_deliveries(Ending(ended, lambda _: True), claiming, ttl=TTL) is None
+        assert await states(store) == {1: "leased", 2: "leased", 3: "due", 4: "due"}
+        turned = await store.turn_endpoint_deliveries(Ending(ended, lambda _: False), claiming, ttl=TTL)
+        assert turned is not None
+        assert [each.result.state for each in turned.settled] == ["delivered", "due"]
+        assert turned.settled[1].after.condition.health == (await condition(store)).health == b"ill"
+        [claim] = turned.claims
+        assert positions(claim.deliveries) == [3]
+        assert await states(store) == {1: "delivered", 2: "due", 3: "leased", 4: "due"}
+        stale = Ending([([first], lambda _: DELIVERED)], lambda _: False)
+        with pytest.raises(CheckpointMovedError):
+            await store.turn_endpoint_deliveries(stale, claiming, ttl=TTL)
+        assert await states(store) == {1: "delivered", 2: "due", 3: "leased", 4: "due"}
+        none = await store.turn_endpoint_deliveries(Ending([], lambda _: False), None, ttl=TTL)
+        assert none is not None
+        assert (list(none.settled), list(none.claims)) == ([], [])
 
     async def test_an_attempt_that_is_given_back_was_not_made(self, store: StoreDriver, harness: StoreHarness) -> None:
         await keep(store, endpoint())

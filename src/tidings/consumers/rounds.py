@@ -57,7 +57,7 @@ class Rounds:
                 seconds = await self._turn()
                 if seconds > 0:
                     await self._rest(stopped, seconds)
-            if self._under_way:
+            while self._under_way:  # what is under way may begin more
                 await asyncio.wait(self._under_way)
         finally:
             tasks = (stopped, *self._under_way)

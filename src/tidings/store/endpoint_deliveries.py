@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+import msgspec
+
 from tidings.errors import CheckpointMovedError
 from tidings.log.driver import Position
 from tidings.store.endpoints import Condition, EndpointRecord
@@ -21,8 +23,7 @@ COUNTED = 10_000
 """No backlog is counted further."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointDelivery:
+class EndpointDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An entry for an endpoint. `run`: '' as it comes from the log, else the replay's id.
 
     `pin`: the dataversion it is told in; `expires`: not to be sent later. The body is rendered from the log at each
@@ -43,8 +44,7 @@ class EndpointDelivery:
         return ":".join((self.endpoint, str(self.position), *([self.run] if self.run else [])))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedEndpointDelivery:
+class ClaimedEndpointDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One whose `attempt` (from 1) was counted and committed before it is sent; `epoch` fences the result.
 
     `body_hash`: of the first body that was sent. `batch`: None, or the key of the first of those that are sent in one
@@ -111,13 +111,36 @@ Decide: TypeAlias = Callable[[EndpointRecord], Result]
 """Says what became of an attempt, given the endpoint as it is now, locked. It may be asked again: it is pure."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+Ended: TypeAlias = tuple[Sequence[ClaimedEndpointDelivery], Decide]
+"""The deliveries of an attempt that has ended, and what says what became of them."""
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What was written: `before` and `after` are the endpoint's."""
 
     before: EndpointRecord
     after: EndpointRecord
     result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Attempts that have ended. `is_told`: whether something is told of how they were settled."""
+
+    ended: Sequence[Ended]
+    is_told: Callable[[Sequence[Settled]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What was settled, in the order of what ended, and what was claimed."""
+
+    settled: Sequence[Settled]
+    claims: Sequence[EndpointClaim]
+
+
+class Untold(Exception):
+    """What is to be told of attempts is missing in the transaction that settles them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,14 @@ from tidings.store.endpoint_deliveries import (
     ClaimedEndpointDelivery,
     Claiming,
     Decide,
+    Ending,
     EndpointClaim,
     EndpointDelivery,
     Page,
     Range,
     Settled,
     Swept,
+    Turned,
     UnreadableDelivery,
 )
 from tidings.store.endpoints import EndpointRecord, EndpointState
@@ -76,6 +78,14 @@ class EndpointStore(Protocol):
         An ordered one that closes makes the next one due. One that dies under `key` takes those behind it with it, as
         dead ones that follow; under `fifo` the endpoint is paused. CheckpointMovedError if one of them is no longer
         ours, and nothing is written."""
+
+    async def turn_endpoint_deliveries(
+        self, ending: Ending, claiming: Claiming | None, *, ttl: timedelta
+    ) -> Turned | None:
+        """Settle these attempts as by `Unit.settle_each`, then claim what is due, in one transaction.
+
+        None, and nothing is written, if something is told of them, which belongs in the same transaction: that takes a
+        unit. `claiming`: None to claim nothing. CheckpointMovedError as in `settle_endpoint_deliveries`, for any."""
 
     async def next_endpoint_delivery(self) -> int | None:
         """Return when a claim may find something; None until something is added, settled or changed.

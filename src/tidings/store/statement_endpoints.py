@@ -14,13 +14,16 @@ from tidings.store.endpoint_deliveries import (
     ClaimedEndpointDelivery,
     Claiming,
     Decide,
+    Ending,
     EndpointClaim,
     EndpointDelivery,
     Page,
     Range,
     Settled,
     Swept,
+    Turned,
     UnreadableDelivery,
+    Untold,
 )
 from tidings.store.endpoints import EndpointRecord, EndpointState, no_endpoint
 from tidings.store.scripts import claiming, holding, keeping, reopening, settling, standing, sweeping
@@ -78,8 +81,22 @@ class StatementEndpoints(StatementRuns[ConnectionT, NowT]):
     async def claim_endpoint_deliveries(self, claiming: Claiming, *, ttl: timedelta) -> Sequence[EndpointClaim]:
         if claiming.loses:
             await self._lose(LOSE)
-        lease = Lease(owner=claiming.owner, now=self._around.now(), ttl=ttl // timedelta(microseconds=1))
+        lease = self._lease(claiming.owner, ttl)
         return await self._write(lambda to: self._around.statements.endpoints.claim(to, lease, claiming))
+
+    async def turn_endpoint_deliveries(
+        self, ending: Ending, claiming: Claiming | None, *, ttl: timedelta
+    ) -> Turned | None:
+        if claiming is not None and claiming.loses:
+            await self._lose(LOSE)
+        lease = self._lease("" if claiming is None else claiming.owner, ttl)
+        try:
+            return await self._write(lambda to: self._around.statements.endpoints.turn(to, lease, ending, claiming))
+        except Untold:
+            return None
+
+    def _lease(self, owner: str, ttl: timedelta) -> Lease[NowT]:
+        return Lease(owner=owner, now=self._around.now(), ttl=ttl // timedelta(microseconds=1))
 
     async def _lose(self, limit: int) -> int:
         late, others = await self._look(settling.holders(now=self._now()))

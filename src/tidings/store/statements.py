@@ -15,7 +15,7 @@ from tidings.store.attempts import Attempt
 from tidings.store.audit import Audited, Change
 from tidings.store.claims import Claim, Lease
 from tidings.store.deliveries import ClaimedDelivery, Delivery, DeliveryFilter
-from tidings.store.endpoint_deliveries import Claiming, EndpointClaim, EndpointDelivery
+from tidings.store.endpoint_deliveries import Claiming, Ending, EndpointClaim, EndpointDelivery, Turned
 from tidings.store.keyed import KeptAnswer, Request
 from tidings.store.keys import ApiKey
 from tidings.store.parking import DeadLetter, Dropping, Parked, Parking
@@ -88,6 +88,7 @@ class EndpointStatements(Protocol[To, NowT]):
     def run(self, connection: To, script: Script[T]) -> Soon[T]: ...
     def deliver(self, connection: To, deliveries: Sequence[EndpointDelivery], *, now: NowT) -> Soon[int]: ...
     def claim(self, connection: To, lease: Lease[NowT], claiming_: Claiming) -> Soon[Sequence[EndpointClaim]]: ...
+    def turn(self, connection: To, lease: Lease[NowT], ending: Ending, claiming_: Claiming | None) -> Soon[Turned]: ...
 
 
 class ReceiptStatements(Protocol[To]):

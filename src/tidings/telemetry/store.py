@@ -16,7 +16,7 @@ from tidings.store.audit import Change
 from tidings.store.claims import Claim
 from tidings.store.deliveries import ClaimedDelivery
 from tidings.store.driver import StoreDriver
-from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, Settled
+from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Claiming, Decide, Ending, Settled, Turned
 from tidings.store.keyed import Keyed, Request
 from tidings.store.parking import Parked
 from tidings.store.reason import Reason
@@ -108,6 +108,11 @@ class _MeteredStore:
 
     async def settle_endpoint_deliveries(self, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide) -> Settled:
         return await self._fenced(DELIVERIES, self._store.settle_endpoint_deliveries(claimed, decide))
+
+    async def turn_endpoint_deliveries(
+        self, ending: Ending, claiming: Claiming | None, *, ttl: timedelta
+    ) -> Turned | None:
+        return await self._fenced(DELIVERIES, self._store.turn_endpoint_deliveries(ending, claiming, ttl=ttl))
 
     async def _fenced(self, consumer: str, write: Awaitable[T]) -> T:
         try:

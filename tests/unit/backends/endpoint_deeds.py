@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tidings.conformance.endpoint_samples import DEAD, again, sent, settle, take
+from tidings.conformance.endpoint_samples import DEAD, DELIVERED, again, sent, settle, take
 from tidings.store.driver import StoreDriver
-from tidings.store.endpoint_deliveries import Range
+from tidings.store.endpoint_deliveries import Claiming, Ending, Range
 
 MONTH = timedelta(days=30)
 
@@ -23,8 +23,16 @@ async def everything(store: StoreDriver) -> None:
     await settle(store, second, DEAD)
     for id in "nkf":
         await _operate(store, id)
+    await _turn(store)
     await store.sweep_endpoint_deliveries(stale=MONTH, limit=10)
     await store.arrange_endpoint_deliveries(limit=10)
+
+
+async def _turn(store: StoreDriver) -> None:
+    claimed = await take(store, limit=1)
+    claiming = Claiming(owner="o", limit=3, late=1)
+    ending = Ending([([each], lambda _: DELIVERED) for each in claimed], lambda _: False)
+    assert await store.turn_endpoint_deliveries(ending, claiming, ttl=MONTH) is not None
 
 
 async def _operate(store: StoreDriver, id: str) -> None:

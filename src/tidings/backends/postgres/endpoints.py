@@ -7,14 +7,21 @@ from collections.abc import Iterable, Sequence
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.scripts import run
 from tidings.store.claims import Lease
-from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Claiming, EndpointClaim, EndpointDelivery
+from tidings.store.endpoint_deliveries import (
+    ClaimedEndpointDelivery,
+    Claiming,
+    Ending,
+    EndpointClaim,
+    EndpointDelivery,
+    Turned,
+)
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.inserting import by_endpoint, is_wanted, row_of
 from tidings.store.room import after_taking, room_of
-from tidings.store.scripts import claiming, keeping, line
+from tidings.store.scripts import claiming, keeping, line, settling
 from tidings.store.scripts.settling import CLAIMED, claimed_of
 
-__all__ = ["claim", "deliver", "run"]
+__all__ = ["claim", "deliver", "run", "turn"]
 
 _TYPES = ("text", "text", "bigint", "text", "text", "text", "int", "bigint", "text", "bigint", "bigint", "bigint")
 _ADD = (
@@ -67,6 +74,11 @@ async def deliver(connection: Connection, deliveries: Sequence[EndpointDelivery]
         if numbers and endpoint.pacing.ordering != "none":
             await run(connection, line.fall_in(endpoint, first=min(numbers), last=max(numbers), at=at))
     return len(new)
+
+
+async def turn(connection: Connection, lease: Lease[int | None], ending: Ending, claiming_: Claiming | None) -> Turned:
+    settled = await run(connection, settling.settle_untold(ending, now=lease.now))
+    return Turned(settled, [] if claiming_ is None else await claim(connection, lease, claiming_))
 
 
 async def claim(connection: Connection, lease: Lease[int | None], claiming_: Claiming) -> list[EndpointClaim]:

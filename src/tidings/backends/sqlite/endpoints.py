@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from tidings.backends.sqlite.scripts import run
 from tidings.backends.sqlite.statements import filled, flat, values
 from tidings.store.claims import Lease
-from tidings.store.endpoint_deliveries import Claiming, EndpointClaim, EndpointDelivery
+from tidings.store.endpoint_deliveries import Claiming, Ending, EndpointClaim, EndpointDelivery, Turned
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.inserting import by_endpoint, is_wanted, row_of
-from tidings.store.scripts import claiming, keeping, line
+from tidings.store.scripts import claiming, keeping, line, settling
 
-__all__ = ["claim", "deliver", "run"]
+__all__ = ["claim", "deliver", "run", "turn"]
 
 
 def deliver(connection: sqlite3.Connection, deliveries: Sequence[EndpointDelivery], *, now: int) -> int:
@@ -48,6 +48,11 @@ def _add(
         for n, id in new:
             added.setdefault(id, []).append(n)
     return added
+
+
+def turn(connection: sqlite3.Connection, lease: Lease[int], ending: Ending, claiming_: Claiming | None) -> Turned:
+    settled = run(connection, settling.settle_untold(ending, now=lease.now))
+    return Turned(settled, [] if claiming_ is None else claim(connection, lease, claiming_))
 
 
 def claim(connection: sqlite3.Connection, lease: Lease[int], claiming_: Claiming) -> list[EndpointClaim]:

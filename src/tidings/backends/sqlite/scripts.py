@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import sqlite3
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from msgspec.json import decode
+
+from tidings.backends.sqlite.statements import packed
 from tidings.store.scripts.keeping import ALONE, BESIDE, NOW
-from tidings.store.scripts.script import Script
+from tidings.store.scripts.script import CHANGED, MARK, Rows, Script
 
 T = TypeVar("T")
 _LOCK = re.compile(r" FOR (?:NO KEY )?UPDATE(?: OF \w+)?(?: SKIP LOCKED)?")
@@ -19,11 +22,19 @@ def run(connection: sqlite3.Connection, script: Script[T]) -> T:
     try:
         statement, held = next(script)
         while True:
-            rows = connection.execute(told(statement), held).fetchall()
-            statement, held = script.send(rows)
+            statement, held = script.send(_rows(connection, statement, held))
     except StopIteration as ended:
         result: T = ended.value
         return result
+
+
+def _rows(connection: sqlite3.Connection, statement: str, held: tuple[Any, ...]) -> Rows:
+    """Run one statement. A row is a step, and each step may wait for the interpreter's lock: so many come as one."""
+    cursor = connection.execute(told(statement), held)
+    if statement.endswith(CHANGED):
+        return [(1,)] * cursor.rowcount
+    rows = cursor.fetchall()
+    return [tuple(row) for row in decode(rows[0][0])] if statement.startswith(MARK) else rows
 
 
 _INSTEAD = {NOW: "SELECT ?1", ALONE: "SELECT 1", BESIDE: "SELECT 1"}
@@ -34,5 +45,10 @@ def told(statement: str) -> str:
     """Return a statement of a script as SQLite has it."""
     if statement in _INSTEAD:
         return _INSTEAD[statement]
+    if statement.startswith(MARK):
+        statement = statement.removeprefix(MARK)
+        columns = statement.removeprefix("SELECT ").partition(" FROM ")[0]
+        return packed(columns, f"({told(statement)})")
+    statement = statement.removesuffix(CHANGED)
     text = _LOCK.sub("", statement).replace("tidings.", "tidings_")
     return re.sub(r"\$(\d+)(?:::\w+)?", r"?\1", text)

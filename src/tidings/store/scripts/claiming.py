@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import structs
+
 from tidings.store.claims import Lease
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery as Claimed
 from tidings.store.endpoint_deliveries import Claiming, EndpointClaim
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.room import Room, after_taking, next_token, room_of
 from tidings.store.scripts import keeping
-from tidings.store.scripts.script import Script, ask, pieces, places
+from tidings.store.scripts.script import CHANGED, Script, ask, ask_many, pieces, places
 from tidings.store.scripts.settling import CLAIMED, claimed_of
 
 TURN = 100
@@ -53,8 +55,10 @@ LEASED = (
 _TAKE = (
     "UPDATE tidings.delivery SET state = 'leased', attempts = attempts + 1, epoch = epoch + 1, owner = $1, until = $2, "
     "next_at = NULL, first_at = coalesce(first_at, $3), batch = coalesce(batch, $4) "
-    f"WHERE n IN ({{}}) AND state = 'due' RETURNING {CLAIMED}"
+    f"WHERE n IN ({{}}) AND state = 'due'{CHANGED}"
 )
+_TAKEN = f"SELECT {', '.join(CLAIMED.split(', ')[:-1])} FROM tidings.delivery WHERE n IN ({{}}) AND state = 'leased'"
+_HASHES = "SELECT n, body_hash FROM tidings.delivery WHERE n IN ({}) AND body_hash IS NOT NULL"
 _BEGIN = (
     "INSERT INTO tidings.attempt (delivery, epoch, number, began) "
     "SELECT n, epoch, attempts, $1::bigint FROM tidings.delivery WHERE n IN ({})"
@@ -98,7 +102,7 @@ def _pick(endpoint: EndpointRecord, room: Room, left: Claiming, *, now: int) -> 
         return []
     picked = yield from _firsts(endpoint, free, now=now)
     if free_late > 0:
-        rows = yield from ask(LATE, endpoint.id, now, free_late * endpoint.pacing.batch)
+        rows = yield from ask_many(LATE, endpoint.id, now, free_late * endpoint.pacing.batch)
         groups: dict[Any, list[tuple[int, int]]] = {}
         for n, next_at, batch in rows:
             groups.setdefault(n if batch is None else batch, []).append((next_at, n))
@@ -121,7 +125,7 @@ def _members(id: str, batch: str) -> Script[list[tuple[Any, ...]]]:
 
 def _firsts(endpoint: EndpointRecord, free: int, *, now: int) -> Script[list[tuple[int, Picked]]]:
     size, linger = endpoint.pacing.batch, endpoint.pacing.linger
-    rows = yield from ask(FIRST, endpoint.id, now, free * size)
+    rows = yield from ask_many(FIRST, endpoint.id, now, free * size)
     found = []
     for start in range(0, len(rows), size):
         piece = rows[start : start + size]
@@ -144,10 +148,16 @@ def _take(endpoint: EndpointRecord, picked: Sequence[Picked], lease: Lease[int])
 def _take_all(numbers: Sequence[int], batch: str | None, lease: Lease[int]) -> Script[list[Claimed]]:
     taken: dict[int, Claimed] = {}
     for piece in pieces(numbers):
-        rows = yield from ask(
+        among = places(1, len(piece))
+        changed = yield from ask(
             _TAKE.format(places(5, len(piece))), *(lease.owner, lease.now + lease.ttl, lease.now, batch), *piece
         )
-        taken |= {each.n: each for each in map(claimed_of, rows)}
+        if changed:
+            taken |= {row[0]: claimed_of((*row, None)) for row in (yield from ask_many(_TAKEN.format(among), *piece))}
+    again = [n for n, each in taken.items() if each.attempt > 1]
+    for piece in pieces(again):
+        for n, body_hash in (yield from ask(_HASHES.format(places(1, len(piece))), *piece)):
+            taken[n] = structs.replace(taken[n], body_hash=body_hash)
     for piece in pieces([*taken]):
         yield from ask(_BEGIN.format(places(2, len(piece))), lease.now, *piece)
     return [taken[n] for n in numbers if n in taken]
@@ -192,6 +202,6 @@ def next_claim(*, now: int | None) -> Script[int | None]:
 def _first_due(endpoint: EndpointRecord, first: int) -> Script[int]:
     """Return when the first ones may go: a batch that is not full waits for more."""
     size, linger = endpoint.pacing.batch, endpoint.pacing.linger
-    if not linger or len((yield from ask(FIRST, endpoint.id, first + linger, size))) == size:
+    if not linger or len((yield from ask_many(FIRST, endpoint.id, first + linger, size))) == size:
         return first
     return first + linger

@@ -12,6 +12,9 @@ from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
+MARK = "/* many rows */ "
+CHANGED = " RETURNING 1"
+"""How a statement ends of which only the number of rows is asked."""
 MANY = 128
 """How many rows one statement is given at most."""
 
@@ -32,6 +35,15 @@ def ask(statement: str, *values: Any) -> Step:
 def count(statement: str, *values: Any) -> Script[int]:
     """Run a statement that returns a row for each it changed; return how many there were."""
     return len((yield from ask(statement, *values)))
+
+
+def ask_many(statement: str, *values: Any) -> Step:
+    """Run a `SELECT` of plain columns that gives many rows; `yield from` gives them. No blobs and no reals.
+
+    Marked, since a back end may have them come together: see `tidings.backends.sqlite.scripts`.
+    """
+    rows = yield f"{MARK}{statement}", values
+    return rows
 
 
 def chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -57,11 +69,12 @@ def places(first: int, count: int) -> str:
 
 
 @lru_cache(maxsize=256)
-def table(columns: Columns, first: int, count: int) -> str:
-    """Return a table of so many rows of values as the beginning of a statement, which calls it `t`."""
+def from_table(statement: str, columns: Columns, count: int) -> str:
+    """Return the statement for a table of so many rows of values, which stands where `{table}` does.
+
+    A column stands where its name in braces does: both databases call those of such a table `column1`, `column2`, ….
+    """
     width = len(columns)
-    rows = (
-        ", ".join(f"${first + row * width + n}::{type}" for n, (_, type) in enumerate(columns)) for row in range(count)
-    )
-    names = ", ".join(name for name, _ in columns)
-    return f"WITH t ({names}) AS (VALUES {', '.join(f'({row})' for row in rows)})"
+    rows = (", ".join(f"${row * width + n}::{type}" for n, (_, type) in enumerate(columns, 1)) for row in range(count))
+    named = {name: f"t.column{n}" for n, (name, _) in enumerate(columns, 1)}
+    return statement.format(**named, table=f"(VALUES {', '.join(f'({row})' for row in rows)}) AS t")

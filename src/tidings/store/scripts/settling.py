@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 from tidings.store.endpoint_deliveries import (
     LOST,
     ClaimedEndpointDelivery,
     Decide,
+    Ended,
+    Ending,
     EndpointDelivery,
     Result,
     Settled,
+    Untold,
     fenced,
 )
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.ladder import TRIES
 from tidings.store.scripts import keeping, line
-from tidings.store.scripts.script import Columns, Script, ask, chunks, count, pieces, places, table
+from tidings.store.scripts.script import CHANGED, Columns, Script, ask, chunks, count, from_table, pieces, places
 
-Ended: TypeAlias = tuple[Sequence[ClaimedEndpointDelivery], Decide]
-"""The deliveries of an attempt that has ended, and what says what became of them."""
-CLAIMED = "n, endpoint, position, run, subject, type, pin, expires, attempts, epoch, body_hash, batch"
+CLAIMED = "n, endpoint, position, run, subject, type, pin, expires, attempts, epoch, batch, body_hash"
 HEAD_DIED = "fifo-head-dead"
 _CLOSED = ("delivered", "dead", "expired")
 _DELIVERY: Columns = (
@@ -32,19 +33,19 @@ _DELIVERY: Columns = (
     *(("reason", "text"), ("error", "text"), ("body_hash", "bytea"), ("unspent", "int"), ("alone", "int")),
 )
 _WRITE = (
-    "UPDATE tidings.delivery AS d SET state = t.state, next_at = t.next_at, closed = t.closed, held = t.held, "
-    "reason = t.reason, error = t.error, body_hash = coalesce(d.body_hash, t.body_hash), "
-    "attempts = d.attempts - t.unspent, batch = CASE t.alone WHEN 1 THEN NULL ELSE d.batch END, "
-    "first_at = CASE WHEN d.attempts > t.unspent THEN d.first_at END, owner = NULL, until = NULL "
-    "FROM t WHERE d.n = t.n AND d.epoch = t.epoch AND d.state = 'leased' RETURNING 1"
+    "UPDATE tidings.delivery AS d SET state = {state}, next_at = {next_at}, closed = {closed}, held = {held}, "
+    "reason = {reason}, error = {error}, body_hash = coalesce(d.body_hash, {body_hash}), "
+    "attempts = d.attempts - {unspent}, batch = CASE {alone} WHEN 1 THEN NULL ELSE d.batch END, "
+    "first_at = CASE WHEN d.attempts > {unspent} THEN d.first_at END, owner = NULL, until = NULL "
+    f"FROM {{table}} WHERE d.n = {{n}} AND d.epoch = {{epoch}} AND d.state = 'leased'{CHANGED}"
 )
 _ATTEMPT: Columns = (
     *(("delivery", "bigint"), ("epoch", "bigint"), ("ended", "bigint")),
     *(("outcome", "text"), ("error", "text"), ("answer", "bytea")),
 )
 _END = (
-    "UPDATE tidings.attempt AS a SET ended = t.ended, outcome = t.outcome, error = t.error, answer = t.answer "
-    "FROM t WHERE a.delivery = t.delivery AND a.epoch = t.epoch"
+    "UPDATE tidings.attempt AS a SET ended = {ended}, outcome = {outcome}, error = {error}, answer = {answer} "
+    "FROM {table} WHERE a.delivery = {delivery} AND a.epoch = {epoch}"
 )
 _STILL = "SELECT n, epoch FROM tidings.delivery WHERE n IN ({}) AND state = 'leased' FOR UPDATE"
 _LOST = Result(
@@ -57,7 +58,7 @@ _LOST = Result(
 
 def claimed_of(row: Sequence[Any]) -> ClaimedEndpointDelivery:
     """Return what a row of `CLAIMED` says."""
-    n, endpoint, position, run, subject, type, pin, expires, attempt, epoch, body_hash, batch = row
+    n, endpoint, position, run, subject, type, pin, expires, attempt, epoch, batch, body_hash = row
     delivery = EndpointDelivery(
         endpoint=endpoint, position=position, type=type, subject=subject, pin=pin, expires=expires, run=run
     )
@@ -86,6 +87,14 @@ def settle_each(ended: Sequence[Ended], *, now: int | None) -> Script[list[Settl
     for (claimed, _), so in zip(ended, settled, strict=True):
         if so.result.state in _CLOSED:
             yield from _go_on(after[so.after.id], claimed, so.result, at=at)
+    return settled
+
+
+def settle_untold(ending: Ending, *, now: int | None) -> Script[list[Settled]]:
+    """As `settle_each`; Untold, so that nothing is kept, if something is to be told of it."""
+    settled = yield from settle_each(ending.ended, now=now)
+    if ending.is_told(settled):
+        raise Untold
     return settled
 
 
@@ -148,7 +157,7 @@ def _write(ended: Sequence[Ended], settled: Sequence[Settled], *, at: int) -> Sc
 
 def _in_table(statement: str, columns: Columns, rows: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
     [filled] = pieces(rows)
-    return f"{table(columns, 1, len(filled))} {statement}", *(value for row in filled for value in row)
+    return from_table(statement, columns, len(filled)), *(value for row in filled for value in row)
 
 
 def _delivery(claimed: ClaimedEndpointDelivery, so: Settled, *, at: int) -> tuple[Any, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 FailureKind = Literal[
     "address-refused",  # every address of the host is one that nothing may be sent to
@@ -21,8 +22,7 @@ FailureKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Excerpt:
+class Excerpt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The beginning of a body. `encoding`: "base64" where the bytes are no text. `truncated`: there was more than is
     here. `size`: bytes that were read, at least."""
 
@@ -35,8 +35,7 @@ class Excerpt:
 NOTHING = Excerpt()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The receiver answered. `headers`: names in lower case, in order, values as far as they are text.
 
     `address`: what was spoken to, such as `203.0.113.7:443`. `cut`: why the body ended early, which changes nothing.
@@ -56,8 +55,7 @@ class Answer:
         return next((value for given, value in self.headers if given == name), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """There is no answer. `error`: one line for people, without secrets. The rest as in `Answer`."""
 
     kind: FailureKind

@@ -53,28 +53,28 @@ class Attempting:
         self._on_our_fault = on_our_fault
 
     async def make(self, sending: Sending) -> None:
-        """Send it and write the result."""
+        """Send it and have the result written."""
         now = self._ports.clock.now_us()
         if sending.is_expired(now):
-            await self._results.write(sending, lambda _: EXPIRED)
+            self._results.put(sending, lambda _: EXPIRED)
             return
         prepared = self._preparing.of(sending.record, now=now)
         found = brought(sending, self._manner.lineages)
         for failed, why in found.failed:
-            await self._results.write(failed, self._decide(failed, why, None))
+            self._results.put(failed, self._decide(failed, why, None))
         if found.sending is not None:
             await self._make(*parted(found.sending, prepared.endpoint), prepared, now=now)
 
     async def _make(self, sending: Sending, rest: Sequence[Claimed], prepared: Prepared, *, now: int) -> None:
         if rest:
             back = Result(state="due", outcome="too-large", next_at=now, is_spent=False)
-            await self._results.write(sending, lambda _: back, claimed=rest)
+            self._results.put(sending, lambda _: back, claimed=rest)
         content = rendered(sending, prepared.endpoint)
         if isinstance(content, Failure):
-            await self._results.write(sending, self._decide(sending, content, None))
+            self._results.put(sending, self._decide(sending, content, None))
             return
         seen = await self._send(sending, prepared, content)
-        await self._results.write(sending, self._decide(sending, seen, content.hash))
+        self._results.put(sending, self._decide(sending, seen, content.hash))
 
     async def _send(self, sending: Sending, prepared: Prepared, content: Content) -> Answer | Failure:
         request = self._request(sending, prepared, content)

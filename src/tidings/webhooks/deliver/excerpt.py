@@ -7,7 +7,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable
 
-from tidings.webhooks.deliver.answer import Excerpt
+from tidings.webhooks.deliver.answer import NOTHING, Excerpt
 
 KEPT_BYTES = 16_384
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -20,6 +20,8 @@ def excerpt_of(body: bytes, *, is_all: bool) -> Excerpt:
 
     The text has at most `KEPT_BYTES` bytes either way. `is_all`: nothing came after these bytes.
     """
+    if not body and is_all:
+        return NOTHING
     kept = body[:KEPT_BYTES]
     try:
         # A character that the cut goes through is left out.
@@ -42,4 +44,6 @@ def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...
 
 def _text(value: bytes) -> str:
     text = value.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
     return _UNWANTED.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

@@ -6,8 +6,10 @@ success are known up to ten, and the last five minutes are ten slices of thirty 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
 
 State = Literal["active", "degraded", "paused", "disabled"]
 Slice = tuple[int, int, int]
@@ -34,8 +36,7 @@ IN_A_ROW = "failures-in-a-row"
 MOST_FAIL = "most-attempts-fail"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+class Health(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the row of an endpoint remembers of its attempts. Every time is in µs since 1970.
 
     `since`: when the state began. `why`: a kebab-case word, of a state that is not active. `not_before`:
@@ -148,6 +149,8 @@ def lately(health: Health, *, now: int) -> tuple[int, int]:
 
 def put_off(health: Health, *, not_before: int, slowed_until: int) -> Health:
     """Return the health with what a receiver asked for; neither time moves back."""
+    if not_before <= health.not_before and slowed_until <= health.slowed_until:
+        return health
     return replace(
         health,
         not_before=max(health.not_before, not_before),
@@ -155,18 +158,18 @@ def put_off(health: Health, *, not_before: int, slowed_until: int) -> Health:
     )
 
 
-def told(before: Health, after: Health) -> OperationalEvent | None:
+def told(before: State, after: State) -> OperationalEvent | None:
     """Return the event that tells of the change; None where the state is the same."""
-    if before.state == after.state:
+    if before == after:
         return None
-    if after.state == "active":
-        return "endpoint.recovered" if before.state == "degraded" else "endpoint.resumed"
+    if after == "active":
+        return "endpoint.recovered" if before == "degraded" else "endpoint.resumed"
     names: dict[State, OperationalEvent] = {
         "degraded": "endpoint.degraded",
         "paused": "endpoint.paused",
         "disabled": "endpoint.disabled",
     }
-    return names[after.state]
+    return names[after]
 
 
 def _trouble(health: Health) -> str | None:
@@ -193,6 +196,9 @@ def _waiting(health: Health, gap_us: int, now: int) -> Health:
 def _counted(window: tuple[Slice, ...], now: int, *, succeeded: int = 0, failed: int = 0) -> tuple[Slice, ...]:
     """Return the window with an attempt more and without what is not of the last five minutes, or of the future."""
     present = now // SLICE_US
-    past = [each for each in window if present - SLICES < each[0] < present]
-    before = next((each for each in window if each[0] == present), (present, 0, 0))
+    if window and window[-1][0] == present and window[0][0] > present - SLICES:
+        *past, before = window
+    else:
+        past = [each for each in window if present - SLICES < each[0] < present]
+        before = next((each for each in window if each[0] == present), (present, 0, 0))
     return (*past, (present, before[1] + succeeded, before[2] + failed))

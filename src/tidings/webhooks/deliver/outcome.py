@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from tidings.store.ladder import SECONDS, seconds_after
 from tidings.webhooks.deliver.answer import Answer, Failure, FailureKind
@@ -29,8 +30,7 @@ _CANNOT_BE_SENT: tuple[FailureKind, ...] = ("address-refused", "url-invalid", "s
 _OVERLOADED = (429, 502, 504)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effects:
+class Effects(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an attempt means for the endpoint, or beyond. Times in µs since 1970; 0 and None: nothing.
 
     `counts`: what its health is told. `not_before`: nothing is sent to it earlier. `slowed_until`: half of its slots
@@ -46,8 +46,7 @@ class Effects:
     all_not_before: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the delivery becomes. `next_at`: when it is due again, in µs since 1970; state `due` only.
 
     `reason`: why it is `dead` or `held`. `is_spent`: False if the attempt that the claim counted is given back.
@@ -60,8 +59,11 @@ class Decision:
     effects: Effects = Effects()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
+_TAKEN = Decision(state="delivered", effects=Effects(counts="success"))
+_TAKEN_LAST = Decision(state="delivered", effects=Effects(counts="success", disable="gone"))
+
+
+class Try(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The attempt that is decided on. `number`: from 1. `now`: µs since 1970. `draw`: evenly from 0 to 1.
 
     `delays`: seconds before each attempt, as many as there are attempts.
@@ -77,19 +79,18 @@ def decide(
     result: Answer | Failure, *, attempt: int, now: int, draw: float, delays: Sequence[float] = SECONDS
 ) -> Decision:
     """Say what follows from an attempt; see `Try`."""
-    tried = Try(number=attempt, now=now, draw=draw, delays=delays)
     if isinstance(result, Failure):
-        return _of_failure(result, tried)
+        return _of_failure(result, Try(number=attempt, now=now, draw=draw, delays=delays))
     wish = (result.header("webhook-delivery") or "").strip().lower()
     if 200 <= result.status < 300:
         # What was taken is delivered, whatever else the receiver wishes for what comes after it.
-        why = "gone" if wish == "disable" else None
-        return Decision(state="delivered", effects=Effects(counts="success", disable=why))
+        return _TAKEN if wish != "disable" else _TAKEN_LAST
     if result.status == 410 or wish == "disable":
         return Decision(state="dead", reason="gone", effects=Effects(counts="failure", disable="gone"))
     if wish == "abort-message":
         return Decision(state="dead", reason="refused-by-receiver")
     asked = seconds_of(result.header("retry-after"), now=now)
+    tried = Try(number=attempt, now=now, draw=draw, delays=delays)
     return _again(tried, asked=asked or 0, effects=_of_answer(result.status, asked, now))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from tidings.errors import InvalidDataError, TransformError
 from tidings.events.envelope import Entry
@@ -32,6 +34,8 @@ def brought(sending: Sending, lineages: Lineages) -> Brought:
     """
     if len(sending.entries) < len(sending.claimed):
         return Brought(None, [(sending, _FORGOTTEN)])
+    if all(each.delivery.pin is None for each in sending.claimed):
+        return Brought(sending)
     told = [_told(*pair, lineages) for pair in zip(sending.claimed, sending.entries, strict=True)]
     failures = [each for each in told if isinstance(each, Failure)]
     if not failures:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from tidings.store.endpoints import Condition, EndpointRecord, Pacing
 from tidings.webhooks.deliver import health
@@ -16,7 +17,7 @@ from tidings.webhooks.deliver.health import Health
 from tidings.webhooks.deliver.secrets import Held
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
-_health = msgspec.json.Decoder(Health).decode
+_health = lru_cache(maxsize=1_024)(msgspec.json.Decoder(Health).decode)  # who was written last is read next
 _held = msgspec.json.Decoder(tuple[Held, ...]).decode
 
 
@@ -54,6 +55,9 @@ def health_of(condition: Condition, *, now: int) -> Health:
     known = _health(condition.health) if condition.health else health.new(now)
     if condition.state != known.state and condition.state == "active":
         known = health.new(now)
+    written = (known.state, known.why, known.not_before, known.slowed_until)
+    if written == (condition.state, condition.why, condition.not_before, condition.slowed_until):
+        return known
     since = known.since if condition.state == known.state else now
     return replace(
         known,

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from itertools import accumulate
 
+import msgspec
+
 from tidings.errors import EnvelopeError
 from tidings.events import cloudevents
 from tidings.events.codec import encode_json
@@ -30,8 +32,7 @@ _URI_IN_LINK = str.maketrans({"<": "%3C", ">": "%3E", '"': "%22", " ": "%20"})
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class Content(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A body and the headers that say what it is."""
 
     headers: Headers
@@ -43,8 +44,7 @@ class Content:
         return hashlib.sha256(self.body).digest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One try. `id`: the `webhook-id`. `number`: from 1. `at`: now, in µs since 1970. `traceparent`: of this hop."""
 
     id: str

@@ -3,72 +3,86 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from tidings.consumers.faults import PASSING
 from tidings.errors import CheckpointMovedError
 from tidings.log.flush import retry_delay
 from tidings.ports import Ports
 from tidings.store.driver import StoreDriver
-from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, Settled
+from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, Ending, Settled, Turned
 from tidings.webhooks.deliver.sendings import Sending
-from tidings.webhooks.deliver.telling import events_about, tell, word_of
+from tidings.webhooks.deliver.telling import events_about, is_told, tell, word_of
 
 TOGETHER = 128
 WRITES = 12
+_log = logging.getLogger("tidings.endpoints")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ended:
-    """An attempt that has ended. `written`: done once it is settled, or nobody will write it any more."""
-
+class _Ended:
     sending: Sending
     claimed: Sequence[ClaimedEndpointDelivery]
     decide: Decide
-    written: asyncio.Future[None]
 
 
 class Results:
-    """Takes results one by one and writes them in the order in which they came."""
+    """Takes results one by one and writes them in the order in which they came: nobody waits for more than one commit.
 
-    def __init__(self, store: StoreDriver, ports: Ports) -> None:
+    `turn`: settles them and takes what is due in their room; None: something is told of them, so that it takes a unit.
+    """
+
+    def __init__(self, store: StoreDriver, ports: Ports, turn: Callable[[Ending], Awaitable[Turned | None]]) -> None:
         self._store = store
         self._ports = ports
-        self._waiting: list[Ended] = []
+        self._turn = turn
+        self._waiting: list[_Ended] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def write(
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(
         self, sending: Sending, decide: Decide, *, claimed: Sequence[ClaimedEndpointDelivery] | None = None
     ) -> None:
-        """Come back once the result is written, or another owner has it. `claimed`: those that it is of; None: all."""
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Ended(sending, sending.claimed if claimed is None else claimed, decide, written))
+        """Have the result written. `claimed`: those that it is of; None: all."""
+        self._waiting.append(_Ended(sending, sending.claimed if claimed is None else claimed, decide))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all(), name="results of endpoint deliveries")
-        await written
+
+    async def drain(self) -> None:
+        """Come back once everything is written that waits."""
+        while self._writing is not None and not self._writing.done():
+            await asyncio.wait([self._writing])
+
+    async def end(self) -> None:
+        """Write nothing more: what waits is sent again once its leases end."""
+        self._waiting.clear()
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
 
     async def _write_all(self) -> None:
         while self._waiting:
             taken, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
-            taken.sort(key=lambda ended: ended.sending.record.id)  # everybody locks endpoints in this order
             try:
                 await self._write(taken)
             except Exception as error:
-                for each in (each for each in taken if not each.written.done()):
-                    each.written.set_exception(error)
+                for each in taken:
+                    why = "the result of delivery %s was not written, so it is made again once its lease ends"
+                    _log.error(why, each.sending.key, exc_info=error)
 
-    async def _write(self, taken: Sequence[Ended]) -> None:
+    async def _write(self, taken: Sequence[_Ended]) -> None:
         try:
             await self._patiently(taken)
         except CheckpointMovedError:
-            if len(taken) == 1:
-                _done(taken[0])  # a stale owner changes nothing: whoever has it now writes its result
-                return
-            for each in taken:
-                await self._write([each])
+            for each in taken if len(taken) > 1 else ():
+                await self._write([each])  # a stale owner changes nothing: whoever has it now writes its result
 
-    async def _patiently(self, taken: Sequence[Ended]) -> None:
+    async def _patiently(self, taken: Sequence[_Ended]) -> None:
         """Write, and again if the store is out of reach; if it stays so, the leases end and all is sent again."""
         for attempt in range(1, WRITES + 1):
             try:
@@ -83,22 +97,24 @@ class Results:
                     self._tell(each, so)
                 return
 
-    async def _once(self, taken: Sequence[Ended]) -> Sequence[Settled]:
+    async def _once(self, taken: Sequence[_Ended]) -> Sequence[Settled]:
+        ended = [(each.claimed, each.decide) for each in taken]
+        turned = await self._turn(Ending(ended, partial(_are_told, taken)))
+        if turned is not None:
+            return turned.settled
         async with self._store.unit() as unit:
-            settled = await unit.settle_each([(each.claimed, each.decide) for each in taken])
+            settled = await unit.settle_each(ended)
             for each, so in zip(taken, settled, strict=True):
                 events = events_about(each.sending, so, self._ports)
                 if events:
                     unit.emit(events)
         return settled
 
-    def _tell(self, ended: Ended, settled: Settled) -> None:
+    def _tell(self, ended: _Ended, settled: Settled) -> None:
         for _ in ended.claimed:
             self._ports.observer.sent(settled.after.id, word_of(settled.result))
         tell(ended.sending, settled)
-        _done(ended)
 
 
-def _done(ended: Ended) -> None:
-    if not ended.written.done():
-        ended.written.set_result(None)
+def _are_told(taken: Sequence[_Ended], settled: Sequence[Settled]) -> bool:
+    return any(is_told(each.sending, so) for each, so in zip(taken, settled, strict=True))

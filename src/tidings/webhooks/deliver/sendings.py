@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+
+import msgspec
 
 from tidings.events.envelope import Entry
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, EndpointClaim, Result
@@ -20,8 +21,7 @@ NEW_IDS = "n-"
 EXPIRED = Result(state="expired", outcome="expired", reason="expired", is_spent=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sending:
+class Sending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Deliveries that go in one request to an endpoint, with their entries, as far as the log still has them."""
 
     record: EndpointRecord

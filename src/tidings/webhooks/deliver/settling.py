@@ -43,7 +43,7 @@ def result_of(
 
 def condition_after(condition: Condition, effects: Effects, *, position: int, now: int) -> Condition | None:
     """Return how the endpoint fares after an attempt with these effects; None: as before."""
-    if effects == Effects(all_not_before=effects.all_not_before):
+    if effects.counts is None and effects == Effects(all_not_before=effects.all_not_before):
         return None
     state = health_of(condition, now=now)
     if effects.counts == "success":

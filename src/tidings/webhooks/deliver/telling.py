@@ -11,7 +11,6 @@ from tidings.store.endpoint_deliveries import Result, Settled
 from tidings.webhooks.deliver import health
 from tidings.webhooks.deliver.operational import Operational, said
 from tidings.webhooks.deliver.outcome import FAILING_ATTEMPT
-from tidings.webhooks.deliver.records import health_of
 from tidings.webhooks.deliver.sendings import Sending
 
 EXHAUSTED = "exhausted"
@@ -21,26 +20,35 @@ _LEVELS = {"delivered": logging.DEBUG, "due": logging.WARNING, "dead": logging.E
 _log = logging.getLogger("tidings.endpoints")
 
 
+def is_told(sending: Sending, settled: Settled) -> bool:
+    """Say whether `events_about` has anything to tell."""
+    if settled.result.state == "delivered" and settled.before.condition.state == settled.after.condition.state:
+        return False
+    return bool(_said_of(sending, settled))
+
+
 def events_about(sending: Sending, settled: Settled, ports: Ports) -> list[Envelope]:
     """Return what tidings itself says of an attempt that ended so; nothing of one that told what tidings says."""
+    now, endpoint = ports.clock.now_us(), settled.after.id
+    return [
+        said(type, endpoint, id=uuid7(now, ports.random.getrandbits(ID_BITS)), now=now, **more)
+        for type, more in _said_of(sending, settled)
+    ]
+
+
+def _said_of(sending: Sending, settled: Settled) -> list[tuple[Operational, dict[str, object]]]:
     if sending.is_operational:
         return []
-    now, result, endpoint = ports.clock.now_us(), settled.result, settled.after.id
-    found = []
-
-    def tell(type: Operational, **more: object) -> None:
-        id = uuid7(now, ports.random.getrandbits(ID_BITS))
-        found.append(said(type, endpoint, id=id, now=now, **more))
-
-    about = {"delivery": sending.key, "attempt": sending.first.attempt, "outcome": result.outcome}
-    if result.state == "due" and result.is_spent and sending.first.attempt == FAILING_ATTEMPT:
-        tell("endpoint.failing", **about)
+    result, attempt = settled.result, sending.first.attempt
+    about = {"delivery": sending.key, "attempt": attempt, "outcome": result.outcome}
+    found: list[tuple[Operational, dict[str, object]]] = []
+    if result.state == "due" and result.is_spent and attempt == FAILING_ATTEMPT:
+        found.append(("endpoint.failing", about))
     if result.state == "dead" and result.reason == EXHAUSTED:
-        for each in sending.claimed:
-            tell("delivery.exhausted", **{**about, "delivery": each.delivery.key})
-    changed = health.told(*(health_of(each.condition, now=now) for each in (settled.before, settled.after)))
+        found += [("delivery.exhausted", {**about, "delivery": each.delivery.key}) for each in sending.claimed]
+    changed = health.told(settled.before.condition.state, settled.after.condition.state)
     if changed is not None:
-        tell(changed, why=settled.after.condition.why, **about)
+        found.append((changed, {"why": settled.after.condition.why, **about}))
     return found
 
 

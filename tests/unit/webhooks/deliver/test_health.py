@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tidings.webhooks.deliver import health
 from tidings.webhooks.deliver.health import Health
@@ -164,12 +164,13 @@ def test_each_change_of_state_is_told_by_its_name() -> None:
     new = health.new(NOW)
     ill = degraded()
     held = health.paused(ill, why="x", now=NOW)
-    assert health.told(new, replace(new, failures=1)) is None
-    assert health.told(new, ill) == "endpoint.degraded"
-    assert health.told(ill, new) == "endpoint.recovered"
-    assert health.told(ill, held) == "endpoint.paused"
-    assert health.told(held, new) == "endpoint.resumed"
-    assert health.told(new, health.disabled(new, why="x", now=NOW)) == "endpoint.disabled"
+    gone = health.disabled(new, why="x", now=NOW)
+    assert health.told(new.state, replace(new, failures=1).state) is None
+    assert health.told(new.state, ill.state) == "endpoint.degraded"
+    assert health.told(ill.state, new.state) == "endpoint.recovered"
+    assert health.told(ill.state, held.state) == "endpoint.paused"
+    assert health.told(held.state, new.state) == "endpoint.resumed"
+    assert health.told(new.state, gone.state) == "endpoint.disabled"
 
 
 steps = st.lists(st.tuples(st.booleans(), st.integers(1, 40), st.integers(0, 2 * 3_600)), max_size=200)
