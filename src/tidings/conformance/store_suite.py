@@ -16,6 +16,7 @@ import pytest
 
 from tidings.conformance.store_attempts import Attempting
 from tidings.conformance.store_auditing import Auditing
+from tidings.conformance.store_census import Tallying, Waiting
 from tidings.conformance.store_commands import Remembering
 from tidings.conformance.store_delivering import Delivering
 from tidings.conformance.store_emitting import Emitting, Staging
@@ -41,6 +42,7 @@ from tidings.conformance.store_savepoints import Undoing
 from tidings.conformance.store_sharing import SharingStores
 from tidings.conformance.store_swapping import Swapping
 from tidings.conformance.store_units import Keeping
+from tidings.conformance.store_versions import Joining, Registering
 from tidings.log.driver import LogDriver
 from tidings.store.driver import StoreDriver
 
@@ -68,6 +70,9 @@ class _Chapters(
     Receiving,
     FindingWhatFailed,
     KeepingReceivers,
+    Registering,
+    Joining,
+    Waiting,
 ):
     @pytest.fixture
     async def store(self, harness: StoreHarness) -> StoreDriver:
@@ -78,7 +83,7 @@ class _Chapters(
         assert store.facts.partitions in {1 << power for power in range(11)}
 
 
-class StoreSuite(_Chapters, Emitting, FoldingInline, AppendingKeyed):
+class StoreSuite(_Chapters, Emitting, FoldingInline, AppendingKeyed, Tallying):
     """For a store that keeps its units in one transaction with the log. Its harness is a `StoreWithLogHarness`."""
 
     @pytest.fixture

@@ -35,6 +35,10 @@ What = Literal[
     "endpoint-replayed",
     "secret-rotated",
     "secret-revoked",
+    "version-opened",
+    "version-closed",
+    "version-deprecated",
+    "version-retired",
 ]
 WHATS: tuple[What, ...] = get_args(What)
 """Every change that is written down."""

@@ -28,10 +28,18 @@ from tidings.store.receipt_store import ReceiptStore
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.store.staging import Waiting
 from tidings.store.unit import Unit
+from tidings.store.version_store import VersionStore
 
 
 class StoreDriver(
-    KeyStore, AttemptStore, EndpointStore, ReceiptStore, LetterStore, AuditStore["StoreDriver"], Protocol
+    KeyStore,
+    AttemptStore,
+    EndpointStore,
+    ReceiptStore,
+    LetterStore,
+    AuditStore["StoreDriver"],
+    VersionStore["StoreDriver"],
+    Protocol,
 ):
     """A back end's store."""
 

@@ -25,6 +25,7 @@ from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.store.scripts.script import Script
 from tidings.store.staging import Staged, Waiting
 from tidings.store.swapping import Swap
+from tidings.store.versions import Tally
 
 T = TypeVar("T")
 ConnectionT = TypeVar("ConnectionT")
@@ -89,6 +90,14 @@ class EndpointStatements(Protocol[To, NowT]):
     def deliver(self, connection: To, deliveries: Sequence[EndpointDelivery], *, now: NowT) -> Soon[int]: ...
     def claim(self, connection: To, lease: Lease[NowT], claiming_: Claiming) -> Soon[Sequence[EndpointClaim]]: ...
     def turn(self, connection: To, lease: Lease[NowT], ending: Ending, claiming_: Claiming | None) -> Soon[Turned]: ...
+
+
+class CensusStatements(Protocol[To]):
+    """Counts of the log. `slots`: a half-open range of them; None: all. `fold`: what `count` finds is added up."""
+
+    def head(self, connection: To) -> Soon[Position]: ...
+    def count(self, connection: To, *, after: Position, slots: tuple[int, int] | None) -> Soon[Sequence[Tally]]: ...
+    def fold(self, connection: To, *, most: int) -> Soon[int]: ...
 
 
 class ReceiptStatements(Protocol[To]):
@@ -159,6 +168,7 @@ class Statements(Generic[ConnectionT, NowT]):
     deliveries: DeliveryStatements[ConnectionT, NowT]
     endpoints: EndpointStatements[ConnectionT, NowT]
     receipts: ReceiptStatements[ConnectionT]
+    census: CensusStatements[ConnectionT]
     attempts: AttemptStatements[ConnectionT]
     audit: AuditStatements[ConnectionT]
     keys: KeyStatements[ConnectionT]

@@ -15,6 +15,8 @@ ROWS = 1953063943
 RELAY = 1953063944
 ENDPOINTS = 1953063946
 """Held, shared, by who delivers to all of them, and alone by who adds, changes or removes one."""
+VERSIONS = 1953063947
+"""Held by who decides about the versions of a type, under its name."""
 
 DRAIN_SECONDS = 0.2
 """How long appends may have to wait at once while an inline table is made, or replaced."""

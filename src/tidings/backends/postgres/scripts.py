@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TypeVar
 
 from tidings.backends.postgres.connection import Connection
-from tidings.backends.postgres.locks import ENDPOINTS
+from tidings.backends.postgres.locks import ENDPOINTS, VERSIONS
 from tidings.store.scripts.keeping import ALONE, BESIDE
+from tidings.store.scripts.registering import ALONE as ALONE_WITH_TYPE
 from tidings.store.scripts.script import Script
 
 T = TypeVar("T")
 _INSTEAD = {
     ALONE: f"SELECT pg_advisory_xact_lock({ENDPOINTS}, 1)",
     BESIDE: f"SELECT pg_advisory_xact_lock_shared({ENDPOINTS}, 1)",
+    ALONE_WITH_TYPE: f"SELECT pg_advisory_xact_lock({VERSIONS}, hashtext($1))",
 }
 
 

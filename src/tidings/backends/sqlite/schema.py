@@ -128,8 +128,25 @@ CREATE TABLE tidings_view (service TEXT, name TEXT, version INTEGER, state TEXT 
   PRIMARY KEY (service, name, version)) STRICT, WITHOUT ROWID;
 """
 
+_VERSIONS = """
+CREATE TABLE tidings_event_version (type TEXT, version INTEGER, sha256 TEXT NOT NULL, schema BLOB NOT NULL,
+  published INTEGER NOT NULL, owner TEXT NOT NULL, semantic_change INTEGER NOT NULL, life TEXT NOT NULL,
+  gate TEXT NOT NULL, epoch INTEGER NOT NULL, by_hand INTEGER NOT NULL, deprecated INTEGER, sunset INTEGER,
+  migration TEXT NOT NULL, PRIMARY KEY (type, version)) STRICT, WITHOUT ROWID;
+CREATE TABLE tidings_version_lease (instance TEXT, service TEXT, consumer TEXT, type TEXT, role TEXT,
+  versions TEXT NOT NULL, revision TEXT NOT NULL, gate_epoch INTEGER NOT NULL, admission TEXT NOT NULL,
+  details BLOB NOT NULL, renewed_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+  PRIMARY KEY (instance, service, consumer, type, role)) STRICT, WITHOUT ROWID;
+CREATE TABLE tidings_census_segment (segment INTEGER, type TEXT, version INTEGER, entries INTEGER NOT NULL,
+  first INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (segment, type, version)) STRICT, WITHOUT ROWID;
+CREATE INDEX tidings_census_segment_of ON tidings_census_segment (type, version);
+CREATE TABLE tidings_census (one INTEGER PRIMARY KEY CHECK (one = 1), upto INTEGER NOT NULL,
+  differs INTEGER NOT NULL) STRICT;
+INSERT INTO tidings_census VALUES (1, 0, 0);
+"""
 
-STEPS = (Step(SCHEMA, SCHEMA, ("schema.py",), _LOG + _STORE),)
+_ALL = _LOG + _STORE + _VERSIONS
+STEPS = (Step(SCHEMA, SCHEMA, ("schema.py",), _ALL),)
 
 
 def prepare(connection: sqlite3.Connection, path: str) -> None:
@@ -156,7 +173,7 @@ def prepare(connection: sqlite3.Connection, path: str) -> None:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    for statement in (_LOG + _STORE).split(";\n"):
+    for statement in _ALL.split(";\n"):
         if statement.strip():
             connection.execute(statement)
     connection.execute(

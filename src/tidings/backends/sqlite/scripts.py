@@ -11,6 +11,7 @@ from msgspec.json import decode
 
 from tidings.backends.sqlite.statements import packed
 from tidings.store.scripts.keeping import ALONE, BESIDE, NOW
+from tidings.store.scripts.registering import ALONE as ALONE_WITH_TYPE
 from tidings.store.scripts.script import CHANGED, MARK, Rows, Script
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ def _rows(connection: sqlite3.Connection, statement: str, held: tuple[Any, ...])
     return [tuple(row) for row in decode(rows[0][0])] if statement.startswith(MARK) else rows
 
 
-_INSTEAD = {NOW: "SELECT ?1", ALONE: "SELECT 1", BESIDE: "SELECT 1"}
+_INSTEAD = {NOW: "SELECT ?1", ALONE: "SELECT 1", BESIDE: "SELECT 1", ALONE_WITH_TYPE: "SELECT ?1"}
 
 
 @lru_cache(maxsize=256)
