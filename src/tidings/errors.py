@@ -10,6 +10,7 @@ TidingsError
 │   ├── BatchTooLargeError       more events than a batch can have
 │   ├── PatternError             an event pattern is not one
 │   ├── UnknownTypeError         no such event type or version here
+│   ├── VersionNotOpenError      the version may not be published now
 │   ├── InvalidDataError         the data does not fit the declared class
 │   ├── InvalidConfigurationError  a member of a configuration breaks a rule
 │   │   └── EndpointRefusedError an endpoint's URL is one that nothing may be sent to
@@ -108,6 +109,14 @@ class PatternError(CallerError):
 
 class UnknownTypeError(CallerError):
     """No event of this type, or no such version of it, is declared; the message lists what is."""
+
+
+class VersionNotOpenError(CallerError):
+    """The gate of this version is not open: `accepted` are the versions of the type that may be published now."""
+
+    def __init__(self, message: str, *, accepted: Sequence[int] = (), errors: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message, errors=errors)
+        self.accepted = tuple(accepted)
 
 
 class InvalidDataError(CallerError):

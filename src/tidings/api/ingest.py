@@ -49,6 +49,7 @@ class Ingest:
     def __init__(self, opened: Opened, tokens: Tokens, bodies: Bodies, repeats: Repeats, rates: Rates) -> None:
         self._log = opened.log
         self._catalog = opened.catalog
+        self._keeper = opened.keeper
         self._clock = opened.ports.clock
         self._on_refused = opened.telemetry.refused
         self._tokens = tokens
@@ -74,8 +75,9 @@ class Ingest:
             raise _other_event(read, route)
         check_source(scope, read.source, self._own)
         self._rates.check_sources((read,))
-        envelope = traced(self._admit(read, mode), trace_of(scope))
-        receipt = await self._append_if_new(envelope, headers)
+        with self._keeper.passing():
+            envelope = traced(self._admit(read, mode), trace_of(scope))
+            receipt = await self._append_if_new(envelope, headers)
         body_out = self._result(envelope, receipt.positions[0], receipt.outcome)
         if receipt.outcome == "duplicate":
             return self._answer(200, receipt.positions, body_out)
@@ -94,11 +96,19 @@ class Ingest:
         self._rates.check_sources(read)
         if not by_content and key is None:
             refuse_unnamed(read, mode)
+        with self._keeper.passing():
+            return await self._posted(scope, read, body, mode, None if by_content else key)
+
+    async def _posted(
+        self, scope: Scope, read: Sequence[Envelope], body: bytes, mode: Mode, naming: str | None
+    ) -> Answer:
+        """`naming`: the key by which events without an id are named."""
+        headers, key = pick(scope, _HEADERS), read_key(scope)
         admitted = [
             self._admit(envelope, mode, index if mode == "batch" else None) for index, envelope in enumerate(read)
         ]
         trace = trace_of(scope)
-        owner = None if by_content or key is None else (principal_of(scope).owner, key)
+        owner = None if naming is None else (principal_of(scope).owner, naming)
         envelopes = [
             traced(named(envelope, owner, index) if envelope.id is UNNAMED else envelope, trace)
             for index, envelope in enumerate(admitted)

@@ -38,6 +38,7 @@ class Problem(Enum):
     BODY_TIMEOUT = "body-timeout", 408, "The body did not come in time"
     EVENT_CONFLICT = "event-conflict", 409, "The id is taken by an event with other content"
     SUBJECT_MOVED = "subject-moved", 409, "The subject has a later event than expected"
+    VERSION_NOT_OPEN = "version-not-open", 409, "The version may not be published now"
     NOT_SUBJECT_HEAD = "not-subject-head", 409, "An earlier dead letter of the subject comes first"
     ENDPOINT_STATE = "endpoint-state", 409, "The present state does not allow this"
     TOO_MANY_SECRETS = "too-many-secrets", 409, "The endpoint has as many secrets as it may have"
@@ -101,6 +102,7 @@ _PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
         errors.EnvelopeTooLargeError: Problem.ENVELOPE_TOO_LARGE,
         errors.EnvelopeError: Problem.INVALID_ENVELOPE,
         errors.UnknownTypeError: Problem.VERSION_UNKNOWN,
+        errors.VersionNotOpenError: Problem.VERSION_NOT_OPEN,
         errors.InvalidDataError: Problem.INVALID_DATA,
         errors.PatternError: Problem.INVALID_PATTERN,
         errors.EndpointRefusedError: Problem.ENDPOINT_REFUSED,
@@ -165,6 +167,8 @@ def answer_to(error: BaseException, *, instance: str) -> Answer:
     headers: tuple[Header, ...] = (_CONTENT_TYPE,)
     if problem is Problem.BODY_TIMEOUT:
         headers += ((b"connection", b"close"),)
+    if isinstance(error, errors.VersionNotOpenError):
+        document["accepted"] = list(error.accepted)
     if isinstance(error, Refusal):
         headers += error.headers
         document |= error.members

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from tidings import settings as setting
-from tidings.app.opened import Declared, Opened, open_services
+from tidings.app.declared import Declared
+from tidings.app.opened import Opened, open_services
 from tidings.errors import DeclarationError, RefusedError, SettingError
 from tidings.events.catalog import Catalog
 from tidings.log.driver import Position

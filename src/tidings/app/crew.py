@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Protocol
@@ -33,10 +33,19 @@ class Runner(Protocol):
 class Crew:
     """Runs the consumers there must be, the rebuilds that are due, and `others`.
 
-    One that fails is begun again, and so is one that ends without being asked to, whatever ended it.
+    One that fails is begun again, and so is one that ends without being asked to, whatever ended it. `held`: tells
+    which consumers may not read yet, and why.
     """
 
-    def __init__(self, carrying: Carrying, others: Sequence[Runner], ports: Ports) -> None:
+    def __init__(
+        self,
+        carrying: Carrying,
+        others: Sequence[Runner],
+        ports: Ports,
+        *,
+        held: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        self._held = held
         self._carrying = carrying
         self._others = tuple(others)
         self._clock = ports.clock
@@ -47,8 +56,8 @@ class Crew:
 
     @property
     def failing(self) -> Mapping[str, str]:
-        """Who has failed and not run well for a minute since, or pauses because too much fails; and with what."""
-        return MappingProxyType({**self._carrying.pausing, **self._failing})
+        """Who has failed and not run well for a minute since, pauses as too much fails, or may not read yet; why."""
+        return MappingProxyType({**self._held(), **self._carrying.pausing, **self._failing})
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Keep everything running until `stopping` is set; cancelling stops at once, and rolls back."""

@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from tidings.app.crew import Crew, Runner
+from tidings.app.declared import Declared, Known, known_of
 from tidings.app.engines import BackEnd, open_back_end
 from tidings.app.heartbeat import Heartbeat
+from tidings.app.instance import Instance
+from tidings.app.joining import instance_of, readings
 from tidings.app.tables import Carrying
+from tidings.app.watched import admitting, passing
 from tidings.app.webhooks import Webhooks, allowed, is_local, keyring, webhooks_of
 from tidings.consumers.relay import Relay
 from tidings.errors import EnvelopeError, NotFoundError, RefusedError, SettingError
@@ -39,40 +42,18 @@ from tidings.store.driver import StoreDriver
 from tidings.store.host import Host
 from tidings.store.staging import staged_text
 from tidings.telemetry.telemetry import Telemetry
-from tidings.versions.known import Versions, versions_of
-from tidings.versions.lockfile import told_by
+from tidings.versions.gatekeeper import Gatekeeper
 from tidings.views.columns import microseconds
 from tidings.views.current import CurrentTables
 from tidings.views.declaration import ViewSpec
 from tidings.views.inline import InlineFolds
 from tidings.webhooks.intake.alarms import Alarms
 from tidings.webhooks.intake.intake import Intake
-from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.intake.replaying import Again
 from tidings.webhooks.intake.roster import Roster
 from tidings.webhooks.intake.translating import Making
 
 _ID_BITS = 74
-Known = tuple[Catalog, Versions]
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What an application consists of. `lock`: the path of its lock file."""
-
-    services: Sequence[Service]
-    receivers: Sequence[Receiver] = ()
-    lock: Path | None = None
-
-    @property
-    def events(self) -> tuple[type, ...]:
-        """Every event class that is named, each once."""
-        named = [event for service in self.services for event in service.events]
-        return tuple(dict.fromkeys([*named, *(event for receiver in self.receivers for event in receiver.emits)]))
-
-    def versions(self) -> Versions:
-        """Return what is known of their versions. TransformerChainError; SchemaChangedError."""
-        return versions_of(self.events, None if self.lock is None else told_by(self.lock, self.events))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +69,8 @@ class Opened:
     services: Sequence[Service]
     carried: Sequence[Service]
     views: Sequence[ViewSpec]
-    catalog: Catalog
-    versions: Versions
+    known: Known
+    instance: Instance
     log: Log
     store: StoreDriver
     host: Host
@@ -106,6 +87,16 @@ class Opened:
     telemetry: Telemetry
     webhooks: Webhooks
 
+    @property
+    def catalog(self) -> Catalog:
+        """The event classes, by type and version."""
+        return self.known.catalog
+
+    @property
+    def keeper(self) -> Gatekeeper:
+        """Which versions may be appended."""
+        return self.known.keeper
+
     def unit(self, service: str, *, key: str | None = None) -> AbstractAsyncContextManager[Context]:
         """See `App.unit`."""
         resources = self.resources.get(service)
@@ -115,7 +106,9 @@ class Opened:
 
     async def publish(self, event: Any, *, source: str, id: str | None, time: datetime | None) -> Position:
         """See `App.publish`."""
-        return (await self.log.append((self._envelope(event, source=source, id=id, time=time),))).positions[0]
+        with self.keeper.passing():
+            envelope = self._envelope(event, source=source, id=id, time=time)
+            return (await self.log.append((envelope,))).positions[0]
 
     @property
     def endpoints(self) -> Endpoints:
@@ -168,20 +161,15 @@ async def open_services(
     declared: Declared, settings: Settings, ports: Ports, *, consume: bool, prepares: bool = True
 ) -> AsyncIterator[Opened]:
     """Open the back ends for what is declared; see `App.open`. `prepares`: False to leave the tables of views alone."""
-    versions = declared.versions()
-    catalog = Catalog(
-        declared.events,
-        older=versions.older(),
-        data_bytes_max=settings.data_bytes_max,
-        time_ahead_max=settings.time_ahead_max,
-    )
-    telemetry = Telemetry({type for type, _ in catalog.types()}, ports, otel=settings.otel == "on")
+    known = known_of(declared, settings, ports.clock)
+    telemetry = Telemetry({type for type, _ in known.catalog.types()}, ports, otel=settings.otel == "on")
     back_end = await open_back_end(settings, ports)
     log = telemetry.log(back_end.log)
     try:
-        opened = _put_together(declared, settings, (catalog, versions), back_end, log, telemetry)
+        opened = _put_together(declared, settings, known, back_end, log, telemetry)
         if prepares:
             await opened.carrying.prepare()
+            await opened.instance.begin(reads=consume)
         running = asyncio.create_task(opened.crew.run(opened.stopping)) if consume else None
         try:
             with opened.heartbeat.beating():
@@ -191,6 +179,7 @@ async def open_services(
             if running is not None:
                 await running
             await opened.intake.close()
+            await opened.instance.end()
     finally:
         await log.close()
         await back_end.close()
@@ -199,10 +188,9 @@ async def open_services(
 def _put_together(
     declared: Declared, settings: Settings, known: Known, back_end: BackEnd, log: Log, telemetry: Telemetry
 ) -> Opened:
-    services, versions = declared.services, known[1]
-    carried = _carried(services, settings)
-    reading = {service.name: tuple(view.reading(versions) for view in service.views) for service in services}
-    ports, store, owner = telemetry.ports, telemetry.store(back_end.store), this_process()
+    services, carried = declared.services, _carried(declared.services, settings)
+    reading = {service.name: tuple(view.reading(known.versions) for view in service.views) for service in services}
+    ports, store, owner = telemetry.ports, passing(telemetry.store(back_end.store), known.keeper), this_process()
     tables = CurrentTables(store)
     store.hold_inline(InlineFolds((view for each in reading.values() for view in each), log, ports))
     deliverer = Deliverer({each.name: each.functions for each in carried}, store=store, ports=ports, owner=owner)
@@ -210,13 +198,16 @@ def _put_together(
         service.name: _resources(service, known, Shelves(service.name, reading[service.name], tables, log), deliverer)
         for service in services
     }
-    webhooks = webhooks_of(settings, versions, log=log, store=store, ports=ports, owner=owner)
+    webhooks = webhooks_of(settings, known.versions, log=log, store=store, ports=ports, owner=owner)
     telemetry.watch(log, store, back_end.host, services)
+    instance = instance_of(
+        known, declared, readings(carried, reading, known.versions), store=store, ports=ports, settings=settings
+    )
 
     def carrying(those: Sequence[Service]) -> Carrying:
         views = [view for service in those for view in reading[service.name]]
         handlers = [Handlers(resources[each.name], telemetry.handlers(each)) for each in those if each.handlers]
-        return Carrying(views, handlers, log=log, store=store, ports=ports, owner=owner)
+        return Carrying(views, handlers, log=log, store=admitting(store, instance), ports=ports, owner=owner)
 
     everything = carrying(services)
     here = everything if carried is services else carrying(carried)
@@ -230,14 +221,14 @@ def _put_together(
         services=services,
         carried=carried,
         views=tuple(view for each in reading.values() for view in each),
-        catalog=known[0],
-        versions=versions,
+        known=known,
+        instance=instance,
         log=log,
         store=store,
         host=back_end.host,
         tables=tables,
         carrying=everything,
-        crew=Crew(here, [*others, alarms, webhooks.dispatcher], ports),
+        crew=Crew(here, [instance, *others, alarms, webhooks.dispatcher], ports, held=lambda: instance.held),
         admission=Admission(store, ports.clock),
         resources=resources,
         roster=roster,
@@ -261,8 +252,8 @@ def _beside_carrying(log: Log, store: StoreDriver, ports: Ports, deliverer: Deli
 def _resources(service: Service, known: Known, shelves: Shelves, deliverer: Deliverer) -> Resources:
     return Resources(
         service=service.name,
-        catalog=known[0],
-        versions=known[1],
+        catalog=known.catalog,
+        versions=known.versions,
         shelves=shelves,
         payloads={name: function.decoder() for name, function in service.functions.items()},
         on_intend=deliverer.wake,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tidings.cli import plans
 from tidings.cli.exits import NO, OK, UNKNOWN
 from tidings.cli.output import Output
 from tidings.cli.session import AppName, AsJson, Session
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from tidings.versions.checking import Finding
 
 commands = typer.Typer(help="The versions of events: which there are, and whether they read each other.")
+for act in (plans.census, plans.plan, plans.may, plans.close, plans.deprecate, plans.retire):
+    commands.command()(act)
+commands.command("open")(plans.open_)
 
 LockFile = Annotated[Path, typer.Option("--lock", metavar="FILE", help="The lock file, kept in your repository.")]
 _LOCK = Path("events.lock.json")

@@ -35,12 +35,36 @@ class Older(Protocol):
         """Return the same for one from outside; None for data that is valid, and that a step fails on."""
 
 
+class Gates(Protocol):
+    """Which versions may be appended now."""
+
+    def admit(self, envelope: Envelope) -> Envelope:
+        """Return an event made here as it may be appended, in an older version if its own is not open.
+
+        VersionNotOpenError; LogUnavailableError if that is not known now; TransformError."""
+
+    def check(self, envelope: Envelope) -> None:
+        """Refuse an event from outside whose version is not open. VersionNotOpenError; UnknownTypeError."""
+
+
+class AllOpen:
+    """Where nobody keeps gates."""
+
+    def admit(self, envelope: Envelope) -> Envelope:
+        return envelope
+
+    def check(self, envelope: Envelope) -> None:
+        return None
+
+
+ALL_OPEN = AllOpen()
 NONE_OLDER: Mapping[tuple[str, int], Older] = MappingProxyType({})
 
 
 class Catalog:
     """The declared event classes, by (type, version); `older`: the versions that are read as one of these.
 
+    `gates`: which versions may be appended.
     `data_bytes_max` limits an event's data, `time_ahead_max` how many seconds ahead the time of one from outside may
     lie. DeclarationError if two classes claim one (type, version), or if one of them cannot be read from JSON.
     """
@@ -50,10 +74,12 @@ class Catalog:
         classes: Iterable[type],
         *,
         older: Mapping[tuple[str, int], Older] = NONE_OLDER,
+        gates: Gates = ALL_OPEN,
         data_bytes_max: int = DATA_BYTES_MAX,
         time_ahead_max: float = TIME_AHEAD_MAX,
     ) -> None:
         self._older = older
+        self._gates = gates
         self._time_ahead_max = time_ahead_max
         self._data_bytes_max = data_bytes_max
         self._stamped = 0
@@ -113,12 +139,14 @@ class Catalog:
         """Return an envelope from outside as it may be kept: every rule holds, and its data fits the declared class.
 
         A missing subject is taken from the member that names it, a missing time is stamped with `now_us` (microseconds
-        since 1970). EnvelopeError, MalformedError (data that is no JSON), UnknownTypeError, InvalidDataError.
+        since 1970). EnvelopeError, MalformedError (data that is no JSON), UnknownTypeError, InvalidDataError;
+        VersionNotOpenError.
         """
         checked(envelope, data_bytes_max=self._data_bytes_max)
         if envelope.time is not None:
             self.check_time(envelope.time, now_us=now_us)
         found = self.known(envelope.type, envelope.version)
+        self._gates.check(envelope)
         if envelope.data is not None:
             _check_json(envelope)
         older = self._older.get((envelope.type, envelope.version))
@@ -155,7 +183,8 @@ class Catalog:
         """Return the envelope of an event made here; its data is compact JSON, its time `now_us` unless one is given.
 
         DeclarationError if its class is not declared, UnknownTypeError if it is not of this catalog; EnvelopeError and
-        InvalidDataError as in `admit`.
+        InvalidDataError as in `admit`. It is of an older version if that of its class is not open; VersionNotOpenError
+        if none of those is.
         """
         found = declared_instance(event)
         if self.known(found.type, found.version).cls is not found.cls:
@@ -173,7 +202,7 @@ class Catalog:
             attributes={**attributes, "datacontenttype": JSON} if attributes else _JSON_ATTRIBUTES,
             data=data,
         )
-        return checked(made, data_bytes_max=self._data_bytes_max)
+        return self._gates.admit(checked(made, data_bytes_max=self._data_bytes_max))
 
     def json_schema(self, type: str, version: int) -> dict[str, Any]:
         """Return the JSON Schema (2020-12) of the data of this version of the type; references stay inside of it.

@@ -29,10 +29,11 @@ class Settings:
     here, joined by commas; None for all of the App's. `host`, `port`: where the server listens. `sqlite_synchronous`:
     "normal" may lose acknowledged events at power loss. `postgres_connections`: most of this process, besides the one
     on which it is told of other processes' appends. `shutdown_grace`: seconds that work under way is given to finish.
-    `console`: "off" leaves the operator's pages out. `data_bytes_max`: most bytes of one event's data, from 65,536 to
-    1,048,576. `time_ahead_max`: how many seconds the time of an event from outside may lie ahead of the clock here.
-    `address_rate`, `key_rate`, `source_rate`: how many requests of one address or API key, and events of one
-    source, are taken a second; 0 for any number. `otel`: "on" for spans and metrics by OpenTelemetry's global
+    `console`: "off" leaves the operator's pages out. `revision`: the release, as plans name it. `gates`: "manual" to
+    have versions of events opened by `tidings versions open` alone. `data_bytes_max`: most bytes of one event's data,
+    from 65,536 to 1,048,576. `time_ahead_max`: how many seconds the time of an event from outside may lie ahead of the
+    clock here. `address_rate`, `key_rate`, `source_rate`: how many requests of one address or API key, and events of
+    one source, are taken a second; 0 for any number. `otel`: "on" for spans and metrics by OpenTelemetry's global
     providers.
 
     Of webhooks that are sent: `delivery_delays`: seconds before each attempt, joined by commas, one to ten.
@@ -52,6 +53,8 @@ class Settings:
     postgres_connections: int = 10
     shutdown_grace: float = 25.0
     console: Literal["on", "off"] = "on"
+    revision: str = ""
+    gates: Literal["auto", "manual"] = "auto"
     data_bytes_max: int = 262_144
     time_ahead_max: float = 86_400.0
     address_rate: float = 0.0

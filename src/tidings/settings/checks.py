@@ -18,6 +18,7 @@ _USER_IN_URL = re.compile(r"//.*@")
 _NO_PORT = re.compile(r":(?!\d*(?:[,/]|$))(?![^/,]*\])[^/,]*")
 _APP = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _SERVICES = re.compile(r"[a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*")
+_REVISION = re.compile(r"[A-Za-z0-9._+-]{0,64}")
 _DELAYS = re.compile(r"\d{1,7}(\.\d{1,6})?(,\d{1,7}(\.\d{1,6})?){0,9}", re.ASCII)
 _DATA_BYTES_MAX = 1 << 20
 _DATABASE_URLS = (
@@ -85,6 +86,16 @@ def _switch(name: str) -> Callable[[object], None]:
     return check
 
 
+def _check_revision(value: object) -> None:
+    if not isinstance(value, str) or not _REVISION.fullmatch(value):
+        raise wrong("revision", value, "at most 64 letters, digits, '.', '_', '+' and '-'")
+
+
+def _check_gates(value: object) -> None:
+    if value not in ("auto", "manual"):
+        raise wrong("gates", value, '"auto" or "manual"')
+
+
 def _some_text(name: str, wanted: str) -> Callable[[object], None]:
     def check(value: object) -> None:
         if not isinstance(value, str) or not value:
@@ -126,6 +137,8 @@ CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
         "sqlite_synchronous": _check_synchronous,
         "shutdown_grace": _in("shutdown_grace", 0, 3_600, float),
         "console": _switch("console"),
+        "revision": _check_revision,
+        "gates": _check_gates,
         "otel": _switch("otel"),
         **{name: _in(name, 0, 1_000_000, float) for name in ("address_rate", "key_rate", "source_rate")},
         "time_ahead_max": _in("time_ahead_max", 0, 1_000_000_000, float),

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from tidings.errors import InvalidDataError, TransformError
 from tidings.events.declaration import Declared
 from tidings.events.envelope import Envelope
+from tidings.store.versions import EventVersion
 from tidings.versions.chains import check_chains
 from tidings.versions.engine import Schema
 from tidings.versions.lineage import Lineage, lineages_of
@@ -28,6 +31,18 @@ class Versions:
         for each in events:
             natives.setdefault(each.type, set()).add(each.version)
         return Reader(self.lineages, natives)
+
+    def learn(self, registered: Iterable[EventVersion]) -> bool:
+        """Be told of the versions that are registered; say whether one of a type that is declared here is new."""
+        new: dict[str, list[EventVersion]] = {}
+        for each in registered:
+            lineage = self.lineages.get(each.type)
+            if lineage is not None and each.version not in lineage.natives and each.version not in lineage.told:
+                new.setdefault(each.type, []).append(each)
+        for type, rows in new.items():
+            schemas = {each.version: msgspec.json.decode(each.schema) for each in rows}
+            self.lineages[type].learn(schemas, semantic=[each.version for each in rows if each.semantic_change])
+        return bool(new)
 
     def older(self) -> Mapping[tuple[str, int], OlderVersion]:
         """Return the versions without a class that one of the classes can read, for the door."""

@@ -66,7 +66,7 @@ class Lineage:
     def __init__(self, type: str, natives: Iterable[Declared], schemas: Mapping[int, Schema] | None = None) -> None:
         self.type = type
         self.natives: dict[int, Declared] = {each.version: each for each in natives}
-        self.told: Mapping[int, Schema] = schemas or {}
+        self.told: dict[int, Schema] = dict(schemas or {})
         made = [step for each in self.natives.values() for step in transformers_of(each.cls)]
         self.transformers: tuple[Transformer, ...] = tuple(made)
         self.semantic = frozenset(each.version for each in self.natives.values() if each.semantic_change)
@@ -85,6 +85,21 @@ class Lineage:
         """Every version that there is: a class, a schema, or a step that begins or ends there."""
         ends = (end for each in self.transformers for end in each.edge)
         return tuple(sorted({*self.natives, *self.told, *(end for end in ends if 1 <= end <= self.newest)}))
+
+    def learn(self, schemas: Mapping[int, Schema], *, semantic: Iterable[int] = ()) -> bool:
+        """Be told of versions that others registered meanwhile; say whether one of them is new here.
+
+        `semantic`: those at which the meaning changed.
+        """
+        new = {version: schema for version, schema in schemas.items() if version not in {*self.natives, *self.told}}
+        self.told |= new
+        self.semantic |= {version for version in semantic if version in new}
+        for version in new:
+            self._schemas.pop(version, None)
+        if new:
+            self._verdicts = {edge: answer for edge, answer in self._verdicts.items() if not {*edge} & {*new}}
+            self._steps = {edge: step for edge, step in self._steps.items() if not {*edge} & {*new}}
+        return bool(new)
 
     def schema(self, version: int) -> Schema | None:
         """Return the schema of a version; None if nothing tells it."""

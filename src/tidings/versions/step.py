@@ -75,13 +75,19 @@ class Reader:
         self._lineages = lineages
         self._natives = {type: tuple(sorted(versions)) for type, versions in natives.items()}
         self._ways: dict[tuple[str, int], _Way | Unreadable] = {}
+        self._missing: dict[tuple[str, int], int] = {}
 
     def way(self, type: str, version: int) -> _Way | Unreadable:
         """Return the way that is composed for a version, once."""
         found = self._ways.get((type, version))
-        if found is None:
+        if found is None or ((type, version) in self._missing and self._has_learned(type, version)):
             found = self._ways[type, version] = self._composed(type, version)
         return found
+
+    def _has_learned(self, type: str, version: int) -> bool:
+        """Say whether the version became known since no way was found to it."""
+        lineage = self._lineages.get(type)
+        return lineage is not None and self._missing[type, version] != len(lineage.told)
 
     def accepts(self, type: str) -> tuple[int, ...]:
         """Return the versions of a type that are read."""
@@ -94,7 +100,9 @@ class Reader:
         lineage, natives = self._lineages.get(type), self._natives.get(type, ())
         found = None if lineage is None else _target(lineage, natives, version)
         if lineage is not None and found is not None:
+            self._missing.pop((type, version), None)
             return _way(lineage, *found)
+        self._missing[type, version] = 0 if lineage is None else len(lineage.told)
         accepts = self.accepts(type)
         there = ", ".join(map(str, accepts)) or "none"
         why = (

@@ -28,6 +28,7 @@ _WRITE = (
     Problem.INVALID_POSITION,
     Problem.EVENT_CONFLICT,
     Problem.SUBJECT_MOVED,
+    Problem.VERSION_NOT_OPEN,
     Problem.BODY_TIMEOUT,
     Problem.BODY_TOO_LARGE,
     Problem.ENVELOPE_TOO_LARGE,

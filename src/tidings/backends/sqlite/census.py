@@ -65,9 +65,8 @@ def _after(connection: sqlite3.Connection, after: Position, *, upto: Position) -
     with closing(connection.execute(statement, (after, upto))) as blocks:
         for (body,) in blocks:
             block = _decode(body)
-            for position, each in zip(block.positions, block.envelopes, strict=True):
-                if after < position <= upto:
-                    yield position, each
+            entries = zip(block.positions, block.envelopes, strict=True)
+            yield from (entry for entry in entries if after < entry[0] <= upto)
 
 
 def _add(found: dict[K, list[int]], key: K, position: Position) -> None:

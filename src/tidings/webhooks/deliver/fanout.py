@@ -16,7 +16,7 @@ from tidings.errors import EnvelopeError
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.patterns.document import document_of
 from tidings.events.patterns.grammar import compile_pattern
-from tidings.events.patterns.pattern import Pattern
+from tidings.events.patterns.pattern import Field, Pattern
 from tidings.events.patterns.pattern_set import PatternSet
 from tidings.events.timestamp import time_us
 from tidings.store.endpoint_deliveries import EndpointDelivery
@@ -117,6 +117,20 @@ def _expires(envelope: Envelope) -> int | None:
         return time_us(text)
     except EnvelopeError:
         return None
+
+
+def types_of(config: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the types of which an endpoint of this configuration may be sent events; None: any."""
+    if not config.get("pattern"):
+        return None
+    pattern = compile_pattern(config["pattern"])
+    exact = [any(_is_exact(field) for field in clause) for clause in pattern.clauses]
+    return _types_named(pattern) if all(exact) else None
+
+
+def _is_exact(field: Field) -> bool:
+    """Say whether the field holds for some types that it names, and no others."""
+    return field.path == _TYPE and bool(field.values) and not (field.matchers or field.is_absent or field.together)
 
 
 def _types_named(pattern: Pattern) -> frozenset[Any]:

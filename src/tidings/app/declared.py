@@ -1,0 +1,58 @@
+"""What an application consists of, and what is known of its events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidings.events.catalog import Catalog
+from tidings.ports import Clock
+from tidings.services.service import Service
+from tidings.settings import Settings
+from tidings.versions.gatekeeper import Gatekeeper
+from tidings.versions.known import Versions, versions_of
+from tidings.versions.lockfile import told_by
+from tidings.webhooks.intake.receiver import Receiver
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What an application consists of. `lock`: the path of its lock file."""
+
+    services: Sequence[Service]
+    receivers: Sequence[Receiver] = ()
+    lock: Path | None = None
+
+    @property
+    def events(self) -> tuple[type, ...]:
+        """Every event class that is named, each once."""
+        named = [event for service in self.services for event in service.events]
+        return tuple(dict.fromkeys([*named, *(event for receiver in self.receivers for event in receiver.emits)]))
+
+    def versions(self) -> Versions:
+        """Return what is known of their versions. TransformerChainError; SchemaChangedError."""
+        return versions_of(self.events, None if self.lock is None else told_by(self.lock, self.events))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Its event classes, their versions, and which of these may be appended."""
+
+    catalog: Catalog
+    versions: Versions
+    keeper: Gatekeeper
+
+
+def known_of(declared: Declared, settings: Settings, clock: Clock) -> Known:
+    """Return what is known of the events that are declared. TransformerChainError; SchemaChangedError."""
+    versions = declared.versions()
+    keeper = Gatekeeper(versions.lineages, clock)
+    catalog = Catalog(
+        declared.events,
+        older=versions.older(),
+        gates=keeper,
+        data_bytes_max=settings.data_bytes_max,
+        time_ahead_max=settings.time_ahead_max,
+    )
+    return Known(catalog, versions, keeper)

@@ -1,0 +1,76 @@
+"""How an application's instance is made: what its services read, and what of it is carried here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tidings.app.declared import Declared, Known
+from tidings.app.instance import Instance
+from tidings.app.saying import Natives, Reading, Saying
+from tidings.events.declaration import Declared as DeclaredEvent
+from tidings.ports import Ports, this_process
+from tidings.services.service import Service
+from tidings.settings import Settings
+from tidings.store.driver import StoreDriver
+from tidings.versions.known import Versions
+from tidings.versions.lockfile import read_lock
+from tidings.views.declaration import ViewSpec
+
+
+def instance_of(
+    known: Known,
+    declared: Declared,
+    reading: Sequence[Reading],
+    *,
+    store: StoreDriver,
+    ports: Ports,
+    settings: Settings,
+) -> Instance:
+    """Return this process's part among those that run. `reading`: what is carried here."""
+    saying = Saying(
+        known.versions,
+        declared.services,
+        reading,
+        instance=f"{this_process()}:{ports.random.getrandbits(32):08x}",
+        revision=settings.revision,
+        lock=None if declared.lock is None else read_lock(declared.lock),
+    )
+    opens = settings.gates == "auto"
+    return Instance(saying, known, store=store, clock=ports.clock, opens=opens)
+
+
+def readings(services: Sequence[Service], views: Mapping[str, Sequence[ViewSpec]], versions: Versions) -> list[Reading]:
+    """Return what each service reads: by its handlers, and by each of its views."""
+    found = []
+    for service in services:
+        if service.handlers:
+            events = [each.event for each in service.handlers]
+            found.append(
+                Reading(
+                    service=service.name,
+                    consumer=service.name,
+                    reader=versions.reader(events),
+                    natives=_natives(events),
+                    reads_all=False,
+                )
+            )
+        found += [_of_view(view) for view in views[service.name] if view.reader is not None and view.folds]
+    return found
+
+
+def _of_view(view: ViewSpec) -> Reading:
+    assert view.reader is not None
+    return Reading(
+        service=view.service,
+        consumer=f"{view.service}.{view.name}",
+        reader=view.reader,
+        natives=_natives(fold.declared for fold in view.folds),
+        reads_all=True,
+    )
+
+
+def _natives(events: Iterable[DeclaredEvent]) -> Natives:
+    found: dict[str, frozenset[int]] = {}
+    for each in events:
+        found[each.type] = found.get(each.type, frozenset()) | {each.version}
+    return found

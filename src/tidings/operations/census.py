@@ -1,0 +1,83 @@
+"""The census as a store tells it: what is produced, accepted, under way, pinned and stored now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from tidings.store.driver import StoreDriver
+from tidings.store.rows import ViewRecord
+from tidings.store.versions import Counted
+from tidings.versions.answer import AsOf
+from tidings.versions.census import Census, Kind, Pinned, Transit, consumer_of
+from tidings.versions.said import said_of
+from tidings.webhooks.deliver.fanout import NAME as ENDPOINTS
+from tidings.webhooks.deliver.fanout import types_of
+
+READ_MOST = 100_000
+"""More entries before a consumer are not read to be counted: their number is an upper bound."""
+_PAGE = 1_000
+
+
+async def census(store: StoreDriver) -> Census:
+    """Return what is known now. In the store of `deciding` it is part of that transaction."""
+    versions, leases = await store.event_versions(), await store.version_leases()
+    counted = await store.tallies()
+    stored = _entries(counted)
+    transit = await _transit(store, counted)
+    for each in leases:
+        if each.role == "accept" and each.consumer not in transit and not said_of(each.details).reads_all:
+            transit[each.consumer] = Transit(entries=stored)  # it has never run, and begins with the first entry
+    return Census(
+        as_of=AsOf(time=counted.now, position=counted.head),
+        versions=tuple(versions),
+        leases=tuple(leases),
+        stored=stored,
+        segments={(each.type, each.version): each.segments for each in counted.tallies},
+        transit=transit,
+        waiting=tuple(await store.waiting_versions()),
+        endpoints=await _endpoints(store),
+        is_whole=not counted.differs,
+    )
+
+
+async def _transit(store: StoreDriver, counted: Counted) -> dict[str, Transit]:
+    records = {record.table.consumer: record for record in await store.views()}
+    last = max((each.last for each in counted.tallies), default=0)
+    found: dict[str, Transit] = {}
+    for name in await store.consumers():
+        if name != ENDPOINTS and _carries(records.get(name)):
+            found[consumer_of(name)] = await _before(store, name, last)
+    return found
+
+
+def _carries(record: ViewRecord | None) -> bool:
+    return record is None or (record.state == "live" and record.mode == "async")
+
+
+async def _before(store: StoreDriver, consumer: str, last: int) -> Transit:
+    checkpoints = await store.checkpoints(consumer)
+    lowest = min((each.position for each in checkpoints.values()), default=0)
+    if lowest >= last:
+        return Transit(entries={})
+    bound = await store.tallies(after=lowest)
+    is_one = len({each.position for each in checkpoints.values()}) == 1
+    if bound.is_exact and is_one:
+        return Transit(entries=_entries(bound))
+    if sum(each.entries for each in bound.tallies) > READ_MOST:
+        return Transit(entries=_entries(bound), is_exact=False)
+    return Transit(entries=_entries(await store.tallies_of(consumer)))
+
+
+def _entries(counted: Counted) -> Mapping[Kind, int]:
+    return {(each.type, each.version): each.entries for each in counted.tallies}
+
+
+async def _endpoints(store: StoreDriver) -> tuple[Pinned, ...]:
+    found: list[Pinned] = []
+    while page := await store.endpoints(after=found[-1].endpoint if found else None, limit=_PAGE):
+        for each in page:
+            config = msgspec.json.decode(each.config)
+            found.append(Pinned(endpoint=each.id, pins=config.get("pin") or {}, types=types_of(config)))
+    return tuple(found)

@@ -1,0 +1,196 @@
+"""Opening and closing gates, deprecating and retiring: each asks the planner in the transaction in which it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from tidings.errors import RefusedError
+from tidings.operations.census import census
+from tidings.operations.planner import answered
+from tidings.store.audit import Change, What
+from tidings.store.driver import StoreDriver
+from tidings.store.versions import EventVersion, VersionLease, no_version
+from tidings.versions import reasons
+from tidings.versions.answer import Answer, Reason
+from tidings.versions.census import Census
+from tidings.versions.predicates import may_retire, may_switch
+from tidings.versions.said import said_of
+
+Judge = Callable[[Census, EventVersion], list[Reason]]
+Changed = Callable[[EventVersion], EventVersion]
+
+
+class _NoError(Exception):
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+
+class Gatekeeping:
+    """What may be done with a version. `who`: as the audit names them; `reason`: theirs. `forced`: whatever is said.
+
+    Each returns the answer it decided by. It is done if that is `ok`, or was forced. NotFoundError; RefusedError.
+    """
+
+    def __init__(self, store: StoreDriver, *, who: str, reason: str = "", forced: bool = False) -> None:
+        self._store = store
+        self._who = who
+        self._reason = reason
+        self._forced = forced
+
+    async def open(self, type: str, version: int) -> Answer:
+        """Let a version be appended: every service that emits it may switch."""
+        return await self._decide(type, version, "version-opened", _may_open, _opened)
+
+    async def close(self, type: str, version: int) -> Answer:
+        """Have a version appended no more, once every process that emits it knows. Another one has to be open."""
+        return await self._decide(type, version, "version-closed", _may_close, _closed)
+
+    async def deprecate(self, type: str, version: int, *, sunset: int | None, migration: str) -> Answer:
+        """Say that a version ends, and when. A date may move later, never earlier."""
+
+        def dated(each: EventVersion) -> EventVersion:
+            if each.life == "retired":
+                raise RefusedError(f"{type} {version} is retired: declare another version")
+            if each.sunset is not None and (sunset is None or sunset < each.sunset):
+                raise RefusedError(
+                    f"{type} {version} ends {reasons.second_of(each.sunset)}: a date may move later, never earlier"
+                )
+            return replace(
+                each, life="deprecated", deprecated=each.deprecated or now, sunset=sunset, migration=migration
+            )
+
+        now = (await self._store.tallies(after=2**62)).now
+        return await self._decide(type, version, "version-deprecated", _may_deprecate, dated)
+
+    async def retire(self, type: str, version: int) -> Answer:
+        """End a version for good: its number is never used again. Nothing of it may be under way or pinned."""
+        return await self._decide(type, version, "version-retired", may_retire_row, _retired)
+
+    async def _decide(self, type: str, version: int, what: What, judge: Judge, changed: Changed) -> Answer:
+        change = Change(who=self._who, what=what, on=f"{type} {version}", reason=self._told)
+        try:
+            async with self._store.changing(change) as changing, changing.deciding(type) as deciding:
+                known = await census(deciding)
+                row = known.of_type(type).get(version)
+                if row is None:
+                    raise no_version(type, version)
+                answer = answered(_question(what, type, version), judge(known, row), known)
+                if answer.answer != "ok" and not self._forced:
+                    raise _NoError(answer)
+                await deciding.write_version(changed(row))
+        except _NoError as no:
+            return no.answer
+        return answer
+
+    @property
+    def _told(self) -> str:
+        return f"forced: {self._reason}" if self._forced else self._reason
+
+
+async def settle_closing(store: StoreDriver) -> int:
+    """Close each version that is closing, once all who emit its type know it and none waits to be appended."""
+    types = {each.type for each in await store.event_versions() if each.gate == "closing"}
+    return sum([await _settle(store, type) for type in sorted(types)])
+
+
+async def _settle(store: StoreDriver, type: str) -> int:
+    async with store.deciding(type) as deciding:
+        known = await census(deciding)
+        done = [each for each in known.of_type(type).values() if each.gate == "closing" and _is_known(known, each)]
+        for each in done:
+            await deciding.write_version(replace(each, gate="closed"))
+    return len(done)
+
+
+async def open_what_may(store: StoreDriver, emitted: Mapping[str, Mapping[str, frozenset[int]]]) -> int:
+    """Open each version that a producer here emits and that all accept, unless it was closed by hand.
+
+    `emitted`: by service, by type."""
+    opened = 0
+    known = await census(store)
+    for service, types in emitted.items():
+        for type, versions in types.items():
+            opened += await _open_of_type(store, known, service, type, versions)
+    return opened
+
+
+async def _open_of_type(store: StoreDriver, known: Census, service: str, type: str, versions: frozenset[int]) -> int:
+    if not service and any(each.service for each in known.live("emit", type)):
+        return 0  # a service says that it emits the type: it is for that one to switch
+    opened = 0
+    for version in sorted(versions):
+        row = known.of_type(type).get(version)
+        if row is not None and _is_to_open(row) and _is_ok(may_switch(known, service, type, version)):
+            opened += await _open(store, service, type, version)
+    return opened
+
+
+async def _open(store: StoreDriver, service: str, type: str, version: int) -> int:
+    async with store.deciding(type) as deciding:
+        known = await census(deciding)
+        row = known.of_type(type).get(version)
+        if row is None or not _is_to_open(row) or not _is_ok(may_switch(known, service, type, version)):
+            return 0
+        await deciding.write_version(replace(row, gate="open"))
+    return 1
+
+
+def _is_to_open(row: EventVersion) -> bool:
+    return row.gate == "closed" and row.life == "active" and not row.by_hand
+
+
+def _is_ok(found: list[Reason]) -> bool:
+    return all(each.answer == "ok" for each in found)
+
+
+def _is_known(known: Census, row: EventVersion) -> bool:
+    """Say whether nothing of this version can be appended any more."""
+    told = all(each.gate_epoch >= row.epoch for each in known.live("emit", row.type))
+    return told and not any(each.version == row.version for each in known.outbox(row.type))
+
+
+def _may_open(known: Census, row: EventVersion) -> list[Reason]:
+    producers = sorted({each.service for each in known.live("emit", row.type) if row.version in each.versions}) or [""]
+    found: list[Reason] = []
+    for producer in producers:
+        found += [each for each in may_switch(known, producer, row.type, row.version) if each not in found]
+    return found
+
+
+def _may_close(known: Census, row: EventVersion) -> list[Reason]:
+    others = known.produced(row.type) - {row.version}
+    stuck = [each for each in known.live("emit", row.type) if row.version in each.versions and not _falls(each, others)]
+    return [reasons.cannot_fall_back(each, row.type, row.version) for each in stuck]
+
+
+def _falls(lease: VersionLease, others: frozenset[int]) -> bool:
+    said = said_of(lease.details)
+    top = max(lease.versions, default=0)
+    return any(other <= top and said.path(top, other) is not None for other in others)
+
+
+def _may_deprecate(known: Census, row: EventVersion) -> list[Reason]:
+    newer = [each for each in known.of_type(row.type).values() if each.version > row.version and each.life == "active"]
+    return [] if newer else [reasons.no_successor(row.type, row.version)]
+
+
+def may_retire_row(known: Census, row: EventVersion) -> list[Reason]:
+    return may_retire(known, row.type, row.version)
+
+
+def _opened(row: EventVersion) -> EventVersion:
+    return replace(row, gate="open", by_hand=False)
+
+
+def _closed(row: EventVersion) -> EventVersion:
+    return row if row.gate == "closed" else replace(row, gate="closing", by_hand=True)
+
+
+def _retired(row: EventVersion) -> EventVersion:
+    return replace(row, life="retired", gate="closed", by_hand=True)
+
+
+def _question(what: What, type: str, version: int) -> Mapping[str, Any]:
+    return {"kind": what, "type": type, "version": version}

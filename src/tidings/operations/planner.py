@@ -1,0 +1,140 @@
+"""The planner's questions, asked of a census: answers in one shape for Python, HTTP and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tidings.errors import CallerError, NotFoundError, absent
+from tidings.store.driver import StoreDriver
+from tidings.store.versions import EventVersion
+from tidings.versions import predicates, reasons
+from tidings.versions.answer import Answer, Reason
+from tidings.versions.census import Census
+from tidings.versions.plan import Plan, plan
+
+KINDS = ("switch", "retire-support", "retire-transformer", "rollback", "replay", "retire")
+"""What may be asked of what runs; `register` is asked of code, its lock file and fixtures."""
+Given = Mapping[str, Any]
+
+
+def ask(census: Census, kind: str, given: Given) -> Answer:
+    """Answer a question. CallerError if a member of it is missing or unknown; NotFoundError for a type that is."""
+    asked = _ASKED.get(kind)
+    if asked is None:
+        raise NotFoundError(absent("predicate", kind, KINDS))
+    members, question, judge = asked
+    for name in members:
+        if given.get(name) is None:
+            raise CallerError(f"{kind} needs {', '.join(members)}: {name} is missing", errors=[(f"/{name}", "missing")])
+    if "type" in given and given["type"] is not None and not census.of_type(given["type"]):
+        raise NotFoundError(absent("event type", given["type"], {each.type for each in census.versions}))
+    told = {name: given[name] for name in members}
+    return answered({"kind": question, **told}, judge(census, told), census)
+
+
+def answered(question: Mapping[str, Any], found: Sequence[Reason], census: Census) -> Answer:
+    """Return the answer that these reasons make."""
+    whole = tuple(found) if census.is_whole else (*found, reasons.census_differs())
+    return Answer(question=question, reasons=whole, evidence=_evidence(question, census), as_of=census.as_of)
+
+
+async def replayed(store: StoreDriver, after: int) -> Mapping[tuple[str, int], int]:
+    """Return how many entries of each version stand behind a position, at most."""
+    counted = await store.tallies(after=after)
+    return {(each.type, each.version): each.entries for each in counted.tallies}
+
+
+def planned(census: Census, type: str, to: int, *, opens_itself: bool) -> Plan:
+    """Return the plan for taking a type to a version. NotFoundError for a type that nobody has registered."""
+    if not census.of_type(type):
+        raise NotFoundError(absent("event type", type, {each.type for each in census.versions}))
+    return plan(census, type, to, opens_itself=opens_itself)
+
+
+def counts(census: Census, type: str | None) -> list[dict[str, Any]]:
+    """Return a row for each version: produced, stored, before consumers, set aside, in the outbox, to be delivered."""
+    if type is not None and not census.of_type(type):
+        raise NotFoundError(absent("event type", type, {each.type for each in census.versions}))
+    return [
+        {
+            "type": row.type,
+            "version": row.version,
+            "gate": row.gate,
+            "stored": census.stored.get((row.type, row.version), 0),
+            "segments": census.segments.get((row.type, row.version), 0),
+            "in_transit": sum(each.entries.get((row.type, row.version), 0) for each in census.transit.values()),
+            **{place: _waiting(census, place, row) for place in ("dead", "retry", "outbox", "delivery")},
+        }
+        for row in census.versions
+        if type in (None, row.type)
+    ]
+
+
+def _waiting(census: Census, place: str, row: EventVersion) -> int:
+    return sum(
+        each.entries
+        for each in census.waiting
+        if (each.place, each.type, each.version) == (place, row.type, row.version)
+    )
+
+
+def _evidence(question: Mapping[str, Any], census: Census) -> tuple[Mapping[str, Any], ...]:
+    type = question.get("type")
+    leases = [
+        {
+            "fact": "lease",
+            "service": each.service,
+            "consumer": each.consumer,
+            "instance": reasons.name_of(each),
+            "role": each.role,
+            "revision": each.revision,
+            "state": each.admission if each.is_live(census.as_of.time) else "lapsed",
+            "renewed_at": reasons.second_of(each.renewed_at),
+            "versions": list(each.versions),
+        }
+        for each in census.leases
+        if type in (None, each.type)
+    ]
+    gates = [
+        {"fact": "gate", "type": each.type, "version": each.version, "state": each.gate}
+        for each in census.versions
+        if type in (None, each.type)
+    ]
+    return (*gates, *leases)
+
+
+def _switch(census: Census, given: Given) -> list[Reason]:
+    return predicates.may_switch(census, given["producer"], given["type"], given["version"])
+
+
+def _support(census: Census, given: Given) -> list[Reason]:
+    return predicates.may_retire_support(census, given["consumer"], given["type"], given["version"])
+
+
+def _step(census: Census, given: Given) -> list[Reason]:
+    if abs(given["from"] - given["to"]) != 1:
+        raise CallerError("a transformer leads from a version to a neighbour: from and to differ by one")
+    return predicates.may_retire_step(census, given["type"], given["from"], given["to"])
+
+
+def _rollback(census: Census, given: Given) -> list[Reason]:
+    return predicates.may_rollback(census, given["service"], given["revision"])
+
+
+def _replay(census: Census, given: Given) -> list[Reason]:
+    return predicates.may_replay(census, given["consumer"], given["entries"])
+
+
+def _retire(census: Census, given: Given) -> list[Reason]:
+    return predicates.may_retire(census, given["type"], given["version"])
+
+
+_ASKED: Mapping[str, tuple[tuple[str, ...], str, Callable[[Census, Given], list[Reason]]]] = {
+    "switch": (("producer", "type", "version"), "can_switch_producer", _switch),
+    "retire-support": (("consumer", "type", "version"), "can_retire_consumer_support", _support),
+    "retire-transformer": (("type", "from", "to"), "can_retire_transformer", _step),
+    "rollback": (("service", "revision"), "can_rollback_consumer", _rollback),
+    "replay": (("consumer", "entries"), "can_replay", _replay),
+    "retire": (("type", "version"), "can_retire", _retire),
+}

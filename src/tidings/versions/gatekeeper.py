@@ -1,0 +1,128 @@
+"""Whoever appends passes here: an event whose version is not open is brought down to one that is, or refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from tidings.errors import LogUnavailableError, UnknownTypeError, VersionNotOpenError
+from tidings.events.envelope import Entry, Envelope
+from tidings.ports import Clock
+from tidings.versions.gates import Gates
+from tidings.versions.lineage import Lineage
+from tidings.versions.step import Unreadable, serve
+
+FRESH_SECONDS = 25.0
+"""A lease lives for 30: who has not renewed it for so long cannot be sure that the gates are as it knows them."""
+
+
+class Gatekeeper:
+    """The gates as this process knows them.
+
+    Whoever appends does so inside of `passing`, from before the event is judged until it is kept: then the gates that
+    all it has under way were judged by are known, which `epochs` says.
+    """
+
+    def __init__(self, lineages: Mapping[str, Lineage], clock: Clock) -> None:
+        self._lineages = lineages
+        self._clock = clock
+        self._gates = Gates()
+        self._generation = 0
+        self._seen: dict[int, Gates] = {0: self._gates}
+        self._under_way: Counter[int] = Counter()
+        self._fresh_until: float | None = None
+
+    @property
+    def gates(self) -> Gates:
+        """The gates that are judged by now."""
+        return self._gates
+
+    @property
+    def epochs(self) -> Mapping[str, int]:
+        """Return, by type, the epoch of the oldest gates that something under way was judged by."""
+        return self._seen[min([*self._under_way, self._generation])].epochs
+
+    def learn(self, gates: Gates, *, sent: float | None) -> None:
+        """Judge by these gates from now on. `sent`: when they were asked for, by the clock's `monotonic`; None: it
+        holds no lease, so that nobody waits for it."""
+        self._fresh_until = None if sent is None else sent + FRESH_SECONDS
+        if gates != self._gates:
+            self._generation += 1
+            self._gates = self._seen[self._generation] = gates
+            self._forget()
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Have what is judged and appended in the block count as under way."""
+        generation = self._generation
+        self._under_way[generation] += 1
+        try:
+            yield
+        finally:
+            self._under_way[generation] -= 1
+            if not self._under_way[generation]:
+                del self._under_way[generation]
+                self._forget()
+
+    def admit(self, envelope: Envelope) -> Envelope:
+        """Return an event of a service as it may be appended: as it is, or brought down to an open version.
+
+        VersionNotOpenError if no steps lead down to one; LogUnavailableError if the gates are not known now;
+        TransformError.
+        """
+        if self._is_open(envelope):
+            return envelope
+        lineage = self._lineages.get(envelope.type)
+        landing = None if lineage is None else self._gates.landing(lineage, envelope.version)
+        if lineage is None or landing is None:
+            raise self._refused(envelope)
+        return brought_down(envelope, landing, self._lineages)
+
+    def check(self, envelope: Envelope) -> None:
+        """Refuse an event from outside. VersionNotOpenError; UnknownTypeError for a version that nobody registered."""
+        if not self._is_open(envelope):
+            gates = self._gates.types[envelope.type]
+            if envelope.version not in gates.known:
+                why = f"{envelope.type} has no version {envelope.version}; there is {_told(gates.known)}"
+                raise UnknownTypeError(why, errors=[("/dataversion", why)])
+            raise self._refused(envelope)
+
+    def _is_open(self, envelope: Envelope) -> bool:
+        gates = self._gates.types.get(envelope.type)
+        if gates is None or gates.known == (envelope.version,) == gates.open:
+            return True
+        if self._fresh_until is not None and self._clock.monotonic() > self._fresh_until:
+            raise LogUnavailableError("which versions are open is not known now; repeat the call")
+        return envelope.version in gates.open
+
+    def _refused(self, envelope: Envelope) -> VersionNotOpenError:
+        accepted = self._gates.accepted(envelope.type)
+        why = f"{envelope.type} version {envelope.version} is not open; {_told(accepted)} may be published"
+        return VersionNotOpenError(why, accepted=accepted, errors=[("/dataversion", why)])
+
+    def _forget(self) -> None:
+        needed = {*self._under_way, self._generation}
+        self._seen = {generation: gates for generation, gates in self._seen.items() if generation in needed}
+
+
+def brought_down(envelope: Envelope, version: int, lineages: Mapping[str, Lineage]) -> Envelope:
+    """Return the event in an older version, by the steps that lead down. TransformError; VersionNotOpenError."""
+    served = serve(Entry(0, 0, envelope), version, lineages)
+    if isinstance(served, Unreadable):
+        raise VersionNotOpenError(served.why, accepted=served.accepts)
+    return Envelope(
+        id=envelope.id,
+        source=envelope.source,
+        type=envelope.type,
+        version=version,
+        subject=envelope.subject,
+        time=envelope.time,
+        time_stamped=envelope.time_stamped,
+        attributes=envelope.attributes,
+        data=served.data,
+    )
+
+
+def _told(versions: tuple[int, ...]) -> str:
+    return ", ".join(map(str, versions)) or "none"

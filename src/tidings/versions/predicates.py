@@ -1,0 +1,211 @@
+"""May the producer switch, may support go, may a step go, may a release come back, may entries be read again?
+
+Pure decisions over a census. Each returns the reasons; `tidings.versions.answer.verdict_of` says what they come to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tidings.store.versions import VersionLease
+from tidings.versions import reasons
+from tidings.versions.answer import Reason
+from tidings.versions.census import Census
+from tidings.versions.said import said_of
+
+
+def may_switch(census: Census, producer: str, type: str, version: int) -> list[Reason]:
+    """Say whether a service, or whoever sends from outside (""), may append a version."""
+    row = census.of_type(type).get(version)
+    if row is None or row.life != "active":
+        return [reasons.not_active(type, version, row)]
+    found: list[Reason] = []
+    emitting = [each for each in census.live("emit", type) if each.service == producer]
+    if not any(version in each.versions for each in emitting):
+        found.append(reasons.no_class(producer, type, version))
+    found += _readers_accept(census, type, version)
+    found += _endpoints_are_served(census, type, version)
+    if not found and not census.readers(type) and not any(each.may_match(type) for each in census.endpoints):
+        found.append(reasons.nobody_reads(type))
+    return found
+
+
+def may_retire_support(census: Census, consumer: str, type: str, version: int) -> list[Reason]:
+    """Say whether a consumer's class or handler of a version may be deleted."""
+    found = list(_sunset(census, type, version))
+    leases = census.readers(type).get(consumer, ())
+    if not leases:
+        return [*found, reasons.unseen(consumer, type)]
+    if all(_is_led_on(each, version) for each in leases):
+        return found
+    if version in census.produced(type):
+        found.append(reasons.still_produced(type, version))
+    reads_all = any(said_of(each.details).reads_all for each in leases)
+    return found + list(_within_reach(census, consumer, type, version, reads_all=reads_all))
+
+
+def may_retire_step(census: Census, type: str, of: int, to: int) -> list[Reason]:
+    """Say whether a step between two neighbours may be deleted."""
+    return _may_retire_up(census, type, of) if to > of else _may_retire_down(census, type, to)
+
+
+def _may_retire_up(census: Census, type: str, of: int) -> list[Reason]:
+    found: list[Reason] = []
+    for version in range(1, of + 1):
+        if version in census.produced(type):
+            found.append(reasons.still_produced(type, version))
+        for consumer in census.readers(type):
+            found += _in_transit(census, consumer, type, version)
+        if census.outbox(type) and any(each.version == version for each in census.outbox(type)):
+            found.append(reasons.in_outbox(type, version))
+        if census.stored.get((type, version)):
+            found.append(reasons.stored(type, version, census.stored[type, version]))
+    return found
+
+
+def _may_retire_down(census: Census, type: str, to: int) -> list[Reason]:
+    found = [
+        reasons.pinned(each, type, each.pins[type], 0) for each in census.endpoints if each.pins.get(type, to + 1) <= to
+    ]
+    pending = [each for each in census.waiting if each.place == "delivery" and each.type == type]
+    found += [reasons.deliveries_pending(each) for each in pending if 0 < each.version <= to]
+    behind = [each for each in census.live("accept", type) if max(each.versions, default=0) <= to]
+    found += [reasons.does_not_accept(each, type, to + 1) for each in behind]
+    found += [reasons.still_produced(type, version) for version in sorted(census.produced(type)) if version <= to]
+    return found
+
+
+def may_rollback(census: Census, service: str, revision: str) -> list[Reason]:
+    """Say whether a service may go back to a release, by what that said when it ran last."""
+    said = [each for each in census.leases if (each.service, each.revision) == (service, revision)]
+    if not said:
+        return [reasons.release_unseen(service, revision)]
+    found: list[Reason] = []
+    for lease in (each for each in said if each.role == "accept"):
+        reads_all = said_of(lease.details).reads_all
+        reach, _ = census.within_reach(lease.consumer, lease.type, reads_all=reads_all)
+        for version in sorted({*census.produced(lease.type), *reach} - {*lease.versions}):
+            if version in census.produced(lease.type):
+                found.append(reasons.still_produced_to(lease, version, _falls_back(census, lease.type, version)))
+            else:
+                found += _within_reach(census, lease.consumer, lease.type, version, reads_all=reads_all)
+    for lease in (each for each in said if each.role == "emit"):
+        if lease.versions and not any(version in census.produced(lease.type) for version in lease.versions):
+            found += _readers_accept(census, lease.type, max(lease.versions))
+    return _once(found)
+
+
+def may_replay(census: Census, consumer: str, entries: dict[tuple[str, int], int]) -> list[Reason]:
+    """Say whether a consumer may read these entries, counted by type and version, again."""
+    found: list[Reason] = []
+    types = {each.type for each in census.leases if each.consumer == consumer}
+    for type in sorted({type for type, _ in entries} & types):
+        accepted = census.accepted(consumer, type)
+        if accepted is None:
+            found.append(reasons.unseen(consumer, type))
+            continue
+        for version in sorted(version for (of, version), count in entries.items() if of == type and count):
+            if version not in accepted:
+                found += _refusing(census, consumer, type, version)
+    return found
+
+
+def may_retire(census: Census, type: str, version: int) -> list[Reason]:
+    """Say whether a version may be retired for good, so that its number is burnt."""
+    row = census.of_type(type).get(version)
+    if row is None:
+        return [reasons.not_active(type, version, row)]
+    pinned = [each for each in census.endpoints if each.pins.get(type) == version]
+    found = [reasons.pinned(each, type, version, _pending(census, each.endpoint, type, version)) for each in pinned]
+    for consumer in census.readers(type):
+        found += _in_transit(census, consumer, type, version)
+    if any(each.version == version for each in census.outbox(type)):
+        found.append(reasons.in_outbox(type, version))
+    if row.is_produced and row.life not in ("deprecated", "sunset"):
+        found.append(reasons.still_produced(type, version))
+    found += _sunset(census, type, version)
+    for consumer in census.readers(type):
+        found += [each for each in may_retire_support(census, consumer, type, version) if each.code == "stored"]
+    return _once(found)
+
+
+def _readers_accept(census: Census, type: str, version: int) -> Iterator[Reason]:
+    for consumer in census.readers(type):
+        accepted = census.accepted(consumer, type)
+        if accepted is None or version not in accepted:
+            yield from _refusing(census, consumer, type, version)
+
+
+def _refusing(census: Census, consumer: str, type: str, version: int) -> list[Reason]:
+    """Return who of a consumer does not accept a version; or that nobody can tell, since none of it is admitted."""
+    live = census.readers(type).get(consumer, ())
+    admitted = [each for each in live if each.admission == "admitted"]
+    if not live:
+        return [reasons.unseen(consumer, type)]
+    if not admitted:
+        return [reasons.held(each) for each in live]
+    newer = next((each for each in live if version in each.versions), None)
+    return [reasons.does_not_accept(each, type, version, newer) for each in admitted if version not in each.versions]
+
+
+def _endpoints_are_served(census: Census, type: str, version: int) -> Iterator[Reason]:
+    serving = census.live("serve", type)
+    for each in census.endpoints:
+        pin = each.pins.get(type)
+        if pin is None or not each.may_match(type):
+            continue
+        for lease in serving:
+            if said_of(lease.details).path(version, pin) is None:
+                yield reasons.not_served(each, lease, type, version)
+
+
+def _within_reach(census: Census, consumer: str, type: str, version: int, *, reads_all: bool) -> Iterator[Reason]:
+    yield from _in_transit(census, consumer, type, version)
+    stored = census.stored.get((type, version), 0)
+    if reads_all and stored:
+        yield reasons.stored(type, version, stored)
+
+
+def _in_transit(census: Census, consumer: str, type: str, version: int) -> Iterator[Reason]:
+    aside = [each for each in census.aside(consumer, type) if each.version == version]
+    for each in aside:
+        yield reasons.set_aside(consumer, each)
+    entries, is_exact = census.in_transit(consumer, type)
+    before = entries.get(version, 0) - sum(each.entries for each in aside)
+    if before > 0:
+        yield reasons.in_transit(consumer, type, version, before, is_exact=is_exact)
+
+
+def _sunset(census: Census, type: str, version: int) -> Iterator[Reason]:
+    row = census.of_type(type).get(version)
+    if row is not None and row.sunset is not None and row.sunset > census.as_of.time:
+        yield reasons.sunset_not_reached(type, version, row.sunset)
+
+
+def _is_led_on(lease: VersionLease, version: int) -> bool:
+    """Say whether a release reads a version by upcasters, and would without a class for it."""
+    said = said_of(lease.details)
+    return any(native > version and said.path(version, native) is not None for native in said.natives)
+
+
+def _falls_back(census: Census, type: str, version: int) -> dict[str, int]:
+    """Return, by service, which open version those that emit this one would append instead."""
+    below = [each for each in census.produced(type) if each < version]
+    emitting = {each.service for each in census.live("emit", type) if each.service and version in each.versions}
+    return {service: max(below) for service in sorted(emitting)} if below else {}
+
+
+def _pending(census: Census, endpoint: str, type: str, version: int) -> int:
+    return sum(
+        each.entries
+        for each in census.waiting
+        if each.place == "delivery" and (each.of, each.type, each.version) == (endpoint, type, version)
+    )
+
+
+def _once(found: list[Reason]) -> list[Reason]:
+    kept: list[Reason] = []
+    for each in found:
+        if each not in kept:
+            kept.append(each)
+    return kept

@@ -1,0 +1,238 @@
+"""The reasons that an answer may have, in words: what is in the way, and the next legal step."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from tidings.events.timestamp import time_text
+from tidings.store.versions import EventVersion, VersionLease, Waiting
+from tidings.versions.answer import Reason
+from tidings.versions.census import Pinned, versions_told
+
+
+def name_of(lease: VersionLease) -> str:
+    """Return a short name of an instance."""
+    return f"{lease.service}-{hashlib.sha256(lease.instance.encode()).hexdigest()[:3]}"
+
+
+def second_of(time: int) -> str:
+    """Return a time to the second, with a Z."""
+    return f"{time_text(time)[:19]}Z"
+
+
+def does_not_accept(lease: VersionLease, type: str, version: int, newer: VersionLease | None = None) -> Reason:
+    accepts, name = versions_told(lease.versions), name_of(lease)
+    revision = "" if newer is None else newer.revision
+    target = f" {revision}" if revision else f" a release that accepts {type} {version}"
+    return Reason(
+        "consumer-does-not-accept",
+        f"{lease.consumer} {name} ({lease.revision or 'no revision'}) accepts {accepts}, needs {version}",
+        {
+            "consumer": lease.consumer,
+            "instance": name,
+            "revision": lease.revision,
+            "accepts": sorted(lease.versions),
+            "needs": version,
+        },
+        step={"do": "finish-deploy", "service": lease.service, **({"revision": revision} if revision else {})},
+        told=f"finish the deploy of {lease.service}{target}" if revision else f"deploy{target} of {lease.service}",
+    )
+
+
+def held(lease: VersionLease) -> Reason:
+    return Reason(
+        "instance-held",
+        f"{lease.consumer} {name_of(lease)} ({lease.revision or 'no revision'}) is not admitted yet",
+        {"consumer": lease.consumer, "instance": name_of(lease), "revision": lease.revision},
+        "unknown",
+        step={"do": "wait-for-admission", "service": lease.service},
+        told=f"see why {lease.service} is held: `tidings versions list` shows what it lacks",
+    )
+
+
+def unseen(consumer: str, type: str) -> Reason:
+    return Reason(
+        "consumer-unseen",
+        f"{consumer} reads {type}, and no instance of it runs",
+        {"consumer": consumer},
+        "unknown",
+        step={"do": "start", "consumer": consumer},
+        told=f"start {consumer}, or `tidings versions forget {consumer}` if it is gone for good",
+    )
+
+
+def release_unseen(service: str, revision: str) -> Reason:
+    return Reason(
+        "consumer-unseen",
+        f"nobody knows what {service} {revision} accepts: it never ran here",
+        {"consumer": service, "revision": revision},
+        "unknown",
+        step={"do": "name-a-release", "service": service},
+        told=f"name a release of {service} that ran here",
+    )
+
+
+def no_class(producer: str, type: str, version: int) -> Reason:
+    who = producer or "the door for what comes from outside"
+    return Reason(
+        "missing-step",
+        f"{who} has no class for {type} {version}, or does not run",
+        {"producer": producer, "version": version},
+        step={"do": "deploy", "service": producer},
+        told=f"deploy a release of {who} that has the class",
+    )
+
+
+def not_active(type: str, version: int, row: EventVersion | None) -> Reason:
+    about = {"type": type, "version": version}
+    if row is not None and row.life == "retired":
+        told = "declare the change as the next version"
+        return Reason("number-burnt", f"{type} {version} is retired", about, step={"do": "number-anew"}, told=told)
+    state = "not registered" if row is None else row.life
+    do, told = ("register", "run a release that declares it") if row is None else ("choose", "open a newer version")
+    return Reason("not-active", f"{type} {version} is {state}", {**about, "state": state}, step={"do": do}, told=told)
+
+
+def nobody_reads(type: str) -> Reason:
+    return Reason("no-consumers", f"nobody reads {type}", {"type": type}, "ok")
+
+
+def not_served(endpoint: Pinned, lease: VersionLease, type: str, version: int) -> Reason:
+    pin = endpoint.pins[type]
+    return Reason(
+        "missing-step",
+        f"{name_of(lease)} has no steps from {type} {version} to {pin}, which {endpoint.endpoint} is pinned to",
+        {"endpoint": endpoint.endpoint, "instance": name_of(lease), "pin": pin, "needs": version},
+        step={"do": "write-downcaster", "type": type, "from": version, "to": pin},
+        told=f"write the downcasters from {version} to {pin}, and deploy them",
+    )
+
+
+def still_produced(type: str, version: int) -> Reason:
+    return Reason(
+        "still-produced",
+        f"{type} {version} is open",
+        {"type": type, "version": version},
+        step={"do": "close", "type": type, "version": version},
+        told=f"tidings versions close {type} {version}",
+    )
+
+
+def still_produced_to(lease: VersionLease, version: int, falls_back: Mapping[str, int]) -> Reason:
+    back = ", ".join(f"{service} falls back to {to}" for service, to in falls_back.items())
+    accepts = versions_told(lease.versions)
+    return Reason(
+        "still-produced",
+        f"{lease.type} {version} is open, {lease.revision or 'it'} accepts {accepts}",
+        {"type": lease.type, "version": version, "consumer": lease.consumer, "accepts": sorted(lease.versions)},
+        step={"do": "close", "type": lease.type, "version": version},
+        told=f"tidings versions close {lease.type} {version}{f' ({back})' if back else ''}; when closed, let "
+        f"{lease.service} settle its entries of {version}; ask again",
+    )
+
+
+def in_transit(consumer: str, type: str, version: int, entries: int, *, is_exact: bool) -> Reason:
+    count = f"{entries:,}" if is_exact else f"at most {entries:,}"
+    return Reason(
+        "in-transit",
+        f"{consumer}: {count} of {type} {version} before its checkpoint",
+        {"consumer": consumer, "version": version, "entries": entries, "exact": is_exact},
+        "no" if is_exact else "unknown",
+        step={"do": "wait", "consumer": consumer},
+        told=f"let {consumer} catch up",
+    )
+
+
+def set_aside(consumer: str, each: Waiting) -> Reason:
+    where = (
+        f"subject {each.subject}" if each.subjects == 1 and each.subject is not None else f"{each.subjects} subjects"
+    )
+    return Reason(
+        "dead-letters",
+        f"{consumer}: {each.entries:,} of {where}, oldest {second_of(each.oldest)}",
+        {"consumer": consumer, "version": each.version, "entries": each.entries},
+        step={"do": "redrive", "consumer": consumer},
+        told="redrive the dead letters",
+    )
+
+
+def in_outbox(type: str, version: int) -> Reason:
+    return Reason(
+        "outbox",
+        f"the outbox holds {type} {version}",
+        {"type": type, "version": version},
+        step={"do": "wait-for-relay"},
+        told="let the outbox be relayed",
+    )
+
+
+def pinned(endpoint: Pinned, type: str, version: int, pending: int) -> Reason:
+    return Reason(
+        "endpoint-pinned",
+        f"{endpoint.endpoint}, {pending:,} deliveries pending" if pending else f"{endpoint.endpoint}, pin {version}",
+        {"endpoint": endpoint.endpoint, "pin": version, "pending": pending},
+        step={"do": "move-pin", "endpoint": endpoint.endpoint, "type": type},
+        told=f"move {endpoint.endpoint}'s pin",
+    )
+
+
+def deliveries_pending(each: Waiting) -> Reason:
+    return Reason(
+        "deliveries-pending",
+        f"{each.of}: {each.entries:,} deliveries of {each.type} {each.version}",
+        {"endpoint": each.of, "version": each.version, "entries": each.entries},
+        step={"do": "wait-for-deliveries", "endpoint": each.of},
+        told=f"let the deliveries to {each.of} be made",
+    )
+
+
+def stored(type: str, version: int, entries: int) -> Reason:
+    return Reason(
+        "stored",
+        f"{entries:,} entries of {type} {version} are in the log",
+        {"type": type, "version": version, "entries": entries},
+        step={"do": "keep-steps", "type": type, "version": version},
+        told=f"keep the class, or write the upcasters from {version}",
+    )
+
+
+def sunset_not_reached(type: str, version: int, sunset: int) -> Reason:
+    return Reason(
+        "sunset-not-reached",
+        second_of(sunset),
+        {"type": type, "version": version, "sunset": second_of(sunset)},
+        step={"do": "wait-until", "time": second_of(sunset)},
+        told=f"ask again after {time_text(sunset)[:10]}",
+    )
+
+
+def cannot_fall_back(lease: VersionLease, type: str, version: int) -> Reason:
+    return Reason(
+        "missing-step",
+        f"{lease.service or 'the door'} {name_of(lease)} has no steps from {type} {version} down to one that is open",
+        {"service": lease.service, "instance": name_of(lease), "version": version},
+        step={"do": "write-downcaster", "type": type, "from": version},
+        told=f"write the downcaster from {version}, and deploy it; or open another version first",
+    )
+
+
+def no_successor(type: str, version: int) -> Reason:
+    return Reason(
+        "not-active",
+        f"there is no newer active version than {type} {version}",
+        {"type": type, "version": version},
+        step={"do": "register", "type": type, "version": version + 1},
+        told="declare the version that takes its place",
+    )
+
+
+def census_differs() -> Reason:
+    return Reason(
+        "census-differs",
+        "a recount found other numbers than the census",
+        {},
+        "unknown",
+        step={"do": "repair-census"},
+        told="tidings versions census --recount --repair",
+    )
