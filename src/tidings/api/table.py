@@ -25,6 +25,7 @@ from tidings.api.refusals import Refusals
 from tidings.api.repeats import Repeats
 from tidings.api.routing import Operation
 from tidings.api.stream import Stream
+from tidings.api.versions import Versions
 from tidings.api.views import Views
 from tidings.api.waiting import Waiting
 from tidings.app.opened import Opened
@@ -95,6 +96,7 @@ def _operating(opened: Opened, parts: Parts) -> Iterator[Operation]:
     yield Operation("POST", "/consumers/{consumer}/pause", consumers.pause, "consumers:write")
     yield Operation("POST", "/consumers/{consumer}/resume", consumers.resume, "consumers:write")
     yield Operation("POST", "/consumers/{consumer}/replay", consumers.replay, "consumers:write", "required")
+    yield from _versions(opened, parts)
     yield Operation("GET", "/dead-letters", letters.list, "dead-letters:read")
     yield Operation("POST", "/dead-letters/redrive", letters.redrive_all, "dead-letters:write", "required")
     yield Operation("POST", "/dead-letters/drop", letters.drop_each, "dead-letters:write", "required")
@@ -106,6 +108,14 @@ def _operating(opened: Opened, parts: Parts) -> Iterator[Operation]:
     yield Operation("GET", "/deliveries/{key}/attempts", deliveries.attempts, "deliveries:read")
     yield Operation("POST", "/deliveries/{key}/retry", deliveries.retry, "deliveries:write")
     yield Operation("POST", "/deliveries/{key}/cancel", deliveries.cancel, "deliveries:write")
+
+
+def _versions(opened: Opened, parts: Parts) -> Iterator[Operation]:
+    versions = Versions(opened, parts.tokens)
+    yield Operation("GET", "/versions", versions.list, "consumers:read")
+    yield Operation("GET", "/versions/may/{predicate}", versions.may, "consumers:read")
+    yield Operation("GET", "/versions/{type}", versions.of_type, "consumers:read")
+    yield Operation("GET", "/versions/{type}/{version}", versions.get, "consumers:read")
 
 
 def _hooks(parts: Parts) -> Iterator[Operation]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tidings.errors import CallerError, NotFoundError, absent
+from tidings.errors import CallerError, NotFoundError
 from tidings.operations.census import census
 from tidings.operations.planner import KINDS, ask, replayed
 from tidings.store.driver import StoreDriver
 from tidings.versions.answer import Answer
+from tidings.wording import absent
 
-_WORDS: Mapping[str, tuple[str, ...]] = {
+WORDS: Mapping[str, tuple[str, ...]] = {
     "switch": ("producer", "type", "version"),
     "retire-support": ("consumer", "type", "version"),
     "retire-transformer": ("type", "from", "to"),
@@ -19,7 +20,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "replay": ("consumer", "after"),
     "retire": ("type", "version"),
 }
-_NUMBERS = frozenset({"version", "from", "to", "after"})
+NUMBERS = frozenset({"version", "from", "to", "after"})
 _NO: Mapping[str, str] = {
     "can_switch_producer": "{producer} {may} switch to {type} {version}",
     "can_retire_consumer_support": "{consumer} {may} drop {type} {version}",
@@ -36,7 +37,7 @@ _NO: Mapping[str, str] = {
 
 async def asked_by_words(store: StoreDriver, kind: str, words: Sequence[str]) -> Answer:
     """Answer a question that is given in words. CallerError; NotFoundError."""
-    names = _WORDS.get(kind)
+    names = WORDS.get(kind)
     if names is None:
         raise NotFoundError(absent("predicate", kind, KINDS))
     if len(words) != len(names):
@@ -66,7 +67,7 @@ def titled(answer: Answer) -> str:
 
 
 def _read(name: str, word: str) -> str | int:
-    if name not in _NUMBERS:
+    if name not in NUMBERS:
         return word
     if not (word.isascii() and word.isdigit()):
         raise CallerError(f"{name}: {word[:40]!r} is no whole number")

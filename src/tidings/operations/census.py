@@ -53,7 +53,7 @@ async def _transit(store: StoreDriver, counted: Counted) -> dict[str, Transit]:
 
 
 def _carries(record: ViewRecord | None) -> bool:
-    return record is None or (record.state == "live" and record.mode == "async")
+    return record is None or (record.state == "current" and record.mode == "async")
 
 
 async def _before(store: StoreDriver, consumer: str, last: int) -> Transit:

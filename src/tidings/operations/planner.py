@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tidings.errors import CallerError, NotFoundError, absent
+from tidings.errors import CallerError, NotFoundError
 from tidings.store.driver import StoreDriver
 from tidings.store.versions import EventVersion
 from tidings.versions import predicates, reasons
 from tidings.versions.answer import Answer, Reason
 from tidings.versions.census import Census
 from tidings.versions.plan import Plan, plan
+from tidings.wording import absent
 
 KINDS = ("switch", "retire-support", "retire-transformer", "rollback", "replay", "retire")
 """What may be asked of what runs; `register` is asked of code, its lock file and fixtures."""

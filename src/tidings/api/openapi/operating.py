@@ -8,6 +8,7 @@ from tidings.api.openapi.deliveries import delivery_paths, delivery_schemas
 from tidings.api.openapi.endpoints import endpoint_paths, endpoint_schemas
 from tidings.api.openapi.letters import letter_paths, letter_schemas
 from tidings.api.openapi.parts import Object, array, parameter, record, ref, response, schema
+from tidings.api.openapi.versions import version_paths, version_schemas
 from tidings.api.problems import Problem
 from tidings.events.media import JSON
 
@@ -17,7 +18,13 @@ _CONSUMER = parameter("path", "consumer", "The consumer's name.", TEXT)
 
 def operating_schemas() -> dict[str, Object]:
     """Return the schemas of what operators see."""
-    return {"Consumer": _consumer(), **letter_schemas(), **delivery_schemas(), **endpoint_schemas()}
+    return {
+        "Consumer": _consumer(),
+        **letter_schemas(),
+        **delivery_schemas(),
+        **endpoint_schemas(),
+        **version_schemas(),
+    }
 
 
 def _consumer() -> Object:
@@ -61,6 +68,7 @@ def operating_paths() -> dict[str, Object]:
         **letter_paths(),
         **delivery_paths(),
         **endpoint_paths(),
+        **version_paths(),
     }
 
 

@@ -1,0 +1,85 @@
+"""Versions of events as operators see them: which there are, their gates, and what the planner says of them."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from tidings.api.answer import Answer, json_answer
+from tidings.api.headers import choose
+from tidings.api.paths import segment
+from tidings.api.queries import Query, one, read_query
+from tidings.app.opened import Opened
+from tidings.errors import MalformedError, NotFoundError
+from tidings.events.media import JSON
+from tidings.faces.tokens import Tokens
+from tidings.faces.versions import answer_object, schema_object, version_object
+from tidings.operations.asking import NUMBERS, WORDS, asked
+from tidings.operations.census import census
+from tidings.operations.planner import KINDS
+from tidings.wording import absent
+
+_LONGEST = 9
+
+
+class Versions:
+    """Shows versions, and asks."""
+
+    def __init__(self, opened: Opened, tokens: Tokens) -> None:
+        self._store = opened.store
+        self._tokens = tokens
+
+    async def list(self, request: Request) -> Answer:
+        """Answer every version of every type, by type and number."""
+        read_query(request.scope, known=())
+        choose(request.scope, JSON)
+        known = await census(self._store)
+        return json_answer({"versions": [version_object(each, known) for each in known.versions]})
+
+    async def of_type(self, request: Request) -> Answer:
+        """Answer the versions of one type."""
+        read_query(request.scope, known=())
+        choose(request.scope, JSON)
+        type = segment(request.path_params["type"])
+        known = await census(self._store)
+        rows = known.of_type(type)
+        if not rows:
+            raise NotFoundError(absent("event type", type, {each.type for each in known.versions}))
+        return json_answer({"versions": [version_object(rows[number], known) for number in sorted(rows)]})
+
+    async def get(self, request: Request) -> Answer:
+        """Answer one version, with its schema."""
+        read_query(request.scope, known=())
+        choose(request.scope, JSON)
+        type, text = segment(request.path_params["type"]), segment(request.path_params["version"])
+        known = await census(self._store)
+        row = known.of_type(type).get(_number(text)) if text.isascii() and text.isdigit() else None
+        if row is None:
+            raise NotFoundError(f"there is no {type[:100]!r} version {text[:20]!r}; `/versions` lists those there are")
+        return json_answer(schema_object(row, known))
+
+    async def may(self, request: Request) -> Answer:
+        """Answer one question."""
+        choose(request.scope, JSON)
+        kind = segment(request.path_params["predicate"])
+        names = WORDS.get(kind)
+        if names is None:
+            raise NotFoundError(absent("predicate", kind, KINDS))
+        query = read_query(request.scope, known=names)
+        given = {name: self._read(query, name) for name in names}
+        return json_answer(answer_object(await asked(self._store, kind, given)))
+
+    def _read(self, query: Query, name: str) -> str | int | None:
+        text = one(query, name)
+        if text is None:
+            raise MalformedError(f"the query parameter {name!r} is missing", errors=[("", f"{name} is missing")])
+        if name == "after":
+            return self._tokens.read(text, name="after")
+        if name not in NUMBERS:
+            return text
+        if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST):
+            raise MalformedError(f"{name}: {text[:20]!r} is no version, a whole number from 1")
+        return int(text)
+
+
+def _number(text: str) -> int:
+    return int(text[: _LONGEST + 1])

@@ -1,0 +1,80 @@
+"""Versions over HTTP: which there are, what is open, what the planner says, and what is refused at the door."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.http_server import JSON, Caller, Reply, in_file, serving
+from tests.unit.app import bookmarking as at
+
+TYPE = "tweet-bookmarked"
+
+
+@pytest.fixture
+async def caller(tmp_path: Path) -> AsyncIterator[Caller]:
+    """A server that emits version 3 beside a reader that knows version 1 alone."""
+    settings = in_file(tmp_path)
+    async with at.lists(at.first()).open(settings), serving(at.bookmarks(at.third()), settings) as started:
+        yield started
+
+
+async def put(caller: Caller, version: int) -> Reply:
+    body = json.dumps({"tweet_id": "20", "owner": {"kind": "user", "id": "jo"}})
+    headers = {"ce-type": TYPE, "ce-dataversion": str(version), **JSON}
+    return await caller.put(f"/events/web/{version}", headers, body)
+
+
+async def test_versions_are_listed_with_their_gates_and_who_has_them(caller: Caller) -> None:
+    listed = (await caller.get("/versions")).json["versions"]
+    found = {(each["type"], each["version"]): each for each in listed}
+    assert found[TYPE, 1]["gate"] == "open"
+    assert found[TYPE, 1]["accepted_by"] == ["lists"]
+    assert (found[TYPE, 3]["gate"], found[TYPE, 3]["emitted_by"]) == ("closed", ["bookmarks"])
+    of_type = (await caller.get(f"/versions/{TYPE}")).json["versions"]
+    assert [each["version"] for each in of_type] == [1, 3]
+    one = (await caller.get(f"/versions/{TYPE}/3")).json
+    assert "owner" in one["schema"]["properties"]
+
+
+async def test_what_is_not_there_is_said(caller: Caller) -> None:
+    for target in ("/versions/nothing", f"/versions/{TYPE}/7", f"/versions/{TYPE}/x", "/versions/may/fly"):
+        assert (await caller.get(target)).problem == (404, "not-found"), target
+
+
+async def test_a_version_that_is_not_open_is_refused_with_those_that_are(caller: Caller) -> None:
+    refused = await put(caller, 3)
+    assert refused.problem == (409, "version-not-open")
+    assert refused.json["accepted"] == [1]
+    assert refused.pointers == ["/dataversion"]
+    assert (await put(caller, 9)).problem == (422, "version-unknown")
+    assert await caller.count() == 0
+
+
+async def test_the_planner_answers_with_reasons_and_the_next_step(caller: Caller) -> None:
+    asked = await caller.get(f"/versions/may/switch?producer=bookmarks&type={TYPE}&version=3")
+    answer = asked.json
+    assert answer["question"] == {
+        "kind": "can_switch_producer",
+        "producer": "bookmarks",
+        "type": TYPE,
+        "version": 3,
+    }
+    assert answer["answer"] == "no"
+    [reason] = answer["reasons"]
+    assert (reason["code"], reason["accepts"], reason["needs"]) == ("consumer-does-not-accept", [1], 3)
+    assert answer["next_steps"] == [{"do": "finish-deploy", "service": "lists"}]
+    assert {each["fact"] for each in answer["evidence"]} == {"gate", "lease"}
+    assert answer["as_of"]["census"] == "exact"
+
+
+async def test_a_question_that_lacks_something_is_refused_and_says_what(caller: Caller) -> None:
+    asked = await caller.get(f"/versions/may/switch?producer=bookmarks&type={TYPE}")
+    assert asked.problem == (400, "malformed-request")
+    assert "version" in asked.json["detail"]
+    assert (await caller.get("/versions/may/rollback?service=lists&revision=r9")).json["answer"] == "unknown"
+    assert (await caller.get(f"/versions/may/switch?producer=b&type={TYPE}&version=x")).status == 400
+    assert (await caller.get("/versions/may/replay?consumer=lists&after=zz")).problem == (400, "invalid-position")

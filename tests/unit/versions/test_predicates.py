@@ -1,0 +1,187 @@
+"""What the planner answers, line by line, over a census written down by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tidings.store.versions import EventVersion, VersionLease, Waiting
+from tidings.versions.answer import AsOf, Reason, verdict_of
+from tidings.versions.census import Census, Pinned, Transit
+from tidings.versions.predicates import (
+    may_replay,
+    may_retire,
+    may_retire_step,
+    may_retire_support,
+    may_rollback,
+    may_switch,
+)
+from tidings.versions.said import Said, details_of
+
+TYPE = "moved"
+NOW = 1_000_000_000
+DOWN = Said(steps=((3, 2, ("kind",)), (2, 1, ()), (1, 2, ()), (2, 3, ())))
+
+
+def row(version: int, gate: str = "closed", **more: Any) -> EventVersion:
+    return EventVersion(type=TYPE, version=version, sha256="", schema=b"{}", gate=gate, **more)  # type: ignore[arg-type]
+
+
+def lease(service: str, *versions: int, role: str = "accept", said: Said = DOWN, **more: Any) -> VersionLease:
+    chosen = {"revision": "r1", "admission": "admitted", "expires_at": NOW + 1, "instance": f"{service}/{versions}"}
+    return VersionLease(
+        service=service,
+        consumer=service if role == "accept" else "",
+        type=TYPE,
+        role=role,  # type: ignore[arg-type]
+        versions=versions,
+        details=details_of(said),
+        **{**chosen, **more},
+    )
+
+
+def census(*leases: VersionLease, **more: Any) -> Census:
+    chosen: dict[str, Any] = {
+        "versions": (row(1, "open"), row(2), row(3)),
+        "stored": {(TYPE, 1): 5},
+        "segments": {},
+        "transit": {},
+    }
+    return Census(as_of=AsOf(time=NOW, position=5), leases=leases, **{**chosen, **more})
+
+
+EMITS = lease("shop", 3, 2, role="emit")
+
+
+def told(reasons: list[Reason]) -> tuple[str, list[str]]:
+    return verdict_of(reasons), [each.code for each in reasons]
+
+
+def test_a_producer_may_switch_when_all_instances_of_all_readers_accept() -> None:
+    assert told(may_switch(census(EMITS, lease("a", 1, 2)), "shop", TYPE, 2)) == ("ok", [])
+
+
+def test_each_instance_counts_on_its_own_and_who_lapsed_does_not() -> None:
+    both = census(EMITS, lease("a", 1), lease("a", 1, 2))
+    assert told(may_switch(both, "shop", TYPE, 2)) == ("no", ["consumer-does-not-accept"])
+    lapsed = census(EMITS, lease("a", 1, expires_at=NOW), lease("a", 1, 2))
+    assert told(may_switch(lapsed, "shop", TYPE, 2)) == ("ok", [])
+
+
+def test_a_reader_of_which_nothing_runs_makes_it_unknown_until_it_reads_the_type_no_more() -> None:
+    gone = lease("a", 1, admission="left", expires_at=NOW)
+    assert told(may_switch(census(EMITS, gone), "shop", TYPE, 2)) == ("unknown", ["consumer-unseen"])
+    other = replace(lease("a", 1), type="other")
+    assert told(may_switch(census(EMITS, gone, other), "shop", TYPE, 2)) == ("ok", ["no-consumers"])
+
+
+def test_who_is_held_says_nothing_yet() -> None:
+    held = lease("a", 1, 2, admission="held")
+    assert told(may_switch(census(EMITS, held), "shop", TYPE, 2)) == ("unknown", ["instance-held"])
+
+
+def test_who_has_no_class_may_not_switch_nor_to_what_is_not_registered_or_not_active() -> None:
+    reads = lease("a", 1, 2, 3, 4)
+    assert told(may_switch(census(reads), "shop", TYPE, 2)) == ("no", ["missing-step"])
+    assert told(may_switch(census(EMITS, reads), "shop", TYPE, 4)) == ("no", ["not-active"])
+    burnt = census(EMITS, reads, versions=(row(1, "open"), row(2, life="retired")))
+    assert told(may_switch(burnt, "shop", TYPE, 2)) == ("no", ["number-burnt"])
+
+
+def test_a_pin_has_to_be_reached_by_every_dispatcher() -> None:
+    pinned = (Pinned(endpoint="partner", pins={TYPE: 1}),)
+    serves = lease("", 3, role="serve")
+    assert told(may_switch(census(EMITS, serves, endpoints=pinned), "shop", TYPE, 3)) == ("ok", [])
+    without = lease("", 3, role="serve", said=Said(), instance="old")
+    found = may_switch(census(EMITS, serves, without, endpoints=pinned), "shop", TYPE, 3)
+    assert told(found) == ("no", ["missing-step"])
+    elsewhere = (Pinned(endpoint="partner", pins={TYPE: 1}, types=frozenset({"other"})),)
+    assert verdict_of(may_switch(census(EMITS, without, endpoints=elsewhere), "shop", TYPE, 3)) == "ok"
+
+
+def test_support_may_go_where_upcasters_lead_on_or_nothing_of_it_can_come() -> None:
+    led = lease("a", 1, 2, 3, said=replace_said(natives=(1, 3)))
+    assert told(may_retire_support(census(led), "a", TYPE, 1)) == ("ok", [])
+    alone = lease("a", 1, said=Said(natives=(1,)))
+    assert told(may_retire_support(census(alone), "a", TYPE, 1)) == ("no", ["still-produced"])
+    closed = (row(1), row(2, "open"))
+    assert told(may_retire_support(census(alone, versions=closed), "a", TYPE, 1)) == ("ok", [])
+    view = lease("a", 1, said=Said(natives=(1,), reads_all=True))
+    assert told(may_retire_support(census(view, versions=closed), "a", TYPE, 1)) == ("no", ["stored"])
+    behind = {"a": Transit(entries={(TYPE, 1): 9})}
+    assert told(may_retire_support(census(alone, versions=closed, transit=behind), "a", TYPE, 1)) == (
+        "no",
+        ["in-transit"],
+    )
+    bound = {"a": Transit(entries={(TYPE, 1): 9}, is_exact=False)}
+    assert verdict_of(may_retire_support(census(alone, versions=closed, transit=bound), "a", TYPE, 1)) == "unknown"
+
+
+def test_an_upcaster_may_go_once_nothing_at_or_below_it_is_left_anywhere() -> None:
+    closed = (row(1), row(2), row(3, "open"))
+    assert told(may_retire_step(census(versions=closed), TYPE, 2, 3)) == ("no", ["stored"])
+    assert told(may_retire_step(census(versions=closed, stored={}), TYPE, 2, 3)) == ("ok", [])
+    letter = Waiting(place="dead", of="a", type=TYPE, version=1, entries=3, oldest=NOW, subjects=1, subject="20")
+    with_letter = census(lease("a", 1, 2, 3), versions=closed, stored={}, waiting=(letter,))
+    found = may_retire_step(with_letter, TYPE, 2, 3)
+    assert told(found) == ("no", ["dead-letters"])
+    assert found[0].text == "a: 3 of subject 20, oldest 1970-01-01T00:16:40Z"
+
+
+def test_a_downcaster_may_go_once_nobody_is_served_or_falls_back_by_it() -> None:
+    open_ = (row(1), row(2, "open"))
+    assert told(may_retire_step(census(versions=open_), TYPE, 2, 1)) == ("ok", [])
+    pinned = (Pinned(endpoint="partner", pins={TYPE: 1}),)
+    pending = (Waiting(place="delivery", of="partner", type=TYPE, version=1, entries=4, oldest=0),)
+    found = may_retire_step(census(lease("a", 1), versions=open_, endpoints=pinned, waiting=pending), TYPE, 2, 1)
+    assert told(found) == ("no", ["endpoint-pinned", "deliveries-pending", "consumer-does-not-accept"])
+    assert told(may_retire_step(census(), TYPE, 2, 1)) == ("no", ["still-produced"])
+
+
+def test_a_release_may_come_back_if_it_accepts_what_is_produced_and_what_waits() -> None:
+    before = lease("a", 1, 2, admission="left", revision="r0")
+    assert told(may_rollback(census(before), "a", "r0")) == ("ok", [])
+    third = census(before, lease("shop", 3, role="emit"), versions=(row(2, "open"), row(3, "open")))
+    found = may_rollback(third, "a", "r0")
+    assert told(found) == ("no", ["still-produced"])
+    assert found[0].told == (
+        "tidings versions close moved 3 (shop falls back to 2); when closed, let a settle its entries of 3; ask again"
+    )
+    assert told(may_rollback(census(before), "a", "r9")) == ("unknown", ["consumer-unseen"])
+    waits = census(before, transit={"a": Transit(entries={(TYPE, 3): 1})})
+    assert told(may_rollback(waits, "a", "r0")) == ("no", ["in-transit"])
+
+
+def test_a_replay_needs_every_version_in_its_range() -> None:
+    known = census(lease("a", 1, 2))
+    assert told(may_replay(known, "a", {(TYPE, 1): 5, ("other", 9): 1})) == ("ok", [])
+    assert told(may_replay(known, "a", {(TYPE, 3): 5})) == ("no", ["consumer-does-not-accept"])
+
+
+@pytest.mark.parametrize(
+    ("sunset", "code"), [(NOW + 1, ["sunset-not-reached"]), (NOW, []), (None, [])], ids=["early", "reached", "none"]
+)
+def test_a_version_is_retired_on_its_day_at_the_earliest(sunset: int | None, code: list[str]) -> None:
+    rows = (row(1, life="sunset", sunset=sunset), row(2, "open"))
+    assert [each.code for each in may_retire(census(versions=rows), TYPE, 1)] == code
+
+
+def test_a_version_is_not_retired_while_it_is_pinned_set_aside_or_to_be_appended() -> None:
+    letter = Waiting(place="dead", of="a", type=TYPE, version=1, entries=3, oldest=NOW, subjects=1, subject="20")
+    outbox = Waiting(place="outbox", of="", type=TYPE, version=1, entries=1, oldest=NOW)
+    delivery = Waiting(place="delivery", of="partner", type=TYPE, version=1, entries=4, oldest=0)
+    known = census(
+        lease("a", 1, 2, said=replace_said(natives=(2,))),
+        versions=(row(1, life="sunset"), row(2, "open")),
+        waiting=(letter, outbox, delivery),
+        endpoints=(Pinned(endpoint="partner", pins={TYPE: 1}),),
+    )
+    found = may_retire(known, TYPE, 1)
+    assert told(found) == ("no", ["endpoint-pinned", "dead-letters", "outbox"])
+    assert found[0].text == "partner, 4 deliveries pending"
+
+
+def replace_said(**more: Any) -> Said:
+    return Said(steps=DOWN.steps, **more)
