@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import closing
-from typing import TypeVar
+from itertools import compress
 
 import msgspec
 
@@ -14,9 +16,6 @@ from tidings.events.identity import slot_of
 from tidings.log.driver import Position
 from tidings.store.scripts import tallying
 from tidings.store.versions import Tally
-
-K = TypeVar("K")
-Kind = tuple[str, int]
 
 
 class _Named(msgspec.Struct, array_like=True, gc=False):
@@ -34,6 +33,7 @@ class _Block(msgspec.Struct, array_like=True, gc=False):
     envelopes: list[_Named]
 
 
+Kind = tuple[str, int]
 _decode = msgspec.msgpack.Decoder(_Block).decode
 
 
@@ -43,41 +43,46 @@ def head(connection: sqlite3.Connection) -> Position:
 
 
 def count(connection: sqlite3.Connection, *, after: Position, slots: tuple[int, int] | None) -> list[Tally]:
-    found: dict[Kind, list[int]] = {}
-    for position, each in _after(connection, after, upto=head(connection)):
-        if slots is None or slots[0] <= slot_of(each.source, each.id, each.subject) < slots[1]:
-            _add(found, (each.type, each.version), position)
-    return [_tally(kind, counts) for kind, counts in sorted(found.items())]
+    return _tallies(_after(connection, after, upto=head(connection)), slots)
 
 
 def fold(connection: sqlite3.Connection, *, most: int) -> int:
+    """Each time within one segment."""
     after = run(connection, tallying.begin())
-    upto = min(head(connection), after + most)
-    found: dict[tuple[int, Kind], list[int]] = {}
-    for position, each in _after(connection, after, upto=upto):
-        _add(found, (position >> tallying.SEGMENT_BITS, (each.type, each.version)), position)
-    segments = [(segment, _tally(kind, counts)) for (segment, kind), counts in sorted(found.items())]
-    return run(connection, tallying.add(segments, upto=upto)) if upto > after else 0
+    segment = (after + 1) >> tallying.SEGMENT_BITS
+    upto = min(head(connection), after + most, ((segment + 1) << tallying.SEGMENT_BITS) - 1)
+    if upto <= after:
+        return 0
+    found = _tallies(_after(connection, after, upto=upto))
+    return run(connection, tallying.add([(segment, each) for each in found], upto=upto))
 
 
-def _after(connection: sqlite3.Connection, after: Position, *, upto: Position) -> Iterator[tuple[Position, _Named]]:
+def _after(connection: sqlite3.Connection, after: Position, *, upto: Position) -> Iterator[_Block]:
+    """Yield the entries of a range, block by block."""
     statement = "SELECT body FROM tidings_log WHERE pos > ? AND first <= ? ORDER BY pos"
     with closing(connection.execute(statement, (after, upto))) as blocks:
         for (body,) in blocks:
             block = _decode(body)
-            entries = zip(block.positions, block.envelopes, strict=True)
-            yield from (entry for entry in entries if after < entry[0] <= upto)
+            first, end = bisect_right(block.positions, after), bisect_right(block.positions, upto)
+            yield _Block(block.positions[first:end], block.envelopes[first:end])
 
 
-def _add(found: dict[K, list[int]], key: K, position: Position) -> None:
-    counts = found.get(key)
-    if counts is None:
-        found[key] = [1, position, position]
-    else:
-        counts[0] += 1
-        counts[2] = position
-
-
-def _tally(kind: Kind, counts: list[int]) -> Tally:
-    entries, first, last = counts
-    return Tally(type=kind[0], version=kind[1], entries=entries, first=first, last=last)
+def _tallies(blocks: Iterable[_Block], slots: tuple[int, int] | None = None) -> list[Tally]:
+    """Count, block by block and not entry by entry: there are as many as were appended."""
+    entries: Counter[Kind] = Counter()
+    first: dict[Kind, Position] = {}
+    last: dict[Kind, Position] = {}
+    for block in blocks:
+        positions, envelopes = block.positions, block.envelopes
+        if slots is not None:
+            own = [slots[0] <= slot_of(each.source, each.id, each.subject) < slots[1] for each in envelopes]
+            positions, envelopes = [*compress(positions, own)], [*compress(envelopes, own)]
+        kinds = [(each.type, each.version) for each in envelopes]
+        entries.update(kinds)
+        last.update(zip(kinds, positions, strict=True))
+        for kind in last.keys() - first.keys():
+            first[kind] = positions[kinds.index(kind)]
+    return [
+        Tally(type=kind[0], version=kind[1], entries=count, first=first[kind], last=last[kind])
+        for kind, count in sorted(entries.items())
+    ]
