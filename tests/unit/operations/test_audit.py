@@ -13,10 +13,13 @@ from tidings.operations import dead, deliveries, keys, pausing, replay, views
 from tidings.operations.dead import Which
 from tidings.operations.endpoint_again import Wanted
 from tidings.operations.endpoints import Endpoints
+from tidings.operations.gates import Gatekeeping
 from tidings.ports import Ports
 from tidings.store.audit import WHATS
 from tidings.store.deliveries import Delivery
+from tidings.store.driver import StoreDriver
 from tidings.store.endpoint_deliveries import Range
+from tidings.store.versions import EventVersion
 
 ASKED = keys.Asked(owner="till", scopes=["events:read"])
 
@@ -52,6 +55,7 @@ async def test_every_change_is_kept_with_who_made_it(stage: Stage) -> None:
     made = await keys.add(store, Ports(), ASKED, who=who)
     await keys.revoke(store, Ports(), made.key.id, who=who)
     await to_an_endpoint(stage.opened.endpoints, who)
+    await to_a_version(store, who)
     await stage.park("orders.order@1", "a", [1])
     await views.rebuild(stage.opened.carrying, store, stage.view("order"), who=who)
     found = await changed(stage)
@@ -76,6 +80,10 @@ async def test_every_change_is_kept_with_who_made_it(stage: Stage) -> None:
         (who, "endpoint-recovered", "e", "after 0 to 9"),
         (who, "endpoint-replayed", "e", "after 0 to 9, run r-0"),
         (who, "endpoint-removed", "e", ""),
+        (who, "version-opened", "moved 2", "forced: their release"),
+        (who, "version-closed", "moved 1", "forced: their release"),
+        (who, "version-deprecated", "moved 1", "forced: their release"),
+        (who, "version-retired", "moved 1", "forced: their release"),
         (who, "rebuild", "orders.order", ""),
         (who, "replace", "orders.order@1", went),
     ]
@@ -94,6 +102,16 @@ async def to_an_endpoint(endpoints: Endpoints, who: str) -> None:
     await endpoints.recover("e", Range(after=0, to=9), who=who)
     await endpoints.replay("e", Wanted(within=Range(after=0, to=9), run="r-0"), who=who)
     await endpoints.remove("e", who=who)
+
+
+async def to_a_version(store: StoreDriver, who: str) -> None:
+    rows = [EventVersion(type="moved", version=version, sha256="", schema=b"{}") for version in (1, 2)]
+    await store.register_versions(rows, replaces=True)
+    gates = Gatekeeping(store, who=who, reason="their release", forced=True)
+    await gates.open("moved", 2)
+    await gates.close("moved", 1)
+    await gates.deprecate("moved", 1, sunset=None, migration="")
+    await gates.retire("moved", 1)
 
 
 REFUSED: dict[str, Callable[[Stage], Awaitable[object]]] = {
