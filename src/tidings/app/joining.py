@@ -21,7 +21,6 @@ def instance_of(
     known: Known,
     declared: Declared,
     reading: Sequence[Reading],
-    *,
     store: StoreDriver,
     ports: Ports,
     settings: Settings,

@@ -200,9 +200,7 @@ def _put_together(
     }
     webhooks = webhooks_of(settings, known.versions, log=log, store=store, ports=ports, owner=owner)
     telemetry.watch(log, store, back_end.host, services)
-    instance = instance_of(
-        known, declared, readings(carried, reading, known.versions), store=store, ports=ports, settings=settings
-    )
+    instance = instance_of(known, declared, readings(carried, reading, known.versions), store, ports, settings)
 
     def carrying(those: Sequence[Service]) -> Carrying:
         views = [view for service in those for view in reading[service.name]]
