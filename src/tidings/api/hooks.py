@@ -51,7 +51,7 @@ class Hooks:
         self._points.at("receiver:answered")
 
     async def _find(self, id: str) -> Receiver:
-        receiver = await self._roster.find(id)
+        receiver = self._roster.declared.get(id) or await self._roster.find(id)
         if receiver is None:
             raise Refusal(Problem.NOT_FOUND, "there is no such receiver: look at the last part of the URL")
         if receiver.is_retired:

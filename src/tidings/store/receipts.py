@@ -133,6 +133,14 @@ def judge(received: Sequence[Received], kept: Mapping[SourceKey, Owner], numbers
     return [_judge(each, owners, n) for each, n in zip(received, numbers, strict=True)]
 
 
+def all_new(received: Sequence[Received], numbers: Sequence[int]) -> list[Judged]:
+    """Return what `judge` says of requests that share no key with each other, nor with any that is kept."""
+    return [
+        Judged(n, "new", frozenset([identity.item for identity in each.identities]))
+        for each, n in zip(received, numbers, strict=True)
+    ]
+
+
 def _judge(received: Received, owners: dict[SourceKey, Owner], n: int) -> Judged:
     if received.outcome == "conflict":
         return Judged(n, "conflict", frozenset())

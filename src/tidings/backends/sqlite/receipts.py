@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tidings.backends.sqlite.statements import filled, flat, values
 from tidings.store.receipts import (
@@ -12,6 +12,7 @@ from tidings.store.receipts import (
     Owner,
     Received,
     SourceKey,
+    all_new,
     is_repeat,
     judge,
     keys_to_add,
@@ -26,12 +27,11 @@ def receive(connection: sqlite3.Connection, received: Sequence[Received]) -> lis
     last = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'tidings_receipt'")
     first = last.fetchone()[0] + 1
     numbers = range(first, first + len(received))
-    are_new = _take(connection, received, numbers)
-    kept: Mapping[SourceKey, Owner] = {}
-    if not are_new:
+    if _take(connection, received, numbers):
+        judged = all_new(received, numbers)
+    else:
         kept = _kept(connection, list({(each.source, of.key) for each in received for of in each.identities}))
-    judged = judge(received, kept, numbers)
-    if not are_new:
+        judged = judge(received, kept, numbers)
         _add(connection, _KEYS, keys_to_add(received, judged, kept), width=4)
     rows = [row_of(each, verdict) for each, verdict in zip(received, judged, strict=True) if not is_repeat(verdict)]
     _add(connection, f"tidings_receipt ({ADDED})", rows, width=13)
@@ -46,13 +46,11 @@ def receive(connection: sqlite3.Connection, received: Sequence[Received]) -> lis
 
 def _take(connection: sqlite3.Connection, received: Sequence[Received], numbers: range) -> bool:
     """Add the keys of all, and say whether nobody had one; else nothing is added. Most requests are no repeats."""
-    pairs = [*zip(received, numbers, strict=True)]
-    keys = {(each.source, of.key): (each.source, of.key, of.content, n) for each, n in pairs for of in each.identities}
-    if len(keys) < sum([len(each.identities) for each in received]):
-        return False
     if any(each.outcome == "conflict" for each in received):
         return False
-    if _add(connection, _KEYS, [*keys.values()], width=4) == len(keys):
+    pairs = zip(received, numbers, strict=True)
+    keys = [(each.source, of.key, of.content, n) for each, n in pairs for of in each.identities]
+    if _add(connection, _KEYS, keys, width=4) == len(keys):
         return True
     connection.execute("DELETE FROM tidings_receipt_key WHERE receipt >= ?", (numbers.start,))
     return False

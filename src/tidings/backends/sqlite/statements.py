@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from tidings.errors import RefusedError
@@ -52,7 +53,7 @@ def packed(columns: str, source: str) -> str:
 
 def flat(rows: Sequence[Sequence[Any]]) -> list[Any]:
     """Return all values of the rows, one after the other."""
-    return [value for row in rows for value in row]
+    return [*chain.from_iterable(rows)]
 
 
 def table_name(name: str) -> str:

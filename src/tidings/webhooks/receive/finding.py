@@ -56,7 +56,20 @@ def _of_member(place: Member) -> Find:
     steps = place.steps
     if place.whole:
         return lambda of: text_of(member(of.whole, steps)) or None
+    if len(steps) == 1:
+        return _of_own_member(steps[0])
     return lambda of: text_of(member(of.value, steps)) or None
+
+
+def _of_own_member(name: str) -> Find:
+    """Most places are members of the item itself."""
+
+    def find(of: Delivery) -> str | None:
+        value = of.value
+        found = value.get(name) if value.__class__ is dict else member(value, (name,))
+        return (found if found.__class__ is str else text_of(found)) or None
+
+    return find
 
 
 def _of_header(place: Header) -> Find:

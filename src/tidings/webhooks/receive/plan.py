@@ -17,6 +17,7 @@ from tidings.webhooks.receive.given import Given, Refusal, items_of
 from tidings.webhooks.receive.instants import instant_us, us_of
 from tidings.webhooks.receive.keys import KEYS_MAX, Key, from_base64, kind_of, verifying
 from tidings.webhooks.receive.layouts import decoded, reader_of
+from tidings.webhooks.receive.macs import Mac, mac_of
 from tidings.webhooks.receive.places import Member, Unit
 from tidings.webhooks.receive.scheme import MADE_WITH_A_HASH, SIGNING, Scheme
 from tidings.webhooks.receive.verdict import Accepted, Rejected
@@ -25,10 +26,14 @@ _MICROSECONDS = 1_000_000
 
 
 class _Held(NamedTuple):
-    """A key, the bytes that verify with it, and from when until before when it holds, in microseconds since 1970."""
+    """A key, the bytes that verify with it, and from when until before when it holds, in microseconds since 1970.
+
+    `mac`: where the scheme is made with a hash, what signs with it.
+    """
 
     key: Key
     material: bytes
+    mac: Mac | None
     not_before: float
     not_after: float
 
@@ -50,7 +55,7 @@ class Plan:
         self._unit: Unit = (scheme.timestamp.unit if scheme.timestamp is not None else None) or "s"
         tolerance = scheme.tolerance
         self._tolerance = None if tolerance is None else round(tolerance.total_seconds() * _MICROSECONDS)
-        self._held = _held(scheme, keys) if self._is_known else ()
+        self._held = _held(scheme, self._hash, keys) if self._is_known else ()
 
     def verdict(self, given: Given, now_us: int) -> Accepted | Rejected:
         """Judge a request at this time, in microseconds since 1970."""
@@ -129,24 +134,25 @@ class Plan:
             raise Refusal("malformed-header")
         content = self._content(facts)
         for each in held:
-            if self._is_signed(each.material, signatures, content):
+            if self._is_signed(each, signatures, content):
                 return each.key
         raise Refusal("no-matching-signature")
 
-    def _is_signed(self, material: bytes, signatures: Sequence[bytes], content: bytes) -> bool:
-        if self._hash is None:
-            assert self._kind is not None
-            return any(crypto.verifies(self._kind, material, each, content) for each in signatures)
-        expected = hmac.digest(material, content, self._hash)
-        return any(hmac.compare_digest(expected, each) for each in signatures)
+    def _is_signed(self, held: _Held, signatures: Sequence[bytes], content: bytes) -> bool:
+        if held.mac is not None:
+            expected = held.mac(content)
+            return any(hmac.compare_digest(expected, each) for each in signatures)
+        assert self._kind is not None
+        return any(crypto.verifies(self._kind, held.material, each, content) for each in signatures)
 
 
-def _held(scheme: Scheme, keys: Sequence[Key]) -> tuple[_Held, ...]:
+def _held(scheme: Scheme, hash: str | None, keys: Sequence[Key]) -> tuple[_Held, ...]:
     """Return the keys that are written as the scheme says."""
     return tuple(
         _Held(
             key,
             material,
+            None if hash is None else mac_of(hash, material),
             -inf if key.not_before is None else us_of(key.not_before),
             inf if key.not_after is None else us_of(key.not_after),
         )
@@ -158,12 +164,6 @@ def _held(scheme: Scheme, keys: Sequence[Key]) -> tuple[_Held, ...]:
 def _check_body_sha256(said: bytes, body: bytes) -> None:
     if not hmac.compare_digest(said, sha256(body).hexdigest().encode()):
         raise Refusal("no-matching-signature")
-
-
-def mac(scheme: Scheme, secret: bytes, content: bytes) -> bytes:
-    """Return the HMAC (RFC 2104) of the content by the scheme's hash."""
-    assert scheme.algorithm in MADE_WITH_A_HASH
-    return hmac.digest(secret, content, scheme.algorithm.removeprefix("hmac-"))
 
 
 def _knower(scheme: Scheme, texts: Sequence[bytes], held: Sequence[_Held]) -> Key:

@@ -215,6 +215,8 @@ _type_remembered = lru_cache(maxsize=1_024)(_type)
 
 
 def _limited(what: str, text: str, most: int) -> str:
+    if 0 < len(text) <= most and text.isascii() and text.isprintable():
+        return text
     if not 0 < len(text) <= most or not is_text(text):
         raise untranslatable(
             "", f"the {what} {text[:64]!r} has more than {most} characters, or some that none may have"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +19,6 @@ from tidings.webhooks.receive.instants import instant_text
 from tidings.webhooks.receive.keys import Key, kind_of, signing
 from tidings.webhooks.receive.layouts import encoded, write_layout
 from tidings.webhooks.receive.places import Header, Member, Pairs, Place, Query
-from tidings.webhooks.receive.plan import mac
 from tidings.webhooks.receive.scheme import SIGNING, Scheme
 from tidings.webhooks.receive.verdict import RequestFacts
 
@@ -127,7 +127,9 @@ def _shown(scheme: Scheme, key: Key) -> str:
 
 def _signature(scheme: Scheme, secret: bytes, content: bytes) -> bytes:
     kind = kind_of(scheme)
-    return mac(scheme, secret, content) if kind is None else crypto.signature_of(kind, secret, content)
+    if kind is not None:
+        return crypto.signature_of(kind, secret, content)
+    return hmac.digest(secret, content, scheme.algorithm.removeprefix("hmac-"))
 
 
 def _set(document: Any, place: Member, value: Any) -> None:
