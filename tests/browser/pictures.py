@@ -10,6 +10,7 @@ from playwright.async_api import async_playwright, expect
 
 from tests.browser.bookmarks import PUTS, Chirp, bookmark, is_confirmed, is_shown_only, lose, tweet
 from tests.browser.chromium import provide
+from tests.browser.posting import Posting, posting
 from tests.browser.shop import Shop, busy_shop
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
@@ -30,6 +31,17 @@ async def take(shop: Shop) -> None:
             await page.goto(shop.url + path)
             await expect(page.get_by_role("main")).to_be_visible()
             await page.screenshot(path=IMAGES / f"{name}.png")
+        await browser.close()
+
+
+async def take_endpoint(made: Posting) -> None:
+    """Take the page of an endpoint that fails."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=provide())
+        page = await browser.new_page(viewport=SIZE, color_scheme="light")  # type: ignore[arg-type]
+        await page.goto(f"{made.shop.url}/endpoints/down")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("down degraded")
+        await page.screenshot(path=IMAGES / "console-endpoint.png")
         await browser.close()
 
 
@@ -57,6 +69,9 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with busy_shop(Path(folder)) as shop:
             await take(shop)
+    with tempfile.TemporaryDirectory() as folder:
+        async with posting(Path(folder)) as made:
+            await take_endpoint(made)
     with tempfile.TemporaryDirectory() as folder:
         chirp = Chirp(Path(folder))
         await chirp.start()

@@ -65,6 +65,12 @@ class KeepingEndpoints:
         assert await store.backlogs("a", "a") == {"a": Backlog(held=4, dead=1, oldest=START_US)}
         assert await store.backlogs("d", "e") == {}
 
+    async def test_the_last_deliveries_to_an_endpoint_come_first(self, store: StoreDriver) -> None:
+        await keep(store, endpoint(), endpoint("f"))
+        await deliver(store, *(sent(n, to) for n in (1, 2, 3) for to in "ef"))
+        assert [each["key"] for each in await store.last_deliveries("e", limit=2)] == ["e:3", "e:2"]
+        assert await store.last_deliveries("g", limit=2) == []
+
     async def test_a_backlog_is_counted_so_far_and_no_further(self, store: StoreDriver) -> None:
         await keep(store, endpoint(), endpoint("f", ordering="key"))
         every = range(1, COUNTED + 3)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from tidings.app.opened import Opened
-from tidings.console import consumers, dead, deliveries, event, log, login, overview, views
+from tidings.console import consumers, dead, deliveries, endpoints, event, log, login, overview, views
 from tidings.console.errors import ElsewhereError, StrangerError, told
 from tidings.console.pages import HEADERS, TYPES, Pages
 from tidings.console.session import Sessions
@@ -37,6 +37,7 @@ _READ_EVENTS = ("events:read",)
 _READ_CONSUMERS, _CHANGE_CONSUMERS = ("consumers:read",), ("consumers:write",)
 _READ_VIEWS = ("views:read",)
 _READ_DEAD, _CHANGE_DEAD = ("dead-letters:read",), ("dead-letters:write",)
+_READ_ENDPOINTS, _CHANGE_ENDPOINTS = ("endpoints:read",), ("endpoints:write",)
 _READ_DELIVERIES, _CHANGE_DELIVERIES = ("deliveries:read",), ("deliveries:write",)
 
 
@@ -87,6 +88,9 @@ class Console:
             at("/dead/redrive", *_CHANGE_DEAD, post=dead.redrive),
             at("/dead/redrive-all", *_CHANGE_DEAD, post=dead.redrive_all),
             at("/dead/drop", *_CHANGE_DEAD, post=dead.drop),
+            at("/endpoints", *_READ_ENDPOINTS, get=endpoints.every),
+            at("/endpoints/{endpoint}", *_READ_ENDPOINTS, get=endpoints.one),
+            *(at(f"/endpoints/{{endpoint}}/{act.__name__}", *_CHANGE_ENDPOINTS, post=act) for act in endpoints.ACTS),
             at("/deliveries", *_READ_DELIVERIES, get=deliveries.every),
             at("/deliveries/retry", *_CHANGE_DELIVERIES, post=deliveries.retry),
             at("/deliveries/cancel", *_CHANGE_DELIVERIES, post=deliveries.cancel),

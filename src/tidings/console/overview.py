@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.responses import Response
 
 from tidings import __version__
 from tidings.console.entries import cells
 from tidings.console.visit import Visit
 from tidings.operations import inspect
+from tidings.operations.endpoint_shown import Shown
 from tidings.operations.lag import ConsumerLag, lag
 
 LAST = 8
 DELIVERIES = 1_000
+ENDPOINTS = 1_000
 
 
 async def show(visit: Visit) -> Response:
@@ -32,6 +36,7 @@ async def show(visit: Visit) -> Response:
         dead_letters=sum(each.dead_letters for each in consumers),
         retrying=sum(each.retrying for each in consumers),
         failing=opened.crew.failing if visit.may("consumers:read") else {},
+        endpoints=await _troubled(visit),
         given_up=len(given_up),
         most=DELIVERIES,
         types=len(opened.catalog.types()),
@@ -39,6 +44,13 @@ async def show(visit: Visit) -> Response:
         database=opened.settings.place,
         release=__version__,
     )
+
+
+async def _troubled(visit: Visit) -> Sequence[Shown]:
+    """Return the endpoints that are not sent to, or fail."""
+    if not visit.may("endpoints:read"):
+        return ()
+    return [each for each in await visit.opened.endpoints.list(limit=ENDPOINTS) if each.state != "active"]
 
 
 async def _consumers(visit: Visit) -> tuple[ConsumerLag, ...]:

@@ -28,6 +28,7 @@ PLACES = (
     ("consumers", "Consumers", "consumers:read"),
     ("views", "Views", "views:read"),
     ("dead", "Dead letters", "dead-letters:read"),
+    ("endpoints", "Endpoints", "endpoints:read"),
     ("deliveries", "Deliveries", "deliveries:read"),
 )
 """Where the navigation leads: path, name, and the scope that the page asks for."""

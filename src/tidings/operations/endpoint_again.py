@@ -115,10 +115,15 @@ def _deliveries(
     ]
 
 
+def new_run(ports: Ports, *, new_id: bool) -> str:
+    """Return the name of a run that there was not yet."""
+    return f"{NEW_IDS if new_id else 'r-'}{ports.random.getrandbits(64):016x}"
+
+
 def _run_of(wanted: Wanted, ports: Ports) -> str:
     prefix = NEW_IDS if wanted.new_id else "r-"
     if wanted.run is None:
-        return f"{prefix}{ports.random.getrandbits(64):016x}"
+        return new_run(ports, new_id=wanted.new_id)
     if not wanted.run.startswith(prefix) or ":" in wanted.run or len(wanted.run) > RUN_MAX:
         raise CallerError(f"run: {wanted.run[:40]!r} is no run of this kind: give the one that was answered")
     return wanted.run

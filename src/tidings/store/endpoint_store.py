@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from tidings.log.driver import Position
 from tidings.store.endpoint_deliveries import (
@@ -50,6 +50,9 @@ class EndpointStore(Protocol):
 
     async def backlogs(self, first: str, last: str) -> Mapping[str, Backlog]:
         """Return what waits for each endpoint whose id is one of these two or between them."""
+
+    async def last_deliveries(self, id: str, *, limit: int) -> Sequence[Mapping[str, Any]]:
+        """Return deliveries to the endpoint as `StoreDriver.deliveries` does, those of the last positions first."""
 
     async def pause_endpoint(
         self, id: str, *, at: int, why: str, state: EndpointState = "paused", health: bytes | None = None

@@ -69,6 +69,9 @@ class StatementEndpoints(StatementRuns[ConnectionT, NowT]):
     async def backlogs(self, first: str, last: str) -> Mapping[str, Backlog]:
         return await self._look(standing.backlogs(first, last))
 
+    async def last_deliveries(self, id: str, *, limit: int) -> Sequence[Mapping[str, Any]]:
+        return await self._look(standing.last_deliveries(id, limit=limit))
+
     async def pause_endpoint(
         self, id: str, *, at: int, why: str, state: EndpointState = "paused", health: bytes | None = None
     ) -> EndpointRecord:

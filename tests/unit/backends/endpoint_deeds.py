@@ -18,6 +18,7 @@ async def everything(store: StoreDriver) -> None:
         await unit.deliver([sent(n, to, subject="9") for n in (50_000, 50_001) for to in "nkf"])
     await store.next_endpoint_delivery()
     await store.backlogs("f", "n")
+    await store.last_deliveries("k", limit=10)
     first, second, *_ = await take(store)
     await settle(store, first, again(0))
     await settle(store, second, DEAD)

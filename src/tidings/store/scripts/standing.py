@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tidings.store.deliveries import SHOWN
 from tidings.store.endpoint_deliveries import COUNTED, Backlog
 from tidings.store.scripts.script import Script, ask
 
@@ -43,3 +47,13 @@ def backlogs(first: str, last: str) -> Script[dict[str, Backlog]]:
         )
         for id, waiting, leased, held, dead, oldest, *due in found
     }
+
+
+def last_deliveries(id: str, *, limit: int) -> Script[Sequence[Mapping[str, Any]]]:
+    """See `EndpointStore.last_deliveries`."""
+    rows = yield from ask(
+        f"SELECT {', '.join(SHOWN)} FROM tidings.delivery WHERE endpoint = $1 "
+        "ORDER BY endpoint DESC, position DESC, run DESC LIMIT $2",
+        *(id, limit),
+    )
+    return [dict(zip(SHOWN, row, strict=True)) for row in rows]
