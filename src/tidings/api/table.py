@@ -19,6 +19,7 @@ from tidings.api.hooks import Hooks
 from tidings.api.ingest import Ingest
 from tidings.api.letters import Letters
 from tidings.api.metrics import Metrics
+from tidings.api.polling import Polling
 from tidings.api.rates import Rates
 from tidings.api.reading import Reading
 from tidings.api.refusals import Refusals
@@ -144,6 +145,10 @@ def _sending(opened: Opened, parts: Parts) -> Iterator[Operation]:
     yield Operation("POST", f"{one}/resume", acts.resume, write)
     yield Operation("POST", f"{one}/recover", acts.recover, write, "required")
     yield Operation("POST", f"{one}/replay", acts.replay, write, "required")
+    polling = Polling(opened, parts.tokens, parts.bodies, parts.waiting)
+    # What a page shows was decided on when the endpoint got its pattern; what is committed is settled.
+    yield Operation("GET", f"{one}/poll", polling.poll, "deliveries:write")
+    yield Operation("POST", f"{one}/poll", polling.commit, "deliveries:write")
 
 
 def _own(opened: Opened) -> Iterator[Operation]:

@@ -29,6 +29,7 @@ from tidings.log.log import Log
 from tidings.operations.admission import Admission
 from tidings.operations.endpoints import Endpoints
 from tidings.operations.letter_acts import LetterActs
+from tidings.operations.polling import Polling
 from tidings.operations.pruning import Pruner
 from tidings.ports import Ports, this_process
 from tidings.services.command import command
@@ -122,6 +123,11 @@ class Opened:
             allowed=allowed(self.settings),
             is_local=is_local(self.settings),
         )
+
+    @property
+    def polling(self) -> Polling:
+        """What is read of, and settled for, endpoints that are polled."""
+        return Polling(store=self.store, log=self.log, ports=self.ports, manner=self.webhooks.manner)
 
     def letters(self, services: Sequence[Service] | None) -> LetterActs:
         """Return what may be done with what failed. `services`: of the application at hand, None if there is none."""

@@ -30,6 +30,7 @@ class Webhooks:
 
     fan_out: FanOut
     dispatcher: Dispatcher
+    manner: Manner
 
     def join(self, carrying: Carrying) -> None:
         """Have these consumers find whom events go to, and tell what sends when they have."""
@@ -46,22 +47,23 @@ def webhooks_of(
     settings: Settings, versions: Versions, *, log: Log, store: StoreDriver, ports: Ports, owner: str
 ) -> Webhooks:
     """Return what sends webhooks. SettingError."""
+    manner = Manner(
+        keyring=keyring(settings),
+        lineages=versions.lineages,
+        delays=delays(settings),
+        release=__version__,
+        in_flight=settings.delivery_in_flight,
+        total_s=settings.delivery_timeout,
+    )
     dispatcher = Dispatcher(
-        Manner(
-            keyring=keyring(settings),
-            lineages=versions.lineages,
-            delays=delays(settings),
-            release=__version__,
-            in_flight=settings.delivery_in_flight,
-            total_s=settings.delivery_timeout,
-        ),
+        manner,
         sender_of(settings, ports),
         log=log,
         store=store,
         ports=ports,
         owner=owner,
     )
-    return Webhooks(FanOut(), dispatcher)
+    return Webhooks(FanOut(), dispatcher, manner)
 
 
 def keyring(settings: Settings) -> Keyring:

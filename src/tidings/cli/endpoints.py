@@ -72,21 +72,24 @@ def show(endpoint: Id, as_json: AsJson = False) -> None:
 
 @commands.command()
 def add(
-    url: Annotated[str, typer.Argument(help="Where events are posted to, https://…")],
+    url: Annotated[str | None, typer.Argument(help="Where events are posted to, https://…; none with --poll.")] = None,
     id: Annotated[str | None, typer.Option(help="What it is called; one is made if left out.")] = None,
     type: Type = None,
     header: Header = None,
     set_: Set = None,
     kind: Annotated[str, typer.Option(help="Of its secret: hmac or ed25519.")] = "hmac",
+    poll: Annotated[bool, typer.Option("--poll", help="Nothing is posted: its deliveries are fetched.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make an endpoint and show its secret, this once. It is sent what is appended from now on.
 
     Example: tidings endpoints add https://example.com/hooks --id crm --type order-placed --set ordering=key
+    Example: tidings endpoints add --poll --id dev
     """
     from tidings.faces.endpoints import made_object
 
-    members = {"url": url, **_members(type, header, set_)}
+    where = {"via": "poll"} if poll else {}
+    members = {**where, **({} if url is None else {"url": url}), **_members(type, header, set_)}
 
     async def work(opened: Opened) -> dict[str, Any]:
         return made_object(await opened.endpoints.add(members, id=id, kind=_kind(kind), who=WHO))

@@ -15,6 +15,7 @@ from tidings.cli.bench import bench
 from tidings.cli.demo import demo
 from tidings.cli.doctor import doctor
 from tidings.cli.exits import FAILED, UNKNOWN, UNREAD, code_of
+from tidings.cli.listen import listen
 from tidings.cli.new import new
 from tidings.cli.run import run
 from tidings.cli.version import version
@@ -79,7 +80,7 @@ def build(*, own_options: bool = True) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (new, run, doctor, demo, bench, version):
+    for command in (new, run, doctor, demo, listen, bench, version):
         program.command()(command)
     program.add_typer(emit.commands)
     for group in (consumers, log, views, dead, deliveries, endpoints, keys, migrate, versions, config):

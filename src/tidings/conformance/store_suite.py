@@ -34,6 +34,7 @@ from tidings.conformance.store_keys import Admitting
 from tidings.conformance.store_leases import Leasing
 from tidings.conformance.store_letters import FindingWhatFailed
 from tidings.conformance.store_parking import Parking
+from tidings.conformance.store_polling import Polling
 from tidings.conformance.store_receivers import KeepingReceivers
 from tidings.conformance.store_receiving import Receiving
 from tidings.conformance.store_redriving import Redriving
@@ -69,6 +70,7 @@ class _Chapters(
     RepeatingForEndpoints,
     Receiving,
     FindingWhatFailed,
+    Polling,
     KeepingReceivers,
     Registering,
     Joining,

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from tidings.errors import MovedError, RefusedError
+from tidings.errors import InvalidConfigurationError, MovedError, RefusedError
 from tidings.events.envelope import Envelope
 from tidings.events.identity import uuid7
 from tidings.log.driver import Receipt
@@ -139,6 +139,9 @@ class Endpoints:
             if "slots" in members and "reserved" not in members and not whole:
                 given = {name: value for name, value in given.items() if name != "reserved"}
             endpoint = endpoint_of(given, id=id, health=known.health, allowed=self.allowed)
+            if endpoint.via != known.via:
+                why = f"it stays {known.via!r}, which it was made with: make another endpoint"
+                raise InvalidConfigurationError(f"via: {why}", errors=[("/via", why)])
             return replace(record, config=config_of(endpoint), pacing=pacing_of(endpoint))
 
         return await self._shown(await self._changed(self._change("endpoint-changed", id, who), changed))

@@ -17,6 +17,7 @@ from tidings.store.endpoint_deliveries import (
     EndpointDelivery,
     Page,
     Range,
+    Result,
     Settled,
     Swept,
     Turned,
@@ -108,6 +109,17 @@ class EndpointStore(Protocol):
 
     async def arrange_endpoint_deliveries(self, *, limit: int = 1_000) -> int:
         """Hold, or let go of, what a pause or its end has not reached yet: `limit` of an endpoint; say how many."""
+
+    # polled
+    async def polled(self, id: str, *, limit: int) -> Sequence[ClaimedEndpointDelivery]:
+        """Return what is due to an endpoint, in the order in which it was added, and take none of it.
+
+        Whoever reads again before it is settled reads the same. `attempt`: the one that would be counted."""
+
+    async def settle_polled(self, id: str, ended: Sequence[tuple[int, Result]]) -> int:
+        """Write what became of deliveries that were read, by their `n`, each as an attempt; say how many were open.
+
+        Those that are closed already, or of another endpoint, stay as they are. NotFoundError."""
 
     # again
     async def recover_endpoint(self, id: str, within: Range, *, at: int, limit: int = 100) -> Page:

@@ -19,6 +19,7 @@ from tidings.store.endpoint_deliveries import (
     EndpointDelivery,
     Page,
     Range,
+    Result,
     Settled,
     Swept,
     Turned,
@@ -26,7 +27,7 @@ from tidings.store.endpoint_deliveries import (
     Untold,
 )
 from tidings.store.endpoints import EndpointRecord, EndpointState, no_endpoint
-from tidings.store.scripts import claiming, holding, keeping, reopening, settling, standing, sweeping
+from tidings.store.scripts import claiming, holding, keeping, polling, reopening, settling, standing, sweeping
 from tidings.store.scripts.script import Script
 from tidings.store.statement_runs import StatementRuns
 
@@ -131,6 +132,13 @@ class StatementEndpoints(StatementRuns[ConnectionT, NowT]):
     async def arrange_endpoint_deliveries(self, *, limit: int = 1_000) -> int:
         ids = await self._look(sweeping.unarranged())
         return await self._change(sweeping.arrange(ids, now=self._now(), limit=limit)) if ids else 0
+
+    # polled
+    async def polled(self, id: str, *, limit: int) -> Sequence[ClaimedEndpointDelivery]:
+        return await self._look(polling.page(id, now=self._now(), limit=limit))
+
+    async def settle_polled(self, id: str, ended: Sequence[tuple[int, Result]]) -> int:
+        return await self._change(polling.settle(id, ended, now=self._now()))
 
     # again
     async def recover_endpoint(self, id: str, within: Range, *, at: int, limit: int = 100) -> Page:

@@ -8,12 +8,13 @@ from tidings.api.openapi import acts
 from tidings.api.openapi.acts import DRY, MAYBE, MAYBE_TIME, REPLAYED, TEXT, TIME, WHOLE, YES
 from tidings.api.openapi.operations import operation
 from tidings.api.openapi.parts import Object, array, parameter, record, ref, response, schema
+from tidings.api.openapi.polling import polling_paths
 from tidings.api.problems import Problem
 from tidings.events.media import JSON
 from tidings.store.endpoint_deliveries import COUNTED
 from tidings.store.endpoints import STATES
 from tidings.webhooks.deliver.configured import BATCH_MAX, BATCH_MIN, LINGER_MAX_MS, RATE_MAX, SLOTS_MAX, VERSION_MAX
-from tidings.webhooks.deliver.endpoint import Format, Ordering
+from tidings.webhooks.deliver.endpoint import Format, Ordering, Via
 from tidings.webhooks.deliver.secrets import GRACE_MAX_S, GRACE_S
 
 _ENDPOINT = parameter("path", "endpoint", "The endpoint's id.", TEXT)
@@ -44,7 +45,8 @@ def _configuration() -> dict[str, Object]:
     )
     pins: Object = {"type": "object", "additionalProperties": _whole(1, VERSION_MAX)}
     return {
-        "url": TEXT | {"description": "https://…, to which events are posted."},
+        "url": MAYBE | {"description": "https://…, to which events are posted; null of one that is polled."},
+        "via": {"enum": list(get_args(Via)), "description": "`poll`: events are fetched, none is posted."},
         "pattern": {"type": "object", "description": "Which events; an empty one: every event."},
         "pin": pins | {"description": "The version in which a type is told."},
         "format": {"enum": list(get_args(Format))},
@@ -60,7 +62,7 @@ def endpoint_schemas() -> dict[str, Object]:
     """Return the schemas of endpoints."""
     shown = _shown()
     wanted = _wanted()
-    optional = tuple(name for name in wanted if name != "url")
+    optional = tuple(wanted)
     made = {"secret": TEXT, "kind": _KINDS}
     return {
         "Endpoint": record(shown),
@@ -73,9 +75,9 @@ def endpoint_schemas() -> dict[str, Object]:
 
 def _wanted() -> dict[str, Object]:
     configured = _configuration()
-    maybe = {name: {"anyOf": [of, {"type": "null"}]} for name, of in configured.items() if name != "url"}
+    maybe = {name: {"anyOf": [of, {"type": "null"}]} for name, of in configured.items()}
     headers: Object = {"type": "object", "additionalProperties": TEXT, "description": "Sent with each request."}
-    return {"url": configured["url"], **maybe, "headers": {"anyOf": [headers, {"type": "null"}]}}
+    return {**maybe, "headers": {"anyOf": [headers, {"type": "null"}]}}
 
 
 def _shown() -> dict[str, Object]:
@@ -131,6 +133,7 @@ def endpoint_paths() -> dict[str, Object]:
         "/endpoints/{endpoint}/secrets": {"parameters": one, "post": _rotate()},
         "/endpoints/{endpoint}/secrets/{secret}": {"parameters": [_ENDPOINT, _SECRET], "delete": _revoke()},
         **_act_paths(one),
+        **polling_paths(_ENDPOINT),
     }
 
 

@@ -10,7 +10,7 @@ from tidings.events.codec import pointer
 from tidings.events.patterns.grammar import compile_pattern
 from tidings.webhooks.deliver import headers, target
 from tidings.webhooks.deliver.addresses import ONLY_PUBLIC, Allowed
-from tidings.webhooks.deliver.endpoint import RESERVED, SLOTS, Batch, Endpoint, Format, Ordering
+from tidings.webhooks.deliver.endpoint import RESERVED, SLOTS, Batch, Endpoint, Format, Ordering, Via
 from tidings.webhooks.deliver.health import Health
 
 Fault = tuple[str, str]
@@ -23,7 +23,7 @@ BATCH_BYTES_MIN, BATCH_BYTES_MAX = 65_536, 1_048_576
 LINGER_MAX_MS = 5_000
 PINS_MAX = 1_000
 VERSION_MAX = 2_147_483_647
-MEMBERS = ("url", "pattern", "pin", "format", "ordering", "slots", "reserved", "rate", "batch", "headers")
+MEMBERS = ("url", "via", "pattern", "pin", "format", "ordering", "slots", "reserved", "rate", "batch", "headers")
 _BATCH_MEMBERS = ("size", "bytes", "linger_ms")
 
 
@@ -51,7 +51,8 @@ def members_of(endpoint: Endpoint) -> dict[str, Any]:
     """Return the members of the JSON object that says the endpoint, headers included."""
     batch = endpoint.batch
     return {
-        "url": endpoint.url,
+        "url": endpoint.url or None,
+        "via": endpoint.via,
         "pattern": dict(endpoint.pattern),
         "pin": dict(endpoint.pin),
         "format": endpoint.format,
@@ -73,9 +74,15 @@ def _invalid(faults: list[Fault]) -> InvalidConfigurationError:
 def _faults(members: Mapping[str, Any]) -> list[Fault]:
     faults = [(pointer(name), f"there is no such member; there is {', '.join(MEMBERS)}") for name in _unknown(members)]
     given = {name: value for name, value in members.items() if name in MEMBERS and value is not None}
-    if not isinstance(given.get("url"), str):
+    if given.get("via") == "poll":
+        faults += _faults_of_polled(given)
+    elif not isinstance(given.get("url"), str):
         faults.append(("/url", "expected a URL such as https://example.com/hooks"))
-    for name, choices in (("format", get_args(Format)), ("ordering", get_args(Ordering))):
+    for name, choices in (
+        ("format", get_args(Format)),
+        ("ordering", get_args(Ordering)),
+        ("via", get_args(Via)),
+    ):
         if name in given and given[name] not in choices:
             faults.append((f"/{name}", f"expected one of {', '.join(choices)}"))
     faults += _faults_of_pace(given)
@@ -83,6 +90,16 @@ def _faults(members: Mapping[str, Any]) -> list[Fault]:
     faults += _faults_of_maps(given)
     faults += _faults_of_pattern(given.get("pattern"))
     return faults
+
+
+def _faults_of_polled(given: Mapping[str, Any]) -> list[Fault]:
+    """Return what is said of how an endpoint is sent to that is not sent to."""
+    usual = {"ordering": "none", "slots": SLOTS, "reserved": RESERVED}
+    return [
+        (f"/{name}", "an endpoint that is polled has none: leave it out")
+        for name in ("url", "ordering", "slots", "reserved", "rate", "batch")
+        if name in given and given[name] != usual.get(name)
+    ]
 
 
 def _faults_of_pattern(pattern: Any) -> list[Fault]:

@@ -10,6 +10,7 @@ from tidings.webhooks.deliver.health import Health
 
 Format = Literal["cloudevents", "cloudevents-binary", "standard"]
 Ordering = Literal["none", "key", "fifo"]
+Via = Literal["push", "poll"]
 
 SLOTS = 4
 RESERVED = 1
@@ -28,6 +29,7 @@ class Batch:
 class Endpoint:
     """What an operator said of an endpoint, and how it does.
 
+    `via`: `push` if events are posted to `url`, `poll` if they are fetched, which has no URL.
     `pattern`: which events it is sent, as the JSON object that it was given; an empty one: every event. `pin`: the
     `dataversion` of each type. `slots`: deliveries under way at once, `reserved` of them for first attempts. `rate`:
     deliveries a minute; None for any number. `headers`: sent with each request; they may hold secrets, so that they are
@@ -35,7 +37,8 @@ class Endpoint:
     """
 
     id: str
-    url: str
+    url: str = ""
+    via: Via = "push"
     pattern: Mapping[str, Any] = field(default_factory=dict)
     pin: Mapping[str, int] = field(default_factory=dict)
     format: Format = "cloudevents"

@@ -31,7 +31,7 @@ def pacing_of(endpoint: Endpoint) -> Pacing:
     batch = endpoint.batch
     return Pacing(
         ordering=endpoint.ordering,
-        slots=endpoint.slots,
+        slots=0 if endpoint.via == "poll" else endpoint.slots,  # nothing is claimed for it
         reserved=endpoint.reserved,
         rate=endpoint.rate,
         batch=1 if batch is None else batch.size,
@@ -73,7 +73,7 @@ def endpoint_of_record(record: EndpointRecord, *, now: int) -> Endpoint:
     """Return the endpoint that a record keeps. Its configuration was checked before it was kept."""
     members: Mapping[str, Any] = msgspec.json.decode(record.config)
     batch = members.get("batch")
-    given = {**members, "batch": None if batch is None else Batch(**batch)}
+    given = {**members, "url": members.get("url") or "", "batch": None if batch is None else Batch(**batch)}
     return Endpoint(id=record.id, health=health_of(record.condition, now=now), **given)
 
 
