@@ -38,6 +38,7 @@ ASK = {
     "deliveries show": "a",
     "deliveries cancel": "a",
     "deliveries retry": "a",
+    "listen": "a --to http://localhost:1/",
     "endpoints list": "",
     "endpoints show": "a",
     "endpoints change": "a --set rate=60",

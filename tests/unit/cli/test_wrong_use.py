@@ -93,7 +93,7 @@ def check(ended: Ended, code: int, told: str) -> None:
         (("log", "tail", "--limit", "few"), 2, "Invalid value for '--limit': 'few' is not a whole number (see"),
         (("dead", "list", "--state", "ill"), 2, "'--state': 'ill' is not one of 'retrying', 'dead' (see"),
         (("dead", "list", "--consumer", "order"), 1, "no consumer 'order'; there is orders.order@1"),
-        (("dead", "list", "--reason", "failed"), 1, "no reason 'failed'; there is fold-failed, handler-failed"),
+        (("dead", "list", "--reason", "failed"), 1, "no reason 'failed'; there is address-refused, exhausted"),
         (("dead", "redrive", "order", "--all"), 1, "no consumer 'order'; there is orders.order@1"),
         (("dead", "redrive", "--all", "--reason", "failed"), 1, "no reason 'failed'"),
         (("dead", "drop", "stock", "1", "--reason", "x", "--position", str(2**63)), 2, "it must be 9,223,"),
@@ -139,7 +139,7 @@ def check(ended: Ended, code: int, told: str) -> None:
         (
             ("dead", "drop", "stock", "1"),
             2,
-            "--reason REASON is missing: type `tidings dead drop CONSUMER SUBJECT --reason REASON`",
+            "--reason REASON is missing: type `tidings dead drop CONSUMER|NAME --reason REASON`",
         ),
         (("dead", "drop", "stock", "1", "--reason", " "), 2, "say why"),
         (("dead", "drop", "stock", "1", "--reason", "x", "--all", "--position", "1"), 2, "not both"),

@@ -32,7 +32,7 @@ def polling_paths(endpoint: Object) -> dict[str, Object]:
         ref("parameters", "Limit"),
         parameter("query", "iterator", "Of the page that arrived, which is committed first.", TEXT),
         parameter("query", "signed", "With the request that a push would have been.", YES),
-        ref("parameters", "Prefer"),
+        ref("parameters", "Wait"),
     ]
     refused = (Problem.NOT_FOUND, Problem.ENDPOINT_STATE)
     answers: Object = {"200": response("What is due, oldest first.", {JSON: page}, ("Preference-Applied",))}

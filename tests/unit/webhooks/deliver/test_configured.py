@@ -33,13 +33,23 @@ def test_a_url_is_enough() -> None:
 
 def test_what_is_said_is_kept() -> None:
     members = {
-        "url": URL, "pattern": {"type": ["order.placed"]}, "pin": {"order.placed": 2}, "format": "cloudevents",
-        "ordering": "key", "slots": 8, "reserved": 2, "rate": 30, "headers": {"Authorization": "Bearer x"},
+        "url": URL, "via": "push", "pattern": {"type": ["order.placed"]}, "pin": {"order.placed": 2},
+        "format": "cloudevents", "ordering": "key", "slots": 8, "reserved": 2, "rate": 30,
+        "headers": {"Authorization": "Bearer x"},
         "batch": {"size": 100, "bytes": 1_000_000, "linger_ms": 5_000},
     }  # fmt: skip
     endpoint = endpoint_of(members, id="ep_1", health=health.new(0))
     assert members_of(endpoint) == members
     assert endpoint.batch == Batch(size=100, bytes=1_000_000, linger_ms=5_000)
+
+
+def test_one_that_is_polled_has_no_url_and_none_of_what_steers_requests() -> None:
+    endpoint = endpoint_of({"via": "poll", "format": "standard"}, id="ep_1", health=health.new(0))
+    assert (endpoint.url, endpoint.via, endpoint.format) == ("", "poll", "standard")
+    assert endpoint_of(members_of(endpoint), id="ep_1", health=health.new(0)) == endpoint
+    with pytest.raises(InvalidConfigurationError) as refused:
+        endpoint_of({"via": "poll", "url": URL, "slots": 8, "rate": 5}, id="ep_1", health=health.new(0))
+    assert [where for where, _ in refused.value.errors] == ["/url", "/slots", "/rate"]
 
 
 def test_one_slot_leaves_none_to_reserve() -> None:
