@@ -225,6 +225,14 @@ async def test_update_before_create_ends_right(till: Till, caller: Caller) -> No
     assert row.json["row"]["amount"] == 9
 
 
+async def test_an_event_is_kept_with_the_trace_that_its_webhook_came_in(till: Till, caller: Caller) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    body = delivery("evt_1")
+    await caller.post([*signed(body), ("traceparent", parent)], body, "/hooks/till")
+    [entry] = await entries(caller)
+    assert entry["traceparent"] == parent
+
+
 async def test_handshakes_are_answered_without_a_receipt(tmp_path: Path) -> None:
     till = Till()
     till.app.receiver("meta", PRESETS["meta"], secrets=("a-secret-of-meta",), source="/meta").setting(verify_token="tk")

@@ -5,13 +5,14 @@ Who may send is judged by the receiver's verifier alone, so no API key is asked 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tidings.api.answer import Answer, Header, Receive, Scope, Send
 from tidings.api.bodies import Bodies
 from tidings.api.paths import raw_path
 from tidings.api.problems import Problem, Refusal
 from tidings.api.rates import Rates
+from tidings.api.tracing import trace_of, traced
 from tidings.app.opened import Opened
 from tidings.events.media import JSON, bare
 from tidings.ports import utc
@@ -37,6 +38,7 @@ class Hooks:
         self._alarms = opened.alarms
         self._making = opened.making
         self._count = opened.telemetry.received
+        self._receiving = opened.telemetry.receiving
         self._clock = opened.ports.clock
         self._points = opened.ports.points
         self._bodies = Bodies(opened.ports.clock, silence=BODY_SECONDS, whole=BODY_SECONDS)
@@ -69,13 +71,18 @@ class Hooks:
             raise Refusal(Problem.METHOD_NOT_ALLOWED, "deliveries come as POST", (b"allow", b"POST"))
         _check_media_type(headers, receiver)
         request = Given(headers, await self._body(receiver, scope, receive), facts)
-        now = self._clock.now_us()
+        with self._receiving(receiver.id, trace_of(scope)) as trace:
+            return await self._receive(receiver, request, trace)
+
+    async def _receive(self, receiver: Receiver, request: Given, trace: Mapping[str, str]) -> Answer:
+        preset, now = receiver.preset, self._clock.now_us()
         self._verify(receiver, request, now)
         if preset.handshake is not None:
             asked = handshake.after_verify(preset.handshake, request.body, receiver.keys, utc(now))
             if asked is not None:
                 return _shaken(asked)
-        return await self._taken_in(receiver, arrival_of(receiver, request, self._making()))
+        arrival = arrival_of(receiver, request, self._making())
+        return await self._taken_in(receiver, _in_trace(arrival, trace) if trace else arrival)
 
     def _verify(self, receiver: Receiver, request: Given, now: int) -> None:
         verdict = receiver.verifier.judge(request, now)
@@ -108,6 +115,11 @@ class Hooks:
         status = answers.new if kept.outcome in ("stored", "failed") else answers.duplicate
         headers = () if answers.media_type is None else ((b"content-type", answers.media_type.encode()),)
         return Answer(status, headers, answers.body)
+
+
+def _in_trace(arrival: Arrival, trace: Mapping[str, str]) -> Arrival:
+    events = tuple(tuple(traced(event, trace) for event in events) for events in arrival.events)
+    return Arrival(received=arrival.received, events=events)
 
 
 def _check_length(scope: Scope) -> None:

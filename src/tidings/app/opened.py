@@ -218,7 +218,7 @@ def _put_together(
     webhooks.join(here)
     others = _beside_carrying(log, store, ports, deliverer if any(each.functions for each in carried) else None)
     roster = Roster(declared.receivers, store, ports.clock)
-    alarms = Alarms(roster, store, log, ports.clock)
+    alarms = Alarms(roster, store, log, ports.clock, on_overdue=telemetry.overdue)
     return Opened(
         settings=settings,
         ports=ports,

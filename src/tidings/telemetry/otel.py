@@ -79,6 +79,28 @@ class Traces:
         return tuple(new if _is_traced(new) else old for new, old in zip(said, envelopes, strict=True))
 
     @contextmanager
+    def receive(self, receiver: str, said: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+        """Take a webhook in within this block; hand over the trace that its events are said in.
+
+        `said`: the trace that its sender says, which it is a part of then.
+        """
+        named = _named("receive", "receive") | {"messaging.destination.name": receiver}
+        context = _carried.extract(said, Context())
+        with self._span(f"receive {receiver}", SpanKind.CONSUMER, named, context=context) as span:
+            carrier: dict[str, str] = {}
+            _carried.inject(carrier)
+            begun, error = self._clock.monotonic(), ""
+            try:
+                yield carrier
+            except BaseException as failed:
+                error = _fail(span, failed)
+                raise
+            finally:
+                counted = named | ({"error.type": error} if error else {})
+                self._operations.record(self._clock.monotonic() - begun, counted)
+                self._consumed.add(1, counted)
+
+    @contextmanager
     def process(self, service: str, envelope: Envelope, part: int | None) -> Iterator[None]:
         """Run a handler in this block: in a trace of its own, linked to the one in which the event was said."""
         said = trace.get_current_span(_carried.extract(_carrier(envelope), Context())).get_span_context()

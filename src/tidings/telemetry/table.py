@@ -54,6 +54,11 @@ RECEIVED = _counter(
     "receiver",
     "outcome",
 )
+OVERDUE_SECONDS = _gauge(
+    "tidings_receiver_overdue_seconds",
+    "How long a receiver has been silent beyond its `expected_every`, 0 if it has not",
+    "receiver",
+)
 LOG_HEAD = _gauge("tidings_log_head", "The position of the newest entry")
 HOLE_SECONDS = _gauge("tidings_hole_seconds", "How long readers have waited for a position that a writer holds open")
 QUEUE_BYTES = _gauge("tidings_queue_bytes", "Bytes of writes that wait for the back end")
@@ -119,6 +124,7 @@ METRICS = (
     FLUSH_WRITES,
     LIMITED,
     RECEIVED,
+    OVERDUE_SECONDS,
     LOG_HEAD,
     HOLE_SECONDS,
     QUEUE_BYTES,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,17 @@ class Telemetry:
     def received(self, receiver: str, outcome: str) -> None:
         """Count a webhook. `receiver`: one that there is; `outcome`: a word of the table."""
         self._metrics.received.add(receiver, outcome)
+
+    def receiving(self, receiver: str, said: Mapping[str, str]) -> AbstractContextManager[Mapping[str, str]]:
+        """Take a webhook in within this block; hand over the trace that its events are said in.
+
+        `said`: the one that its sender says; none where that says none, and no spans are made here.
+        """
+        return nullcontext(said) if self._traces is None else self._traces.receive(receiver, said)
+
+    def overdue(self, seconds: Mapping[str, float]) -> None:
+        """Be told how long each receiver that said how often something comes has waited beyond that; 0: it has not."""
+        self._metrics.overdue = dict(seconds)
 
     def refolded(self, view: str, rows: int) -> None:
         """Count rows of a view that were folded again from their history."""

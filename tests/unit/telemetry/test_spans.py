@@ -16,8 +16,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from tests.acceptance.webhooks import SECRET, Till, delivery, signed
 from tests.unit.telemetry.shop import Placed, carry, placed, shop
 from tidings import Settings
+from tidings.api.application import application
 from tidings.app.opened import Opened
 from tidings.errors import ConflictError, SettingError
 from tidings.events.envelope import Entry, Envelope
@@ -241,3 +243,69 @@ async def test_nothing_of_it_is_imported_unless_it_is_on(monkeypatch: pytest.Mon
     with pytest.raises(SettingError, match=r"otel \(TIDINGS_OTEL\) is on, .*pip install 'tidings\[otel\]'"):
         async with shop().open(ON, consume=False):
             pass
+
+
+class OpenTill(Till):
+    """A till whose application is open."""
+
+    opened: Opened
+
+
+async def sent(till: OpenTill, *headers: tuple[bytes, bytes], secret: str = SECRET) -> int:
+    """Send a delivery in this process, and return the status of its answer."""
+    body = delivery("evt_1")
+    given = [(name.encode(), value.encode()) for name, value in signed(body, secret=secret)]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/hooks/till",
+        "raw_path": b"/hooks/till",
+        "root_path": "",
+        "query_string": b"",
+        "http_version": "1.1",
+        "headers": [(b"host", b"localhost"), *given, *headers],
+    }
+    answered: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            answered.append(message["status"])
+
+    await (await application(till.opened))(scope, receive, send)
+    [status] = answered
+    return status
+
+
+@pytest.fixture
+async def till(exported: Exported) -> AsyncIterator[OpenTill]:
+    till = OpenTill()
+    async with till.app.open(ON, consume=False) as till.opened:
+        yield till
+
+
+async def test_a_webhook_is_a_span_in_its_senders_trace_and_its_event_is_said_in_it(
+    till: OpenTill, exported: Exported
+) -> None:
+    assert await sent(till, (b"traceparent", PARENT.encode())) == 202
+    span = exported.span("receive till")
+    assert span.parent is not None
+    assert (f"{span.parent.trace_id:032x}", f"{span.parent.span_id:016x}") == (TRACE, SPAN)
+    assert span.kind is SpanKind.CONSUMER
+    assert dict(span.attributes or {}) == {
+        "messaging.system": "tidings",
+        "messaging.operation.name": "receive",
+        "messaging.operation.type": "receive",
+        "messaging.destination.name": "till",
+    }
+    assert [parent_of(entry) for entry in await entries(till.opened)] == [written(span)]
+
+
+async def test_a_webhook_that_is_refused_is_a_span_that_says_so(till: OpenTill, exported: Exported) -> None:
+    assert await sent(till, secret="whsec_of_somebody_else_altogether") == 401
+    span = exported.span("receive till")
+    assert span.parent is None
+    assert (span.attributes or {})["error.type"] == "Refusal"
+    assert await entries(till.opened) == ()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -45,6 +45,14 @@ def alarm(type: str, receiver: str, at: int, name: str, **data: Any) -> Envelope
     )
 
 
+OnOverdue = Callable[[Mapping[str, float]], None]
+"""Is told at each look how many seconds each receiver that expects something has waited beyond that."""
+
+
+def _nobody(seconds: Mapping[str, float]) -> None:
+    return None
+
+
 class Tally:
     """How many requests of one receiver were refused by its verifier, of how many, in the last minutes."""
 
@@ -58,15 +66,21 @@ class Tally:
 
 
 class Alarms:
-    """Looks every `LOOK_SECONDS` who is silent for longer than it said, and tells of what else it is told."""
+    """Looks every `LOOK_SECONDS` who is silent for longer than it said, and tells of what else it is told.
+
+    `on_overdue` is told what each look found.
+    """
 
     name = "receivers"
 
-    def __init__(self, roster: Roster, store: StoreDriver, log: Log, clock: Clock) -> None:
+    def __init__(
+        self, roster: Roster, store: StoreDriver, log: Log, clock: Clock, *, on_overdue: OnOverdue = _nobody
+    ) -> None:
         self._roster = roster
         self._store = store
         self._log = log
         self._clock = clock
+        self._on_overdue = on_overdue
         self._begun = clock.now_us()
         self._tallies: dict[str, Tally] = {}
         self._due: dict[str, Envelope] = {}
@@ -124,15 +138,19 @@ class Alarms:
             if receiver.expected_every is not None and not receiver.is_retired
         }
         if not expecting:
+            self._on_overdue({})
             return []
         last: Mapping[str, int] = await self._store.last_received([*expecting])
         now = self._clock.now_us()
         found = []
+        overdue: dict[str, float] = {}
         for receiver, every in expecting.items():
             since = last.get(receiver)
             begun = self._begun if since is None else since
+            overdue[receiver] = max(0, now - begun - every) / 1_000_000
             if now - begun > every:
                 told = None if since is None else time_text(since)
                 said = {"since": told, "expected_every_s": every / 1_000_000}
                 found.append(alarm("receiver.silent", receiver, begun + every, told or "never", **said))
+        self._on_overdue(overdue)
         return found

@@ -17,6 +17,7 @@ from tidings.errors import InvalidConfigurationError, RefusedError, StoreUnavail
 from tidings.events.filter import EVERYTHING
 from tidings.ports import Ports
 from tidings.store.receipts import ReceiverRecord
+from tidings.telemetry.series import Gauge
 from tidings.webhooks.intake.alarms import Alarms
 from tidings.webhooks.intake.records import config_of, plain_secrets, receiver_of
 from tidings.webhooks.intake.replaying import Again, Replayed, replay
@@ -79,6 +80,25 @@ async def test_silent_receiver_raises_and_reconciles(till: Till, opened: Opened,
     clock.move(3_601)
     await opened.alarms.look()
     assert await alarms(opened) == ["receiver.silent"] * 2
+
+
+async def overdue(opened: Opened) -> list[tuple[tuple[str, ...], float]]:
+    await opened.alarms.look()
+    [found] = [
+        each for each in await opened.telemetry.series() if each.metric.name == "tidings_receiver_overdue_seconds"
+    ]
+    assert isinstance(found, Gauge)
+    return [(labels, round(seconds)) for labels, seconds in found.values]
+
+
+async def test_how_long_a_receiver_is_overdue_is_measured(till: Till, opened: Opened, clock: StillClock) -> None:
+    await take_in(till, opened, delivery("evt_1"))
+    clock.move(3_000)
+    assert await overdue(opened) == [(("till",), 0)]
+    clock.move(690)
+    assert await overdue(opened) == [(("till",), 90)]
+    await take_in(till, opened, delivery("evt_2"))
+    assert await overdue(opened) == [(("till",), 0)]
 
 
 async def test_a_receiver_to_which_nothing_ever_came_is_silent_once(
