@@ -1,4 +1,4 @@
-"""Three services in three processes live through three versions of an event, and the command line says how it stands."""
+"""Three services in three processes live through three versions of an event, and are told how it stands."""
 
 from __future__ import annotations
 
