@@ -161,6 +161,27 @@ def retire(type: Type, version: Version, reason: Why = "", as_json: AsJson = Fal
     _decided(lambda gates: gates.retire(type, version), reason=reason, force=False, as_json=as_json)
 
 
+def forget(
+    consumer: Annotated[str, typer.Argument(help="As `tidings versions may` names it.")],
+    reason: Why = "",
+    as_json: AsJson = False,
+) -> None:
+    """Wait no more for what a consumer accepts that is gone for good. Refused while an instance of it runs.
+
+    Example: tidings versions forget lists
+    """
+    from tidings.operations import gates
+
+    async def work(opened: Opened) -> None:
+        await gates.forget(opened.store, consumer, who=WHO, reason=reason)
+
+    Session(loads=False).look(work)
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json({"consumer": consumer, "forgotten": True})
+    output.say(f"nobody waits for {consumer} any more")
+
+
 async def _census(opened: Opened) -> Census:
     from tidings.operations.census import census as read
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tidings.versions.checking import Finding
 
 commands = typer.Typer(help="The versions of events: which there are, and whether they read each other.")
-for act in (plans.census, plans.plan, plans.may, plans.close, plans.deprecate, plans.retire):
+for act in (plans.census, plans.plan, plans.may, plans.close, plans.deprecate, plans.retire, plans.forget):
     commands.command()(act)
 commands.command("open")(plans.open_)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tidings.errors import RefusedError
+from tidings.errors import NotFoundError, RefusedError
 from tidings.operations.census import census
 from tidings.operations.planner import answered
 from tidings.store.audit import Change, What
@@ -17,6 +17,7 @@ from tidings.versions.answer import Answer, Reason
 from tidings.versions.census import Census
 from tidings.versions.predicates import may_retire, may_switch
 from tidings.versions.said import said_of
+from tidings.wording import absent
 
 Judge = Callable[[Census, EventVersion], list[Reason]]
 Changed = Callable[[EventVersion], EventVersion]
@@ -87,6 +88,18 @@ class Gatekeeping:
     @property
     def _told(self) -> str:
         return f"forced: {self._reason}" if self._forced else self._reason
+
+
+async def forget(store: StoreDriver, consumer: str, *, who: str, reason: str = "") -> None:
+    """Wait no more for a consumer that is gone for good. NotFoundError; RefusedError if an instance of it runs."""
+    known = await census(store)
+    said = [each for each in known.leases if each.role == "accept" and each.consumer == consumer]
+    if not said:
+        raise NotFoundError(absent("consumer", consumer, {each.consumer for each in known.live("accept")}))
+    if any(each.is_live(known.as_of.time) for each in said):
+        raise RefusedError(f"an instance of {consumer} runs: stop it first")
+    async with store.changing(Change(who=who, what="consumer-forgotten", on=consumer, reason=reason)) as changing:
+        await changing.forget_leases(consumer)
 
 
 async def settle_closing(store: StoreDriver) -> int:

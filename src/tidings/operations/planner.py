@@ -12,6 +12,7 @@ from tidings.versions import predicates, reasons
 from tidings.versions.answer import Answer, Reason
 from tidings.versions.census import Census
 from tidings.versions.plan import Plan, plan
+from tidings.versions.predicates import stored_notes
 from tidings.wording import absent
 
 KINDS = ("switch", "retire-support", "retire-transformer", "rollback", "replay", "retire")
@@ -37,7 +38,11 @@ def ask(census: Census, kind: str, given: Given) -> Answer:
 def answered(question: Mapping[str, Any], found: Sequence[Reason], census: Census) -> Answer:
     """Return the answer that these reasons make."""
     whole = tuple(found) if census.is_whole else (*found, reasons.census_differs())
-    return Answer(question=question, reasons=whole, evidence=_evidence(question, census), as_of=census.as_of)
+    notes: tuple[str, ...] = ()
+    if question["kind"] in ("can_retire", "version-retired"):
+        notes = stored_notes(census, question["type"], question["version"])
+    evidence = _evidence(question, census)
+    return Answer(question=question, reasons=whole, evidence=evidence, as_of=census.as_of, notes=notes)
 
 
 async def replayed(store: StoreDriver, after: int) -> Mapping[tuple[str, int], int]:

@@ -10,11 +10,14 @@ from tidings.events.filter import Filter
 from tidings.events.timestamp import time_text
 from tidings.log.driver import Position
 from tidings.log.log import Log
+from tidings.operations.census import census
 from tidings.operations.lag import EXACT_UPTO
+from tidings.operations.planner import replayed
 from tidings.operations.roster import Reader, named, roster
 from tidings.services.service import Service
 from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
+from tidings.versions.predicates import may_replay
 from tidings.webhooks.deliver.fanout import NAME as ENDPOINTS
 
 
@@ -71,6 +74,7 @@ async def _replay(log: Log, store: StoreDriver, reader: Reader, begin: _Begin, *
             f"{consumer} has settled nothing {wanted}: it stands at {reached}, so nothing can come again"
         )
     async with store.changing(Change(who=who, what="replay", on=consumer, position=after + 1)) as changing:
+        await _check_versions(changing, consumer, after)
         await changing.rewind(consumer, to=after)
     counted = await log.count(after=after, where=Filter(types=reader.types), most=EXACT_UPTO + 1)
     return Replay(
@@ -80,6 +84,14 @@ async def _replay(log: Log, store: StoreDriver, reader: Reader, begin: _Begin, *
         entries=min(counted, EXACT_UPTO),
         at_least=counted > EXACT_UPTO,
     )
+
+
+async def _check_versions(store: StoreDriver, consumer: str, after: Position) -> None:
+    """RefusedError if an instance that runs cannot read a version that would come again."""
+    found = may_replay(await census(store), consumer, await replayed(store, after))
+    refusing = [each for each in found if each.answer == "no"]
+    if refusing:
+        raise RefusedError(f"{consumer} may not be replayed: {refusing[0].text}; {refusing[0].told}")
 
 
 def _check_may_replay(reader: Reader) -> None:

@@ -39,6 +39,7 @@ What = Literal[
     "version-closed",
     "version-deprecated",
     "version-retired",
+    "consumer-forgotten",
 ]
 WHATS: tuple[What, ...] = get_args(What)
 """Every change that is written down."""

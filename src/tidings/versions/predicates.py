@@ -5,7 +5,7 @@ Pure decisions over a census. Each returns the reasons; `tidings.versions.answer
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tidings.store.versions import VersionLease
 from tidings.versions import reasons
@@ -95,7 +95,7 @@ def may_rollback(census: Census, service: str, revision: str) -> list[Reason]:
     return _once(found)
 
 
-def may_replay(census: Census, consumer: str, entries: dict[tuple[str, int], int]) -> list[Reason]:
+def may_replay(census: Census, consumer: str, entries: Mapping[tuple[str, int], int]) -> list[Reason]:
     """Say whether a consumer may read these entries, counted by type and version, again."""
     found: list[Reason] = []
     types = {each.type for each in census.leases if each.consumer == consumer}
@@ -127,6 +127,23 @@ def may_retire(census: Census, type: str, version: int) -> list[Reason]:
     for consumer in census.readers(type):
         found += [each for each in may_retire_support(census, consumer, type, version) if each.code == "stored"]
     return _once(found)
+
+
+def stored_notes(census: Census, type: str, version: int) -> tuple[str, ...]:
+    """Return what is to be known of the entries that stay in the log when a version is retired."""
+    entries = census.stored.get((type, version), 0)
+    if not entries:
+        return ()
+    segments = census.segments.get((type, version), 0)
+    count = f"stored: {entries:,} entries in {segments or 'no'} segment{'s' * (segments != 1)}"
+    said = [said_of(each.details) for each in census.live("accept", type)]
+    paths = [each.path(version, max(each.natives)) for each in said if max(each.natives, default=0) > version]
+    path = max((each for each in paths if each), key=len, default=None)
+    if path is None:
+        return (f"{count}, which nobody who runs reads by upcasters",)
+    way = " -> ".join(map(str, (version, *(end for _, end in path))))
+    keep = "keep the step" if len(path) == 1 else f"keep all {len(path)} steps" if len(path) > 2 else "keep both steps"
+    return (f"{count}, readable through {way}; {keep}",)
 
 
 def _readers_accept(census: Census, type: str, version: int) -> Iterator[Reason]:

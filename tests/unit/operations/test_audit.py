@@ -13,13 +13,13 @@ from tidings.operations import dead, deliveries, keys, pausing, replay, views
 from tidings.operations.dead import Which
 from tidings.operations.endpoint_again import Wanted
 from tidings.operations.endpoints import Endpoints
-from tidings.operations.gates import Gatekeeping
+from tidings.operations.gates import Gatekeeping, forget
 from tidings.ports import Ports
 from tidings.store.audit import WHATS
 from tidings.store.deliveries import Delivery
 from tidings.store.driver import StoreDriver
 from tidings.store.endpoint_deliveries import Range
-from tidings.store.versions import EventVersion
+from tidings.store.versions import EventVersion, VersionLease
 
 ASKED = keys.Asked(owner="till", scopes=["events:read"])
 
@@ -84,6 +84,7 @@ async def test_every_change_is_kept_with_who_made_it(stage: Stage) -> None:
         (who, "version-closed", "moved 1", "forced: their release"),
         (who, "version-deprecated", "moved 1", "forced: their release"),
         (who, "version-retired", "moved 1", "forced: their release"),
+        (who, "consumer-forgotten", "c", "gone"),
         (who, "rebuild", "orders.order", ""),
         (who, "replace", "orders.order@1", went),
     ]
@@ -112,6 +113,10 @@ async def to_a_version(store: StoreDriver, who: str) -> None:
     await gates.close("moved", 1)
     await gates.deprecate("moved", 1, sunset=None, migration="")
     await gates.retire("moved", 1)
+    said = VersionLease(instance="i", service="s", consumer="c", type="moved", role="accept", versions=(1,))
+    await store.join_versions([said], ttl=TTL)
+    await store.leave_versions("i")
+    await forget(store, "c", who=who, reason="gone")
 
 
 REFUSED: dict[str, Callable[[Stage], Awaitable[object]]] = {

@@ -17,6 +17,7 @@ from tidings.versions.predicates import (
     may_retire_support,
     may_rollback,
     may_switch,
+    stored_notes,
 )
 from tidings.versions.said import Said, details_of
 
@@ -181,6 +182,15 @@ def test_a_version_is_not_retired_while_it_is_pinned_set_aside_or_to_be_appended
     found = may_retire(known, TYPE, 1)
     assert told(found) == ("no", ["endpoint-pinned", "dead-letters", "outbox"])
     assert found[0].text == "partner, 4 deliveries pending"
+
+
+def test_what_stays_in_the_log_is_told_with_the_way_to_read_it() -> None:
+    reads = lease("a", 1, 2, 3, said=replace_said(natives=(3,)))
+    known = census(reads, stored={(TYPE, 1): 38_907}, segments={(TYPE, 1): 3})
+    assert stored_notes(known, TYPE, 1) == (
+        "stored: 38,907 entries in 3 segments, readable through 1 -> 2 -> 3; keep both steps",
+    )
+    assert stored_notes(census(stored={}), TYPE, 1) == ()
 
 
 def replace_said(**more: Any) -> Said:
