@@ -12,7 +12,7 @@ import asyncpg
 
 from tidings.backends.postgres import reading
 from tidings.backends.postgres.connection import Connection
-from tidings.backends.postgres.copying import COLUMNS, copied, rows_of
+from tidings.backends.postgres.copying import copy, rows_of
 from tidings.backends.postgres.drafts import Draft, draft_of
 from tidings.backends.postgres.single import APPEND_ONE, Single, is_single, single_of
 from tidings.errors import Conflict, LogRewoundError, LogUnavailableError
@@ -122,7 +122,7 @@ class PostgresAppender:
             if with_columns or rows:
                 row: Any = await answer
             else:
-                row, rows = await _meanwhile(answer, lambda: rows_of(draft.columns, recorded))
+                row, rows = await _meanwhile(answer, lambda: rows_of(draft.columns(), recorded))
             if row["must_fold"]:
                 raise MustFoldError
             if row["differing"] is None:
@@ -136,10 +136,7 @@ class PostgresAppender:
         positions = row["positions"]
         kept = [n for n, position in enumerate(positions) if position is not None and n not in known]
         if rows and kept:
-            pieces = copied([(positions[n], rows[n]) for n in kept])
-            await connection.copy_to_table(
-                "log", schema_name="tidings", source=pieces, columns=COLUMNS, format="binary"
-            )
+            await copy(connection, [(positions[n], rows[n]) for n in kept])
         return Found(positions=positions, known=known, conflicts=conflicts, moved=row["moved"], met=row["met"])
 
     def _sought(self, writes: Sequence[Write]) -> Sought:

@@ -10,8 +10,13 @@ from collections.abc import AsyncIterator, Sequence
 from struct import Struct
 from typing import Any
 
+import asyncpg
+
 from tidings.log.driver import Position
 
+AT_ONCE = 500
+"""So many rows are copied by one statement. The server gathers up to 1,000, and with each one it passes over all those
+that it holds already: 1.6 µs a row for 1,000 at once, half of it for 500."""
 PIECE = 250
 """So many rows are sent at once."""
 
@@ -27,30 +32,49 @@ _int = Struct(">ii").pack
 _length = Struct(">i").pack
 
 
+class _Lengths(dict[int, bytes]):
+    """Lengths as they are sent. Nearly all are short, and looked up in half the time that making them takes."""
+
+    def __missing__(self, length: int) -> bytes:
+        return _length(length)
+
+
+_LENGTHS = _Lengths({length: _length(length) for length in range(1_024)})
+
+
 def rows_of(columns: Sequence[Sequence[Any]], recorded: int) -> list[bytes]:
     """Return the rows without their positions. `columns`: those behind `recorded`, an element for each row."""
     rows = []
     known: dict[tuple[str, str, int], tuple[bytes, bytes]] = {}
+    lengths = _LENGTHS
     for slot, skey, source, id, type, version, subject, attrs, data in zip(*columns, strict=True):
         usual = known.get((source, type, version))
         if usual is None:
             usual = _value(source.encode()), _value(type.encode()) + _int(4, version)
             known[source, type, version] = usual
         first = _keyed(8, recorded, 2, slot, 8, skey) if skey is not None else _unkeyed(8, recorded, 2, slot, -1)
-        text = id.encode()
-        about = _NULL if subject is None else _value(subject.encode())
-        end = _NULL if data is None else _length(len(data)) + data
-        rows.append(
-            b"".join((first, usual[0], _length(len(text)), text, usual[1], about, _length(len(attrs)), attrs, end))
-        )
+        text, about = id.encode(), (subject or "").encode()
+        size = _NULL if subject is None else lengths[len(about)]
+        end = _NULL if data is None else lengths[len(data)]
+        middle = (lengths[len(text)], text, usual[1], size, about, lengths[len(attrs)], attrs)
+        rows.append(b"".join((first, usual[0], *middle, end, data or b"")))
     return rows
 
 
-async def copied(rows: Sequence[tuple[Position, bytes]]) -> AsyncIterator[bytes]:
-    """Yield what COPY is given for these rows, each behind its position.
+async def copy(connection: asyncpg.Connection, rows: Sequence[tuple[Position, bytes]]) -> None:
+    """Copy these rows into the log, each behind its position."""
+    for start in range(0, len(rows), AT_ONCE):
+        await connection.copy_to_table(
+            "log",
+            schema_name="tidings",
+            source=_copied(rows[start : start + AT_ONCE]),
+            columns=COLUMNS,
+            format="binary",
+        )
 
-    The server takes one piece in while the next is made.
-    """
+
+async def _copied(rows: Sequence[tuple[Position, bytes]]) -> AsyncIterator[bytes]:
+    """Yield what COPY is given: the server takes one piece in while the next is made."""
     count = len(COLUMNS)
     yield _BEGIN
     for start in range(0, len(rows), PIECE):

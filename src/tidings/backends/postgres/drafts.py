@@ -18,7 +18,7 @@ STRIPE_BITS = 4
 """A stripe of subjects is 2^4 slots: 64 stripes. An append holds those of its subjects, one with conditions alone."""
 STRIPES = SLOTS >> STRIPE_BITS
 
-APPEND = f"SELECT * FROM tidings.append({', '.join(f'${n}' for n in range(1, 34))})"
+APPEND = f"SELECT * FROM tidings.append({', '.join(f'${n}' for n in range(1, 35))})"
 _NO_COLUMNS: Sequence[None] = [None] * 9
 
 
@@ -27,7 +27,8 @@ class Draft:
     """Writes, with all that can be worked out before the transaction begins.
 
     `expectations`: (number of the write from 0, subject, position), of all writes in order. `conditional`: the number
-    of the write that has a condition. `counts` and so on: arguments of `tidings.append`, in its order.
+    of the write that has a condition. `counts` and so on: arguments of `tidings.append`, in its order. `placed`: the
+    slots and the keys of the subjects.
     """
 
     writes: Sequence[Write]
@@ -37,14 +38,18 @@ class Draft:
     conditional: int | None
     counts: Sequence[int]
     keys: Sequence[Any]
-    columns: Sequence[Sequence[Any]]
+    placed: tuple[Sequence[int], Sequence[int | None]]
     judged_by: Sequence[Any]
+
+    def columns(self) -> Sequence[Sequence[Any]]:
+        """Return those of the log behind the time, an element for each envelope: made when the rows are wanted."""
+        return (*self.placed, *_columns(self.envelopes))
 
     def statement(
         self, *, in_unit: bool, recorded: int, same: Sequence[bool | None], with_columns: bool
     ) -> Sequence[Any]:
         """Return `APPEND` and its arguments. `same`: what is known of each envelope, or nothing of any."""
-        columns = self.columns if with_columns else _NO_COLUMNS
+        columns = self.columns() if with_columns else _NO_COLUMNS
         types = None if with_columns else [*self.types]
         return (APPEND, in_unit, recorded, self.counts, *self.keys, same or None, types, *columns, *self.judged_by)
 
@@ -70,7 +75,7 @@ def draft_of(writes: Sequence[Write], sought: Sought) -> Draft:
         conditional=conditional,
         counts=[len(write.envelopes) for write in writes],
         keys=_keys(sought),
-        columns=(slots, skeys, *_columns(envelopes)),
+        placed=(slots, skeys),
         judged_by=(
             *_expected(expectations),
             *_condition(writes, conditional),
@@ -80,14 +85,18 @@ def draft_of(writes: Sequence[Write], sought: Sought) -> Draft:
 
 
 def _keys(sought: Sought) -> Sequence[Any]:
-    """Return p_has_timed, p_has_opaque, p_timed, and the two halves of each key, as signed numbers."""
-    timed: list[bool] | None = None
-    if sought.timed and sought.opaque:
-        timed = [False] * len(sought.keys)
-        for n in sought.timed:
-            timed[n] = True
+    """Return p_low, p_high, p_has_opaque, p_timed, and the two halves of each key, as signed numbers."""
     halves = unpack(f">{2 * len(sought.keys)}q", b"".join(sought.keys))
-    return bool(sought.timed), bool(sought.opaque), timed, halves[::2], halves[1::2]
+    firsts, seconds = halves[::2], halves[1::2]
+    if not sought.timed:
+        return None, None, bool(sought.opaque), None, firsts, seconds
+    if not sought.opaque:
+        return min(firsts), max(firsts), False, None, firsts, seconds
+    timed = [False] * len(firsts)
+    for n in sought.timed:
+        timed[n] = True
+    ordered = [firsts[n] for n in sought.timed]
+    return min(ordered), max(ordered), True, timed, firsts, seconds
 
 
 def _skeys(envelopes: Sequence[Envelope]) -> Sequence[int | None]:

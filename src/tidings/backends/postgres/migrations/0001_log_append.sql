@@ -24,11 +24,12 @@ END $f$;
 -- Judge writes and keep the good ones, in one statement of a READ COMMITTED transaction, as its last act.
 --
 -- `p_counts`: how many envelopes each write has. Arrays p_k1, p_k2 and l_ are parallel, an element for each envelope.
--- `p_timed` says which keys are in order of time, if there are both kinds; `p_same` what was found when an envelope was
--- compared with the kept one (NULL: not compared yet). l_ are the columns of the log: if they are NULL, the caller copies
--- its rows into the log itself, at the positions that are returned, in this transaction, and `p_types` are those there
--- are. e_ for each expectation; c_ for the one condition, of write `c_write`; g_ for each stripe of subjects, ascending.
--- An array of nothing is NULL, which costs a tenth of an empty one.
+-- `p_low` and `p_high` are the lowest and the highest p_k1 of keys in order of time, NULL if there are none; `p_timed`
+-- says which those are, if there are both kinds; `p_same` what was found when an envelope was compared with the kept one
+-- (NULL: not compared yet). l_ are the columns of the log: if they are NULL, the caller copies its rows into the log
+-- itself, at the positions that are returned, in this transaction, and `p_types` are those there are. e_ for each
+-- expectation; c_ for the one condition, of write `c_write`; g_ for each stripe of subjects, ascending. An array of
+-- nothing is NULL, which costs a tenth of an empty one.
 --
 -- `positions` is parallel to the envelopes: where each stands now, NULL for what was refused. `known`: the places, from
 -- 1, of those that were there already. `differing`: those of them that are not the same byte for byte and whose p_same is
@@ -39,7 +40,7 @@ END $f$;
 -- A unique_violation: another transaction took one of the ids meanwhile. Repeated, this one finds it.
 CREATE FUNCTION tidings.append(
   p_in_unit boolean, p_recorded bigint, p_counts int[],
-  p_has_timed boolean, p_has_opaque boolean, p_timed boolean[], p_k1 bigint[], p_k2 bigint[], p_same boolean[],
+  p_low bigint, p_high bigint, p_has_opaque boolean, p_timed boolean[], p_k1 bigint[], p_k2 bigint[], p_same boolean[],
   p_types text[],
   l_slot smallint[], l_skey bigint[], l_source text[], l_id text[], l_type text[], l_version int[], l_subject text[],
   l_attrs bytea[], l_data bytea[],
@@ -83,10 +84,9 @@ BEGIN
   END LOOP;
 
   -- New keys in order of time lie where no kept ones are, as a rule: then one look is enough for all of them.
-  v_may_be_known := p_has_timed;
-  IF p_has_timed AND v_count > 1 THEN
-    v_may_be_known := EXISTS (SELECT FROM tidings.seen_time t
-      WHERE t.k1 >= (SELECT min(k) FROM unnest(p_k1) AS k) AND t.k1 <= (SELECT max(k) FROM unnest(p_k1) AS k));
+  v_may_be_known := p_low IS NOT NULL;
+  IF v_may_be_known AND v_count > 1 THEN
+    v_may_be_known := EXISTS (SELECT FROM tidings.seen_time t WHERE t.k1 >= p_low AND t.k1 <= p_high);
   END IF;
   IF v_may_be_known THEN
     SELECT array_agg(e.n), array_agg(s.pos) INTO known, v_at
@@ -174,15 +174,20 @@ BEGIN
     must_fold := true;
     RETURN;
   END IF;
-  v_at := array_fill(NULL::bigint, ARRAY[v_count]);
-  FOR i IN 1 .. v_count LOOP
-    IF v_kept = v_count OR NOT v_is_known[i] AND v_is_open[v_write[i]] THEN
-      v_at[i] := nextval('tidings.position');
-      positions[i] := v_at[i];
-    END IF;
-  END LOOP;
+  IF v_kept = v_count THEN
+    v_at := ARRAY(SELECT nextval('tidings.position') FROM generate_series(1, v_count));
+    positions := v_at;
+  ELSE
+    v_at := array_fill(NULL::bigint, ARRAY[v_count]);
+    FOR i IN 1 .. v_count LOOP
+      IF NOT v_is_known[i] AND v_is_open[v_write[i]] THEN
+        v_at[i] := nextval('tidings.position');
+        positions[i] := v_at[i];
+      END IF;
+    END LOOP;
+  END IF;
   -- In the order of their keys, so that two who bring the same ids wait for each other in one direction only.
-  IF p_has_timed THEN
+  IF p_low IS NOT NULL THEN
     INSERT INTO tidings.seen_time (k1, k2, pos)
       SELECT e.k1, e.k2, e.pos FROM unnest(p_k1, p_k2, v_at, p_timed) AS e(k1, k2, pos, timed)
        WHERE coalesce(e.timed, true) AND e.pos IS NOT NULL ORDER BY e.k1, e.k2;
