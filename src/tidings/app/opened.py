@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from tidings.app.crew import Crew, Runner
 from tidings.app.declared import Declared, Known, known_of
 from tidings.app.engines import BackEnd, open_back_end
@@ -19,8 +21,10 @@ from tidings.app.tables import Carrying
 from tidings.app.watched import admitting, passing
 from tidings.app.webhooks import Webhooks, allowed, is_local, keyring, webhooks_of
 from tidings.consumers.relay import Relay
-from tidings.errors import EnvelopeError, NotFoundError, RefusedError, SettingError
+from tidings.errors import ConflictError, EnvelopeError, NotFoundError, RefusedError, SettingError
 from tidings.events.catalog import Catalog
+from tidings.events.codec import encode_json
+from tidings.events.declaration import declared_instance
 from tidings.events.envelope import Envelope
 from tidings.events.identity import uuid7
 from tidings.events.timestamp import time_text
@@ -43,7 +47,7 @@ from tidings.store.driver import StoreDriver
 from tidings.store.host import Host
 from tidings.store.staging import staged_text
 from tidings.telemetry.telemetry import Telemetry
-from tidings.versions.gatekeeper import Gatekeeper
+from tidings.versions.gatekeeper import Gatekeeper, brought_down
 from tidings.views.columns import microseconds
 from tidings.views.current import CurrentTables
 from tidings.views.declaration import ViewSpec
@@ -109,7 +113,22 @@ class Opened:
         """See `App.publish`."""
         with self.keeper.passing():
             envelope = self._envelope(event, source=source, id=id, time=time)
-            return (await self.log.append((envelope,))).positions[0]
+            try:
+                receipt = await self.log.append((envelope,))
+            except ConflictError:
+                kept = await self._as_kept(event, envelope)
+                if kept is None:
+                    raise
+                receipt = await self.log.append((kept,))
+            return receipt.positions[0]
+
+    async def _as_kept(self, event: Any, envelope: Envelope) -> Envelope | None:
+        """Return an event in the version that is kept of it, if a gate opened or closed since; None if none did."""
+        kept = await self.log.driver.find(envelope.source, envelope.id)
+        whole = replace(envelope, version=declared_instance(event).version, data=encode_json(event))
+        if kept is None or kept.envelope.version == envelope.version or kept.envelope.version > whole.version:
+            return None
+        return brought_down(whole, kept.envelope.version, self.known.versions.lineages)
 
     @property
     def endpoints(self) -> Endpoints:

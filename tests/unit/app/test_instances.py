@@ -13,7 +13,7 @@ from tests.unit.app import bookmarking as at
 from tidings import App, Settings
 from tidings.app import Opened
 from tidings.cli.plan_lines import plan_lines
-from tidings.errors import VersionNotOpenError
+from tidings.errors import ConflictError, VersionNotOpenError
 from tidings.events.envelope import Envelope
 from tidings.operations.asking import asked
 from tidings.operations.census import census
@@ -181,6 +181,29 @@ class Living:
         await town.beat()
         may = await asked(lists.store, "rollback", {"service": "lists", "revision": "r41"})
         assert may.answer == "ok", may.reasons
+
+    async def test_one_event_has_one_position_before_and_after_its_gate_opens_and_closes(self, town: Town) -> None:
+        second = at.second()
+        await town.deploy("lists", at.lists(at.first()), "r41")
+        bookmarks = await town.deploy("bookmarks", at.bookmarks(second), "r76", gates="manual")
+        await town.beat()
+        gates = Gatekeeping(bookmarks.store, who="test")
+
+        async def said(id: str, folder: str = "a") -> int:
+            event = second(tweet_id="1", user_id="jo", folder=folder)
+            return await bookmarks.publish(event, source="web", id=id, time=None)
+
+        before = await said("closed first")
+        assert (await gates.open(TYPE, 2)).answer == "ok"
+        await town.beat()
+        assert await said("closed first") == before
+        after = await said("open first")
+        assert after > before
+        assert (await gates.close(TYPE, 2)).answer == "ok"
+        await town.beat()
+        assert await said("open first") == after
+        with pytest.raises(ConflictError):
+            await said("open first", folder="b")
 
     async def test_what_is_refused_from_outside_names_what_is_open(self, town: Town) -> None:
         await town.deploy("lists", at.lists(at.first()), "r41")
