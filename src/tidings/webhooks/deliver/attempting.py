@@ -97,7 +97,9 @@ class Attempting:
 
     def _decide(self, sending: Sending, seen: Answer | Failure, body_hash: bytes | None) -> Decide:
         """Return the decision, as a pure function of the endpoint as it is when the result is written."""
-        now, draw, first = self._ports.clock.now_us(), self._ports.random.random(), sending.first
+        now, first = self._ports.clock.now_us(), sending.first
+        is_taken = isinstance(seen, Answer) and 200 <= seen.status < 300
+        draw = 0.0 if is_taken else self._ports.random.random()
         decision = decide(seen, attempt=first.attempt, now=now, draw=draw, delays=self._manner.delays)
         if decision.effects.all_not_before:
             self._on_our_fault(decision.effects.all_not_before)

@@ -79,8 +79,10 @@ class Dispatcher:
             await self._rounds.run(stopping)
             await self._results.drain()
         finally:
-            await self._results.end()
-            await self._posting.close()
+            try:
+                await self._results.end()
+            finally:
+                await self._posting.close()
 
     async def _look(self) -> float:
         """Put right what is to be put right, and begin what may be sent."""

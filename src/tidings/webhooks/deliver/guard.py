@@ -7,8 +7,6 @@ addresses never ask one.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -65,15 +63,11 @@ class Guard:
             noted.reached.append(place(where))
         return socket.socket(family, kind, protocol)
 
-    @contextmanager
-    def watched(self) -> Iterator[Dialled]:
-        """Return what is dialled until the block ends, by this task and those it starts."""
+    def watch(self) -> Dialled:
+        """Return what is dialled from now on by this task and those it starts, until it watches anew."""
         noted = Dialled()
-        token = _dialled.set(noted)
-        try:
-            yield noted
-        finally:
-            _dialled.reset(token)
+        _dialled.set(noted)
+        return noted
 
     def _may_reach(self, host: str, port: int) -> bool:
         try:

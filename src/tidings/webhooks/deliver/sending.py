@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
@@ -14,6 +14,7 @@ from typing import Self
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection
+from multidict import CIMultiDict
 from yarl import URL
 
 from tidings.errors import SettingError
@@ -78,7 +79,7 @@ class Sender:
             trust_env=False,
             proxy=proxy,
             auto_decompress=False,
-            skip_auto_headers=("Content-Type", "User-Agent", "Accept", "Accept-Encoding"),
+            request_class=_Request,
             headers={"Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None, connect=limits.connect_s),
             read_bufsize=_CHUNK,
@@ -105,18 +106,18 @@ class Sender:
         if isinstance(where, Failure):
             return where
         began, exchange = self._clock.monotonic(), _Exchange()
-        with self._guard.watched() as dialled:
-            try:
-                async with asyncio.timeout(self._limits.total_s):
-                    response = await self._session.post(where, headers=headers, data=body, allow_redirects=False)
-                    assert isinstance(response, _Response)
-                    await exchange.read(response, self._limits)
-            except Exception as error:
-                if exchange.response is None:
-                    return failure_of(error, dialled, duration_us=self._since(began))
-                exchange.cut = "timeout" if isinstance(error, TimeoutError) else "protocol"
-            finally:
-                exchange.end()
+        dialled = self._guard.watch()
+        try:
+            async with asyncio.timeout(self._limits.total_s):
+                response = await self._session.post(where, headers=headers, data=body, allow_redirects=False)
+                assert isinstance(response, _Response)
+                await exchange.read(response, self._limits)
+        except Exception as error:
+            if exchange.response is None:
+                return failure_of(error, dialled, duration_us=self._since(began))
+            exchange.cut = "timeout" if isinstance(error, TimeoutError) else "protocol"
+        finally:
+            exchange.end()
         return exchange.told(tuple(sorted(dialled.refused)), self._since(began), self._limits)
 
     def _checked(self, url: str) -> URL | Failure:
@@ -125,6 +126,15 @@ class Sender:
 
     def _since(self, began: float) -> int:
         return round((self._clock.monotonic() - began) * 1_000_000)
+
+
+class _Request(aiohttp.ClientRequest):
+    """Adds no header that it is not given: to say so anew for each request costs as much as to sign it."""
+
+    _UNWANTED = CIMultiDict(dict.fromkeys(("Content-Type", "User-Agent", "Accept", "Accept-Encoding")))
+
+    def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
+        self._skip_auto_headers = self._UNWANTED
 
 
 class _Response(aiohttp.ClientResponse):
@@ -149,14 +159,13 @@ class _Exchange:
         self.response: _Response | None = None
         self.cut: FailureKind | None = None
         self._body = bytearray()
-        self._is_all = False
+        self._is_all = self._is_too_long = False
 
     async def read(self, response: _Response, limits: Limits) -> None:
         """Read until the end, or until there is as much as is looked at, of which the rest is left."""
         self.response = response
-        if response.head_bytes > limits.head_bytes:
-            return
-        while len(self._body) < limits.read_bytes:
+        self._is_too_long = response.head_bytes > limits.head_bytes
+        while not self._is_too_long and len(self._body) < limits.read_bytes:
             chunk = await response.content.read(min(_CHUNK, limits.read_bytes - len(self._body)))
             if not chunk:
                 return
@@ -171,7 +180,7 @@ class _Exchange:
     def told(self, refused: tuple[str, ...], took: int, limits: Limits) -> Answer | Failure:
         assert self.response is not None
         response = self.response
-        if response.head_bytes > limits.head_bytes:
+        if self._is_too_long:
             why = f"the head of the answer has more than {limits.head_bytes:,} bytes"
             return Failure(kind="protocol", error=why, address=response.peer, refused=refused, duration_us=took)
         return Answer(
