@@ -99,6 +99,8 @@ class Receiving:
         assert await verdicts(store, came("b"), came("c", outcome="conflict"), came("c")) == [
             *("duplicate", "conflict", "new")
         ]
+        assert await verdicts(store, came("d", outcome="conflict")) == ["conflict"]
+        assert await verdicts(store, came("d")) == ["new"]
 
     async def test_of_a_batch_those_are_fresh_that_were_not_there(self, store: StoreDriver) -> None:
         await receive(store, came("a", "c"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tidings.backends.postgres.connection import Connection
 from tidings.store.receipts import (
@@ -11,6 +11,7 @@ from tidings.store.receipts import (
     Owner,
     Received,
     SourceKey,
+    all_new,
     is_repeat,
     judge,
     keys_to_add,
@@ -48,10 +49,12 @@ _REPEATED = (
 async def receive(connection: Connection, received: Sequence[Received]) -> list[Judged]:
     numbers = [n for (n,) in await connection.fetch(_DRAW, len(received))]
     taken = await _take(connection, received, numbers)
-    kept = await _owners(connection, [place for place in taken if taken[place] is None])
-    judged = judge(received, kept, numbers)
-    keys = keys_to_add(received, judged, kept)
-    await _put_right(connection, taken, keys)
+    if _are_all_new(received, taken):
+        judged = all_new(received, numbers)
+    else:
+        kept = await _owners(connection, [place for place in taken if taken[place] is None])
+        judged = judge(received, kept, numbers)
+        await _put_right(connection, taken, keys_to_add(received, judged, kept))
     rows = [row_of(each, verdict) for each, verdict in zip(received, judged, strict=True) if not is_repeat(verdict)]
     if rows:
         await connection.execute(_ADD, *map(list, zip(*rows, strict=True)))
@@ -59,6 +62,13 @@ async def receive(connection: Connection, received: Sequence[Received]) -> list[
     if repeats:
         await connection.execute(_REPEATED, *map(list, zip(*repeats, strict=True)))
     return judged
+
+
+def _are_all_new(received: Sequence[Received], taken: Mapping[SourceKey, int | None]) -> bool:
+    """Say whether each key was taken, by the one request that has it: most requests are no repeats."""
+    if None in taken.values() or any(each.outcome == "conflict" for each in received):
+        return False
+    return len(taken) == sum([len(each.identities) for each in received])
 
 
 async def _take(
