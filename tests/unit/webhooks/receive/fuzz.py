@@ -24,16 +24,15 @@ from tidings.webhooks.receive.verify import Verifier
 REASONS = set(get_args(Reason))
 Raw = list[tuple[bytes, bytes]]
 
-NAMES = sorted(
-    {
-        place.name.encode()
-        for preset in PRESETS.values()
-        for scheme in preset.schemes
-        for place in (scheme.signature, scheme.timestamp, scheme.id, scheme.key_name)
-        if isinstance(place, Header)
-    }
-    | {b"content-type", b"x", b""}
-)
+
+def names_of(preset: Preset) -> list[bytes]:
+    """Return the headers that its schemes read."""
+    schemes = preset.schemes
+    places = [place for each in schemes for place in (each.signature, each.timestamp, each.id, each.key_name)]
+    return sorted({place.name.encode() for place in places if isinstance(place, Header)})
+
+
+NAMES = sorted({name for preset in PRESETS.values() for name in names_of(preset)} | {b"content-type", b"x", b""})
 PIECES = [
     b"v1,",
     b"v1a,",
@@ -122,15 +121,23 @@ def random_case(source: random.Random) -> tuple[Raw, bytes, bytes]:
     return headers, body, some([b"token=", b"bodySHA256=", b"&", b"%", b"x", b"\xff"], 4)
 
 
+def random_value(source: random.Random) -> bytes:
+    """Return a header's value: mostly of one or two pieces, as a signature is."""
+    return b"".join(source.choice(PIECES) for _ in range(source.randint(1, 4)))
+
+
 def feed(cases: int, seed: int) -> Counter[str]:
     """Feed so many random requests to the verifiers, each in its turn; return how many were refused for what."""
     source, presets = random.Random(seed), list(PRESETS.values())
     reasons: Counter[str] = Counter()
     for case in range(cases):
+        preset = presets[case % len(presets)]
         headers, body, query = random_case(source)
+        if case % 2:  # each header that its verifier looks for, with something in it
+            headers += [(name, random_value(source)) for name in names_of(preset)]
         if case % 4 == 0:  # a request that a provider made, with something of it broken
             headers = [*DELIVERIES[source.choice(presets).name].headers, *headers]
-        reasons[refuses(presets[case % len(presets)], headers, body, query)] += 1
+        reasons[refuses(preset, headers, body, query)] += 1
     return reasons
 
 
