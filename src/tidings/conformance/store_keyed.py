@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 
 import pytest
 
 from tidings.conformance.samples import event, ids_in
+from tidings.conformance.store_harness import StoreHarness
 from tidings.conformance.store_samples import CONSUMER, claimed_one, refused, undone
 from tidings.errors import NotFoundError, RefusedError
 from tidings.log.driver import LogDriver, Write
@@ -64,6 +66,20 @@ class Answering:
                 return False
 
         assert sum(await asyncio.gather(*(once() for _ in range(10)))) == 1
+
+    async def test_slow_request_with_a_key_runs_once(self, store: StoreDriver, harness: StoreHarness) -> None:
+        async def repeated() -> KeptAnswer | None:
+            async with store.keyed(request()) as keyed:
+                return keyed.kept
+
+        async with store.keyed(request()) as keyed:
+            assert keyed.kept is None
+            repeat = asyncio.create_task(repeated(), context=Context())
+            harness.clock.move(3_600)  # no lock of the key has a lifetime that a slow request could outlast
+            await asyncio.wait([repeat], timeout=0.05)
+            assert not repeat.done()
+            await keyed.keep(b"done")
+        assert await repeat == KeptAnswer(b"f", b"done")
 
     async def test_a_key_inside_a_unit_is_refused(self, store: StoreDriver) -> None:
         async with store.unit():

@@ -9,8 +9,10 @@ import pytest
 from aiohttp import web
 
 from tests.unit.webhooks.deliver.desk import Desk, Got, Sink, always, desk, eventually, sink
+from tidings.consumers.rounds import Rounds
 from tidings.errors import RefusedError
 from tidings.operations import deliveries as operating
+from tidings.ports import SystemClock
 from tidings.store.deliveries import DeliveryFilter
 from tidings.store.endpoint_deliveries import Range
 from tidings.store.endpoints import EndpointRecord
@@ -166,6 +168,24 @@ async def test_429_moves_the_whole_endpoint(at: Desk, to: Sink) -> None:
     assert len(to.got) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "least_s"), [("7200", 7_199), ("0", 2_879), ("Mon, 01 Jan 2024 00:00:00 GMT", 2_879), ("soon", 2_879)]
+)
+async def test_retry_after_only_lengthens(place: str, to: Sink, said: str, least_s: int) -> None:
+    to.answer = always(503, retry_after=said)
+    async with desk(place, delivery_delays="0,3600") as at:  # a fifth more or less
+        await at.add(to.url())
+        begun = at.opened.ports.clock.now_us()
+        await at.say("1")
+        await eventually(lambda: _is_due_later(at))
+        [row] = await at.rows()
+        assert row["next_at"] - begun >= least_s * 1_000_000
+
+
+async def _is_due_later(at: Desk) -> bool:
+    return [(row["state"], row["attempts"]) for row in await at.rows()] == [("due", 1)]
+
+
 async def _moved(at: Desk) -> bool:
     return (await at.endpoints.show("e")).not_before > at.opened.ports.clock.now_us() + 3_000_000_000
 
@@ -220,41 +240,73 @@ async def test_saturated_endpoint_causes_no_spin(at: Desk, to: Sink) -> None:
         return web.Response()
 
     to.answer = answer
+    clock = only_woken(at)
     await at.add(to.url(), slots=1)
     await at.say("1", "2", "3")
     await eventually(lambda: _has(to, "/"))
-    assert 1 <= await _looks(at) <= 3
+    await eventually(lambda: _looks_no_more(at))
+    assert clock.asked[-1] >= 0.5
     released.set()
     await at.until(*["delivered"] * 3)
 
 
-async def _looks(at: Desk) -> int:
-    """Return how often the dispatcher looks in a while in which nothing can be sent."""
-    count = 0
-    rounds = at.opened.webhooks.dispatcher._rounds
+class Asleep(SystemClock):
+    """A clock by which nobody's rest ends; `asked`: for how many seconds each was to be."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.asked.append(seconds)
+        await asyncio.Event().wait()
+
+
+def only_woken(at: Desk) -> Asleep:
+    """Have the dispatcher rest until it is woken, whatever the time is."""
+    rounds, clock = at.opened.webhooks.dispatcher._rounds, Asleep()
+    rounds._ports = replace(rounds._ports, clock=clock)
+    rounds.wake()
+    return clock
+
+
+async def _looks_no_more(at: Desk) -> bool:
+    """Say whether the dispatcher looks at nothing while others read the store often."""
+    looks, rounds = [0], at.opened.webhooks.dispatcher._rounds
     look = rounds._look
 
     async def counted() -> float:
-        nonlocal count
-        count += 1
+        looks.append(1)
         return await look()
 
     rounds._look = counted
-    await asyncio.sleep(1.2)
+    for _ in range(50):
+        await at.store.deliveries(limit=1)
     rounds._look = look
-    return count
+    return looks == [0]
 
 
 @BOTH
 async def test_no_wake_up_is_lost_after_an_empty_poll(at: Desk, to: Sink) -> None:
+    only_woken(at)
+    rounds, left = at.opened.webhooks.dispatcher._rounds, [str(n) for n in range(5)]
+    look = rounds._look
+
+    async def looked() -> float:
+        seconds = await look()
+        if left and seconds > 0 and not len(rounds):  # it found nothing, and is about to rest
+            rounds._woken.clear()
+            await at.say(left.pop())
+            await eventually(lambda: _is_woken(rounds))
+        return seconds
+
+    rounds._look = looked
     await at.add(to.url())
-    await at.say("0")
-    await at.until("delivered")
-    for n in range(1, 20):
-        begun = asyncio.get_running_loop().time()
-        await at.say(str(n))
-        await eventually(lambda n=n: _has(to, "/", n + 1))  # type: ignore[misc]
-        assert asyncio.get_running_loop().time() - begun < 0.9
+    rounds.wake()
+    await eventually(lambda: _has(to, "/", 5))
+
+
+async def _is_woken(rounds: Rounds) -> bool:
+    return rounds._woken.is_set()
 
 
 @BOTH
