@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from random import Random
+from typing import Any, cast
 
 import pytest
 
@@ -13,9 +15,25 @@ from tidings.conformance.log_skipping import race
 from tidings.conformance.log_waiting import waiting, woken
 from tidings.conformance.samples import attempted, event, events, everything, ids_in, keep, refusal, turn
 from tidings.errors import Conflict
-from tidings.log.driver import LogDriver, Receipt
+from tidings.log.driver import LogDriver, Receipt, Write
 from tidings.log.log import Log
 from tidings.ports import Ports
+
+
+class Counting:
+    """A log whose driver is asked through here. `handed`: how many writes it was handed, each time they were."""
+
+    def __init__(self, driver: LogDriver) -> None:
+        self.handed = 0
+        self._driver = driver
+        self.log = Log(cast(LogDriver, self), Ports())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._driver, name)
+
+    async def append(self, writes: Sequence[Write]) -> Sequence[Receipt]:
+        self.handed += len(writes)
+        return await self._driver.append(writes)
 
 
 class Sharing:
@@ -51,6 +69,17 @@ class Sharing:
             assert one.positions == other.positions
             assert {one.outcome, other.outcome} == {"appended", "duplicate"}
         assert sorted(await ids_in(driver), key=int) == [str(n) for n in range(50)]
+
+    async def test_concurrent_appends_do_not_storm(self, driver: LogDriver, harness: SharedLogHarness) -> None:
+        logs = [Counting(driver), Counting(await harness.reopen())]
+        calls = [
+            attempted(log.log, event(f"{n} of {place}", subject="one"), expected={"one": 0} if n % 2 else {})
+            for n in range(100)
+            for place, log in enumerate(logs)
+        ]
+        answers = await asyncio.gather(*calls)
+        assert sum(isinstance(answer, Receipt) for answer in answers) >= 100
+        assert [log.handed for log in logs] == [100, 100]  # each write once: who lost is told, and tried no more
 
     async def test_of_two_processes_that_race_for_a_subject_one_wins(
         self, driver: LogDriver, harness: SharedLogHarness

@@ -22,6 +22,7 @@ from tidings import App, InvalidDataError, Service, Settings
 from tidings.errors import UnknownTypeError
 from tidings.events.catalog import Catalog
 from tidings.events.content import content_hash
+from tidings.store.reason import Reason
 from tidings.telemetry.exposition import text
 from tidings.versions.known import versions_of
 from tidings.versions.schemas import schema_of
@@ -93,6 +94,21 @@ async def test_a_step_that_fails_parks_its_subject_at_once_and_a_redrive_after_t
         await fixed.opened.store.schedule_redrive("lists", "20", at=0)
         await fixed.carry()
         assert [seen.stored_version for _, seen in fixed.seen] == [2, 3]
+
+
+async def test_dead_letters_are_upcast_on_redrive(settings: Settings) -> None:
+    async with Release((first(),)).open(settings) as old:
+        await old.opened.log.append([said(1, ONE)])
+        [entry] = await old.opened.log.at([1])
+        failed = Reason(kind="handler-failed", error="OSError: no", next_at=None)
+        async with old.opened.store.unit() as unit:
+            await unit.park("lists", "20", [entry], failed)
+    async with Release((third(),)).open(settings) as new:
+        done = await new.opened.letters(new.opened.services).redrive("lists:1", who="cli")
+        assert (done.subjects, done.entries) == (1, 1)
+        await new.carry()
+        assert [(seen.dataversion, seen.stored_version) for _, seen in new.seen][:1] == [(3, 1)]
+        assert await new.opened.store.parked("lists") == []
 
 
 async def test_a_replay_over_three_versions_succeeds_though_one_was_dead_before_its_steps_were_there(
