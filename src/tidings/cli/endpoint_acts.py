@@ -87,7 +87,8 @@ def recover(endpoint: Id, after: After = None, to: To = None, dry_run: DryRun = 
 
     async def work(opened: Opened) -> dict[str, Any]:
         within = await _range(opened, after, to)
-        done = await opened.endpoints.recover(endpoint, within, dry_run=dry_run, who=WHO)
+        with Output(as_json=as_json).progress() as progress:
+            done = await opened.endpoints.recover(endpoint, within, dry_run=dry_run, who=WHO, progress=progress)
         return again_object(await tokens_of(opened), done)
 
     _say_again(Session().look(work), as_json=as_json)
@@ -113,15 +114,19 @@ def replay(
     from tidings.operations.endpoint_again import Wanted
 
     async def work(opened: Opened) -> dict[str, Any]:
-        wanted = Wanted(
-            within=await _range(opened, after, to),
-            where=Filter(types=frozenset(type) if type else None),
-            missing_only=missing_only,
-            new_id=new_id,
-            run=run,
-            dry_run=dry_run,
-        )
-        return again_object(await tokens_of(opened), await opened.endpoints.replay(endpoint, wanted, who=WHO))
+        within = await _range(opened, after, to)
+        with Output(as_json=as_json).progress() as progress:
+            wanted = Wanted(
+                within=within,
+                where=Filter(types=frozenset(type) if type else None),
+                missing_only=missing_only,
+                new_id=new_id,
+                run=run,
+                dry_run=dry_run,
+                progress=progress,
+            )
+            done = await opened.endpoints.replay(endpoint, wanted, who=WHO)
+        return again_object(await tokens_of(opened), done)
 
     _say_again(Session().look(work), as_json=as_json)
 

@@ -14,6 +14,7 @@ from tidings.errors import CallerError
 from tidings.events.envelope import Entry
 from tidings.events.filter import EVERYTHING, Filter
 from tidings.log.log import Log
+from tidings.operations.progress import Progress, unwatched
 from tidings.ports import Ports
 from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
@@ -42,7 +43,7 @@ class Wanted:
     """Which entries are replayed: of the range and the filter, those that the endpoint's pattern takes.
 
     `missing_only`: not those that were delivered to it. `new_id`: receivers are to take them for new ones. `run`: None
-    for a new run. `dry_run`: count only.
+    for a new run. `dry_run`: count only. `progress`: is told how far the log is read.
     """
 
     within: Range
@@ -51,23 +52,29 @@ class Wanted:
     new_id: bool = False
     run: str | None = None
     dry_run: bool = False
+    progress: Progress = unwatched
+
+
+async def recoverable(store: StoreDriver, id: str, within: Range) -> Again:
+    """Count the dead deliveries of these positions, and change nothing. NotFoundError."""
+    if await store.endpoint(id) is None:
+        raise no_endpoint(id)
+    return Again(endpoint=id, count=await store.count_dead(id, within), within=within, dry_run=True)
 
 
 async def recover(
-    store: StoreDriver, ports: Ports, id: str, within: Range, *, dry_run: bool = False, who: str = "local"
+    store: StoreDriver, ports: Ports, id: str, within: Range, *, who: str = "local", progress: Progress = unwatched
 ) -> Again:
     """Have the dead deliveries of these positions made again, oldest position first, each with a full budget.
 
-    `dry_run`: count them only. NotFoundError.
+    NotFoundError.
     """
-    if await store.endpoint(id) is None:
-        raise no_endpoint(id)
-    if dry_run:
-        return Again(endpoint=id, count=await store.count_dead(id, within), within=within, dry_run=True)
+    total = (await recoverable(store, id, within)).count
     async with store.changing(_change("endpoint-recovered", id, within, who)):
         pass
     count, left = 0, within
     while True:
+        progress("recovering", count, total)
         page = await store.recover_endpoint(id, left, at=ports.clock.now_us(), limit=CHUNK)
         count += page.count
         if page.last is None:
@@ -89,6 +96,7 @@ async def replay(log: Log, store: StoreDriver, ports: Ports, id: str, wanted: Wa
             pass
     count, after, wanting = 0, wanted.within.after, Wanting([endpoint])
     while after < wanted.within.to:
+        wanted.progress("reading the log", after - wanted.within.after, wanted.within.to - wanted.within.after)
         page = await log.read(after=after, limit=CHUNK, where=wanted.where)
         entries = [entry for entry in page.entries if entry.position <= wanted.within.to]
         deliveries = _deliveries(endpoint, entries, wanting, run)

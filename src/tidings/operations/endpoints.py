@@ -12,9 +12,10 @@ from tidings.events.envelope import Envelope
 from tidings.events.identity import uuid7
 from tidings.log.driver import Receipt
 from tidings.log.log import Log
-from tidings.operations.endpoint_again import Again, Wanted, recover, replay
+from tidings.operations.endpoint_again import Again, Wanted, recover, recoverable, replay
 from tidings.operations.endpoint_ids import checked
 from tidings.operations.endpoint_shown import Shown, shown
+from tidings.operations.progress import Progress, unwatched
 from tidings.ports import Ports
 from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
@@ -232,9 +233,19 @@ class Endpoints:
             changing.emit([self._said("endpoint.resumed", id)])
         return await self._shown(record)
 
-    async def recover(self, id: str, within: Range, *, dry_run: bool = False, who: str = "local") -> Again:
-        """See `endpoint_again.recover`."""
-        return await recover(self.store, self.ports, id, within, dry_run=dry_run, who=who)
+    async def recover(
+        self,
+        id: str,
+        within: Range,
+        *,
+        dry_run: bool = False,
+        who: str = "local",
+        progress: Progress = unwatched,
+    ) -> Again:
+        """See `endpoint_again.recover`. `dry_run`: count only."""
+        if dry_run:
+            return await recoverable(self.store, id, within)
+        return await recover(self.store, self.ports, id, within, who=who, progress=progress)
 
     async def replay(self, id: str, wanted: Wanted, *, who: str = "local") -> Again:
         """See `endpoint_again.replay`."""

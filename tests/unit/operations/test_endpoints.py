@@ -175,3 +175,38 @@ async def test_a_replay_of_more_than_a_chunk_is_whole(at: Desk, to: Sink) -> Non
     await at.add(to.url())
     assert (await at.endpoints.replay("e", Wanted(within=ALL))).count == 250
     await at.until(*["delivered"] * 250)
+
+
+class _Died(Exception):
+    """Ends what it is raised in, as the end of its process would."""
+
+
+async def test_a_replay_that_was_interrupted_goes_on_in_its_run_and_tells_how_far_it_is(at: Desk, to: Sink) -> None:
+    await at.add(to.url())
+    await at.endpoints.pause("e")
+    await at.say(*map(str, range(250)))
+    told: list[tuple[int, int]] = []
+
+    def dies(what: str, done: int, total: int) -> None:
+        told.append((done, total))
+        if len(told) == 2:
+            raise _Died
+
+    head = (await at.opened.log.head()).position
+    wanted = Wanted(within=Range(after=0, to=head), where=Filter(source="/test"), run="r-1")
+    with pytest.raises(_Died):
+        await at.endpoints.replay("e", replace(wanted, progress=dies))
+    assert (told[0], told[1][0] >= 100) == ((0, head), True)
+    done = await at.endpoints.replay("e", wanted)
+    positions = [row["position"] for row in await at.rows(endpoint="e") if row["run"] == "r-1"]
+    assert (done.count, len(positions), len(set(positions))) == (150, 250, 250)
+
+
+async def test_recovering_tells_how_much_of_it_is_done(at: Desk, to: Sink) -> None:
+    to.answer = always(410)
+    await at.add(to.url(), slots=1)
+    await at.say("0")
+    await at.until("dead", type="said")
+    told: list[tuple[str, int, int]] = []
+    done = await at.endpoints.recover("e", ALL, progress=lambda *so: told.append(so))
+    assert (done.count, told) == (1, [("recovering", 0, 1)])
