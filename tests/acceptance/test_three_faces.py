@@ -158,7 +158,7 @@ def test_a_trial_of_a_drop_needs_its_reason_too(faces: Faces) -> None:
 
 
 def test_a_filter_of_many_is_not_taken_for_one_subject(faces: Faces) -> None:
-    told = "2 tidings: give CONSUMER and SUBJECT, or --all with --state or --reason, not both\n"
+    told = "2 tidings: give CONSUMER and SUBJECT, or --all with what it is limited to, not both\n"
     for option, value in (("--state", "dead"), ("--reason", "process-died")):
         assert faces.cli("dead", "redrive", "orders", option, value, "--dry-run", "--", "-1") == (False, told)
 
