@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tidings.errors import SettingError
 from tidings.ports import Ports
-from tidings.webhooks.deliver.sealing import SETTING, Keyring, opened_bytes, sealed_bytes
+from tidings.webhooks.sealing import SETTING, Keyring, opened_bytes, sealed_bytes
 
 _ABOUT = "an answer under a key"
 

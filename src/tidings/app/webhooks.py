@@ -19,7 +19,7 @@ from tidings.webhooks.deliver.attempting import Manner
 from tidings.webhooks.deliver.dispatcher import Dispatcher
 from tidings.webhooks.deliver.fanout import FanOut
 from tidings.webhooks.deliver.posting import Sends
-from tidings.webhooks.deliver.sealing import Keyring, keyring_of
+from tidings.webhooks.sealing import Keyring, keyring_of
 
 PORT_MAX = 65_535
 

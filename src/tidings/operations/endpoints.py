@@ -35,9 +35,10 @@ from tidings.webhooks.deliver.records import (
     secrets_of,
     secrets_to_bytes,
 )
-from tidings.webhooks.deliver.sealing import Keyring, check_keyring, sealed
+from tidings.webhooks.deliver.sealing import sealed
 from tidings.webhooks.deliver.secrets import Held, Secret
 from tidings.webhooks.deliver.telling import ID_BITS
+from tidings.webhooks.sealing import Keyring, check_keyring
 
 Append = Callable[[Sequence[Envelope]], Awaitable[Receipt]]
 """`Log.append`, or what appends as a part of a request's transaction."""

@@ -17,10 +17,10 @@ from tidings.webhooks.deliver.posting import Posting
 from tidings.webhooks.deliver.prepared import Prepared, Preparing
 from tidings.webhooks.deliver.rendering import Attempt, Content, Request, request_of
 from tidings.webhooks.deliver.results import Results
-from tidings.webhooks.deliver.sealing import Keyring
 from tidings.webhooks.deliver.sendings import EXPIRED, Sending, parted, rendered
 from tidings.webhooks.deliver.settling import result_of
 from tidings.webhooks.deliver.telling import tell_of_another_body
+from tidings.webhooks.sealing import Keyring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

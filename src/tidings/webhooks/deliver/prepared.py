@@ -10,8 +10,9 @@ from tidings.store.endpoints import EndpointRecord
 from tidings.webhooks.deliver.answer import Failure
 from tidings.webhooks.deliver.endpoint import Endpoint
 from tidings.webhooks.deliver.records import endpoint_of_record, secrets_of
-from tidings.webhooks.deliver.sealing import Keyring, Opening, opened, signers
+from tidings.webhooks.deliver.sealing import Opening, opened, signers
 from tidings.webhooks.deliver.secrets import Held, Secret
+from tidings.webhooks.sealing import Keyring
 
 KEPT = 1_000
 

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from binascii import Error as NoBase64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tidings.errors import InvalidConfigurationError, NotFoundError, RefusedError, TooManySecretsError
 from tidings.webhooks import crypto
+from tidings.webhooks.sealing import Draw
 from tidings.wording import absent
 
 Kind = Literal["hmac", "ed25519"]
-Draw = Callable[[int], bytes]
-"""Returns so many random bytes: `Ports.random.randbytes`."""
-
 HMAC_PREFIX, PRIVATE_PREFIX, PUBLIC_PREFIX = "whsec_", "whsk_", "whpk_"
 KEY_BYTES = 32
 HMAC_BYTES_MIN, HMAC_BYTES_MAX = 24, 64

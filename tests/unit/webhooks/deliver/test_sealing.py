@@ -11,16 +11,9 @@ from hypothesis import strategies as st
 from tidings.errors import SettingError
 from tidings.webhooks.deliver.answer import Failure
 from tidings.webhooks.deliver.outcome import decide
-from tidings.webhooks.deliver.sealing import (
-    Unreadable,
-    check_keyring,
-    is_newest,
-    keyring_of,
-    opened,
-    sealed,
-    signers,
-)
+from tidings.webhooks.deliver.sealing import Unreadable, opened, sealed, signers
 from tidings.webhooks.deliver.secrets import Held, Secret, generated
+from tidings.webhooks.sealing import check_keyring, is_newest, keyring_of
 
 DRAW = random.Random(1).randbytes
 OLD, NEW = (b64encode(random.Random(seed).randbytes(32)).decode() for seed in (2, 3))
