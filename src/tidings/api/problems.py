@@ -42,9 +42,10 @@ class Problem(Enum):
     NOT_SUBJECT_HEAD = "not-subject-head", 409, "An earlier dead letter of the subject comes first"
     ENDPOINT_STATE = "endpoint-state", 409, "The present state does not allow this"
     TOO_MANY_SECRETS = "too-many-secrets", 409, "The endpoint has as many secrets as it may have"
-    CANNOT_REPLAY = "cannot-replay", 409, "The consumer does not allow this"
+    CANNOT_REPLAY = "cannot-replay", 409, "This cannot be replayed"
     POSITION_EXPIRED = "position-expired", 410, "The log no longer keeps these entries"
     RECEIVER_RETIRED = "receiver-retired", 410, "The receiver takes nothing any more"
+    RECEIPT_PRUNED = "receipt-pruned", 410, "The body of the request is not kept any more"
     PRECONDITION_FAILED = "precondition-failed", 412, "A precondition does not hold"
     POSITION_NOT_REACHED = "position-not-reached", 412, "The position is not reached yet", 1
     BODY_TOO_LARGE = "body-too-large", 413, "The body is too large, or its batch has too many events"

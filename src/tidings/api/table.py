@@ -22,6 +22,7 @@ from tidings.api.metrics import Metrics
 from tidings.api.polling import Polling
 from tidings.api.rates import Rates
 from tidings.api.reading import Reading
+from tidings.api.receivers import Receivers
 from tidings.api.refusals import Refusals
 from tidings.api.repeats import Repeats
 from tidings.api.routing import Operation
@@ -57,6 +58,7 @@ def operations(opened: Opened, parts: Parts) -> tuple[Operation, ...]:
         *_views(opened, parts),
         *_operating(opened, parts),
         *_sending(opened, parts),
+        *_receiving(opened, parts),
         *_hooks(parts),
         *_own(opened),
     )
@@ -149,6 +151,19 @@ def _sending(opened: Opened, parts: Parts) -> Iterator[Operation]:
     # What a page shows was decided on when the endpoint got its pattern; what is committed is settled.
     yield Operation("GET", f"{one}/poll", polling.poll, "deliveries:write")
     yield Operation("POST", f"{one}/poll", polling.commit, "deliveries:write")
+
+
+def _receiving(opened: Opened, parts: Parts) -> Iterator[Operation]:
+    receivers = Receivers(opened, parts.bodies, parts.repeats)
+    read, write, one = "receivers:read", "receivers:write", "/receivers/{receiver}"
+    yield Operation("GET", "/receivers", receivers.list, read)
+    yield Operation("GET", one, receivers.get, read)
+    yield Operation("PUT", one, receivers.put, write)
+    yield Operation("DELETE", one, receivers.delete, write)
+    yield Operation("GET", f"{one}/receipts", receivers.receipts, read)
+    yield Operation("GET", f"{one}/receipts/{{n}}", receivers.receipt, read)
+    yield Operation("GET", f"{one}/receipts/{{n}}/body", receivers.body, read)
+    yield Operation("POST", f"{one}/receipts/{{n}}/replay", receivers.replay, write, "required")
 
 
 def _own(opened: Opened) -> Iterator[Operation]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
@@ -101,6 +102,8 @@ class App:
         made = Receiver(
             id, preset, secrets=secrets, source=source, public_url=public_url, expected_every=expected_every
         )
+        caller = sys._getframe(1)  # so that whoever wants it changed is told where
+        made.declared_at = f"{caller.f_globals.get('__name__', 'the code')}, line {caller.f_lineno}"
         self.receivers[id] = made
         return made
 

@@ -236,7 +236,7 @@ def _put_together(
     here = everything if carried is services else carrying(carried)
     webhooks.join(here)
     others = _beside_carrying(log, store, ports, deliverer if any(each.functions for each in carried) else None)
-    roster = Roster(declared.receivers, store, ports.clock)
+    roster = Roster(declared.receivers, store, ports.clock, keyring(settings))
     alarms = Alarms(roster, store, log, ports.clock, on_overdue=telemetry.overdue)
     return Opened(
         settings=settings,

@@ -195,6 +195,30 @@ class Receiving:
         with pytest.raises(NotFoundError):
             await store.note_replay(10**9, None, at=5)
 
+    async def test_a_replay_that_is_part_of_a_request_finishes_what_failed(self, store: StoreDriver) -> None:
+        [failed] = await receive(store, came("a", outcome="failed"))
+        assert await store.finish_receipt(failed.n, came("a").identities, b"[]", at=7)
+        assert not await store.finish_receipt(failed.n, came("a").identities, b"[]", at=8)
+        found = await store.receipt(failed.n)
+        assert found is not None
+        assert (found.outcome, found.replayed, found.replays) == ("stored", 7, 1)
+        assert await verdicts(store, came("a")) == ["duplicate"]
+
+    async def test_receipts_are_counted_of_the_newest(self, store: StoreDriver) -> None:
+        await receive(store, came("a"), came("b", outcome="failed"), came("c", receiver="bank"), came("d"), came("d"))
+        counted = await store.tally_receipts("till", newest=9)
+        assert (dict(counted.outcomes), counted.repeats) == ({"stored": 2, "failed": 1}, 1)
+        newest = await store.tally_receipts("till", newest=1)
+        assert (dict(newest.outcomes), newest.repeats) == ({"stored": 1}, 1)
+        none = await store.tally_receipts("nobody", newest=9)
+        assert (dict(none.outcomes), none.repeats) == ({}, 0)
+
+    async def test_receipts_of_a_time_are_found(self, store: StoreDriver) -> None:
+        numbers = [each.n for each in await receive(store, came("a", at=1), came("b", at=2), came("c", at=3))]
+        assert [each.n for each in await store.receipts(since=2)] == [numbers[2], numbers[1]]
+        assert [each.n for each in await store.receipts(since=2, until=3)] == [numbers[1]]
+        assert await store.receipts("bank", since=2) == []
+
     async def test_when_something_came_last_is_known_of_each_receiver(self, store: StoreDriver) -> None:
         await receive(store, came("a", at=3), came("b", at=5, receiver="bank"))
         await receive(store, came("a", at=9))

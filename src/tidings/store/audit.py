@@ -40,6 +40,9 @@ What = Literal[
     "version-deprecated",
     "version-retired",
     "consumer-forgotten",
+    "receiver-added",
+    "receiver-changed",
+    "receiver-retired",
 ]
 WHATS: tuple[What, ...] = get_args(What)
 """Every change that is written down."""
@@ -50,8 +53,8 @@ class Change:
     """What an operator does.
 
     `who`: `cli`, `console`, `local` (over HTTP, where there are no keys) or `key <id>`. `on`: the consumer, the
-    delivery, the endpoint, the view or the API key that it is done to, or the log's new incarnation. `subject`,
-    `position`: which part of it; None: all.
+    delivery, the endpoint, the receiver, the view or the API key that it is done to, or the log's new incarnation.
+    `subject`, `position`: which part of it; None: all.
     """
 
     who: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from tidings.store.receipts import Identity, Receipt, ReceiptOutcome, ReceiverRecord, Stored
+from tidings.store.receipts import Identity, Receipt, ReceiptOutcome, ReceiptTally, ReceiverRecord, Stored
 
 
 class ReceiptStore(Protocol):
@@ -17,10 +17,14 @@ class ReceiptStore(Protocol):
         receiver: str | None = None,
         *,
         outcome: ReceiptOutcome | None = None,
+        since: int | None = None,
+        until: int | None = None,
         before: int | None = None,
         limit: int = 100,
     ) -> Sequence[Receipt]:
-        """Return receipts, newest first, of one receiver or of all; `before`: those with a lower number only."""
+        """Return receipts, newest first, of one receiver or of all; `before`: those with a lower number only.
+
+        `since`, `until`: when they came first."""
 
     async def receipt(self, n: int) -> Receipt | None:
         """Return one receipt."""
@@ -30,6 +34,9 @@ class ReceiptStore(Protocol):
 
     async def count_receipts(self, outcome: ReceiptOutcome) -> int:
         """Return how many receipts have this outcome: of `failed` the dead letters of kind `receipt`."""
+
+    async def tally_receipts(self, receiver: str, *, newest: int) -> ReceiptTally:
+        """Count the receipts of a receiver among that many of the newest: what it costs has a bound."""
 
     async def finish_receipt(self, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None) -> bool:
         """As `Unit.finish_receipt`."""

@@ -113,6 +113,14 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptTally:
+    """How many receipts there are of each outcome, and how many requests repeated one of them."""
+
+    outcomes: Mapping[ReceiptOutcome, int]
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverRecord:
     """One receiver that is no part of the application's code. `version` rises with each change, from 1.
 

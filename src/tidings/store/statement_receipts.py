@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from tidings.store.receipts import Identity, Receipt, ReceiptOutcome, ReceiverRecord, Stored
+from tidings.store.receipts import Identity, Receipt, ReceiptOutcome, ReceiptTally, ReceiverRecord, Stored
 from tidings.store.scripts import receiving
 from tidings.store.statement_endpoints import StatementEndpoints
 
@@ -22,10 +22,13 @@ class StatementReceipts(StatementEndpoints[ConnectionT, NowT]):
         receiver: str | None = None,
         *,
         outcome: ReceiptOutcome | None = None,
+        since: int | None = None,
+        until: int | None = None,
         before: int | None = None,
         limit: int = 100,
     ) -> Sequence[Receipt]:
-        return await self._look(receiving.listed(receiver, outcome, before=before, limit=limit))
+        wanted = {"receiver = ": receiver, "outcome = ": outcome, "received >= ": since, "received < ": until}
+        return await self._look(receiving.listed(wanted, before=before, limit=limit))
 
     async def receipt(self, n: int) -> Receipt | None:
         return await self._look(receiving.found(n))
@@ -35,6 +38,9 @@ class StatementReceipts(StatementEndpoints[ConnectionT, NowT]):
 
     async def count_receipts(self, outcome: ReceiptOutcome) -> int:
         return await self._look(receiving.counted(outcome))
+
+    async def tally_receipts(self, receiver: str, *, newest: int) -> ReceiptTally:
+        return await self._look(receiving.tally(receiver, newest=newest))
 
     async def finish_receipt(self, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None) -> bool:
         return await self._change(receiving.finish(n, identities, items, at=at))

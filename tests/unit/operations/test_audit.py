@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.unit.operations.stage import FAILED, SERVICES, TTL, OrderPaid, OrderPlaced, Stage
+from tidings.app.receiving import receivers_of
 from tidings.errors import CallerError, NotFoundError, RefusedError
 from tidings.operations import dead, deliveries, keys, pausing, replay, views
 from tidings.operations.dead import Which
@@ -20,6 +21,8 @@ from tidings.store.deliveries import Delivery
 from tidings.store.driver import StoreDriver
 from tidings.store.endpoint_deliveries import Range
 from tidings.store.versions import EventVersion, VersionLease
+from tidings.webhooks.intake.translating import arrival_of
+from tidings.webhooks.receive.given import Given
 
 ASKED = keys.Asked(owner="till", scopes=["events:read"])
 
@@ -56,6 +59,7 @@ async def test_every_change_is_kept_with_who_made_it(stage: Stage) -> None:
     await keys.revoke(store, Ports(), made.key.id, who=who)
     await to_an_endpoint(stage.opened.endpoints, who)
     await to_a_version(store, who)
+    await to_a_receiver(stage, who)
     await stage.park("orders.order@1", "a", [1])
     await views.rebuild(stage.opened.carrying, store, stage.view("order"), who=who)
     found = await changed(stage)
@@ -85,6 +89,10 @@ async def test_every_change_is_kept_with_who_made_it(stage: Stage) -> None:
         (who, "version-deprecated", "moved 1", "forced: their release"),
         (who, "version-retired", "moved 1", "forced: their release"),
         (who, "consumer-forgotten", "c", "gone"),
+        (who, "receiver-added", "receiver bank", ""),
+        (who, "receiver-changed", "receiver bank", ""),
+        (who, "redrive", "receiver bank", ""),
+        (who, "receiver-retired", "receiver bank", ""),
         (who, "rebuild", "orders.order", ""),
         (who, "replace", "orders.order@1", went),
     ]
@@ -117,6 +125,19 @@ async def to_a_version(store: StoreDriver, who: str) -> None:
     await store.join_versions([said], ttl=TTL)
     await store.leave_versions("i")
     await forget(store, "c", who=who, reason="gone")
+
+
+async def to_a_receiver(stage: Stage, who: str) -> None:
+    opened = stage.opened
+    receivers = receivers_of(opened)
+    bank = {"preset": "stripe", "source": "/bank", "secrets": ["whsec_2b7e151628aed2a6abf7158809cf4f3c"]}
+    made = await receivers.put("bank", bank, who=who)
+    await receivers.put("bank", bank, version=made.version, who=who)
+    receiver = await opened.roster.find("bank")
+    assert receiver is not None
+    kept = await opened.intake.keep(arrival_of(receiver, Given((), b"{}"), opened.making()))
+    await receivers.replay("bank", kept.n, who=who)
+    await receivers.retire("bank", who=who)
 
 
 REFUSED: dict[str, Callable[[Stage], Awaitable[object]]] = {

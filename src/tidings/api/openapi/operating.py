@@ -8,6 +8,7 @@ from tidings.api.openapi.deliveries import delivery_paths, delivery_schemas
 from tidings.api.openapi.endpoints import endpoint_paths, endpoint_schemas
 from tidings.api.openapi.letters import letter_paths, letter_schemas
 from tidings.api.openapi.parts import Object, array, parameter, record, ref, response, schema
+from tidings.api.openapi.receivers import receiver_paths, receiver_schemas
 from tidings.api.openapi.versions import version_paths, version_schemas
 from tidings.api.problems import Problem
 from tidings.events.media import JSON
@@ -24,6 +25,7 @@ def operating_schemas() -> dict[str, Object]:
         **delivery_schemas(),
         **endpoint_schemas(),
         **version_schemas(),
+        **receiver_schemas(),
     }
 
 
@@ -69,6 +71,7 @@ def operating_paths() -> dict[str, Object]:
         **delivery_paths(),
         **endpoint_paths(),
         **version_paths(),
+        **receiver_paths(),
     }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidings.store.receipts import (
     Identity,
     Receipt,
     ReceiptOutcome,
+    ReceiptTally,
     ReceiverRecord,
     Stored,
     no_receipt,
@@ -41,14 +42,13 @@ def receipt_of(row: Sequence[Any]) -> Receipt:
     )
 
 
-def listed(
-    receiver: str | None, outcome: ReceiptOutcome | None, *, before: int | None, limit: int
-) -> Script[list[Receipt]]:
+def listed(wanted: Mapping[str, Any], *, before: int | None, limit: int) -> Script[list[Receipt]]:
+    """Return receipts. `wanted`: conditions without their values, such as `receiver = `, and these; None: any."""
     asked, held = ["n < $1"], [(1 << 62) if before is None else before, limit]
-    for column, wanted in (("receiver", receiver), ("outcome", outcome)):
-        if wanted is not None:
-            held.append(wanted)  # type: ignore[arg-type]
-            asked.append(f"{column} = ${len(held)}")
+    for condition, value in wanted.items():
+        if value is not None:
+            held.append(value)
+            asked.append(f"{condition}${len(held)}")
     rows = yield from ask(
         f"SELECT {SHOWN} FROM tidings.receipt WHERE {' AND '.join(asked)} ORDER BY n DESC LIMIT $2", *held
     )
@@ -73,6 +73,16 @@ def stored(n: int) -> Script[Stored | None]:
 def counted(outcome: ReceiptOutcome) -> Script[int]:
     [(found,)] = yield from ask("SELECT count(*) FROM tidings.receipt WHERE outcome = $1", outcome)
     return int(found)
+
+
+def tally(receiver: str, *, newest: int) -> Script[ReceiptTally]:
+    rows = yield from ask(
+        "SELECT outcome, count(*), sum(seen) FROM (SELECT outcome, seen FROM tidings.receipt WHERE receiver = $1 "
+        "ORDER BY n DESC LIMIT $2) AS newest GROUP BY outcome",
+        *(receiver, newest),
+    )
+    kept = {outcome: int(found) for outcome, found, _ in rows}
+    return ReceiptTally(outcomes=kept, repeats=sum(int(seen) for _, _, seen in rows) - sum(kept.values()))
 
 
 def finish(n: int, identities: Sequence[Identity], items: bytes, *, at: int | None) -> Script[bool]:

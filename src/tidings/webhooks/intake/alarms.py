@@ -81,7 +81,7 @@ class Alarms:
         self._log = log
         self._clock = clock
         self._on_overdue = on_overdue
-        self._begun = clock.now_us()
+        self.begun = clock.now_us()
         self._tallies: dict[str, Tally] = {}
         self._due: dict[str, Envelope] = {}
 
@@ -146,7 +146,7 @@ class Alarms:
         overdue: dict[str, float] = {}
         for receiver, every in expecting.items():
             since = last.get(receiver)
-            begun = self._begun if since is None else since
+            begun = self.begun if since is None else since
             overdue[receiver] = max(0, now - begun - every) / 1_000_000
             if now - begun > every:
                 told = None if since is None else time_text(since)

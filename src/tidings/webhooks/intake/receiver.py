@@ -60,6 +60,7 @@ class Receiver:
         self.reader = Reader(preset)
         self.remembers_us = preset.remembers // _US
         self.is_retired = False
+        self.declared_at: str | None = None
         self.translations: dict[str | None, Translation] = {}
         self.emits: tuple[type, ...] = ()
         if preset.needs_url and not public_url:

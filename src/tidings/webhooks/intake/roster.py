@@ -9,7 +9,8 @@ from tidings.errors import StoreUnavailableError, TidingsError
 from tidings.ports import Clock
 from tidings.store.driver import StoreDriver
 from tidings.webhooks.intake.receiver import Receiver
-from tidings.webhooks.intake.records import Unseal, read_plain, receiver_of_record
+from tidings.webhooks.intake.records import receiver_of_record
+from tidings.webhooks.sealing import Keyring
 
 LOOK_SECONDS = 1.0
 _log = logging.getLogger("tidings.receivers")
@@ -21,13 +22,11 @@ class Roster:
     One that is declared in the code hides one of the same id in the store.
     """
 
-    def __init__(
-        self, declared: Sequence[Receiver], store: StoreDriver, clock: Clock, *, unseal: Unseal = read_plain
-    ) -> None:
+    def __init__(self, declared: Sequence[Receiver], store: StoreDriver, clock: Clock, keyring: Keyring) -> None:
         self.declared: Mapping[str, Receiver] = {receiver.id: receiver for receiver in declared}
         self._store = store
         self._clock = clock
-        self._unseal = unseal
+        self._keyring = keyring
         self._made: dict[str, tuple[int, Receiver | None]] = {}
         self._looked: float | None = None
 
@@ -53,6 +52,10 @@ class Roster:
         made = {id: receiver for id, (_, receiver) in self._made.items() if receiver is not None}
         return [receiver for _, receiver in sorted({**made, **self.declared}.items())]
 
+    def look_anew(self) -> None:
+        """Have the next question look into the store: this process has changed what is there."""
+        self._looked = None
+
     async def _look(self) -> None:
         now = self._clock.monotonic()
         if self._looked is not None and now - self._looked < LOOK_SECONDS:
@@ -65,7 +68,7 @@ class Roster:
                 self._made[record.id] = known
                 continue
             try:
-                self._made[record.id] = record.version, receiver_of_record(record, self._unseal)
+                self._made[record.id] = record.version, receiver_of_record(record, self._keyring)
             except TidingsError as error:
                 _log.error("the receiver %r cannot be read: %s", record.id, error)
                 self._made[record.id] = record.version, None

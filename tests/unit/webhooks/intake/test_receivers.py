@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from tidings.ports import Ports
 from tidings.store.receipts import ReceiverRecord
 from tidings.telemetry.series import Gauge
 from tidings.webhooks.intake.alarms import Alarms
-from tidings.webhooks.intake.records import config_of, plain_secrets, receiver_of
+from tidings.webhooks.intake.records import Hidden, Secret, config_of, receiver_of, sealed_hidden
 from tidings.webhooks.intake.replaying import Again, Replayed, replay
 from tidings.webhooks.intake.translating import arrival_of
 from tidings.webhooks.receive.given import Given
@@ -27,6 +28,7 @@ from tidings.webhooks.receive.keys import Key
 from tidings.webhooks.receive.places import Header
 from tidings.webhooks.receive.presets import PRESETS
 from tidings.webhooks.receive.scheme import Scheme
+from tidings.webhooks.sealing import Keyring
 
 MEMORY = Settings(database_url="sqlite:///:memory:")
 HOUR = timedelta(hours=1)
@@ -164,8 +166,12 @@ async def test_a_body_that_is_pruned_is_not_replayed(till: Till, opened: Opened,
         await again(opened, kept.n)
 
 
+HIDDEN = Hidden(secrets=(Secret(text=SECRET),))
 RECORD = ReceiverRecord(
-    id="bank", config=b'{"preset":"stripe","source":"/bank"}', created=1, secrets=plain_secrets([SECRET])
+    id="bank",
+    config=b'{"preset":"stripe","source":"/bank"}',
+    created=1,
+    secrets=sealed_hidden(HIDDEN, "bank", Keyring(), Random(1).randbytes),
 )
 
 
@@ -204,7 +210,7 @@ async def test_a_record_that_cannot_be_read_is_no_open_door(opened: Opened) -> N
 )
 def test_a_configuration_that_breaks_a_rule_is_refused_with_its_place(config: bytes, pointer: str) -> None:
     with pytest.raises(InvalidConfigurationError) as refused:
-        receiver_of("bank", config_of(config), [SECRET])
+        receiver_of("bank", config_of(config), HIDDEN)
     assert refused.value.errors[0][0] == pointer
 
 
