@@ -153,10 +153,15 @@ RULES = (
     Rule(
         "attempt",
         "store/scripts/settling.py",
-        "WHERE n = $1 AND epoch = $2 AND state = 'leased' RETURNING n",
-        "WHERE n = $1 AND $2 >= 0 AND state = 'leased' RETURNING n",
+        "AND d.epoch = {{epoch}} AND d.state = 'leased'",
+        "AND {{epoch}} >= 0 AND d.state = 'leased'",
     ),
-    Rule("batch", "store/scripts/settling.py", "        raise fenced(claimed.delivery.key)\n", "        return\n"),
+    Rule(
+        "batch",
+        "store/scripts/settling.py",
+        "            raise fenced(some[0][0].delivery.key)\n",
+        "            pass\n",
+    ),
     Rule("recover", "store/scripts/reopening.py", "recovered, last=last)", "recovered, last=last and last + 1)"),
     Rule("replay", "services/context.py", "        if not self._act.gated:\n", "        if True:\n"),
     Rule(
@@ -244,8 +249,15 @@ RULES = (
         "            return wanted is None or position >= wanted\n",
         "            return True\n",
     ),
-    Rule("webhook", "webhooks/intake/intake.py", "    if events:\n        unit.emit(events)\n", "    return\n"),
-    Rule("signed", "api/hooks.py", "        if isinstance(verdict, Rejected):\n", "        if False:\n"),
+    Rule(
+        "webhook", "backends/sqlite/unit.py", "                self._emitted.append(events)\n", "                pass\n"
+    ),
+    Rule(
+        "signed",
+        "api/hooks.py",
+        "        is_accepted = isinstance(verdict, Accepted)\n",
+        "        is_accepted = True\n",
+    ),
     Rule("repeated", "store/receipts.py", "    if known and not fresh:\n", "    if False:\n"),
     Rule(
         "verify",

@@ -71,6 +71,6 @@ class Comparison:
         return Line("refold", right, bool(found) and not wrong, ", ".join(wrong))
 
     async def _nothing_parked(self) -> Line:
-        parked = await self._place.ask("dead", "list")
+        parked = await self._place.ask("dead", "list", "--kind", "handler")  # those of Partner are accounted for there
         first = "; ".join(f"{each['consumer']} {each['subject']}: {each['error']}" for each in parked[:3])
         return Line("dead letters", f"{counted(len(parked), 'subject')} parked", not parked, first)
