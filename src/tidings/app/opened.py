@@ -187,7 +187,9 @@ async def open_services(
 ) -> AsyncIterator[Opened]:
     """Open the back ends for what is declared; see `App.open`. `prepares`: False to leave the tables of views alone."""
     known = known_of(declared, settings, ports.clock)
-    telemetry = Telemetry({type for type, _ in known.catalog.types()}, ports, otel=settings.otel == "on")
+    telemetry = Telemetry(
+        {type for type, _ in known.catalog.types()}, ports, otel=settings.otel == "on", url=settings.database_url
+    )
     back_end = await open_back_end(settings, ports)
     log = telemetry.log(back_end.log)
     try:

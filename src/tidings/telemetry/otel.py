@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from opentelemetry import metrics, trace
@@ -27,10 +28,14 @@ _carried = TraceContextTextMapPropagator()
 
 
 class Traces:
-    """Makes spans and counts messages. `types`: of the events that are declared; others have no name in metrics."""
+    """Makes spans and counts messages. `types`: of the events that are declared; others have no name in metrics.
 
-    def __init__(self, types: Collection[str], clock: Clock) -> None:
+    `url`: of the database, whose host is the server that spans name; an embedded one has none.
+    """
+
+    def __init__(self, types: Collection[str], clock: Clock, url: str = "") -> None:
         self._types = frozenset(types)
+        self._system = _SYSTEM | _server(url)
         self._clock = clock
         self._tracer = trace.get_tracer("tidings")
         meter = metrics.get_meter("tidings")
@@ -49,7 +54,7 @@ class Traces:
     def _publish(self, envelopes: Sequence[Envelope], *, is_timed: bool) -> Iterator[tuple[Envelope, ...]]:
         types = {envelope.type for envelope in envelopes}
         type = types.pop() if len(types) == 1 else None
-        named = _named("publish", "send") | self._destination(type)
+        named = self._named("publish", "send") | self._destination(type)
         context = _carried.extract(_carrier(envelopes[0])) if _is_traced(envelopes[0]) else None
         with self._span(
             "publish" if type is None else f"publish {type}",
@@ -84,7 +89,7 @@ class Traces:
 
         `said`: the trace that its sender says, which it is a part of then.
         """
-        named = _named("receive", "receive") | {"messaging.destination.name": receiver}
+        named = self._named("receive", "receive") | {"messaging.destination.name": receiver}
         context = _carried.extract(said, Context())
         with self._span(f"receive {receiver}", SpanKind.CONSUMER, named, context=context) as span:
             carrier: dict[str, str] = {}
@@ -104,7 +109,7 @@ class Traces:
     def process(self, service: str, envelope: Envelope, part: int | None) -> Iterator[None]:
         """Run a handler in this block: in a trace of its own, linked to the one in which the event was said."""
         said = trace.get_current_span(_carried.extract(_carrier(envelope), Context())).get_span_context()
-        named = _named("process", "process") | self._destination(envelope.type)
+        named = self._named("process", "process") | self._destination(envelope.type)
         named["messaging.consumer.group.name"] = service
         more = {} if part is None else {"messaging.destination.partition.id": str(part)}
         with self._span(
@@ -128,7 +133,7 @@ class Traces:
     @contextmanager
     def settle(self, consumer: str, *, part: int | None, count: int) -> Iterator[None]:
         """Commit in this block what a consumer did; `count`: the outcomes that are kept with it, 0 if unknown."""
-        named = _named("settle", "settle") | {"messaging.consumer.group.name": consumer}
+        named = self._named("settle", "settle") | {"messaging.consumer.group.name": consumer}
         more: dict[str, Any] = {"messaging.batch.message_count": count} if count else {}
         if part is not None:
             more["messaging.destination.partition.id"] = str(part)
@@ -164,14 +169,25 @@ class Traces:
         ) as span:
             yield span
 
+    def _named(self, name: str, kind: str) -> dict[str, Any]:
+        return {**self._system, "messaging.operation.name": name, "messaging.operation.type": kind}
+
     def _destination(self, type: str | None) -> dict[str, Any]:
         if type is None:
             return {}
         return {"messaging.destination.name": type if type in self._types else UNKNOWN_TYPE}
 
 
-def _named(name: str, kind: str) -> dict[str, Any]:
-    return {**_SYSTEM, "messaging.operation.name": name, "messaging.operation.type": kind}
+def _server(url: str) -> dict[str, Any]:
+    """Return `server.address` and `server.port`; nothing for a database in a file or one of several hosts."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return {}
+    if not host:
+        return {}
+    return {"server.address": host} | ({} if port is None else {"server.port": port})
 
 
 def _of(envelopes: Sequence[Envelope]) -> dict[str, Any]:
@@ -179,16 +195,14 @@ def _of(envelopes: Sequence[Envelope]) -> dict[str, Any]:
     if len(envelopes) > 1:
         return {"messaging.batch.message_count": len(envelopes)}
     [envelope] = envelopes
-    said = {
+    return {
         "messaging.message.id": envelope.id,
+        "messaging.message.conversation_id": envelope.correlation_id or envelope.id,
         "messaging.message.body.size": len(envelope.data or b""),
         "cloudevents.event_id": envelope.id,
         "cloudevents.event_source": envelope.source,
         "cloudevents.event_type": envelope.type,
     }
-    if envelope.correlation_id is not None:
-        said["messaging.message.conversation_id"] = envelope.correlation_id
-    return said
 
 
 def _fail(span: Span, error: BaseException) -> str:

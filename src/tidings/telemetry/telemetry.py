@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 class Telemetry:
     """Counts for one application. `types`: of the events that it declares. `ports`: those that tell this one, too.
 
-    `otel`: also spans and metrics by OpenTelemetry's global providers; SettingError if it is not installed.
+    `otel`: also spans and metrics by OpenTelemetry's global providers, which name the host of the database at `url`;
+    SettingError if it is not installed.
     """
 
-    def __init__(self, types: Collection[str], ports: Ports, *, otel: bool = False) -> None:
+    def __init__(self, types: Collection[str], ports: Ports, *, otel: bool = False, url: str = "") -> None:
         self.ports = replace(ports, observer=self)
         self._metrics = Metrics(types, ports.clock)
-        self._traces = _traces(types, ports.clock) if otel else None
+        self._traces = _traces(types, ports.clock, url) if otel else None
         self._calls = Calls(self._metrics, ports.clock, self._traces)
         self._gauges: Gauges | None = None
 
@@ -108,7 +109,7 @@ class Telemetry:
         return (*self._metrics.series(), *looked)
 
 
-def _traces(types: Collection[str], clock: Clock) -> Traces:
+def _traces(types: Collection[str], clock: Clock, url: str) -> Traces:
     try:
         from tidings.telemetry.otel import Traces
     except ImportError as error:
@@ -116,4 +117,4 @@ def _traces(types: Collection[str], clock: Clock) -> Traces:
             f"otel (TIDINGS_OTEL) is on, but OpenTelemetry is not installed ({error}): run "
             "`pip install 'tidings[otel]'`, or leave the setting out"
         ) from None
-    return Traces(types, clock)
+    return Traces(types, clock, url)

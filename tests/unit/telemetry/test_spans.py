@@ -23,6 +23,8 @@ from tidings.api.application import application
 from tidings.app.opened import Opened
 from tidings.errors import ConflictError, SettingError
 from tidings.events.envelope import Entry, Envelope
+from tidings.ports import Ports
+from tidings.telemetry.otel import Traces
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PARENT = f"00-{TRACE}-{SPAN}-01"
@@ -135,6 +137,22 @@ async def test_an_event_keeps_the_trace_it_came_with_and_its_append_is_a_span_in
         "cloudevents.event_type": "placed",
     }
     assert parent_of((await entries(opened))[0]) == PARENT
+
+
+async def test_spans_name_the_server_of_the_database_and_the_first_of_a_chain_is_its_own_conversation(
+    exported: Exported,
+) -> None:
+    for url, server in (
+        ("postgresql://app:secret@db.example:6432/shop", {"server.address": "db.example", "server.port": 6432}),
+        ("postgresql://db.example/shop", {"server.address": "db.example"}),
+        ("postgresql://a:1,b:2/shop", {}),
+        ("sqlite:///shop.db", {}),
+    ):
+        with Traces({"placed"}, Ports().clock, url).publish([placed("a")]):
+            pass
+        said = exported.spans("publish placed")[-1].attributes or {}
+        assert {name: value for name, value in said.items() if name.startswith("server.")} == server
+        assert said["messaging.message.conversation_id"] == "a"
 
 
 async def test_an_event_without_a_trace_is_said_in_that_of_its_caller(opened: Opened, exported: Exported) -> None:
