@@ -78,7 +78,7 @@ def list_(
     parked = [each.parked for each in found if isinstance(each, HandlerLetter)]
     others = [letter_row(each) for each in found if not isinstance(each, HandlerLetter)]
     if parked or not others:
-        output.rows([parked_row(each) for each in parked], empty="nothing is parked")
+        output.rows([parked_row(each) for each in parked], empty="no dead letters")
     if parked:
         output.say(f"\n{letters_told(count(parked))}")
     if others:

@@ -14,6 +14,7 @@ from tidings.errors import RefusedError
 from tidings.store.audit import Change
 from tidings.store.deliveries import Delivery, DeliveryFilter
 from tidings.store.driver import StoreDriver
+from tidings.store.letters import DeadCount
 from tidings.store.reason import Reason
 
 CHANGE = Change(who="cli", what="redrive", on="delivery e:1")
@@ -73,6 +74,7 @@ class FindingWhatFailed:
         follower = await store.dead_delivery("e:2")
         assert follower is not None
         assert (follower.is_behind, follower.reason) == (True, "follows-dead")
+        assert await store.count_letters() == DeadCount(deliveries=3)
 
     async def test_a_subject_that_no_order_is_kept_of_has_no_letter_behind_another(self, store: StoreDriver) -> None:
         await keep(store, endpoint())
@@ -91,6 +93,7 @@ class FindingWhatFailed:
         assert await keys(store) == ["e:1", "k"]
         assert (await keys(store, service="mail"), await keys(store, endpoint="e")) == (["k"], ["e:1"])
         assert await keys(store, reason="not-retryable") == ["k"]
+        assert await store.count_letters() == DeadCount(deliveries=2)
         found = await store.dead_delivery("k")
         assert found is not None
         assert (found.service, found.function, found.position, found.subject) == ("mail", "send", None, None)
@@ -103,6 +106,7 @@ class FindingWhatFailed:
             came("c", at=2),
             came("d", at=3, outcome="failed"),
         )
+        assert await store.count_letters() == DeadCount(receipts=3)
         found = await store.failed_receipts()
         assert [each.n for each in found] == [judged[1].n, judged[0].n, judged[3].n]
         assert [each.n for each in await store.failed_receipts("till", limit=1)] == [judged[0].n]

@@ -12,9 +12,9 @@ from tidings.console.visit import Visit
 from tidings.operations import inspect
 from tidings.operations.endpoint_shown import Shown
 from tidings.operations.lag import ConsumerLag, lag
+from tidings.store.letters import COUNTED, DeadCount
 
 LAST = 8
-DELIVERIES = 1_000
 ENDPOINTS = 1_000
 
 
@@ -24,7 +24,6 @@ async def show(visit: Visit) -> Response:
     opened = visit.opened
     consumers = await _consumers(visit)
     entries, head = await inspect.tail(opened.log, limit=LAST)
-    given_up = await opened.store.deliveries("dead", limit=DELIVERIES) if visit.may("deliveries:read") else ()
     return await visit.show(
         "overview.html",
         consumers=consumers,
@@ -33,17 +32,23 @@ async def show(visit: Visit) -> Response:
         behind=[each for each in consumers if _is_stuck(each)],
         paused=[each for each in consumers if each.state == "paused"],
         with_dead=[each for each in consumers if each.dead],
-        dead_letters=sum(each.dead_letters for each in consumers),
-        retrying=sum(each.retrying for each in consumers),
         failing=opened.crew.failing if visit.may("consumers:read") else {},
         endpoints=await _troubled(visit),
-        given_up=len(given_up),
-        most=DELIVERIES,
+        others=await _others(visit),
+        most=COUNTED,
         types=len(opened.catalog.types()),
         services=[service.name for service in opened.services],
         database=opened.settings.place,
         release=__version__,
     )
+
+
+async def _others(visit: Visit) -> DeadCount:
+    """Return how many dead letters there are that are of no handler."""
+    found = await visit.opened.store.count_letters()
+    may_see_all, may_see_deliveries = visit.may("dead-letters:read"), visit.may("deliveries:read")
+    deliveries = found.deliveries if may_see_all or may_see_deliveries else 0
+    return DeadCount(deliveries=deliveries, receipts=found.receipts if may_see_all else 0)
 
 
 async def _troubled(visit: Visit) -> Sequence[Shown]:

@@ -15,7 +15,7 @@ from tidings.console.pages import Pages
 from tidings.console.session import Sessions
 from tidings.errors import MalformedError
 from tidings.operations.admission import Principal
-from tidings.operations.counts import count
+from tidings.operations.counts import NONE, total
 
 COOKIE = "tidings-console"
 TOLD = "tidings-console-told"
@@ -128,9 +128,9 @@ class Visit:
 
     async def show(self, template: str, **values: Any) -> Response:
         """Answer with a page."""
-        parked = await self.opened.store.parked() if self.may("dead-letters:read") else ()
+        set_aside = await total(self.opened.store) if self.may("dead-letters:read") else NONE
         told = self._sessions.unseal(self._name, self.request.cookies.get(TOLD))
-        response = self._page(template, {"told": told, "set_aside": count(parked), **values}, status=200)
+        response = self._page(template, {"told": told, "set_aside": set_aside, **values}, status=200)
         if told is not None:
             response.delete_cookie(TOLD, path=self.root)
         return response
@@ -164,7 +164,7 @@ class Visit:
     def _page(self, template: str, values: Mapping[str, Any], *, status: int) -> Response:
         token = self._sessions.token(self._name)
         shared = {"link": self.link, "token": token, "here": self._here, "may": self.may, "who": self.principal}
-        shared |= {"places": self._places, "set_aside": count(()), **values}
+        shared |= {"places": self._places, "set_aside": NONE, **values}
         response = HTMLResponse(self._pages.render(template, shared), status_code=status)
         if self.request.cookies.get(COOKIE) != self._name:
             response.set_cookie(COOKIE, self._name, **self._cookie)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tidings.log.log import Log
 from tidings.operations.checks import Checks
-from tidings.operations.counts import count, letters_told
+from tidings.operations.counts import total, totals_told
 from tidings.ports import Ports
 from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
@@ -30,9 +30,9 @@ async def diagnose(
 
 async def _letters(store: StoreDriver) -> Check:
     """Say how many there are: a problem once some wait for an operator, a note while all are tried again."""
-    counts = count(await store.parked())
-    told = f"{letters_told(counts)}: look with `tidings dead list`" if counts.parked else None
-    return Check("dead letters", told) if counts.dead else Check("dead letters", note=told)
+    totals = await total(store)
+    told = f"{totals_told(totals)}: look with `tidings dead list`" if totals.letters else None
+    return Check("dead letters", told) if totals.need_somebody else Check("dead letters", note=told)
 
 
 async def _clock(log: Log, ports: Ports) -> Check:

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tidings.store.deliveries import EVERY, DeliveryFilter
-from tidings.store.letters import DeadDelivery, Mark
+from tidings.store.letters import DeadCount, DeadDelivery, Mark
 from tidings.store.receipts import Receipt
 
 
 class LetterStore(Protocol):
     """Dead letters of the kinds `delivery` and `receipt`. Those of handlers are `StoreDriver.parked`."""
+
+    async def count_letters(self) -> DeadCount:
+        """Count those of both kinds."""
 
     async def dead_deliveries(
         self, where: DeliveryFilter = EVERY, *, after: Mark | None = None, limit: int = 100

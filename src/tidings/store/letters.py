@@ -10,6 +10,21 @@ Mark = tuple[int, int]
 """Where a page ended: when what failed became a dead letter, and the number of its row."""
 
 
+COUNTED = 10_000
+"""Dead letters of a kind are not counted further."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadCount:
+    """How many dead deliveries there are, those that follow another included, and how many receipts that failed.
+
+    Each is counted no further than `COUNTED`.
+    """
+
+    deliveries: int = 0
+    receipts: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadDelivery:
     """A delivery that no attempt is made at any more, to an endpoint or to a function.

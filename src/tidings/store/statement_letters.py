@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from tidings.store.deliveries import EVERY, DeliveryFilter
-from tidings.store.letters import DeadDelivery, Mark
+from tidings.store.letters import DeadCount, DeadDelivery, Mark
 from tidings.store.receipts import Receipt
 from tidings.store.scripts import letters
 from tidings.store.statement_receipts import StatementReceipts
@@ -17,6 +17,9 @@ NowT = TypeVar("NowT")
 
 class StatementLetters(StatementReceipts[ConnectionT, NowT]):
     """See `tidings.store.letter_store.LetterStore`."""
+
+    async def count_letters(self) -> DeadCount:
+        return await self._look(letters.counted())
 
     async def dead_deliveries(
         self, where: DeliveryFilter = EVERY, *, after: Mark | None = None, limit: int = 100

@@ -11,9 +11,10 @@ import pytest
 from tests.unit.console.browsing import Browser, browsing_a_shop
 from tests.unit.telemetry.scrape import named, scrape
 from tidings.conformance.store_samples import entry, reason
-from tidings.operations.counts import count, letters_told
+from tidings.operations.counts import Totals, count, letters_told, totals_told
 from tidings.operations.diagnosis import diagnose
 from tidings.operations.lag import lag
+from tidings.store.letters import COUNTED, DeadCount
 
 SOON = 2**55  # retried, and not in this test
 
@@ -61,6 +62,17 @@ async def test_dead_letters_and_their_subjects_are_the_same_numbers_everywhere(b
         if check.name == "dead letters"
     ]
     assert told == f"{said}: look with `tidings dead list`"
+
+
+def test_the_kinds_are_told_by_name_once_there_is_more_than_one() -> None:
+    none = count(())
+    for others, told in (
+        (DeadCount(deliveries=1), "1 dead letter: 1 delivery"),
+        (DeadCount(deliveries=22, receipts=1), "23 dead letters: 22 deliveries, 1 receipt"),
+        (DeadCount(deliveries=COUNTED, receipts=2), "10,002+ dead letters: 10,000+ deliveries, 2 receipts"),
+    ):
+        totals = Totals(parked=none, others=others)
+        assert (totals_told(totals), totals.need_somebody) == (told, True)
 
 
 async def test_a_letter_that_is_redriven_stays_one_until_it_is_handled(browser: Browser) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tidings.store.deliveries import DeliveryFilter, conditions_of
 from tidings.store.endpoint_deliveries import FOLLOWS
-from tidings.store.letters import DeadDelivery, Mark
+from tidings.store.letters import COUNTED, DeadCount, DeadDelivery, Mark
 from tidings.store.receipts import Receipt
 from tidings.store.scripts.receiving import SHOWN as RECEIPT
 from tidings.store.scripts.receiving import receipt_of
@@ -26,6 +26,20 @@ _SHOWN = (
 _TOLD = f"(d.reason <> '{FOLLOWS}' OR d.reason IS NULL OR NOT ({_EARLIER}))"
 DEAD = f"SELECT {_SHOWN} FROM tidings.delivery d WHERE d.state = 'dead' AND {_TOLD} AND (d.closed, d.n) > ($1, $2)"
 FAILED = f"SELECT {RECEIPT} FROM tidings.receipt WHERE outcome = 'failed' AND (received, n) > ($1, $2)"
+
+# In the order of the partial indexes, so that PostgreSQL walks those and not all rows.
+COUNT = (
+    "SELECT (SELECT count(*) FROM "
+    "(SELECT 1 FROM tidings.delivery WHERE state = 'dead' ORDER BY closed, n LIMIT $1) AS given_up), "
+    "(SELECT count(*) FROM "
+    "(SELECT 1 FROM tidings.receipt WHERE outcome = 'failed' ORDER BY received, n LIMIT $1) AS failed)"
+)
+
+
+def counted() -> Script[DeadCount]:
+    """See `LetterStore.count_letters`."""
+    [(deliveries, receipts)] = yield from ask(COUNT, COUNTED)
+    return DeadCount(deliveries=deliveries, receipts=receipts)
 
 
 def _dead_of(row: Sequence[Any]) -> DeadDelivery:
