@@ -1,4 +1,4 @@
-"""How many dead letters there are of the three kinds is one number, whoever says it, for one database."""
+"""What is dead in one database is told alike by whoever tells it: how many there are of each kind, and of whom."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ async def fill(folder: Path) -> None:
     await deliver(store, sent(1, subject="s"), sent(2, subject="s"))
     [claimed] = await take(store)
     await settle(store, claimed, DEAD)
+    await store.pause_endpoint("e", at=0, why="nobody is there")
     await receive(store, came("a", outcome="failed"), came("b"))
     await opened.close()
 
@@ -83,6 +84,19 @@ def test_every_face_counts_the_same(place: Place, url: str) -> None:
     samples = read(text(f"{url}/metrics"))
     assert named(samples, "tidings_dead_letters")["stock",] == HANDLER
     assert sum(named(samples, "tidings_endpoint_dead").values()) == DELIVERY - 1  # a function's is of no endpoint
+
+
+def test_every_face_says_what_became_of_an_event_for_each_endpoint(place: Place, url: str) -> None:
+    dead = {"key": "e:1", "endpoint": "e", "state": "dead", "attempts": 1, "reason": "exhausted"}
+    assert json.loads(text(f"{url}/events/%2Fshop/order-1/status"))["deliveries"] == [dead]
+    assert place.tidings("log", "show", "/shop", "order-1", "--json").json["deliveries"] == [dead]
+    assert re.search(r"e +e:1 +dead +1 +exhausted", place.tidings("log", "show", "/shop", "order-1").out)
+    page = text(f"{url}/console/event?source=/shop&id=order-1")
+    words = " ".join(re.sub("<[^>]*>", " ", page).split())
+    assert "Where it was sent" in words
+    assert "e e:1 dead 1 exhausted" in words
+    for link in ("/console/endpoints/e", "/console/deliveries/e%3A1"):
+        assert f'href="{link}"' in page
 
 
 def test_where_there_are_none_the_list_says_so(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class Entries:
         return Answer(200, (*attributes, *headers), body)
 
     async def status(self, request: Request) -> Answer:
-        """Answer where an event is kept, and how each consumer stands to it."""
+        """Answer where an event is kept, and what each consumer and each endpoint made of it."""
         read_query(request.scope, known=())
         choose(request.scope, JSON)
         source, id = segment(request.path_params["source"]), segment(request.path_params["id"])

@@ -71,13 +71,13 @@ def show(
     app: AppName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one event whole, what every consumer has made of it, and the tree of its causes and effects.
+    """Show one event whole, what every consumer and endpoint has made of it, and the tree of its causes and effects.
 
     Exit code 1 if it is not kept here.
 
     Example: tidings log show web bm-1
     """
-    from tidings.cli.shapes import chain_branches, entry_fields, standing_row
+    from tidings.cli.shapes import chain_branches, delivered_row, entry_fields, standing_row
     from tidings.faces.entries import chain_object, entry_object, status_object
     from tidings.operations import inspect
     from tidings.operations.chain import chain
@@ -97,6 +97,9 @@ def show(
     output.fields(entry_fields(found.entry))
     output.say("")
     output.rows([standing_row(each) for each in found.standings], empty="no consumer has been here yet")
+    if found.deliveries:
+        output.say("")
+        output.rows([delivered_row(each) for each in found.deliveries], empty="")
     output.say("")
     output.tree("causes and effects", chain_branches(linked, found.entry.position))
     if not linked.is_whole:

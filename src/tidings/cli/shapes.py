@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -46,6 +46,11 @@ def standing_row(standing: Standing) -> dict[str, Any]:
     parked = standing.parked
     why = None if parked is None else f"{parked.state}, {parked.reason}: {parked.error}"
     return {"consumer": standing.consumer, "state": standing.state, "why": why}
+
+
+def delivered_row(delivery: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what became of an event for an endpoint, as a row for people."""
+    return {name: delivery[name] for name in ("endpoint", "key", "state", "attempts", "reason")}
 
 
 def chain_branches(chain: Chain, here: int) -> tuple[Branch, ...]:

@@ -23,6 +23,7 @@ from tidings.conformance.endpoint_samples import (
 from tidings.conformance.store_harness import START_US, StoreHarness
 from tidings.conformance.store_samples import SOON
 from tidings.errors import CheckpointMovedError, NotFoundError, RefusedError
+from tidings.store.deliveries import DeliveryFilter
 from tidings.store.driver import StoreDriver
 from tidings.store.endpoint_deliveries import COUNTED, Backlog
 from tidings.store.endpoints import Condition, Pacing
@@ -70,6 +71,17 @@ class KeepingEndpoints:
         await deliver(store, *(sent(n, to) for n in (1, 2, 3) for to in "ef"))
         assert [each["key"] for each in await store.last_deliveries("e", limit=2)] == ["e:3", "e:2"]
         assert await store.last_deliveries("g", limit=2) == []
+
+    async def test_what_became_of_an_entry_is_found_endpoint_by_endpoint(self, store: StoreDriver) -> None:
+        await keep(store, endpoint("f"), endpoint("e"))
+        await deliver(store, sent(1, "f"), sent(2, "f"), sent(1, "e", run="r"), sent(1, "e"))
+        found = await store.deliveries_of(1, limit=9)
+        assert [(each["key"], each["endpoint"], each["state"]) for each in found] == [
+            *(("e:1", "e", "due"), ("e:1:r", "e", "due"), ("f:1", "f", "due")),
+        ]
+        assert found[0] == (await store.deliveries(None, where=DeliveryFilter(endpoint="e")))[1]
+        assert [each["key"] for each in await store.deliveries_of(1, limit=2)] == ["e:1", "e:1:r"]
+        assert await store.deliveries_of(3, limit=9) == []
 
     async def test_a_backlog_is_counted_so_far_and_no_further(self, store: StoreDriver) -> None:
         await keep(store, endpoint(), endpoint("f", ordering="key"))

@@ -44,6 +44,8 @@ async def show(visit: Visit) -> Response:
         standings=[each for each in shown.standings if each.state != "unread"],
         others=[each.consumer for each in shown.standings if each.state == "unread"],
         meanings=STANDINGS,
+        deliveries=shown.deliveries,
+        most=inspect.DELIVERIES,
         chain=await chain(opened.log, entry),
         cells=lambda each: cells(visit, each),
         written=written,

@@ -15,6 +15,8 @@ from tidings.operations.chain import Chain, Link
 from tidings.operations.dead import name_of
 from tidings.operations.inspect import Shown, Standing
 
+_DELIVERED = ("key", "endpoint", "state", "attempts", "reason")
+
 
 def entry_object(tokens: Tokens, entry: Entry) -> dict[str, Any]:
     """Return an entry; its event is JSON already."""
@@ -28,7 +30,7 @@ def result_object(tokens: Tokens, identity: tuple[str, str], position: Position,
 
 
 def status_object(tokens: Tokens, found: Shown) -> dict[str, Any]:
-    """Return where an event is kept, and how each consumer stands to it."""
+    """Return where an event is kept, how each consumer stands to it, and what became of it for each endpoint."""
     envelope = found.entry.envelope
     return {
         "source": envelope.source,
@@ -36,6 +38,7 @@ def status_object(tokens: Tokens, found: Shown) -> dict[str, Any]:
         "position": tokens.write(found.entry.position),
         "recorded": time_text(found.entry.recorded),
         "consumers": [_standing(each, found.entry.position) for each in found.standings],
+        "deliveries": [{name: each[name] for name in _DELIVERED} for each in found.deliveries],
     }
 
 

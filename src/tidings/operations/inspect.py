@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from tidings.errors import NotFoundError
 from tidings.events.envelope import Entry
@@ -24,6 +24,7 @@ from tidings.store.parking import Parked
 PAGE = 500
 LOOK_AGAIN = timedelta(seconds=10)
 DEAD_LETTERS = 10_000
+DELIVERIES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +42,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """An entry, and how each consumer stands to it."""
+    """An entry, how each consumer stands to it, and its deliveries to endpoints, `DELIVERIES` at most."""
 
     entry: Entry
     standings: tuple[Standing, ...]
+    deliveries: tuple[Mapping[str, Any], ...]
 
 
 async def tail(
@@ -112,12 +114,13 @@ async def follow(
 
 
 async def show(log: Log, store: StoreDriver, services: Sequence[Service] | None, *, source: str, id: str) -> Shown:
-    """Return one event with how every consumer stands to it. NotFoundError if it is not kept here."""
+    """Return one event with what every consumer and endpoint made of it. NotFoundError if it is not kept here."""
     entry = await log.find(source, id)
     if entry is None:
         raise NotFoundError(f"no event {id[:100]!r} of {source[:100]!r} is kept here")
     standings = [await _standing(store, reader, entry) for reader in await roster(store, services)]
-    return Shown(entry=entry, standings=tuple(standings))
+    deliveries = await store.deliveries_of(entry.position, limit=DELIVERIES)
+    return Shown(entry=entry, standings=tuple(standings), deliveries=tuple(deliveries))
 
 
 async def _standing(store: StoreDriver, reader: Reader, entry: Entry) -> Standing:
@@ -129,7 +132,7 @@ async def _standing(store: StoreDriver, reader: Reader, entry: Entry) -> Standin
     if reader.types is not None and envelope.type not in reader.types:
         return Standing(consumer=reader.name, state="unread")
     if reader.is_inline or reader.checkpoint_of(envelope) >= entry.position:
-        return Standing(consumer=reader.name, state="settled" if reader.types is not None else "unknown")
+        return Standing(consumer=reader.name, state="settled" if reader.is_known else "unknown")
     return Standing(consumer=reader.name, state="ahead")
 
 

@@ -35,6 +35,11 @@ class Reader:
     record: ViewRecord | None = None
 
     @property
+    def is_known(self) -> bool:
+        """Whether it is known here what it reads. What is sent to endpoints is chosen among all types."""
+        return self.types is not None or self.name == ENDPOINTS
+
+    @property
     def is_view(self) -> bool:
         """Whether it folds a view, rather than calling a service's handlers."""
         is_folded = self.declared is True and self.service is None and self.name != ENDPOINTS

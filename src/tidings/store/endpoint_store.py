@@ -55,6 +55,9 @@ class EndpointStore(Protocol):
     async def last_deliveries(self, id: str, *, limit: int) -> Sequence[Mapping[str, Any]]:
         """Return deliveries to the endpoint as `StoreDriver.deliveries` does, those of the last positions first."""
 
+    async def deliveries_of(self, position: Position, *, limit: int) -> Sequence[Mapping[str, Any]]:
+        """Return deliveries of this entry as `StoreDriver.deliveries` does, to the endpoints that there are, by id."""
+
     async def pause_endpoint(
         self, id: str, *, at: int, why: str, state: EndpointState = "paused", health: bytes | None = None
     ) -> EndpointRecord:

@@ -73,6 +73,9 @@ class StatementEndpoints(StatementRuns[ConnectionT, NowT]):
     async def last_deliveries(self, id: str, *, limit: int) -> Sequence[Mapping[str, Any]]:
         return await self._look(standing.last_deliveries(id, limit=limit))
 
+    async def deliveries_of(self, position: Position, *, limit: int) -> Sequence[Mapping[str, Any]]:
+        return await self._look(standing.deliveries_of(position, limit=limit))
+
     async def pause_endpoint(
         self, id: str, *, at: int, why: str, state: EndpointState = "paused", health: bytes | None = None
     ) -> EndpointRecord:

@@ -19,6 +19,8 @@ async def everything(store: StoreDriver) -> None:
     await store.next_endpoint_delivery()
     await store.backlogs("f", "n")
     await store.last_deliveries("k", limit=10)
+    await store.deliveries_of(50_000, limit=10)
+    await store.count_letters()
     first, second, *_ = await take(store)
     await settle(store, first, again(0))
     await settle(store, second, DEAD)

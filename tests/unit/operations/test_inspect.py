@@ -116,6 +116,13 @@ async def test_nobody_knows_what_an_undeclared_consumer_made_of_it(stage: Stage)
     assert (await standings(stage, "id-1"))["gone"] == "unknown"
 
 
+async def test_what_sends_to_endpoints_reads_every_type_whoever_asks(stage: Stage) -> None:
+    await stage.say(RateSet(1), RateSet(2))
+    await stage.settle("endpoints", to=1)
+    assert (await standings(stage, "id-1"))["endpoints"] == "settled"
+    assert (await standings(stage, "id-2"))["endpoints"] == "ahead"
+
+
 async def test_an_event_that_is_not_kept_is_refused(stage: Stage) -> None:
     with pytest.raises(NotFoundError, match="no event 'x' of '/shop' is kept here"):
         await inspect.show(stage.log, stage.store, SERVICES, source="/shop", id="x")

@@ -12,6 +12,8 @@ from tidings.api.openapi.receivers import receiver_paths, receiver_schemas
 from tidings.api.openapi.versions import version_paths, version_schemas
 from tidings.api.problems import Problem
 from tidings.events.media import JSON
+from tidings.operations.inspect import DELIVERIES
+from tidings.store.deliveries import STATES
 
 _LAG: Object = record({"entries": WHOLE, "at_least": YES, "seconds": {"type": "number"}})
 _CONSUMER = parameter("path", "consumer", "The consumer's name.", TEXT)
@@ -83,6 +85,9 @@ def _status() -> Object:
             "dead_letter": MAYBE,
         }
     )
+    delivered = record(
+        {"key": TEXT, "endpoint": TEXT, "state": {"enum": list(STATES)}, "attempts": WHOLE, "reason": MAYBE}
+    )
     found = record(
         {
             "source": TEXT,
@@ -90,12 +95,15 @@ def _status() -> Object:
             "position": schema("Token"),
             "recorded": TIME,
             "consumers": array(standing),
+            "deliveries": array(
+                delivered, maxItems=DELIVERIES, description="To the endpoints that there are, by their ids."
+            ),
         }
     )
     return {
         "parameters": [ref("parameters", "Source"), ref("parameters", "Id")],
         "get": acts.get(
-            "getEventStatus", "Where an event is kept, and how each consumer stands to it", found, one=True
+            "getEventStatus", "Where an event is kept, what each consumer and each endpoint made of it", found, one=True
         ),
     }
 

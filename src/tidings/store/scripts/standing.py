@@ -1,10 +1,11 @@
-"""A script that says how much of what is sent to endpoints is open or dead."""
+"""Scripts that say how much of what is sent to endpoints is open or dead, and where an entry was sent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tidings.log.driver import Position
 from tidings.store.deliveries import SHOWN
 from tidings.store.endpoint_deliveries import COUNTED, Backlog
 from tidings.store.scripts.script import Script, ask
@@ -56,4 +57,17 @@ def last_deliveries(id: str, *, limit: int) -> Script[Sequence[Mapping[str, Any]
         "ORDER BY endpoint DESC, position DESC, run DESC LIMIT $2",
         *(id, limit),
     )
+    return [dict(zip(SHOWN, row, strict=True)) for row in rows]
+
+
+# Endpoint by endpoint, since the index of what an endpoint was sent begins with it: a cross join is not turned around.
+OF_ENTRY = (
+    f"SELECT {', '.join(f'd.{name}' for name in SHOWN)} FROM tidings.endpoint e CROSS JOIN tidings.delivery d "
+    "WHERE d.endpoint = e.id AND d.position = $1 ORDER BY e.id, d.run LIMIT $2"
+)
+
+
+def deliveries_of(position: Position, *, limit: int) -> Script[Sequence[Mapping[str, Any]]]:
+    """See `EndpointStore.deliveries_of`."""
+    rows = yield from ask(OF_ENTRY, position, limit)
     return [dict(zip(SHOWN, row, strict=True)) for row in rows]
