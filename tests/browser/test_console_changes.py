@@ -85,8 +85,8 @@ async def test_an_entry_is_given_up_for_a_reason_and_what_waited_behind_it_goes_
     assert [(each.who, each.reason) for each in drops] == [("console", "the customer cancelled by phone")]
     while await shop.opened.store.parked():
         await shop.opened.ports.clock.sleep(0.02)
-    await page.reload()
-    await expect(page.get_by_text("There are no dead letters")).to_be_visible()
+    await page.goto(f"{shop.url}/dead?kind=handler")
+    await expect(page.get_by_text("There is no such dead letter")).to_be_visible()
 
 
 async def test_a_dead_delivery_is_retried(shop: Shop, page: Page) -> None:
