@@ -57,7 +57,11 @@ def test_pausing_twice_keeps_the_last_reason_and_resuming_twice_does_no_harm(pla
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (("pause", "stock"), 2, "Missing option '--reason' (see `tidings consumers pause --help`)"),
+        (
+            ("pause", "stock"),
+            2,
+            "--reason REASON is missing: type `tidings consumers pause CONSUMER --reason REASON`",
+        ),
         (("pause", "stock", "--reason", " "), 2, "say why it is paused"),
         (("pause", "nobody", "--reason", "why"), 1, "nobody"),
         (("resume", "nobody"), 1, "nobody"),

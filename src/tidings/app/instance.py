@@ -43,6 +43,7 @@ class Instance:
         self._clock = clock
         self._opens = opens
         self._reads = False
+        self._is_registered = False
         self._admitted: set[str] = set()
         self._held: dict[str, str] = {}
         self._good_until = float("-inf")
@@ -56,13 +57,14 @@ class Instance:
     async def begin(self, *, reads: bool) -> None:
         """Make the versions known, join those that run, and be admitted. SchemaChangedError.
 
-        `reads`: whether anything is carried here; else only what it emits is said.
+        `reads`: whether anything is carried here; else only what it emits is said. While the store is out of reach
+        nothing is read, and what is of a type with several versions is not appended.
         """
         self._reads = reads
-        registered = self._saying.registered
-        if registered:
-            await self._store.register_versions(registered, replaces=self._saying.is_locked)
-            await self.beat()
+        if self._saying.registered:
+            self._keeper.await_gates()
+            with suppress(*PASSING):  # it is asked again, and told, by whoever goes on
+                await self.beat()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Beat until `stopping` is set; then leave."""
@@ -90,6 +92,9 @@ class Instance:
     async def beat(self) -> None:
         """Renew, learn which versions and gates there are, be admitted, open what may be, count what was appended."""
         async with self._beating:
+            if not self._is_registered:
+                await self._store.register_versions(self._saying.registered, replaces=self._saying.is_locked)
+                self._is_registered = True
             sent = self._clock.monotonic()
             leases = self._leases()
             is_renewed = bool(leases) and await self._renewed()

@@ -13,6 +13,7 @@ from tidings.versions.gates import Gates
 from tidings.versions.lineage import Lineage
 from tidings.versions.step import Unreadable, serve
 
+_UNKNOWN = "which versions are open is not known now; repeat the call"
 FRESH_SECONDS = 25.0
 """A lease lives for 30: who has not renewed it for so long cannot be sure that the gates are as it knows them."""
 
@@ -32,6 +33,7 @@ class Gatekeeper:
         self._seen: dict[int, Gates] = {0: self._gates}
         self._under_way: Counter[int] = Counter()
         self._fresh_until: float | None = None
+        self._is_blind = False
 
     @property
     def gates(self) -> Gates:
@@ -43,9 +45,14 @@ class Gatekeeper:
         """Return, by type, the epoch of the oldest gates that something under way was judged by."""
         return self._seen[min([*self._under_way, self._generation])].epochs
 
+    def await_gates(self) -> None:
+        """Be told that there are gates, which nobody has asked for yet."""
+        self._is_blind = True
+
     def learn(self, gates: Gates, *, sent: float | None) -> None:
         """Judge by these gates from now on. `sent`: when they were asked for, by the clock's `monotonic`; None: it
         holds no lease, so that nobody waits for it."""
+        self._is_blind = False
         self._fresh_until = None if sent is None else sent + FRESH_SECONDS
         if gates != self._gates:
             self._generation += 1
@@ -90,10 +97,15 @@ class Gatekeeper:
 
     def _is_open(self, envelope: Envelope) -> bool:
         gates = self._gates.types.get(envelope.type)
-        if gates is None or gates.known == (envelope.version,) == gates.open:
+        if gates is None:
+            lineage = self._lineages.get(envelope.type)
+            if self._is_blind and lineage is not None and len(lineage.versions) > 1:
+                raise LogUnavailableError(_UNKNOWN)
+            return True
+        if gates.known == (envelope.version,) == gates.open:
             return True
         if self._fresh_until is not None and self._clock.monotonic() > self._fresh_until:
-            raise LogUnavailableError("which versions are open is not known now; repeat the call")
+            raise LogUnavailableError(_UNKNOWN)
         return envelope.version in gates.open
 
     def _refused(self, envelope: Envelope) -> VersionNotOpenError:
