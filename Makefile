@@ -17,11 +17,12 @@ help:
 demo: $(VENV)/installed
 	$(BIN)/tidings demo $(ARGS)
 
+# Four at once on two cores: tests wait for processes, commits and pages half of their time.
 test: $(VENV)/developing
 	@$(BIN)/python -m tests.browser.chromium > /dev/null
 	@$(BIN)/python -m tests.postgres.binaries > /dev/null
 	@$(BIN)/python -m tests.postgres.pooler > /dev/null
-	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 check: $(VENV)/developing
 	$(BIN)/ruff check .
