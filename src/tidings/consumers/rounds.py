@@ -57,13 +57,22 @@ class Rounds:
                 seconds = await self._turn()
                 if seconds > 0:
                     await self._rest(stopped, seconds)
-            while self._under_way:  # what is under way may begin more
-                await asyncio.wait(self._under_way)
+            await self.drain()
         finally:
-            tasks = (stopped, *self._under_way)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            stopped.cancel()
+            await self.end()
+
+    async def drain(self) -> None:
+        """Come back once nothing is under way; what is may begin more."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def end(self) -> None:
+        """Cancel what is under way, and wait for it."""
+        tasks = tuple(self._under_way)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _turn(self) -> float:
         try:

@@ -78,9 +78,13 @@ class Dispatcher:
         try:
             await self._rounds.run(stopping)
             await self._results.drain()
+            while len(self._rounds):  # what was claimed with the last results, as the end was asked for
+                await self._rounds.drain()
+                await self._results.drain()
         finally:
             try:
                 await self._results.end()
+                await self._rounds.end()
             finally:
                 await self._posting.close()
 

@@ -19,7 +19,7 @@ ORDER = "shop.order__v1"
 @pytest.fixture
 async def at(postgres_url: str) -> AsyncIterator[Opened]:
     async with opened(postgres_url) as room:
-        await room.store.create_view(ViewRecord(table=TABLE, state="live", shape="s", mode="async"))
+        await room.store.create_view(ViewRecord(table=TABLE, state="current", shape="s", mode="async"))
         async with room.store.unit() as unit:
             await unit.sql.execute("CREATE TABLE shop_line (key text PRIMARY KEY, count bigint)")
         yield room

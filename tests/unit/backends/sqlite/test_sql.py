@@ -19,7 +19,7 @@ async def store() -> AsyncIterator[Opened]:
         service="shop", view="order", version=1, columns=(Column("key", "text"),), key=("key",), spans=True
     )
     async with opened() as made:
-        await made.store.create_view(ViewRecord(table=table, state="live", shape="s", mode="async"))
+        await made.store.create_view(ViewRecord(table=table, state="current", shape="s", mode="async"))
         async with made.store.unit() as unit:
             await unit.sql.execute("CREATE TABLE shop_line (key TEXT, tidings_note TEXT)")
         yield made
