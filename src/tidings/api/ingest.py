@@ -97,32 +97,29 @@ class Ingest:
         if not by_content and key is None:
             refuse_unnamed(read, mode)
         with self._keeper.passing():
-            return await self._posted(scope, read, body, mode, None if by_content else key)
+            envelopes = self._admitted(scope, read, mode, None if by_content else key)
+            if not envelopes:
+                return self._answer(200, (), {"results": []})
+            expected = await self._expected(headers, envelopes)
+            if key is None:
+                return self._appended(envelopes, await self._log.append(envelopes, expected=expected))
 
-    async def _posted(
-        self, scope: Scope, read: Sequence[Envelope], body: bytes, mode: Mode, naming: str | None
-    ) -> Answer:
-        """`naming`: the key by which events without an id are named."""
-        headers, key = pick(scope, _HEADERS), read_key(scope)
+            async def append(keyed: Keyed[StoreDriver]) -> Answer:
+                return self._appended(envelopes, await self._log.append_by(keyed.append, envelopes, expected=expected))
+
+            return await self._repeats.once(scope, "POST /events", key, body, append)
+
+    def _admitted(self, scope: Scope, read: Sequence[Envelope], mode: Mode, naming: str | None) -> list[Envelope]:
+        """Return the events as they are appended. `naming`: the key by which those without an id are named."""
         admitted = [
             self._admit(envelope, mode, index if mode == "batch" else None) for index, envelope in enumerate(read)
         ]
         trace = trace_of(scope)
         owner = None if naming is None else (principal_of(scope).owner, naming)
-        envelopes = [
+        return [
             traced(named(envelope, owner, index) if envelope.id is UNNAMED else envelope, trace)
             for index, envelope in enumerate(admitted)
         ]
-        if not envelopes:
-            return self._answer(200, (), {"results": []})
-        expected = await self._expected(headers, envelopes)
-        if key is None:
-            return self._appended(envelopes, await self._log.append(envelopes, expected=expected))
-
-        async def append(keyed: Keyed[StoreDriver]) -> Answer:
-            return self._appended(envelopes, await self._log.append_by(keyed.append, envelopes, expected=expected))
-
-        return await self._repeats.once(scope, "POST /events", key, body, append)
 
     def _appended(self, envelopes: Sequence[Envelope], receipt: Receipt) -> Answer:
         results = [
