@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from tests.postgres.fixtures import bare_postgres_url, pooled_postgres_url, pooler, postgres, postgres_url
+
+# Before any test imports it: what the conformance suites find is said as by a test's own `assert`.
+pytest.register_assert_rewrite("tidings.conformance")
 
 __all__ = ["bare_postgres_url", "pooled_postgres_url", "pooler", "postgres", "postgres_url"]
 

@@ -78,11 +78,12 @@ class Reader:
     def __init__(self, folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         self._folder = folder
         self._module = ModuleType("page")
-        self._modules = {"page"}
+        self._before: dict[str, ModuleType | None] = {}
         self._server: subprocess.Popen[bytes] | None = None
         self._address = ""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
         self._environment = {**inherited, "PYTHONPATH": str(ROOT / "src"), **environment}
+        self._forget("page")
         sys.modules["page"] = self._module
 
     def follow(self, block: Block) -> None:
@@ -94,14 +95,20 @@ class Reader:
 
     def close(self) -> None:
         self._stop()
-        for name in self._modules:
+        for name, module in self._before.items():
             sys.modules.pop(name, None)
+            if module is not None:
+                sys.modules[name] = module
+
+    def _forget(self, name: str) -> None:
+        """Have this name be imported from the page's folder, until `close`: an example's module may have it too."""
+        self._before.setdefault(name, sys.modules.pop(name, None))
 
     def _python(self, block: Block) -> None:
         file = _FILE.match(block.text)
         if file is not None:
             (self._folder / file[1]).write_text(block.text, "utf-8")
-            self._modules.add(file[1].removesuffix(".py"))
+            self._forget(file[1].removesuffix(".py"))
             return
         where = f"{block.page}:{block.line}"
         code = compile(block.text, where, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
