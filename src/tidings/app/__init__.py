@@ -3,6 +3,7 @@
 from tidings.app.app import App
 from tidings.app.declared import Declared
 from tidings.app.engines import begin_life, holds_log, life_of, migrate, schema_of
-from tidings.app.opened import Opened, open_services
+from tidings.app.opened import Opened
+from tidings.app.opening import open_services
 
 __all__ = ["App", "Declared", "Opened", "begin_life", "holds_log", "life_of", "migrate", "open_services", "schema_of"]

@@ -13,7 +13,8 @@ from typing import Any
 
 from tidings import settings as setting
 from tidings.app.declared import Declared
-from tidings.app.opened import Opened, open_services
+from tidings.app.opened import Opened
+from tidings.app.opening import open_services
 from tidings.errors import DeclarationError, RefusedError, SettingError
 from tidings.events.catalog import Catalog
 from tidings.log.driver import Position

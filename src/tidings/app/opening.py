@@ -1,0 +1,149 @@
+"""Opening an application: its back ends, and everything over them, put together in one place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from tidings.app.crew import Crew, Runner
+from tidings.app.declared import Declared, Known, known_of
+from tidings.app.engines import BackEnd, open_back_end
+from tidings.app.joining import instance_of, readings
+from tidings.app.opened import Opened
+from tidings.app.tables import Carrying
+from tidings.app.watched import admitting, passing
+from tidings.app.webhooks import keyring, webhooks_of
+from tidings.consumers.relay import Relay
+from tidings.errors import SettingError
+from tidings.log.log import Log
+from tidings.operations.admission import Admission
+from tidings.operations.pruning import Pruner
+from tidings.ports import Ports, this_process
+from tidings.services.context import Resources
+from tidings.services.deliverer import Deliverer
+from tidings.services.handlers import Handlers
+from tidings.services.rows import Shelves
+from tidings.services.service import Service
+from tidings.settings import Settings
+from tidings.store.driver import StoreDriver
+from tidings.telemetry.telemetry import Telemetry
+from tidings.views.current import CurrentTables
+from tidings.views.inline import InlineFolds
+from tidings.webhooks.intake.alarms import Alarms
+from tidings.webhooks.intake.intake import Intake
+from tidings.webhooks.intake.roster import Roster
+
+
+@asynccontextmanager
+async def open_services(
+    declared: Declared, settings: Settings, ports: Ports, *, consume: bool, prepares: bool = True
+) -> AsyncIterator[Opened]:
+    """Open the back ends for what is declared; see `App.open`. `prepares`: False to leave the tables of views alone."""
+    known = known_of(declared, settings, ports.clock)
+    telemetry = Telemetry(
+        {type for type, _ in known.catalog.types()}, ports, otel=settings.otel == "on", url=settings.database_url
+    )
+    back_end = await open_back_end(settings, ports)
+    log = telemetry.log(back_end.log)
+    try:
+        opened = _put_together(declared, settings, known, back_end, log, telemetry)
+        if prepares:
+            await opened.carrying.prepare()
+            await opened.instance.begin(reads=consume)
+        running = asyncio.create_task(opened.crew.run(opened.stopping)) if consume else None
+        try:
+            with opened.heartbeat.beating():
+                yield opened
+        finally:
+            opened.stopping.set()
+            if running is not None:
+                await running
+            await opened.intake.close()
+            await opened.instance.end()
+    finally:
+        await log.close()
+        await back_end.close()
+
+
+def _put_together(
+    declared: Declared, settings: Settings, known: Known, back_end: BackEnd, log: Log, telemetry: Telemetry
+) -> Opened:
+    services, carried = declared.services, _carried(declared.services, settings)
+    reading = {service.name: tuple(view.reading(known.versions) for view in service.views) for service in services}
+    ports, store, owner = telemetry.ports, passing(telemetry.store(back_end.store), known.keeper), this_process()
+    tables = CurrentTables(store)
+    store.hold_inline(InlineFolds((view for each in reading.values() for view in each), log, ports))
+    deliverer = Deliverer({each.name: each.functions for each in carried}, store=store, ports=ports, owner=owner)
+    resources = {
+        service.name: _resources(service, known, Shelves(service.name, reading[service.name], tables, log), deliverer)
+        for service in services
+    }
+    webhooks = webhooks_of(settings, known.versions, log=log, store=store, ports=ports, owner=owner)
+    telemetry.watch(log, store, back_end.host, services)
+    instance = instance_of(known, declared, readings(carried, reading, known.versions), store, ports, settings)
+
+    def carrying(those: Sequence[Service]) -> Carrying:
+        views = [view for service in those for view in reading[service.name]]
+        handlers = [Handlers(resources[each.name], telemetry.handlers(each)) for each in those if each.handlers]
+        return Carrying(views, handlers, log=log, store=admitting(store, instance), ports=ports, owner=owner)
+
+    everything = carrying(services)
+    here = everything if carried is services else carrying(carried)
+    webhooks.join(here)
+    others = _beside_carrying(log, store, ports, deliverer if any(each.functions for each in carried) else None)
+    roster = Roster(declared.receivers, store, ports.clock, keyring(settings))
+    alarms = Alarms(roster, store, log, ports.clock, on_overdue=telemetry.overdue)
+    return Opened(
+        settings=settings,
+        ports=ports,
+        services=services,
+        carried=carried,
+        views=tuple(view for each in reading.values() for view in each),
+        known=known,
+        instance=instance,
+        log=log,
+        store=store,
+        host=back_end.host,
+        tables=tables,
+        carrying=everything,
+        crew=Crew(here, [instance, *others, alarms, webhooks.dispatcher], ports, held=lambda: instance.held),
+        admission=Admission(store, ports.clock),
+        resources=resources,
+        roster=roster,
+        intake=Intake(store, ports),
+        alarms=alarms,
+        telemetry=telemetry,
+        webhooks=webhooks,
+    )
+
+
+def _beside_carrying(log: Log, store: StoreDriver, ports: Ports, deliverer: Deliverer | None) -> list[Runner]:
+    """Return what runs beside what carries entries."""
+    found: list[Runner] = [Pruner(store, ports.clock)]
+    if deliverer is not None:
+        found.append(deliverer)
+    if store.facts.takes_staged or not store.facts.shares_transaction_with_log:
+        found.append(Relay(store, log, ports))
+    return found
+
+
+def _resources(service: Service, known: Known, shelves: Shelves, deliverer: Deliverer) -> Resources:
+    return Resources(
+        service=service.name,
+        catalog=known.catalog,
+        versions=known.versions,
+        shelves=shelves,
+        payloads={name: function.decoder() for name, function in service.functions.items()},
+        on_intend=deliverer.wake,
+    )
+
+
+def _carried(services: Sequence[Service], settings: Settings) -> Sequence[Service]:
+    if settings.carried is None:
+        return services
+    there = {service.name: service for service in services}
+    unknown = [name for name in settings.carried if name not in there]
+    if unknown:
+        raise SettingError(f"there is no service {unknown[0]!r} in the application; there is {', '.join(there)}")
+    return [there[name] for name in dict.fromkeys(settings.carried)]
