@@ -190,6 +190,10 @@ async def test_a_dropped_letter_lets_the_others_flow_on(caller: Caller) -> None:
     assert (await act(caller, target, "l", reason="erased")).problem == (404, "not-found")
     status = (await caller.get("/events/till/2/status")).json
     assert {each["consumer"]: each["state"] for each in status["consumers"]}["orders"] == "settled"
+    status = (await caller.get("/events/till/1/status")).json
+    [orders] = [each for each in status["consumers"] if each["consumer"] == "orders"]
+    assert (orders["state"], orders["dead_letter"], orders["dropped"]["reason"]) == ("dropped", None, "erased")
+    assert orders["dropped"]["at"] >= status["recorded"]
 
 
 async def test_redriving_counts_first_and_gives_back_what_fits(caller: Caller) -> None:

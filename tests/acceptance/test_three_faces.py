@@ -104,6 +104,24 @@ async def fill(place: Place) -> None:
     await opened.close()
 
 
+def test_what_was_dropped_is_called_that_on_every_face(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    assert place.emit("-1", -1, id="order-1").code == 0
+    with place.serving() as url:
+        place.eventually("dead", "list", until=lambda found: bool(found))
+        faces = Faces(place, url)
+        assert faces.cli("dead", "drop", "orders", "--reason", "a test order", "--", "-1")[0]
+        status = faces.get("/events/%2Fshop/order-1/status")
+        [orders] = [each for each in status["consumers"] if each["consumer"] == "orders"]
+        assert (orders["state"], orders["dropped"]["who"]) == ("dropped", "cli")
+        at = orders["dropped"]["at"]
+        _, shown = faces.cli("log", "show", "/shop", "order-1")
+        assert re.search(rf"orders +dropped +not handled: given up {at} by cli: a test order", shown), shown
+        page = faces.page("/event?source=%2Fshop&id=order-1")
+        assert "not handled: an operator gave it up" in page
+        assert "by cli: a test order" in page
+
+
 def test_what_waits_behind_a_dead_letter_is_dropped_on_no_face(faces: Faces) -> None:
     [head] = faces.get("/dead-letters?consumer=orders")["dead_letters"]
     [first, follower] = faces.get(f"/dead-letters/{head['dead_letter']}")["subject_letters"]

@@ -43,8 +43,11 @@ def entry_fields(entry: Entry) -> dict[str, Any]:
 
 def standing_row(standing: Standing) -> dict[str, Any]:
     """Return how a consumer stands to an event, as a row for people."""
-    parked = standing.parked
-    why = None if parked is None else f"{parked.state}, {parked.reason}: {parked.error}"
+    why, parked, dropped = None, standing.parked, standing.dropped
+    if parked is not None:
+        why = f"{parked.state}, {parked.reason}: {parked.error}"
+    elif dropped is not None:
+        why = f"not handled: given up {time_text(dropped.at)} by {dropped.who or 'nobody named'}: {dropped.reason}"
     return {"consumer": standing.consumer, "state": standing.state, "why": why}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tidings.conformance.store_harness import StoreHarness
@@ -27,6 +29,7 @@ from tidings.errors import CheckpointMovedError, NotFoundError
 from tidings.log.driver import Position
 from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
+from tidings.store.letters import GivenUp
 from tidings.store.rows import ViewTable
 
 
@@ -41,6 +44,11 @@ async def drop(store: StoreDriver, consumer: str, *positions: Position) -> None:
 async def dropped(store: StoreDriver, view: ViewTable) -> frozenset[Position]:
     async with store.unit() as unit:
         return await unit.dropped(view)
+
+
+async def replayed(store: StoreDriver, consumer: str, position: Position) -> None:
+    async with store.changing(Change(who="cli", what="replay", on=consumer, position=position)):
+        pass
 
 
 class Redriving:
@@ -156,6 +164,34 @@ class Redriving:
         assert audit[1] == audited(change, n=audit[1].n)
         assert len(await store.audit(limit=1)) == 1
         assert await store.parked() == []
+
+    async def test_how_an_entry_was_given_up_is_known_until_it_comes_again(
+        self, store: StoreDriver, harness: StoreHarness
+    ) -> None:
+        await drop(store, CONSUMER, 3, 5)
+        harness.clock.move(1)
+        first = await store.given_up(CONSUMER, 3)
+        assert first == GivenUp(at=harness.clock.now_us() - 1_000_000, who="", reason="not wanted")
+        assert await store.given_up(CONSUMER, 4) is None
+        assert await store.given_up(f"{CONSUMER}x", 3) is None
+        await replayed(store, CONSUMER, 4)
+        await replayed(store, f"{CONSUMER}x", 1)
+        assert (await store.given_up(CONSUMER, 3), await store.given_up(CONSUMER, 5)) == (first, None)
+        await replayed(store, CONSUMER, 3)
+        assert await store.given_up(CONSUMER, 3) is None
+        await drop(store, CONSUMER, 3)
+        assert await store.given_up(CONSUMER, 3) == replace(first, at=harness.clock.now_us())
+
+    async def test_how_an_entry_was_given_up_is_known_of_a_table_that_gave_it_up_with_another(
+        self, store: StoreDriver
+    ) -> None:
+        first = await made(store, table(version=1))
+        await drop(store, first.consumer, 3)
+        second = table(version=2)
+        await store.create_view(record(second, "building", shape="another"))
+        await drop(store, first.consumer, 4)
+        found = {(view, at): await store.given_up(view, at) for view in (first, second) for at in (3, 4, 5)}
+        assert {(view.version, at) for (view, at), given_up in found.items() if given_up} == {(1, 3), (1, 4), (2, 3)}
 
     async def test_followers_of_a_dropped_entry_flow_on_at_once(
         self, store: StoreDriver, harness: StoreHarness

@@ -18,9 +18,10 @@ from tidings.operations.dead import written
 
 STANDINGS: Mapping[str, str] = MappingProxyType(
     {
-        "settled": "handled, folded, or given up",
+        "settled": "handled or folded",
         "ahead": "not read yet: the consumer is behind it",
         "parked": "set aside with its subject",
+        "dropped": "not handled: an operator gave it up",
         "unknown": "nobody here knows whether the consumer reads it",
     }
 )

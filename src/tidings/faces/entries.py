@@ -43,8 +43,13 @@ def status_object(tokens: Tokens, found: Shown) -> dict[str, Any]:
 
 
 def _standing(standing: Standing, position: Position) -> dict[str, Any]:
-    letter = name_of(standing.consumer, position) if standing.parked else None
-    return {"consumer": standing.consumer, "state": standing.state, "dead_letter": letter}
+    letter, dropped = name_of(standing.consumer, position) if standing.parked else None, standing.dropped
+    return {
+        "consumer": standing.consumer,
+        "state": standing.state,
+        "dead_letter": letter,
+        "dropped": None if dropped is None else {"at": time_text(dropped.at), "who": dropped.who, "reason": dropped.reason},
+    }
 
 
 def chain_object(tokens: Tokens, chain: Chain) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tidings.errors import NotFoundError
 from tidings.events.envelope import Entry
@@ -19,6 +19,7 @@ from tidings.log.log import Log
 from tidings.operations.roster import Reader, roster
 from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
+from tidings.store.letters import GivenUp
 from tidings.store.parking import Parked
 
 PAGE = 500
@@ -26,18 +27,23 @@ LOOK_AGAIN = timedelta(seconds=10)
 DEAD_LETTERS = 10_000
 DELIVERIES = 100
 
+State = Literal["settled", "ahead", "parked", "dropped", "unread", "unknown"]
+STATES: tuple[State, ...] = get_args(State)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How a consumer stands to an event.
 
-    `state` "settled": handled, folded, or given up; "ahead": not read yet; "parked": set aside with its subject, as
-    `parked` says; "unread": it does not read this type; "unknown": nobody here knows whether it reads it.
+    `state` "settled": handled or folded; "ahead": not read yet, or to be read again; "parked": set aside with its
+    subject, as `parked` says; "dropped": set aside, and then given up by an operator, as `dropped` says, so neither
+    handled nor folded; "unread": it does not read this type; "unknown": nobody here knows whether it reads it.
     """
 
     consumer: str
-    state: Literal["settled", "ahead", "parked", "unread", "unknown"]
+    state: State
     parked: Parked | None = None
+    dropped: GivenUp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +137,12 @@ async def _standing(store: StoreDriver, reader: Reader, entry: Entry) -> Standin
             return Standing(consumer=reader.name, state="parked", parked=parked)
     if reader.types is not None and envelope.type not in reader.types:
         return Standing(consumer=reader.name, state="unread")
-    if reader.is_inline or reader.checkpoint_of(envelope) >= entry.position:
-        return Standing(consumer=reader.name, state="settled" if reader.is_known else "unknown")
-    return Standing(consumer=reader.name, state="ahead")
+    if not reader.is_inline and reader.checkpoint_of(envelope) < entry.position:
+        return Standing(consumer=reader.name, state="ahead")
+    dropped = await store.given_up(reader.name if reader.record is None else reader.record.table, entry.position)
+    if dropped is not None:
+        return Standing(consumer=reader.name, state="dropped", dropped=dropped)
+    return Standing(consumer=reader.name, state="settled" if reader.is_known else "unknown")
 
 
 async def _is_among(store: StoreDriver, parked: Parked, position: Position) -> bool:

@@ -1,13 +1,15 @@
-"""The part of a store that finds what failed where it lies: deliveries, and receipts."""
+"""The part of a store that finds what failed where it lies, deliveries and receipts, and what was given up."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
+from tidings.log.driver import Position
 from tidings.store.deliveries import EVERY, DeliveryFilter
-from tidings.store.letters import DeadCount, DeadDelivery, Mark
+from tidings.store.letters import DeadCount, DeadDelivery, GivenUp, Mark
 from tidings.store.receipts import Receipt
+from tidings.store.rows import ViewTable
 
 
 class LetterStore(Protocol):
@@ -31,3 +33,10 @@ class LetterStore(Protocol):
         self, receiver: str | None = None, *, after: Mark | None = None, limit: int = 100
     ) -> Sequence[Receipt]:
         """Return receipts that failed, oldest first, behind the one of this time and number."""
+
+    async def given_up(self, reader: str | ViewTable, position: Position) -> GivenUp | None:
+        """Return how the entry that stands there was dropped, by a consumer or for a view's table; None if it was not.
+
+        A replay from there or before hands it to its consumer again: what was dropped earlier is given up no more. For
+        a table it is for ever, also if it was dropped for another of its view before the table was made.
+        """

@@ -1,4 +1,4 @@
-"""Deliveries that were given up, as dead letters. Pure values; times: µs since 1970 (UTC)."""
+"""Dead letters: deliveries that failed for good, and how those of handlers were given up. Pure values; times: µs since 1970 (UTC)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ class DeadCount:
 
     deliveries: int = 0
     receipts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """How an operator gave a handler's dead letter up: when, who did it and why, as the audit keeps them."""
+
+    at: int
+    who: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+from tidings.log.driver import Position
 from tidings.store.deliveries import EVERY, DeliveryFilter
-from tidings.store.letters import DeadCount, DeadDelivery, Mark
+from tidings.store.letters import DeadCount, DeadDelivery, GivenUp, Mark
 from tidings.store.receipts import Receipt
+from tidings.store.rows import ViewTable
 from tidings.store.scripts import letters
 from tidings.store.statement_receipts import StatementReceipts
 
@@ -36,3 +38,6 @@ class StatementLetters(StatementReceipts[ConnectionT, NowT]):
         self, receiver: str | None = None, *, after: Mark | None = None, limit: int = 100
     ) -> Sequence[Receipt]:
         return await self._look(letters.failed(receiver, after=after, limit=limit))
+
+    async def given_up(self, reader: str | ViewTable, position: Position) -> GivenUp | None:
+        return await self._look(letters.given_up(reader, position))

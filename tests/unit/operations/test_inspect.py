@@ -8,7 +8,8 @@ from tests.unit.operations.stage import SERVICES, OrderPaid, OrderPlaced, RateSe
 from tidings.errors import NotFoundError
 from tidings.events.filter import Filter
 from tidings.events.patterns.grammar import compile_pattern
-from tidings.operations import inspect
+from tidings.operations import dead, inspect
+from tidings.store.audit import Change
 
 
 async def test_the_tail_of_an_empty_log_is_empty(stage: Stage) -> None:
@@ -102,6 +103,35 @@ async def test_a_parked_event_is_shown_with_its_reason(stage: Stage) -> None:
     assert billing.parked is not None
     assert billing.parked.reason == "handler-failed"
     assert (await standings(stage, "id-1"))["billing"] == "settled"
+
+
+async def test_an_event_that_was_dropped_is_shown_as_that_until_it_is_handled_after_all(stage: Stage) -> None:
+    await stage.say(OrderPlaced("a", 1), OrderPlaced("a", 2))
+    await stage.park("billing", "a", [2])
+    await stage.settle("billing", to=2)
+    await dead.drop(stage.store, "billing", "a", reason="a test order", who="cli")
+    shown = await inspect.show(stage.log, stage.store, SERVICES, source="/shop", id="id-2")
+    billing = next(each for each in shown.standings if each.consumer == "billing")
+    assert billing.state == "dropped"
+    assert billing.dropped is not None
+    assert (billing.dropped.who, billing.dropped.reason) == ("cli", "a test order")
+    assert (await standings(stage, "id-1"))["billing"] == "settled"
+    async with stage.store.changing(Change(who="cli", what="replay", on="billing", position=1)) as changing:
+        await changing.rewind("billing", to=0)
+    assert (await standings(stage, "id-2"))["billing"] == "ahead"
+    await stage.settle("billing", to=2)
+    assert (await standings(stage, "id-2"))["billing"] == "settled"
+
+
+async def test_an_event_that_was_dropped_for_a_view_is_in_no_table_of_it(stage: Stage) -> None:
+    await stage.say(OrderPlaced("a", 1), OrderPlaced("b", 1))
+    for consumer in ("orders.placed@1", "orders.order@1"):
+        await stage.park(consumer, "a", [1])
+        await dead.drop(stage.store, consumer, "a", reason="a test order", who="cli")
+    assert (await standings(stage, "id-1"))["orders.placed@1"] == "dropped"
+    assert (await standings(stage, "id-2"))["orders.placed@1"] == "settled"
+    await stage.settle("orders.order@1", to=2)
+    assert (await standings(stage, "id-1"))["orders.order@1"] == "dropped"
 
 
 async def test_a_parked_event_without_a_subject_is_found(stage: Stage) -> None:

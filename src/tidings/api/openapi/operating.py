@@ -13,6 +13,7 @@ from tidings.api.openapi.versions import version_paths, version_schemas
 from tidings.api.problems import Problem
 from tidings.events.media import JSON
 from tidings.operations.inspect import DELIVERIES
+from tidings.operations.inspect import STATES as STANDINGS
 from tidings.store.deliveries import STATES
 
 _LAG: Object = record({"entries": WHOLE, "at_least": YES, "seconds": {"type": "number"}})
@@ -81,8 +82,12 @@ def _status() -> Object:
     standing = record(
         {
             "consumer": TEXT,
-            "state": {"enum": ["settled", "ahead", "parked", "unread", "unknown"]},
+            "state": {"enum": list(STANDINGS)},
             "dead_letter": MAYBE,
+            "dropped": {
+                "anyOf": [record({"at": TIME, "who": TEXT, "reason": TEXT}), {"type": "null"}],
+                "description": "When an operator gave it up for this consumer, who did and why: it was not handled.",
+            },
         }
     )
     delivered = record(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tidings.log.driver import Position
 from tidings.store.deliveries import DeliveryFilter, conditions_of
 from tidings.store.endpoint_deliveries import FOLLOWS
-from tidings.store.letters import COUNTED, DeadCount, DeadDelivery, Mark
+from tidings.store.letters import COUNTED, DeadCount, DeadDelivery, GivenUp, Mark
+from tidings.store.parking import other_tables
 from tidings.store.receipts import Receipt
+from tidings.store.rows import ViewTable
 from tidings.store.scripts.receiving import SHOWN as RECEIPT
 from tidings.store.scripts.receiving import receipt_of
 from tidings.store.scripts.script import Script, ask
@@ -34,6 +37,17 @@ COUNT = (
     "(SELECT count(*) FROM "
     "(SELECT 1 FROM tidings.receipt WHERE outcome = 'failed' ORDER BY received, n LIMIT $1) AS failed)"
 )
+
+GIVEN_UP = "SELECT d.at, d.who, d.reason FROM tidings.audit d WHERE d.what = 'drop' AND d.pos = $1 AND "
+FOR_HANDLERS = (
+    "d.done_to = $2 AND NOT EXISTS (SELECT 1 FROM tidings.audit r WHERE r.what = 'replay' AND r.done_to = $2 "
+    "AND r.pos <= $1 AND r.n > d.n)"
+)
+FOR_TABLE = (
+    "(d.done_to = $2 OR d.done_to > $3 AND d.done_to < $4 AND d.n <= "
+    "(SELECT v.audited FROM tidings.view v WHERE v.service = $5 AND v.name = $6 AND v.version = $7))"
+)
+LAST = " ORDER BY d.n DESC LIMIT 1"
 
 
 def counted() -> Script[DeadCount]:
@@ -92,3 +106,13 @@ def failed(receiver: str | None, *, after: Mark | None, limit: int) -> Script[li
     of, held = ("", ()) if receiver is None else (" AND receiver = $4", (receiver,))
     rows = yield from ask(f"{FAILED}{of} ORDER BY received, n LIMIT $3", *(after or _FIRST), limit, *held)
     return [receipt_of(row) for row in rows]
+
+
+def given_up(reader: str | ViewTable, position: Position) -> Script[GivenUp | None]:
+    """See `LetterStore.given_up`."""
+    if isinstance(reader, ViewTable):
+        bounds = (*other_tables(reader), reader.service, reader.view, reader.version)
+        rows = yield from ask(f"{GIVEN_UP}{FOR_TABLE}{LAST}", position, reader.consumer, *bounds)
+    else:
+        rows = yield from ask(f"{GIVEN_UP}{FOR_HANDLERS}{LAST}", position, reader)
+    return GivenUp(at=rows[0][0], who=rows[0][1], reason=rows[0][2]) if rows else None
