@@ -14,6 +14,7 @@ from tidings.log.driver import Position
 from tidings.operations.chain import Chain, Link
 from tidings.operations.dead import name_of
 from tidings.operations.inspect import Shown, Standing
+from tidings.store.letters import GivenUp
 
 _DELIVERED = ("key", "endpoint", "state", "attempts", "reason")
 
@@ -43,13 +44,16 @@ def status_object(tokens: Tokens, found: Shown) -> dict[str, Any]:
 
 
 def _standing(standing: Standing, position: Position) -> dict[str, Any]:
-    letter, dropped = name_of(standing.consumer, position) if standing.parked else None, standing.dropped
     return {
         "consumer": standing.consumer,
         "state": standing.state,
-        "dead_letter": letter,
-        "dropped": None if dropped is None else {"at": time_text(dropped.at), "who": dropped.who, "reason": dropped.reason},
+        "dead_letter": name_of(standing.consumer, position) if standing.parked else None,
+        "dropped": None if standing.dropped is None else _given_up(standing.dropped),
     }
+
+
+def _given_up(dropped: GivenUp) -> dict[str, Any]:
+    return {"at": time_text(dropped.at), "who": dropped.who, "reason": dropped.reason}
 
 
 def chain_object(tokens: Tokens, chain: Chain) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Dead letters: deliveries that failed for good, and how those of handlers were given up. Pure values; times: µs since 1970 (UTC)."""
+"""Dead deliveries, and how dead letters of handlers were given up. Pure values; times: µs since 1970 (UTC)."""
 
 from __future__ import annotations
 
