@@ -1,0 +1,1 @@
+"""Comparing with what another system lists: what was missed is found, and how far the copy is right is proved."""

@@ -1,0 +1,106 @@
+"""What one row that a provider lists says about what is here. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tidings.reconciliation.facts import Capability
+from tidings.reconciliation.floors import Known
+from tidings.store.rows import Rank
+
+PUT, DELETE = 0, 1
+
+
+class Kind(StrEnum):
+    """What a finding is of."""
+
+    MISSING = "missing"
+    STALE = "stale"
+    DIFFERS = "differs"
+    WENT_BACK = "went_back"
+    EXTRA = "extra"
+    OMITTED = "omitted"
+    TIE = "tie"
+    TOTAL_DIFFERS = "total_differs"
+    ASOF_FALSE = "asof_false"
+    PARKED = "parked"
+
+
+class Verdict(StrEnum):
+    """What is done about a row. `OLD`: a newer proof knows more. `NEWER_HERE`: the read is too old to judge ours."""
+
+    EQUAL = "equal"
+    OLD = "old"
+    NEWER_HERE = "newer_here"
+    READ_AGAIN = "read_again"
+    REPAIR = "repair"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A state of one key as the provider showed it.
+
+    `version`: the start of its tick in µs, or the counter, where items have one. `hash`: of the state, keyed. `as_of`:
+    of the read. `ticket`: of the read, where nothing else orders reads; `is_overlapped`: another read of the key was
+    under way since the ticket was taken.
+    """
+
+    hash: int
+    as_of: int
+    version: int | None = None
+    ticket: int = 0
+    is_overlapped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What follows from a row. `kind` and `rank`: of the repair, if one is needed."""
+
+    verdict: Verdict
+    kind: Kind | None = None
+    rank: Rank | None = None
+
+
+def rank_of(read: Read, capability: Capability) -> Rank:
+    """Return what orders a state that was read."""
+    if capability is Capability.VERSIONED:
+        assert read.version is not None, "a row of a versioned list has a version"
+        return Rank(read.version, int(read.version <= read.as_of), PUT, read.hash)
+    return Rank(read.as_of if capability is Capability.EVENT_TIMED else read.ticket, 1, PUT, read.hash)
+
+
+def floor_of(known: Known, key_floor: int, base: Rank | None) -> int:
+    """Return up to when all about a key is known. `base`: what is here of it."""
+    return max(key_floor, known.put if base is None else known.delete)
+
+
+def judge(read: Read, base: Rank | None, floor: int, capability: Capability) -> Judgement:
+    """Judge a row that a list shows. `base`: the newer of what the mirror holds and of what an open finding will make
+    of it; `floor`: see `floor_of`."""
+    is_bare = capability is Capability.BARE
+    if is_bare and read.is_overlapped:
+        return Judgement(Verdict.READ_AGAIN)
+    rank = rank_of(read, capability)
+    if read.as_of < floor and (rank.at <= floor or (is_bare and base is None)):
+        return Judgement(Verdict.OLD)
+    if base is not None and base.kind == PUT and base.hash == read.hash:
+        return Judgement(Verdict.EQUAL)
+    if base is None or rank > base:
+        return Judgement(Verdict.REPAIR, Kind.STALE if base is not None and base.kind == PUT else Kind.MISSING, rank)
+    if capability is Capability.VERSIONED and base.at <= read.as_of:
+        kind = Kind.DIFFERS if rank.at == base.at else Kind.WENT_BACK
+        return Judgement(Verdict.REPAIR, kind, Rank(read.as_of, 1, PUT, read.hash))
+    return Judgement(Verdict.NEWER_HERE)
+
+
+def is_absent(base: Rank, *, as_of: int, ticket: int, capability: Capability) -> bool:
+    """Say whether a live key that a list does not show is to be asked about: what is newer cannot be judged."""
+    if base.kind == DELETE:
+        return False
+    return base.at < ticket if capability is Capability.BARE else base.at <= as_of
+
+
+def gone(as_of: int, ticket: int, capability: Capability) -> Rank:
+    """Return what orders a delete that an answer proved."""
+    return Rank(ticket if capability is Capability.BARE else as_of, 1, DELETE, 0)

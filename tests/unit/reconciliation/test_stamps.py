@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from tests.unit.reconciliation.declared import facts
+from tidings.reconciliation.stamps import AGREEING, SECOND, Asked, Stamps
+
+TRUE_AT_ZERO = 1_700_000_000 * SECOND
+
+
+def read(draw: random.Random, began: int, *, cut: int = SECOND) -> tuple[Asked, int]:
+    """Return a call that begins then, and the true time at which the provider made its read."""
+    made = began + draw.randrange(1, 400_000)
+    ended = made + draw.randrange(1, 400_000)
+    date = TRUE_AT_ZERO + made + draw.randrange(0, min(ended - made, 100_000) + 1)
+    return Asked(began=began, ended=ended, date=date // cut * cut), TRUE_AT_ZERO + made
+
+
+@pytest.mark.parametrize("lag", [0, 3])
+@pytest.mark.parametrize("tick", [timedelta(milliseconds=1), timedelta(seconds=1), timedelta(minutes=1)])
+def test_as_of_is_never_above_the_true_read_start(tick: timedelta, lag: int) -> None:
+    draw = random.Random(1)
+    stamps, now = Stamps(facts(tick=tick, replica_lag=timedelta(seconds=lag))), 0
+    tick_us = tick // timedelta(microseconds=1)
+    for _ in range(3_000):
+        asked, made = read(draw, now)
+        as_of = stamps.stamp(asked)
+        assert as_of is not None
+        assert as_of + tick_us <= TRUE_AT_ZERO + asked.began - lag * SECOND  # it had closed
+        assert as_of % tick_us == 0
+        assert made - as_of < 4 * SECOND + lag * SECOND + 3 * tick_us  # and it is not thrown away either
+        now += draw.randrange(1, 2_000_000)
+
+
+def test_as_of_never_falls_between_ordered_reads() -> None:
+    draw = random.Random(2)
+    stamps, now = Stamps(facts(tick=timedelta(milliseconds=1))), 0
+    past: list[tuple[int, int]] = []
+    for _ in range(3_000):
+        asked, _ = read(draw, now)
+        as_of = stamps.stamp(asked)
+        assert as_of is not None
+        assert all(as_of >= other for ended, other in past[-50:] if ended <= asked.began)
+        past.append((asked.ended, as_of))
+        now += draw.randrange(1, 300_000)  # they overlap
+
+
+def test_what_an_owner_before_proved_is_the_least() -> None:
+    asked = Asked(began=0, ended=100_000, date=TRUE_AT_ZERO)
+    plain = Stamps(facts()).stamp(asked)
+    assert plain is not None
+    assert Stamps(facts(), least=plain + 5 * SECOND).stamp(asked) == plain + 5 * SECOND
+    assert Stamps(facts(), least=plain - 5 * SECOND).stamp(asked) == plain
+
+
+def test_a_read_without_a_date_proves_nothing() -> None:
+    assert Stamps(facts()).stamp(Asked(began=0, ended=1, date=None)) is None
+
+
+@pytest.mark.parametrize("jump", [3600, -3600, 5])
+def test_a_jumping_date_header_dates_nothing(jump: int) -> None:
+    stamps = Stamps(facts())
+
+    def at(second: int, off: int = 0) -> int | None:
+        date = TRUE_AT_ZERO + (second + off) * SECOND
+        return stamps.stamp(Asked(began=second * SECOND - 100_000, ended=second * SECOND, date=date))
+
+    usual = [at(second) for second in range(10)]
+    assert at(10, jump) is None
+    after = at(11)
+    assert after is not None
+    assert usual[-1] is not None
+    assert after == usual[-1] + 2 * SECOND  # as if it had not been there
+    assert [at(second, jump) for second in range(12, 12 + AGREEING // SECOND)] == [None] * (AGREEING // SECOND)
+    believed = at(12 + AGREEING // SECOND, jump)
+    assert believed is not None
+    assert believed == after + (1 + AGREEING // SECOND + jump) * SECOND  # also where that is earlier than before
+
+
+def test_dates_that_jump_now_here_now_there_are_never_believed() -> None:
+    stamps, draw = Stamps(facts()), random.Random(3)
+    assert stamps.stamp(Asked(began=0, ended=1, date=TRUE_AT_ZERO)) is not None
+    for second in range(1, 2_000):
+        date = TRUE_AT_ZERO + (second + (second % 2 * 2 - 1) * (100 + draw.randrange(1_000))) * SECOND
+        assert stamps.stamp(Asked(began=second * SECOND - 1, ended=second * SECOND, date=date)) is None
