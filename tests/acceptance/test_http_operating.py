@@ -309,3 +309,15 @@ async def test_what_failed_is_dropped_by_a_filter_once_and_audited(app: App, cal
     [audited] = await app.opened.store.audit()
     assert (audited.who, audited.what, audited.on, audited.reason) == ("local", "drop", "orders", "rubbish")
     await eventually(caller, "/dead-letters", lambda page: page["dead_letters"] == [])
+
+
+async def test_a_number_that_no_column_holds_is_refused_when_it_comes(caller: Caller) -> None:
+    for n, total in enumerate((2**63 - 1, -(2**63))):
+        await place(caller, f"big-{n}", f"o-{n}", total)
+    for total in (2**63, -(2**63) - 1, 10**30):
+        body = json.dumps({"order_id": "o-9", "total": total})
+        reply = await caller.put("/events/till/bigger", {"ce-type": "order-placed", **JSON}, body)
+        assert (reply.problem, reply.pointers) == ((422, "invalid-data"), ["/total"])
+    document = (await caller.get("/openapi.json")).json
+    total = document["components"]["schemas"]["event.order-placed.v1"]["$defs"]["OrderPlaced"]["properties"]["total"]
+    assert (total["minimum"], total["maximum"]) == (-(2**63), 2**63 - 1)

@@ -17,6 +17,7 @@ from tidings.events.media import JSON, is_json
 from tidings.events.rules import DATA_BYTES_MAX, SUBJECT_MAX, TIME_AHEAD_MAX, check_ahead, checked, is_text, wrong
 from tidings.events.strict import check_json
 from tidings.events.timestamp import time_text
+from tidings.events.whole import PLACES_MAX, TOO_LONG, may_be_too_long, too_long, with_limits
 
 _JSON_ATTRIBUTES: Mapping[str, AttributeValue] = {"datacontenttype": JSON}
 
@@ -151,6 +152,8 @@ class Catalog:
             _check_json(envelope)
         older = self._older.get((envelope.type, envelope.version))
         event = self.decode(envelope) if older is None else older.admit(envelope)
+        if event is not None and envelope.data is not None:
+            self._check_whole(found, event, envelope.data)
         subject = envelope.subject if event is None else _subject(found, envelope, event)
         if subject == envelope.subject and envelope.time is not None:
             return envelope
@@ -191,6 +194,7 @@ class Catalog:
             raise DeclarationError(f"{_place(found.cls)} is not the class that this application knows as {found.type}")
         data = encode_json(event)
         read = _read_back(event, data, self._decoders[found.type, found.version])
+        self._check_whole(found, read, data)
         made = Envelope(
             id=id,
             source=source,
@@ -214,7 +218,15 @@ class Catalog:
             made = cls.model_json_schema() if is_pydantic(cls) else msgspec.json.schema(cls, schema_hook=_any_value)
         except TypeError as error:
             raise DeclarationError(f"{_place(cls)} has no JSON Schema: {error}") from error
-        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **with_limits(made)}
+
+    def _check_whole(self, found: Declared, event: Any, data: bytes) -> None:
+        """Refuse a declared whole number that no column holds; `data`: what the event was read from."""
+        if not may_be_too_long(data):
+            return
+        places = too_long(self.json_schema(found.type, found.version), msgspec.json.decode(encode_json(event)))
+        if places:
+            raise InvalidDataError(f"{places[0]}: {TOO_LONG}", errors=[(at, TOO_LONG) for at in places[:PLACES_MAX]])
 
     def _stamp(self, now_us: int) -> str:
         """Return the text of a time for an event that says none: now, but later than those stamped before.

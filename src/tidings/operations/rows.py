@@ -16,15 +16,15 @@ from tidings.errors import EnvelopeError, MalformedError
 from tidings.events.codec import encode_json
 from tidings.events.strict import decode_json
 from tidings.events.timestamp import time_text, time_us
+from tidings.events.whole import INT64_MAX, is_long
 from tidings.store.rows import Column, ColumnKind, Key, Row
 
-_INT64 = 2**63
 _WHOLE = re.compile(r"-?[0-9]{1,19}")
 
 
 def _integer(text: str) -> int:
-    value = int(text) if _WHOLE.fullmatch(text) else _INT64
-    if not -_INT64 <= value < _INT64:
+    value = int(text) if _WHOLE.fullmatch(text) else INT64_MAX + 1
+    if is_long(value):
         raise ValueError("out of range")
     return value
 

@@ -23,12 +23,12 @@ import msgspec
 from tidings.errors import DeclarationError
 from tidings.events.codec import Decoder, encode_json
 from tidings.events.declaration import hints_of, is_pydantic
+from tidings.events.whole import is_long
 from tidings.ports import utc
 from tidings.store.rows import ColumnKind
 
 Convert = Callable[[Any], Any]
 
-_INT64 = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AS_TEXT = (UUID, date, time, timedelta)
 # Sets have no order of their own, and that of Python's changes from process to process.
@@ -89,7 +89,7 @@ def integer(value: Any) -> int:
     """Return the value if it is an int of 64 bits, which is what every engine keeps."""
     if type(value) is not int:
         raise TypeError(f"expected int, got {type(value).__qualname__}")
-    if not -_INT64 <= value < _INT64:
+    if is_long(value):
         raise OverflowError("the number needs more than 64 bits")
     return value
 

@@ -11,13 +11,13 @@ import msgspec
 
 from tidings.errors import DeclarationError
 from tidings.events.declaration import is_pydantic
+from tidings.events.whole import INT64_MAX, INT64_MIN
 from tidings.store.rows import Column, ColumnKind, Key
 from tidings.views.columns import Convert, Form
 
 Values = tuple[Any, ...]
 """The values of a row, or of its key, as stored, parallel to the columns."""
 
-_INT64 = 2**63
 _EMPTY: dict[ColumnKind, Any] = {
     "text": "",
     "integer": 0,
@@ -65,7 +65,7 @@ class Stored:
             return self._learn(values)
         integers, texts = usual
         for place in integers:
-            if not -_INT64 <= values[place] < _INT64:
+            if not INT64_MIN <= values[place] <= INT64_MAX:
                 return self._thoroughly(values)
         for place in texts:
             if not values[place].isascii():
