@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -14,8 +13,9 @@ from starlette.routing import Router
 from tidings import __version__
 from tidings.api.answer import JSON_TYPE, Answer, Pages, Receive, Scope, Send
 from tidings.api.bodies import DisconnectedError
+from tidings.api.descriptions import tagged
 from tidings.api.guard import admit
-from tidings.api.headers import choose, is_current, wait_seconds
+from tidings.api.headers import choose, wait_seconds
 from tidings.api.hooks import HOOKS
 from tidings.api.host import check_host
 from tidings.api.lifespan import live
@@ -144,10 +144,7 @@ class Application:
         read_query(request.scope, known=())
         choose(request.scope, JSON)
         root = request.scope["tidings.root"]
-        body = encode_json({**self._document, "servers": [{"url": root or "/"}]})
-        tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        headers = ((b"etag", tag.encode()),)
-        return Answer(304, headers) if is_current(request.scope, tag) else Answer(200, (JSON_TYPE, *headers), body)
+        return tagged(request.scope, encode_json({**self._document, "servers": [{"url": root or "/"}]}), JSON_TYPE)
 
     @asynccontextmanager
     async def _until_shutdown(self) -> AsyncIterator[None]:

@@ -11,6 +11,7 @@ from tidings.api.arrivals import Arrivals
 from tidings.api.bodies import Bodies
 from tidings.api.consumers import Consumers
 from tidings.api.deliveries import Deliveries
+from tidings.api.descriptions import Descriptions
 from tidings.api.endpoint_acts import EndpointActs
 from tidings.api.endpoints import Endpoints
 from tidings.api.entries import Entries
@@ -167,7 +168,9 @@ def _receiving(opened: Opened, parts: Parts) -> Iterator[Operation]:
 
 
 def _own(opened: Opened) -> Iterator[Operation]:
-    health = Health(opened)
+    health, descriptions = Health(opened), Descriptions(opened)
     yield Operation("GET", "/healthz", health.alive, None)
     yield Operation("GET", "/readyz", health.ready, None)
     yield Operation("GET", "/metrics", Metrics(opened).get, "metrics:read")
+    yield Operation("GET", "/asyncapi.json", descriptions.asyncapi, None)
+    yield Operation("GET", "/schemas/{type}/{version}", descriptions.schema, None)

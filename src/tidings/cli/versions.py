@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidings.cli import plans
+from tidings.cli import exporting, plans
 from tidings.cli.exits import NO, OK, UNKNOWN
 from tidings.cli.output import Output
 from tidings.cli.session import AppName, AsJson, Session
@@ -21,6 +21,7 @@ commands = typer.Typer(help="The versions of events: which there are, and whethe
 for act in (plans.census, plans.plan, plans.may, plans.close, plans.deprecate, plans.retire, plans.forget):
     commands.command()(act)
 commands.command("open")(plans.open_)
+commands.command()(exporting.export)
 
 LockFile = Annotated[Path, typer.Option("--lock", metavar="FILE", help="The lock file, kept in your repository.")]
 _LOCK = Path("events.lock.json")

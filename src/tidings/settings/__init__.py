@@ -27,7 +27,8 @@ class Settings:
     `database_url`: `postgresql://…`, `sqlite:///FILE`, or `sqlite:///:memory:`. `log_url`: None, so that the log lies
     in the database. `app`: `module:attribute` of the App. `services`: whose handlers, views and deliveries are carried
     here, joined by commas; None for all of the App's. `host`, `port`: where the server listens. `sqlite_synchronous`:
-    "normal" may lose acknowledged events at power loss. `postgres_connections`: most of this process, besides the one
+    "normal" may lose acknowledged events at power loss. `public_url`: where others reach the API, with the path below
+    which it is served; None if nobody says. `postgres_connections`: most of this process, besides the one
     on which it is told of other processes' appends. `shutdown_grace`: seconds that work under way is given to finish.
     `console`: "off" leaves the operator's pages out. `revision`: the release, as plans name it. `gates`: "manual" to
     have versions of events opened by `tidings versions open` alone. `data_bytes_max`: most bytes of one event's data,
@@ -49,6 +50,7 @@ class Settings:
     services: str | None = None
     host: str = "127.0.0.1"
     port: int = 8080
+    public_url: str | None = None
     sqlite_synchronous: Literal["full", "normal"] = "full"
     postgres_connections: int = 10
     shutdown_grace: float = 25.0

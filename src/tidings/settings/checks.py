@@ -18,6 +18,7 @@ _USER_IN_URL = re.compile(r"//.*@")
 _NO_PORT = re.compile(r":(?!\d*(?:[,/]|$))(?![^/,]*\])[^/,]*")
 _APP = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _SERVICES = re.compile(r"[a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*")
+_PUBLIC_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[A-Za-z0-9._~%-]+)*", re.ASCII)
 _REVISION = re.compile(r"[A-Za-z0-9._+-]{0,64}")
 _DELAYS = re.compile(r"\d{1,7}(\.\d{1,6})?(,\d{1,7}(\.\d{1,6})?){0,9}", re.ASCII)
 _DATA_BYTES_MAX = 1 << 20
@@ -86,6 +87,11 @@ def _switch(name: str) -> Callable[[object], None]:
     return check
 
 
+def _check_public_url(value: object) -> None:
+    if not isinstance(value, str) or not _PUBLIC_URL.fullmatch(value):
+        raise wrong("public_url", value, "a URL without a slash at its end, such as https://events.example.org/api")
+
+
 def _check_revision(value: object) -> None:
     if not isinstance(value, str) or not _REVISION.fullmatch(value):
         raise wrong("revision", value, "at most 64 letters, digits, '.', '_', '+' and '-'")
@@ -133,6 +139,7 @@ CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
         "services": _check_services,
         "host": _check_host,
         "port": _in("port", 0, 65_535, int),
+        "public_url": _check_public_url,
         "postgres_connections": _in("postgres_connections", 2, 1_000, int),
         "sqlite_synchronous": _check_synchronous,
         "shutdown_grace": _in("shutdown_grace", 0, 3_600, float),

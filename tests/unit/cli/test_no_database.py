@@ -58,6 +58,7 @@ ASK = {
     "versions deprecate": "stock-placed 1 --sunset 2100-01-01 --migration https://example.org",
     "versions retire": "stock-placed 1",
     "versions forget": "stock",
+    "versions export": "asyncapi docs",
     "keys list": "",
     "keys revoke": "a",
 }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tidings.api.openapi.operations import operation
-from tidings.api.openapi.parts import Object, if_none_match, problems, response, schema
+from tidings.api.openapi.parts import Object, if_none_match, parameter, problems, response, schema
 from tidings.api.problems import Problem
 from tidings.events.media import JSON
+from tidings.faces.schemas import MEDIA_TYPE
 
 
 def own_paths() -> dict[str, Object]:
@@ -14,7 +15,17 @@ def own_paths() -> dict[str, Object]:
         "/healthz": {"get": _is_alive()},
         "/readyz": {"get": _is_ready()},
         "/metrics": {"get": _measure()},
-        "/openapi.json": {"get": _describe()},
+        "/openapi.json": {"get": _described("describe", "This document")},
+        "/asyncapi.json": {
+            "get": _described("describeEvents", "Every event, its versions, who emits and accepts them")
+        },
+        "/schemas/{type}/{version}": {
+            "parameters": [
+                parameter("path", "type", "The event type.", {"type": "string"}),
+                parameter("path", "version", "One of its versions.", {"type": "string"}),
+            ],
+            "get": _described("getSchema", "The JSON Schema of one version", Problem.NOT_FOUND, media_type=MEDIA_TYPE),
+        },
     }
 
 
@@ -60,14 +71,10 @@ def _measure() -> Object:
     }
 
 
-def _describe() -> Object:
-    return operation(
-        "describe",
-        "This document",
-        [if_none_match()],
-        {
-            "200": response("The document.", {JSON: {"type": "object"}}, ["ETag"]),
-            "304": response("Not modified.", headers=["ETag"]),
-        },
-        Problem.NOT_ACCEPTABLE,
-    )
+def _described(id: str, summary: str, *kinds: Problem, media_type: str = JSON) -> Object:
+    types = {JSON, media_type}
+    answers = {
+        "200": response("The document.", {each: {"type": "object"} for each in sorted(types)}, ["ETag"]),
+        "304": response("Not modified.", headers=["ETag"]),
+    }
+    return operation(id, summary, [if_none_match()], answers, Problem.NOT_ACCEPTABLE, *kinds)
