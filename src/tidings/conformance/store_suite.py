@@ -27,7 +27,6 @@ from tidings.conformance.store_endpoint_results import SettlingForEndpoints
 from tidings.conformance.store_endpoint_sharing import SharingEndpoints
 from tidings.conformance.store_endpoints import KeepingEndpoints
 from tidings.conformance.store_harness import StoreHarness, StoreWithLogHarness
-from tidings.conformance.store_inbox import TakingIn
 from tidings.conformance.store_inline import FoldingInline
 from tidings.conformance.store_keyed import Answering, AppendingKeyed
 from tidings.conformance.store_keys import Admitting
@@ -54,7 +53,6 @@ class _Chapters(
     Undoing,
     Parking,
     Redriving,
-    TakingIn,
     Remembering,
     Delivering,
     Attempting,

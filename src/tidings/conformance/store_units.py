@@ -34,7 +34,6 @@ from tidings.store.unit import Unit
 
 async def write_everything(unit: Unit, view: ViewTable) -> None:
     """Do in a unit, once each, all that a unit can do."""
-    await unit.take_in(CONSUMER, [entry(1)])
     await unit.sql.execute("INSERT INTO suite_notes VALUES ('kept')")
     await unit.replace(view, [row("a", 1)])
     await unit.put(view, [row("b", 1)])
@@ -53,7 +52,6 @@ async def assert_nothing_was_kept(store: StoreDriver, view: ViewTable) -> None:
     assert await store.deliveries() == []
     assert await position_of(store) == 0
     async with store.unit() as unit:
-        assert await unit.take_in(CONSUMER, [entry(1)]) == {1}
         assert await unit.sql.fetch("SELECT * FROM suite_notes") == []
         assert await unit.join(view, [(("a",), 1)]) == {(("a",), 1)}
         assert await unit.command("shop", "k") is None
@@ -182,7 +180,6 @@ class Keeping:
             assert list(await unit.rows(view, [("a",), ("b",), ("c",)])) == [("a",), ("b",)]
             assert await unit.parked(CONSUMER, ["subject/1", "subject/2"]) == {"subject/1"}
             assert await unit.sql.fetch("SELECT note FROM suite_notes") == [("kept",)]
-            assert await unit.take_in(CONSUMER, [entry(1)]) == frozenset()
 
     async def test_the_handlers_own_writes_are_kept_with_the_checkpoint(
         self, store: StoreDriver, view: ViewTable

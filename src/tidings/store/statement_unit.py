@@ -105,10 +105,7 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
         table = self._around.tables(view)
         return await self.run(lambda to: table.members(to, keys))
 
-    # entries taken in, set aside, sent on
-    @abstractmethod
-    async def take_in(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]: ...
-
+    # entries set aside, sent on
     async def parked(self, consumer: str, subjects: Sequence[str]) -> frozenset[str]:
         return await self.run(lambda to: self._statements.parked.parked_among(to, consumer, subjects))
 

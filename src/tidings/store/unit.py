@@ -41,11 +41,6 @@ class Unit(Protocol):
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """An exception that leaves the block undoes what was done in it, `emit` included; the unit goes on."""
 
-    async def take_in(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
-        """Take the entries into the inbox; return the positions of those that were not in it yet.
-
-        Needed only where the log forgets ids. ConflictError for an id that is in it with other content."""
-
     async def rows(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Row]:
         """Return the rows of these keys, tombstones included, locked until the unit ends."""
 

@@ -180,7 +180,7 @@ async def consumers(connection: Connection) -> list[str]:
 
 
 async def forget(connection: Connection, consumer: str) -> None:
-    for table in ("checkpoint", "asking", "inbox", "parked", "dead_letter"):
+    for table in ("checkpoint", "asking", "parked", "dead_letter"):
         await connection.execute(f"DELETE FROM tidings.{table} WHERE consumer = $1", consumer)
 
 
@@ -213,7 +213,6 @@ async def rewind(connection: Connection, consumer: str, *, to: Position) -> None
         to,
     )
     _known(changed, consumer)
-    await connection.execute("DELETE FROM tidings.inbox WHERE consumer = $1 AND pos > $2", consumer, to)
 
 
 def _known(changed: Sequence[Any], consumer: str) -> None:

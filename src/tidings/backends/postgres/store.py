@@ -89,7 +89,6 @@ class PostgresStore(StatementStore[Connection, int | None]):
             statements=STATEMENTS,
             tables=tables,
             log=log,
-            secret=database.secret,
             inline=inline,
             guard=Guard(),
         )

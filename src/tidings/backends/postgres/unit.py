@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import asyncpg
 
-from tidings.backends.postgres import inbox, leases, outbox, reading, receipts
+from tidings.backends.postgres import leases, outbox, reading, receipts
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.database import Database
 from tidings.backends.postgres.emits import Appender, append_emitted, new_among
@@ -22,7 +22,7 @@ from tidings.backends.postgres.inline import Inline
 from tidings.backends.postgres.sql import Guard, HandlerSql
 from tidings.backends.postgres.table import Tables
 from tidings.errors import InvalidDataError, RefusedError, StoreUnavailableError
-from tidings.events.envelope import Entry, Envelope
+from tidings.events.envelope import Envelope
 from tidings.log.driver import Position, Receipt, Write
 from tidings.store import statements
 from tidings.store.claims import Claim
@@ -42,7 +42,6 @@ _Appended: TypeAlias = tuple[Sequence[Receipt], Sequence[tuple[Position, Envelop
 class PostgresSurroundings(Surroundings[Connection, int | None]):
     """What every unit of a store shares."""
 
-    secret: bytes
     tables: Tables
     inline: Inline
     guard: Guard
@@ -133,10 +132,6 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
     async def replace(self, view: ViewTable, rows: Sequence[Row]) -> None:
         table = self._around.tables(view)
         await self._run(lambda connection: table.replace(connection, rows))
-
-    async def take_in(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
-        secret = self._around.secret
-        return await self._run(lambda connection: inbox.take_in(connection, consumer, entries, secret=secret))
 
     async def leave(self) -> None:
         """Do all that is left to do before the commit. What is appended holds readers up, so that comes last."""

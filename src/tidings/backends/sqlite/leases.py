@@ -140,7 +140,7 @@ def consumers(connection: sqlite3.Connection) -> list[str]:
 
 
 def forget(connection: sqlite3.Connection, consumer: str) -> None:
-    for table in ("checkpoint", "asking", "inbox", "parked", "dead_letter"):
+    for table in ("checkpoint", "asking", "parked", "dead_letter"):
         connection.execute(f"DELETE FROM tidings_{table} WHERE consumer = ?", (consumer,))
 
 
@@ -172,7 +172,6 @@ def rewind(connection: sqlite3.Connection, consumer: str, *, to: Position) -> No
         (to, consumer),
     )
     _known(changed, consumer)
-    connection.execute("DELETE FROM tidings_inbox WHERE consumer = ? AND pos > ?", (consumer, to))
 
 
 def _known(changed: sqlite3.Cursor, consumer: str) -> None:

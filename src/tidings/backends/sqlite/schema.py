@@ -38,8 +38,6 @@ CREATE TABLE tidings_checkpoint (consumer TEXT, part INTEGER, pos INTEGER NOT NU
   gate INTEGER NOT NULL DEFAULT 0, paused TEXT, PRIMARY KEY (consumer, part)) STRICT, WITHOUT ROWID;
 CREATE TABLE tidings_asking (consumer TEXT, owner TEXT, until INTEGER NOT NULL, PRIMARY KEY (consumer, owner)) STRICT,
   WITHOUT ROWID;
-CREATE TABLE tidings_inbox (consumer TEXT, k BLOB, h INTEGER NOT NULL, pos INTEGER NOT NULL,
-  PRIMARY KEY (consumer, k)) STRICT, WITHOUT ROWID;
 CREATE TABLE tidings_outbox (n INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, id TEXT NOT NULL,
   type TEXT NOT NULL, dataversion INTEGER NOT NULL, subject TEXT, attrs BLOB NOT NULL, data BLOB,
   staged INTEGER NOT NULL) STRICT;

@@ -10,7 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, cast
 
-from tidings.backends.sqlite import inbox, leases, outbox, receipts
+from tidings.backends.sqlite import leases, outbox, receipts
 from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.emits import Appender, append_emitted, entries_after
 from tidings.backends.sqlite.inline import Inline
@@ -19,7 +19,7 @@ from tidings.backends.sqlite.table import Tables
 from tidings.backends.sqlite.transaction import Transaction
 from tidings.errors import StoreUnavailableError
 from tidings.events.envelope import Entry
-from tidings.log.driver import Position, Receipt, Write
+from tidings.log.driver import Receipt, Write
 from tidings.store import statements
 from tidings.store.claims import Claim
 from tidings.store.receipts import finishes, fresh_events
@@ -121,10 +121,6 @@ class SqliteUnit(StatementUnit[sqlite3.Connection, int]):
         """Have this done with what comes next, which spares a hop: nobody waits for what it returns."""
         self._check()
         self._transaction.put_off(_unless_undone(job))
-
-    # entries taken in, set aside, sent on
-    async def take_in(self, consumer: str, entries: Sequence[Entry]) -> frozenset[Position]:
-        return await self._run(lambda connection: inbox.take_in(connection, consumer, entries))
 
     # what is done on leaving
     async def leave(self) -> None:

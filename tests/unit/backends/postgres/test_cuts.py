@@ -12,7 +12,7 @@ from tests.postgres.proxy import Door
 from tests.unit.backends.postgres.room import Opened, opened
 from tidings.backends.postgres.store import PostgresStore
 from tidings.conformance.samples import event
-from tidings.conformance.store_samples import CONSUMER, FAILED, claimed_one, delivery, entry, made, row, table
+from tidings.conformance.store_samples import FAILED, claimed_one, delivery, entry, made, row, table
 from tidings.errors import CheckpointMovedError, RefusedError, StoreUnavailableError
 from tidings.store.claims import Claim
 from tidings.store.rows import ViewTable
@@ -41,7 +41,6 @@ async def do(at: Room, store: PostgresStore, nth: int) -> None:
     """Do, from the position before, once each, all that a unit can do."""
     key = str(nth)
     async with store.unit(at.claim.at(nth - 1)) as unit:
-        await unit.take_in(CONSUMER, [entry(nth)])
         await unit.rows(at.view, [(key,)])
         await unit.replace(at.view, [row(key, 1)])
         await unit.join(at.view, [((key,), nth)])
@@ -61,7 +60,6 @@ async def kept(at: Room, nth: int) -> set[int]:
     return {
         count
         for query in (
-            "SELECT count(*) FROM tidings.inbox WHERE pos = $1::text::bigint",
             "SELECT count(*) FROM suite.sample__v1 WHERE key = $1",
             "SELECT count(*) FROM suite.sample__v1__members WHERE key = $1",
             "SELECT count(*) FROM tidings.dead_letter WHERE pos = $1::text::bigint",

@@ -29,14 +29,6 @@ CREATE TABLE tidings.asking (
   PRIMARY KEY (consumer, owner)
 ) WITH (fillfactor = 50);
 
-CREATE TABLE tidings.inbox (
-  consumer text COLLATE "C",
-  k bytea,
-  h bigint NOT NULL,
-  pos bigint NOT NULL,
-  PRIMARY KEY (consumer, k)
-);
-
 CREATE TABLE tidings.outbox (
   n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   source text NOT NULL,
