@@ -18,6 +18,8 @@ __all__ = ["IN_MEMORY", "PREFIX", "TOML", "Settings", "load", "origins", "read_t
 IN_MEMORY = ":memory:"
 TOML = "tidings.toml"
 HIDDEN = "…"
+NEAR = 0.7
+"""How alike a wrong name must be for one to be suggested instead: a slip of the fingers, no other word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +161,9 @@ def _known(name: str, *, shown: str) -> str:
     if name in names:
         return name
     spell = (lambda known: PREFIX + known.upper()) if shown.startswith(PREFIX) else str
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {spell(near[0])}?" if near else f"there is {', '.join(map(spell, names))}"
-    raise SettingError(f"there is no setting {shown}: {hint}")
+    near = difflib.get_close_matches(name, names, n=1, cutoff=NEAR)
+    listed = "take it out, and `tidings config show` lists those there are"
+    raise SettingError(f"there is no setting {shown}: {f'did you mean {spell(near[0])}?' if near else listed}")
 
 
 def _text(value: Any, name: str) -> Any:
