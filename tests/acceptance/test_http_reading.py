@@ -139,3 +139,15 @@ async def test_the_probes_hold_and_the_description_is_there(caller: Caller) -> N
     described = await caller.get("/openapi.json")
     assert json.dumps(described.json["paths"]).count("bookmarks") > 1
     assert (await caller.get("/openapi.json", if_none_match=described.headers["etag"])).status == 304
+
+
+async def test_a_view_has_one_name_and_a_path_of_its_own(caller: Caller) -> None:
+    there = "there is bookmarks.bookmark"
+    for target, named in (("bookmarks/nix", "bookmarks.nix"), ("bookmarks/bookmark@1", "bookmarks.bookmark@1")):
+        reply = await caller.get(f"/views/{target}")
+        assert reply.problem == (404, "not-found")
+        assert f"there is no view '{named}'; {there}" in reply.json["detail"], reply.json
+    for target in ("bookmarks.bookmark", "bookmarks.bookmark@1", "bookmarks"):
+        reply = await caller.get(f"/views/{target}")
+        assert reply.problem == (404, "not-found")
+        assert "a view's rows are at /views/SERVICE/VIEW" in reply.json["detail"], reply.json

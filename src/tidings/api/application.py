@@ -130,13 +130,15 @@ class Application:
             await self._router(inner, receive, send)
         except HTTPException as error:
             if error.status_code != 405:
-                raise NotFoundError(f"nothing is at {path[:200]!r}; {self._whereabouts(scope)}") from None
+                raise NotFoundError(f"nothing is at {path[:200]!r}; {self._whereabouts(path, scope)}") from None
             allowed = ", ".join(sorted((error.headers or {})["Allow"].split(", ")))
             message = f"{scope['method'][:20]} is not allowed at {path[:200]!r}; allowed are {allowed}"
             raise Refusal(Problem.METHOD_NOT_ALLOWED, message, (b"allow", allowed.encode())) from None
 
-    def _whereabouts(self, scope: Scope) -> str:
+    def _whereabouts(self, path: str, scope: Scope) -> str:
         root = root_path(scope)
+        if path.startswith("/views/"):
+            return f"a view's rows are at {root}/views/SERVICE/VIEW, and {root}/views lists which there are"
         pages = "" if self._pages is None else f", and {root}{self._pages.path} shows it in a browser"
         return f"{root}/openapi.json lists what is{pages}"
 

@@ -27,6 +27,7 @@ from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.views.declaration import ViewSpec
 from tidings.views.live import Live
 from tidings.views.names import PAGING
+from tidings.wording import absent
 
 T = TypeVar("T")
 Read = Coroutine[Any, Any, T]
@@ -125,8 +126,8 @@ class Views:
         service, name = segment(request.path_params["service"]), segment(request.path_params["view"])
         view = self._views.get((service, name))
         if view is None:
-            there = ", ".join(f"{view.service}/{view.name}" for view in self._views.values()) or "none"
-            raise NotFoundError(f"there is no view {service[:100]}/{name[:100]}; there is {there}")
+            there = (f"{view.service}.{view.name}" for view in self._views.values())
+            raise NotFoundError(absent("view", f"{service}.{name}", there))
         return view
 
     def _said(self, position: int, patience: Patience) -> tuple[Header, ...]:
