@@ -10,7 +10,7 @@ from tidings.api.answer import Scope
 from tidings.api.problems import Problem, Refusal
 from tidings.operations.admission import LOCAL, Admission, Principal
 
-_FORWARDED = (b"forwarded", b"x-forwarded-")
+_FORWARDED = frozenset({b"forwarded", b"via", b"x-real-ip"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHALLENGE = (b"www-authenticate", b"Bearer")
 _BEARER = re.compile(rb"(?i:bearer) +([!-~]{1,200})")
@@ -46,8 +46,10 @@ async def admit(admission: Admission, scope: Scope) -> Principal:
 def admit_local(scope: Scope) -> None:
     """Refuse, as `unauthenticated`, whatever may come from elsewhere.
 
-    A Host that is no loopback name is a page that rebound its own name to this machine; a forwarding header is a proxy
-    that makes every client look local; a foreign Origin on a change is another site's page in a local browser.
+    A Host that is no loopback name is a page that rebound its own name to this machine; a forwarding header (RFC 7239,
+    RFC 9110 section 7.6.3, and those that proxies add of old) is a proxy that makes every client look local; a foreign
+    Origin on a change is another site's page in a local browser. A proxy on this machine that adds none of these
+    headers and names this machine as Host looks as a program here does: nothing tells them apart.
     That there is one Host at most, `check_host` has seen.
     """
     host = origin = None
@@ -58,7 +60,7 @@ def admit_local(scope: Scope) -> None:
             if origin is not None:
                 raise _refused("two Origin headers")
             origin = value
-        elif name.startswith(_FORWARDED):
+        elif name in _FORWARDED or name.startswith(b"x-forwarded-"):
             raise _refused(f"a {name.decode('latin-1')} header")
     client = scope.get("client")
     if client and not is_loopback(client[0]):

@@ -37,6 +37,8 @@ def test_a_direct_local_request_is_admitted(host: str) -> None:
         {"host": "localhost", "forwarded": "for=1.2.3.4"},
         {"host": "localhost", "x-forwarded-for": "127.0.0.1"},
         {"host": "localhost", "x-forwarded-proto": "https"},
+        {"host": "localhost", "x-real-ip": "1.2.3.4"},
+        {"host": "localhost", "via": "1.1 edge"},
     ],
 )
 def test_a_request_that_may_come_from_elsewhere_is_refused(headers: dict[str, str]) -> None:
