@@ -11,6 +11,7 @@ TidingsError
 │   ├── PatternError             an event pattern is not one
 │   ├── UnknownTypeError         no such event type or version here
 │   ├── VersionNotOpenError      the version may not be published now
+│   │   └── VersionSunsetError   nor ever again: it has ended
 │   ├── InvalidDataError         the data does not fit the declared class
 │   ├── InvalidConfigurationError  a member of a configuration breaks a rule
 │   │   └── EndpointRefusedError an endpoint's URL is one that nothing may be sent to
@@ -117,6 +118,10 @@ class VersionNotOpenError(CallerError):
     def __init__(self, message: str, *, accepted: Sequence[int] = (), errors: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message, errors=errors)
         self.accepted = tuple(accepted)
+
+
+class VersionSunsetError(VersionNotOpenError):
+    """The version has ended: another one has to be published. The message says which, and where to read on."""
 
 
 class InvalidDataError(CallerError):

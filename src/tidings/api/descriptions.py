@@ -11,6 +11,7 @@ from tidings.api.answer import Answer, Header, Scope
 from tidings.api.headers import choose, is_current, pick
 from tidings.api.paths import root_path, segment
 from tidings.api.queries import read_query
+from tidings.api.version_headers import schema_headers
 from tidings.app.opened import Opened
 from tidings.errors import NotFoundError
 from tidings.events.codec import encode_json
@@ -18,6 +19,7 @@ from tidings.events.media import JSON
 from tidings.faces.asyncapi import asyncapi_document
 from tidings.faces.schemas import MEDIA_TYPE, schema_document
 from tidings.operations.census import census
+from tidings.versions.ending import endings_of
 
 PUBLISHED_SECONDS = 86_400
 """How long a caller may keep the schema of a published version, which never changes; what is said beside it may."""
@@ -43,7 +45,9 @@ class Descriptions:
             )
         body = encode_json(schema_document(row, self._public_url or request.scope["tidings.root"]))
         kept = f"max-age={PUBLISHED_SECONDS}" if row.published else "no-cache"
-        return tagged(request.scope, body, (b"content-type", chosen.encode()), (b"cache-control", kept.encode()))
+        ends = schema_headers(endings_of(rows).get((type, row.version)), request.scope)
+        headers = ((b"content-type", chosen.encode()), (b"cache-control", kept.encode()), *ends)
+        return tagged(request.scope, body, *headers)
 
     async def asyncapi(self, request: Request) -> Answer:
         """Answer the AsyncAPI document."""

@@ -22,6 +22,7 @@ from tidings.faces.tokens import Tokens
 from tidings.log.driver import Page, Position
 from tidings.operations.inspect import show
 from tidings.operations.search import search
+from tidings.versions.ending import marked
 
 _PARAMETERS = FILTERS | {"after", "limit"}
 _UNTYPED = "application/octet-stream"
@@ -32,6 +33,7 @@ class Entries:
 
     def __init__(self, opened: Opened, tokens: Tokens, reading: Reading, waiting: Waiting, arrivals: Arrivals) -> None:
         self._log = opened.log
+        self._keeper = opened.keeper
         self._store = opened.store
         self._services = tuple(opened.services)
         self._arrivals = arrivals
@@ -46,13 +48,15 @@ class Entries:
         patience = self._waiting.patience(request.scope)
         head = await self._reading.reach_head(self._reading.wanted(request.scope), patience)
         page = await self._page(request.scope, query, patience, head)
+        endings = self._keeper.gates.endings
+        entries = [marked(entry, endings) for entry in page.entries]
         headers = (self._reading.reflects(page.upto), *patience.headers)
         if chosen == BATCH_TYPE:
-            batch = write_batch(shown(entry) for entry in page.entries)
+            batch = write_batch(shown(entry) for entry in entries)
             return Answer(200, ((b"content-type", BATCH_TYPE.encode()), *headers), batch)
         return json_answer(
             {
-                "entries": [entry_object(self._tokens, entry) for entry in page.entries],
+                "entries": [entry_object(self._tokens, entry) for entry in entries],
                 "next": self._tokens.write(page.upto),
                 "head": self._tokens.write(max(head, page.upto)),
             },
@@ -65,7 +69,8 @@ class Entries:
         source, id = segment(request.path_params["source"]), segment(request.path_params["id"])
         patience = self._waiting.patience(request.scope)
         await self._reading.reach_head(self._reading.wanted(request.scope), patience)
-        entry = await self._log.find(source, id)
+        found = await self._log.find(source, id)
+        entry = None if found is None else marked(found, self._keeper.gates.endings)
         if entry is None or not principal_of(request.scope).may_speak_for(source):
             raise _unknown(source, id)
         headers = (self._reading.reflects(entry.position), *patience.headers)

@@ -15,8 +15,16 @@ from tidings.api.rates import Rates
 from tidings.api.repeats import Repeats, read_key
 from tidings.api.routing import check_source, principal_of
 from tidings.api.tracing import trace_of, traced
+from tidings.api.version_headers import ended, version_headers
 from tidings.app.opened import Opened
-from tidings.errors import CallerError, ConflictError, EnvelopeError, MalformedError, UnsupportedMediaTypeError
+from tidings.errors import (
+    CallerError,
+    ConflictError,
+    EnvelopeError,
+    MalformedError,
+    UnsupportedMediaTypeError,
+    VersionSunsetError,
+)
 from tidings.events.cloudevents import (
     BATCH_BYTES_MAX,
     Mode,
@@ -76,12 +84,14 @@ class Ingest:
         check_source(scope, read.source, self._own)
         self._rates.check_sources((read,))
         with self._keeper.passing():
-            envelope = traced(self._admit(read, mode), trace_of(scope))
+            envelope = traced(self._admit(scope, read, mode), trace_of(scope))
             receipt = await self._append_if_new(envelope, headers)
         body_out = self._result(envelope, receipt.positions[0], receipt.outcome)
+        notes = version_headers(self._keeper, (envelope,), scope)
         if receipt.outcome == "duplicate":
-            return self._answer(200, receipt.positions, body_out)
-        return self._answer(201, receipt.positions, body_out, (b"location", whole_path(scope).encode("ascii")))
+            return self._answer(200, receipt.positions, body_out, *notes)
+        location = (b"location", whole_path(scope).encode("ascii"))
+        return self._answer(201, receipt.positions, body_out, location, *notes)
 
     async def post(self, scope: Scope, receive: Receive) -> Answer:
         """Append one event or a batch, whole or not at all."""
@@ -102,17 +112,19 @@ class Ingest:
                 return self._answer(200, (), {"results": []})
             expected = await self._expected(headers, envelopes)
             if key is None:
-                return self._appended(envelopes, await self._log.append(envelopes, expected=expected))
+                return self._appended(scope, envelopes, await self._log.append(envelopes, expected=expected))
 
             async def append(keyed: Keyed[StoreDriver]) -> Answer:
-                return self._appended(envelopes, await self._log.append_by(keyed.append, envelopes, expected=expected))
+                receipt = await self._log.append_by(keyed.append, envelopes, expected=expected)
+                return self._appended(scope, envelopes, receipt)
 
             return await self._repeats.once(scope, "POST /events", key, body, append)
 
     def _admitted(self, scope: Scope, read: Sequence[Envelope], mode: Mode, naming: str | None) -> list[Envelope]:
         """Return the events as they are appended. `naming`: the key by which those without an id are named."""
         admitted = [
-            self._admit(envelope, mode, index if mode == "batch" else None) for index, envelope in enumerate(read)
+            self._admit(scope, envelope, mode, index if mode == "batch" else None)
+            for index, envelope in enumerate(read)
         ]
         trace = trace_of(scope)
         owner = None if naming is None else (principal_of(scope).owner, naming)
@@ -121,12 +133,14 @@ class Ingest:
             for index, envelope in enumerate(admitted)
         ]
 
-    def _appended(self, envelopes: Sequence[Envelope], receipt: Receipt) -> Answer:
+    def _appended(self, scope: Scope, envelopes: Sequence[Envelope], receipt: Receipt) -> Answer:
         results = [
             self._result(envelope, position, receipt.outcome_of(place))
             for place, (envelope, position) in enumerate(zip(envelopes, receipt.positions, strict=True))
         ]
-        return self._answer(201 if receipt.outcome == "appended" else 200, receipt.positions, {"results": results})
+        status = 201 if receipt.outcome == "appended" else 200
+        notes = version_headers(self._keeper, envelopes, scope)
+        return self._answer(status, receipt.positions, {"results": results}, *notes)
 
     async def _append_if_new(self, envelope: Envelope, headers: Mapping[bytes, str]) -> Receipt:
         """Append; with `If-None-Match: *` only an event whose id is not known yet, whatever its content."""
@@ -141,12 +155,15 @@ class Ingest:
             raise _known(envelope)
         return receipt
 
-    def _admit(self, envelope: Envelope, mode: Mode, index: int | None = None) -> Envelope:
+    def _admit(self, scope: Scope, envelope: Envelope, mode: Mode, index: int | None = None) -> Envelope:
         try:
             return self._catalog.admit(envelope, now_us=self._clock.now_us())
         except CallerError as error:
             self._on_refused(envelope.type)
-            raise placed(error, mode, index=index) from None
+            told = placed(error, mode, index=index)
+            if isinstance(told, VersionSunsetError):
+                told = ended(told, self._keeper.gates.ending(envelope.type, envelope.version), scope)
+            raise told from None
 
     async def _expected(self, headers: Mapping[bytes, str], envelopes: Sequence[Envelope]) -> Mapping[str, Position]:
         """Return what the append must find, so that it is refused if the subject has an entry after the token."""

@@ -43,6 +43,7 @@ class Problem(Enum):
     ENDPOINT_STATE = "endpoint-state", 409, "The present state does not allow this"
     TOO_MANY_SECRETS = "too-many-secrets", 409, "The endpoint has as many secrets as it may have"
     CANNOT_REPLAY = "cannot-replay", 409, "This cannot be replayed"
+    VERSION_SUNSET = "version-sunset", 410, "The version has ended"
     POSITION_EXPIRED = "position-expired", 410, "The log no longer keeps these entries"
     RECEIVER_RETIRED = "receiver-retired", 410, "The receiver takes nothing any more"
     RECEIPT_PRUNED = "receipt-pruned", 410, "The body of the request is not kept any more"
@@ -103,6 +104,7 @@ _PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
         errors.EnvelopeTooLargeError: Problem.ENVELOPE_TOO_LARGE,
         errors.EnvelopeError: Problem.INVALID_ENVELOPE,
         errors.UnknownTypeError: Problem.VERSION_UNKNOWN,
+        errors.VersionSunsetError: Problem.VERSION_SUNSET,
         errors.VersionNotOpenError: Problem.VERSION_NOT_OPEN,
         errors.InvalidDataError: Problem.INVALID_DATA,
         errors.PatternError: Problem.INVALID_PATTERN,

@@ -28,6 +28,7 @@ from tidings.events.envelope import Entry
 from tidings.faces.tokens import Tokens
 from tidings.log.driver import Position
 from tidings.operations.search import Sought, search
+from tidings.versions.ending import marked
 
 EVENT_STREAM = "text/event-stream"
 RETRY_MS = 3_000
@@ -56,6 +57,7 @@ class Stream:
     ) -> None:
         self.refusals = refusals
         self.log = opened.log
+        self.keeper = opened.keeper
         self.admission = opened.admission
         self.arrivals = arrivals
         self.tokens = tokens
@@ -179,7 +181,8 @@ class Following:
             yield bytes(piece)
 
     def _written(self, entry: Entry) -> bytes:
-        line = msgspec.json.format(write_structured(shown(entry)), indent=-1)  # data may have been sent in many lines
+        told = marked(entry, self._stream.keeper.gates.endings)
+        line = msgspec.json.format(write_structured(shown(told)), indent=-1)  # data may have been sent in many lines
         head = f"id: {self._stream.tokens.write(entry.position)}\nevent: {entry.envelope.type}\n"
         return head.encode() + b"data: " + line + b"\n\n"
 

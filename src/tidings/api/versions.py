@@ -8,6 +8,7 @@ from tidings.api.answer import Answer, json_answer
 from tidings.api.headers import choose
 from tidings.api.paths import segment
 from tidings.api.queries import Query, one, read_query
+from tidings.api.version_headers import schema_headers
 from tidings.app.opened import Opened
 from tidings.errors import MalformedError, NotFoundError
 from tidings.events.media import JSON
@@ -16,6 +17,7 @@ from tidings.faces.versions import answer_object, schema_object, version_object
 from tidings.operations.asking import NUMBERS, WORDS, asked
 from tidings.operations.census import census
 from tidings.operations.planner import KINDS
+from tidings.versions.ending import endings_of
 from tidings.wording import absent
 
 _LONGEST = 9
@@ -55,7 +57,8 @@ class Versions:
         row = known.of_type(type).get(_number(text)) if text.isascii() and text.isdigit() else None
         if row is None:
             raise NotFoundError(f"there is no {type[:100]!r} version {text[:20]!r}; `/versions` lists those there are")
-        return json_answer(schema_object(row, known))
+        ending = endings_of(known.of_type(type).values()).get((type, row.version))
+        return json_answer(schema_object(row, known), *schema_headers(ending, request.scope))
 
     async def may(self, request: Request) -> Answer:
         """Answer one question."""

@@ -13,6 +13,7 @@ from tidings.settings import Settings
 from tidings.versions.gatekeeper import Gatekeeper
 from tidings.versions.known import Versions, versions_of
 from tidings.versions.lockfile import told_by
+from tidings.versions.policy import Policies
 from tidings.webhooks.intake.receiver import Receiver
 
 
@@ -47,7 +48,8 @@ class Known:
 def known_of(declared: Declared, settings: Settings, clock: Clock) -> Known:
     """Return what is known of the events that are declared. TransformerChainError; SchemaChangedError."""
     versions = declared.versions()
-    keeper = Gatekeeper(versions.lineages, clock)
+    policies = Policies(inside=settings.version_policy, outside=settings.version_policy_outside)
+    keeper = Gatekeeper(versions.lineages, clock, policies=policies)
     catalog = Catalog(
         declared.events,
         older=versions.older(),

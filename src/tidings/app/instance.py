@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from tidings.app.declared import Known
 from tidings.app.saying import Saying
+from tidings.app.sunsets import Sunsets
 from tidings.consumers.faults import PASSING
 from tidings.operations.census import census
 from tidings.operations.gates import open_what_may, settle_closing
@@ -35,8 +36,11 @@ class Instance:
 
     name = "versions"
 
-    def __init__(self, saying: Saying, known: Known, *, store: StoreDriver, clock: Clock, opens: bool) -> None:
+    def __init__(
+        self, saying: Saying, known: Known, sunsets: Sunsets, *, store: StoreDriver, clock: Clock, opens: bool
+    ) -> None:
         self._saying = saying
+        self._sunsets = sunsets
         self._versions = known.versions
         self._keeper = known.keeper
         self._store = store
@@ -157,7 +161,8 @@ class Instance:
         self._held[name] = why
 
     async def _decide(self, sent: float) -> None:
-        changed = await settle_closing(self._store)
+        changed = await self._sunsets.look()
+        changed += await settle_closing(self._store)
         emitted = self._saying.emitted
         if self._opens and any(not self._is_open(emitted[service]) for service in emitted):
             changed += await open_what_may(self._store, emitted)

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from tidings.app.declared import Declared, Known
 from tidings.app.instance import Instance
 from tidings.app.saying import Natives, Reading, Saying
+from tidings.app.sunsets import Sunsets
 from tidings.events.declaration import Declared as DeclaredEvent
-from tidings.ports import Ports, this_process
+from tidings.ports import this_process
 from tidings.services.service import Service
 from tidings.settings import Settings
 from tidings.store.driver import StoreDriver
+from tidings.telemetry.telemetry import Telemetry
 from tidings.versions.known import Versions
 from tidings.versions.lockfile import read_lock
 from tidings.views.declaration import ViewSpec
@@ -22,10 +24,12 @@ def instance_of(
     declared: Declared,
     reading: Sequence[Reading],
     store: StoreDriver,
-    ports: Ports,
+    telemetry: Telemetry,
     settings: Settings,
 ) -> Instance:
     """Return this process's part among those that run. `reading`: what is carried here."""
+    ports = telemetry.ports
+    known.keeper.told = telemetry.version_notes
     saying = Saying(
         known.versions,
         declared.services,
@@ -35,7 +39,9 @@ def instance_of(
         lock=None if declared.lock is None else read_lock(declared.lock),
     )
     opens = settings.gates == "auto"
-    return Instance(saying, known, store=store, clock=ports.clock, opens=opens)
+    strict = settings.strict_sunset == "on"
+    sunsets = Sunsets(store, ports.clock, known.keeper, telemetry.version_notes.seconds, strict=strict)
+    return Instance(saying, known, sunsets, store=store, clock=ports.clock, opens=opens)
 
 
 def readings(services: Sequence[Service], views: Mapping[str, Sequence[ViewSpec]], versions: Versions) -> list[Reading]:

@@ -79,9 +79,9 @@ def _put_together(
         service.name: _resources(service, known, Shelves(service.name, reading[service.name], tables, log), deliverer)
         for service in services
     }
-    webhooks = webhooks_of(settings, known.versions, log=log, store=store, ports=ports, owner=owner)
+    webhooks = webhooks_of(settings, known, log=log, store=store, ports=ports, owner=owner)
     telemetry.watch(log, store, back_end.host, services)
-    instance = instance_of(known, declared, readings(carried, reading, known.versions), store, ports, settings)
+    instance = instance_of(known, declared, readings(carried, reading, known.versions), store, telemetry, settings)
 
     def carrying(those: Sequence[Service]) -> Carrying:
         views = [view for service in those for view in reading[service.name]]

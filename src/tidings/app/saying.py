@@ -53,6 +53,7 @@ class Saying:
         self._lock = lock
         self._owners = {declared(cls).type: service.name for service in services for cls in service.emits}
         self._types = {type: frozenset(lineage.natives) for type, lineage in versions.lineages.items()}
+        self._emitted = _emitted_by(services)
 
     @property
     def consumers(self) -> Sequence[str]:
@@ -61,10 +62,11 @@ class Saying:
 
     @property
     def emitted(self) -> Mapping[str, Natives]:
-        """By service, what it emits; "": what comes from outside, since no service says that it emits it."""
+        """By service, what it emits: what it says so of, not what it has a handler of; "": what comes from outside,
+        since no service says that it emits it."""
         found: dict[str, dict[str, frozenset[int]]] = {}
         for type, versions in self._types.items():
-            found.setdefault(self._owners.get(type, ""), {})[type] = versions
+            found.setdefault(self._owners.get(type, ""), {})[type] = self._emitted.get(type, versions)
         return found
 
     @property
@@ -142,6 +144,13 @@ class Saying:
             admission="held" if role == "accept" else "admitted",
             details=details_of(said),
         )
+
+
+def _emitted_by(services: Sequence[Service]) -> Natives:
+    found: dict[str, frozenset[int]] = {}
+    for each in (declared(cls) for service in services for cls in service.emits):
+        found[each.type] = found.get(each.type, frozenset()) | {each.version}
+    return found
 
 
 def _hash_of(schema: Schema) -> str:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from tidings import __version__
+from tidings.app.declared import Known
 from tidings.app.tables import Carrying
 from tidings.errors import SettingError
 from tidings.log.log import Log
 from tidings.ports import Ports
 from tidings.settings import PREFIX, Settings
 from tidings.store.driver import StoreDriver
-from tidings.versions.known import Versions
 from tidings.webhooks.deliver.addresses import Allowed, Network
 from tidings.webhooks.deliver.attempting import Manner
 from tidings.webhooks.deliver.dispatcher import Dispatcher
@@ -44,12 +44,13 @@ class Webhooks:
 
 
 def webhooks_of(
-    settings: Settings, versions: Versions, *, log: Log, store: StoreDriver, ports: Ports, owner: str
+    settings: Settings, known: Known, *, log: Log, store: StoreDriver, ports: Ports, owner: str
 ) -> Webhooks:
     """Return what sends webhooks. SettingError."""
     manner = Manner(
         keyring=keyring(settings),
-        lineages=versions.lineages,
+        lineages=known.versions.lineages,
+        endings=lambda: known.keeper.gates.endings,
         delays=delays(settings),
         release=__version__,
         in_flight=settings.delivery_in_flight,

@@ -135,15 +135,25 @@ def deprecate(
     version: Version,
     sunset: Annotated[str | None, typer.Option(metavar="DATE", help="When it ends, as 2027-03-01.")] = None,
     migration: Annotated[str, typer.Option(metavar="URL", help="Where to read on.")] = "",
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take it back, before the version has ended.")] = False,
     reason: Why = "",
     as_json: AsJson = False,
 ) -> None:
     """Say that a version ends, and when. A date may move later, never earlier.
 
+    Who publishes it is told in headers, who reads it in CloudEvents' `deprecation` attributes. On the date it ends,
+    once no service writes it: outside sources are refused then.
+
     Example: tidings versions deprecate tweet-bookmarked 1 --sunset 2027-03-01 --migration https://example.org/v2
     """
     from tidings.cli.times import time_of
+    from tidings.errors import SettingError
 
+    if withdraw:
+        if sunset is not None or migration:
+            raise SettingError("--withdraw takes back date and page: leave --sunset and --migration out")
+        _decided(lambda gates: gates.keep(type, version), reason=reason, force=False, as_json=as_json)
+        return
     at = time_of("--sunset", f"{sunset}T00:00:00Z" if sunset is not None and "T" not in sunset else sunset)
     _decided(
         lambda gates: gates.deprecate(type, version, sunset=at, migration=migration),

@@ -31,6 +31,7 @@ _NO: Mapping[str, str] = {
     "version-opened": "{type} {version} {may} open",
     "version-closed": "{type} {version} {may} close",
     "version-deprecated": "{type} {version} {may} be deprecated",
+    "version-kept": "{type} {version} {may} go on",
     "version-retired": "{type} {version} {can} be retired",
 }
 

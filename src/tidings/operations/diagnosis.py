@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tidings.log.log import Log
 from tidings.operations.checks import Checks
 from tidings.operations.counts import total, totals_told
+from tidings.operations.sunset import sunset_check
 from tidings.ports import Ports
 from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
@@ -18,10 +19,10 @@ AHEAD_SECONDS = 60
 async def diagnose(
     host: Host, log: Log, store: StoreDriver, ports: Ports, services: Sequence[Service] | None
 ) -> tuple[Check, ...]:
-    """Return all checks in order: those of readiness, the dead letters, then the host's and the clock."""
+    """Return all checks in order: readiness's, the dead letters, versions that end, the host's and the clock."""
     found = await Checks(host, log, store, ports, services).run()
     if not any(check.problem for check in found if check.name == "store"):
-        found = (*found, await _letters(store))
+        found = (*found, await _letters(store), await sunset_check(store))
     beneath = await host.look()
     if any(check.problem for check in found if check.name == "log"):
         return (*found, *beneath)

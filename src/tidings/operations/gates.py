@@ -11,7 +11,7 @@ from tidings.operations.census import census
 from tidings.operations.planner import answered
 from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
-from tidings.store.versions import EventVersion, VersionLease, no_version
+from tidings.store.versions import EventVersion, Gate, VersionLease, no_version
 from tidings.versions import reasons
 from tidings.versions.answer import Answer, Reason
 from tidings.versions.census import Census
@@ -20,7 +20,8 @@ from tidings.versions.said import said_of
 from tidings.wording import absent
 
 Judge = Callable[[Census, EventVersion], list[Reason]]
-Changed = Callable[[EventVersion], EventVersion]
+Changed = Callable[[EventVersion, int], EventVersion]
+"""Returns what becomes of a version at a time, in µs since 1970. RefusedError."""
 
 
 class _NoError(Exception):
@@ -42,28 +43,40 @@ class Gatekeeping:
 
     async def open(self, type: str, version: int) -> Answer:
         """Let a version be appended: every service that emits it may switch."""
-        return await self._decide(type, version, "version-opened", _may_open, _opened)
+        return await self._decide(type, version, "version-opened", _may_open, self._opened)
 
     async def close(self, type: str, version: int) -> Answer:
         """Have a version appended no more, once every process that emits it knows. Another one has to be open."""
         return await self._decide(type, version, "version-closed", _may_close, _closed)
 
     async def deprecate(self, type: str, version: int, *, sunset: int | None, migration: str) -> Answer:
-        """Say that a version ends, and when. A date may move later, never earlier."""
+        """Say that a version ends, and when, in µs since 1970. A date may move later, never earlier.
 
-        def dated(each: EventVersion) -> EventVersion:
-            if each.life == "retired":
-                raise RefusedError(f"{type} {version} is retired: declare another version")
-            if each.sunset is not None and (sunset is None or sunset < each.sunset):
-                raise RefusedError(
-                    f"{type} {version} ends {reasons.second_of(each.sunset)}: a date may move later, never earlier"
-                )
+        One that has ended goes on until a later date; its gate, if it is shut by then, may be opened again."""
+
+        def dated(each: EventVersion, now: int) -> EventVersion:
+            _check_date(each, sunset, now)
+            gate: Gate = "open" if each.life == "sunset" and each.gate == "closing" else each.gate
             return replace(
-                each, life="deprecated", deprecated=each.deprecated or now, sunset=sunset, migration=migration
+                each,
+                life="deprecated",
+                deprecated=each.deprecated or now,
+                sunset=sunset,
+                migration=migration or each.migration,
+                gate=gate,
             )
 
-        now = (await self._store.tallies(after=2**62)).now
         return await self._decide(type, version, "version-deprecated", _may_deprecate, dated)
+
+    async def keep(self, type: str, version: int) -> Answer:
+        """Take back that a version ends, before it has ended."""
+
+        def kept(each: EventVersion, now: int) -> EventVersion:
+            if each.life not in ("active", "deprecated"):
+                raise RefusedError(f"{type} {version} is {each.life}: move its date later first")
+            return replace(each, life="active", deprecated=None, sunset=None, migration="")
+
+        return await self._decide(type, version, "version-kept", _may_keep, kept)
 
     async def retire(self, type: str, version: int) -> Answer:
         """End a version for good: its number is never used again. Nothing of it may be under way or pinned."""
@@ -80,10 +93,13 @@ class Gatekeeping:
                 answer = answered(_question(what, type, version), judge(known, row), known)
                 if answer.answer != "ok" and not self._forced:
                     raise _NoError(answer)
-                await deciding.write_version(changed(row))
+                await deciding.write_version(changed(row, known.as_of.time))
         except _NoError as no:
             return no.answer
         return answer
+
+    def _opened(self, row: EventVersion, now: int) -> EventVersion:
+        return replace(row, gate="open", by_hand=False, forced=now if self._forced else None)
 
     @property
     def _told(self) -> str:
@@ -146,7 +162,7 @@ async def _open(store: StoreDriver, service: str, type: str, version: int) -> in
         row = known.of_type(type).get(version)
         if row is None or not _is_to_open(row) or not _is_ok(may_switch(known, service, type, version)):
             return 0
-        await deciding.write_version(replace(row, gate="open"))
+        await deciding.write_version(replace(row, gate="open", forced=None))
     return 1
 
 
@@ -168,7 +184,8 @@ def _may_open(known: Census, row: EventVersion) -> list[Reason]:
     producers = sorted({each.service for each in known.live("emit", row.type) if row.version in each.versions}) or [""]
     found: list[Reason] = []
     for producer in producers:
-        found += [each for each in may_switch(known, producer, row.type, row.version) if each not in found]
+        told = may_switch(known, producer, row.type, row.version, lives=("active", "deprecated"))
+        found += [each for each in told if each not in found]
     return found
 
 
@@ -193,15 +210,28 @@ def may_retire_row(known: Census, row: EventVersion) -> list[Reason]:
     return may_retire(known, row.type, row.version)
 
 
-def _opened(row: EventVersion) -> EventVersion:
-    return replace(row, gate="open", by_hand=False)
+def _may_keep(known: Census, row: EventVersion) -> list[Reason]:
+    return []
 
 
-def _closed(row: EventVersion) -> EventVersion:
+def _check_date(row: EventVersion, sunset: int | None, now: int) -> None:
+    """RefusedError for a date that is over, or earlier than the one that was said."""
+    name = f"{row.type} {row.version}"
+    if row.life == "retired":
+        raise RefusedError(f"{name} is retired: declare another version")
+    if row.sunset is not None and (sunset is None or sunset < row.sunset):
+        raise RefusedError(f"{name} ends {reasons.second_of(row.sunset)}: a date may move later, never earlier")
+    if sunset is not None and sunset <= now and sunset != row.sunset:
+        raise RefusedError(f"{name} cannot end {reasons.second_of(sunset)}, which is over: name a later date")
+    if row.life == "sunset" and sunset == row.sunset:
+        raise RefusedError(f"{name} has ended: name a later date, so that it goes on until then")
+
+
+def _closed(row: EventVersion, now: int) -> EventVersion:
     return row if row.gate == "closed" else replace(row, gate="closing", by_hand=True)
 
 
-def _retired(row: EventVersion) -> EventVersion:
+def _retired(row: EventVersion, now: int) -> EventVersion:
     return replace(row, life="retired", gate="closed", by_hand=True)
 
 

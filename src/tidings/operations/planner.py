@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tidings.errors import CallerError, NotFoundError
@@ -38,11 +39,17 @@ def ask(census: Census, kind: str, given: Given) -> Answer:
 def answered(question: Mapping[str, Any], found: Sequence[Reason], census: Census) -> Answer:
     """Return the answer that these reasons make."""
     whole = tuple(found) if census.is_whole else (*found, reasons.census_differs())
+    whole += forced(census, question.get("type"))
     notes: tuple[str, ...] = ()
     if question["kind"] in ("can_retire", "version-retired"):
         notes = stored_notes(census, question["type"], question["version"])
     evidence = _evidence(question, census)
     return Answer(question=question, reasons=whole, evidence=evidence, as_of=census.as_of, notes=notes)
+
+
+def forced(census: Census, type: object) -> tuple[Reason, ...]:
+    """Return what was opened or appended of a type whatever was answered: it is said, and decides nothing."""
+    return tuple(reasons.was_forced(each) for each in census.versions if each.type == type and each.forced is not None)
 
 
 async def replayed(store: StoreDriver, after: int) -> Mapping[tuple[str, int], int]:
@@ -55,7 +62,8 @@ def planned(census: Census, type: str, to: int, *, opens_itself: bool) -> Plan:
     """Return the plan for taking a type to a version. NotFoundError for a type that nobody has registered."""
     if not census.of_type(type):
         raise NotFoundError(absent("event type", type, {each.type for each in census.versions}))
-    return plan(census, type, to, opens_itself=opens_itself)
+    made = plan(census, type, to, opens_itself=opens_itself)
+    return replace(made, reasons=(*made.reasons, *forced(census, type)))
 
 
 def counts(census: Census, type: str | None) -> list[dict[str, Any]]:

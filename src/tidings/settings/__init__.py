@@ -33,11 +33,13 @@ class Settings:
     which it is served; None if nobody says. `postgres_connections`: most of this process, besides the one
     on which it is told of other processes' appends. `shutdown_grace`: seconds that work under way is given to finish.
     `console`: "off" leaves the operator's pages out. `revision`: the release, as plans name it. `gates`: "manual" to
-    have versions of events opened by `tidings versions open` alone. `data_bytes_max`: most bytes of one event's data,
-    from 65,536 to 1,048,576. `time_ahead_max`: how many seconds the time of an event from outside may lie ahead of the
-    clock here. `address_rate`, `key_rate`, `source_rate`: how many requests of one address or API key, and events of
-    one source, are taken a second; 0 for any number. `otel`: "on" for spans and metrics by OpenTelemetry's global
-    providers.
+    have versions of events opened by `tidings versions open` alone. `version_policy`: what is done with an event of a
+    service whose version is not open: "downcast" (an open one below), "refuse" or "warn" (appended, and told);
+    `version_policy_outside`: of an event from outside, "refuse" or "warn". `strict_sunset`: "on" to end a version on
+    its date though a service still writes it. `data_bytes_max`: most bytes of one event's data, from 65,536 to
+    1,048,576. `time_ahead_max`: how many seconds the time of an event from outside may lie ahead of the clock here.
+    `address_rate`, `key_rate`, `source_rate`: how many requests of one address or API key, and events of one source,
+    are taken a second; 0 for any number. `otel`: "on" for spans and metrics by OpenTelemetry's global providers.
 
     Of webhooks that are sent: `delivery_delays`: seconds before each attempt, joined by commas, one to ten.
     `delivery_timeout`, `delivery_connect_timeout`: seconds of one request. `delivery_in_flight`: requests at once.
@@ -59,6 +61,9 @@ class Settings:
     console: Literal["on", "off"] = "on"
     revision: str = ""
     gates: Literal["auto", "manual"] = "auto"
+    version_policy: Literal["downcast", "refuse", "warn"] = "downcast"
+    version_policy_outside: Literal["refuse", "warn"] = "refuse"
+    strict_sunset: Literal["on", "off"] = "off"
     data_bytes_max: int = 262_144
     time_ahead_max: float = 86_400.0
     address_rate: float = 0.0

@@ -97,9 +97,14 @@ def _check_revision(value: object) -> None:
         raise wrong("revision", value, "at most 64 letters, digits, '.', '_', '+' and '-'")
 
 
-def _check_gates(value: object) -> None:
-    if value not in ("auto", "manual"):
-        raise wrong("gates", value, '"auto" or "manual"')
+def _one_of(name: str, *words: str) -> Callable[[object], None]:
+    wanted = " or ".join(f'"{word}"' for word in words)
+
+    def check(value: object) -> None:
+        if value not in words:
+            raise wrong(name, value, wanted)
+
+    return check
 
 
 def _some_text(name: str, wanted: str) -> Callable[[object], None]:
@@ -145,7 +150,10 @@ CHECKS: Mapping[str, Callable[[object], object]] = MappingProxyType(
         "shutdown_grace": _in("shutdown_grace", 0, 3_600, float),
         "console": _switch("console"),
         "revision": _check_revision,
-        "gates": _check_gates,
+        "gates": _one_of("gates", "auto", "manual"),
+        "version_policy": _one_of("version_policy", "downcast", "refuse", "warn"),
+        "version_policy_outside": _one_of("version_policy_outside", "refuse", "warn"),
+        "strict_sunset": _switch("strict_sunset"),
         "otel": _switch("otel"),
         **{name: _in(name, 0, 1_000_000, float) for name in ("address_rate", "key_rate", "source_rate")},
         "time_ahead_max": _in("time_ahead_max", 0, 1_000_000_000, float),

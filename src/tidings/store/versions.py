@@ -23,6 +23,7 @@ class EventVersion:
 
     `epoch` rises with each change of a gate of the type. `by_hand`: a person closed the gate, so only one opens it.
     `sunset`: from when it is no longer taken; `deprecated`: since when that is said; `migration`: where to read on.
+    `forced`: since when it was opened or appended whatever the planner said; None: it was not.
     """
 
     type: str
@@ -39,6 +40,7 @@ class EventVersion:
     deprecated: int | None = None
     sunset: int | None = None
     migration: str = ""
+    forced: int | None = None
 
     @property
     def is_produced(self) -> bool:

@@ -112,6 +112,24 @@ ENDPOINT_DEAD = _gauge("tidings_endpoint_dead", "Deliveries that were given up, 
 ENDPOINT_SECONDS = _gauge(
     "tidings_endpoint_oldest_seconds", "How long the first of what is pending or held has waited", "endpoint"
 )
+DEPRECATED = _counter(
+    "tidings_version_deprecated_total",
+    "Events published, here, in a version that is deprecated",
+    "type",
+    "version",
+)
+FORCED = _counter(
+    "tidings_version_forced_total",
+    "Events published, here, though their version was not open, since the policy is to warn",
+    "type",
+    "version",
+)
+SUNSET_SECONDS = _gauge(
+    "tidings_version_sunset_seconds",
+    "How long a deprecated version still goes on, negative once its date is over",
+    "type",
+    "version",
+)
 LEASES_LOST = _counter("tidings_leases_lost_total", "Leases that ended before they were given back", "consumer")
 FENCED = _counter("tidings_fenced_writes_total", "Writes refused because the lease was another's by then", "consumer")
 LOG_CONNECTED = _gauge("tidings_log_connected", "1 if the log answers, else 0")
@@ -149,6 +167,9 @@ METRICS = (
     ENDPOINT_HELD,
     ENDPOINT_DEAD,
     ENDPOINT_SECONDS,
+    DEPRECATED,
+    FORCED,
+    SUNSET_SECONDS,
     LEASES_LOST,
     FENCED,
     LOG_CONNECTED,

@@ -15,13 +15,15 @@ from tidings.services.functions import Handler
 from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
 from tidings.store.host import Host
+from tidings.telemetry import table
 from tidings.telemetry.calls import Calls
 from tidings.telemetry.gauges import Gauges
 from tidings.telemetry.log import MeteredLog
 from tidings.telemetry.metrics import Metrics
-from tidings.telemetry.series import Series
+from tidings.telemetry.series import Gauge, Series
 from tidings.telemetry.store import metered_store
 from tidings.telemetry.traced import TracedLog
+from tidings.telemetry.versions import VersionNotes
 
 if TYPE_CHECKING:
     from tidings.telemetry.otel import Traces
@@ -39,6 +41,7 @@ class Telemetry:
         self._metrics = Metrics(types, ports.clock)
         self._traces = _traces(types, ports.clock, url) if otel else None
         self._calls = Calls(self._metrics, ports.clock, self._traces)
+        self.version_notes = VersionNotes(ports.clock)
         self._gauges: Gauges | None = None
 
     def log(self, driver: LogDriver) -> Log:
@@ -106,7 +109,8 @@ class Telemetry:
     async def series(self) -> Sequence[Series]:
         """Return everything that was counted, and how things stand."""
         looked = () if self._gauges is None else await self._gauges.look()
-        return (*self._metrics.series(), *looked)
+        ends = Gauge(table.SUNSET_SECONDS, list(self.version_notes.seconds.items()))
+        return (*self._metrics.series(), *self.version_notes.counters, ends, *looked)
 
 
 def _traces(types: Collection[str], clock: Clock, url: str) -> Traces:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from tidings.errors import LogUnavailableError, UnknownTypeError, VersionNotOpenError
 from tidings.events.envelope import Entry, Envelope
 from tidings.ports import Clock
 from tidings.versions.gates import Gates
 from tidings.versions.lineage import Lineage
+from tidings.versions.policy import DEFAULT, NOBODY, Policies, Told, refused, told
 from tidings.versions.step import Unreadable, serve
 
 _UNKNOWN = "which versions are open is not known now; repeat the call"
@@ -24,9 +25,14 @@ class Gatekeeper:
     all it has under way were judged by are known, which `epochs` says.
     """
 
-    def __init__(self, lineages: Mapping[str, Lineage], clock: Clock) -> None:
+    def __init__(
+        self, lineages: Mapping[str, Lineage], clock: Clock, *, policies: Policies = DEFAULT, told: Told = NOBODY
+    ) -> None:
+        self.policies = policies
+        self.told = told
         self._lineages = lineages
         self._clock = clock
+        self._forced: set[tuple[str, int]] = set()
         self._gates = Gates()
         self._generation = 0
         self._seen: dict[int, Gates] = {0: self._gates}
@@ -79,25 +85,50 @@ class Gatekeeper:
     def admit(self, envelope: Envelope) -> Envelope:
         """Return an event of a service as it may be appended: as it is, or brought down to an open version.
 
-        VersionNotOpenError if no steps lead down to one; LogUnavailableError if the gates are not known now;
-        TransformError.
+        VersionNotOpenError if no steps lead down to one, or the policy is to refuse; LogUnavailableError if the gates
+        are not known now; TransformError.
         """
         if self._is_open(envelope):
             return envelope
+        if self.policies.inside == "warn" and self._may_be_forced(envelope):
+            return self._force(envelope)
         lineage = self._lineages.get(envelope.type)
         landing = None if lineage is None else self._gates.landing(lineage, envelope.version)
-        if lineage is None or landing is None:
-            raise self._refused(envelope)
-        return brought_down(envelope, landing, self._lineages)
+        if lineage is None or landing is None or self.policies.inside == "refuse":
+            raise refused(self._gates, envelope)
+        brought = brought_down(envelope, landing, self._lineages)
+        if landing in self._gates.types[envelope.type].ending:
+            self.told.deprecated(brought)
+        return brought
 
     def check(self, envelope: Envelope) -> None:
         """Refuse an event from outside. VersionNotOpenError; UnknownTypeError for a version that nobody registered."""
         if not self._is_open(envelope):
             gates = self._gates.types[envelope.type]
             if envelope.version not in gates.known:
-                why = f"{envelope.type} has no version {envelope.version}; there is {_told(gates.known)}"
+                why = f"{envelope.type} has no version {envelope.version}; there is {told(gates.known)}"
                 raise UnknownTypeError(why, errors=[("/dataversion", why)])
-            raise self._refused(envelope)
+            if self.policies.outside != "warn" or not self._may_be_forced(envelope):
+                raise refused(self._gates, envelope)
+            self._force(envelope)
+
+    @property
+    def forced(self) -> frozenset[tuple[str, int]]:
+        """The versions that were appended though they were not open, and of which that is not written down yet."""
+        return frozenset(self._forced)
+
+    def noted(self, forced: Collection[tuple[str, int]]) -> None:
+        """Be told that it is."""
+        self._forced -= {*forced}
+
+    def _may_be_forced(self, envelope: Envelope) -> bool:
+        ending = self._gates.ending(envelope.type, envelope.version)
+        return envelope.version in self._gates.types[envelope.type].known and not (ending and ending.is_over)
+
+    def _force(self, envelope: Envelope) -> Envelope:
+        self._forced.add((envelope.type, envelope.version))
+        self.told.forced(envelope, self._gates.accepted(envelope.type))
+        return envelope
 
     def _is_open(self, envelope: Envelope) -> bool:
         gates = self._gates.types.get(envelope.type)
@@ -110,12 +141,11 @@ class Gatekeeper:
             return True
         if self._fresh_until is not None and self._clock.monotonic() > self._fresh_until:
             raise LogUnavailableError(_UNKNOWN)
-        return envelope.version in gates.open
-
-    def _refused(self, envelope: Envelope) -> VersionNotOpenError:
-        accepted = self._gates.accepted(envelope.type)
-        why = f"{envelope.type} version {envelope.version} is not open; {_told(accepted)} may be published"
-        return VersionNotOpenError(why, accepted=accepted, errors=[("/dataversion", why)])
+        if envelope.version not in gates.open:
+            return False
+        if envelope.version in gates.ending:
+            self.told.deprecated(envelope)
+        return True
 
     def _forget(self) -> None:
         needed = {*self._under_way, self._generation}
@@ -154,7 +184,3 @@ def brought_down(envelope: Envelope, version: int, lineages: Mapping[str, Lineag
         attributes=envelope.attributes,
         data=served.data,
     )
-
-
-def _told(versions: tuple[int, ...]) -> str:
-    return ", ".join(map(str, versions)) or "none"

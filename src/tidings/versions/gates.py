@@ -6,16 +6,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tidings.store.versions import EventVersion
+from tidings.versions.ending import Ending, Endings, endings_of
 from tidings.versions.lineage import Lineage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeGates:
-    """The gates of one type. `open`: versions that may be appended; `known`: all that are registered."""
+    """The gates of one type. `open`: versions that may be appended; `known`: all that are registered.
+
+    `ending`: those that are deprecated, or over."""
 
     open: tuple[int, ...]
     known: tuple[int, ...]
     epoch: int
+    ending: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,11 @@ class Gates:
     """The gates of all types, as one look at the store saw them."""
 
     types: Mapping[str, TypeGates] = field(default_factory=dict)
+    endings: Endings = field(default_factory=dict)
+
+    def ending(self, type: str, version: int) -> Ending | None:
+        """Return what is said of a version that ends; None of one that goes on."""
+        return self.endings.get((type, version))
 
     @property
     def epochs(self) -> Mapping[str, int]:
@@ -49,12 +58,14 @@ def gates_of(versions: Iterable[EventVersion]) -> Gates:
     found: dict[str, list[EventVersion]] = {}
     for each in versions:
         found.setdefault(each.type, []).append(each)
-    return Gates({type: _of_type(rows) for type, rows in found.items()})
+    endings = endings_of(each for rows in found.values() for each in rows)
+    return Gates({type: _of_type(rows, endings) for type, rows in found.items()}, endings)
 
 
-def _of_type(rows: list[EventVersion]) -> TypeGates:
+def _of_type(rows: list[EventVersion], endings: Endings) -> TypeGates:
     return TypeGates(
         open=tuple(sorted(each.version for each in rows if each.gate == "open")),
         known=tuple(sorted(each.version for each in rows)),
         epoch=max(each.epoch for each in rows),
+        ending=tuple(sorted(each.version for each in rows if (each.type, each.version) in endings)),
     )

@@ -5,19 +5,23 @@ Pure decisions over a census. Each returns the reasons; `tidings.versions.answer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
-from tidings.store.versions import VersionLease
+from tidings.store.versions import EventVersion, Life, VersionLease
 from tidings.versions import reasons
 from tidings.versions.answer import Reason
 from tidings.versions.census import Census
 from tidings.versions.said import said_of
 
+ACTIVE: tuple[Life, ...] = ("active",)
 
-def may_switch(census: Census, producer: str, type: str, version: int) -> list[Reason]:
-    """Say whether a service, or whoever sends from outside (""), may append a version."""
+
+def may_switch(
+    census: Census, producer: str, type: str, version: int, *, lives: Collection[Life] = ACTIVE
+) -> list[Reason]:
+    """Say whether a service, or whoever sends from outside (""), may append a version. `lives`: that it may be in."""
     row = census.of_type(type).get(version)
-    if row is None or row.life != "active":
+    if row is None or row.life not in lives:
         return [reasons.not_active(type, version, row)]
     found: list[Reason] = []
     emitting = [each for each in census.live("emit", type) if each.service == producer]
@@ -113,7 +117,7 @@ def may_replay(census: Census, consumer: str, entries: Mapping[tuple[str, int], 
 def may_retire(census: Census, type: str, version: int) -> list[Reason]:
     """Say whether a version may be retired for good, so that its number is burnt."""
     row = census.of_type(type).get(version)
-    if row is None:
+    if row is None or row.life == "retired":
         return [reasons.not_active(type, version, row)]
     pinned = [each for each in census.endpoints if each.pins.get(type) == version]
     found = [reasons.pinned(each, type, version, _pending(census, each.endpoint, type, version)) for each in pinned]
@@ -121,12 +125,30 @@ def may_retire(census: Census, type: str, version: int) -> list[Reason]:
         found += _in_transit(census, consumer, type, version)
     if any(each.version == version for each in census.outbox(type)):
         found.append(reasons.in_outbox(type, version))
-    if row.is_produced and row.life not in ("deprecated", "sunset"):
-        found.append(reasons.still_produced(type, version))
-    found += _sunset(census, type, version)
+    found += [
+        reasons.deliveries_pending(each)
+        for each in census.waiting
+        if (each.place, each.type, each.version) == ("delivery", type, version)
+        and each.of not in {one.endpoint for one in pinned}
+    ]
+    found += _not_over(census, row)
     for consumer in census.readers(type):
-        found += [each for each in may_retire_support(census, consumer, type, version) if each.code == "stored"]
+        found += may_retire_support(census, consumer, type, version)
     return _once(found)
+
+
+def _not_over(census: Census, row: EventVersion) -> Iterator[Reason]:
+    """Yield what is missing until a version is over: its date, that somebody saw it come, its gate."""
+    if row.life == "active" and row.is_produced:
+        yield reasons.still_produced(row.type, row.version)
+    if row.life != "sunset" and row.sunset is None:
+        yield reasons.no_date(row)
+    elif row.sunset is not None and row.sunset > census.as_of.time:
+        yield reasons.sunset_not_reached(row.type, row.version, row.sunset)
+    elif row.life != "sunset":
+        yield reasons.ends_soon(row)
+    elif row.is_produced:
+        yield reasons.closing(row.type, row.version)
 
 
 def stored_notes(census: Census, type: str, version: int) -> tuple[str, ...]:

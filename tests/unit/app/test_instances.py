@@ -32,9 +32,9 @@ class Town:
         self._url = url
         self.running: dict[str, tuple[Opened, AsyncExitStack]] = {}
 
-    async def deploy(self, name: str, app: App, revision: str, *, gates: Any = "auto") -> Opened:
+    async def deploy(self, name: str, app: App, revision: str, *, gates: Any = "auto", **more: Any) -> Opened:
         stack = AsyncExitStack()
-        settings = Settings(database_url=self._url, revision=revision, gates=gates)
+        settings = Settings(database_url=self._url, revision=revision, gates=gates, **more)
         opened = await stack.enter_async_context(app.open(settings))
         self.running[name] = opened, stack
         return opened

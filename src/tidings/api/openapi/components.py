@@ -52,6 +52,13 @@ HEADERS: Mapping[str, Object] = MappingProxyType(
             "description": "This is the answer to an earlier request under the key.",
         },
         "Location": {"schema": {"type": "string", "format": "uri-reference"}, "description": "Where the event is."},
+        "Deprecation": {"schema": _TEXT, "description": "The version is deprecated since then (RFC 9745)."},
+        "Sunset": {"schema": _TEXT, "description": "When the version ends, or ended (RFC 8594)."},
+        "Link": {
+            "schema": _TEXT,
+            "description": "Where to read on: `deprecation`, `sunset`, and the schema of the `successor-version`.",
+        },
+        "Tidings-Version-Warning": {"schema": _TEXT, "description": "The version was not open, and kept all the same."},
         "ETag": {"schema": _TEXT, "description": "Changes whenever the representation does."},
         "Retry-After": {"schema": {"type": "integer"}, "description": "After how many seconds to ask again."},
         "WWW-Authenticate": {"schema": _TEXT, "description": "`Bearer`."},

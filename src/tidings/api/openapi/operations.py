@@ -29,6 +29,7 @@ _WRITE = (
     Problem.EVENT_CONFLICT,
     Problem.SUBJECT_MOVED,
     Problem.VERSION_NOT_OPEN,
+    Problem.VERSION_SUNSET,
     Problem.BODY_TIMEOUT,
     Problem.BODY_TOO_LARGE,
     Problem.ENVELOPE_TOO_LARGE,
@@ -40,7 +41,9 @@ _WRITE = (
 KEYED = (Problem.IDEMPOTENCY_KEY_MISSING, Problem.IDEMPOTENCY_KEY_MALFORMED, Problem.IDEMPOTENCY_KEY_REUSED)
 _READ = (Problem.INVALID_POSITION, Problem.POSITION_NOT_REACHED, Problem.NOT_ACCEPTABLE)
 _POSITION = ("Tidings-Position",)
-_KEYED = ("Tidings-Position", "Idempotency-Replayed")
+_ENDING = ("Deprecation", "Sunset", "Link")
+_WRITTEN = (*_POSITION, *_ENDING, "Tidings-Version-Warning")
+_KEYED = (*_WRITTEN, "Idempotency-Replayed")
 _WAITED = ("Tidings-Position", "Preference-Applied")
 _VIEWED = (*_WAITED, "Tidings-Incomplete")
 
@@ -107,8 +110,8 @@ def _put_event(data: Object) -> Object:
         "Append one event; the same request again changes nothing",
         attributes,
         {
-            "201": response("It was added.", {JSON: schema("Result")}, (*_POSITION, "Location")),
-            "200": response("It was kept already, with the same content.", {JSON: schema("Result")}, _POSITION),
+            "201": response("It was added.", {JSON: schema("Result")}, (*_WRITTEN, "Location")),
+            "200": response("It was kept already, with the same content.", {JSON: schema("Result")}, _WRITTEN),
         },
         *_WRITE,
         Problem.PATH_MISMATCH,

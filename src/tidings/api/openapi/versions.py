@@ -73,7 +73,7 @@ def version_paths() -> dict[str, Object]:
         },
         "/versions/{type}/{version}": {
             "parameters": one,
-            "get": _get("getVersion", "One version, with its schema", schema("EventVersionSchema"), Problem.NOT_FOUND),
+            "get": _one(),
         },
     }
 
@@ -93,6 +93,13 @@ def _may() -> Object:
         Problem.NOT_FOUND,
         Problem.INVALID_POSITION,
     )
+
+
+def _one() -> Object:
+    headers = ("Deprecation", "Sunset", "Link")
+    answers = {"200": response("As it is now.", {JSON: schema("EventVersionSchema")}, headers)}
+    summary = "One version, with its schema"
+    return operation("getVersion", summary, [], answers, Problem.NOT_ACCEPTABLE, Problem.NOT_FOUND)
 
 
 def _get(id: str, summary: str, shown: Object, *kinds: Problem) -> Object:

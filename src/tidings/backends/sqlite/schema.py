@@ -130,7 +130,7 @@ _VERSIONS = """
 CREATE TABLE tidings_event_version (type TEXT, version INTEGER, sha256 TEXT NOT NULL, schema BLOB NOT NULL,
   published INTEGER NOT NULL, owner TEXT NOT NULL, semantic_change INTEGER NOT NULL, life TEXT NOT NULL,
   gate TEXT NOT NULL, epoch INTEGER NOT NULL, by_hand INTEGER NOT NULL, deprecated INTEGER, sunset INTEGER,
-  migration TEXT NOT NULL, PRIMARY KEY (type, version)) STRICT, WITHOUT ROWID;
+  migration TEXT NOT NULL, forced INTEGER, PRIMARY KEY (type, version)) STRICT, WITHOUT ROWID;
 CREATE TABLE tidings_version_lease (instance TEXT, service TEXT, consumer TEXT, type TEXT, role TEXT,
   versions TEXT NOT NULL, revision TEXT NOT NULL, gate_epoch INTEGER NOT NULL, admission TEXT NOT NULL,
   details BLOB NOT NULL, renewed_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,

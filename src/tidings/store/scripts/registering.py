@@ -11,7 +11,7 @@ from tidings.store.versions import EventVersion, Gate, no_version, schema_change
 
 COLUMNS = (
     "type, version, sha256, schema, published, owner, semantic_change, life, gate, epoch, by_hand, deprecated, sunset, "
-    "migration"
+    "migration, forced"
 )
 ALONE = "versions: alone with type $1"
 """A lock, for a statement: until the transaction ends nobody else decides about this type."""
@@ -22,7 +22,7 @@ _INSERT = (
 )
 _WRITE = (
     "UPDATE tidings.event_version SET sha256 = $3, schema = $4, published = $5, owner = $6, semantic_change = $7, "
-    "life = $8, gate = $9, epoch = $10, by_hand = $11, deprecated = $12, sunset = $13, migration = $14 "
+    "life = $8, gate = $9, epoch = $10, by_hand = $11, deprecated = $12, sunset = $13, migration = $14, forced = $15 "
     "WHERE type = $1 AND version = $2 RETURNING 1"
 )
 _IS_STORED = "SELECT 1 FROM tidings.census_segment WHERE type = $1 AND version = $2 LIMIT 1"
@@ -103,6 +103,7 @@ def _version_of(row: Sequence[Any]) -> EventVersion:
         deprecated=dates[0],
         sunset=dates[1],
         migration=dates[2],
+        forced=dates[3],
     )
 
 
@@ -122,4 +123,5 @@ def _values_of(each: EventVersion) -> tuple[Any, ...]:
         each.deprecated,
         each.sunset,
         each.migration,
+        each.forced,
     )

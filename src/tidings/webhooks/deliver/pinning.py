@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tidings.errors import InvalidDataError, TransformError
 from tidings.events.envelope import Entry
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, EndpointDelivery
+from tidings.versions.ending import Endings, marked
 from tidings.versions.lineage import Lineage
 from tidings.versions.step import Unreadable, serve
 from tidings.webhooks.deliver.answer import Failure
@@ -27,11 +28,19 @@ class Brought:
     failed: Sequence[tuple[Sending, Failure]] = ()
 
 
-def brought(sending: Sending, lineages: Lineages) -> Brought:
-    """Return the sending with each entry as its endpoint is told it.
+def brought(sending: Sending, lineages: Lineages, endings: Endings) -> Brought:
+    """Return the sending with each entry as its endpoint is told it, and whether that version ends.
 
     Of a batch that was sent before all fail with the first one: its members are the same in each attempt.
     """
+    found = _brought(sending, lineages)
+    if found.sending is None or not endings:
+        return found
+    entries = [marked(each, endings) for each in found.sending.entries]
+    return Brought(replace(found.sending, entries=entries), found.failed)
+
+
+def _brought(sending: Sending, lineages: Lineages) -> Brought:
     if len(sending.entries) < len(sending.claimed):
         return Brought(None, [(sending, _FORGOTTEN)])
     if all(each.delivery.pin is None for each in sending.claimed):

@@ -15,6 +15,7 @@ CREATE TABLE tidings.event_version (
   deprecated bigint,
   sunset bigint,
   migration text NOT NULL,
+  forced bigint,
   PRIMARY KEY (type, version)
 );
 
