@@ -23,13 +23,13 @@ class Faces:
 
     def __init__(self, place: Place, url: str) -> None:
         self.place = place
-        self._url = url
+        self.url = url
 
     def http(self, path: str, *, method: str = "GET", body: Any = None, **headers: str) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers |= {"content-type": "application/json"} if data else {}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        asked = urllib.request.Request(self._url + path, data, named, method=method)
+        asked = urllib.request.Request(self.url + path, data, named, method=method)
         with urllib.request.urlopen(asked, timeout=60) as answer:
             return json.load(answer)
 

@@ -18,9 +18,9 @@ Made from the commands themselves (`python -m tests.house.reference`), and compa
 
 Every command has `--help`, and `--json` for programs. What went wrong is one line on standard error. What `--json`
 prints has the members that [HTTP](http.md) gives to the same thing: an event, a consumer, a view, a dead letter, a
-delivery, an attempt, an endpoint. A list is a bare array of them. A position is a token, which `--from-position` and
-`--position` take as they take the number that tables show; so `tidings emit … --json` gives what a read is to have
-in `Tidings-Min-Position`.
+delivery, an attempt, an endpoint, a receiver, a receipt. A list is a bare array of them. A position is a token, which
+`--from-position` and `--position` take as they take the number that tables show; so `tidings emit … --json` gives
+what a read is to have in `Tidings-Min-Position`.
 
 Exit codes:
 
@@ -37,7 +37,7 @@ event type that the application does not declare is wrong use, but one that the 
 A filter that finds nothing is an answer, so 0; `tidings log tail` warns on standard error if nothing has the name.
 
 `tidings --install-completion` sets completion up for the shell that calls it (bash, zsh, fish): it offers commands and
-options, and the consumers, views, services and event types that the database has.
+options, and the consumers, views, services, event types, endpoints and receivers that the database has.
 
 Settings come from `TIDINGS_…` variables over `tidings.toml`; see [settings](settings.md).
 """

@@ -38,6 +38,7 @@ class Hooks:
         self._alarms = opened.alarms
         self._making = opened.making
         self._count = opened.telemetry.received
+        self._reject = opened.telemetry.rejected
         self._receiving = opened.telemetry.receiving
         self._clock = opened.ports.clock
         self._points = opened.ports.points
@@ -86,10 +87,9 @@ class Hooks:
 
     def _verify(self, receiver: Receiver, request: Given, now: int) -> None:
         verdict = receiver.verifier.judge(request, now)
-        is_accepted = isinstance(verdict, Accepted)
-        self._alarms.verified(receiver.id, accepted=is_accepted)
-        if not is_accepted:
-            self._count(receiver.id, "rejected")
+        self._alarms.verified(receiver.id, accepted=isinstance(verdict, Accepted))
+        if not isinstance(verdict, Accepted):
+            self._reject(receiver.id, verdict.reason)
             raise Refusal(Problem.SIGNATURE_REJECTED, "this is not what the sender of this receiver signed")
         self._points.at("receiver:verified")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tidings.app.opened import Opened
 from tidings.app.webhooks import is_local, keyring
+from tidings.operations.receiver_trial import Trying
 from tidings.operations.receivers import Receivers
 
 
@@ -18,3 +19,8 @@ def receivers_of(opened: Opened) -> Receivers:
         is_local=is_local(opened.settings),
         begun=opened.alarms.begun,
     )
+
+
+def trying_of(opened: Opened) -> Trying:
+    """Return what tries requests to receivers, and keeps nothing."""
+    return Trying(store=opened.store, log=opened.log, making=opened.making)

@@ -45,6 +45,28 @@ def endpoints(incomplete: str) -> list[str]:
         return []  # as below
 
 
+def receivers(incomplete: str) -> list[str]:
+    """Return the receivers whose ids begin so: those of the database, and those to which something came lately."""
+    from tidings.cli.session import Session
+
+    async def work(opened: Opened) -> list[str]:
+        came = {each.receiver for each in await opened.store.receipts(limit=1_000)}
+        made = {each.id for each in await opened.store.receivers()}
+        return sorted(id for id in came | made if id.startswith(incomplete))
+
+    try:
+        return Session(loads=False).look(work)
+    except Exception:
+        return []  # as below
+
+
+def presets(incomplete: str) -> list[str]:
+    """Return the presets whose names begin so."""
+    from tidings.webhooks.receive.presets import PRESETS
+
+    return [name for name in PRESETS if name.startswith(incomplete)]
+
+
 def _begun(incomplete: str, names: Callable[[Iterable[Reader]], Iterable[str]]) -> list[str]:
     from tidings.cli.session import Session
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tidings.cli import completing, endpoint_acts
+from tidings.cli.members import members_of
 from tidings.cli.output import Output
 from tidings.cli.session import WHO, AsJson, Session
 
@@ -151,15 +151,7 @@ def _members(types: list[str] | None, headers: list[str] | None, given: list[str
     """Return the members of a configuration that are said. CallerError for what is none."""
     from tidings.errors import CallerError
 
-    found: dict[str, Any] = {}
-    for text in given or ():
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise CallerError(f"--set: {text[:80]!r} is not MEMBER=JSON, such as slots=8")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value  # a word, such as `key`, needs no quotes
+    found = members_of(given)
     if types:
         found["pattern"] = {"type": types}
     if headers:

@@ -10,7 +10,20 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tidings.cli import config, consumers, dead, deliveries, emit, endpoints, keys, log, migrate, versions, views
+from tidings.cli import (
+    config,
+    consumers,
+    dead,
+    deliveries,
+    emit,
+    endpoints,
+    keys,
+    log,
+    migrate,
+    receivers,
+    versions,
+    views,
+)
 from tidings.cli.bench import bench
 from tidings.cli.demo import demo
 from tidings.cli.doctor import doctor
@@ -83,7 +96,7 @@ def build(*, own_options: bool = True) -> typer.Typer:
     for command in (new, run, doctor, demo, listen, bench, version):
         program.command()(command)
     program.add_typer(emit.commands)
-    for group in (consumers, log, views, dead, deliveries, endpoints, keys, migrate, versions, config):
+    for group in (consumers, log, views, dead, deliveries, endpoints, receivers, keys, migrate, versions, config):
         program.add_typer(group.commands, cls=_Commands, name=group.__name__.rpartition(".")[2])
     return program
 

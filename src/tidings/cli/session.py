@@ -72,9 +72,11 @@ class Session:
             self._check_there()
         return _run(self.app, self.settings, work, prepares=prepares)
 
-    def with_receivers(self, work: Callable[[Opened], Awaitable[T]]) -> T:
+    def with_receivers(self, work: Callable[[Opened], Awaitable[T]], *, makes: bool = False) -> T:
         """As `look`, with the receivers of the application, if one is named."""
-        return self.look(work) if self._app is None else self.act(work, prepares=False)
+        if self._app is None:
+            return self.look(work, makes=makes)
+        return self.act(work, makes=makes, prepares=False)
 
     def at_rest(self, work: Callable[[Settings], Awaitable[T]]) -> T:
         """Run `work` on the database, which is there and which it opens itself."""

@@ -10,7 +10,7 @@ from tidings.conformance.samples import event
 from tidings.conformance.store_samples import undone
 from tidings.errors import NotFoundError, RefusedError
 from tidings.store.driver import StoreDriver
-from tidings.store.receipts import Arrival, Identity, Judged, ReceiptOutcome, Received
+from tidings.store.receipts import Arrival, Identity, Judged, Owner, ReceiptOutcome, Received
 
 HOUR = 3_600_000_000
 
@@ -241,3 +241,12 @@ class Receiving:
         assert await store.forget_receipts(now=10 * HOUR, limit=9) == 1
         [second] = await receive(store, came("a"))
         assert second.n > first.n
+
+    async def test_who_has_a_key_is_told_without_a_trace(self, store: StoreDriver) -> None:
+        [first, second] = await receive(store, came("a"), came("b", "c", outcome="failed"))
+        owners = await store.owners("/till", ["a", "c", "d"])
+        assert owners == {
+            ("/till", "a"): Owner(b"h", first.n, False),
+            ("/till", "c"): Owner(b"h", second.n, True),
+        }
+        assert await store.owners("/bank", ["a"]) == {}

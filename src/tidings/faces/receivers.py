@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
+
+from tidings.events.cloudevents import write_structured
 from tidings.events.timestamp import time_text
 from tidings.operations.receiver_shown import Shown
+from tidings.operations.receiver_trial import Trial
 from tidings.store.receipts import Receipt, Stored
 from tidings.webhooks.intake.replaying import Replayed
 
@@ -75,6 +79,23 @@ def replayed_object(receiver: str, done: Replayed) -> dict[str, Any]:
         "outcome": done.outcome,
         "error": done.error,
         "events": [{"type": type, "id": id} for type, id in done.events],
+    }
+
+
+def trial_object(tried: Trial) -> dict[str, Any]:
+    """Return what a request would become. `events`: all that it says, as CloudEvents; `new`: how many are added."""
+    return {
+        "receiver": tried.receiver,
+        "outcome": tried.outcome,
+        "status": tried.status,
+        "reason": tried.reason,
+        "why": tried.why,
+        "scheme": tried.scheme,
+        "key": tried.key,
+        "signed": _time(tried.signed),
+        "repeats": tried.repeats,
+        "new": tried.new,
+        "events": [msgspec.Raw(write_structured(each)) for each in tried.events],
     }
 
 

@@ -66,9 +66,7 @@ def declared(receiver: Receiver, *, last: int | None, tally: ReceiptTally, begun
     )
 
 
-def kept(
-    record: ReceiverRecord, keyring: Keyring, *, last: int | None, tally: ReceiptTally, begun: int, now: int
-) -> Shown:
+def kept(record: ReceiverRecord, keyring: Keyring, *, last: int | None, tally: ReceiptTally, now: int) -> Shown:
     """Return what may be shown of one of the store."""
     config: Config = config_of(record.config)
     names: Sequence[str] = ()
@@ -94,7 +92,7 @@ def kept(
         state=state,
         why=why,
         last=last,
-        is_silent=state == "active" and _is_silent(every, last, begun=begun, now=now),
+        is_silent=state == "active" and _is_silent(every, last, begun=record.created, now=now),
         tally=tally,
     )
 

@@ -72,6 +72,20 @@ class Receivers:
         self.roster.look_anew()
         return await self.show(id)
 
+    async def change(self, id: str, members: Mapping[str, Any], *, who: str = "local") -> Shown:
+        """Give these members of a receiver's configuration other values, and leave the others as they are.
+
+        As `put`. NotFoundError.
+        """
+        seen = await self.show(id)
+        said = {
+            "preset": seen.preset,
+            "source": seen.source,
+            "public_url": seen.public_url,
+            "expected_every_s": None if seen.every is None else seen.every / 1_000_000,
+        }
+        return await self.put(id, {**said, **members}, version=seen.version, who=who)
+
     async def retire(self, id: str, *, version: int | None = None, who: str = "local") -> Shown:
         """Have it take nothing any more: its door answers so; what came stays. `version`: None for whichever it has.
 
@@ -115,11 +129,11 @@ class Receivers:
             raise no_receiver(id)
         last = (await self.store.last_received([id])).get(id)
         tally = await self.store.tally_receipts(id, newest=NEWEST)
-        now, begun = self.ports.clock.now_us(), self.begun
+        now = self.ports.clock.now_us()
         if found is not None:
-            return declared(found, last=last, tally=tally, begun=begun, now=now)
+            return declared(found, last=last, tally=tally, begun=self.begun, now=now)
         assert record is not None
-        return kept(record, self.keyring, last=last, tally=tally, begun=begun, now=now)
+        return kept(record, self.keyring, last=last, tally=tally, now=now)
 
     def _record(self, id: str, wanted: Wanted, before: ReceiverRecord | None) -> ReceiverRecord:
         says_all = wanted.secrets is not None and wanted.settings is not None

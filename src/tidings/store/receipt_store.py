@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from tidings.store.receipts import Identity, Receipt, ReceiptOutcome, ReceiptTally, ReceiverRecord, Stored
+from tidings.store.receipts import (
+    Identity,
+    Owner,
+    Receipt,
+    ReceiptOutcome,
+    ReceiptTally,
+    ReceiverRecord,
+    SourceKey,
+    Stored,
+)
 
 
 class ReceiptStore(Protocol):
@@ -37,6 +46,9 @@ class ReceiptStore(Protocol):
 
     async def tally_receipts(self, receiver: str, *, newest: int) -> ReceiptTally:
         """Count the receipts of a receiver among that many of the newest: what it costs has a bound."""
+
+    async def owners(self, source: str, keys: Sequence[str]) -> Mapping[SourceKey, Owner]:
+        """Return who has each of these keys of a source: what `judge` compares a request with."""
 
     async def finish_receipt(self, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None) -> bool:
         """As `Unit.finish_receipt`."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from tidings.store.receipts import Identity, Receipt, ReceiptOutcome, ReceiptTally, ReceiverRecord, Stored
+from tidings.store.receipts import (
+    Identity,
+    Owner,
+    Receipt,
+    ReceiptOutcome,
+    ReceiptTally,
+    ReceiverRecord,
+    SourceKey,
+    Stored,
+)
 from tidings.store.scripts import receiving
 from tidings.store.statement_endpoints import StatementEndpoints
 
@@ -41,6 +50,9 @@ class StatementReceipts(StatementEndpoints[ConnectionT, NowT]):
 
     async def tally_receipts(self, receiver: str, *, newest: int) -> ReceiptTally:
         return await self._look(receiving.tally(receiver, newest=newest))
+
+    async def owners(self, source: str, keys: Sequence[str]) -> Mapping[SourceKey, Owner]:
+        return await self._look(receiving.owners(source, keys))
 
     async def finish_receipt(self, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None) -> bool:
         return await self._change(receiving.finish(n, identities, items, at=at))

@@ -29,6 +29,7 @@ class Metrics:
         self.flush_writes = Histogram(table.FLUSH_WRITES)
         self.limited = Counter(table.LIMITED)
         self.received = Counter(table.RECEIVED)
+        self.rejected = Counter(table.REJECTED)
         self.overdue: dict[str, float] = {}
         self.handled = Counter(table.HANDLED)
         self.handler_seconds = Histogram(table.HANDLER_SECONDS)
@@ -73,6 +74,6 @@ class Metrics:
         inflight = Gauge(table.INFLIGHT, [((service,), count) for service, count in self.inflight.items()])
         appends = (self.appends, self.append_seconds, self.flush_seconds, self.flush_writes)
         overdue = Gauge(table.OVERDUE_SECONDS, [((receiver,), late) for receiver, late in self.overdue.items()])
-        requests = (self.limited, self.received, overdue)
+        requests = (self.limited, self.received, self.rejected, overdue)
         consumers = (self.handled, self.handler_seconds, self.retries, self.refolds, self.leases_lost, self.fenced)
         return (*appends, *requests, *consumers, self.relay_seconds, self.sent, inflight)

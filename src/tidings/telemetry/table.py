@@ -54,6 +54,12 @@ RECEIVED = _counter(
     "receiver",
     "outcome",
 )
+REJECTED = _counter(
+    "tidings_receive_rejected_total",
+    "Webhooks that a receiver's verifier refused, by its reason",
+    "receiver",
+    "reason",
+)
 OVERDUE_SECONDS = _gauge(
     "tidings_receiver_overdue_seconds",
     "How long a receiver has been silent beyond its `expected_every`, 0 if it has not",
@@ -142,6 +148,7 @@ METRICS = (
     FLUSH_WRITES,
     LIMITED,
     RECEIVED,
+    REJECTED,
     OVERDUE_SECONDS,
     LOG_HEAD,
     HOLE_SECONDS,

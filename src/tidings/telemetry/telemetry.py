@@ -71,6 +71,16 @@ class Telemetry:
         """Count a webhook. `receiver`: one that there is; `outcome`: a word of the table."""
         self._metrics.received.add(receiver, outcome)
 
+    def rejected(self, receiver: str, reason: str) -> None:
+        """Count a webhook that its verifier refused, for this reason."""
+        self._metrics.received.add(receiver, "rejected")
+        self._metrics.rejected.add(receiver, reason)
+
+    def rejections(self, receiver: str) -> Mapping[str, int]:
+        """Return how many webhooks a receiver's verifier has refused in this process, by reason."""
+        counts = self._metrics.rejected.values
+        return {reason: int(count) for (of, reason), count in counts.items() if of == receiver}
+
     def receiving(self, receiver: str, said: Mapping[str, str]) -> AbstractContextManager[Mapping[str, str]]:
         """Take a webhook in within this block; hand over the trace that its events are said in.
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from tidings.store.receipts import (
     Identity,
+    Owner,
     Receipt,
     ReceiptOutcome,
     ReceiptTally,
     ReceiverRecord,
+    SourceKey,
     Stored,
     no_receipt,
     no_receiver,
@@ -121,6 +123,20 @@ def drop(n: int) -> Script[None]:
     if rows[0][0] != "failed":
         raise not_failed(n, rows[0][0])
     yield from ask("UPDATE tidings.receipt SET outcome = 'dropped' WHERE n = $1 RETURNING 1", n)
+
+
+def owners(source: str, keys: Sequence[str]) -> Script[dict[SourceKey, Owner]]:
+    """Return who has each of these keys of a source; those are left out that nobody has."""
+    found = {}
+    for key in keys:
+        rows = yield from ask(
+            "SELECT k.content, k.receipt, r.outcome FROM tidings.receipt_key k "
+            "JOIN tidings.receipt r ON r.n = k.receipt WHERE k.source = $1 AND k.key = $2",
+            *(source, key),
+        )
+        for content, n, outcome in rows:
+            found[source, key] = Owner(content, n, outcome == "failed")
+    return found
 
 
 def last_received(receivers: Sequence[str]) -> Script[dict[str, int]]:

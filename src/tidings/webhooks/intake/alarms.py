@@ -132,21 +132,19 @@ class Alarms:
             _log.warning("%s: %s", envelope.type, envelope.subject)
 
     async def _silent(self) -> list[Envelope]:
-        expecting = {
-            receiver.id: receiver.expected_every // _US
-            for receiver in await self._roster.all()
-            if receiver.expected_every is not None and not receiver.is_retired
-        }
+        receivers = [receiver for receiver in await self._roster.all() if not receiver.is_retired]
+        expecting = {each.id: each.expected_every // _US for each in receivers if each.expected_every is not None}
         if not expecting:
             self._on_overdue({})
             return []
         last: Mapping[str, int] = await self._store.last_received([*expecting])
         now = self._clock.now_us()
+        made = {each.id: self.begun if each.created is None else each.created for each in receivers}
         found = []
         overdue: dict[str, float] = {}
         for receiver, every in expecting.items():
             since = last.get(receiver)
-            begun = self.begun if since is None else since
+            begun = made[receiver] if since is None else since
             overdue[receiver] = max(0, now - begun - every) / 1_000_000
             if now - begun > every:
                 told = None if since is None else time_text(since)

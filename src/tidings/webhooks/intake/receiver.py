@@ -33,7 +33,10 @@ _CREDENTIALS = frozenset({b"authorization", b"proxy-authorization", b"cookie", b
 
 
 class Receiver:
-    """One receiver. `App.receiver` says what its arguments are, and makes it."""
+    """One receiver. `App.receiver` says what its arguments are, and makes it.
+
+    `created`: when one was made that is no part of the code, µs since 1970.
+    """
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class Receiver:
         self.reader = Reader(preset)
         self.remembers_us = preset.remembers // _US
         self.is_retired = False
+        self.created: int | None = None
         self.declared_at: str | None = None
         self.translations: dict[str | None, Translation] = {}
         self.emits: tuple[type, ...] = ()

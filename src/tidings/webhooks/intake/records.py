@@ -149,6 +149,7 @@ def receiver_of_record(record: ReceiverRecord, keyring: Keyring) -> Receiver:
     """Return the receiver that a record means, which was checked before it was kept. SettingError."""
     made = receiver_of(record.id, config_of(record.config), hidden_of(record, keyring))
     made.is_retired = record.state == "retired"
+    made.created = record.created
     return made
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.acceptance.webhooks import JSON, SECRET, Till, delivery
 from tidings import App, DeclarationError, Settings
 from tidings.app import Opened
+from tidings.app.receiving import receivers_of
 from tidings.conformance.store_harness import StillClock
 from tidings.errors import InvalidConfigurationError, RefusedError, StoreUnavailableError
 from tidings.events.filter import EVERYTHING
@@ -113,6 +114,19 @@ async def test_a_receiver_to_which_nothing_ever_came_is_silent_once(
         clock.move(3_601)
         await opened.alarms.look()
         await another(opened, clock).look()
+    assert await alarms(opened) == ["receiver.silent"]
+
+
+async def test_a_receiver_that_is_made_later_waits_from_then_on(opened: Opened, clock: StillClock) -> None:
+    clock.move(3_000)
+    acts = receivers_of(opened)
+    members = {"preset": "stripe", "source": "/bank", "secrets": ["whsec_" + "b" * 32], "expected_every_s": 60}
+    assert not (await acts.put("bank", members)).is_silent
+    await opened.alarms.look()
+    assert await alarms(opened) == []
+    clock.move(61)
+    assert (await acts.show("bank")).is_silent
+    await another(opened, clock).look()
     assert await alarms(opened) == ["receiver.silent"]
 
 

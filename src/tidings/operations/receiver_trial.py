@@ -1,0 +1,190 @@
+"""What a request to a receiver would become, and why: judged and translated as its door does, and nothing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tidings.errors import CallerError
+from tidings.events.content import content_hash
+from tidings.events.envelope import Envelope
+from tidings.events.media import bare
+from tidings.log.log import Log
+from tidings.operations.receiver_reasons import why_rejected
+from tidings.ports import utc
+from tidings.store.driver import StoreDriver
+from tidings.store.receipts import Arrival, fresh_events, judge
+from tidings.webhooks.intake.receiver import Receiver
+from tidings.webhooks.intake.translating import Making, arrival_of
+from tidings.webhooks.receive import handshake
+from tidings.webhooks.receive.given import Given
+from tidings.webhooks.receive.preset import BODY_LIMIT_MAX
+from tidings.webhooks.receive.sign import sign
+from tidings.webhooks.receive.verdict import Accepted, Headers
+
+Outcome = Literal["stored", "duplicate", "conflict", "failed", "handshake", "refused"]
+TAKEN: tuple[Outcome, ...] = ("stored", "duplicate", "handshake")
+"""What a sender and an operator want."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request as it would come. `query`: after the `?`."""
+
+    method: str = "POST"
+    query: bytes = b""
+    headers: Headers = ()
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What it would become. `status`: of the answer. `reason`: of a refusal, as metrics name it; `why`: as a sentence.
+
+    `scheme`, `key`: which of the receiver's it is signed by, from 1, the key by its name if it has one. `signed`: when,
+    µs since 1970. `repeats`: the receipt that has its id. `events`: what it says; `new`: how many of them are added.
+    """
+
+    receiver: str
+    outcome: Outcome
+    status: int
+    reason: str | None = None
+    why: str | None = None
+    scheme: int | None = None
+    key: str | None = None
+    signed: int | None = None
+    repeats: int | None = None
+    events: tuple[Envelope, ...] = ()
+    new: int = 0
+
+
+class _Refused(Exception):
+    """The door does not take it. Raised and caught within this module."""
+
+    def __init__(self, status: int, reason: str, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trying:
+    """Tries requests. `making`: as `tidings.operations.receivers.Receivers` has it."""
+
+    store: StoreDriver
+    log: Log
+    making: Callable[[], Making]
+
+    async def look(self, receiver: Receiver, request: Request, *, at: int) -> Trial:
+        """Return what a request would become that comes at this time, µs since 1970."""
+        try:
+            shaken = _judged(receiver, request, at)
+        except _Refused as refused:
+            return Trial(
+                receiver=receiver.id, outcome="refused", status=refused.status, reason=refused.reason, why=str(refused)
+            )
+        if shaken.outcome == "handshake":
+            return shaken
+        arrival = arrival_of(receiver, _given(receiver, request), self.making())
+        return await self._kept(receiver, arrival, shaken)
+
+    async def _kept(self, receiver: Receiver, arrival: Arrival, accepted: Trial) -> Trial:
+        received, answers = arrival.received, receiver.preset.answers
+        owners = await self.store.owners(receiver.source, [each.key for each in received.identities])
+        [judged] = judge([received], owners, [0])
+        fresh = fresh_events(arrival, judged)
+        other = await self._other(fresh)
+        outcome: Outcome = "stored"
+        why = received.error
+        if judged.verdict == "conflict":
+            outcome, why = "conflict", "its id came before, with other content: the first one stays"
+        elif judged.verdict == "duplicate":
+            outcome = "duplicate"
+        elif received.outcome == "failed":
+            outcome = "failed"
+        elif other is not None:
+            outcome, why = "conflict", f"the event {other!r} is in the log with other content: that one stays"
+        return Trial(
+            receiver=receiver.id,
+            outcome=outcome,
+            status=answers.new if outcome in ("stored", "failed") else answers.duplicate,
+            why=why,
+            scheme=accepted.scheme,
+            key=accepted.key,
+            signed=accepted.signed,
+            repeats=min((owner.n for owner in owners.values()), default=None),
+            events=tuple(event for events in arrival.events for event in events),
+            new=len(fresh) if outcome == "stored" else 0,
+        )
+
+    async def _other(self, events: Sequence[Envelope]) -> str | None:
+        """Return the id of the first event that the log has with other content."""
+        for event in events:
+            kept = await self.log.find(event.source, event.id)
+            if kept is not None and content_hash(kept.envelope) != content_hash(event):
+                return event.id
+        return None
+
+
+def signed(receiver: Receiver, request: Request, *, id: str, at: int) -> Request:
+    """Return a request as its sender would sign it at this time, by the receiver's first scheme and its own keys.
+
+    `id`: where the scheme signs one. DeclarationError if none of the keys can sign; CallerError for `unsigned`.
+    """
+    scheme = receiver.preset.schemes[0]
+    if scheme.algorithm == "unsigned":
+        raise CallerError(f"what comes to {receiver.id} is not signed: try it as it is")
+    facts = receiver.facts(request.method, request.query)
+    done = sign(scheme, request.body, facts, receiver.keys, id=id, at=utc(at))
+    return Request(method=request.method, query=done.query, headers=(*request.headers, *done.headers), body=done.body)
+
+
+def _judged(receiver: Receiver, request: Request, at: int) -> Trial:
+    """Return what is known of a request that the door takes, or answers as a handshake. _Refused."""
+    preset, given = receiver.preset, _given(receiver, request)
+    if receiver.is_retired:
+        raise _Refused(410, "receiver-retired", "the receiver is retired: it takes nothing any more")
+    asked = handshake.before_body(preset.handshake, given.request, request.headers, receiver.keys, utc(at))
+    if asked is None:
+        _check_form(receiver, request)
+        verdict = receiver.verifier.judge(given, at)
+        if not isinstance(verdict, Accepted):
+            raise _Refused(401, verdict.reason, why_rejected(receiver, given, verdict.reason, at))
+        asked = handshake.after_verify(preset.handshake, request.body, receiver.keys, utc(at))
+        if asked is None:
+            key = None if verdict.key is None else verdict.key.name or str(1 + receiver.keys.index(verdict.key))
+            return Trial(
+                receiver=receiver.id,
+                outcome="stored",
+                status=preset.answers.new,
+                scheme=1 + verdict.scheme,
+                key=key,
+                signed=verdict.time_us,
+            )
+    if asked.status >= 400:
+        raise _Refused(401, "handshake-token", "its token is not the receiver's setting `verify_token`")
+    return Trial(receiver=receiver.id, outcome="handshake", status=asked.status)
+
+
+def _given(receiver: Receiver, request: Request) -> Given:
+    return Given(request.headers, request.body, receiver.facts(request.method, request.query))
+
+
+def _check_form(receiver: Receiver, request: Request) -> None:
+    """Check what is looked at before the signature."""
+    if request.method != "POST":
+        raise _Refused(405, "method-not-allowed", f"deliveries come as POST, and this is {request.method}")
+    types = [value.decode("latin-1") for name, value in request.headers if name.lower() == b"content-type"]
+    known = receiver.preset.media_types
+    if len(types) != 1 or bare(types[0]) not in known:
+        said = types[0][:100] if types else "nothing"
+        raise _Refused(
+            415, "unsupported-media-type", f"its Content-Type says {said}; {receiver.id} takes {' and '.join(known)}"
+        )
+    encodings = [value.lower() for name, value in request.headers if name.lower() == b"content-encoding"]
+    if any(each.strip() != b"identity" for each in encodings):
+        raise _Refused(415, "unsupported-media-type", "it is compressed, and nothing is decompressed here")
+    most = min(receiver.preset.body_limit, BODY_LIMIT_MAX)
+    if len(request.body) > most:
+        raise _Refused(413, "body-too-large", f"its body has {len(request.body):,} bytes, and {most:,} are taken")
