@@ -22,7 +22,7 @@ from tidings.webhooks.intake.translating import arrival_of
 from tidings.webhooks.receive import handshake
 from tidings.webhooks.receive.given import Given
 from tidings.webhooks.receive.preset import BODY_LIMIT_MAX
-from tidings.webhooks.receive.verdict import Accepted
+from tidings.webhooks.receive.verdict import Accepted, Rejected
 
 HOOKS = "/hooks/"
 BODY_SECONDS = 10
@@ -87,8 +87,10 @@ class Hooks:
 
     def _verify(self, receiver: Receiver, request: Given, now: int) -> None:
         verdict = receiver.verifier.judge(request, now)
-        self._alarms.verified(receiver.id, accepted=isinstance(verdict, Accepted))
-        if not isinstance(verdict, Accepted):
+        is_accepted = isinstance(verdict, Accepted)
+        self._alarms.verified(receiver.id, accepted=is_accepted)
+        if not is_accepted:
+            assert isinstance(verdict, Rejected)
             self._reject(receiver.id, verdict.reason)
             raise Refusal(Problem.SIGNATURE_REJECTED, "this is not what the sender of this receiver signed")
         self._points.at("receiver:verified")
