@@ -190,15 +190,16 @@ def _may_open(known: Census, row: EventVersion) -> list[Reason]:
 
 
 def _may_close(known: Census, row: EventVersion) -> list[Reason]:
-    others = known.produced(row.type) - {row.version}
-    stuck = [each for each in known.live("emit", row.type) if row.version in each.versions and not _falls(each, others)]
+    """Whoever appends this version, be it its own or one that it is brought down to, must have another open one."""
+    open_ = frozenset(number for number, each in known.of_type(row.type).items() if each.gate == "open")
+    emitting = known.live("emit", row.type)
+    stuck = [each for each in emitting if _lands(each, open_) and not _lands(each, open_ - {row.version})]
     return [reasons.cannot_fall_back(each, row.type, row.version) for each in stuck]
 
 
-def _falls(lease: VersionLease, others: frozenset[int]) -> bool:
-    said = said_of(lease.details)
-    top = max(lease.versions, default=0)
-    return any(other <= top and said.path(top, other) is not None for other in others)
+def _lands(lease: VersionLease, versions: frozenset[int]) -> bool:
+    said, top = said_of(lease.details), max(lease.versions, default=0)
+    return any(each <= top and said.path(top, each) is not None for each in versions)
 
 
 def _may_deprecate(known: Census, row: EventVersion) -> list[Reason]:

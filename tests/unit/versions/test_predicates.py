@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tidings.operations.gates import _may_close
 from tidings.store.versions import EventVersion, VersionLease, Waiting
 from tidings.versions.answer import AsOf, Reason, verdict_of
 from tidings.versions.census import Census, Pinned, Transit
@@ -195,3 +196,22 @@ def test_what_stays_in_the_log_is_told_with_the_way_to_read_it() -> None:
 
 def replace_said(**more: Any) -> Said:
     return Said(steps=DOWN.steps, **more)
+
+
+def closing(gates: tuple[str, str, str], emits: VersionLease) -> str:
+    """Return what is said of closing version 1."""
+    rows = tuple(row(version, gate) for version, gate in enumerate(gates, 1))
+    return told(_may_close(census(emits, versions=rows), rows[0]))[0]
+
+
+def test_a_version_is_not_closed_that_a_release_without_a_class_for_it_is_brought_down_to() -> None:
+    assert closing(("open", "closed", "closed"), lease("shop", 3, role="emit")) == "no"
+    assert closing(("open", "open", "closed"), lease("shop", 3, role="emit")) == "ok"
+
+
+def test_a_version_that_is_closing_itself_is_none_to_fall_back_to() -> None:
+    assert closing(("open", "closing", "closed"), EMITS) == "no"
+
+
+def test_a_version_that_a_release_does_not_come_down_to_may_close() -> None:
+    assert closing(("open", "closed", "closed"), lease("shop", 3, role="emit", said=Said())) == "ok"
