@@ -15,7 +15,7 @@ from tidings.api.bodies import Bodies
 from tidings.api.headers import choose
 from tidings.api.members import read_members, read_object, refused_as
 from tidings.api.paths import segment, to_path
-from tidings.api.preconditions import check_seen, etag_header, etag_of, wants_new
+from tidings.api.preconditions import check_put, check_seen, etag_header, etag_of
 from tidings.api.problems import Problem, Refusal
 from tidings.api.queries import limit, one, read_query
 from tidings.api.repeats import Repeats, need_key, read_key
@@ -89,13 +89,9 @@ class Endpoints:
         read_query(scope, known=())
         _, members = await read_object(self._bodies, request)
         seen = await self._seen(name)
+        check_put(scope, None if seen is None else _etag(seen), what="endpoint", name=name)
         if seen is None:
-            if any(header == b"if-match" for header, _ in scope["headers"]):
-                raise Refusal(Problem.PRECONDITION_FAILED, f"there is no endpoint {name[:100]!r}: leave If-Match out")
             return _made(scope, await _add(self._operations, scope, members, id=name))
-        if wants_new(scope):
-            raise Refusal(Problem.PRECONDITION_FAILED, f"If-None-Match: *, but there is an endpoint {name[:100]!r}")
-        check_seen(scope, _etag(seen), what="the endpoint")
         return await self._changed(scope, seen, members, whole=True)
 
     async def patch(self, request: Request) -> Answer:

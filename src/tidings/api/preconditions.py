@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from tidings.api.answer import Header, Scope
 from tidings.api.headers import header
 from tidings.api.problems import Problem, Refusal
+from tidings.errors import MalformedError
+
+_ETAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
+_ETAGS = re.compile(rf"{_ETAG}(?:[ \t]*,[ \t]*{_ETAG})*")
 
 
 def etag_of(created: int, version: int) -> str:
@@ -19,16 +25,27 @@ def etag_header(etag: str) -> Header:
 def check_seen(scope: Scope, etag: str, *, what: str) -> None:
     """Refuse a change by who does not say, in `If-Match`, that they have seen this version.
 
-    `precondition-required`; `precondition-failed`. `*` is whatever version there is.
+    `precondition-required`; `precondition-failed`; MalformedError. `*` is whatever version there is.
     """
     given = header(scope, b"if-match")
     if given is None:
         why = f"send the ETag of {what} that you have read as If-Match, or `If-Match: *` to overwrite any"
         raise Refusal(Problem.PRECONDITION_REQUIRED, why)
-    if given != "*" and etag not in (each.strip() for each in given.split(",")):
+    if given == "*":
+        return
+    if not _ETAGS.fullmatch(given):
+        raise MalformedError(f"If-Match: {given[:80]!r} is no ETag: send the one that you were answered, in its quotes")
+    if etag not in (each.strip() for each in given.split(",")):
         raise Refusal(Problem.PRECONDITION_FAILED, f"{what} was changed since you read it: read it again")
 
 
-def wants_new(scope: Scope) -> bool:
-    """Say whether the caller wants to make something that is not there: `If-None-Match: *`."""
-    return header(scope, b"if-none-match") == "*"
+def check_put(scope: Scope, etag: str | None, *, what: str, name: str) -> None:
+    """Refuse to change what is not there (`etag` None), to make what is, and else as `check_seen` does."""
+    if etag is None:
+        if header(scope, b"if-match") is not None:
+            raise Refusal(Problem.PRECONDITION_FAILED, f"there is no {what} {name[:100]!r}: leave If-Match out")
+        return
+    if header(scope, b"if-none-match") == "*":
+        article = "an" if what[0] in "aeiou" else "a"
+        raise Refusal(Problem.PRECONDITION_FAILED, f"If-None-Match: *, but there is {article} {what} {name[:100]!r}")
+    check_seen(scope, etag, what=f"the {what}")

@@ -13,7 +13,7 @@ from tidings.api.filters import time_of
 from tidings.api.headers import choose
 from tidings.api.members import read_members, read_object, refused_as
 from tidings.api.paths import segment, to_path
-from tidings.api.preconditions import check_seen, etag_header, etag_of, wants_new
+from tidings.api.preconditions import check_put, check_seen, etag_header, etag_of
 from tidings.api.problems import Problem, Refusal
 from tidings.api.queries import limit, one, read_query
 from tidings.api.repeats import Repeats, fingerprint, need_key
@@ -67,12 +67,8 @@ class Receivers:
         read_query(scope, known=())
         _, members = await read_object(self._bodies, request)
         seen = await self._seen(name)
-        if seen is None and any(header == b"if-match" for header, _ in scope["headers"]):
-            raise Refusal(Problem.PRECONDITION_FAILED, f"there is no receiver {name[:100]!r}: leave If-Match out")
-        if seen is not None and seen.declared is None:
-            if wants_new(scope):
-                raise Refusal(Problem.PRECONDITION_FAILED, f"If-None-Match: *, but there is a receiver {name[:100]!r}")
-            check_seen(scope, _etag(seen), what="the receiver")
+        if seen is None or seen.declared is None:
+            check_put(scope, None if seen is None else _etag(seen), what="receiver", name=name)
         with refused_as(Problem.ENDPOINT_STATE, RefusedError):
             version, who = None if seen is None else seen.version, principal_of(scope).who
             after = await self._operations.put(name, members, version=version, who=who)
