@@ -106,6 +106,21 @@ async def test_a_poll_waits_for_the_first_delivery(caller: Caller) -> None:
     assert (ids(reply.json), reply.headers["preference-applied"]) == (["a"], "wait=20")
 
 
+async def test_a_poll_is_woken_by_what_is_added_and_not_by_looking_again(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidings.api.polling.LOOK_SECONDS", 3_600)
+    await made(caller)
+    await say(caller, "a")
+    page = await until(caller, "a")
+    waiting = asyncio.create_task(poll(caller, f"?iterator={page['iterator']}"))
+    async with asyncio.timeout(PATIENCE):
+        while (await caller.get("/deliveries?endpoint=dev&state=due")).json["deliveries"]:
+            await asyncio.sleep(0.01)
+    await say(caller, "b")
+    assert ids(await waiting) == ["b"]
+
+
 async def test_a_signed_page_has_what_a_push_would_have_been(caller: Caller) -> None:
     secret = (await made(caller, headers={"x-team": "sales"})).json["signing_secret"]
     await say(caller, "a")

@@ -20,7 +20,8 @@ from tidings.faces.polling import page_object
 from tidings.faces.tokens import Tokens
 from tidings.operations.polling import PolledPage
 
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 1.0
+"""How long a poll that waits does not look at most: what it waits for may have been added by another process."""
 _KNOWN = frozenset({"limit", "iterator", "signed"})
 
 
@@ -35,7 +36,7 @@ class Polling:
 
     def __init__(self, opened: Opened, tokens: Tokens, bodies: Bodies, waiting: Waiting) -> None:
         self._polling = opened.polling
-        self._sleep = opened.ports.clock.sleep
+        self._added = opened.webhooks.added
         self._tokens = tokens
         self._bodies = bodies
         self._waiting = waiting
@@ -47,14 +48,15 @@ class Polling:
         name, most, iterator, signed = _name(request), limit(query), one(query, "iterator"), one(query, "signed")
         if signed not in (None, "true", "false"):
             raise MalformedError(f"signed: {signed[:20]!r} is neither true nor false")
-        patience, found = self._waiting.patience(request.scope), list[PolledPage]()
+        patience, found, before = self._waiting.patience(request.scope), list[PolledPage](), [0]
 
         async def look() -> bool:
+            before[:] = [self._added.count]  # so that nothing can come between the look and the pause
             found[:] = [await self._polling.page(name, limit=most)]
             return bool(found[0].deliveries)
 
         async def pause(left: float) -> None:
-            await self._sleep(min(left, LOOK_SECONDS))
+            await self._added.beyond(before[0], seconds=min(left, LOOK_SECONDS))
 
         with refused_as(Problem.ENDPOINT_STATE, RefusedError):
             if iterator is not None:

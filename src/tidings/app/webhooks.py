@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 from tidings import __version__
@@ -24,6 +26,29 @@ from tidings.webhooks.sealing import Keyring, keyring_of
 PORT_MAX = 65_535
 
 
+class Added:
+    """Tells those who wait that this process has added deliveries to endpoints. Other processes' are not told.
+
+    `count`: how often it has.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._next = asyncio.Event()
+
+    def tell(self) -> None:
+        """Wake all who wait."""
+        self.count += 1
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def beyond(self, count: int, *, seconds: float) -> None:
+        """Come back once more were added than when it was this count, and after these seconds at the latest."""
+        if self.count == count:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._next.wait(), seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class Webhooks:
     """What sends webhooks in an open application: who finds for whom an event is, and who sends it."""
@@ -31,6 +56,7 @@ class Webhooks:
     fan_out: FanOut
     dispatcher: Dispatcher
     manner: Manner
+    added: Added = field(default_factory=Added)
 
     def join(self, carrying: Carrying) -> None:
         """Have these consumers find whom events go to, and tell what sends when they have."""
@@ -41,6 +67,7 @@ class Webhooks:
         """Be told that a consumer of this process has kept a page."""
         if self.fan_out.take_added():
             self.dispatcher.wake()
+            self.added.tell()
 
 
 def webhooks_of(
