@@ -26,7 +26,8 @@ OUTSIDE = """() => [...document.querySelectorAll(".table time, .table button, .t
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def made(tmp_path: Path) -> AsyncIterator[Posting]:
+async def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Posting]:
+    monkeypatch.setattr("tidings.webhooks.deliver.addresses.REFUSED", ())  # so that what this machine answers is shown
     async with posting(tmp_path) as found:
         yield found
 

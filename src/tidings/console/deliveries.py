@@ -99,6 +99,7 @@ def _answer(attempt: Attempt) -> Mapping[str, Any] | None:
         "address": kept.get("address"),
         "refused": kept.get("refused", ()),
         "cut": kept.get("cut"),
+        "withheld": kept.get("withheld", False),
         "headers": kept.get("headers", ()),
         "body": visible_lines(body.get("text", "")),
         "encoding": body.get("encoding", "text"),

@@ -50,7 +50,8 @@ def _attempt() -> Object:
             "error": MAYBE,
             "answer": {
                 "type": ["object", "null"],
-                "description": "Of an endpoint: `address`, `status`, `headers`, `body`, as far as they are kept.",
+                "description": "Of an endpoint: `address`, `status`, `headers`, `body`, as far as they are kept; "
+                "`withheld` where the address is not public, of which nothing but the status is.",
             },
         }
     )

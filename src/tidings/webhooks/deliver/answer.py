@@ -39,13 +39,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The receiver answered. `headers`: names in lower case, in order, values as far as they are text.
 
     `address`: what was spoken to, such as `203.0.113.7:443`. `cut`: why the body ended early, which changes nothing.
-    `refused`: addresses of the host that were not dialled. `duration_us`: from the first step to the last byte read.
+    `is_private`: it came from an address that is not public, so that nothing of what it says may be shown to whoever
+    configured the endpoint. `refused`: addresses of the host that were not dialled. `duration_us`: from the first step
+    to the last byte read.
     """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: Excerpt = NOTHING
     cut: FailureKind | None = None
+    is_private: bool = False
     address: str | None = None
     refused: tuple[str, ...] = ()
     duration_us: int = 0

@@ -11,21 +11,28 @@ from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection
 from yarl import URL
 
+from tidings.webhooks.deliver import target
+from tidings.webhooks.deliver.addresses import is_public
 from tidings.webhooks.deliver.guard import Guard, place
 from tidings.webhooks.deliver.wire import Looked, Wire
 
 
 class Dialled(Wire):
-    """A wire, and what aiohttp knows of its connection, which it closes, too."""
+    """A wire, and what aiohttp knows of its connection, which it closes, too.
 
-    def __init__(self, connection: Connection, limits: Looked, proxied: bytes) -> None:
+    `host`: of the URL. `proxied`: what a proxy is told with each request, None if there is no proxy. `is_private`:
+    whether it leads to an address that is not public, as far as is known behind a proxy.
+    """
+
+    def __init__(self, connection: Connection, limits: Looked, *, host: str, proxied: bytes | None) -> None:
         transport, protocol = connection.transport, connection.protocol
         if transport is None or protocol is None or protocol.should_close:
             connection.close()
             raise ConnectionResetError  # it is gone, or spoke before it was asked
         where = transport.get_extra_info("peername")
         super().__init__(transport, place(where) if isinstance(where, tuple) else None, limits)
-        self.proxied = proxied
+        self.proxied = proxied or b""
+        self.is_private = _is_private(host if proxied is not None or not isinstance(where, tuple) else where[0])
         self._connection = connection
         self._told = protocol
         transport.set_protocol(self)
@@ -60,8 +67,15 @@ class Dialling:
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError from error
         known = request.headers.get(hdrs.PROXY_AUTHORIZATION)
-        return Dialled(connection, limits, b"" if known is None else f"Proxy-Authorization: {known}\r\n".encode())
+        told = "" if known is None else f"Proxy-Authorization: {known}\r\n"
+        proxied = None if self._proxy is None else told.encode()
+        return Dialled(connection, limits, host=url.raw_host or "", proxied=proxied)
 
     async def close(self) -> None:
         """Close every connection."""
         await self._connector.close()
+
+
+def _is_private(host: str) -> bool:
+    address = target.literal(host)
+    return address is not None and not is_public(address)

@@ -113,7 +113,7 @@ class Sender:
             if wire is not None:
                 self._kept.put(where.origin, wire)
         refused = tuple(sorted(dialled.refused)) if dialled.refused else ()
-        return _told(heard, wire.peer, refused, self._since(began))
+        return _told(heard, wire, refused, self._since(began))
 
     def _checked(self, url: str) -> _Where | Failure:
         why = target.fault_of_form(url, self._allowed)
@@ -137,13 +137,14 @@ def _head(where: _Where, headers: Sequence[tuple[str, str]], length: int) -> byt
     return f"{where.line}{named}{'' if not headers else chr(13) + chr(10)}Content-Length: {length}\r\n".encode()
 
 
-def _told(heard: Heard, peer: str | None, refused: tuple[str, ...], took: int) -> Answer:
+def _told(heard: Heard, wire: Dialled, refused: tuple[str, ...], took: int) -> Answer:
     return Answer(
         status=heard.status,
         headers=headers_of(heard.headers),
         body=excerpt_of(heard.body, is_all=heard.is_all and heard.cut is None),
         cut=heard.cut,
-        address=peer,
+        is_private=wire.is_private,
+        address=wire.peer,
         refused=refused,
         duration_us=took,
     )

@@ -72,12 +72,13 @@ def _error_of(seen: Answer | Failure) -> str | None:
 
 
 def _shown(seen: Answer | Failure) -> dict[str, Any]:
-    """Return what is kept of what was seen, as members of a JSON object."""
+    """Return what is kept of what was seen, as members of a JSON object; of what a private address says, the status."""
     shown: dict[str, Any] = {"duration_us": seen.duration_us, "address": seen.address}
     if seen.refused:
         shown["refused"] = seen.refused
     if isinstance(seen, Answer):
-        shown |= {"status": seen.status, "headers": seen.headers, "body": seen.body}
+        shown["status"] = seen.status
+        shown |= {"withheld": True} if seen.is_private else {"headers": seen.headers, "body": seen.body}
     if isinstance(seen, Answer) and seen.cut is not None:
         shown["cut"] = seen.cut
     return shown

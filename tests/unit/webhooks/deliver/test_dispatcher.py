@@ -310,7 +310,24 @@ async def _is_woken(rounds: Rounds) -> bool:
 
 
 @BOTH
-async def test_huge_response_is_truncated_and_recorded(at: Desk, to: Sink) -> None:
+async def test_what_a_private_target_answers_is_not_shown(at: Desk, to: Sink) -> None:
+    async def answer(got: Got) -> web.StreamResponse:
+        return web.Response(status=500, text="canary", headers={"x-inside": "canary"})
+
+    to.answer = answer
+    await at.add(to.url())
+    await at.say("1")
+    [row] = await at.until("dead")
+    for tried in await at.store.attempts(row["key"]):
+        kept = json.loads(tried.answer or b"")
+        assert (kept["status"], kept["withheld"]) == (500, True)
+        assert "canary" not in repr(tried)
+
+
+@BOTH
+async def test_huge_response_is_truncated_and_recorded(at: Desk, to: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidings.webhooks.deliver.addresses.REFUSED", ())  # so that this machine is in public
+
     async def answer(got: Got) -> web.StreamResponse:
         return web.Response(body=b"x" * 10_000_000)
 

@@ -125,6 +125,23 @@ def test_an_answer_is_written_with_the_endpoint_in_one_result() -> None:
     assert health_of(result.condition, now=NOW).failed_events == (7,)
 
 
+def test_of_what_a_private_address_answers_nothing_is_written_but_the_status() -> None:
+    seen = Answer(
+        status=503,
+        headers=(("retry-after", "60"), ("x-inside", "canary")),
+        body=Excerpt(text="canary", size=6),
+        address="10.0.0.7:443",
+        is_private=True,
+        duration_us=1_234,
+    )
+    result = settled(seen)
+    assert json.loads(result.answer) == {
+        "status": 503, "address": "10.0.0.7:443", "duration_us": 1_234, "withheld": True,
+    }  # fmt: skip
+    assert "canary" not in repr(result)
+    assert result.next_at == NOW + 60 * SECOND  # it is heeded all the same
+
+
 def test_a_delivered_one_says_so() -> None:
     result = settled(Answer(status=204))
     assert (result.state, result.outcome, result.error) == ("delivered", "delivered", None)

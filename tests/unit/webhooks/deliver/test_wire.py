@@ -165,6 +165,16 @@ async def test_through_a_tunnel_the_receiver_is_spoken_to_under_tls(tmp_path: Pa
     assert b"roxy-Authorization: Basic" in proxy.requests[0]
     assert party.requests[0].startswith(b"POST /hook HTTP/1.1\r\n")
     assert b"roxy-" not in party.requests[0]
+    assert not any(each.is_private for each in found if isinstance(each, Answer))  # though its proxy is
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+async def test_an_answer_from_a_private_address_says_so(*, proxied: bool) -> None:
+    async with listening(speak=each(TAKEN, TAKEN)) as party:
+        proxy = f"http://127.0.0.1:{party.port}" if proxied else None
+        async with Sender(SystemClock(), LOOPBACK, limits=PATIENT, proxy=proxy) as sender:
+            found = [await sender.send(f"http://127.0.0.1:{party.port}/", [], b"{}") for _ in range(2)]
+    assert [isinstance(each, Answer) and each.is_private for each in found] == [True, True]
 
 
 async def test_a_proxy_without_a_tunnel_is_told_who_asks() -> None:
