@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tidings.backends.sqlite import Sqlite, open_sqlite
-from tidings.backends.sqlite.database import Database
+from tidings.backends.sqlite.database import MEMORY, Database
+from tidings.backends.sqlite.seen_run import SIZES, Sizes
 from tidings.backends.sqlite.store import SqliteStore
 from tidings.conformance.store_harness import StillClock
 from tidings.log.driver import LogDriver
@@ -19,7 +20,10 @@ UNBOUNDED = 1 << 30
 
 
 class SqliteStoreHarness:
-    """A store and its log in a database at `path`, or in memory. It breaks as disks do: by being full."""
+    """A store and its log in a database at `path`, or in memory. It breaks as disks do: by being full.
+
+    In memory keys are moved as soon as there are a few, in a file none are while a test lasts.
+    """
 
     def __init__(self, path: str) -> None:
         self.clock = StillClock()
@@ -29,7 +33,8 @@ class SqliteStoreHarness:
         self._databases: list[Database] = []
 
     async def open(self) -> StoreDriver:
-        opened = open_sqlite(self._path, self.ports)
+        sizes = Sizes(receipts=2) if self._path == MEMORY else SIZES
+        opened = open_sqlite(self._path, self.ports, sizes=sizes)
         self._opened.append(opened)
         self._databases.append(opened.store._database)
         return opened.store

@@ -52,10 +52,10 @@ class StatementReceipts(StatementEndpoints[ConnectionT, NowT]):
         return await self._look(receiving.tally(receiver, newest=newest))
 
     async def owners(self, source: str, keys: Sequence[str]) -> Mapping[SourceKey, Owner]:
-        return await self._look(receiving.owners(source, keys))
+        return await self._read(lambda of: self._around.statements.receipts.owners(of, source, keys))
 
     async def finish_receipt(self, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None) -> bool:
-        return await self._change(receiving.finish(n, identities, items, at=at))
+        return await self._write(lambda to: self._around.statements.receipts.finish(to, n, identities, items, at=at))
 
     async def drop_receipt(self, n: int) -> None:
         await self._change(receiving.drop(n))
@@ -73,7 +73,7 @@ class StatementReceipts(StatementEndpoints[ConnectionT, NowT]):
         return await self._change(receiving.forget_bodies(before=before, limit=limit))
 
     async def forget_receipts(self, *, now: int, limit: int) -> int:
-        return await self._change(receiving.forget(now=now, limit=limit))
+        return await self._write(lambda to: self._around.statements.receipts.forget(to, now=now, limit=limit))
 
     # receivers
     async def add_receiver(self, receiver: ReceiverRecord) -> bool:

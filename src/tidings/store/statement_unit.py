@@ -21,7 +21,7 @@ from tidings.store.parking import Parking
 from tidings.store.reason import Reason
 from tidings.store.receipts import Arrival, Identity, Judged
 from tidings.store.rows import Key, Row, ViewTable
-from tidings.store.scripts import keeping, receiving, settling
+from tidings.store.scripts import keeping, settling
 from tidings.store.staging import Staged
 from tidings.store.statements import Job, Statements, TableStatements
 from tidings.store.unit import Sql
@@ -143,8 +143,7 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
         return await self.run(lambda to: self._statements.endpoints.run(to, script))
 
     async def finish_receipt(self, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None) -> bool:
-        script = receiving.finish(n, identities, items, at=at)
-        return await self.run(lambda to: self._statements.endpoints.run(to, script))
+        return await self.run(lambda to: self._statements.receipts.finish(to, n, identities, items, at=at))
 
     async def settle_each(self, ended: Sequence[tuple[Sequence[ClaimedEndpointDelivery], Decide]]) -> Sequence[Settled]:
         now: Any = self._around.now()

@@ -20,7 +20,7 @@ from tidings.store.keyed import KeptAnswer, Request
 from tidings.store.keys import ApiKey
 from tidings.store.parking import DeadLetter, Dropping, Parked, Parking
 from tidings.store.reason import Reason
-from tidings.store.receipts import Judged, Received
+from tidings.store.receipts import Identity, Judged, Owner, Received, SourceKey
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.store.scripts.script import Script
 from tidings.store.staging import Staged, Waiting
@@ -101,7 +101,14 @@ class CensusStatements(Protocol[To]):
 
 
 class ReceiptStatements(Protocol[To]):
+    """`receive` is the last but the appends that is done in a transaction."""
+
     def receive(self, connection: To, received: Sequence[Received]) -> Soon[Sequence[Judged]]: ...
+    def finish(
+        self, connection: To, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None
+    ) -> Soon[bool]: ...
+    def owners(self, connection: To, source: str, keys: Sequence[str]) -> Soon[Mapping[SourceKey, Owner]]: ...
+    def forget(self, connection: To, *, now: int, limit: int) -> Soon[int]: ...
 
 
 class AttemptStatements(Protocol[To]):

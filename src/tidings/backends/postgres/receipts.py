@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tidings.backends.postgres.connection import Connection
+from tidings.backends.postgres.scripts import run
 from tidings.store.receipts import (
     ADDED,
+    Identity,
     Judged,
     Owner,
     Received,
@@ -18,6 +20,7 @@ from tidings.store.receipts import (
     repeats_of,
     row_of,
 )
+from tidings.store.scripts import receiving
 
 _TYPES = (
     *("bigint", "text", "text", "bigint", "bigint", "text", "bytea", "bytea", "bytea", "bytea", "text", "text"),
@@ -86,6 +89,10 @@ async def _take(
     return {place: first[place][1] if place in new else None for place in first}
 
 
+async def owners(connection: Connection, source: str, keys: Sequence[str]) -> dict[SourceKey, Owner]:
+    return await _owners(connection, [(source, key) for key in keys])
+
+
 async def _owners(connection: Connection, places: Sequence[SourceKey]) -> dict[SourceKey, Owner]:
     if not places:
         return {}
@@ -110,3 +117,26 @@ async def _put_right(
     again = [row for row in keys if (row[0], row[1]) in set(wrong)]
     if again:
         await connection.execute(f"{_TAKE}", *map(list, zip(*again, strict=True)))
+
+
+async def finish(
+    connection: Connection, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None
+) -> bool:
+    source = await run(connection, receiving.finish(n, items, at=at))
+    if source is None:
+        return False
+    rows = {each.key: (source, each.key, each.content, n) for each in sorted(identities, reverse=True)}
+    if rows:
+        await connection.fetch(_TAKE, *map(list, zip(*[rows[key] for key in sorted(rows)], strict=True)))
+    return True
+
+
+async def forget(connection: Connection, *, now: int, limit: int) -> int:
+    rows = await connection.fetch(
+        "DELETE FROM tidings.receipt WHERE n IN (SELECT n FROM tidings.receipt WHERE outcome <> 'failed' "
+        "AND forget_at < $1 ORDER BY forget_at LIMIT $2) RETURNING n",
+        *(now, limit),
+    )
+    gone = [n for (n,) in rows]
+    await connection.execute("DELETE FROM tidings.receipt_key WHERE receipt = ANY ($1::bigint[])", gone)
+    return len(gone)

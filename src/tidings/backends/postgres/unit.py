@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -28,7 +27,6 @@ from tidings.store import statements
 from tidings.store.claims import Claim
 from tidings.store.receipts import finishes, fresh_events
 from tidings.store.rows import Key, Row, ViewTable
-from tidings.store.scripts import receiving
 from tidings.store.statement_unit import StatementUnit, Surroundings
 
 T = TypeVar("T")
@@ -176,8 +174,7 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
         for arrival, judged in zip(self._arrivals, self.judged, strict=True):
             if finishes(arrival, judged):
                 received = arrival.received
-                script = receiving.finish(judged.n, received.identities, received.items, at=None)
-                await awaiting(partial(self._statements.endpoints.run, script=script))(connection)
+                await receipts.finish(connection, judged.n, received.identities, received.items, at=None)
             events = fresh_events(arrival, judged)
             if events:
                 self._emitted.append(events)

@@ -44,7 +44,7 @@ def open_sqlite(path: str, ports: Ports, *, synchronous: Synchronous = "full", s
     except sqlite3.Error as error:
         raise not_opened(path, error) from error
     seen = Seen(lambda: database.transactions)
-    database.on_commit = seen.committed
+    database.on_commit.append(seen.committed)
     wakes = Wakes(ports.clock, database.connect_idle)
     pace = Pace(database, seen, Upkeep(sizes, ports.points), sizes=sizes, clock=ports.clock)
 
@@ -53,6 +53,6 @@ def open_sqlite(path: str, ports: Ports, *, synchronous: Synchronous = "full", s
         pace.appended()
 
     appender = SqliteAppender(database.secret, seen, ports, committed)
-    store = SqliteStore(database, ports, log=appender)
+    store = SqliteStore(database, ports, log=appender, sizes=sizes)
     log = SqliteLog(database, ports, appender=appender, inline=store, wakes=wakes, pace=pace)
     return Sqlite(log, store, SqliteHost(path))

@@ -66,8 +66,8 @@ def translated(kind: type[LogUnavailableError] | type[StoreUnavailableError]) ->
 class Database:
     """The connections to one file, or to one database in memory, of one event loop.
 
-    `transactions` counts those that were begun; `on_commit` is called after each commit, before the next can begin,
-    both on the writer's thread.
+    `transactions` counts those that were begun; each of `on_commit` is called after each commit, before the next can
+    begin, both on the writer's thread.
     """
 
     def __init__(self, path: str, *, synchronous: Synchronous = "full") -> None:
@@ -80,7 +80,7 @@ class Database:
         self.in_memory = path == MEMORY
         self.closed = False
         self.transactions = 0
-        self.on_commit: Callable[[], None] = _nothing
+        self.on_commit: list[Callable[[], None]] = []
         self._is_shut = False
         self._synchronous = synchronous
         self._writing = asyncio.Lock()
@@ -255,7 +255,8 @@ class Database:
         connection.execute("BEGIN IMMEDIATE")
 
     def _after_commit(self, connection: sqlite3.Connection) -> None:
-        self.on_commit()
+        for told in self.on_commit:
+            told()
         if self._wal is not None:
             self._wal.committed(connection)
 
@@ -285,10 +286,6 @@ class Database:
         if self._wal is not None:
             self._wal.close()
         self._writer.close()
-
-
-def _nothing() -> None:
-    return None
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
+import msgspec
+
+from tidings.backends.sqlite.reading import snapshot
+from tidings.backends.sqlite.receipt_keys import ReceiptKeys, find_anywhere
+from tidings.backends.sqlite.scripts import run
 from tidings.backends.sqlite.statements import filled, flat, values
 from tidings.store.receipts import (
     ADDED,
+    Identity,
     Judged,
     Owner,
     Received,
@@ -19,61 +26,129 @@ from tidings.store.receipts import (
     repeats_of,
     row_of,
 )
+from tidings.store.scripts import receiving
 
-_KEYS = "tidings_receipt_key (source, key, content, receipt)"
+_Known = list[tuple[bytes, bytes]]
+"""What a receipt is known by: what stands for each key, and its content."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Known).decode
 
 
-def receive(connection: sqlite3.Connection, received: Sequence[Received]) -> list[Judged]:
-    last = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'tidings_receipt'")
-    first = last.fetchone()[0] + 1
-    numbers = range(first, first + len(received))
-    if _take(connection, received, numbers):
-        judged = all_new(received, numbers)
-    else:
-        kept = _kept(connection, list({(each.source, of.key) for each in received for of in each.identities}))
-        judged = judge(received, kept, numbers)
-        _add(connection, _KEYS, keys_to_add(received, judged, kept), width=4)
-    rows = [row_of(each, verdict) for each, verdict in zip(received, judged, strict=True) if not is_repeat(verdict)]
-    _add(connection, f"tidings_receipt ({ADDED})", rows, width=13)
+class Receipts:
+    """See `tidings.store.statements.ReceiptStatements`. Used on the writer's thread, in its transactions."""
+
+    def __init__(self, keys: ReceiptKeys) -> None:
+        self._keys = keys
+
+    def receive(self, connection: sqlite3.Connection, received: Sequence[Received]) -> list[Judged]:
+        last = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'tidings_receipt'")
+        first = last.fetchone()[0] + 1
+        numbers = range(first, first + len(received))
+        known = [self._known_by(each.source, each.identities) for each in received]
+        keys = [key for pairs in known for key, _ in pairs]
+        found = self._keys.find(connection, keys) if keys else {}
+        if not found and len(set(keys)) == len(keys) and all(each.outcome != "conflict" for each in received):
+            judged = all_new(received, numbers)
+            taken = [n for n, pairs in zip(numbers, known, strict=True) for _ in pairs]
+        else:
+            places = [(each.source, of.key) for each in received for of in each.identities]
+            kept = _owners(_held(connection, found), found, zip(places, keys, strict=True))
+            judged = judge(received, kept, numbers)
+            added = sorted(keys_to_add(received, judged, kept), key=lambda row: row[3])
+            keys, taken = [self._keys.of(row[0], row[1]) for row in added], [row[3] for row in added]
+        if keys:
+            self._keys.take(connection, keys, taken)
+        _add(connection, received, judged, known)
+        _count(connection, received, judged)
+        return judged
+
+    def finish(
+        self, connection: sqlite3.Connection, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None
+    ) -> bool:
+        source = run(connection, receiving.finish(n, items, at=at))
+        if source is None:
+            return False
+        known = dict(self._known_by(source, identities))
+        found = self._keys.find(connection, [*known])
+        held = _held(connection, found)
+        owned = {key for key, numbers in found.items() for of in numbers if of in held}
+        new = [(key, content) for key, content in known.items() if key not in owned]
+        if new:
+            self._keys.put(connection, [key for key, _ in new], n)
+            had = [*_held(connection, {b"": [n]})[n].contents.items()]
+            connection.execute("UPDATE tidings_receipt SET keys = ? WHERE n = ?", (_encode([*had, *new]), n))
+        return True
+
+    def owners(self, connection: sqlite3.Connection, source: str, keys: Sequence[str]) -> dict[SourceKey, Owner]:
+        places = {(source, key): self._keys.of(source, key) for key in keys}
+        with snapshot(connection):
+            found = find_anywhere(connection, [*places.values()])
+            return _owners(_held(connection, found), found, places.items())
+
+    def forget(self, connection: sqlite3.Connection, *, now: int, limit: int) -> int:
+        gone = connection.execute(
+            "DELETE FROM tidings_receipt WHERE n IN (SELECT n FROM tidings_receipt WHERE outcome <> 'failed' "
+            "AND forget_at < ? ORDER BY forget_at LIMIT ?) RETURNING n, keys",
+            (now, limit),
+        ).fetchall()
+        self._keys.remove(connection, [(key, n) for n, keys in gone for key, _ in _decode(keys)])
+        return len(gone)
+
+    def _known_by(self, source: str, identities: Sequence[Identity]) -> _Known:
+        return [(self._keys.of(source, each.key), each.content) for each in identities]
+
+
+class _Held(NamedTuple):
+    """What is there of a receipt. `contents`: by what stands for its keys."""
+
+    contents: dict[bytes, bytes]
+    failed: bool
+
+
+def _held(connection: sqlite3.Connection, found: Mapping[bytes, Sequence[int]]) -> dict[int, _Held]:
+    """Return those of the receipts that may have keys which are there."""
+    held: dict[int, _Held] = {}
+    for piece in filled(list({n for numbers in found.values() for n in numbers}), 1):
+        rows = connection.execute(
+            f"SELECT n, keys, outcome = 'failed' FROM tidings_receipt WHERE n IN (VALUES {values(1, len(piece))})",
+            piece,
+        ).fetchall()
+        held.update({n: _Held(dict(_decode(keys)), bool(failed)) for n, keys, failed in rows})
+    return held
+
+
+def _owners(
+    held: Mapping[int, _Held], found: Mapping[bytes, Sequence[int]], places: Iterable[tuple[SourceKey, bytes]]
+) -> dict[SourceKey, Owner]:
+    """Return who has each key, of the receipts that are there. `places`: keys, each with what stands for it."""
+    return {
+        place: Owner(held[n].contents[key], n, held[n].failed)
+        for place, key in places
+        for n in found.get(key, ())
+        if n in held and key in held[n].contents
+    }
+
+
+def _add(
+    connection: sqlite3.Connection, received: Sequence[Received], judged: Sequence[Judged], known: Sequence[_Known]
+) -> None:
+    rows = [
+        (*row_of(each, verdict), _encode(pairs if verdict.verdict == "new" else ()))
+        for each, verdict, pairs in zip(received, judged, known, strict=True)
+        if not is_repeat(verdict)
+    ]
+    for piece in filled(rows, 14):
+        statement = (
+            f"INSERT INTO tidings_receipt ({ADDED}, keys) VALUES {values(14, len(piece))} ON CONFLICT DO NOTHING"
+        )
+        connection.execute(statement, flat(piece))
+
+
+def _count(connection: sqlite3.Connection, received: Sequence[Received], judged: Sequence[Judged]) -> None:
     for n, at, forget_at in repeats_of(received, judged):
         connection.execute(
             "UPDATE tidings_receipt SET seen = seen + 1, last_seen = max(last_seen, ?), forget_at = max(forget_at, ?) "
             "WHERE n = ?",
             (at, forget_at, n),
         )
-    return judged
-
-
-def _take(connection: sqlite3.Connection, received: Sequence[Received], numbers: range) -> bool:
-    """Add the keys of all, and say whether nobody had one; else nothing is added. Most requests are no repeats."""
-    if any(each.outcome == "conflict" for each in received):
-        return False
-    pairs = zip(received, numbers, strict=True)
-    keys = [(each.source, of.key, of.content, n) for each, n in pairs for of in each.identities]
-    if _add(connection, _KEYS, keys, width=4) == len(keys):
-        return True
-    connection.execute("DELETE FROM tidings_receipt_key WHERE receipt >= ?", (numbers.start,))
-    return False
-
-
-def _add(connection: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]], *, width: int) -> int:
-    """Add rows, filled up with repeats of the last one, which are ignored; return how many were added."""
-    added = 0
-    for piece in filled(rows, width):
-        statement = f"INSERT INTO {into} VALUES {values(width, len(piece))} ON CONFLICT DO NOTHING"
-        added += connection.execute(statement, flat(piece)).rowcount
-    return added
-
-
-def _kept(connection: sqlite3.Connection, keys: Sequence[SourceKey]) -> dict[SourceKey, Owner]:
-    found: dict[SourceKey, Owner] = {}
-    for piece in filled(keys, 2):
-        rows = connection.execute(
-            "SELECT k.source, k.key, k.content, k.receipt, r.outcome = 'failed' FROM "
-            f"(SELECT column1 AS source, column2 AS key FROM (VALUES {values(2, len(piece))})) w "
-            "CROSS JOIN tidings_receipt_key k ON k.source = w.source AND k.key = w.key "  # in this order: by the key
-            "CROSS JOIN tidings_receipt r ON r.n = k.receipt",
-            flat(piece),
-        ).fetchall()
-        found.update({(source, key): Owner(content, n, bool(failed)) for source, key, content, n, failed in rows})
-    return found

@@ -104,16 +104,15 @@ CREATE TABLE tidings_attempt (n INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTE
 CREATE UNIQUE INDEX tidings_attempt_of ON tidings_attempt (delivery, epoch);
 CREATE INDEX tidings_attempt_age ON tidings_attempt (began);
 CREATE TABLE tidings_receipt (n INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL, source TEXT NOT NULL,
-  received INTEGER NOT NULL, forget_at INTEGER NOT NULL, method TEXT NOT NULL, query BLOB, headers BLOB, body BLOB,
-  items BLOB NOT NULL, outcome TEXT NOT NULL, error TEXT, last_seen INTEGER NOT NULL, seen INTEGER NOT NULL DEFAULT 1,
-  replayed INTEGER, replays INTEGER NOT NULL DEFAULT 0) STRICT;
+  received INTEGER NOT NULL, forget_at INTEGER NOT NULL, keys BLOB NOT NULL, method TEXT NOT NULL, query BLOB,
+  headers BLOB, body BLOB, items BLOB NOT NULL, outcome TEXT NOT NULL, error TEXT, last_seen INTEGER NOT NULL,
+  seen INTEGER NOT NULL DEFAULT 1, replayed INTEGER, replays INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE INDEX tidings_receipt_of ON tidings_receipt (receiver, n);
 CREATE INDEX tidings_receipt_failed ON tidings_receipt (outcome, n) WHERE outcome <> 'stored';
 CREATE INDEX tidings_receipt_given_up ON tidings_receipt (received, n) WHERE outcome = 'failed';
 CREATE INDEX tidings_receipt_forget ON tidings_receipt (forget_at) WHERE outcome <> 'failed';
-CREATE TABLE tidings_receipt_key (source TEXT, key TEXT, content BLOB NOT NULL, receipt INTEGER NOT NULL,
-  PRIMARY KEY (source, key)) STRICT, WITHOUT ROWID;
-CREATE INDEX tidings_receipt_key_of ON tidings_receipt_key (receipt);
+CREATE TABLE tidings_receipt_hot (pos INTEGER PRIMARY KEY, entries INTEGER NOT NULL, records BLOB NOT NULL) STRICT;
+CREATE TABLE tidings_receipt_key (k BLOB PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE tidings_receiver (id TEXT PRIMARY KEY, config BLOB NOT NULL, created INTEGER NOT NULL, secrets BLOB,
   version INTEGER NOT NULL DEFAULT 1, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE tidings_api_key (id TEXT PRIMARY KEY, owner TEXT NOT NULL, scopes BLOB NOT NULL, sources BLOB,

@@ -24,11 +24,12 @@ TABLE = "tidings_seen_hot"
 class Hot:
     """Used on the writer's thread, in its transactions. `transaction` returns the number of the one that is open.
 
-    A row is called by the first position that was meant for its keys.
+    A row is called by the first position that was meant for its keys. `table`: where they stand; one of the same form.
     """
 
-    def __init__(self, transaction: Callable[[], int]) -> None:
+    def __init__(self, transaction: Callable[[], int], *, table: str = TABLE) -> None:
         self._number = transaction
+        self._table = table
         self._held: dict[bytes, Position] = {}
         self._upto: Position = 0
         self._taken: list[bytes] = []
@@ -55,7 +56,7 @@ class Hot:
                 del self._held[key]
         self._taken, self._taken_in, self._is_committed = [], self._number(), False
         statement = (
-            f"SELECT pos, CASE WHEN pos > ?1 THEN records ELSE x'' END FROM {TABLE} WHERE pos >= ?1 ORDER BY pos"
+            f"SELECT pos, CASE WHEN pos > ?1 THEN records ELSE x'' END FROM {self._table} WHERE pos >= ?1 ORDER BY pos"
         )
         rows = connection.execute(statement, (self._upto,)).fetchall()
         if not rows or rows[0][0] != self._upto:
@@ -75,7 +76,7 @@ class Hot:
             found[held[key]].append(key)
         known: Known = {}
         for piece in filled(list(found), 1):
-            statement = f"SELECT pos, records FROM {TABLE} WHERE pos IN (VALUES {values(1, len(piece))})"
+            statement = f"SELECT pos, records FROM {self._table} WHERE pos IN (VALUES {values(1, len(piece))})"
             for row, records in connection.execute(statement, piece).fetchall():
                 known.update({key: at for key in found[row] if (at := find_in(records, key))})
         return known
@@ -85,16 +86,22 @@ class Hot:
         row = positions[0]
         entries = len(self) + len(keys)
         records = records_of(keys, positions)
-        connection.execute(f"INSERT INTO {TABLE} (pos, entries, records) VALUES (?, ?, ?)", (row, entries, records))
+        connection.execute(
+            f"INSERT INTO {self._table} (pos, entries, records) VALUES (?, ?, ?)", (row, entries, records)
+        )
         self._held.update(dict.fromkeys(keys, row))
         self._taken += keys
         self._last = row
+
+    def left(self, upto: Position) -> None:
+        """Be told that the rows up to this one are gone, in a transaction that is committed."""
+        self._held = {key: row for key, row in self._held.items() if row > upto}
 
     def undone(self, connection: sqlite3.Connection) -> None:
         """Be told that a savepoint of the open transaction was undone: keys that were taken since are gone."""
         if self._taken_in != self._number():
             return
-        found = connection.execute(f"SELECT pos FROM {TABLE} WHERE pos > ?", (self._upto,)).fetchall()
+        found = connection.execute(f"SELECT pos FROM {self._table} WHERE pos > ?", (self._upto,)).fetchall()
         rows = frozenset([row for (row,) in found])
         taken, self._taken = self._taken, []
         for key in taken:
@@ -112,13 +119,13 @@ class Hot:
         for key in gone:
             del self._held[key]
         self._taken = [key for key in self._taken if key not in gone]
-        [(records,)] = connection.execute(f"SELECT records FROM {TABLE} WHERE pos = ?", (row,)).fetchall()
+        [(records,)] = connection.execute(f"SELECT records FROM {self._table} WHERE pos = ?", (row,)).fetchall()
         left = without(records, gone)
         if left:
-            statement = f"UPDATE {TABLE} SET entries = ?, records = ? WHERE pos = ?"
+            statement = f"UPDATE {self._table} SET entries = ?, records = ? WHERE pos = ?"
             connection.execute(statement, (len(self), left, row))
         else:
-            connection.execute(f"DELETE FROM {TABLE} WHERE pos = ?", (row,))
+            connection.execute(f"DELETE FROM {self._table} WHERE pos = ?", (row,))
             self._last = max([self._held[key] for key in self._taken], default=self._upto)
 
 
@@ -128,7 +135,7 @@ def entries_in(connection: sqlite3.Connection) -> int:
     return 0 if row is None else int(row[0])
 
 
-def records_in(connection: sqlite3.Connection) -> bytes:
+def records_in(connection: sqlite3.Connection, table: str = TABLE) -> bytes:
     """Return all records of the table, as one value: a row each would be a step each."""
-    [(records,)] = connection.execute(f"SELECT CAST(group_concat(records, '') AS BLOB) FROM {TABLE}").fetchall()
+    [(records,)] = connection.execute(f"SELECT CAST(group_concat(records, '') AS BLOB) FROM {table}").fetchall()
     return records or b""

@@ -36,6 +36,11 @@ def records_of(keys: Sequence[bytes], positions: Sequence[Position]) -> bytes:
     return b"".join(packed + [_RECORD.pack(*fields[at : at + 2]) for at in range(even, len(fields), 2)])
 
 
+def fields_of(records: Sequence[bytes]) -> tuple[list[bytes], list[Position]]:
+    """Return the keys of records that stand one by one, and their positions."""
+    return [record[:KEY_BYTES] for record in records], [int.from_bytes(record[KEY_BYTES:], "big") for record in records]
+
+
 def split(records: bytes) -> list[bytes]:
     """Return the records one by one."""
     return list(_each(records, _PIECE, _PIECES))

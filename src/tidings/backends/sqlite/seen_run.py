@@ -29,7 +29,8 @@ _SLICE_BITS = 32
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
     """`hot`: how many hot keys become a run; `fan_in`: runs that are merged into one; `slice`: about how many keys
-    stand in one; `step`: about how many are moved at a time; `pace`: a step is due for so many new keys.
+    stand in one; `step`: about how many are moved at a time; `pace`: a step is due for so many new keys. `receipts`:
+    how many keys of receipts gather before they are moved, which see `receipt_keys`.
 
     `slice` and `step` are powers of two. `hot` lies half-way between two, so that a run's filter, whose size is one, is
     about the same for each run of a level.
@@ -40,6 +41,7 @@ class Sizes:
     slice: int = 1 << 9
     step: int = 1 << 12
     pace: int = 3 << 8
+    receipts: int = 1 << 15
 
 
 SIZES = Sizes()

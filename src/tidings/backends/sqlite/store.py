@@ -19,11 +19,13 @@ from tidings.backends.sqlite import (
     leases,
     outbox,
     parked,
-    receipts,
 )
 from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.emits import Appender
 from tidings.backends.sqlite.inline import Inline
+from tidings.backends.sqlite.receipt_keys import ReceiptKeys
+from tidings.backends.sqlite.receipts import Receipts
+from tidings.backends.sqlite.seen_run import SIZES, Sizes
 from tidings.backends.sqlite.sql import Guard
 from tidings.backends.sqlite.table import Table, Tables
 from tidings.backends.sqlite.unit import Job, OpenUnit, SqliteSurroundings, T, at_once
@@ -38,20 +40,24 @@ from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.store.statement_store import StatementStore
 from tidings.store.statements import Statements
 
-STATEMENTS: Statements[sqlite3.Connection, int] = Statements(
-    leases=leases,
-    parked=parked,
-    deliveries=deliveries,
-    endpoints=endpoints,
-    receipts=receipts,
-    census=census,
-    attempts=attempts,
-    audit=audit,
-    keys=keys,
-    answers=answers,
-    commands=commands,
-    outbox=outbox,
-)
+
+def statements(receipts: Receipts) -> Statements[sqlite3.Connection, int]:
+    """Return what is written, where these receipts are."""
+    return Statements(
+        leases=leases,
+        parked=parked,
+        deliveries=deliveries,
+        endpoints=endpoints,
+        receipts=receipts,
+        census=census,
+        attempts=attempts,
+        audit=audit,
+        keys=keys,
+        answers=answers,
+        commands=commands,
+        outbox=outbox,
+    )
+
 
 UNIT_SECONDS = 0.020
 """Whoever writes waits for a unit's end."""
@@ -63,14 +69,16 @@ class SqliteStore(StatementStore[sqlite3.Connection, int]):
     _database: Database
     _around: SqliteSurroundings
 
-    def __init__(self, database: Database, ports: Ports, *, log: Appender | None = None) -> None:
+    def __init__(self, database: Database, ports: Ports, *, log: Appender | None = None, sizes: Sizes = SIZES) -> None:
         tables: Tables = cache(Table)
         views = Views(tables)
         inline = Inline(views)
+        keys = ReceiptKeys(database.secret, lambda: database.transactions, newest_max=sizes.receipts)
+        database.on_commit.append(keys.committed)
         around = SqliteSurroundings(
             ports=ports,
             now=ports.clock.now_us,
-            statements=STATEMENTS,
+            statements=statements(Receipts(keys)),
             tables=tables,
             log=log,
             inline=inline,

@@ -6,11 +6,10 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar, cast
 
-from tidings.backends.sqlite import leases, outbox, receipts
+from tidings.backends.sqlite import leases, outbox
 from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.emits import Appender, append_emitted, entries_after
 from tidings.backends.sqlite.inline import Inline
@@ -24,7 +23,6 @@ from tidings.store import statements
 from tidings.store.claims import Claim
 from tidings.store.receipts import finishes, fresh_events
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
-from tidings.store.scripts import receiving
 from tidings.store.statement_unit import StatementUnit, Surroundings
 
 T = TypeVar("T")
@@ -159,13 +157,13 @@ class SqliteUnit(StatementUnit[sqlite3.Connection, int]):
         return appended
 
     def _receive(self, connection: sqlite3.Connection) -> None:
+        receipts: Any = self._statements.receipts
         self.judged = receipts.receive(connection, [arrival.received for arrival in self._arrivals])
         self._around.ports.points.at("receiver:receipt-written")
         for arrival, judged in zip(self._arrivals, self.judged, strict=True):
             if finishes(arrival, judged):
                 received = arrival.received
-                script = receiving.finish(judged.n, received.identities, received.items, at=None)
-                at_once(partial(self._statements.endpoints.run, script=script))(connection)
+                receipts.finish(connection, judged.n, received.identities, received.items, at=None)
             events = fresh_events(arrival, judged)
             if events:
                 self._emitted.append(events)

@@ -6,13 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidings.store.receipts import (
-    Identity,
-    Owner,
     Receipt,
     ReceiptOutcome,
     ReceiptTally,
     ReceiverRecord,
-    SourceKey,
     Stored,
     no_receipt,
     no_receiver,
@@ -87,22 +84,17 @@ def tally(receiver: str, *, newest: int) -> Script[ReceiptTally]:
     return ReceiptTally(outcomes=kept, repeats=sum(int(seen) for _, _, seen in rows) - sum(kept.values()))
 
 
-def finish(n: int, identities: Sequence[Identity], items: bytes, *, at: int | None) -> Script[bool]:
-    """Note that a receipt became events. `at`: when it was replayed. False if it had become some before, or is gone."""
+def finish(n: int, items: bytes, *, at: int | None) -> Script[str | None]:
+    """Note that a receipt became events; return its source. `at`: when it was replayed.
+
+    None if it had become some before, or is gone. Its keys are the back end's to keep."""
     rows = yield from ask(
         "UPDATE tidings.receipt SET outcome = 'stored', error = NULL, items = $2, replayed = coalesce($3, replayed), "
         "replays = replays + CASE WHEN $3 IS NULL THEN 0 ELSE 1 END WHERE n = $1 AND outcome = 'failed' "
         "RETURNING source",
         *(n, items, at),
     )
-    if rows:
-        for identity in sorted(identities):
-            yield from ask(
-                "INSERT INTO tidings.receipt_key (source, key, content, receipt) VALUES ($1, $2, $3, $4) "
-                "ON CONFLICT DO NOTHING RETURNING 1",
-                *(rows[0][0], identity.key, identity.content, n),
-            )
-    return bool(rows)
+    return rows[0][0] if rows else None
 
 
 def note_replay(n: int, error: str | None, *, at: int) -> Script[None]:
@@ -123,20 +115,6 @@ def drop(n: int) -> Script[None]:
     if rows[0][0] != "failed":
         raise not_failed(n, rows[0][0])
     yield from ask("UPDATE tidings.receipt SET outcome = 'dropped' WHERE n = $1 RETURNING 1", n)
-
-
-def owners(source: str, keys: Sequence[str]) -> Script[dict[SourceKey, Owner]]:
-    """Return who has each of these keys of a source; those are left out that nobody has."""
-    found = {}
-    for key in keys:
-        rows = yield from ask(
-            "SELECT k.content, k.receipt, r.outcome FROM tidings.receipt_key k "
-            "JOIN tidings.receipt r ON r.n = k.receipt WHERE k.source = $1 AND k.key = $2",
-            *(source, key),
-        )
-        for content, n, outcome in rows:
-            found[source, key] = Owner(content, n, outcome == "failed")
-    return found
 
 
 def last_received(receivers: Sequence[str]) -> Script[dict[str, int]]:
@@ -170,17 +148,6 @@ def forget_bodies(*, before: int, limit: int) -> Script[int]:
             *(before, limit),
         )
     )
-
-
-def forget(*, now: int, limit: int) -> Script[int]:
-    rows = yield from ask(
-        "DELETE FROM tidings.receipt WHERE n IN (SELECT n FROM tidings.receipt WHERE outcome <> 'failed' "
-        "AND forget_at < $1 ORDER BY forget_at LIMIT $2) RETURNING n",
-        *(now, limit),
-    )
-    for (n,) in rows:
-        yield from ask("DELETE FROM tidings.receipt_key WHERE receipt = $1 RETURNING 1", n)
-    return len(rows)
 
 
 def _receiver_of(row: Sequence[Any]) -> ReceiverRecord:
