@@ -12,6 +12,7 @@ from tests.browser.bookmarks import PUTS, Chirp, bookmark, is_confirmed, is_show
 from tests.browser.chromium import provide
 from tests.browser.posting import Posting, posting
 from tests.browser.shop import Shop, busy_shop
+from tests.browser.town import open_town
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 TAKEN = {
@@ -45,6 +46,17 @@ async def take_endpoint(made: Posting) -> None:
         await browser.close()
 
 
+async def take_versions(shop: Shop) -> None:
+    """Take the page of versions in the middle of a move."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=provide())
+        page = await browser.new_page(viewport=SIZE, color_scheme="light")  # type: ignore[arg-type]
+        await page.goto(f"{shop.url}/versions")
+        await expect(page.get_by_role("img")).to_be_visible()
+        await page.screenshot(path=IMAGES / "console-versions.png")
+        await browser.close()
+
+
 async def take_bookmarks(chirp: Chirp) -> None:
     """Take Chirp's page: bookmarks that are confirmed, one that was taken back, and one that is not confirmed yet."""
     async with async_playwright() as playwright:
@@ -72,6 +84,9 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with posting(Path(folder)) as made:
             await take_endpoint(made)
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_town(Path(folder)) as shop:
+            await take_versions(shop)
     with tempfile.TemporaryDirectory() as folder:
         chirp = Chirp(Path(folder))
         await chirp.start()

@@ -30,6 +30,10 @@ PAGES = (
     "/dead?state=retrying",
     "/dead/subject?consumer=shipping&subject=o-1004",
     "/deliveries",
+    "/versions",
+    "/versions/order-paid",
+    "/catalog",
+    "/catalog/order-paid",
     "/nowhere",
 )
 SIZES = {"wide": {"width": 1280, "height": 800}, "at 400 %": {"width": 320, "height": 256}}
@@ -93,7 +97,7 @@ async def test_no_button_is_cut_off_while_a_subject_is_tried_again(browsing: Bro
 async def test_an_empty_application_says_on_each_page_what_to_do_next(browsing: Browsing, tmp_path: Path) -> None:
     page = await browsing(bypass_csp=True)
     async with open_shop(tmp_path, App()) as shop:
-        for path in ("/", "/log", "/consumers", "/views", "/dead", "/deliveries"):
+        for path in ("/", "/log", "/consumers", "/views", "/dead", "/deliveries", "/versions", "/catalog"):
             await page.goto(shop.url + path)
             await expect(page.locator(".empty").first).to_be_visible()
             assert await violations(page) == []

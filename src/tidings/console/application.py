@@ -13,7 +13,19 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from tidings.app.opened import Opened
-from tidings.console import consumers, dead, deliveries, endpoints, event, log, login, overview, views
+from tidings.console import (
+    catalog,
+    consumers,
+    dead,
+    deliveries,
+    endpoints,
+    event,
+    log,
+    login,
+    overview,
+    versions,
+    views,
+)
 from tidings.console.errors import ElsewhereError, StrangerError, told
 from tidings.console.pages import HEADERS, TYPES, Pages
 from tidings.console.session import Sessions
@@ -74,6 +86,10 @@ class Console:
             at("/consumers/{name}/pause", *_CHANGE_CONSUMERS, post=consumers.pause),
             at("/consumers/{name}/resume", *_CHANGE_CONSUMERS, post=consumers.resume),
             at("/consumers/{name}/replay", *_CHANGE_CONSUMERS, post=consumers.replay),
+            at("/versions", *_READ_CONSUMERS, get=versions.every),
+            at("/versions/{type}", *_READ_CONSUMERS, get=versions.one),
+            at("/catalog", get=catalog.every),
+            at("/catalog/{type}", get=catalog.one),
             at("/views", *_READ_VIEWS, get=views.every),
             at("/views/{name}", *_READ_VIEWS, get=partial(views.rows, verifications)),
             at(

@@ -30,6 +30,8 @@ PLACES = (
     ("dead", "Dead letters", "dead-letters:read"),
     ("endpoints", "Endpoints", "endpoints:read"),
     ("deliveries", "Deliveries", "deliveries:read"),
+    ("versions", "Versions", "consumers:read"),
+    ("catalog", "Catalog", ""),
 )
 """Where the navigation leads: path, name, and the scope that the page asks for."""
 _FORM = "application/x-www-form-urlencoded"

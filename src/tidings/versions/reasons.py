@@ -13,7 +13,7 @@ from tidings.versions.census import Pinned, versions_told
 
 def name_of(lease: VersionLease) -> str:
     """Return a short name of an instance."""
-    return f"{lease.service}-{hashlib.sha256(lease.instance.encode()).hexdigest()[:3]}"
+    return f"{lease.service or lease.consumer or 'outside'}-{hashlib.sha256(lease.instance.encode()).hexdigest()[:3]}"
 
 
 def second_of(time: int) -> str:

@@ -45,7 +45,8 @@ async def test_every_answer_is_kept_from_scripts_frames_and_caches(browser: Brow
 async def test_no_page_holds_a_style_a_script_or_an_address_of_another_host(tmp_path: Path) -> None:
     async with browsing_a_shop(tmp_path, is_busy=True) as browser:
         for path in ("/", "/log", "/event?source=/web&id=placed-o-1001", "/consumers/stock", "/views/orders.order",
-                     "/dead", "/dead/subject?consumer=shipping&subject=o-1004", "/deliveries"):  # fmt: skip
+                     "/dead", "/dead/subject?consumer=shipping&subject=o-1004", "/deliveries", "/versions",
+                     "/versions/order-paid", "/catalog", "/catalog/order-paid"):  # fmt: skip
             page = await browser.get(path)
             assert page.status == 200
             assert " style=" not in page.text
