@@ -85,6 +85,7 @@ class Facts:
 
     `write_envelopes_max`: most envelopes of one write; `envelope_bytes_max`: most bytes of one envelope's data.
     `flushes_at_once`: most appends of one process under way at a time; no two of them share a subject or an id.
+    `appends_one`: `append_one` may keep what it is given.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Facts:
     wakes_across_processes: bool
     append_survives: Literal["nothing", "process", "power", "node"]
     flushes_at_once: int = 1
+    appends_one: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,13 @@ class LogDriver(Protocol):
         no subject with another, and that one with a condition comes alone.
         An error raised means nothing is known: the same call may be repeated, and what had been kept is then
         answered as duplicate. LogUnavailableError if that may help; any other error if it will not.
+        """
+
+    async def append_one(self, envelope: Envelope, *, seconds: float) -> Receipt | None:
+        """Keep one envelope, of which nothing is expected, in fewer steps than `append` takes, or within so many seconds.
+
+        None: nothing is known, and `append` has to be given the same envelope; so it is wherever the answer would not be
+        "appended". To be called outside any unit, which is not asked here. Cancelled, it may have been kept.
         """
 
     async def read(self, *, after: Position, limit: int, where: Filter = EVERYTHING) -> Page:

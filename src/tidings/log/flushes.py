@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 
 from tidings.errors import LogUnavailableError
-from tidings.log.flush import Queued
+from tidings.log.driver import Receipt
+from tidings.log.flush import Queued, UnderWay
 from tidings.log.queue import Queue
 
 
@@ -21,6 +22,34 @@ class Flushes:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_beginning = False
         self._is_blocked = False
+        self._is_quiet = False
+        self._alone: UnderWay | None = None
+        self._ended_alone: asyncio.Future[None] | None = None
+
+    def begin_alone(self, item: Queued) -> bool:
+        """Begin a flush of this one write, for its caller to keep in its own task; say whether one was begun.
+
+        None is where writes may be gathered: if any is queued or under way, or the flush before held several. Nor is
+        one begun if that was not simply appended, for then this one may not be either.
+        """
+        if not (self._is_quiet and self._queue.is_idle):
+            return False
+        self._alone = self._queue.begin(item)
+        return True
+
+    def end_alone(self, item: Queued, *, is_left: bool) -> None:
+        """Be told that the caller is done. If it is not known what became of the write, a flush takes it first of all."""
+        assert self._alone is not None
+        self._queue.settle(self._alone)
+        self._alone = None
+        if is_left:
+            self._is_quiet = False
+            self._queue.put_back(item)
+        self._is_blocked = False
+        self._begin()
+        if self._ended_alone is not None:
+            self._ended_alone.set_result(None)
+            self._ended_alone = None
 
     def added(self, item: Queued) -> None:
         """Be told of a write that was queued."""
@@ -48,6 +77,7 @@ class Flushes:
         self._begin()
         try:
             await self._keep(flush.items)
+            self._is_quiet = len(flush.items) == 1 and _is_appended(flush.items[0].receipt)
         finally:
             self._queue.settle(flush)
             self._is_blocked = False
@@ -62,5 +92,18 @@ class Flushes:
 
     async def finish(self) -> None:
         """Come back when nothing is queued any more, and everything is answered."""
-        while self._tasks:
-            await asyncio.wait([*self._tasks])
+        while self._tasks or self._alone is not None:
+            if self._alone is not None:
+                self._ended_alone = self._ended_alone or asyncio.get_running_loop().create_future()
+                await self._ended_alone
+            if self._tasks:
+                await asyncio.wait([*self._tasks])
+
+
+def _is_appended(receipt: asyncio.Future[Receipt]) -> bool:
+    return (
+        receipt.done()
+        and not receipt.cancelled()
+        and receipt.exception() is None
+        and receipt.result().outcome == "appended"
+    )

@@ -121,7 +121,11 @@ class Log:
         if not identities:
             return Receipt(outcome="duplicate")
         write = Write(envelopes=tuple(envelopes), expected=expected, condition=condition)
-        receipt = await self._enqueue(write, identities, size=size, timeout=timeout.total_seconds())
+        item = self._item(write, identities, size=size, timeout=timeout.total_seconds())
+        if self._may_go_alone(write) and self._flushes.begin_alone(item):
+            receipt = await self._keep_alone(item, timeout.total_seconds())
+        else:
+            receipt = await self._enqueue(item)
         if receipt.conflict is not None:
             raise refused(receipt.conflict, expected)
         return receipt
@@ -155,17 +159,45 @@ class Log:
         if condition is not None and "condition" not in self._facts.expects:
             raise RefusedError(f"a log on {self._facts.name} cannot check conditions")
 
-    def _enqueue(
-        self, write: Write, identities: frozenset[Identity], *, size: int, timeout: float
-    ) -> asyncio.Future[Receipt]:
-        loop = asyncio.get_running_loop()
-        receipt: asyncio.Future[Receipt] = loop.create_future()
+    def _item(self, write: Write, identities: frozenset[Identity], *, size: int, timeout: float) -> Queued:
         begun = self._ports.clock.monotonic()
-        item = Queued(write, identities, size, begun + timeout, receipt, begun)
+        return Queued(write, identities, size, begun + timeout, asyncio.get_running_loop().create_future(), begun)
+
+    def _enqueue(self, item: Queued) -> asyncio.Future[Receipt]:
         self._queue.add(item)
         self._flushes.added(item)
+        self._tick_for(item)
+        return item.receipt
+
+    def _tick_for(self, item: Queued) -> None:
         if self._tick is None:
-            self._tick = loop.call_later(min(TICK, timeout), self._on_tick, loop)
+            loop = asyncio.get_running_loop()
+            self._tick = loop.call_later(min(TICK, item.deadline - item.begun), self._on_tick, loop)
+
+    def _may_go_alone(self, write: Write) -> bool:
+        return self._facts.appends_one and len(write.envelopes) == 1 and not write.expected and write.condition is None
+
+    async def _keep_alone(self, item: Queued, seconds: float) -> Receipt:
+        """Have a write kept in its caller's own task, which spares the turns of the loop that gathering takes.
+
+        What becomes of it in any other way than by being appended is found by a flush, as for others. So it is if the
+        caller is cancelled: what was taken goes on.
+        """
+        is_left = False
+        try:
+            receipt = await self._driver.append_one(item.write.envelopes[0], seconds=seconds)
+            is_left = receipt is None
+        except asyncio.CancelledError:
+            is_left = True
+            item.receipt.add_done_callback(_forgotten)
+            raise
+        finally:
+            self._flushes.end_alone(item, is_left=is_left)
+            if is_left:
+                self._tick_for(item)
+        if receipt is None:
+            return await item.receipt
+        self._watch.answered((item,))
         return receipt
 
     async def _keep(self, taken: Sequence[Queued]) -> None:
@@ -251,6 +283,11 @@ class Log:
             self._tick.cancel()
         await self._tip.close()
         await self._driver.close()
+
+
+def _forgotten(receipt: asyncio.Future[Receipt]) -> None:
+    if not receipt.cancelled():
+        receipt.exception()  # nobody waits for it any more
 
 
 def answer(taken: Sequence[Queued], receipts: Sequence[Receipt]) -> None:

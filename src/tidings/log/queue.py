@@ -44,6 +44,17 @@ class Queue:
         else:
             self._enqueue(item)
 
+    def begin(self, item: Queued) -> UnderWay:
+        """Return a flush of this write, which does not queue: it is under way from now on."""
+        flush = UnderWay((item,))
+        self._under_way.append(flush)
+        return flush
+
+    def put_back(self, item: Queued) -> None:
+        """Queue a write before all others: it was under way, and its flush cannot say what became of it."""
+        self._queued.appendleft(item)
+        self.size += item.size
+
     def take(self) -> UnderWay | None:
         """Remove and return what the next flush holds, in order, and let in what waits for the room.
 

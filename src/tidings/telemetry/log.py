@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from tidings.events.envelope import Entry
+from tidings.events.envelope import Entry, Envelope
 from tidings.events.filter import EVERYTHING, Filter
 from tidings.log.driver import Head, History, LogDriver, Page, Position, Receipt, Write
 from tidings.ports import Clock
@@ -33,6 +33,16 @@ class MeteredLog:
         metrics.flush_writes.observe((len(writes),))
         metrics.appended(zip([write.envelopes for write in writes], receipts, strict=True))
         return receipts
+
+    async def append_one(self, envelope: Envelope, *, seconds: float) -> Receipt | None:
+        begun = self._clock.monotonic()
+        receipt = await self._driver.append_one(envelope, seconds=seconds)
+        if receipt is not None:
+            metrics = self._metrics
+            metrics.flush_seconds.observe((self._clock.monotonic() - begun,))
+            metrics.flush_writes.observe((1,))
+            metrics.appended((((envelope,), receipt),))
+        return receipt
 
     async def read(self, *, after: Position, limit: int, where: Filter = EVERYTHING) -> Page:
         return await self._driver.read(after=after, limit=limit, where=where)

@@ -14,7 +14,8 @@ from tidings.backends.postgres import reading
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.copying import copy, rows_of
 from tidings.backends.postgres.drafts import Draft, draft_of
-from tidings.backends.postgres.single import APPEND_ONE, Single, is_single, single_of
+from tidings.backends.postgres.failures import DRIVER_ERRORS
+from tidings.backends.postgres.single import APPEND_ONE, Single, arguments_of, is_single, single_of
 from tidings.errors import Conflict, LogRewoundError, LogUnavailableError
 from tidings.events.codec import stored_of
 from tidings.events.envelope import Envelope
@@ -96,6 +97,19 @@ class PostgresAppender:
             return await self._judge(connection, draft_of(draft.writes, self._sought(draft.writes)), in_unit=False)
         self._last = position
         return (Receipt(outcome="appended", positions=(position,)),)
+
+    async def keep_one(self, connection: Connection, envelope: Envelope, *, seconds: float) -> Position | None:
+        """Keep one envelope as `keep` does, on a connection that is lent for no more than that. None: it is not known."""
+        arguments = arguments_of(envelope, self._keys)
+        try:
+            statement = await connection.prepared(APPEND_ONE)
+            position: Position | None = await statement.fetchval(self._clock.now_us(), *arguments, timeout=seconds)
+        except DRIVER_ERRORS:
+            connection.forget_prepared()
+            return None
+        if position is not None:
+            self._last = position
+        return position
 
     async def _judge(self, connection: asyncpg.Connection, draft: Draft, *, in_unit: bool) -> Sequence[Receipt]:
         if not draft.envelopes:

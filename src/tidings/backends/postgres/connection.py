@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
 
 if TYPE_CHECKING:
     Plain = asyncpg.Connection[asyncpg.Record]
@@ -48,6 +49,7 @@ class Connection(Plain):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._turn = asyncio.Lock()
+        self._singly: PreparedStatement | None = None
 
     async def execute(self, *given: Any, **named: Any) -> str:
         async with self._turn:
@@ -73,6 +75,16 @@ class Connection(Plain):
     async def only_value(self, statement: str, *arguments: Any) -> Any:
         """Do what `fetchval` does, for the only one who has this connection: nobody's turn is waited for."""
         return await super().fetchval(statement, *arguments)
+
+    async def prepared(self, statement: str) -> PreparedStatement:
+        """Return this statement prepared by name, which no pooler allows: of a connection always the same one."""
+        if self._singly is None:
+            self._singly = await self.prepare(statement)
+        return self._singly
+
+    def forget_prepared(self) -> None:
+        """Have it prepared anew when it is next wanted: the server, or the tables, may have changed."""
+        self._singly = None
 
     async def status(self, statement: str, *arguments: Any) -> str:
         """Run one statement, never more, unlike `execute`; return what the server says of it, as `UPDATE 2`."""

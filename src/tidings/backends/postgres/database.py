@@ -110,6 +110,17 @@ class Database:
         own = self.unit_connection
         return self._pool.lent() if own is None else nullcontext(own)
 
+    def idle_connection(self) -> Connection | None:
+        """Take a connection at once, outside any unit, for one statement that is prepared by name; give it back.
+
+        None if none is idle, or a pooler stands between.
+        """
+        return None if self.server.is_pooled else self._pool.take_idle()
+
+    def give_back(self, connection: Connection) -> None:
+        """Give back what `idle_connection` took."""
+        self._pool.give_back(connection)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """BEGIN, READ COMMITTED: COMMIT on leaving, ROLLBACK if an exception leaves. The task is inside a unit."""

@@ -27,7 +27,7 @@ from tidings.errors import (
     PositionExpiredError,
     StoreUnavailableError,
 )
-from tidings.events.envelope import Entry
+from tidings.events.envelope import Entry, Envelope
 from tidings.events.filter import EVERYTHING, Filter
 from tidings.log.driver import Facts, Head, History, Page, Position, Receipt, Write
 from tidings.ports import Ports
@@ -58,6 +58,7 @@ class PostgresLog:
             wakes_across_processes=True,
             append_survives=_survival(database.server.fsync),
             flushes_at_once=FLUSHES,
+            appends_one=True,
         )
         self._database = database
         self._ports = ports
@@ -73,7 +74,7 @@ class PostgresLog:
 
     @property
     def inside_unit(self) -> bool:
-        return self._database.inside_unit
+        return self._database.unit_connection is not None
 
     def _heard(self, hears: bool) -> None:
         self._wakes.hears = hears
@@ -98,6 +99,23 @@ class PostgresLog:
             return await self._inline.inline_flush(writes)
         except StoreUnavailableError as error:
             raise LogUnavailableError(str(error)) from error
+
+    async def append_one(self, envelope: Envelope, *, seconds: float) -> Receipt | None:
+        if envelope.type in self._inline_types:
+            return None
+        connection = self._database.idle_connection()
+        if connection is None:
+            return None
+        self._ports.points.at("append:before-begin")
+        try:
+            position = await self._appender.keep_one(connection, envelope, seconds=seconds)
+        finally:
+            self._database.give_back(connection)
+        if position is None:
+            return None
+        self._ports.points.at("append:committed")
+        self._committed(position)
+        return Receipt(outcome="appended", positions=(position,))
 
     async def _flush(self, draft: Draft | Single) -> Sequence[Receipt]:
         self._ports.points.at("append:before-begin")

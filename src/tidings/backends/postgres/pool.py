@@ -23,7 +23,7 @@ class Pool:
 
     def __init__(self, connect: Callable[[], Awaitable[Connection]], *, most: int) -> None:
         self._connect = connect
-        self._room = asyncio.Semaphore(most)
+        self._room = _Room(most)
         self._idle: list[tuple[float, Connection]] = []
         self._lent: set[Connection] = set()
         self._given_back = asyncio.Event()
@@ -32,6 +32,16 @@ class Pool:
     def lent(self) -> Lent:
         """Lend a connection. InterfaceError if the pool is closed; TimeoutError if none comes free in time."""
         return Lent(self)
+
+    def take_idle(self) -> Connection | None:
+        """Take one that is idle, if nobody waits for one; it is given back as others are."""
+        while self._idle and not self._is_closed and self._room.taken():
+            _, connection = self._idle.pop()
+            if not connection.is_closed():
+                self._lent.add(connection)
+                return connection
+            self._room.release()
+        return None
 
     async def take(self) -> Connection:
         if self._room.locked():
@@ -61,8 +71,9 @@ class Pool:
 
     def give_back(self, connection: Connection) -> None:
         self._lent.discard(connection)
-        self._given_back.set()
         self._room.release()
+        if self._is_closed:
+            self._given_back.set()
         if connection.is_closed():
             return
         if self._is_closed or connection.is_in_transaction():
@@ -87,6 +98,15 @@ class Pool:
         for _, connection in idle:
             with suppress(*DRIVER_ERRORS):
                 await connection.close(timeout=within)
+
+
+class _Room(asyncio.Semaphore):
+    def taken(self) -> bool:
+        """Take a place if one is free and nobody waits, without an `await`; say whether one was."""
+        if self._value <= 0 or self._waiters:
+            return False
+        self._value -= 1
+        return True
 
 
 class Lent:

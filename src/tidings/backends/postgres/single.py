@@ -10,6 +10,7 @@ import msgspec
 
 from tidings.backends.postgres.drafts import stripe_of
 from tidings.events.codec import attributes_to_bytes
+from tidings.events.envelope import Envelope
 from tidings.events.identity import SLOTS, identity_key, subject_key
 from tidings.log.driver import Write
 from tidings.log.seen_key import Keys
@@ -35,25 +36,26 @@ def is_single(writes: Sequence[Write]) -> bool:
 def single_of(writes: Sequence[Write], keys: Keys) -> Single:
     """Return what is sent for these writes, which are a single one."""
     envelope = writes[0].envelopes[0]
+    return Single(writes=writes, types=frozenset((envelope.type,)), arguments=arguments_of(envelope, keys))
+
+
+def arguments_of(envelope: Envelope, keys: Keys) -> tuple[Any, ...]:
+    """Return the arguments of the function for this envelope, after the time."""
     key, is_timed = keys.key(envelope.source, envelope.id)
     subject = envelope.subject
     skey = None if subject is None else subject_key(subject)
     slot = (identity_key(envelope.source, envelope.id) if skey is None else skey) % SLOTS
-    return Single(
-        writes=writes,
-        types=frozenset((envelope.type,)),
-        arguments=(
-            stripe_of(slot),
-            is_timed,
-            *_halves(key),
-            slot,
-            skey,
-            envelope.source,
-            envelope.id,
-            envelope.type,
-            envelope.version,
-            subject,
-            attributes_to_bytes(envelope),
-            envelope.data,
-        ),
+    return (
+        stripe_of(slot),
+        is_timed,
+        *_halves(key),
+        slot,
+        skey,
+        envelope.source,
+        envelope.id,
+        envelope.type,
+        envelope.version,
+        subject,
+        attributes_to_bytes(envelope),
+        envelope.data,
     )

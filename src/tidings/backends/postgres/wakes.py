@@ -29,8 +29,9 @@ class Wakes:
         self._looking: asyncio.Task[None] | None = None
 
     def hint(self) -> None:
-        """Be told that something may have been appended."""
-        self._hint.set()
+        """Be told that something may have been appended. Who begins to wait looks by itself."""
+        if self._waiting:
+            self._hint.set()
 
     async def wait(self, *, after: Position, timeout: float) -> None:
         """Come back when an entry after this position is final, at the timeout (seconds), or when closed."""
