@@ -18,6 +18,15 @@ POSTGRES_RULES = (
         "                    return receipts\n",
     ),
     Rule(
+        "acknowledged",
+        "backends/postgres/log.py",
+        "            position = await self._appender.keep_one(connection, envelope, seconds=seconds)\n",
+        "            begun = connection.transaction()\n"
+        "            await begun.start()\n"
+        "            position = await self._appender.keep_one(connection, envelope, seconds=seconds)\n"
+        "            await begun.rollback()\n",
+    ),
+    Rule(
         "loaded",
         "backends/postgres/log.py",
         "            receipts = await self._keep(draft)\n",

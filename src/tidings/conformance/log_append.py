@@ -54,6 +54,23 @@ class Appending:
             conflict = await refusal(driver, event(envelope.id, data=other, attributes=envelope.attributes))
             assert conflict.kind == "id"
 
+    async def test_one_alone_is_kept_as_any_other_and_whatever_else_it_may_come_to_is_left_to_append(
+        self, driver: LogDriver
+    ) -> None:
+        await keep(driver, event("first"))
+        for envelope in (WHOLE, event("01912d68-7830-7000-8000-000000000001", subject=None)):
+            receipt = await driver.append_one(envelope, seconds=10)
+            if not driver.facts.appends_one:
+                assert receipt is None
+                receipt = await keep(driver, envelope)
+            [last] = (await everything(driver))[-1:]
+            assert (receipt, last.envelope) == (Receipt(outcome="appended", positions=(last.position,)), envelope)
+            assert (await driver.head()).position == last.position
+            assert await driver.append_one(envelope, seconds=10) is None
+            assert await driver.append_one(event(envelope.id, source=envelope.source, data=b"2"), seconds=10) is None
+            assert await keep(driver, envelope) == Receipt(outcome="duplicate", positions=(last.position,))
+        assert len(await everything(driver)) == 3
+
     async def test_an_empty_flush_does_nothing(self, driver: LogDriver) -> None:
         before = await driver.head()
         assert list(await driver.append([])) == []

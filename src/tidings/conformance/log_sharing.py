@@ -15,6 +15,7 @@ from tidings.conformance.log_skipping import race
 from tidings.conformance.log_waiting import waiting, woken
 from tidings.conformance.samples import attempted, event, events, everything, ids_in, keep, refusal, turn
 from tidings.errors import Conflict
+from tidings.events.envelope import Envelope
 from tidings.log.driver import LogDriver, Receipt, Write
 from tidings.log.log import Log
 from tidings.ports import Ports
@@ -34,6 +35,10 @@ class Counting:
     async def append(self, writes: Sequence[Write]) -> Sequence[Receipt]:
         self.handed += len(writes)
         return await self._driver.append(writes)
+
+    async def append_one(self, envelope: Envelope, *, seconds: float) -> Receipt | None:
+        self.handed += 1
+        return await self._driver.append_one(envelope, seconds=seconds)
 
 
 class Sharing:

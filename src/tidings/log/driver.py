@@ -133,10 +133,10 @@ class LogDriver(Protocol):
         """
 
     async def append_one(self, envelope: Envelope, *, seconds: float) -> Receipt | None:
-        """Keep one envelope, of which nothing is expected, in fewer steps than `append` takes, or within so many seconds.
+        """Keep one envelope, of which nothing is expected, in fewer steps than `append` takes, within so many seconds.
 
-        None: nothing is known, and `append` has to be given the same envelope; so it is wherever the answer would not be
-        "appended". To be called outside any unit, which is not asked here. Cancelled, it may have been kept.
+        None: nothing is known, and `append` has to be given the same envelope; so it is wherever the answer would not
+        be "appended". To be called outside any unit, which is not asked here. Cancelled, it may have been kept.
         """
 
     async def read(self, *, after: Position, limit: int, where: Filter = EVERYTHING) -> Page:

@@ -38,7 +38,7 @@ class Flushes:
         return True
 
     def end_alone(self, item: Queued, *, is_left: bool) -> None:
-        """Be told that the caller is done. If it is not known what became of the write, a flush takes it first of all."""
+        """Be told that the caller is done. What is left, since nothing is known of it, is taken before all others."""
         assert self._alone is not None
         self._queue.settle(self._alone)
         self._alone = None

@@ -99,7 +99,7 @@ class PostgresAppender:
         return (Receipt(outcome="appended", positions=(position,)),)
 
     async def keep_one(self, connection: Connection, envelope: Envelope, *, seconds: float) -> Position | None:
-        """Keep one envelope as `keep` does, on a connection that is lent for no more than that. None: it is not known."""
+        """Keep one envelope as `keep` does, on a connection lent for no more than that. None: nothing is known."""
         arguments = arguments_of(envelope, self._keys)
         try:
             statement = await connection.prepared(APPEND_ONE)

@@ -28,9 +28,10 @@ _NOTIFY = f"NOTIFY {CHANNEL}"
 _LISTENING = f"SELECT pg_advisory_lock_shared({LISTENERS}, 1)"
 # Who gets the lock alone knows that nobody listens, at a hundredth of what it costs to look through all locks.
 _OTHERS = f"""
-SELECT NOT pg_try_advisory_xact_lock({LISTENERS}, 1) AND EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid = {LISTENERS} AND objid = 1
-  AND objsubid = 2 AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-  AND pid IS DISTINCT FROM $1::int)
+SELECT NOT pg_try_advisory_xact_lock({LISTENERS}, 1) AND EXISTS (
+  SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid = {LISTENERS} AND objid = 1 AND objsubid = 2
+    AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+    AND mode = 'ShareLock' AND pid IS DISTINCT FROM $1::int)
 """
 
 

@@ -36,6 +36,8 @@ from tidings.store.inline import InlineAppends
 ENVELOPE_BYTES = 16 * 1024 * 1024
 WRITE_ENVELOPES = 10_000
 FLUSHES = 4
+RACES = 100
+"""So often in a row another transaction may take an id of an append first: more is no race, but a key not found."""
 LOOKED_THROUGH = 1_000_000
 """So many positions are looked through for what a filter lets through before the reader is told how far that is.
 
@@ -58,7 +60,7 @@ class PostgresLog:
             wakes_across_processes=True,
             append_survives=_survival(database.server.fsync),
             flushes_at_once=FLUSHES,
-            appends_one=True,
+            appends_one=not database.server.is_pooled,
         )
         self._database = database
         self._ports = ports
@@ -126,12 +128,15 @@ class PostgresLog:
         return receipts
 
     async def _keep(self, draft: Draft | Single) -> Sequence[Receipt]:
+        races = 0
         while True:
             try:
                 async with self._database.connection() as connection:
                     return await self._appender.keep(connection, draft)
             except IdRacedError:
-                continue  # who was first has committed, so this time its entry is found
+                races += 1  # who was first has committed, so next time its entry is found
+                if races == RACES:
+                    raise
             except asyncpg.CheckViolationError:
                 await self._rooms.make()  # the log has no other constraint but that there is a partition
 
