@@ -100,15 +100,15 @@ async def test_an_append_that_is_cut_anywhere_is_kept_whole_or_not_at_all_and_on
 async def test_what_was_acknowledged_is_there_once_after_restarts_in_the_middle_of_load() -> None:
     with own(NEWEST) as server:
         driver = await open_log(server.url("postgres"))
-        log = Log(driver, Ports())
+        log, quiet = Log(driver, Ports()), Log(await open_log(server.url("postgres")), Ports())
         acknowledged: dict[str, int] = {}
         is_over = False
 
-        async def call(caller: int) -> None:
+        async def call(caller: int, log: Log, *, most: int) -> None:
             n = 0
             while not is_over:
                 name = f"{caller}-{n}"
-                envelopes = [event(f"{name}-{i}", subject=str(caller)) for i in range(1 + n % 3)]
+                envelopes = [event(f"{name}-{i}", subject=str(caller)) for i in range(1 + n % most)]
                 receipt = await log.append(envelopes)
                 acknowledged.update(zip([of.id for of in envelopes], receipt.positions, strict=True))
                 n += 1
@@ -127,7 +127,8 @@ async def test_what_was_acknowledged_is_there_once_after_restarts_in_the_middle_
                 await asyncio.sleep(0)
             return found
 
-        callers = [asyncio.create_task(call(n)) for n in range(CALLERS)]
+        callers = [asyncio.create_task(call(n, log, most=3)) for n in range(CALLERS)]
+        callers.append(asyncio.create_task(call(CALLERS, quiet, most=1)))  # whose writes meet no others
         reader = asyncio.create_task(follow())
         draw = Random(1)
         for n in range(RESTARTS):
@@ -149,3 +150,4 @@ async def test_what_was_acknowledged_is_there_once_after_restarts_in_the_middle_
         assert found == entries[: len(found)]
         assert found
         await log.close()
+        await quiet.close()

@@ -19,12 +19,13 @@ POSTGRES_RULES = (
     ),
     Rule(
         "acknowledged",
-        "backends/postgres/log.py",
-        "            position = await self._appender.keep_one(connection, envelope, seconds=seconds)\n",
-        "            begun = connection.transaction()\n"
-        "            await begun.start()\n"
-        "            position = await self._appender.keep_one(connection, envelope, seconds=seconds)\n"
-        "            await begun.rollback()\n",
+        "backends/postgres/appending.py",
+        "            statement = await connection.prepared(APPEND_ONE)\n",
+        "            statement = await connection.prepared(APPEND_ONE)\n"
+        '            await connection.execute("BEGIN")\n'
+        "            await statement.fetchval(self._clock.now_us(), *arguments)\n"
+        '            await connection.execute("ROLLBACK")\n'
+        "            return self._last + 1\n",
     ),
     Rule(
         "loaded",
