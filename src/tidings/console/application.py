@@ -23,6 +23,7 @@ from tidings.console import (
     log,
     login,
     overview,
+    receivers,
     versions,
     views,
 )
@@ -50,6 +51,7 @@ _READ_CONSUMERS, _CHANGE_CONSUMERS = ("consumers:read",), ("consumers:write",)
 _READ_VIEWS = ("views:read",)
 _READ_DEAD, _CHANGE_DEAD = ("dead-letters:read",), ("dead-letters:write",)
 _READ_ENDPOINTS, _CHANGE_ENDPOINTS = ("endpoints:read",), ("endpoints:write",)
+_READ_RECEIVERS, _CHANGE_RECEIVERS = ("receivers:read",), ("receivers:write",)
 _READ_DELIVERIES, _CHANGE_DELIVERIES = ("deliveries:read",), ("deliveries:write",)
 
 
@@ -111,6 +113,12 @@ class Console:
             at("/deliveries/retry", *_CHANGE_DELIVERIES, post=deliveries.retry),
             at("/deliveries/cancel", *_CHANGE_DELIVERIES, post=deliveries.cancel),
             at("/deliveries/{key}", *_READ_DELIVERIES, get=deliveries.one),
+            at("/receivers", *_READ_RECEIVERS, get=receivers.every),
+            at("/receivers/{receiver}", *_READ_RECEIVERS, get=receivers.one),
+            at("/receivers/{receiver}/retire", *_CHANGE_RECEIVERS, post=receivers.retire),
+            at("/receivers/{receiver}/reopen", *_CHANGE_RECEIVERS, post=receivers.reopen),
+            at("/receivers/{receiver}/receipts/{n}", *_READ_RECEIVERS, get=receivers.receipt),
+            at("/receivers/{receiver}/receipts/{n}/replay", *_CHANGE_RECEIVERS, post=receivers.replay),
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

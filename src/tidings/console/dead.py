@@ -68,6 +68,7 @@ def cells_of(letter: Letter) -> dict[str, Any]:
         case DeliveryLetter(delivery=found):
             return {
                 "name": letter.name,
+                "kind": "delivery",
                 "of": found.endpoint or f"{found.service}.{found.function}",
                 "where": f"/deliveries/{found.key}",
                 "reason": found.reason or "unknown",
@@ -79,8 +80,9 @@ def cells_of(letter: Letter) -> dict[str, Any]:
         case ReceiptLetter(receipt=receipt):
             return {
                 "name": letter.name,
+                "kind": "receipt",
                 "of": receipt.receiver,
-                "where": None,
+                "where": f"/receivers/{receipt.receiver}/receipts/{receipt.n}",
                 "reason": operation.UNTRANSLATED,
                 "error": receipt.error or "",
                 "attempts": 1 + receipt.replays,

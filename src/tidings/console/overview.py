@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from tidings import __version__
+from tidings.app.receiving import receivers_of
 from tidings.console.entries import cells
 from tidings.console.visit import Visit
 from tidings.operations import inspect
@@ -34,6 +35,7 @@ async def show(visit: Visit) -> Response:
         with_dead=[each for each in consumers if each.dead],
         failing=opened.crew.failing if visit.may("consumers:read") else {},
         endpoints=await _troubled(visit),
+        silent=await receivers_of(opened).silent() if visit.may("receivers:read") else (),
         others=await _others(visit),
         most=COUNTED,
         types=len(opened.catalog.types()),

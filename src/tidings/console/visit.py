@@ -30,6 +30,7 @@ PLACES = (
     ("dead", "Dead letters", "dead-letters:read"),
     ("endpoints", "Endpoints", "endpoints:read"),
     ("deliveries", "Deliveries", "deliveries:read"),
+    ("receivers", "Receivers", "receivers:read"),
     ("versions", "Versions", "consumers:read"),
     ("catalog", "Catalog", ""),
 )

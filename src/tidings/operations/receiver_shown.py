@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 
 from tidings.errors import SettingError
@@ -15,7 +14,6 @@ from tidings.webhooks.sealing import Keyring
 
 NEWEST = 10_000
 """Of so many of its newest receipts a receiver's counts are."""
-_US = timedelta(microseconds=1)
 State = Literal["active", "retired", "unreadable"]
 
 
@@ -46,7 +44,7 @@ class Shown:
 
 def declared(receiver: Receiver, *, last: int | None, tally: ReceiptTally, begun: int, now: int) -> Shown:
     """Return what may be shown of one that the code declares."""
-    every = None if receiver.expected_every is None else receiver.expected_every // _US
+    every = receiver.expected_us
     return Shown(
         id=receiver.id,
         preset=receiver.preset.name,
@@ -61,7 +59,7 @@ def declared(receiver: Receiver, *, last: int | None, tally: ReceiptTally, begun
         state="retired" if receiver.is_retired else "active",
         why=None,
         last=last,
-        is_silent=not receiver.is_retired and _is_silent(every, last, begun=begun, now=now),
+        is_silent=not receiver.is_retired and is_silent(every, last, begun=begun, now=now),
         tally=tally,
     )
 
@@ -92,11 +90,11 @@ def kept(record: ReceiverRecord, keyring: Keyring, *, last: int | None, tally: R
         state=state,
         why=why,
         last=last,
-        is_silent=state == "active" and _is_silent(every, last, begun=record.created, now=now),
+        is_silent=state == "active" and is_silent(every, last, begun=record.created, now=now),
         tally=tally,
     )
 
 
-def _is_silent(every: int | None, last: int | None, *, begun: int, now: int) -> bool:
+def is_silent(every: int | None, last: int | None, *, begun: int, now: int) -> bool:
     """Say whether `receiver.silent` is told of it; see `tidings.webhooks.intake.alarms`."""
     return every is not None and now - (begun if last is None else last) > every

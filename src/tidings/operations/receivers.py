@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tidings.errors import MovedError, RefusedError
-from tidings.operations.receiver_shown import NEWEST, Shown, declared, kept
+from tidings.operations.receiver_shown import NEWEST, Shown, declared, is_silent, kept
 from tidings.ports import Ports
 from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
@@ -48,6 +48,21 @@ class Receivers:
     async def show(self, id: str) -> Shown:
         """Return one receiver, without what is secret of it. NotFoundError."""
         return await self._shown(id, await self.store.receiver(id))
+
+    async def silent(self) -> Sequence[str]:
+        """Return the ids of those to which nothing came for longer than they say, by id."""
+        receivers = [each for each in await self.roster.all() if each.expected_every and not each.is_retired]
+        if not receivers:
+            return ()
+        last = await self.store.last_received([each.id for each in receivers])
+        now = self.ports.clock.now_us()
+        return [
+            each.id
+            for each in receivers
+            if is_silent(
+                each.expected_us, last.get(each.id), begun=self.begun if each.created is None else each.created, now=now
+            )
+        ]
 
     async def put(
         self, id: str, members: Mapping[str, Any], *, version: int | None = None, who: str = "local"

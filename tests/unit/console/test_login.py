@@ -12,10 +12,12 @@ from tidings.operations.keys import SCOPES, revoke
 
 SUBJECT = "/dead/subject?consumer=shipping&subject=o-1004"
 EVERY_PAGE = ("/", "/log", "/log/tail", "/event?source=/web&id=placed-o-1001", "/consumers", "/consumers/stock",
-              "/views", "/views/orders.order", "/dead", SUBJECT, "/deliveries")  # fmt: skip
+              "/views", "/views/orders.order", "/dead", SUBJECT, "/deliveries",
+              "/receivers", "/receivers/till", "/receivers/till/receipts/1")  # fmt: skip
 EVERY_CHANGE = ("/consumers/stock/pause", "/consumers/stock/resume", "/consumers/stock/replay", "/dead/redrive",
                 "/dead/redrive-all", "/dead/drop", "/deliveries/retry", "/deliveries/cancel",
-                "/views/orders.order/verify")  # fmt: skip
+                "/views/orders.order/verify", "/receivers/till/retire", "/receivers/till/reopen",
+                "/receivers/till/receipts/1/replay")  # fmt: skip
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any
 
 from tidings.errors import ConflictError, LogUnavailableError, StoreUnavailableError
@@ -28,7 +27,6 @@ REJECTED_SHARE = 0.5
 REJECTED_MIN = 10
 WINDOW_US = 300_000_000
 HOUR_US = 3_600_000_000
-_US = timedelta(microseconds=1)
 _log = logging.getLogger("tidings.receivers")
 
 
@@ -133,7 +131,7 @@ class Alarms:
 
     async def _silent(self) -> list[Envelope]:
         receivers = [receiver for receiver in await self._roster.all() if not receiver.is_retired]
-        expecting = {each.id: each.expected_every // _US for each in receivers if each.expected_every is not None}
+        expecting = {each.id: each.expected_us for each in receivers if each.expected_us is not None}
         if not expecting:
             self._on_overdue({})
             return []

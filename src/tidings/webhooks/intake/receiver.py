@@ -75,6 +75,11 @@ class Receiver:
         self.masked_headers, self.masked_parameters = _credentials(preset)
         self._delivered = self._facts("POST", b"")
 
+    @property
+    def expected_us(self) -> int | None:
+        """How long it may be silent, in µs; None: for ever."""
+        return None if self.expected_every is None else self.expected_every // _US
+
     def translate(self, *types: str, emits: Sequence[type] = ()) -> Callable[[F], F]:
         """Declare a plain function (item) -> event, events or None for these types of the provider; without any: all.
 
