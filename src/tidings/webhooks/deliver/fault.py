@@ -9,20 +9,19 @@ import aiohttp
 
 from tidings.webhooks.deliver.answer import Failure, FailureKind
 from tidings.webhooks.deliver.guard import AddressRefused, Dialled
-from tidings.webhooks.deliver.wire import NoAnswer
 
 ERROR_CHARACTERS = 500
 _FORBIDDEN = 403
 _TARGET_UNREACHABLE = (502, 503, 504)
 
 
-def failure_of(error: Exception, dialled: Dialled, *, peer: str | None, duration_us: int) -> Failure:
-    """Return the failure that this exception of an attempt means. `peer`: whom the connection led to, if there was."""
+def failure_of(error: Exception, dialled: Dialled, *, duration_us: int) -> Failure:
+    """Return the failure that this exception of an attempt means."""
     kind, why = _told(error, dialled)
     return Failure(
         kind=kind,
         error=" ".join(why.split())[:ERROR_CHARACTERS],
-        address=peer if peer is not None or not dialled.reached else dialled.reached[-1],
+        address=dialled.reached[-1] if dialled.reached else None,
         refused=tuple(sorted(dialled.refused)),
         duration_us=duration_us,
     )
@@ -48,8 +47,8 @@ def _told(error: Exception, dialled: Dialled) -> tuple[FailureKind, str]:
             return "url-invalid", "this is no URL that can be sent to"
         case aiohttp.ClientConnectorError():
             return _of_connecting(error, dialled)
-        case NoAnswer():
-            return "protocol", str(error)
+        case aiohttp.ClientResponseError():
+            return "protocol", f"what came is no answer of HTTP: {error.message}"
         case aiohttp.ClientError() | OSError():
             return "protocol", "the connection ended before the answer"
         case _:

@@ -41,8 +41,6 @@ class Dialled:
         return bool(self.refused) and not self.reached
 
 
-NOBODY = Dialled()
-"""What an attempt dialled that took a connection which was open."""
 _dialled: ContextVar[Dialled | None] = ContextVar("dialled", default=None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
@@ -11,25 +11,25 @@ from ssl import SSLContext
 from types import TracebackType
 from typing import Self
 
+import aiohttp
 from aiohttp.abc import AbstractResolver
+from aiohttp.connector import Connection
+from multidict import CIMultiDict
 from yarl import URL
 
 from tidings.errors import SettingError
 from tidings.ports import Clock
 from tidings.webhooks.deliver import target
-from tidings.webhooks.deliver.addresses import ONLY_PUBLIC, Address, Allowed, unwrapped
-from tidings.webhooks.deliver.answer import Answer, Failure
-from tidings.webhooks.deliver.dialling import Dialled, Dialling
+from tidings.webhooks.deliver.addresses import ONLY_PUBLIC, Address, Allowed, is_public, unwrapped
+from tidings.webhooks.deliver.answer import Answer, Failure, FailureKind
 from tidings.webhooks.deliver.excerpt import excerpt_of, headers_of
 from tidings.webhooks.deliver.fault import failure_of
-from tidings.webhooks.deliver.guard import NOBODY, Guard
-from tidings.webhooks.deliver.kept import Kept
-from tidings.webhooks.deliver.wire import Heard
+from tidings.webhooks.deliver.guard import Guard, place
 
+HEADERS_MAX = 128
 KEPT_ALIVE_S = 4.0  # many servers close after 5 s of silence, and what is sent meanwhile would be a failure
 KNOWN_URLS = 1_000
-Origin = tuple[str, str, int]
-"""Scheme, host and port."""
+_CHUNK = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +40,6 @@ class Limits:
     connect_s: float = 5.0
     head_bytes: int = 16_384
     read_bytes: int = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class _Where:
-    """A URL that may be sent to. `line`: how a request begins."""
-
-    url: URL
-    origin: Origin
-    line: str
 
 
 class Sender:
@@ -75,8 +66,28 @@ class Sender:
         self._limits = limits
         self._is_proxied = proxy is not None
         self._guard = Guard(allowed, proxy=None if proxy is None else _place_of(proxy))
-        self._dialling = Dialling(self._guard, tls=tls, proxy=proxy, resolver=resolver)
-        self._kept: Kept[Dialled] = Kept(KEPT_ALIVE_S)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                socket_factory=self._guard,
+                ssl=True if tls is None else tls,
+                resolver=resolver,
+                use_dns_cache=False,
+                limit=0,
+                keepalive_timeout=KEPT_ALIVE_S,
+            ),
+            response_class=_Response,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            proxy=proxy,
+            auto_decompress=False,
+            request_class=_Request,
+            headers={"Accept-Encoding": "identity"},
+            timeout=aiohttp.ClientTimeout(total=None, connect=limits.connect_s),
+            read_bufsize=_CHUNK,
+            max_line_size=limits.head_bytes,
+            max_field_size=limits.head_bytes,
+            max_headers=HEADERS_MAX,
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,66 +99,107 @@ class Sender:
 
     async def close(self) -> None:
         """Close every connection."""
-        self._kept.close()
-        await self._dialling.close()
+        await self._session.close()
 
     async def send(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer | Failure:
         """POST the body and return what came of it, within `Limits.total_s`. Raises nothing but CancelledError."""
         where = self._known(url)
         if isinstance(where, Failure):
             return where
-        began, dialled = self._clock.monotonic(), NOBODY
-        deadline = asyncio.get_running_loop().time() + self._limits.total_s
-        wire = self._kept.take(where.origin)
+        began, exchange = self._clock.monotonic(), _Exchange(is_proxied=self._is_proxied)
+        dialled = self._guard.watch()
         try:
-            head = _head(where, headers, len(body))
-            if wire is None:
-                dialled = self._guard.watch()
-                async with asyncio.timeout_at(deadline):
-                    wire = await self._dialling.dial(where.url, self._limits, seconds=self._limits.connect_s)
-            heard = await wire.exchange(b"%b%b\r\n%b" % (head, wire.proxied, body), deadline)
+            async with asyncio.timeout(self._limits.total_s):
+                response = await self._session.post(where, headers=headers, data=body, allow_redirects=False)
+                assert isinstance(response, _Response)
+                await exchange.read(response, self._limits)
         except Exception as error:
-            peer = None if wire is None else wire.peer
-            return failure_of(error, dialled, peer=peer, duration_us=self._since(began))
+            if exchange.response is None:
+                return failure_of(error, dialled, duration_us=self._since(began))
+            exchange.cut = "timeout" if isinstance(error, TimeoutError) else "protocol"
         finally:
-            if wire is not None:
-                self._kept.put(where.origin, wire)
-        refused = tuple(sorted(dialled.refused)) if dialled.refused else ()
-        return _told(heard, wire, refused, self._since(began))
+            exchange.end()
+        return exchange.told(tuple(sorted(dialled.refused)), self._since(began), self._limits)
 
-    def _checked(self, url: str) -> _Where | Failure:
+    def _checked(self, url: str) -> URL | Failure:
         why = target.fault_of_form(url, self._allowed)
-        if why is not None:
-            return Failure(kind="url-invalid", error=why)
-        parsed = URL(url)
-        path = str(parsed) if self._is_proxied and parsed.scheme == "http" else parsed.raw_path_qs
-        host = parsed.host_port_subcomponent
-        line = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: identity\r\n"
-        return _Where(parsed, (parsed.scheme, parsed.raw_host or "", parsed.port or 0), line)
+        return URL(url) if why is None else Failure(kind="url-invalid", error=why)
 
     def _since(self, began: float) -> int:
         return round((self._clock.monotonic() - began) * 1_000_000)
 
 
-def _head(where: _Where, headers: Sequence[tuple[str, str]], length: int) -> bytes:
-    """Return the head of a request but for its end. ValueError for a header that would end early."""
-    named = "\r\n".join([f"{name}: {value}" for name, value in headers])
-    if named.count("\r") + named.count("\n") + named.count("\0") != 2 * max(0, len(headers) - 1):
-        raise ValueError("a header holds the end of a line")
-    return f"{where.line}{named}{'' if not headers else chr(13) + chr(10)}Content-Length: {length}\r\n".encode()
+class _Request(aiohttp.ClientRequest):
+    """Adds no header that it is not given: to say so anew for each request costs as much as to sign it."""
+
+    _UNWANTED = CIMultiDict(dict.fromkeys(("Content-Type", "User-Agent", "Accept", "Accept-Encoding")))
+
+    def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
+        self._skip_auto_headers = self._UNWANTED
 
 
-def _told(heard: Heard, wire: Dialled, refused: tuple[str, ...], took: int) -> Answer:
-    return Answer(
-        status=heard.status,
-        headers=headers_of(heard.headers),
-        body=excerpt_of(heard.body, is_all=heard.is_all and heard.cut is None),
-        cut=heard.cut,
-        is_private=wire.is_private,
-        address=wire.peer,
-        refused=refused,
-        duration_us=took,
-    )
+class _Response(aiohttp.ClientResponse):
+    """Remembers whom it came from, since a connection is given back as soon as a short answer is complete."""
+
+    peer: str | None = None
+    reached = ""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        where = None if connection.transport is None else connection.transport.get_extra_info("peername")
+        self.peer = place(where) if isinstance(where, tuple) else None
+        self.reached = where[0] if isinstance(where, tuple) else ""
+        return await super().start(connection)
+
+    @property
+    def head_bytes(self) -> int:
+        return sum(len(name) + len(value) + 4 for name, value in self.raw_headers) + len(self.reason or "") + 15
+
+
+class _Exchange:
+    """What came in answer to a request. The status decides: a body that fails is cut off.
+
+    `is_proxied`: of where it came from no more is known than its URL says.
+    """
+
+    def __init__(self, *, is_proxied: bool) -> None:
+        self._is_proxied = is_proxied
+        self.response: _Response | None = None
+        self.cut: FailureKind | None = None
+        self._body = bytearray()
+        self._is_all = self._is_too_long = False
+
+    async def read(self, response: _Response, limits: Limits) -> None:
+        """Read until the end, or until there is as much as is looked at, of which the rest is left."""
+        self.response = response
+        self._is_too_long = response.head_bytes > limits.head_bytes
+        while not self._is_too_long and len(self._body) < limits.read_bytes:
+            chunk = await response.content.read(min(_CHUNK, limits.read_bytes - len(self._body)))
+            if not chunk:
+                return
+            self._body += chunk
+
+    def end(self) -> None:
+        """Give the connection back, or close it if there is more to come."""
+        if self.response is not None:
+            self._is_all = self.response.content.at_eof()
+            self.response.release() if self._is_all else self.response.close()
+
+    def told(self, refused: tuple[str, ...], took: int, limits: Limits) -> Answer | Failure:
+        assert self.response is not None
+        response = self.response
+        if self._is_too_long:
+            why = f"the head of the answer has more than {limits.head_bytes:,} bytes"
+            return Failure(kind="protocol", error=why, address=response.peer, refused=refused, duration_us=took)
+        return Answer(
+            status=response.status,
+            headers=headers_of(response.raw_headers),
+            body=excerpt_of(bytes(self._body), is_all=self._is_all and self.cut is None),
+            cut=self.cut,
+            is_private=_is_private(response.url.raw_host or "" if self._is_proxied else response.reached),
+            address=response.peer,
+            refused=refused,
+            duration_us=took,
+        )
 
 
 def _place_of(proxy: str) -> tuple[Address, int]:
@@ -159,3 +211,8 @@ def _place_of(proxy: str) -> tuple[Address, int]:
     except ValueError:
         pass
     raise SettingError("the proxy of webhooks: expected a URL with an address and a port, such as http://10.0.0.5:3128")
+
+
+def _is_private(host: str) -> bool:
+    address = target.literal(host)
+    return address is not None and not is_public(address)

@@ -1,4 +1,4 @@
-"""What hangs on how a loop dials and speaks is tested on both: a server may run on either."""
+"""The guard hangs on how a loop dials, so that its tests run on both: a server may run on either."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ BOTH: Mapping[str, Callable[[], asyncio.AbstractEventLoop]] = {
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    is_of_both = item.path.name in ("test_guard.py", "test_sending.py", "test_wire.py")
-    return BOTH if is_of_both else {"asyncio": asyncio.new_event_loop}
+    is_guard = item.path.name == "test_guard.py"
+    return BOTH if is_guard else {"asyncio": asyncio.new_event_loop}

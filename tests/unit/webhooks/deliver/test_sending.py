@@ -242,6 +242,24 @@ async def test_plain_http_is_not_sent_to_unless_it_is_allowed() -> None:
     assert (result.kind, party.connections) == ("url-invalid", 0)
 
 
+@pytest.mark.parametrize("proxied", [False, True])
+async def test_an_answer_from_a_private_address_says_so(*, proxied: bool) -> None:
+    async with listening() as party:
+        proxy = f"http://127.0.0.1:{party.port}" if proxied else None
+        found = [await sent(party, proxy=proxy) for _ in range(2)]
+    assert [isinstance(each, Answer) and each.is_private for each in found] == [True, True]
+
+
+async def test_an_answer_through_a_proxy_is_not_private_because_the_proxy_is() -> None:
+    async with (
+        listening() as proxy,
+        Sender(SystemClock(), LOOPBACK, limits=PATIENT, proxy=f"http://127.0.0.1:{proxy.port}") as sender,
+    ):
+        result = await sender.send(f"http://receiver.example:{proxy.port}/", [], b"{}")
+    assert isinstance(result, Answer), result
+    assert not result.is_private
+
+
 async def over_tls(server: ssl.SSLContext, client: ssl.SSLContext | None, host: str = "127.0.0.1") -> Answer | Failure:
     names = Names(["127.0.0.1"])
     async with (
