@@ -136,6 +136,11 @@ class Reader:
         if words[0] == "curl":
             request = curl(words[1:])
             return self._request(request, must_succeed=must_succeed), request.method == "GET"
+        if words[-2:-1] == [">"]:
+            (self._folder / words[-1]).write_text(self._said(words[:-2], must_succeed=True)[0], "utf-8")
+            return "", False
+        if words[0] == "echo":
+            return " ".join(words[1:]) + "\n", False
         program = {"tidings": [sys.executable, "-m", "tidings"], "python": [sys.executable]}[words[0]]
         return self._run([*program, *words[1:]]), words[2:3] in (["list"], ["tail"], ["show"])
 
@@ -176,8 +181,11 @@ class Reader:
         assert request.host == WRITTEN_AS
         connection = HTTPConnection(self._address, timeout=_SECONDS)
         try:
-            headers = {"host": self._address, **request.headers}
-            connection.request(request.method, request.target, request.body, headers)
+            headers = {"host": self._address, **self._headers(request)}
+            body = request.body
+            if body is not None and body.startswith("@"):
+                body = (self._folder / body[1:]).read_text("utf-8")
+            connection.request(request.method, request.target, body, headers)
             answer = connection.getresponse()
             body = answer.read().decode()
         finally:
@@ -185,9 +193,19 @@ class Reader:
         assert answer.status < 400 or not must_succeed, f"{request}: {answer.status} {body}"
         return f"{_head(answer)}\n{body}" if request.shows_head else body
 
+    def _headers(self, request: Request) -> dict[str, str]:
+        """Return its headers, with those of files that it names as `@FILE`."""
+        files = [name[1:] for name in request.headers if name.startswith("@")]
+        lines = [line for file in files for line in (self._folder / file).read_text("utf-8").splitlines()]
+        pairs = (line.partition(": ") for line in lines)
+        own = {name: value for name, value in request.headers.items() if not name.startswith("@")}
+        return own | {name: value for name, _, value in pairs}
+
 
 @dataclass(frozen=True)
 class Request:
+    """One request. A body, or the name of a header, that begins with `@` is a file that holds it."""
+
     method: str
     host: str
     target: str
@@ -206,7 +224,7 @@ def curl(arguments: list[str]) -> Request:
         elif word == "-H":
             name, _, value = next(left).partition(":")
             headers[name] = value.strip()
-        elif word == "-d":
+        elif word in ("-d", "--data-binary"):
             body = next(left)
         elif word == "-i":
             shows_head = True

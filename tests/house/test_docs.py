@@ -143,7 +143,7 @@ async def test_every_request_that_is_only_shown_has_a_route() -> None:
 
 def test_no_other_program_is_asked_for() -> None:
     first = {words_of(command)[0] for _, command in COMMANDS}
-    assert first <= ELSEWHERE | RUN_IN_TEST_DUMP | {"tidings", "curl", "python", "uvicorn"}
+    assert first <= ELSEWHERE | RUN_IN_TEST_DUMP | {"tidings", "curl", "python", "uvicorn", "echo"}
 
 
 def test_every_page_is_reached_from_the_start() -> None:
