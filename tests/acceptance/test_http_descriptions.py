@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import jsonschema_rs
 import pytest
 
@@ -19,6 +21,7 @@ from tidings.app import Opened
 from tidings.operations.gates import Gatekeeping
 
 TYPE = "tweet-bookmarked"
+DATA = '{"tweet_id":"20","user_id":"jack"}'
 PUBLIC = "https://events.example.org/api"
 
 
@@ -135,3 +138,35 @@ async def test_nobody_has_to_say_where_the_server_is(tmp_path: Path) -> None:
         assert faults(found) == []
         assert f"http://{found['servers']['api']['host']}" == caller.url
         assert (await caller.get(f"/schemas/{TYPE}/1")).json["$id"] == f"/schemas/{TYPE}/1"
+
+
+async def test_events_that_are_shown_name_their_schema(tmp_path: Path) -> None:
+    own = {"ce-dataschema": "https://example.com/mine"}
+    async with serving(at.bookmarks(at.first()), replace(in_file(tmp_path), public_url=PUBLIC)) as caller:
+        for id, more in (("bare", {}), ("own", own)):
+            headers = {"ce-type": TYPE, "content-type": "application/json", **more}
+            said = [await caller.put(f"/events/web/{id}", headers, DATA) for _ in range(2)]
+            assert [each.status for each in said] == [201, 200]  # what is shown is no part of what was said
+        listed = {each["event"]["id"]: each["event"] for each in (await caller.get("/events")).json["entries"]}
+        uri = listed["bare"]["dataschema"]
+        assert uri == f"{PUBLIC}/schemas/{TYPE}/1"
+        assert (await caller.get(uri.removeprefix(PUBLIC))).json["$id"] == uri
+        assert listed["own"]["dataschema"] == own["ce-dataschema"]
+        assert (await caller.get("/events/web/bare", accept="application/json")).headers["ce-dataschema"] == uri
+        assert await streamed(caller, listed["bare"]["sequence"]) == uri
+
+
+async def streamed(caller: Caller, sequence: str) -> str:
+    """Return the `dataschema` that the stream's first event has."""
+    start = (await caller.get("/events?limit=1")).json["head"].rpartition("-")[0]
+    target = f"{caller.url}/events/stream?after={start}-{int(sequence) - 1}"
+    async with aiohttp.ClientSession() as session, session.get(target) as answer:
+        while not (line := await answer.content.readline()).startswith(b"data:"):
+            assert line
+    return str(json.loads(line.partition(b":")[2])["dataschema"])
+
+
+async def test_where_nobody_says_where_the_api_is_no_event_names_a_schema(tmp_path: Path) -> None:
+    async with serving(at.bookmarks(at.first()), in_file(tmp_path)) as caller:
+        await caller.put("/events/web/1", {"ce-type": TYPE, "content-type": "application/json"}, DATA)
+        assert "dataschema" not in (await caller.get("/events/web/1")).json

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.acceptance.http_server import Caller, in_file, serving
 from tests.acceptance.test_http_endpoints import MASTER, Partner, ask, partner
+from tests.unit.app import bookmarking as at
 from tests.unit.versions.bookmarks import THREE, TYPE, third
 from tidings import App, Service
 
@@ -54,3 +55,18 @@ async def test_an_endpoint_that_nothing_leads_to_is_told_why_and_spends_no_attem
         assert (listed[0]["reason"], listed[0]["attempts"]) == ("version-unreadable", 0)
         assert "no steps lead from tweet-bookmarked version 3 to 1" in listed[0]["error"]
         assert receiver.got == []
+
+
+async def test_an_endpoint_is_told_the_schema_of_the_version_it_is_pinned_to(
+    tmp_path: Path, partner: tuple[Partner, str]
+) -> None:
+    receiver, url = partner
+    settings = replace(in_file(tmp_path), delivery_http="on", delivery_subnets="127.0.0.0/8", master_key=MASTER)
+    async with at.bookmarks(at.second()).open(settings):
+        """Makes version 2 known."""
+    async with serving(at.bookmarks(at.third()), replace(settings, public_url="https://x.example")) as caller:
+        await ask(caller, "PUT", "/endpoints/old", {"url": url, "pin": {TYPE: 2}})
+        await publish(caller, "b-1")
+        [(_, body)] = await receiver.has(1)
+        assert json.loads(body)["dataversion"] == 2
+        assert json.loads(body)["dataschema"] == f"https://x.example/schemas/{TYPE}/2"

@@ -22,7 +22,6 @@ from tidings.faces.tokens import Tokens
 from tidings.log.driver import Page, Position
 from tidings.operations.inspect import show
 from tidings.operations.search import search
-from tidings.versions.ending import marked
 
 _PARAMETERS = FILTERS | {"after", "limit"}
 _UNTYPED = "application/octet-stream"
@@ -48,8 +47,7 @@ class Entries:
         patience = self._waiting.patience(request.scope)
         head = await self._reading.reach_head(self._reading.wanted(request.scope), patience)
         page = await self._page(request.scope, query, patience, head)
-        endings = self._keeper.gates.endings
-        entries = [marked(entry, endings) for entry in page.entries]
+        entries = [self._keeper.marks.on(entry) for entry in page.entries]
         headers = (self._reading.reflects(page.upto), *patience.headers)
         if chosen == BATCH_TYPE:
             batch = write_batch(shown(entry) for entry in entries)
@@ -70,7 +68,7 @@ class Entries:
         patience = self._waiting.patience(request.scope)
         await self._reading.reach_head(self._reading.wanted(request.scope), patience)
         found = await self._log.find(source, id)
-        entry = None if found is None else marked(found, self._keeper.gates.endings)
+        entry = None if found is None else self._keeper.marks.on(found)
         if entry is None or not principal_of(request.scope).may_speak_for(source):
             raise _unknown(source, id)
         headers = (self._reading.reflects(entry.position), *patience.headers)

@@ -28,7 +28,6 @@ from tidings.events.envelope import Entry
 from tidings.faces.tokens import Tokens
 from tidings.log.driver import Position
 from tidings.operations.search import Sought, search
-from tidings.versions.ending import marked
 
 EVENT_STREAM = "text/event-stream"
 RETRY_MS = 3_000
@@ -181,7 +180,7 @@ class Following:
             yield bytes(piece)
 
     def _written(self, entry: Entry) -> bytes:
-        told = marked(entry, self._stream.keeper.gates.endings)
+        told = self._stream.keeper.marks.on(entry)
         line = msgspec.json.format(write_structured(shown(told)), indent=-1)  # data may have been sent in many lines
         head = f"id: {self._stream.tokens.write(entry.position)}\nevent: {entry.envelope.type}\n"
         return head.encode() + b"data: " + line + b"\n\n"

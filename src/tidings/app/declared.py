@@ -49,7 +49,7 @@ def known_of(declared: Declared, settings: Settings, clock: Clock) -> Known:
     """Return what is known of the events that are declared. TransformerChainError; SchemaChangedError."""
     versions = declared.versions()
     policies = Policies(inside=settings.version_policy, outside=settings.version_policy_outside)
-    keeper = Gatekeeper(versions.lineages, clock, policies=policies)
+    keeper = Gatekeeper(versions.lineages, clock, policies=policies, public_url=settings.public_url)
     catalog = Catalog(
         declared.events,
         older=versions.older(),

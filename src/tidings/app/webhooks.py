@@ -77,7 +77,7 @@ def webhooks_of(
     manner = Manner(
         keyring=keyring(settings),
         lineages=known.versions.lineages,
-        endings=lambda: known.keeper.gates.endings,
+        marks=lambda: known.keeper.marks,
         delays=delays(settings),
         release=__version__,
         in_flight=settings.delivery_in_flight,

@@ -11,10 +11,10 @@ from tidings.console.members import ROWS_MOST, members_of
 from tidings.console.visit import Visit
 from tidings.errors import NotFoundError
 from tidings.faces.asyncapi import said_by_services, types_of
-from tidings.faces.schemas import PATH
 from tidings.operations.census import census
 from tidings.store.versions import EventVersion
 from tidings.versions.census import Census
+from tidings.versions.marks import schema_uri
 from tidings.wording import absent
 
 
@@ -63,7 +63,7 @@ def _channel(known: Census, type: str) -> dict[str, Any]:
 def _message(row: EventVersion, visit: Visit) -> dict[str, Any]:
     schema = json.loads(row.schema)
     parts = [(name, members_of({**each, "$defs": schema["$defs"]})) for name, each in schema.get("$defs", {}).items()]
-    document = f"{_api(visit)}{PATH}/{row.type}/{row.version}"
+    document = schema_uri(_api(visit), row.type, row.version)
     return {"row": row, "members": members_of(schema), "parts": parts, "document": document}
 
 

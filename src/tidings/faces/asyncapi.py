@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from tidings.events.media import JSON
 from tidings.faces.payloads import Payload, payload_of
-from tidings.faces.schemas import schema_uri
 from tidings.store.versions import EventVersion
 from tidings.versions.census import Census
+from tidings.versions.marks import schema_uri
 from tidings.versions.reasons import second_of
 
 Object = dict[str, Any]

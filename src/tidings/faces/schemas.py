@@ -6,17 +6,9 @@ import json
 from typing import Any
 
 from tidings.store.versions import EventVersion
+from tidings.versions.marks import schema_uri
 
-PATH = "/schemas"
 MEDIA_TYPE = "application/schema+json"
-
-
-def schema_uri(base: str, type: str, version: int) -> str:
-    """Return where the schema of a version is. `base`: where the API is served, without a slash at its end.
-
-    An absolute base makes an absolute URI; a path, or nothing, a reference that is resolved by who reads it.
-    """
-    return f"{base}{PATH}/{type}/{version}"
 
 
 def schema_document(row: EventVersion, base: str) -> dict[str, Any]:

@@ -6,15 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 
-import msgspec
-
-from tidings.events.envelope import AttributeValue, Entry
+from tidings.events.envelope import AttributeValue
 from tidings.events.timestamp import time_text
 from tidings.store.versions import EventVersion
 
 SECOND_US = 1_000_000
 _NO_LINK = str.maketrans({"<": "%3C", ">": "%3E", '"': "%22", " ": "%20"})
-_SAID = ("deprecated", "deprecationfrom", "deprecationsunset", "deprecationmigration")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +82,3 @@ def endings_of(versions: Iterable[EventVersion]) -> dict[tuple[str, int], Ending
         for each in rows
         if each.life != "active" and each.deprecated is not None
     }
-
-
-def marked(entry: Entry, endings: Endings) -> Entry:
-    """Return an entry as it is shown: with the deprecation of its version, unless its publisher speaks of one."""
-    if not endings:
-        return entry
-    envelope = entry.envelope
-    ending = endings.get((envelope.type, envelope.version))
-    if ending is None or any(name in envelope.attributes for name in _SAID):
-        return entry
-    attributes = {**envelope.attributes, **ending.attributes}
-    return Entry(entry.position, entry.recorded, msgspec.structs.replace(envelope, attributes=attributes))

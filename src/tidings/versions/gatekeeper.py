@@ -10,6 +10,7 @@ from tidings.events.envelope import Entry, Envelope
 from tidings.ports import Clock
 from tidings.versions.gates import Gates
 from tidings.versions.lineage import Lineage
+from tidings.versions.marks import Marks, marks_of
 from tidings.versions.policy import DEFAULT, NOBODY, Policies, Told, refused, told
 from tidings.versions.step import Unreadable, serve
 
@@ -26,10 +27,18 @@ class Gatekeeper:
     """
 
     def __init__(
-        self, lineages: Mapping[str, Lineage], clock: Clock, *, policies: Policies = DEFAULT, told: Told = NOBODY
+        self,
+        lineages: Mapping[str, Lineage],
+        clock: Clock,
+        *,
+        policies: Policies = DEFAULT,
+        told: Told = NOBODY,
+        public_url: str | None = None,
     ) -> None:
         self.policies = policies
         self.told = told
+        self.marks = Marks()
+        self._public_url = public_url
         self._lineages = lineages
         self._clock = clock
         self._forced: set[tuple[str, int]] = set()
@@ -62,6 +71,7 @@ class Gatekeeper:
         if gates != self._gates:
             self._generation += 1
             self._gates = self._seen[self._generation] = gates
+            self.marks = marks_of(gates, self._public_url)
             self._forget()
 
     def passing(self) -> Passing:

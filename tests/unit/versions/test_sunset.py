@@ -10,7 +10,8 @@ import pytest
 from tests.unit.versions.test_predicates import DOWN, NOW, TYPE, census, lease, replace_said, row, told
 from tidings.events.envelope import Entry, Envelope
 from tidings.store.versions import EventVersion, VersionLease
-from tidings.versions.ending import endings_of, marked
+from tidings.versions.ending import endings_of
+from tidings.versions.marks import Marks
 from tidings.versions.predicates import may_retire
 from tidings.versions.said import Said
 from tidings.versions.sunset import DAY_US, may_end, nearing, writers
@@ -53,13 +54,14 @@ def test_what_is_said_of_a_version_that_ends_is_in_headers_and_in_attributes() -
 
 def test_an_event_is_marked_when_it_is_shown_and_what_its_publisher_says_stays() -> None:
     endings = endings_of((deprecated(), row(2, "open")))
+    marks = Marks(endings)
     plain = Entry(1, 0, Envelope(id="1", source="/s", type=TYPE, version=1, attributes={"other": "x"}))
-    assert marked(plain, endings).envelope.attributes == {"other": "x", **endings[TYPE, 1].attributes}
+    assert marks.on(plain).envelope.attributes == {"other": "x", **endings[TYPE, 1].attributes}
     assert plain.envelope.attributes == {"other": "x"}
     own = Entry(1, 0, Envelope(id="1", source="/s", type=TYPE, attributes={"deprecationfrom": "2020-01-01T00:00:00Z"}))
-    assert marked(own, endings) is own
+    assert marks.on(own) is own
     newer = Entry(1, 0, Envelope(id="1", source="/s", type=TYPE, version=2))
-    assert marked(newer, endings) is newer
+    assert marks.on(newer) is newer
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery as Claimed
 from tidings.store.endpoint_deliveries import Decide, Result
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.ladder import SECONDS
-from tidings.versions.ending import Endings
+from tidings.versions.marks import Marks
 from tidings.webhooks.deliver.answer import Answer, Failure
 from tidings.webhooks.deliver.outcome import decide
 from tidings.webhooks.deliver.pinning import Lineages, brought
@@ -28,14 +28,14 @@ from tidings.webhooks.sealing import Keyring
 class Manner:
     """How this process sends. `delays`: seconds before each attempt. `release`: of tidings.
 
-    `lineages`: of the types that this process declares, for what endpoints are told in another version. `endings`:
-    tells which versions end now. `in_flight`: requests at once, half of them retries at most. `total_s`: what one
+    `lineages`: of the types that this process declares, for what endpoints are told in another version. `marks`:
+    what is said with events now. `in_flight`: requests at once, half of them retries at most. `total_s`: what one
     request may take.
     """
 
     keyring: Keyring
     lineages: Lineages
-    endings: Callable[[], Endings] = dict
+    marks: Callable[[], Marks] = Marks
     delays: Sequence[float] = SECONDS
     release: str
     in_flight: int = 200
@@ -62,7 +62,7 @@ class Attempting:
             self._results.put(sending, lambda _: EXPIRED)
             return
         prepared = self._preparing.of(sending.record, now=now)
-        found = brought(sending, self._manner.lineages, self._manner.endings())
+        found = brought(sending, self._manner.lineages, self._manner.marks())
         for failed, why in found.failed:
             self._results.put(failed, self._decide(failed, why, None))
         if found.sending is not None:

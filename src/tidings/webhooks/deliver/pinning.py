@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from tidings.errors import InvalidDataError, TransformError
 from tidings.events.envelope import Entry
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, EndpointDelivery
-from tidings.versions.ending import Endings, marked
 from tidings.versions.lineage import Lineage
+from tidings.versions.marks import Marks
 from tidings.versions.step import Unreadable, serve
 from tidings.webhooks.deliver.answer import Failure
 from tidings.webhooks.deliver.sendings import Sending
@@ -28,15 +28,15 @@ class Brought:
     failed: Sequence[tuple[Sending, Failure]] = ()
 
 
-def brought(sending: Sending, lineages: Lineages, endings: Endings) -> Brought:
-    """Return the sending with each entry as its endpoint is told it, and whether that version ends.
+def brought(sending: Sending, lineages: Lineages, marks: Marks) -> Brought:
+    """Return the sending with each entry as its endpoint is told it, and marked so.
 
     Of a batch that was sent before all fail with the first one: its members are the same in each attempt.
     """
     found = _brought(sending, lineages)
-    if found.sending is None or not endings:
+    if found.sending is None or not marks:
         return found
-    entries = [marked(each, endings) for each in found.sending.entries]
+    entries = [marks.on(each) for each in found.sending.entries]
     return Brought(replace(found.sending, entries=entries), found.failed)
 
 
