@@ -84,6 +84,8 @@ def test_every_face_counts_the_same(place: Place, url: str) -> None:
     samples = read(text(f"{url}/metrics"))
     assert named(samples, "tidings_dead_letters")["stock",] == HANDLER
     assert sum(named(samples, "tidings_endpoint_dead").values()) == DELIVERY - 1  # a function's is of no endpoint
+    assert named(samples, "tidings_dead_calls") == {("mail",): 1}
+    assert named(samples, "tidings_dead_receipts") == {("till",): RECEIPT}
 
 
 def test_every_face_says_what_became_of_an_event_for_each_endpoint(place: Place, url: str) -> None:

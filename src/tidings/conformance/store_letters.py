@@ -14,7 +14,7 @@ from tidings.errors import RefusedError
 from tidings.store.audit import Change
 from tidings.store.deliveries import Delivery, DeliveryFilter
 from tidings.store.driver import StoreDriver
-from tidings.store.letters import DeadCount
+from tidings.store.letters import DeadCount, DeadOf
 from tidings.store.reason import Reason
 
 CHANGE = Change(who="cli", what="redrive", on="delivery e:1")
@@ -94,6 +94,7 @@ class FindingWhatFailed:
         assert (await keys(store, service="mail"), await keys(store, endpoint="e")) == (["k"], ["e:1"])
         assert await keys(store, reason="not-retryable") == ["k"]
         assert await store.count_letters() == DeadCount(deliveries=2)
+        assert await store.count_letters_of() == DeadOf(services={"mail": 1}, receivers={})
         found = await store.dead_delivery("k")
         assert found is not None
         assert (found.service, found.function, found.position, found.subject) == ("mail", "send", None, None)
@@ -107,6 +108,7 @@ class FindingWhatFailed:
             came("d", at=3, outcome="failed"),
         )
         assert await store.count_letters() == DeadCount(receipts=3)
+        assert await store.count_letters_of() == DeadOf(services={}, receivers={"other": 1, "till": 2})
         found = await store.failed_receipts()
         assert [each.n for each in found] == [judged[1].n, judged[0].n, judged[3].n]
         assert [each.n for each in await store.failed_receipts("till", limit=1)] == [judged[0].n]

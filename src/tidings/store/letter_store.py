@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tidings.log.driver import Position
 from tidings.store.deliveries import EVERY, DeliveryFilter
-from tidings.store.letters import DeadCount, DeadDelivery, GivenUp, Mark
+from tidings.store.letters import DeadCount, DeadDelivery, DeadOf, GivenUp, Mark
 from tidings.store.receipts import Receipt
 from tidings.store.rows import ViewTable
 
@@ -17,6 +17,9 @@ class LetterStore(Protocol):
 
     async def count_letters(self) -> DeadCount:
         """Count those of both kinds."""
+
+    async def count_letters_of(self) -> DeadOf:
+        """Count dead calls of functions by service, and receipts that failed by receiver."""
 
     async def dead_deliveries(
         self, where: DeliveryFilter = EVERY, *, after: Mark | None = None, limit: int = 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tidings.log.driver import Position
@@ -23,6 +24,15 @@ class DeadCount:
 
     deliveries: int = 0
     receipts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadOf:
+    """How many calls of functions are dead, by service, and how many receipts failed, by receiver; none is left out
+    but those of whom there are none. Of each kind no more than `COUNTED` are counted."""
+
+    services: Mapping[str, int]
+    receivers: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

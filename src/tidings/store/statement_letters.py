@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from tidings.log.driver import Position
 from tidings.store.deliveries import EVERY, DeliveryFilter
-from tidings.store.letters import DeadCount, DeadDelivery, GivenUp, Mark
+from tidings.store.letters import DeadCount, DeadDelivery, DeadOf, GivenUp, Mark
 from tidings.store.receipts import Receipt
 from tidings.store.rows import ViewTable
 from tidings.store.scripts import letters
@@ -22,6 +22,9 @@ class StatementLetters(StatementReceipts[ConnectionT, NowT]):
 
     async def count_letters(self) -> DeadCount:
         return await self._look(letters.counted())
+
+    async def count_letters_of(self) -> DeadOf:
+        return await self._look(letters.counted_of())
 
     async def dead_deliveries(
         self, where: DeliveryFilter = EVERY, *, after: Mark | None = None, limit: int = 100

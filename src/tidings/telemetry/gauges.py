@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tidings.log.log import Log
@@ -14,6 +14,7 @@ from tidings.store.driver import StoreDriver
 from tidings.store.endpoint_deliveries import Backlog
 from tidings.store.endpoints import STATES, EndpointRecord
 from tidings.store.host import Host
+from tidings.store.letters import DeadOf
 from tidings.store.parking import Parked
 from tidings.store.staging import Waiting
 from tidings.telemetry import table
@@ -42,6 +43,7 @@ class Standing:
     views: Sequence[tuple[str, int]] = ()
     waiting: Waiting | None = None
     endpoints: Sequence[tuple[EndpointRecord, Backlog]] = ()
+    dead: DeadOf | None = None
 
 
 class Gauges:
@@ -81,7 +83,8 @@ class Gauges:
                 lags = await lag(self._log, self._store, self._clock, self._services)
                 parked, views = await self._store.parked(), await self._views(lags, head)
                 waiting, endpoints = await self._waiting(), await self._endpoints()
-                return Standing(True, True, head, hole_seconds, lags, parked, views, waiting, endpoints)
+                dead = await self._store.count_letters_of()
+                return Standing(True, True, head, hole_seconds, lags, parked, views, waiting, endpoints, dead)
         except Exception:
             return Standing(True, True, head, hole_seconds)
 
@@ -123,7 +126,14 @@ class Gauges:
         waiting = found.waiting
         yield Gauge(table.OUTBOX, [] if waiting is None else [((), waiting.envelopes)])
         yield Gauge(table.OUTBOX_SECONDS, [] if waiting is None else [((), waiting.age / 1_000_000)])
+        dead = found.dead
+        yield Gauge(table.DEAD_CALLS, [] if dead is None else _each(dead.services))
+        yield Gauge(table.DEAD_RECEIPTS, [] if dead is None else _each(dead.receivers))
         yield Gauge(table.LOG_HEAD, [] if found.head is None else [((), found.head)])
+
+
+def _each(counts: Mapping[str, int]) -> list[tuple[tuple[str, ...], float]]:
+    return [((of,), count) for of, count in counts.items()]
 
 
 def _of_consumers(found: Standing, now_us: int) -> Iterator[Gauge]:

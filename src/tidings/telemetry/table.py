@@ -79,6 +79,8 @@ HANDLER_SECONDS = _histogram("tidings_handler_duration_seconds", "How long a han
 INFLIGHT = _gauge("tidings_inflight", "Calls of handlers under way", "service")
 RETRIES = _counter("tidings_retries_total", "Attempts that failed and are made again", "service", "reason")
 DEAD_LETTERS = _gauge("tidings_dead_letters", "Entries set aside, until they are handled or dropped", "consumer")
+DEAD_CALLS = _gauge("tidings_dead_calls", "Calls of functions that were given up, 10,000 at most", "service")
+DEAD_RECEIPTS = _gauge("tidings_dead_receipts", "Webhooks that are no events, 10,000 at most", "receiver")
 PARKED = _gauge("tidings_parked_subjects", "Subjects that wait for a retry or an operator", "consumer")
 PARKED_SECONDS = _gauge("tidings_parked_oldest_seconds", "How long the first of them has waited", "consumer")
 RETRYING = _gauge("tidings_retrying_subjects", "Those of them that are tried again by themselves", "consumer")
@@ -158,6 +160,8 @@ METRICS = (
     INFLIGHT,
     RETRIES,
     DEAD_LETTERS,
+    DEAD_CALLS,
+    DEAD_RECEIPTS,
     PARKED,
     PARKED_SECONDS,
     RETRYING,

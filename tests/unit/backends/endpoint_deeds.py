@@ -21,6 +21,7 @@ async def everything(store: StoreDriver) -> None:
     await store.last_deliveries("k", limit=10)
     await store.deliveries_of(50_000, limit=10)
     await store.count_letters()
+    await store.count_letters_of()
     first, second, *_ = await take(store)
     await settle(store, first, again(0))
     await settle(store, second, DEAD)

@@ -99,6 +99,7 @@ CREATE INDEX tidings_delivery_dead ON tidings_delivery (endpoint, position)
 CREATE INDEX tidings_delivery_parked ON tidings_delivery (endpoint, subject, n)
   WHERE state = 'dead' AND endpoint IS NOT NULL AND subject IS NOT NULL;
 CREATE INDEX tidings_delivery_given_up ON tidings_delivery (closed, n) WHERE state = 'dead';
+CREATE INDEX tidings_delivery_uncalled ON tidings_delivery (service) WHERE state = 'dead' AND service IS NOT NULL;
 CREATE TABLE tidings_attempt (n INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, epoch INTEGER NOT NULL,
   number INTEGER NOT NULL, began INTEGER NOT NULL, ended INTEGER, outcome TEXT, error TEXT, answer BLOB) STRICT;
 CREATE UNIQUE INDEX tidings_attempt_of ON tidings_attempt (delivery, epoch);

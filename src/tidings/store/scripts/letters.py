@@ -8,13 +8,13 @@ from typing import Any
 from tidings.log.driver import Position
 from tidings.store.deliveries import DeliveryFilter, conditions_of
 from tidings.store.endpoint_deliveries import FOLLOWS
-from tidings.store.letters import COUNTED, DeadCount, DeadDelivery, GivenUp, Mark
+from tidings.store.letters import COUNTED, DeadCount, DeadDelivery, DeadOf, GivenUp, Mark
 from tidings.store.parking import other_tables
 from tidings.store.receipts import Receipt
 from tidings.store.rows import ViewTable
 from tidings.store.scripts.receiving import SHOWN as RECEIPT
 from tidings.store.scripts.receiving import receipt_of
-from tidings.store.scripts.script import Script, ask
+from tidings.store.scripts.script import Rows, Script, ask
 
 _FIRST: Mark = (-1, -1)
 _ITS = "o.endpoint = d.endpoint AND o.subject = d.subject AND o.state = 'dead'"
@@ -54,6 +54,27 @@ def counted() -> Script[DeadCount]:
     """See `LetterStore.count_letters`."""
     [(deliveries, receipts)] = yield from ask(COUNT, COUNTED)
     return DeadCount(deliveries=deliveries, receipts=receipts)
+
+
+CALLS_OF = (
+    "SELECT service, count(*) FROM (SELECT service FROM tidings.delivery WHERE state = 'dead' AND service IS NOT NULL "
+    "ORDER BY service LIMIT $1) AS dead GROUP BY service"
+)
+FAILED_OF = (
+    "SELECT receiver, count(*) FROM (SELECT receiver FROM tidings.receipt WHERE outcome = 'failed' "
+    "ORDER BY received, n LIMIT $1) AS failed GROUP BY receiver"
+)
+
+
+def counted_of() -> Script[DeadOf]:
+    """See `LetterStore.count_letters_of`."""
+    services = yield from ask(CALLS_OF, COUNTED)
+    receivers = yield from ask(FAILED_OF, COUNTED)
+    return DeadOf(services=_counts(services), receivers=_counts(receivers))
+
+
+def _counts(rows: Rows) -> dict[str, int]:
+    return {of: int(count) for of, count in rows}
 
 
 def _dead_of(row: Sequence[Any]) -> DeadDelivery:

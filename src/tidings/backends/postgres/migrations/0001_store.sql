@@ -187,6 +187,7 @@ CREATE INDEX delivery_dead ON tidings.delivery (endpoint, position)
 CREATE INDEX delivery_parked ON tidings.delivery (endpoint, subject, n)
   WHERE state = 'dead' AND endpoint IS NOT NULL AND subject IS NOT NULL;
 CREATE INDEX delivery_given_up ON tidings.delivery (closed, n) WHERE state = 'dead';
+CREATE INDEX delivery_uncalled ON tidings.delivery (service) WHERE state = 'dead' AND service IS NOT NULL;
 
 CREATE TABLE tidings.attempt (
   n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
