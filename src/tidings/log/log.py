@@ -151,7 +151,8 @@ class Log:
             raise AppendInUnitError("a unit is open in this task, and an append would wait for its end: emit instead")
         if self._closing is not None:
             raise LogUnavailableError("the log is closed; nothing was kept")
-        self._check_may_expect(expected, condition)
+        if expected or condition is not None:
+            self._check_may_expect(expected, condition)
 
     def _check_may_expect(self, expected: Mapping[str, Position], condition: Condition | None) -> None:
         if expected and "subject" not in self._facts.expects:
