@@ -132,6 +132,7 @@ class Opened:
             keyring=keyring(self.settings),
             allowed=allowed(self.settings),
             is_local=is_local(self.settings),
+            lineages=self.webhooks.manner.lineages,
         )
 
     @property

@@ -91,7 +91,7 @@ def webhooks_of(
         ports=ports,
         owner=owner,
     )
-    return Webhooks(FanOut(), dispatcher, manner)
+    return Webhooks(FanOut(versions.lineages), dispatcher, manner)
 
 
 def keyring(settings: Settings) -> Keyring:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from tidings.errors import CallerError
@@ -21,6 +22,7 @@ from tidings.store.driver import StoreDriver
 from tidings.store.endpoint_deliveries import EndpointDelivery, Range
 from tidings.store.endpoints import EndpointRecord, no_endpoint
 from tidings.webhooks.deliver.fanout import Wanting, delivery_of
+from tidings.webhooks.deliver.pinning import Lineages
 from tidings.webhooks.deliver.sendings import NEW_IDS
 
 CHUNK = 100
@@ -82,8 +84,17 @@ async def recover(
         left = Range(after=page.last, to=within.to)
 
 
-async def replay(log: Log, store: StoreDriver, ports: Ports, id: str, wanted: Wanted, *, who: str = "local") -> Again:
-    """Add deliveries of a run of their own for entries of the log.
+async def replay(
+    log: Log,
+    store: StoreDriver,
+    ports: Ports,
+    id: str,
+    wanted: Wanted,
+    *,
+    lineages: Lineages = MappingProxyType({}),
+    who: str = "local",
+) -> Again:
+    """Add deliveries of a run of their own for entries of the log. `lineages`: by which patterns see what is told.
 
     NotFoundError; PositionExpiredError; CallerError if `run` is no run's name.
     """
@@ -94,7 +105,7 @@ async def replay(log: Log, store: StoreDriver, ports: Ports, id: str, wanted: Wa
     if not wanted.dry_run:
         async with store.changing(_change("endpoint-replayed", id, wanted.within, who, run)):
             pass
-    count, after, wanting = 0, wanted.within.after, Wanting([endpoint])
+    count, after, wanting = 0, wanted.within.after, Wanting([endpoint], lineages)
     while after < wanted.within.to:
         wanted.progress("reading the log", after - wanted.within.after, wanted.within.to - wanted.within.after)
         page = await log.read(after=after, limit=CHUNK, where=wanted.where)
@@ -119,7 +130,7 @@ def _deliveries(
     return [
         delivery_of(entry, endpoint.id, pin=wanting.pin(endpoint.id, entry.envelope.type), run=run)
         for entry in entries
-        if endpoint.id in wanting.endpoints(entry.envelope)
+        if endpoint.id in wanting.endpoints(entry)
     ]
 
 

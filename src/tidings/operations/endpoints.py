@@ -14,6 +14,7 @@ from tidings.log.driver import Receipt
 from tidings.log.log import Log
 from tidings.operations.endpoint_again import Again, Wanted, recover, recoverable, replay
 from tidings.operations.endpoint_ids import checked
+from tidings.operations.endpoint_pins import newest_open
 from tidings.operations.endpoint_shown import Shown, shown
 from tidings.operations.progress import Progress, unwatched
 from tidings.ports import Ports
@@ -24,8 +25,9 @@ from tidings.store.endpoints import EndpointRecord, no_endpoint
 from tidings.webhooks.deliver import health, secrets
 from tidings.webhooks.deliver.addresses import Allowed
 from tidings.webhooks.deliver.configured import endpoint_of, members_of
-from tidings.webhooks.deliver.fanout import NAME
+from tidings.webhooks.deliver.fanout import NAME, types_of
 from tidings.webhooks.deliver.operational import Operational, said
+from tidings.webhooks.deliver.pinning import Lineages
 from tidings.webhooks.deliver.records import (
     condition_of,
     config_of,
@@ -70,6 +72,7 @@ class Endpoints:
     keyring: Keyring
     allowed: Allowed
     is_local: bool
+    lineages: Lineages
 
     async def add(
         self,
@@ -82,6 +85,8 @@ class Endpoints:
     ) -> Made:
         """Make an endpoint, which is sent what is appended from now on. `members`: see `configured.MEMBERS`.
 
+        Without `pin` it is told each type that it may be sent in the newest version that may be appended now.
+
         `id`, `secret`: None for a new one. InvalidConfigurationError; EndpointRefusedError; SettingError without a
         master key where others reach the server; RefusedError if the id is taken.
         """
@@ -89,6 +94,8 @@ class Endpoints:
         now = self.ports.clock.now_us()
         id = checked(id) if id is not None else f"ep_{self.ports.random.getrandbits(64):016x}"
         endpoint = endpoint_of(members, id=id, health=health.new(now), allowed=self.allowed)
+        if members.get("pin") is None:
+            endpoint = replace(endpoint, pin=await newest_open(self.store, types_of(members)))
         key = self._secret(secret, kind)
         held = self._held(key, endpoint=id, before=(), now=now)
         head = (await self.log.head()).position
@@ -127,7 +134,7 @@ class Endpoints:
         version: int | None = None,
         who: str = "local",
     ) -> Shown:
-        """Change the members that are given; with `whole`, those that are not take their defaults.
+        """Change the members that are given; with `whole`, those that are not take their defaults, and `pin` stays.
 
         `version`: the one that is to be changed, None for whichever there is. As `add`; NotFoundError; MovedError if it
         has another version.
@@ -137,7 +144,7 @@ class Endpoints:
             if version is not None and record.version != version:
                 raise _moved(id)
             known = endpoint_of_record(record, now=now)
-            given = members if whole else {**members_of(known), **members}
+            given = {"pin": dict(known.pin), **members} if whole else {**members_of(known), **members}
             if "slots" in members and "reserved" not in members and not whole:
                 given = {name: value for name, value in given.items() if name != "reserved"}
             endpoint = endpoint_of(given, id=id, health=known.health, allowed=self.allowed)
@@ -250,7 +257,7 @@ class Endpoints:
 
     async def replay(self, id: str, wanted: Wanted, *, who: str = "local") -> Again:
         """See `endpoint_again.replay`."""
-        return await replay(self.log, self.store, self.ports, id, wanted, who=who)
+        return await replay(self.log, self.store, self.ports, id, wanted, lineages=self.lineages, who=who)
 
     async def _shown(self, record: EndpointRecord) -> Shown:
         found = await self.store.backlogs(record.id, record.id)

@@ -48,7 +48,11 @@ def _configuration() -> dict[str, Object]:
         "url": MAYBE | {"description": "https://…, to which events are posted; null of one that is polled."},
         "via": {"enum": list(get_args(Via)), "description": "`poll`: events are fetched, none is posted."},
         "pattern": {"type": "object", "description": "Which events; an empty one: every event."},
-        "pin": pins | {"description": "The version in which a type is told."},
+        "pin": pins
+        | {
+            "description": "The version in which a type is told. "
+            "Left out when it is made: the newest open one of each type that it may be sent."
+        },
         "format": {"enum": list(get_args(Format))},
         "ordering": {"enum": list(get_args(Ordering))},
         "slots": _whole(1, SLOTS_MAX),

@@ -92,6 +92,12 @@ class Pattern:
         found = find(event, self._paths)
         return any(holds(clause, found) for clause in self.clauses)
 
+    def may_match(self, event: Mapping[str, Any]) -> bool:
+        """Say whether an event may match of which the data is not known: the rest of it does."""
+        found = find(event, self._paths)
+        known = (tuple(field for field in clause if field.path[0] != "data") for clause in self.clauses)
+        return any(holds(clause, found) for clause in known)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pattern) and other.text == self.text
 

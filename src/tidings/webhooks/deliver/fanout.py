@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from tidings.errors import EnvelopeError
+from tidings.errors import EnvelopeError, InvalidDataError, TransformError
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.patterns.document import document_of
 from tidings.events.patterns.grammar import compile_pattern
@@ -22,32 +22,60 @@ from tidings.events.timestamp import time_us
 from tidings.store.endpoint_deliveries import EndpointDelivery
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.unit import Unit
+from tidings.versions.step import Unreadable, serve
 from tidings.webhooks.deliver.operational import is_operational, tested
+from tidings.webhooks.deliver.pinning import Lineages
 
 NAME = "endpoints"
 _TYPE = ("type",)
 
 
 class Wanting:
-    """Which of some endpoints want an event. Their configuration was checked before it was kept."""
+    """Which of some endpoints want an event. Their configuration was checked before it was kept.
 
-    def __init__(self, endpoints: Sequence[EndpointRecord]) -> None:
+    A pattern that looks into data is asked of the version that its endpoint is pinned to, by the steps of `lineages`:
+    else a member that is renamed would end all its matches.
+    """
+
+    def __init__(self, endpoints: Sequence[EndpointRecord], lineages: Lineages) -> None:
         configs: dict[str, Mapping[str, Any]] = {each.id: msgspec.json.decode(each.config) for each in endpoints}
         patterns = {id: compile_pattern(each["pattern"]) for id, each in configs.items() if each.get("pattern")}
-        self._every = tuple(id for id in configs if id not in patterns)
-        self._patterns = PatternSet(patterns)
-        self._named = MappingProxyType({id: _types_named(each) for id, each in patterns.items()})
+        self._lineages = lineages
         self._pins = MappingProxyType({id: each.get("pin") or {} for id, each in configs.items()})
+        self._bound = {id: each for id, each in patterns.items() if each.reads_data and self._pins[id]}
+        self._every = tuple(id for id in configs if id not in patterns)
+        self._patterns = PatternSet({id: each for id, each in patterns.items() if id not in self._bound})
+        self._named = MappingProxyType({id: _types_named(each) for id, each in patterns.items()})
 
-    def endpoints(self, envelope: Envelope) -> Sequence[str]:
+    def endpoints(self, entry: Entry) -> Sequence[str]:
         """Return the ids of those that want it: what tidings says itself, only those that name its type."""
+        envelope = entry.envelope
         of = tested(envelope)
         if of is not None:
             return [of] if of in self._pins else []
         found = self._patterns.matching(document_of(envelope, with_data=self._patterns.reads_data))
+        found = [*found, *self._as_pinned(entry)] if self._bound else found
         if is_operational(envelope):
             return [id for id in found if envelope.type in self._named[id]]
         return [*self._every, *found]
+
+    def _as_pinned(self, entry: Entry) -> Iterator[str]:
+        """Yield those whose pattern takes the event as they are told it.
+
+        What cannot be brought there is for those whose pattern takes the rest of it: their delivery says why.
+        """
+        seen: dict[int, Mapping[str, Any] | None] = {}
+        for id, pattern in self._bound.items():
+            version = self.pin(id, entry.envelope.type) or entry.envelope.version
+            if version not in seen:
+                seen[version] = _document_in(version, entry, self._lineages)
+            document = seen[version]
+            if (
+                pattern.matches(document)
+                if document is not None
+                else pattern.may_match(document_of(entry.envelope, with_data=False))
+            ):
+                yield id
 
     def pin(self, endpoint: str, type: str) -> int | None:
         """Return the version in which the endpoint is told of the type; None: as it was published."""
@@ -62,10 +90,11 @@ class FanOut:
     types: frozenset[str] | None = None
     partitions = 1  # so that deliveries to an endpoint are added in the order of the whole log
 
-    def __init__(self) -> None:
+    def __init__(self, lineages: Lineages) -> None:
+        self._lineages = lineages
         self._has_added = False
         self._of: tuple[tuple[str, int, int], ...] = ()
-        self._wanting = Wanting(())
+        self._wanting = Wanting((), lineages)
 
     async def apply(self, unit: Unit, entries: Sequence[Entry], *, gated: bool = False) -> None:
         if gated:
@@ -85,14 +114,22 @@ class FanOut:
         # One that was removed and made anew under its id has another time of creation.
         of = tuple((each.id, each.created, each.version) for each in endpoints)
         if of != self._of:
-            self._wanting, self._of = Wanting(endpoints), of
+            self._wanting, self._of = Wanting(endpoints, self._lineages), of
         return self._wanting
 
 
 def _deliveries(wanting: Wanting, entry: Entry) -> Iterator[EndpointDelivery]:
-    envelope = entry.envelope
-    for id in wanting.endpoints(envelope):
-        yield delivery_of(entry, id, pin=wanting.pin(id, envelope.type))
+    for id in wanting.endpoints(entry):
+        yield delivery_of(entry, id, pin=wanting.pin(id, entry.envelope.type))
+
+
+def _document_in(version: int, entry: Entry, lineages: Lineages) -> Mapping[str, Any] | None:
+    """Return the event in a version, as patterns see it; None if it cannot be brought there."""
+    try:
+        told = serve(entry, version, lineages)
+    except (TransformError, InvalidDataError):
+        return None
+    return None if isinstance(told, Unreadable) else document_of(told)
 
 
 def delivery_of(entry: Entry, endpoint: str, *, pin: int | None, run: str = "") -> EndpointDelivery:
