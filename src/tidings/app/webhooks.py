@@ -91,7 +91,7 @@ def webhooks_of(
         ports=ports,
         owner=owner,
     )
-    return Webhooks(FanOut(versions.lineages), dispatcher, manner)
+    return Webhooks(FanOut(known.versions.lineages), dispatcher, manner)
 
 
 def keyring(settings: Settings) -> Keyring:

@@ -7,8 +7,7 @@ due again is not dead any more, and an entry is delivered once in a run.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tidings.errors import CallerError
@@ -45,7 +44,8 @@ class Wanted:
     """Which entries are replayed: of the range and the filter, those that the endpoint's pattern takes.
 
     `missing_only`: not those that were delivered to it. `new_id`: receivers are to take them for new ones. `run`: None
-    for a new run. `dry_run`: count only. `progress`: is told how far the log is read.
+    for a new run. `dry_run`: count only. `progress`: is told how far the log is read. `lineages`: by which the pattern
+    is asked of the version that is told.
     """
 
     within: Range
@@ -55,6 +55,7 @@ class Wanted:
     run: str | None = None
     dry_run: bool = False
     progress: Progress = unwatched
+    lineages: Lineages = field(default_factory=dict)
 
 
 async def recoverable(store: StoreDriver, id: str, within: Range) -> Again:
@@ -84,17 +85,8 @@ async def recover(
         left = Range(after=page.last, to=within.to)
 
 
-async def replay(
-    log: Log,
-    store: StoreDriver,
-    ports: Ports,
-    id: str,
-    wanted: Wanted,
-    *,
-    lineages: Lineages = MappingProxyType({}),
-    who: str = "local",
-) -> Again:
-    """Add deliveries of a run of their own for entries of the log. `lineages`: by which patterns see what is told.
+async def replay(log: Log, store: StoreDriver, ports: Ports, id: str, wanted: Wanted, *, who: str = "local") -> Again:
+    """Add deliveries of a run of their own for entries of the log.
 
     NotFoundError; PositionExpiredError; CallerError if `run` is no run's name.
     """
@@ -105,7 +97,7 @@ async def replay(
     if not wanted.dry_run:
         async with store.changing(_change("endpoint-replayed", id, wanted.within, who, run)):
             pass
-    count, after, wanting = 0, wanted.within.after, Wanting([endpoint], lineages)
+    count, after, wanting = 0, wanted.within.after, Wanting([endpoint], wanted.lineages)
     while after < wanted.within.to:
         wanted.progress("reading the log", after - wanted.within.after, wanted.within.to - wanted.within.after)
         page = await log.read(after=after, limit=CHUNK, where=wanted.where)

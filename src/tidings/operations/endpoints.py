@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from msgspec import structs
+
 from tidings.errors import InvalidConfigurationError, MovedError, RefusedError
 from tidings.events.envelope import Envelope
 from tidings.events.identity import uuid7
@@ -151,7 +153,7 @@ class Endpoints:
             if endpoint.via != known.via:
                 why = f"it stays {known.via!r}, which it was made with: make another endpoint"
                 raise InvalidConfigurationError(f"via: {why}", errors=[("/via", why)])
-            return replace(record, config=config_of(endpoint), pacing=pacing_of(endpoint))
+            return structs.replace(record, config=config_of(endpoint), pacing=pacing_of(endpoint))
 
         return await self._shown(await self._changed(self._change("endpoint-changed", id, who), changed))
 
@@ -163,7 +165,7 @@ class Endpoints:
         async with self.store.changing(self._change("endpoint-removed", id, who)) as changing:
             if version is not None:
                 # A change, though to nothing else, tells whether the version is still that one, and keeps others out.
-                known = replace(await self._record(id), version=version)
+                known = structs.replace(await self._record(id), version=version)
                 if await changing.change_endpoint(known) is None:
                     raise _moved(id)
             return await changing.remove_endpoint(id, at=self.ports.clock.now_us())
@@ -188,7 +190,7 @@ class Endpoints:
             before = secrets_of(record.secrets)
             made[:] = [self._held(key, endpoint=id, before=before, now=now)]
             after = secrets.rotated(before, made[0], now=now, grace_s=grace_s)
-            return replace(record, secrets=secrets_to_bytes(after))
+            return structs.replace(record, secrets=secrets_to_bytes(after))
 
         def event() -> Envelope:
             return self._said("endpoint.secret-rotated", id, secret=made[0].id)
@@ -201,7 +203,7 @@ class Endpoints:
 
         def changed(record: EndpointRecord, now: int) -> EndpointRecord:
             left = secrets.revoked(secrets_of(record.secrets), secret_id, now=now)
-            return replace(record, secrets=secrets_to_bytes(left))
+            return structs.replace(record, secrets=secrets_to_bytes(left))
 
         return await self._shown(await self._changed(self._change("secret-revoked", id, who, secret_id), changed))
 
@@ -257,7 +259,8 @@ class Endpoints:
 
     async def replay(self, id: str, wanted: Wanted, *, who: str = "local") -> Again:
         """See `endpoint_again.replay`."""
-        return await replay(self.log, self.store, self.ports, id, wanted, lineages=self.lineages, who=who)
+        wanted = replace(wanted, lineages=self.lineages)
+        return await replay(self.log, self.store, self.ports, id, wanted, who=who)
 
     async def _shown(self, record: EndpointRecord) -> Shown:
         found = await self.store.backlogs(record.id, record.id)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 import msgspec
+from msgspec.structs import replace
 
 from tidings.errors import MalformedError, RefusedError
 from tidings.events.codec import encode_json

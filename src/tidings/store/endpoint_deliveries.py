@@ -85,8 +85,7 @@ class Claiming:
         return replace(self, limit=self.limit - len(claimed), late=self.late - late)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an attempt came to.
 
     `state`: what becomes of the delivery: `due` again at `next_at`, or `held`, with `reason` `version-unreadable`.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, get_args
+
+import msgspec
 
 from tidings.errors import NotFoundError, RefusedError
 from tidings.log.driver import Position
@@ -31,8 +33,7 @@ class Pacing:
     linger: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How an endpoint fares: written with each result, in its transaction.
 
     `why`: of a state that is not `active`. `health`: JSON, for the dispatcher alone. `not_before`: nothing is claimed
@@ -59,8 +60,10 @@ class Turn:
     tokens_at: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointRecord:
+_PACING, _CONDITION, _TURN = Pacing(), Condition(), Turn()
+
+
+class EndpointRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One endpoint. `id`: without ':'.
 
     `config`: JSON, checked by who hands it in; `pacing` is a part of it again. `version` rises with each change of
@@ -72,9 +75,9 @@ class EndpointRecord:
     starts_after: Position
     created: int
     version: int = 1
-    pacing: Pacing = field(default_factory=Pacing)
-    condition: Condition = field(default_factory=Condition)
-    turn: Turn = field(default_factory=Turn)
+    pacing: Pacing = _PACING
+    condition: Condition = _CONDITION
+    turn: Turn = _TURN
     secrets: bytes = b""
 
 

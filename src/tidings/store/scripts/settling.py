@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
+
+from msgspec.structs import replace
 
 from tidings.store.endpoint_deliveries import (
     LOST,
@@ -85,7 +86,7 @@ def settle_each(ended: Sequence[Ended], *, now: int | None) -> Script[list[Settl
         elif endpoint.condition != before[id].condition:
             yield from keeping.write(id, endpoint.condition)
     for (claimed, _), so in zip(ended, settled, strict=True):
-        if so.result.state in _CLOSED:
+        if so.result.state in _CLOSED and so.after.pacing.ordering != "none":
             yield from _go_on(after[so.after.id], claimed, so.result, at=at)
     return settled
 

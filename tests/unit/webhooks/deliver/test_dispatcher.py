@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from aiohttp import web
+from msgspec import structs
 
 from tests.unit.webhooks.deliver.desk import Desk, Got, Sink, always, desk, eventually, sink
 from tidings.consumers.rounds import Rounds
@@ -132,7 +133,9 @@ async def test_refused_address_is_not_retried(place: str, to: Sink) -> None:
 
 def _elsewhere(record: EndpointRecord, url: str) -> EndpointRecord:
     config = {**json.loads(record.config), "url": url, "slots": 1, "reserved": 0}
-    return replace(record, config=json.dumps(config).encode(), pacing=replace(record.pacing, slots=1, reserved=0))
+    return structs.replace(
+        record, config=json.dumps(config).encode(), pacing=replace(record.pacing, slots=1, reserved=0)
+    )
 
 
 async def test_an_unreadable_secret_pauses_and_nothing_is_sent_unsigned(at: Desk, to: Sink) -> None:
@@ -140,7 +143,7 @@ async def test_an_unreadable_secret_pauses_and_nothing_is_sent_unsigned(at: Desk
     record = await at.store.endpoint("e")
     assert record is not None
     spoilt = record.secrets.replace(b"plain$", b"aes256gcm$nokey$")
-    await at.store.change_endpoint(replace(record, secrets=spoilt))
+    await at.store.change_endpoint(structs.replace(record, secrets=spoilt))
     await at.say("1", "2")
     await at.until("dead", "held")
     assert ((await at.endpoints.show("e")).why, to.got) == ("secret-unreadable", [])
