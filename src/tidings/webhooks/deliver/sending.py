@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
@@ -63,6 +63,7 @@ class Sender:
         self._clock = clock
         self._allowed = allowed
         self._known = lru_cache(maxsize=KNOWN_URLS)(self._checked)
+        self._is_private = lru_cache(maxsize=KNOWN_URLS)(_is_private)
         self._limits = limits
         self._is_proxied = proxy is not None
         self._guard = Guard(allowed, proxy=None if proxy is None else _place_of(proxy))
@@ -106,7 +107,7 @@ class Sender:
         where = self._known(url)
         if isinstance(where, Failure):
             return where
-        began, exchange = self._clock.monotonic(), _Exchange(is_proxied=self._is_proxied)
+        began, exchange = self._clock.monotonic(), _Exchange(self._is_private, is_proxied=self._is_proxied)
         dialled = self._guard.watch()
         try:
             async with asyncio.timeout(self._limits.total_s):
@@ -158,10 +159,11 @@ class _Response(aiohttp.ClientResponse):
 class _Exchange:
     """What came in answer to a request. The status decides: a body that fails is cut off.
 
-    `is_proxied`: of where it came from no more is known than its URL says.
+    `is_private`: of a host. `is_proxied`: of where it came from no more is known than its URL says.
     """
 
-    def __init__(self, *, is_proxied: bool) -> None:
+    def __init__(self, is_private: Callable[[str], bool], *, is_proxied: bool) -> None:
+        self._is_private = is_private
         self._is_proxied = is_proxied
         self.response: _Response | None = None
         self.cut: FailureKind | None = None
@@ -195,7 +197,7 @@ class _Exchange:
             headers=headers_of(response.raw_headers),
             body=excerpt_of(bytes(self._body), is_all=self._is_all and self.cut is None),
             cut=self.cut,
-            is_private=_is_private(response.url.raw_host or "" if self._is_proxied else response.reached),
+            is_private=self._is_private(response.url.raw_host or "" if self._is_proxied else response.reached),
             address=response.peer,
             refused=refused,
             duration_us=took,
