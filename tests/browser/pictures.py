@@ -11,6 +11,7 @@ from playwright.async_api import async_playwright, expect
 from tests.browser.bookmarks import PUTS, Chirp, bookmark, is_confirmed, is_shown_only, lose, tweet
 from tests.browser.chromium import provide
 from tests.browser.posting import Posting, posting
+from tests.browser.receiving import Receiving, receiving
 from tests.browser.shop import Shop, busy_shop
 from tests.browser.town import open_town
 
@@ -57,6 +58,17 @@ async def take_versions(shop: Shop) -> None:
         await browser.close()
 
 
+async def take_receiver(made: Receiving) -> None:
+    """Take the page of a receiver to which something of everything came."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=provide())
+        page = await browser.new_page(viewport=SIZE, color_scheme="light")  # type: ignore[arg-type]
+        await page.goto(f"{made.shop.url}/receivers/till")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("till active")
+        await page.screenshot(path=IMAGES / "console-receiver.png")
+        await browser.close()
+
+
 async def take_bookmarks(chirp: Chirp) -> None:
     """Take Chirp's page: bookmarks that are confirmed, one that was taken back, and one that is not confirmed yet."""
     async with async_playwright() as playwright:
@@ -87,6 +99,9 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with open_town(Path(folder)) as shop:
             await take_versions(shop)
+    with tempfile.TemporaryDirectory() as folder:
+        async with receiving(Path(folder)) as came:
+            await take_receiver(came)
     with tempfile.TemporaryDirectory() as folder:
         chirp = Chirp(Path(folder))
         await chirp.start()

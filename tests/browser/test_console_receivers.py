@@ -118,6 +118,8 @@ async def test_a_receipt_shows_its_request_as_text_and_leads_to_its_events(made:
     await page.get_by_role("link", name="order-paid").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("order-paid")
     await expect(page.get_by_role("main")).to_contain_text("evt_1")
+    await page.get_by_role("link", name="1 of till").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Receipt 1 stored")
 
 
 async def test_a_secret_that_a_provider_sends_in_the_body_is_hidden(made: Receiving, page: Page) -> None:
@@ -167,6 +169,15 @@ async def test_a_dead_letter_of_a_receipt_leads_to_it_and_back(made: Receiving, 
     await expect(page.get_by_text("Behind it")).to_have_count(0)
     await page.get_by_role("link", name="the receipt").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(f"Receipt {FAILED} failed")
+
+
+async def test_all_that_failed_of_a_receiver_is_redriven_together(made: Receiving, page: Page) -> None:
+    await page.goto(f"{made.shop.url}/receivers/till?outcome=failed")
+    await page.get_by_role("link", name="dead letters of till").click()
+    await expect(page.get_by_label("Receiver")).to_have_value("till")
+    await page.get_by_role("button", name="Redrive all 2").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Dead letters")
+    assert not await made.shop.opened.store.receipts("till", outcome="failed")
 
 
 async def test_a_receiver_is_retired_by_who_writes_its_id_and_opened_again(made: Receiving, page: Page) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ from tidings.wording import counted
 
 SHOWN = 200
 AUDITED = 20
-_FILTERS = ("kind", "consumer", "state", "reason")
+_FILTERS = ("kind", "consumer", "endpoint", "receiver", "state", "reason")
 _ALL = "all"
 
 
@@ -41,6 +41,8 @@ async def every(visit: Visit) -> Response:
         is_filtered=bool(asked),
         asked={name: asked.get(name, "") for name in _FILTERS},
         consumers=sorted({each.consumer for each in there} | {*filter(None, [asked.get("consumer")])}),
+        endpoints=sorted({*_told(others, "endpoint"), *filter(None, [asked.get("endpoint")])}),
+        receivers=sorted({*_told(others, "receiver"), *filter(None, [asked.get("receiver")])}),
         kinds=LETTER_KINDS,
         reasons=sorted(
             {each.reason for each in there}
@@ -50,6 +52,10 @@ async def every(visit: Visit) -> Response:
         written=written,
         audit=await opened.store.audit(limit=AUDITED),
     )
+
+
+def _told(letters: Sequence[Mapping[str, Any]], member: str) -> set[str]:
+    return {letter[member] for letter in letters if letter.get(member) is not None}
 
 
 async def _others(visit: Visit, which: Which) -> list[dict[str, Any]]:
@@ -69,6 +75,7 @@ def cells_of(letter: Letter) -> dict[str, Any]:
             return {
                 "name": letter.name,
                 "kind": "delivery",
+                "endpoint": found.endpoint,
                 "of": found.endpoint or f"{found.service}.{found.function}",
                 "where": f"/deliveries/{found.key}",
                 "reason": found.reason or "unknown",
@@ -81,6 +88,7 @@ def cells_of(letter: Letter) -> dict[str, Any]:
             return {
                 "name": letter.name,
                 "kind": "receipt",
+                "receiver": receipt.receiver,
                 "of": receipt.receiver,
                 "where": f"/receivers/{receipt.receiver}/receipts/{receipt.n}",
                 "reason": operation.UNTRANSLATED,
@@ -161,5 +169,10 @@ def _which(asked: Mapping[str, str], *, wrong: type[CallerError]) -> Which:
     if kind is not None and kind not in LETTER_KINDS:
         raise wrong(f"{kind[:40]!r} is no kind: it is {', '.join(LETTER_KINDS)}")
     return Which(
-        kind=cast(None, kind), consumer=asked.get("consumer"), state=cast(None, state), reason=asked.get("reason")
+        kind=cast(None, kind),
+        consumer=asked.get("consumer"),
+        endpoint=asked.get("endpoint"),
+        receiver=asked.get("receiver"),
+        state=cast(None, state),
+        reason=asked.get("reason"),
     )

@@ -15,6 +15,7 @@ from tidings.events.envelope import Envelope
 from tidings.operations import inspect
 from tidings.operations.chain import chain
 from tidings.operations.dead import written
+from tidings.store.receipts import Receipt
 
 STANDINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -48,9 +49,20 @@ async def show(visit: Visit) -> Response:
         deliveries=shown.deliveries,
         most=inspect.DELIVERIES,
         chain=await chain(opened.log, entry),
+        receipt=await _receipt(visit, entry.envelope),
         cells=lambda each: cells(visit, each),
         written=written,
     )
+
+
+async def _receipt(visit: Visit, envelope: Envelope) -> Receipt | None:
+    """Return the webhook that the event was in; None if it was in none that is known. Its id begins with the item's."""
+    if not visit.may("receivers:read"):
+        return None
+    store, id = visit.opened.store, envelope.id
+    ids = [id, id.rpartition("~")[0], id.rpartition("#")[0]]
+    owners = await store.owners(envelope.source, [each for each in ids if each])
+    return await store.receipt(next(iter(owners.values())).n) if owners else None
 
 
 def _attributes(envelope: Envelope) -> list[tuple[str, str]]:
