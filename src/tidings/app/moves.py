@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, cast
+from contextlib import asynccontextmanager
+from typing import cast
 
 from tidings.log.driver import Position
 from tidings.store.claims import Claim
 from tidings.store.driver import StoreDriver
+from tidings.store.through import Through
 from tidings.store.unit import Unit
 
 
@@ -49,19 +50,13 @@ class Moves:
             call()
 
 
-class _Telling:
+class _Telling(Through[StoreDriver]):
     def __init__(self, store: StoreDriver, moves: Moves) -> None:
-        self._store = store
+        super().__init__(store)
         self._moves = moves
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def unit(self, *claims: Claim) -> AbstractAsyncContextManager[Unit]:
-        return self._unit(claims)
-
     @asynccontextmanager
-    async def _unit(self, claims: tuple[Claim, ...]) -> AsyncIterator[Unit]:
-        async with self._store.unit(*claims) as unit:
+    async def unit(self, *claims: Claim) -> AsyncIterator[Unit]:
+        async with self._inner.unit(*claims) as unit:
             yield unit
         self._moves.tell(claims, unit.to)

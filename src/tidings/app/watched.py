@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 from tidings.app.instance import Instance
 from tidings.store.claims import Claim
 from tidings.store.driver import StoreDriver
+from tidings.store.through import Through
 from tidings.store.unit import Unit
 from tidings.versions.gatekeeper import Gatekeeper
 
@@ -24,33 +25,24 @@ def admitting(store: StoreDriver, instance: Instance) -> StoreDriver:
     return cast(StoreDriver, _Admitting(store, instance))
 
 
-class _Passing:
+class _Passing(Through[StoreDriver]):
     def __init__(self, store: StoreDriver, keeper: Gatekeeper) -> None:
-        self._store = store
+        super().__init__(store)
         self._keeper = keeper
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def unit(self, *claims: Claim) -> AbstractAsyncContextManager[Unit]:
-        return self._unit(claims)
-
     @asynccontextmanager
-    async def _unit(self, claims: tuple[Claim, ...]) -> AsyncIterator[Unit]:
+    async def unit(self, *claims: Claim) -> AsyncIterator[Unit]:
         with self._keeper.passing():
-            async with self._store.unit(*claims) as unit:
+            async with self._inner.unit(*claims) as unit:
                 yield unit
 
 
-class _Admitting:
+class _Admitting(Through[StoreDriver]):
     def __init__(self, store: StoreDriver, instance: Instance) -> None:
-        self._store = store
+        super().__init__(store)
         self._instance = instance
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
 
     async def claim(self, consumer: str, *, owner: str, want: int, ttl: timedelta) -> Sequence[Claim]:
         if not await self._instance.may_read(consumer):
             return ()
-        return await self._store.claim(consumer, owner=owner, want=want, ttl=ttl)
+        return await self._inner.claim(consumer, owner=owner, want=want, ttl=ttl)

@@ -12,6 +12,7 @@ from tidings.cli.dead_which import (
     Consumer,
     DryRun,
     Every,
+    ForReason,
     InState,
     MaybeConsumer,
     OfConsumer,
@@ -48,9 +49,7 @@ def list_(
     service: OfService = None,
     receiver: OfReceiver = None,
     state: InState = None,
-    reason: Annotated[
-        str | None, typer.Option("--reason", help="Only for this reason, such as handler-failed.")
-    ] = None,
+    reason: ForReason = None,
     as_json: AsJson = False,
 ) -> None:
     """List what failed, oldest first, with reason and last error: parked subjects, then deliveries and receipts.
@@ -132,9 +131,7 @@ def redrive(
     service: OfService = None,
     receiver: OfReceiver = None,
     state: InState = None,
-    reason: Annotated[
-        str | None, typer.Option("--reason", help="Only for this reason, such as handler-failed.")
-    ] = None,
+    reason: ForReason = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:

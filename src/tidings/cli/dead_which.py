@@ -53,6 +53,7 @@ ToEndpoint = Annotated[
 OfService = Annotated[str | None, typer.Option("--service", help="Only deliveries to functions of this service.")]
 OfReceiver = Annotated[str | None, typer.Option("--receiver", help="Only webhooks that came to this receiver.")]
 InState = Annotated[State | None, typer.Option("--state", help="Only those that are tried again, or that are not.")]
+ForReason = Annotated[str | None, typer.Option("--reason", help="Only for this reason, such as handler-failed.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Count them, and change nothing.")]
 
 

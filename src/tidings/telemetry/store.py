@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, asyn
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from tidings.errors import CheckpointMovedError
 from tidings.events.envelope import Entry, Envelope
@@ -20,6 +20,7 @@ from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Claiming,
 from tidings.store.keyed import Keyed, Request
 from tidings.store.parking import Parked
 from tidings.store.reason import Reason
+from tidings.store.through import Through
 from tidings.store.unit import Unit
 from tidings.telemetry.calls import Calls
 from tidings.telemetry.metrics import Metrics
@@ -52,21 +53,18 @@ class _Watch:
         return self.traces.settle(claims[0].consumer, part=part, count=self.calls.mark(claims[0].consumer))
 
 
-class _MeteredStore:
+class _MeteredStore(Through[StoreDriver]):
     def __init__(self, store: StoreDriver, watch: _Watch) -> None:
-        self._store = store
+        super().__init__(store)
         self._watch = watch
         self._metrics = watch.metrics
         self._calls = watch.calls
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
     def unit(self, *claims: Claim) -> AbstractAsyncContextManager[Unit]:
-        return _Open(self._store.unit(*claims), self._watch, claims)
+        return _Open(self._inner.unit(*claims), self._watch, claims)
 
     def keyed(self, request: Request) -> AbstractAsyncContextManager[Keyed[StoreDriver]]:
-        return self._counted(self._store.keyed(request))  # asked at once: it may be refused
+        return self._counted(self._inner.keyed(request))  # asked at once: it may be refused
 
     @asynccontextmanager
     async def _counted(
@@ -78,41 +76,41 @@ class _MeteredStore:
 
     @asynccontextmanager
     async def changing(self, change: Change) -> AsyncIterator[StoreDriver]:
-        async with self._store.changing(change) as changing:
+        async with self._inner.changing(change) as changing:
             yield changing
         self._metrics.appended(changing.appended)
 
     async def renew(self, claims: Sequence[Claim], *, ttl: timedelta) -> Sequence[Claim]:
-        ours = await self._store.renew(claims, ttl=ttl)
+        ours = await self._inner.renew(claims, ttl=ttl)
         if len(ours) < len(claims):
             self._metrics.leases_lost.add(claims[0].consumer, count=len(claims) - len(ours))
         return ours
 
     async def begin_attempt(self, claim: Claim, position: Position) -> int:
-        return await self._fenced(claim.consumer, self._store.begin_attempt(claim, position))
+        return await self._fenced(claim.consumer, self._inner.begin_attempt(claim, position))
 
     async def begin_redrive(self, claim: Claim, subject: str) -> Parked | None:
-        parked = await self._fenced(claim.consumer, self._store.begin_redrive(claim, subject))
+        parked = await self._fenced(claim.consumer, self._inner.begin_redrive(claim, subject))
         if parked is not None:
             self._calls.attempted(parked)
         return parked
 
     async def reschedule(self, claim: Claim, subject: str, reason: Reason) -> None:
-        await self._fenced(claim.consumer, self._store.reschedule(claim, subject, reason))
+        await self._fenced(claim.consumer, self._inner.reschedule(claim, subject, reason))
         self._calls.put_off(claim, subject, reason)
 
     async def settle_delivery(self, claimed: ClaimedDelivery, reason: Reason | None) -> None:
-        await self._fenced(DELIVERIES, self._store.settle_delivery(claimed, reason))
+        await self._fenced(DELIVERIES, self._inner.settle_delivery(claimed, reason))
         if reason is not None and reason.next_at is not None:
             self._metrics.retries.add(claimed.delivery.service, reason.kind)
 
     async def settle_endpoint_deliveries(self, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide) -> Settled:
-        return await self._fenced(DELIVERIES, self._store.settle_endpoint_deliveries(claimed, decide))
+        return await self._fenced(DELIVERIES, self._inner.settle_endpoint_deliveries(claimed, decide))
 
     async def turn_endpoint_deliveries(
         self, ending: Ending, claiming: Claiming | None, *, ttl: timedelta
     ) -> Turned | None:
-        return await self._fenced(DELIVERIES, self._store.turn_endpoint_deliveries(ending, claiming, ttl=ttl))
+        return await self._fenced(DELIVERIES, self._inner.turn_endpoint_deliveries(ending, claiming, ttl=ttl))
 
     async def _fenced(self, consumer: str, write: Awaitable[T]) -> T:
         try:
@@ -122,24 +120,21 @@ class _MeteredStore:
             raise
 
 
-class _MeteredUnit:
+class _MeteredUnit(Through[Unit]):
     def __init__(self, unit: Unit, watch: _Watch, consumer: str | None) -> None:
-        self._unit = unit
+        super().__init__(unit)
         self._calls = watch.calls
         self._traces = watch.traces
         self._consumer = consumer
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._unit, name)
-
     def emit(self, envelopes: Sequence[Envelope]) -> None:
-        self._unit.emit(envelopes if self._traces is None or not envelopes else self._traces.emit(envelopes))
+        self._inner.emit(envelopes if self._traces is None or not envelopes else self._traces.emit(envelopes))
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         mark = None if self._consumer is None else self._calls.mark(self._consumer)
         try:
-            async with self._unit.savepoint():
+            async with self._inner.savepoint():
                 yield
         except BaseException:
             if self._consumer is not None and mark is not None:
@@ -147,12 +142,12 @@ class _MeteredUnit:
             raise
 
     async def park(self, consumer: str, subject: str, entries: Sequence[Entry], reason: Reason | None) -> None:
-        await self._unit.park(consumer, subject, entries, reason)
+        await self._inner.park(consumer, subject, entries, reason)
         if reason is not None and consumer == self._consumer:
             self._calls.set_aside(consumer, entries[0], reason)
 
     async def unpark(self, consumer: str, subject: str, position: Position) -> None:
-        await self._unit.unpark(consumer, subject, position)
+        await self._inner.unpark(consumer, subject, position)
         if consumer == self._consumer:
             self._calls.redrives(consumer)
 
