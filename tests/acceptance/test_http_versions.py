@@ -10,6 +10,7 @@ import pytest
 
 from tests.acceptance.http_server import JSON, Caller, Reply, in_file, serving
 from tests.unit.app import bookmarking as at
+from tidings.operations.planner import KINDS
 
 TYPE = "tweet-bookmarked"
 
@@ -78,3 +79,28 @@ async def test_a_question_that_lacks_something_is_refused_and_says_what(caller: 
     assert (await caller.get("/versions/may/rollback?service=lists&revision=r9")).json["answer"] == "unknown"
     assert (await caller.get(f"/versions/may/switch?producer=b&type={TYPE}&version=x")).status == 400
     assert (await caller.get("/versions/may/replay?consumer=lists&after=zz")).problem == (400, "invalid-position")
+
+
+async def test_all_questions_are_asked_over_http(caller: Caller) -> None:
+    asked = {
+        "register": f"type={TYPE}&version=3",
+        "switch": f"producer=bookmarks&type={TYPE}&version=3",
+        "retire-support": f"consumer=lists&type={TYPE}&version=1",
+        "retire-transformer": f"type={TYPE}&from=1&to=2",
+        "rollback": "service=lists&revision=r9",
+        "replay": f"consumer=lists&after={(await caller.get('/events')).json['next']}",
+        "retire": f"type={TYPE}&version=1",
+    }
+    assert set(asked) == set(KINDS)
+    for kind, query in asked.items():
+        answer = (await caller.get(f"/versions/may/{kind}?{query}")).json
+        assert answer["answer"] in ("ok", "no", "unknown"), kind
+        assert answer["question"]["kind"].startswith("can_")
+        assert all(each["text"] for each in answer["reasons"])
+        assert answer["answer"] == "ok" or answer["next_steps"], kind
+
+
+async def test_a_consumer_that_is_to_be_taken_as_it_ran_last_has_to_have_run(caller: Caller) -> None:
+    query = f"producer=bookmarks&type={TYPE}&version=3"
+    assert (await caller.get(f"/versions/may/switch?{query}&assume_last=lists")).json["answer"] == "no"
+    assert (await caller.get(f"/versions/may/switch?{query}&assume_last=nobody")).problem == (404, "not-found")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from starlette.requests import Request
 
 from tidings.api.answer import Answer, json_answer
@@ -17,10 +19,14 @@ from tidings.faces.versions import answer_object, schema_object, version_object
 from tidings.operations.asking import NUMBERS, WORDS, asked
 from tidings.operations.census import census
 from tidings.operations.planner import KINDS
+from tidings.operations.versions import Workshop
 from tidings.versions.ending import endings_of
+from tidings.versions.lockfile import NAME
 from tidings.wording import absent
 
 _LONGEST = 9
+ASSUME = "assume_last"
+"""Consumers, joined by commas, that are taken as they ran last."""
 
 
 class Versions:
@@ -28,6 +34,8 @@ class Versions:
 
     def __init__(self, opened: Opened, tokens: Tokens) -> None:
         self._store = opened.store
+        self._known = opened.known
+        self._services = opened.services
         self._tokens = tokens
 
     async def list(self, request: Request) -> Answer:
@@ -67,9 +75,18 @@ class Versions:
         names = WORDS.get(kind)
         if names is None:
             raise NotFoundError(absent("predicate", kind, KINDS))
-        query = read_query(request.scope, known=names)
+        query = read_query(request.scope, known=(*names, ASSUME))
         given = {name: self._read(query, name) for name in names}
-        return json_answer(answer_object(await asked(self._store, kind, given)))
+        assume = one(query, ASSUME)
+        taken = () if assume is None else tuple(assume.split(","))
+        code = self._workshop() if kind == "register" else None
+        return json_answer(answer_object(await asked(self._store, kind, given, assume=taken, code=code)))
+
+    def _workshop(self) -> Workshop:
+        """Return this program's types, with its lock file and examples as far as they lie beside it."""
+        lineages = self._known.versions.lineages.values()
+        events = [native.cls for lineage in lineages for native in lineage.natives.values()]
+        return Workshop(events, tuple(self._services), self._known.lock or Path(NAME))
 
     def _read(self, query: Query, name: str) -> str | int | None:
         text = one(query, name)

@@ -38,11 +38,12 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Its event classes, their versions, and which of these may be appended."""
+    """Its event classes, their versions, which of these may be appended, and where its lock file is."""
 
     catalog: Catalog
     versions: Versions
     keeper: Gatekeeper
+    lock: Path | None = None
 
 
 def known_of(declared: Declared, settings: Settings, clock: Clock) -> Known:
@@ -57,4 +58,4 @@ def known_of(declared: Declared, settings: Settings, clock: Clock) -> Known:
         data_bytes_max=settings.data_bytes_max,
         time_ahead_max=settings.time_ahead_max,
     )
-    return Known(catalog, versions, keeper)
+    return Known(catalog, versions, keeper, declared.lock)

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tidings.app.declared import Known
 from tidings.app.saying import Saying
 from tidings.app.sunsets import Sunsets
 from tidings.consumers.faults import PASSING
+from tidings.log.log import Log
 from tidings.operations.census import census
 from tidings.operations.gates import open_what_may, settle_closing
 from tidings.ports import Clock
@@ -24,7 +25,16 @@ from tidings.versions.gates import gates_of
 
 TTL = timedelta(seconds=30)
 BEAT_SECONDS = 10.0
+LOOK_BACK_SECONDS = 3_600.0
 _log = logging.getLogger("tidings.app")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where everything is kept."""
+
+    log: Log
+    store: StoreDriver
 
 
 class Instance:
@@ -37,13 +47,15 @@ class Instance:
     name = "versions"
 
     def __init__(
-        self, saying: Saying, known: Known, sunsets: Sunsets, *, store: StoreDriver, clock: Clock, opens: bool
+        self, saying: Saying, known: Known, sunsets: Sunsets, kept: Kept, *, clock: Clock, opens: bool
     ) -> None:
         self._saying = saying
         self._sunsets = sunsets
+        self._log = kept.log
+        self._looked_back = float("-inf")
         self._versions = known.versions
         self._keeper = known.keeper
-        self._store = store
+        self._store = kept.store
         self._clock = clock
         self._opens = opens
         self._reads = False
@@ -105,7 +117,8 @@ class Instance:
             rows = await self._store.event_versions()
             has_learned = self._versions.learn(rows)
             self._keeper.learn(gates_of(rows), sent=sent if leases else None)
-            if leases and (has_learned or not is_renewed):
+            is_dated = bool(self._saying.horizons) and sent - self._looked_back > LOOK_BACK_SECONDS
+            if leases and (has_learned or not is_renewed or is_dated):
                 await self._join(is_renewed=is_renewed)
             self._good_until = sent + TTL.total_seconds() * 5 / 6
             await self._admit()
@@ -128,9 +141,17 @@ class Instance:
         """Say everything anew: what was admitted stays so if it was renewed in time, since it accepts only more now."""
         if not is_renewed:
             self._admitted.clear()
+        await self._look_back()
         epochs = self._keeper.epochs
         said = [self._as_it_is(each, epochs) for each in self._leases()]
         await self._store.join_versions(said, ttl=TTL)
+
+    async def _look_back(self) -> None:
+        """Find where what may be read again begins. It moves on with time, and is said anew every hour."""
+        self._looked_back, now = self._clock.monotonic(), self._clock.now_us()
+        for consumer, horizon in self._saying.horizons.items():
+            after = await self._log.recorded_from(now - horizon // timedelta(microseconds=1))
+            self._saying.look_back({consumer: after})
 
     def _as_it_is(self, lease: VersionLease, epochs: Mapping[str, int]) -> VersionLease:
         is_admitted = lease.role != "accept" or lease.consumer in self._admitted

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from tidings.app.declared import Declared, Known
-from tidings.app.instance import Instance
+from tidings.app.instance import Instance, Kept
 from tidings.app.saying import Natives, Reading, Saying
 from tidings.app.sunsets import Sunsets
 from tidings.events.declaration import Declared as DeclaredEvent
 from tidings.ports import this_process
 from tidings.services.service import Service
 from tidings.settings import Settings
-from tidings.store.driver import StoreDriver
 from tidings.telemetry.telemetry import Telemetry
 from tidings.versions.known import Versions
 from tidings.versions.lockfile import read_lock
@@ -23,7 +22,7 @@ def instance_of(
     known: Known,
     declared: Declared,
     reading: Sequence[Reading],
-    store: StoreDriver,
+    kept: Kept,
     telemetry: Telemetry,
     settings: Settings,
 ) -> Instance:
@@ -40,8 +39,8 @@ def instance_of(
     )
     opens = settings.gates == "auto"
     strict = settings.strict_sunset == "on"
-    sunsets = Sunsets(store, ports.clock, known.keeper, telemetry.version_notes.seconds, strict=strict)
-    return Instance(saying, known, sunsets, store=store, clock=ports.clock, opens=opens)
+    sunsets = Sunsets(kept.store, ports.clock, known.keeper, telemetry.version_notes.seconds, strict=strict)
+    return Instance(saying, known, sunsets, kept, clock=ports.clock, opens=opens)
 
 
 def readings(services: Sequence[Service], views: Mapping[str, Sequence[ViewSpec]], versions: Versions) -> list[Reading]:
@@ -57,13 +56,15 @@ def readings(services: Sequence[Service], views: Mapping[str, Sequence[ViewSpec]
                     reader=versions.reader(events),
                     natives=_natives(events),
                     reads_all=False,
+                    standing=service.standing,
+                    horizon=service.replay_horizon,
                 )
             )
-        found += [_of_view(view) for view in views[service.name] if view.reader is not None and view.folds]
+        found += [_of_view(view, service) for view in views[service.name] if view.reader is not None and view.folds]
     return found
 
 
-def _of_view(view: ViewSpec) -> Reading:
+def _of_view(view: ViewSpec, service: Service) -> Reading:
     assert view.reader is not None
     return Reading(
         service=view.service,
@@ -71,6 +72,7 @@ def _of_view(view: ViewSpec) -> Reading:
         reader=view.reader,
         natives=_natives(fold.declared for fold in view.folds),
         reads_all=True,
+        standing=service.standing,
     )
 
 

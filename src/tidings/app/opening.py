@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from tidings.app.crew import Crew, Runner
 from tidings.app.declared import Declared, Known, known_of
 from tidings.app.engines import BackEnd, open_back_end
+from tidings.app.instance import Kept
 from tidings.app.joining import instance_of, readings
 from tidings.app.opened import Opened
 from tidings.app.tables import Carrying
@@ -81,7 +82,9 @@ def _put_together(
     }
     webhooks = webhooks_of(settings, known, log=log, store=store, ports=ports, owner=owner)
     telemetry.watch(log, store, back_end.host, services)
-    instance = instance_of(known, declared, readings(carried, reading, known.versions), store, telemetry, settings)
+    instance = instance_of(
+        known, declared, readings(carried, reading, known.versions), Kept(log, store), telemetry, settings
+    )
 
     def carrying(those: Sequence[Service]) -> Carrying:
         views = [view for service in those for view in reading[service.name]]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+
+import msgspec
 
 from tidings.errors import DeclarationError
 from tidings.events.codec import encode_json
@@ -30,6 +33,8 @@ class Reading:
     reader: Reader
     natives: Natives
     reads_all: bool
+    standing: bool = False
+    horizon: timedelta | None = None
 
 
 class Saying:
@@ -54,6 +59,7 @@ class Saying:
         self._owners = {declared(cls).type: service.name for service in services for cls in service.emits}
         self._types = {type: frozenset(lineage.natives) for type, lineage in versions.lineages.items()}
         self._emitted = _emitted_by(services)
+        self._again_after: dict[str, int] = {}
 
     @property
     def consumers(self) -> Sequence[str]:
@@ -102,13 +108,26 @@ class Saying:
         accepting = [lease for name in self._readings for lease in self.accepting(name)]
         return [*accepting, *self._emitting(), *self._serving()]
 
+    @property
+    def horizons(self) -> Mapping[str, timedelta]:
+        """By consumer, how far back it may be made to read again."""
+        return {name: each.horizon for name, each in self._readings.items() if each.horizon is not None}
+
+    def look_back(self, after: Mapping[str, int]) -> None:
+        """Be told behind which positions that is now."""
+        self._again_after.update(after)
+
     def accepting(self, consumer: str) -> Sequence[VersionLease]:
         """Return what one consumer accepts, a lease for each type."""
         reading = self._readings[consumer]
         found = []
         for type, natives in sorted(reading.natives.items()):
             lineage = self._versions.lineages[type]
-            said = said_by_reader(lineage, reading.reader, natives, reads_all=reading.reads_all)
+            said = msgspec.structs.replace(
+                said_by_reader(lineage, reading.reader, natives, reads_all=reading.reads_all),
+                standing=reading.standing,
+                again_after=self._again_after.get(consumer),
+            )
             accepts = reading.reader.accepts(type)
             found.append(self._lease(reading.service, consumer, type, "accept", accepts, said))
         return found

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from tidings.cli.exits import NO, OK, UNKNOWN
 from tidings.cli.output import Output
-from tidings.cli.session import WHO, AsJson, Session
+from tidings.cli.session import WHO, AppName, AsJson, Session
 
 if TYPE_CHECKING:
-    from tidings.app import Opened
+    from tidings.app import App, Opened
     from tidings.operations.gates import Gatekeeping
+    from tidings.operations.versions import Workshop
     from tidings.versions.answer import Answer
     from tidings.versions.census import Census
 
 T = TypeVar("T")
+NAME = "events.lock.json"
+LockFile = Annotated[Path, typer.Option("--lock", metavar="FILE", help="The lock file, kept in your repository.")]
 Type = Annotated[str, typer.Argument(metavar="TYPE", help="The event type.")]
 Version = Annotated[int, typer.Argument(metavar="VERSION", help="One of its versions.", min=1)]
 Why = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the audit.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it whatever the answer is; the audit keeps that it was.")]
+Assume = Annotated[
+    list[str] | None,
+    typer.Option("--assume-last", metavar="CONSUMER", help="Take it as it ran last, if nothing of it runs; again."),
+]
 CODES = {"ok": OK, "no": NO, "unknown": UNKNOWN}
 
 
@@ -65,6 +73,7 @@ def plan(
     type: Type,
     to: Annotated[int, typer.Option("--to", metavar="VERSION", help="The version to be produced.", min=1)],
     github: Annotated[bool, typer.Option("--github", help="Print an annotation for GitHub Actions.")] = False,
+    assume_last: Assume = None,
     as_json: AsJson = False,
 ) -> None:
     """Show in which order services take up a version, the state of each, what is missing, and what to do next.
@@ -78,7 +87,7 @@ def plan(
     from tidings.operations.planner import planned
 
     session = Session(loads=False)
-    known = session.look(_census)
+    known = session.look(lambda opened: _census(opened, assume_last or ()))
     made = planned(known, type, to, opens_itself=session.settings.gates == "auto")
     output = Output(as_json=as_json)
     if as_json:
@@ -94,14 +103,19 @@ def plan(
 
 def may(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="switch, retire-support, retire-transformer, rollback, replay.")
+        str,
+        typer.Argument(metavar="KIND", help="register, switch, retire-support, retire-transformer, rollback, replay."),
     ],
     about: Annotated[list[str], typer.Argument(metavar="WHAT…", help="As the example has it for each kind.")],
+    assume_last: Assume = None,
+    app: AppName = None,
+    lock: LockFile = Path(NAME),
     as_json: AsJson = False,
 ) -> None:
     """Ask one question: may it be done now? Nothing is changed.
 
-    `switch PRODUCER TYPE VERSION`, `retire-support CONSUMER TYPE VERSION`, `retire-transformer TYPE FROM TO`,
+    `register TYPE VERSION`, of the application's class; `switch PRODUCER TYPE VERSION`,
+    `retire-support CONSUMER TYPE VERSION`, `retire-transformer TYPE FROM TO`,
     `rollback SERVICE REVISION`, `replay CONSUMER FROM-POSITION`.
 
     Example: tidings versions may rollback lists r41
@@ -109,17 +123,32 @@ def may(
     from tidings.operations.asking import asked_by_words
 
     async def work(opened: Opened) -> Answer:
-        return await asked_by_words(opened.store, kind, about)
+        return await asked_by_words(opened.store, kind, about, assume=assume_last or (), code=code)
 
-    _told(Session(loads=False).look(work), as_json=as_json)
+    session = Session(app, loads=kind == "register")
+    code = workshop_of(session.app, lock) if kind == "register" else None
+    _told(session.look(work), as_json=as_json)
 
 
-def open_(type: Type, version: Version, reason: Why = "", force: Force = False, as_json: AsJson = False) -> None:
+def open_(
+    type: Type,
+    version: Version,
+    reason: Why = "",
+    force: Force = False,
+    assume_last: Assume = None,
+    as_json: AsJson = False,
+) -> None:
     """Let a version be published, if every reader accepts it.
 
     Example: tidings versions open tweet-bookmarked 2
     """
-    _decided(lambda gates: gates.open(type, version), reason=reason, force=force, as_json=as_json)
+    _decided(
+        lambda gates: gates.open(type, version),
+        reason=reason,
+        force=force,
+        as_json=as_json,
+        assume=assume_last or (),
+    )
 
 
 def close(type: Type, version: Version, reason: Why = "", force: Force = False, as_json: AsJson = False) -> None:
@@ -192,17 +221,31 @@ def forget(
     output.say(f"nobody waits for {consumer} any more")
 
 
-async def _census(opened: Opened) -> Census:
+async def _census(opened: Opened, assume: Collection[str]) -> Census:
     from tidings.operations.census import census as read
 
-    return await read(opened.store)
+    return await read(opened.store, assume=assume)
 
 
-def _decided(do: Callable[[Gatekeeping], Awaitable[Answer]], *, reason: str, force: bool, as_json: bool) -> None:
+def workshop_of(app: App, lock: Path) -> Workshop:
+    """Return an application's types beside their lock file and examples."""
+    from tidings.operations.versions import Workshop
+
+    return Workshop(app.events, tuple(app.services.values()), lock)
+
+
+def _decided(
+    do: Callable[[Gatekeeping], Awaitable[Answer]],
+    *,
+    reason: str,
+    force: bool,
+    as_json: bool,
+    assume: Collection[str] = (),
+) -> None:
     from tidings.operations.gates import Gatekeeping
 
     async def work(opened: Opened) -> Answer:
-        return await do(Gatekeeping(opened.store, who=WHO, reason=reason, forced=force))
+        return await do(Gatekeeping(opened.store, who=WHO, reason=reason, forced=force, assume=assume))
 
     _told(Session(loads=False).look(work), as_json=as_json, forced=force)
 
@@ -211,13 +254,14 @@ def _told(answer: Answer, *, as_json: bool, forced: bool = False) -> None:
     from tidings.cli.plan_lines import head_line, reason_lines
     from tidings.faces.versions import answer_object
     from tidings.operations.asking import titled
+    from tidings.versions.answer import in_order
 
     output = Output(as_json=as_json)
     if as_json:
         output.json(answer_object(answer))
     else:
         output.say(head_line(answer.answer, titled(answer), answer.as_of))
-        steps = dict.fromkeys(each.told for each in answer.reasons if each.told)
+        steps = dict.fromkeys(each.told for each in in_order(answer.reasons) if each.told)
         for line in reason_lines(answer.reasons, tuple(steps), answer.notes):
             output.say(line)
     raise typer.Exit(OK if forced else CODES[answer.answer])

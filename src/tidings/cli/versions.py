@@ -23,15 +23,14 @@ for act in (plans.census, plans.plan, plans.may, plans.close, plans.deprecate, p
 commands.command("open")(plans.open_)
 commands.command()(exporting.export)
 
-LockFile = Annotated[Path, typer.Option("--lock", metavar="FILE", help="The lock file, kept in your repository.")]
-_LOCK = Path("events.lock.json")
+_LOCK = Path(plans.NAME)
 
 
 @commands.command("list")
 def list_(
     type: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="One event type; all if left out.")] = None,
     app: AppName = None,
-    lock: LockFile = _LOCK,
+    lock: plans.LockFile = _LOCK,
     as_json: AsJson = False,
 ) -> None:
     """List the versions: who has a class for them, which others each reads, and the step to the next.
@@ -57,7 +56,7 @@ def show(
     type: Annotated[str, typer.Argument(metavar="TYPE", help="The event type.")],
     version: Annotated[int | None, typer.Argument(metavar="[VERSION]", help="The newest if left out.")] = None,
     app: AppName = None,
-    lock: LockFile = _LOCK,
+    lock: plans.LockFile = _LOCK,
     as_json: AsJson = False,
 ) -> None:
     """Show the JSON Schema of one version.
@@ -82,7 +81,7 @@ def show(
 def lock_(
     publish: Annotated[bool, typer.Option("--publish", help="From now on, no version in it changes any more.")] = False,
     app: AppName = None,
-    lock: LockFile = _LOCK,
+    lock: plans.LockFile = _LOCK,
     as_json: AsJson = False,
 ) -> None:
     """Write the lock file from the code, and a first fixture for each version that has none.
@@ -103,7 +102,7 @@ def check(
     scope: Annotated[str, typer.Option(help="LATEST, TRANSITIVE, or LIVE, which is TRANSITIVE offline.")] = "LIVE",
     github: Annotated[bool, typer.Option("--github", help="Print annotations for GitHub Actions.")] = False,
     app: AppName = None,
-    lock: LockFile = _LOCK,
+    lock: plans.LockFile = _LOCK,
     as_json: AsJson = False,
 ) -> None:
     """Check that the code is what the lock file says, and that versions read each other. For a pipeline.
@@ -137,10 +136,7 @@ def check(
 
 
 def _workshop(app: str | None, lock: Path) -> Workshop:
-    from tidings.operations.versions import Workshop
-
-    loaded = Session(app).app
-    return Workshop(loaded.events, tuple(loaded.services.values()), lock)
+    return plans.workshop_of(Session(app).app, lock)
 
 
 def _row(each: Finding) -> dict[str, object]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tidings.errors import CallerError, NotFoundError
 from tidings.operations.census import census
-from tidings.operations.planner import KINDS, ask, replayed
+from tidings.operations.planner import KINDS, answered, ask, replayed
+from tidings.operations.registering import may_register
+from tidings.operations.versions import Workshop
 from tidings.store.driver import StoreDriver
 from tidings.versions.answer import Answer
 from tidings.wording import absent
 
 WORDS: Mapping[str, tuple[str, ...]] = {
+    "register": ("type", "version"),
     "switch": ("producer", "type", "version"),
     "retire-support": ("consumer", "type", "version"),
     "retire-transformer": ("type", "from", "to"),
@@ -22,6 +25,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 }
 NUMBERS = frozenset({"version", "from", "to", "after"})
 _NO: Mapping[str, str] = {
+    "can_register": "{type} {version} {may} be registered",
     "can_switch_producer": "{producer} {may} switch to {type} {version}",
     "can_retire_consumer_support": "{consumer} {may} drop {type} {version}",
     "can_retire_transformer": "the step of {type} from {from} to {to} {may} go",
@@ -36,20 +40,37 @@ _NO: Mapping[str, str] = {
 }
 
 
-async def asked_by_words(store: StoreDriver, kind: str, words: Sequence[str]) -> Answer:
-    """Answer a question that is given in words. CallerError; NotFoundError."""
+async def asked_by_words(
+    store: StoreDriver, kind: str, words: Sequence[str], *, assume: Collection[str] = (), code: Workshop | None = None
+) -> Answer:
+    """Answer a question that is given in words. CallerError; NotFoundError. The rest as `asked` has it."""
     names = WORDS.get(kind)
     if names is None:
         raise NotFoundError(absent("predicate", kind, KINDS))
     if len(words) != len(names):
         raise CallerError(f"{kind} takes {' '.join(name.upper() for name in names)}")
     given = {name: _read(name, word) for name, word in zip(names, words, strict=True)}
-    return await asked(store, kind, given)
+    return await asked(store, kind, given, assume=assume, code=code)
 
 
-async def asked(store: StoreDriver, kind: str, given: Mapping[str, Any]) -> Answer:
-    """Answer a question about what is known now; a replay is one of the entries behind a position, `after`."""
-    known = await census(store)
+async def asked(
+    store: StoreDriver,
+    kind: str,
+    given: Mapping[str, Any],
+    *,
+    assume: Collection[str] = (),
+    code: Workshop | None = None,
+) -> Answer:
+    """Answer a question about what is known now; a replay is one of the entries behind a position, `after`.
+
+    `assume`: consumers that count as they ran last, if nothing of them runs. `code`: what `register` is asked of.
+    """
+    known = await census(store, assume=assume)
+    if kind == "register":
+        if code is None:
+            raise CallerError("register is asked of code: name the application that has the class")
+        found = may_register(known, code, given["type"], given["version"])
+        return answered({"kind": "can_register", **given}, found, known)
     if kind != "replay":
         return ask(known, kind, given)
     if given.get("after") is None or given.get("consumer") is None:

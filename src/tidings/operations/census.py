@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from tidings.errors import NotFoundError
 from tidings.store.driver import StoreDriver
 from tidings.store.rows import ViewRecord
-from tidings.store.versions import Counted
+from tidings.store.versions import Counted, VersionLease
 from tidings.versions.answer import AsOf
+from tidings.versions.assuming import assuming
 from tidings.versions.census import Census, Kind, Pinned, Transit, consumer_of
 from tidings.versions.said import said_of
 from tidings.webhooks.deliver.fanout import NAME as ENDPOINTS
 from tidings.webhooks.deliver.fanout import types_of
+from tidings.wording import absent
 
 READ_MOST = 100_000
 """More entries before a consumer are not read to be counted: their number is an upper bound."""
 _PAGE = 1_000
 
 
-async def census(store: StoreDriver) -> Census:
-    """Return what is known now. In the store of `deciding` it is part of that transaction."""
-    versions, leases = await store.event_versions(), await store.version_leases()
+async def census(store: StoreDriver, *, assume: Collection[str] = ()) -> Census:
+    """Return what is known now. In the store of `deciding` it is part of that transaction.
+
+    `assume`: consumers that count as they ran last, if nothing of them runs. NotFoundError for one that never did."""
+    versions, said = await store.event_versions(), await store.version_leases()
     counted = await store.tallies()
+    leases, assumed = assuming(said, _known(assume, said), now=counted.now)
     stored = _entries(counted)
     transit = await _transit(store, counted)
     for each in leases:
@@ -32,14 +38,33 @@ async def census(store: StoreDriver) -> Census:
     return Census(
         as_of=AsOf(time=counted.now, position=counted.head),
         versions=tuple(versions),
-        leases=tuple(leases),
+        leases=leases,
         stored=stored,
         segments={(each.type, each.version): each.segments for each in counted.tallies},
         transit=transit,
         waiting=tuple(await store.waiting_versions()),
         endpoints=await _endpoints(store),
+        again=await _again(store, leases),
+        assumed=assumed,
         is_whole=not counted.differs,
     )
+
+
+def _known(assume: Collection[str], said: Sequence[VersionLease]) -> Collection[str]:
+    there = {each.consumer for each in said if each.role == "accept"}
+    for name in sorted({*assume} - there):
+        raise NotFoundError(absent("consumer", name, there))
+    return assume
+
+
+async def _again(store: StoreDriver, leases: Sequence[VersionLease]) -> Mapping[str, Mapping[Kind, int]]:
+    """Return, by consumer, what stands within the time that it may be made to read again: upper bounds."""
+    begins: dict[str, int] = {}
+    for each in leases:
+        after = said_of(each.details).again_after
+        if each.role == "accept" and after is not None:
+            begins[each.consumer] = min(after, begins.get(each.consumer, after))
+    return {name: _entries(await store.tallies(after=after)) for name, after in begins.items()}
 
 
 async def _transit(store: StoreDriver, counted: Counted) -> dict[str, Transit]:

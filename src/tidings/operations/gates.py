@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -31,12 +31,22 @@ class _NoError(Exception):
 
 class Gatekeeping:
     """What may be done with a version. `who`: as the audit names them; `reason`: theirs. `forced`: whatever is said.
+    `assume`: consumers that count as they ran last, if nothing of them runs, which the audit keeps.
 
     Each returns the answer it decided by. It is done if that is `ok`, or was forced. NotFoundError; RefusedError.
     """
 
-    def __init__(self, store: StoreDriver, *, who: str, reason: str = "", forced: bool = False) -> None:
+    def __init__(
+        self,
+        store: StoreDriver,
+        *,
+        who: str,
+        reason: str = "",
+        forced: bool = False,
+        assume: Collection[str] = (),
+    ) -> None:
         self._store = store
+        self._assume = assume
         self._who = who
         self._reason = reason
         self._forced = forced
@@ -86,7 +96,7 @@ class Gatekeeping:
         change = Change(who=self._who, what=what, on=f"{type} {version}", reason=self._told)
         try:
             async with self._store.changing(change) as changing, changing.deciding(type) as deciding:
-                known = await census(deciding)
+                known = await census(deciding, assume=self._assume)
                 row = known.of_type(type).get(version)
                 if row is None:
                     raise no_version(type, version)
@@ -103,7 +113,10 @@ class Gatekeeping:
 
     @property
     def _told(self) -> str:
-        return f"forced: {self._reason}" if self._forced else self._reason
+        told = f"forced: {self._reason}" if self._forced else self._reason
+        if not self._assume:
+            return told
+        return f"{told} (as {', '.join(sorted(self._assume))} ran last)".lstrip()
 
 
 async def forget(store: StoreDriver, consumer: str, *, who: str, reason: str = "") -> None:
@@ -112,7 +125,7 @@ async def forget(store: StoreDriver, consumer: str, *, who: str, reason: str = "
     said = [each for each in known.leases if each.role == "accept" and each.consumer == consumer]
     if not said:
         raise NotFoundError(absent("consumer", consumer, {each.consumer for each in known.live("accept")}))
-    if any(each.is_live(known.as_of.time) for each in said):
+    if consumer not in known.assumed and any(each.is_live(known.as_of.time) for each in said):
         raise RefusedError(f"an instance of {consumer} runs: stop it first")
     async with store.changing(Change(who=who, what="consumer-forgotten", on=consumer, reason=reason)) as changing:
         await changing.forget_leases(consumer)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tidings.errors import CallerError, NotFoundError
 from tidings.store.driver import StoreDriver
-from tidings.store.versions import EventVersion
+from tidings.store.versions import EventVersion, VersionLease
 from tidings.versions import predicates, reasons
 from tidings.versions.answer import Answer, Reason
 from tidings.versions.census import Census
@@ -16,8 +16,8 @@ from tidings.versions.plan import Plan, plan
 from tidings.versions.predicates import stored_notes
 from tidings.wording import absent
 
-KINDS = ("switch", "retire-support", "retire-transformer", "rollback", "replay", "retire")
-"""What may be asked of what runs; `register` is asked of code, its lock file and fixtures."""
+KINDS = ("register", "switch", "retire-support", "retire-transformer", "rollback", "replay", "retire")
+"""What may be asked."""
 Given = Mapping[str, Any]
 
 
@@ -39,7 +39,7 @@ def ask(census: Census, kind: str, given: Given) -> Answer:
 def answered(question: Mapping[str, Any], found: Sequence[Reason], census: Census) -> Answer:
     """Return the answer that these reasons make."""
     whole = tuple(found) if census.is_whole else (*found, reasons.census_differs())
-    whole += forced(census, question.get("type"))
+    whole += forced(census, question.get("type")) + assumed(census, question.get("type"))
     notes: tuple[str, ...] = ()
     if question["kind"] in ("can_retire", "version-retired"):
         notes = stored_notes(census, question["type"], question["version"])
@@ -50,6 +50,12 @@ def answered(question: Mapping[str, Any], found: Sequence[Reason], census: Censu
 def forced(census: Census, type: object) -> tuple[Reason, ...]:
     """Return what was opened or appended of a type whatever was answered: it is said, and decides nothing."""
     return tuple(reasons.was_forced(each) for each in census.versions if each.type == type and each.forced is not None)
+
+
+def assumed(census: Census, type: object) -> tuple[Reason, ...]:
+    """Return who counts though nothing of it runs."""
+    live = census.live("accept", type if isinstance(type, str) else None)
+    return tuple(reasons.assumed(each) for each in live if each.consumer in census.assumed)
 
 
 async def replayed(store: StoreDriver, after: int) -> Mapping[tuple[str, int], int]:
@@ -63,7 +69,7 @@ def planned(census: Census, type: str, to: int, *, opens_itself: bool) -> Plan:
     if not census.of_type(type):
         raise NotFoundError(absent("event type", type, {each.type for each in census.versions}))
     made = plan(census, type, to, opens_itself=opens_itself)
-    return replace(made, reasons=(*made.reasons, *forced(census, type)))
+    return replace(made, reasons=(*made.reasons, *forced(census, type), *assumed(census, type)))
 
 
 def counts(census: Census, type: str | None) -> list[dict[str, Any]]:
@@ -103,7 +109,7 @@ def _evidence(question: Mapping[str, Any], census: Census) -> tuple[Mapping[str,
             "instance": reasons.name_of(each),
             "role": each.role,
             "revision": each.revision,
-            "state": each.admission if each.is_live(census.as_of.time) else "lapsed",
+            "state": _state(census, each),
             "renewed_at": reasons.second_of(each.renewed_at),
             "versions": list(each.versions),
         }
@@ -116,6 +122,12 @@ def _evidence(question: Mapping[str, Any], census: Census) -> tuple[Mapping[str,
         if type in (None, each.type)
     ]
     return (*gates, *leases)
+
+
+def _state(census: Census, lease: VersionLease) -> str:
+    if not lease.is_live(census.as_of.time):
+        return "lapsed"
+    return "assumed" if lease.role == "accept" and lease.consumer in census.assumed else lease.admission
 
 
 def _switch(census: Census, given: Given) -> list[Reason]:

@@ -78,6 +78,11 @@ class Workshop:
             for finding in check(lineage, self._lock, fixtures[type], mode=mode, scope=scope)
         ]
 
+    def checked(self, lineage: Lineage, *, mode: Mode, live: frozenset[int]) -> list[Finding]:
+        """Return the same of one type, as far as these of its earlier versions; without a lock file, too."""
+        kept = read_fixtures(self._folder, lineage.type)
+        return check(lineage, self._lock, kept, mode=mode, scope="LIVE", live=live)
+
     def _fixtures(self) -> dict[str, tuple[Fixture, ...]]:
         return {type: read_fixtures(self._folder, type) for type in self.lineages}
 

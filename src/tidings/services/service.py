@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, TypeVar, dataclass_transform, get_args
 
@@ -32,11 +33,24 @@ class Service:
     """One domain. Its name begins its tables' names, and the events its handlers emit say it as their source.
 
     `emits`: the event classes that its handlers and commands emit, as far as no fold or handler of the app takes them.
+    `standing`: it runs now and then, so that what its last release accepts counts while nothing of it runs.
+    `replay_horizon`: how far back its handlers may be made to read again; None: not at all.
     DeclarationError, here and in all decorators, if something is declared wrongly; the message shows the right form.
     """
 
-    def __init__(self, name: str, emits: Sequence[type] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        emits: Sequence[type] = (),
+        *,
+        standing: bool = False,
+        replay_horizon: timedelta | None = None,
+    ) -> None:
         check_service_name(name)
+        if replay_horizon is not None and replay_horizon <= timedelta(0):
+            raise DeclarationError(f"the replay_horizon of {name} is a time to look back: write timedelta(days=30)")
+        self.standing = standing
+        self.replay_horizon = replay_horizon
         self.name = name
         self.emits = _checked_emits(name, emits)
         self._views: dict[type, ViewSpec] = {}

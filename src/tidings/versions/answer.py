@@ -79,12 +79,17 @@ class Answer:
 
     @property
     def next_steps(self) -> tuple[Mapping[str, Any], ...]:
-        """What to do, each once, in the order of the reasons."""
+        """What to do, each once, in the order in which it is done."""
         found: list[Mapping[str, Any]] = []
-        for each in self.reasons:
+        for each in in_order(self.reasons):
             if each.step is not None and each.step not in found:
                 found.append(each.step)
         return tuple(found)
+
+
+def in_order(reasons: Sequence[Reason]) -> Sequence[Reason]:
+    """Return reasons in the order in which their steps are done: what is under way is settled before a pin moves."""
+    return sorted(reasons, key=lambda each: each.code == "endpoint-pinned" or 2 * (each.code == "sunset-not-reached"))
 
 
 def verdict_of(reasons: Sequence[Reason]) -> Word:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tidings.store.versions import EventVersion, Role, VersionLease, Waiting
 from tidings.versions.answer import AsOf
@@ -35,7 +35,9 @@ class Pinned:
 class Census:
     """`leases`: what runs, and what ran last. `stored`: entries in the log; `segments`: in how many of them they lie.
 
-    `transit`: by consumer. `is_whole`: False if a recount found other numbers, so that none of them proves anything.
+    `transit`: by consumer; `again`: by consumer, what it may be made to read again. `assumed`: the consumers of which
+    nothing runs, and whose last release counts as if it did. `is_whole`: False if a recount found other numbers, so
+    that none of them proves anything.
     """
 
     as_of: AsOf
@@ -46,6 +48,8 @@ class Census:
     transit: Mapping[str, Transit]
     waiting: tuple[Waiting, ...] = ()
     endpoints: tuple[Pinned, ...] = ()
+    again: Mapping[str, Mapping[Kind, int]] = field(default_factory=dict)
+    assumed: frozenset[str] = frozenset()
     is_whole: bool = True
 
     def of_type(self, type: str) -> Mapping[int, EventVersion]:
@@ -63,6 +67,12 @@ class Census:
             for each in self.leases
             if each.role == role and type in (None, each.type) and each.is_live(self.as_of.time)
         )
+
+    def serving(self, type: str, version: int) -> tuple[VersionLease, ...]:
+        """Return who hands a version out to endpoints: those with a class as new as it, for whom the others hold it;
+        where nobody has one, all."""
+        live = self.live("serve", type)
+        return tuple(each for each in live if max(each.versions, default=0) >= version) or live
 
     def readers(self, type: str) -> Mapping[str, tuple[VersionLease, ...]]:
         """Return, by consumer, who reads a type; none for one of a service that does not run, and may come back."""
@@ -105,9 +115,10 @@ class Census:
     def within_reach(self, consumer: str, type: str, *, reads_all: bool) -> tuple[Mapping[int, int], bool]:
         """R: what is on its way to a consumer, and what it may read again."""
         found, is_exact = self.in_transit(consumer, type)
-        if not reads_all:
+        kept = self.stored if reads_all else self.again.get(consumer, {})
+        stored = {version: count for (of, version), count in kept.items() if of == type and count}
+        if not stored:
             return found, is_exact
-        stored = {version: count for (of, version), count in self.stored.items() if of == type and count}
         return {version: max(found.get(version, 0), stored.get(version, 0)) for version in {*found, *stored}}, True
 
 

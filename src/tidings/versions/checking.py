@@ -33,12 +33,21 @@ class Finding:
     is_unknown: bool = False
 
 
-def check(lineage: Lineage, lock: Lock, kept: Sequence[Fixture], *, mode: Mode, scope: Scope) -> list[Finding]:
-    """Return what is found of one type, faults and warnings."""
+def check(
+    lineage: Lineage,
+    lock: Lock,
+    kept: Sequence[Fixture],
+    *,
+    mode: Mode,
+    scope: Scope,
+    live: frozenset[int] | None = None,
+) -> list[Finding]:
+    """Return what is found of one type, faults and warnings. `live`: the versions in scope LIVE; None: all."""
     type = lineage.type
     found = list(_of_lock(lineage, lock))
     found += [Finding(type=type, code="missing-step", text=text) for text in chains.faults_of(lineage)]
-    found += list(_of_pairs(lineage, kept, mode, scope))
+    within = _within(lineage, scope, live)
+    found += [each for old in within for each in _of_pair(lineage, kept, mode, old)]
     found += list(_of_names(lineage, lock.types.get(type, LockedType())))
     found += [Finding(type=type, code="fixture-failed", text=text) for text in fixtures.faults_of(lineage, kept)]
     return found
@@ -69,15 +78,20 @@ def _of_schema(type: str, version: int, schema: engine.Schema) -> Iterator[Findi
         yield Finding(type=type, version=version, code="no-schema", text=f"{type} version {version}: {error}")
 
 
-def _of_pairs(lineage: Lineage, kept: Sequence[Fixture], mode: Mode, scope: Scope) -> Iterator[Finding]:
+def _within(lineage: Lineage, scope: Scope, live: frozenset[int] | None) -> list[int]:
+    earlier = [version for version in lineage.versions if version < lineage.newest]
+    if scope == "LATEST":
+        return earlier[-1:]
+    return [each for each in earlier if scope != "LIVE" or live is None or each in live]
+
+
+def _of_pair(lineage: Lineage, kept: Sequence[Fixture], mode: Mode, old: int) -> Iterator[Finding]:
     new = lineage.newest
-    earlier = [version for version in lineage.versions if version < new]
-    for old in earlier[-1:] if scope == "LATEST" else earlier:
-        yield from _defaults(lineage, old, new)
-        if mode in ("BACKWARD", "FULL"):
-            yield from _pair(lineage, new, old, kept)
-        if mode in ("FORWARD", "FULL"):
-            yield from _pair(lineage, old, new, kept)
+    yield from _defaults(lineage, old, new)
+    if mode in ("BACKWARD", "FULL"):
+        yield from _pair(lineage, new, old, kept)
+    if mode in ("FORWARD", "FULL"):
+        yield from _pair(lineage, old, new, kept)
 
 
 def _pair(lineage: Lineage, reader: int, writer: int, kept: Sequence[Fixture]) -> Iterator[Finding]:

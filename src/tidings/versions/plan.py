@@ -168,7 +168,7 @@ def _running(revision: str, leases: Sequence[VersionLease], to: int) -> Running:
 
 def _served(census: Census, type: str, to: int) -> list[Served]:
     found = []
-    serving = [said_of(each.details) for each in census.live("serve", type)]
+    serving = [said_of(each.details) for each in census.serving(type, to)]
     for each in census.endpoints:
         pin = each.pins.get(type)
         if pin is None or not each.may_match(type):

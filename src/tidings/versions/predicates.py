@@ -188,7 +188,7 @@ def _refusing(census: Census, consumer: str, type: str, version: int) -> list[Re
 
 
 def _endpoints_are_served(census: Census, type: str, version: int) -> Iterator[Reason]:
-    serving = census.live("serve", type)
+    serving = census.serving(type, version)
     for each in census.endpoints:
         pin = each.pins.get(type)
         if pin is None or not each.may_match(type):
@@ -200,8 +200,9 @@ def _endpoints_are_served(census: Census, type: str, version: int) -> Iterator[R
 
 def _within_reach(census: Census, consumer: str, type: str, version: int, *, reads_all: bool) -> Iterator[Reason]:
     yield from _in_transit(census, consumer, type, version)
-    stored = census.stored.get((type, version), 0)
-    if reads_all and stored:
+    kept = census.stored if reads_all else census.again.get(consumer, {})
+    stored = kept.get((type, version), 0)
+    if stored:
         yield reasons.stored(type, version, stored)
 
 

@@ -7,8 +7,13 @@ from collections.abc import Mapping
 
 from tidings.events.timestamp import time_text
 from tidings.store.versions import EventVersion, VersionLease, Waiting
-from tidings.versions.answer import Reason
+from tidings.versions.answer import Code, Reason, Word
 from tidings.versions.census import Pinned, versions_told
+
+_TO_DO: Mapping[Code, tuple[str, str]] = {
+    "fixture-failed": ("correct-fixture", "correct the step, or its example in tests/versions"),
+    "name-reserved": ("rename", "name the member anew"),
+}
 
 
 def name_of(lease: VersionLease) -> str:
@@ -58,7 +63,18 @@ def unseen(consumer: str, type: str) -> Reason:
         {"consumer": consumer},
         "unknown",
         step={"do": "start", "consumer": consumer},
-        told=f"start {consumer}, or `tidings versions forget {consumer}` if it is gone for good",
+        told=f"start {consumer}, or `tidings versions forget {consumer}` if it is gone for good, or ask with "
+        f"`--assume-last {consumer}`",
+    )
+
+
+def assumed(lease: VersionLease) -> Reason:
+    said = f"{lease.revision or 'its last release'} accepted {versions_told(lease.versions)}"
+    return Reason(
+        "consumer-unseen",
+        f"{lease.consumer} is taken as it ran last, {second_of(lease.renewed_at)}: {said}",
+        {"consumer": lease.consumer, "revision": lease.revision, "accepts": sorted(lease.versions)},
+        "ok",
     )
 
 
@@ -82,6 +98,42 @@ def no_class(producer: str, type: str, version: int) -> Reason:
         step={"do": "deploy", "service": producer},
         told=f"deploy a release of {who} that has the class",
     )
+
+
+def no_class_here(type: str, version: int) -> Reason:
+    return Reason(
+        "missing-step",
+        f"the code at hand has no class for {type} {version}",
+        {"type": type, "version": version},
+        step={"do": "declare", "type": type, "version": version},
+        told=f"declare the class of {type} {version}, or name the application that has it",
+    )
+
+
+def not_the_next(type: str, version: int, highest: int) -> Reason:
+    return Reason(
+        "number-burnt" if version <= highest else "missing-step",
+        f"{type} {highest} is there already, so the next version is {highest + 1}, not {version}",
+        {"type": type, "version": version, "next": highest + 1},
+        step={"do": "number-anew", "type": type, "version": highest + 1},
+        told=f"declare it as version {highest + 1}",
+    )
+
+
+def other_schema(type: str, version: int) -> Reason:
+    return Reason(
+        "incompatible",
+        f"{type} {version} is registered with another schema, and published or stored",
+        {"type": type, "version": version},
+        step={"do": "number-anew", "type": type, "version": version + 1},
+        told="leave it as it was, and declare the change as the next version",
+    )
+
+
+def unfit(code: Code, type: str, version: int, text: str, answer: Word = "no") -> Reason:
+    about = {"type": type, "version": version}
+    do, told = _TO_DO.get(code, ("write-step", "write the step that bridges it, and an example of it"))
+    return Reason(code, text, about, answer, step={"do": do, **about}, told=told)
 
 
 def not_active(type: str, version: int, row: EventVersion | None) -> Reason:

@@ -16,13 +16,16 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`natives`: versions with a class; `tolerated`: those read as they are by the class of another one.
 
     `reads_all`: it may read any stored entry again, as views do; else only what lies before its checkpoint. `steps`:
-    from a version to a neighbour, with the members that are lost.
+    from a version to a neighbour, with the members that are lost. `standing`: it counts while nothing of it runs.
+    `again_after`: what stands behind this position it may be made to read again; None: nothing.
     """
 
     natives: tuple[int, ...] = ()
     tolerated: tuple[int, ...] = ()
     reads_all: bool = False
     steps: tuple[tuple[int, int, tuple[str, ...]], ...] = ()
+    standing: bool = False
+    again_after: int | None = None
 
     @property
     def edges(self) -> Mapping[Edge, tuple[str, ...]]:

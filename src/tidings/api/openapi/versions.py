@@ -83,6 +83,7 @@ def _may() -> Object:
     asked = [parameter("query", name, "As the question has it.", TEXT) for name in texts]
     asked += [parameter("query", name, "A version.", _NUMBER) for name in ("version", "from", "to")]
     asked.append(parameter("query", "after", "Of a replay: behind which position.", schema("Token")))
+    asked.append(parameter("query", "assume_last", "Consumers, by commas, that are taken as they ran last.", TEXT))
     answers = {"200": response("As of now.", {JSON: schema("PlannerAnswer")})}
     return operation(
         "askPlanner",
