@@ -49,6 +49,7 @@ async def open_services(
     log = telemetry.log(back_end.log)
     try:
         opened = _put_together(declared, settings, known, back_end, log, telemetry)
+        telemetry.watch(log, opened.store, back_end.host, declared.services)
         if prepares:
             await opened.carrying.prepare()
             await opened.instance.begin(reads=consume)
@@ -81,10 +82,8 @@ def _put_together(
         for service in services
     }
     webhooks = webhooks_of(settings, known, log=log, store=store, ports=ports, owner=owner)
-    telemetry.watch(log, store, back_end.host, services)
-    instance = instance_of(
-        known, declared, readings(carried, reading, known.versions), Kept(log, store), telemetry, settings
-    )
+    read_here = readings(carried, reading, known.versions)
+    instance = instance_of(known, declared, read_here, Kept(log, store), telemetry, settings)
 
     def carrying(those: Sequence[Service]) -> Carrying:
         views = [view for service in those for view in reading[service.name]]

@@ -6,12 +6,22 @@ from typing import Any
 
 import pytest
 
-from tests.unit.versions.bookmarks import Owner, first, folder_added, owner_from_user, second, third, user_from_owner
+from tests.unit.versions.bookmarks import (
+    TYPE,
+    Owner,
+    first,
+    folder_added,
+    owner_from_user,
+    second,
+    third,
+    user_from_owner,
+)
 from tidings import App, DeclarationError, Service
 from tidings.errors import TransformerChainError
 from tidings.events.declaration import event
-from tidings.events.transformers import downcaster, upcaster
+from tidings.events.transformers import downcaster, transformers_of, upcaster
 from tidings.versions.known import versions_of
+from tidings.versions.lineage import lineages_of
 
 
 def faults(*classes: Any) -> tuple[str, ...]:
@@ -54,6 +64,18 @@ def test_a_gap_that_the_lock_file_tells_of() -> None:
     upcaster(cls, from_version=2)(owner_from_user)
     with pytest.raises(TransformerChainError, match="no step leads from version 1 to 2"):
         versions_of([cls], told)
+
+
+def test_a_circle_of_steps_cannot_be_said() -> None:
+    """Each step leads to a neighbour, and up or down alone: no chain of either comes back."""
+    cls = third()
+    edges = {each.edge for each in transformers_of(cls)}
+    assert {(1, 2), (2, 3), (3, 2), (2, 1)} == edges
+    lineage = lineages_of([cls])[TYPE]
+    paths = {(of, to): lineage.path(of, to) for of in lineage.versions for to in lineage.versions}
+    assert {len(path) for path in paths.values() if path is not None} == {0, 1, 2}
+    with pytest.raises(TypeError):
+        upcaster(cls, from_version=3, to_version=1)(lambda data: data)  # type: ignore[call-arg]
 
 
 def test_a_changed_meaning_needs_both_steps() -> None:

@@ -111,9 +111,7 @@ async def test_dead_letters_are_upcast_on_redrive(settings: Settings) -> None:
         assert await new.opened.store.parked("lists") == []
 
 
-async def test_a_replay_over_three_versions_succeeds_though_one_was_dead_before_its_steps_were_there(
-    settings: Settings,
-) -> None:
+async def replayed_over_three_versions(settings: Settings) -> None:
     async with Release((third(up=lambda data: None),)).open(settings) as before:
         await before.opened.log.append([said(1, ONE), said(3, THREE, id="e3", subject="20")])
         await before.carry()
@@ -127,6 +125,16 @@ async def test_a_replay_over_three_versions_succeeds_though_one_was_dead_before_
         await after.carry()
         assert [seen.stored_version for _, seen in after.seen] == [1, 3, 2, 1, 3, 2]
         assert await store.parked("lists") == []
+
+
+async def test_a_replay_over_three_versions_succeeds_though_one_was_dead_before_its_steps_were_there(
+    settings: Settings,
+) -> None:
+    await replayed_over_three_versions(settings)
+
+
+async def test_so_does_one_on_postgresql(postgres_url: str) -> None:
+    await replayed_over_three_versions(Settings(database_url=postgres_url))
 
 
 def viewing(mode: Mode, cls: Any) -> App:
