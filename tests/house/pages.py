@@ -125,31 +125,31 @@ class Reader:
             return
         end = time.monotonic() + _SECONDS
         while True:
-            said, may_be_repeated = self._said(words, must_succeed=not shown)
+            said, may_be_repeated = self._said(words, shown)
             missing = [line for line in shown.splitlines() if not _stands_in(line, said)]
             if not missing or not may_be_repeated or time.monotonic() > end:
                 break  # else it looks at what is a moment behind the log
         assert not missing, f"{block.page}: `{command}` shows\n{said}\nand not\n{missing[0]}"
 
-    def _said(self, words: list[str], *, must_succeed: bool) -> tuple[str, bool]:
+    def _said(self, words: list[str], shown: str) -> tuple[str, bool]:
         """Return what a command prints, and whether it only looks."""
         if words[0] == "curl":
             request = curl(words[1:])
-            return self._request(request, must_succeed=must_succeed), request.method == "GET"
+            return self._request(request, must_succeed=not shown), request.method == "GET"
         if words[-2:-1] == [">"]:
-            (self._folder / words[-1]).write_text(self._said(words[:-2], must_succeed=True)[0], "utf-8")
+            (self._folder / words[-1]).write_text(self._said(words[:-2], "")[0], "utf-8")
             return "", False
         if words[0] == "echo":
             return " ".join(words[1:]) + "\n", False
         program = {"tidings": [sys.executable, "-m", "tidings"], "python": [sys.executable]}[words[0]]
-        return self._run([*program, *words[1:]]), words[2:3] in (["list"], ["tail"], ["show"])
+        return self._run([*program, *words[1:]], ends_with=_code(shown)), words[2:3] in (["list"], ["tail"], ["show"])
 
-    def _run(self, arguments: list[str]) -> str:
+    def _run(self, arguments: list[str], *, ends_with: int) -> str:
         done = subprocess.run(
             arguments, cwd=self._folder, env=self._environment, capture_output=True, text=True, timeout=_SECONDS
         )
-        assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        assert done.returncode == ends_with, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr if ends_with else done.stdout
 
     def _serve(self, words: list[str]) -> None:
         """Start a server as the page says, but on a port that is free; return when it takes connections."""
@@ -237,6 +237,11 @@ def curl(arguments: list[str]) -> Request:
     if body is not None:
         headers = {"content-type": "application/x-www-form-urlencoded", **{k.lower(): v for k, v in headers.items()}}
     return Request(method or ("GET" if body is None else "POST"), parts.netloc, target, headers, body, shows_head)
+
+
+def _code(shown: str) -> int:
+    """Return the exit code of a command that shows this: a clear no, a refusal, or that all is well."""
+    return 1 if shown.startswith("no ") else 2 if shown.startswith("tidings: ") else 0
 
 
 def _is_taken(port: int) -> bool:
