@@ -80,6 +80,7 @@ def counts(census: Census, type: str | None) -> list[dict[str, Any]]:
         {
             "type": row.type,
             "version": row.version,
+            "state": row.life,
             "gate": row.gate,
             "stored": census.stored.get((row.type, row.version), 0),
             "segments": census.segments.get((row.type, row.version), 0),

@@ -69,8 +69,7 @@ class Census:
         )
 
     def serving(self, type: str, version: int) -> tuple[VersionLease, ...]:
-        """Return who hands a version out to endpoints: those with a class as new as it, for whom the others hold it;
-        where nobody has one, all."""
+        """Return who would hand a version out to endpoints: those with a class as new as it; if nobody has one, all."""
         live = self.live("serve", type)
         return tuple(each for each in live if max(each.versions, default=0) >= version) or live
 

@@ -188,7 +188,10 @@ def _refusing(census: Census, consumer: str, type: str, version: int) -> list[Re
 
 
 def _endpoints_are_served(census: Census, type: str, version: int) -> Iterator[Reason]:
-    serving = census.serving(type, version)
+    """Yield the dispatchers that lack steps, but those that go with an instance which has to be replaced already."""
+    reading = [each for each in census.live("accept", type) if each.admission == "admitted"]
+    behind = {each.instance for each in reading if version not in each.versions}
+    serving = [each for each in census.live("serve", type) if each.instance not in behind]
     for each in census.endpoints:
         pin = each.pins.get(type)
         if pin is None or not each.may_match(type):

@@ -66,6 +66,9 @@ def retire(town: Town) -> None:
     row = town.rows.get((type, version))
     if row is None or row.life == "retired" or version >= max(town.open_versions(type), default=0):
         return
+    if row.life == "active" and row.gate == "closed":  # its date came
+        town.write(row, "closed", life="sunset", by_hand=True)
+        row = town.rows[type, version]
     if not town.may(town.rules.retire(town.seen(), type, version)):
         return
     for name, each in town.consumers.items():
