@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,26 @@ async def test_an_endpoint_that_is_pinned_to_a_class_of_its_own_is_told_that(url
         await publish(at, 2, TWO, datacontenttype="application/json")
         await at.until("delivered")
     assert [each["data"] for each in told(to)] == [json.loads(ONE)]
+
+
+async def test_who_is_pinned_to_a_version_that_ends_is_told_so_with_each_event(url: str, to: Sink) -> None:
+    async with desk(url, app=release(first(), second(), third())) as at:
+        store = at.opened.store
+        [row] = [each for each in await store.event_versions(TYPE) if each.version == 1]
+        page, dates = "https://example.org/3", {"deprecated": 1_796_083_200_000_000, "sunset": 1_803_859_200_000_000}
+        await store.write_version(replace(row, life="deprecated", migration=page, **dates))
+        await at.opened.instance.beat()
+        await at.add(to.url(), pin={TYPE: 1})
+        await publish(at, 3, THREE, id="3")
+        await at.until("delivered")
+        [kept] = await at.opened.log.at([1])
+    [got] = to.got
+    assert {name: value for name, value in told(to)[0].items() if name.startswith("deprec")} == {
+        "deprecated": True,
+        "deprecationfrom": "2026-12-01T00:00:00.000000Z",
+        "deprecationsunset": "2027-03-01T00:00:00.000000Z",
+        "deprecationmigration": page,
+    }
+    assert told(to)[0]["dataversion"] == 1
+    assert (got.headers["deprecation"], got.headers["sunset"]) == ("@1796083200", "Mon, 01 Mar 2027 00:00:00 GMT")
+    assert "deprecated" not in kept.envelope.attributes
