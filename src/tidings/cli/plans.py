@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -225,6 +225,17 @@ async def _census(opened: Opened, assume: Collection[str]) -> Census:
     from tidings.operations.census import census as read
 
     return await read(opened.store, assume=assume)
+
+
+def living(session: Session) -> Mapping[str, frozenset[int]]:
+    """Return, by type, the versions that live in the database; nothing if there is none."""
+    from tidings.operations.registering import living as read
+
+    async def work(opened: Opened) -> Mapping[str, frozenset[int]]:
+        known = await _census(opened, ())
+        return {type: read(known, type) for type in {each.type for each in known.versions}}
+
+    return session.look(work) if session.has_database() else {}
 
 
 def workshop_of(app: App, lock: Path) -> Workshop:

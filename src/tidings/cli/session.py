@@ -72,6 +72,15 @@ class Session:
             self._check_there()
         return _run(self.app, self.settings, work, prepares=prepares)
 
+    def has_database(self) -> bool:
+        """Say whether there is a database with a log in it, which other processes see too."""
+        import asyncio
+
+        from tidings.app import holds_log
+        from tidings.settings import IN_MEMORY
+
+        return self.settings.place != IN_MEMORY and asyncio.run(holds_log(self.settings))
+
     def with_receivers(self, work: Callable[[Opened], Awaitable[T]], *, makes: bool = False) -> T:
         """As `look`, with the receivers of the application, if one is named."""
         if self._app is None:

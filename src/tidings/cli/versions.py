@@ -97,9 +97,9 @@ def lock_(
 
 @commands.command()
 def check(
-    offline: Annotated[bool, typer.Option("--offline", help="Ask no database, as is done in any case by now.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no database, though there is one.")] = False,
     mode: Annotated[str, typer.Option(help="NONE, BACKWARD (new reads old), FORWARD, or FULL.")] = "BACKWARD",
-    scope: Annotated[str, typer.Option(help="LATEST, TRANSITIVE, or LIVE, which is TRANSITIVE offline.")] = "LIVE",
+    scope: Annotated[str, typer.Option(help="LATEST, TRANSITIVE, or LIVE; without a database as TRANSITIVE.")] = "LIVE",
     github: Annotated[bool, typer.Option("--github", help="Print annotations for GitHub Actions.")] = False,
     app: AppName = None,
     lock: plans.LockFile = _LOCK,
@@ -107,7 +107,8 @@ def check(
 ) -> None:
     """Check that the code is what the lock file says, and that versions read each other. For a pipeline.
 
-    Exit code 0: all is well, 1: no, 3: nobody can tell, which counts as no.
+    LIVE: the earlier versions that are produced, stored, pinned or under way in the database, or that a consumer which
+    runs has a class for. Exit code 0: all is well, 1: no, 3: nobody can tell, which counts as no.
 
     Example: tidings versions check --offline --github
     """
@@ -118,7 +119,9 @@ def check(
 
     if mode not in get_args(Mode) or scope not in get_args(Scope):
         raise SettingError(f"--mode is one of {', '.join(get_args(Mode))}, --scope one of {', '.join(get_args(Scope))}")
-    found = _workshop(app, lock).check(mode=mode, scope=scope)  # type: ignore[arg-type]
+    session = Session(app)
+    live = plans.living(session) if scope == "LIVE" and not offline else {}
+    found = plans.workshop_of(session.app, lock).check(mode=mode, scope=scope, live=live)  # type: ignore[arg-type]
     output = Output(as_json=as_json)
     faults = [each for each in found if not each.is_warning]
     code = OK if not faults else UNKNOWN if all(each.is_unknown for each in faults) else NO

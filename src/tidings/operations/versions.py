@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tidings.errors import DeclarationError, NotFoundError
 from tidings.events.declaration import declared
@@ -15,6 +16,8 @@ from tidings.versions.lineage import Lineage, Written, lineages_of
 from tidings.versions.lockfile import Lock, read_lock, text_of
 from tidings.versions.locking import locked
 from tidings.wording import absent
+
+NOBODY: Mapping[str, frozenset[int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +70,17 @@ class Workshop:
             written.append(str(self._path))
         return written
 
-    def check(self, *, mode: Mode, scope: Scope) -> list[Finding]:
-        """Return what is wrong, or may be; DeclarationError if there is no lock file."""
+    def check(self, *, mode: Mode, scope: Scope, live: Mapping[str, frozenset[int]] = NOBODY) -> list[Finding]:
+        """Return what is wrong, or may be; DeclarationError if there is no lock file.
+
+        `live`: by type, the versions in scope LIVE; of a type that is left out, all."""
         if not self.is_locked:
             raise DeclarationError(f"there is no {self._path}: write it with `tidings versions lock`, and keep it")
         fixtures = self._fixtures()
         return [
             finding
             for type, lineage in sorted(self.lineages.items())
-            for finding in check(lineage, self._lock, fixtures[type], mode=mode, scope=scope)
+            for finding in check(lineage, self._lock, fixtures[type], mode=mode, scope=scope, live=live.get(type))
         ]
 
     def checked(self, lineage: Lineage, *, mode: Mode, live: frozenset[int]) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sys
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 from tests.unit.versions.bookmarks import second
+from tidings import App, Settings
 from tidings.cli.program import run_with
+from tidings.store.versions import EventVersion
 from tidings.versions.checking import check
 from tidings.versions.lineage import lineages_of
 from tidings.versions.lockfile import Lock
@@ -134,6 +137,30 @@ def test_a_change_that_old_data_forbids_is_named_with_the_smallest_way_out(repos
     assert "::error title=tidings incompatible::" in repository.run("check", "--github")[1]
     assert repository.run("check", "--mode", "FORWARD")[0] == 1  # the gap in the chain stays
     assert repository.codes("--mode", "NONE") == (1, {"missing-step"})
+
+
+def test_versions_that_are_dead_in_the_database_stand_in_nobodys_way(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.write(FIRST)
+    repository.run("lock", "--publish")
+    monkeypatch.setenv("TIDINGS_DATABASE_URL", f"sqlite:///{repository.folder / 'live.db'}")
+    repository.write(THIRD.replace("version=3", "version=2"), UP.replace("=2", "=1"))
+    repository.run("lock")
+    (repository.folder / "tests/versions/tweet-bookmarked/1/first.json").unlink()
+    assert repository.codes() == (1, {"fixture-missing"})  # without a database all versions count
+
+    async def settle(gate: Any) -> None:
+        async with App().open(Settings(database_url=f"sqlite:///{repository.folder / 'live.db'}")) as opened:
+            row = EventVersion(type="tweet-bookmarked", version=1, sha256="", schema=b"{}", gate=gate)
+            await opened.store.register_versions([row], replaces=False)
+            await opened.store.write_version(row)
+
+    asyncio.run(settle("open"))
+    assert repository.codes() == (1, {"fixture-missing"})
+    asyncio.run(settle("closed"))
+    assert repository.codes() == (0, set())
+    assert repository.codes("--offline") == (1, {"fixture-missing"})
 
 
 def test_a_step_bridges_it_as_soon_as_a_fixture_proves_it(repository: Repository) -> None:
