@@ -80,11 +80,13 @@ async def test_a_type_shows_its_plan_and_what_keeps_it(town: Shop, page: Page) -
     await page.get_by_role("link", name=f"{TYPE} 2 → 3").click()
     await expect(page.get_by_role("heading", name="The plan to version 3")).to_be_visible()
     plan = page.get_by_role("table", name="Services in the order in which they take it up")
+    await expect(page.locator(".drawing .note")).to_have_text(["3 waits for lists", "2 waits", "1 done"])
     rows = plan.locator("tbody tr")
     await expect(rows).to_have_count(3)
     await expect(rows.nth(1)).to_contain_text("r41 × 1: accepts 1 2")
     await expect(rows.nth(2)).to_contain_text("emits 3, writes 2")
     await expect(page.get_by_text("consumer-does-not-accept")).to_be_visible()
+    assert await page.evaluate(OVER_EACH_OTHER) == []
     await page.get_by_role("link", name="to 2").click()
     await expect(page.get_by_role("heading", name="The plan to version 2")).to_be_visible()
 

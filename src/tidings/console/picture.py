@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
 from tidings.faces.flow import OUTSIDE, Accepts, Emits, Flow, Pins
@@ -23,6 +24,7 @@ WIDTH, SERVICE, TYPE = 780.0, 130.0, 180.0
 ROW, GAP, MARGIN, HEAD = 24.0, 16.0, 8.0, 22.0
 CHIP, CHIP_GAP, CHIPS_MOST = 26.0, 5.0, 5
 ENDPOINTS_MOST = 6
+NO_NOTES: Mapping[str, str] = MappingProxyType({})
 _LETTER, _BEND = 6.3, 40.0
 """About the width of a letter beside a line, and how far a line bends at least."""
 _TYPE_LEFT = (WIDTH - TYPE) / 2
@@ -41,7 +43,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """`name`: as it is written there, cut if it is long."""
+    """`name`: as it is written there, cut if it is long. `note`: below it."""
 
     x: float
     y: float
@@ -49,6 +51,7 @@ class Box:
     height: float
     name: str
     kind: str
+    note: str = ""
     chips: tuple[Chip, ...] = ()
 
 
@@ -86,17 +89,18 @@ class _Link:
     text: str
 
 
-def picture_of(flow: Flow, known: Census) -> Picture:
-    """Return the picture. Of more endpoints than are told apart, one box stands for all."""
+def picture_of(flow: Flow, known: Census, notes: Mapping[str, str] = NO_NOTES) -> Picture:
+    """Return the picture. Of more endpoints than are told apart, one box stands for all. `notes`: by service."""
     links = [*map(_emitting, flow.emits), *map(_accepting, flow.accepts), *map(_pinned, _together(flow.pins))]
-    drawing = _Drawing(flow.types, links, known)
+    drawing = _Drawing(flow.types, links, known, notes)
     return drawing.picture()
 
 
 class _Drawing:
-    def __init__(self, types: Sequence[str], links: Sequence[_Link], known: Census) -> None:
+    def __init__(self, types: Sequence[str], links: Sequence[_Link], known: Census, notes: Mapping[str, str]) -> None:
         self._links = links
         self._known = known
+        self._notes = notes
         self._types = list(types)
         self._ends: dict[Side, list[str]] = {"left": [], "right": []}
         for each in links:
@@ -146,7 +150,8 @@ class _Drawing:
     def _box(self, side: Side, end: str, top: float, tall: float) -> Box:
         kind = next(each.kind for each in self._links if (each.side, each.end) == (side, end))
         x = 0.0 if side == "left" else WIDTH - SERVICE
-        return Box(x=x, y=top, width=SERVICE, height=tall, name=cut(end or "outside", 17), kind=kind)
+        name, note = cut(end or "outside", 17), "" if kind == "endpoint" else cut(self._notes.get(end, ""), 20)
+        return Box(x=x, y=top, width=SERVICE, height=tall, name=name, kind=kind, note=note)
 
     def _type_box(self, type: str, top: float, tall: float) -> Box:
         rows = [each for _, each in sorted(self._known.of_type(type).items()) if each.life != "retired"]

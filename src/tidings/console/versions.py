@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from starlette.responses import Response
 
-from tidings.console.picture import picture_of
+from tidings.console.picture import NO_NOTES, picture_of
 from tidings.console.visit import Visit
 from tidings.errors import MalformedError, NotFoundError
 from tidings.faces.flow import flow_of, next_version, sentences
@@ -52,6 +52,7 @@ async def one(visit: Visit) -> Response:
     if not rows:
         raise NotFoundError(absent("event type", type, {each.type for each in known.versions}))
     to = _asked(asked.get("to"), rows) or next_version(known, type) or max(known.produced(type), default=max(rows))
+    plan = _planned(visit, known, type, to)
     leases = sorted(
         (each for each in known.leases if each.type == type),
         key=lambda each: (not each.is_live(known.as_of.time), each.role, each.consumer or each.service, each.instance),
@@ -62,12 +63,12 @@ async def one(visit: Visit) -> Response:
         rows=rows_of(known, type),
         to=to,
         choices=sorted(number for number, each in rows.items() if each.life == "active"),
-        plan=_planned(visit, known, type, to),
+        plan=plan,
         leases=[_lease(each, known) for each in leases[:LEASES_MOST]],
         left_out=max(0, len(leases) - LEASES_MOST),
         as_of=known.as_of,
         is_whole=known.is_whole,
-        **_drawing(known, [type]),
+        **_drawing(known, [type], {row.service: f"{row.place} {row.state}" for row in plan.rows}),
     )
 
 
@@ -92,9 +93,9 @@ def rows_of(known: Census, type: str | None) -> list[dict[str, Any]]:
     ]
 
 
-def _drawing(known: Census, types: Iterable[str]) -> dict[str, Any]:
+def _drawing(known: Census, types: Iterable[str], notes: Mapping[str, str] = NO_NOTES) -> dict[str, Any]:
     flow = flow_of(known, types)
-    return {"picture": picture_of(flow, known), "words": sentences(flow)}
+    return {"picture": picture_of(flow, known, notes), "words": sentences(flow)}
 
 
 def _planned(visit: Visit, known: Census, type: str, to: int) -> Plan:
