@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.place import Place
+from tests.asyncapi import faults
 
 
 def settled(consumers: list[dict[str, Any]]) -> bool:
@@ -198,6 +199,17 @@ def test_dead_letters_are_redriven_by_the_server_that_runs(place: Place) -> None
             until=lambda parked: [each for each in parked if each["subject"] == "-2" and each["attempts"]],
         )
     assert all(each["attempts"] == 1 for each in tried if each["subject"] == "-2")
+
+
+def test_what_is_registered_is_written_as_files_for_other_programs(place: Place) -> None:
+    for form, file in (("asyncapi", "asyncapi.json"), ("jsonschema", "order-placed/1.json")):
+        written = place.tidings("versions", "export", form, f"out/{form}", "--json").json
+        assert {"written": f"out/{form}/{file}"} in written
+    document = json.loads((place.folder / "out/asyncapi/asyncapi.json").read_text("utf-8"))
+    assert faults(document) == []
+    assert "order-placed" in document["channels"]
+    refused = place.tidings("versions", "export", "avro", "out")
+    assert (refused.code, refused.out) == (2, "")
 
 
 def test_a_view_is_rebuilt_while_the_server_runs(place: Place) -> None:
