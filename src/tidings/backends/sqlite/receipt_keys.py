@@ -24,6 +24,7 @@ from tidings.log.seen_key import KEY_BYTES, Keys
 
 NEWEST = "tidings_receipt_hot"
 TABLE = "tidings_receipt_key"
+STEP = 8  # of a statement's keys: each is a look into the table, also a repeated one
 MOVED_FOR_ONE = 2
 """So many are moved for each that is taken: so those that come meanwhile are half of those that are moved."""
 
@@ -120,7 +121,7 @@ def _joined(
     found: defaultdict[bytes, list[int]] = defaultdict(list)
     for key, n in newest:
         found[key].append(n)
-    for piece in filled(keys, 1):
+    for piece in filled(keys, 1, step=STEP):
         statement = f"SELECT k, n FROM {TABLE} WHERE k IN (VALUES {values(1, len(piece))})"
         for key, n in connection.execute(statement, piece).fetchall():
             found[key].append(n)

@@ -35,6 +35,10 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Known).decode
 
 
+STEP = 8
+"""Rows of receipts are the longest that are added together: half a statement of repeats would cost as much as one."""
+
+
 class Receipts:
     """See `tidings.store.statements.ReceiptStatements`. Used on the writer's thread, in its transactions."""
 
@@ -138,7 +142,7 @@ def _add(
         for each, verdict, pairs in zip(received, judged, known, strict=True)
         if not is_repeat(verdict)
     ]
-    for piece in filled(rows, 14):
+    for piece in filled(rows, 14, step=STEP):
         statement = (
             f"INSERT INTO tidings_receipt ({ADDED}, keys) VALUES {values(14, len(piece))} ON CONFLICT DO NOTHING"
         )

@@ -30,16 +30,17 @@ def values(width: int, count: int) -> str:
     return ",".join([row] * count)
 
 
-def filled(rows: Sequence[T], width: int, *, most: int = ROWS) -> Iterator[Sequence[T]]:
+def filled(rows: Sequence[T], width: int, *, most: int = ROWS, step: int = ROWS) -> Iterator[Sequence[T]]:
     """Yield the rows in order, in pieces whose lengths are powers of two; the last may end in repeats of its last row.
 
-    For statements that a repeat does not change: upserts, `DO NOTHING`, joins.
+    For statements that a repeat does not change: upserts, `DO NOTHING`, joins. `step`: a power of two; lengths above it
+    are its multiples, where a repeat costs more than another statement that stays prepared.
     """
     while most * width > VARIABLES:
         most //= 2
     for start in range(0, len(rows), most):
         piece = rows[start : start + most]
-        missing = (1 << (len(piece) - 1).bit_length()) - len(piece)
+        missing = -len(piece) % min(step, 1 << (len(piece) - 1).bit_length())
         yield [*piece, *[piece[-1]] * missing] if missing else piece
 
 
