@@ -94,7 +94,7 @@ def test_the_doctor_looks_at_the_server(place: OnPostgres) -> None:
         place.eventually("consumers", "--app", "shop:app", until=settled)
         found = place.tidings("doctor", "--app", "shop:app", "--json").json
     names = ["settings", "log", "store", "schema", "leases", "checkpoints"]
-    names += ["dead letters", "server", "connections", "transactions", "server clock", "clock"]
+    names += ["dead letters", "versions", "server", "connections", "transactions", "server clock", "clock"]
     assert [check["name"] for check in found["checks"]] == names
     wrong = {check["name"]: check["problem"] for check in found["checks"] if not check["ok"]}
     assert list(wrong) == ["server"]
