@@ -22,6 +22,7 @@ from tidings.store.inline import InlineFolds
 from tidings.store.keyed import Keyed, Request
 from tidings.store.keys import KeyStore
 from tidings.store.letter_store import LetterStore
+from tidings.store.note_store import NoteStore
 from tidings.store.parking import DeadLetter, Parked
 from tidings.store.reason import Reason
 from tidings.store.receipt_store import ReceiptStore
@@ -39,6 +40,7 @@ class StoreDriver(
     LetterStore,
     AuditStore["StoreDriver"],
     VersionStore["StoreDriver"],
+    NoteStore,
     Protocol,
 ):
     """A back end's store."""

@@ -26,9 +26,9 @@ from tidings.store.reason import Reason
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.store.scripts import reopening
 from tidings.store.staging import Waiting
+from tidings.store.statement_notes import StatementNotes
 from tidings.store.statement_runs import Database
 from tidings.store.statement_unit import Surroundings
-from tidings.store.statement_versions import StatementVersions
 from tidings.store.statements import ViewStatements
 from tidings.store.swapping import Swap
 from tidings.store.unit import Unit
@@ -43,7 +43,7 @@ class Inline(Protocol):
     folds: InlineFolds | None
 
 
-class StatementStore(StatementVersions[ConnectionT, NowT]):
+class StatementStore(StatementNotes[ConnectionT, NowT]):
     """See `tidings.store.driver.StoreDriver`."""
 
     def __init__(

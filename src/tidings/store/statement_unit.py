@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -17,11 +17,12 @@ from tidings.store.deliveries import Delivery
 from tidings.store.emitted import Emitted
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, EndpointDelivery, Settled
 from tidings.store.endpoints import EndpointRecord
+from tidings.store.note_store import Note
 from tidings.store.parking import Parking
 from tidings.store.reason import Reason
 from tidings.store.receipts import Arrival, Identity, Judged
 from tidings.store.rows import Key, Row, ViewTable
-from tidings.store.scripts import keeping, settling
+from tidings.store.scripts import keeping, noting, settling
 from tidings.store.staging import Staged
 from tidings.store.statements import Job, Statements, TableStatements
 from tidings.store.unit import Sql
@@ -149,6 +150,30 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
         now: Any = self._around.now()
         script = settling.settle_each(ended, now=now)
         return await self.run(lambda to: self._statements.endpoints.run(to, script))
+
+    # what is noted of a scope
+    async def hold(self, scope: str) -> None:
+        await self.run(lambda to: self._statements.endpoints.run(to, noting.hold(scope)))
+
+    async def noted(self, scope: str, kind: str, keys: Iterable[bytes]) -> Mapping[bytes, bytes]:
+        wanted = tuple(keys)
+        return await self.run(lambda to: self._statements.endpoints.run(to, noting.noted(scope, kind, wanted)))
+
+    async def notes_between(
+        self,
+        scope: str,
+        kind: str,
+        *,
+        after: bytes | None = None,
+        upto: bytes | None = None,
+        limit: int | None = None,
+        falling: bool = False,
+    ) -> Sequence[Note]:
+        script = noting.between(scope, kind, after=after, upto=upto, limit=limit, falling=falling)
+        return await self.run(lambda to: self._statements.endpoints.run(to, script))
+
+    async def note(self, scope: str, kind: str, notes: Mapping[bytes, bytes | None]) -> None:
+        await self.run(lambda to: self._statements.endpoints.run(to, noting.note(scope, kind, notes)))
 
     async def take_outbox(self, *, limit: int) -> Sequence[Staged]:
         staged = await self.run(lambda to: self._statements.outbox.take(to, limit=limit))

@@ -11,6 +11,7 @@ from tidings.log.driver import Position, Receipt
 from tidings.store.deliveries import Delivery
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, EndpointDelivery, Settled
 from tidings.store.endpoints import EndpointRecord
+from tidings.store.note_store import NoteUnit
 from tidings.store.reason import Reason
 from tidings.store.receipts import Arrival, Identity, Judged
 from tidings.store.rows import Key, Row, ViewTable
@@ -27,7 +28,7 @@ class Sql(Protocol):
         """Run one query; return all its rows."""
 
 
-class Unit(Protocol):
+class Unit(NoteUnit, Protocol):
     """One transaction: leaving the block commits, an exception rolls all of it back.
 
     On leaving, in this order: requests are received, the emitted envelopes are appended (or staged, where the log is

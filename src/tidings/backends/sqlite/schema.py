@@ -143,7 +143,13 @@ CREATE TABLE tidings_census (one INTEGER PRIMARY KEY CHECK (one = 1), upto INTEG
 INSERT INTO tidings_census VALUES (1, 0, 0);
 """
 
-_ALL = _LOG + _STORE + _VERSIONS
+_SCOPES = """
+CREATE TABLE tidings_scope (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE tidings_scope_note (scope TEXT, kind TEXT, key BLOB, body BLOB NOT NULL, PRIMARY KEY (scope, kind, key))
+  STRICT, WITHOUT ROWID;
+"""
+
+_ALL = _LOG + _STORE + _VERSIONS + _SCOPES
 STEPS = (Step(SCHEMA, SCHEMA, ("schema.py",), _ALL),)
 
 

@@ -1,0 +1,84 @@
+"""Chapter "notes": bytes in order of their keys, of a scope that one unit at a time holds."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tidings.conformance.store_samples import undone
+from tidings.store.driver import StoreDriver
+
+SCOPE, KIND = "till-orders", "floor"
+
+
+def key(number: int) -> bytes:
+    return number.to_bytes(2)
+
+
+async def note(store: StoreDriver, **notes: bytes | None) -> None:
+    async with store.unit() as unit:
+        await unit.hold(SCOPE)
+        await unit.note(SCOPE, KIND, {name.encode(): body for name, body in notes.items()})
+
+
+class Noting:
+    """A mixin of `StoreSuite`."""
+
+    async def test_notes_come_back_in_the_order_of_their_keys(self, store: StoreDriver) -> None:
+        many = {key(number): b"%d" % number for number in range(300)}
+        async with store.unit() as unit:
+            await unit.hold(SCOPE)
+            await unit.note(SCOPE, KIND, dict(reversed(many.items())))
+            assert await unit.notes_between(SCOPE, KIND) == sorted(many.items())
+            assert await unit.noted(SCOPE, KIND, [*many, b"none"]) == many
+        assert await store.notes_between(SCOPE, KIND) == sorted(many.items())
+        some = await store.notes_between(SCOPE, KIND, after=key(7), upto=key(9))
+        assert some == [(key(8), b"8"), (key(9), b"9")]
+        assert await store.notes_between(SCOPE, KIND, limit=2) == [(key(0), b"0"), (key(1), b"1")]
+        assert await store.notes_between(SCOPE, KIND, upto=key(5), limit=1, falling=True) == [(key(5), b"5")]
+
+    async def test_keys_are_compared_byte_by_byte(self, store: StoreDriver) -> None:
+        await note(store, a=b"", A=b"", aa=b"", é=b"", z=b"")
+        found = [body.decode() for body, _ in await store.notes_between(SCOPE, KIND)]
+        assert found == ["A", "a", "aa", "z", "é"]
+
+    async def test_a_note_takes_the_place_of_the_one_before(self, store: StoreDriver) -> None:
+        await note(store, a=b"1", b=b"1")
+        await note(store, a=b"2", b=None, c=None)
+        assert await store.notes_between(SCOPE, KIND) == [(b"a", b"2")]
+        assert await store.count_notes(SCOPE) == {KIND: 1}
+
+    async def test_kinds_and_scopes_are_apart(self, store: StoreDriver) -> None:
+        async with store.unit() as unit:
+            for scope in ("one", "other"):
+                await unit.hold(scope)
+                for kind in ("floor", "proof"):
+                    await unit.note(scope, kind, {b"k": f"{scope} {kind}".encode()})
+        assert await store.notes_between("one", "proof") == [(b"k", b"one proof")]
+        assert await store.scopes() == ["one", "other"]
+        await store.forget_scope("one")
+        assert await store.scopes() == ["other"]
+        assert await store.count_notes("one") == {}
+        assert await store.count_notes("other") == {"floor": 1, "proof": 1}
+
+    async def test_what_a_unit_noted_goes_with_it(self, store: StoreDriver) -> None:
+        await note(store, a=b"1")
+        async with undone(store.unit()) as unit:
+            await unit.hold(SCOPE)
+            await unit.note(SCOPE, KIND, {b"a": b"2"})
+        assert await store.notes_between(SCOPE, KIND) == [(b"a", b"1")]
+
+    @pytest.mark.parametrize("first_time", [True, False])
+    async def test_a_scope_is_held_by_one_unit_at_a_time(self, store: StoreDriver, first_time: bool) -> None:
+        if not first_time:
+            await note(store, n=b"0")
+
+        async def count() -> None:
+            async with store.unit() as unit:
+                await unit.hold(SCOPE)
+                found = (await unit.noted(SCOPE, KIND, [b"n"])).get(b"n", b"0")
+                await unit.note(SCOPE, KIND, {b"n": b"%d" % (int(found) + 1)})
+
+        await asyncio.gather(*(count() for _ in range(8)))
+        assert await store.notes_between(SCOPE, KIND) == [(b"n", b"8")]

@@ -1,0 +1,38 @@
+"""The part of a store that keeps notes of scopes, as scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from tidings.store.note_store import Note
+from tidings.store.scripts import noting
+from tidings.store.statement_versions import StatementVersions
+
+ConnectionT = TypeVar("ConnectionT")
+NowT = TypeVar("NowT")
+
+
+class StatementNotes(StatementVersions[ConnectionT, NowT]):
+    """See `tidings.store.note_store.NoteStore`."""
+
+    async def scopes(self) -> Sequence[str]:
+        return await self._look(noting.scopes())
+
+    async def notes_between(
+        self,
+        scope: str,
+        kind: str,
+        *,
+        after: bytes | None = None,
+        upto: bytes | None = None,
+        limit: int | None = None,
+        falling: bool = False,
+    ) -> Sequence[Note]:
+        return await self._look(noting.between(scope, kind, after=after, upto=upto, limit=limit, falling=falling))
+
+    async def count_notes(self, scope: str) -> Mapping[str, int]:
+        return await self._look(noting.counted(scope))
+
+    async def forget_scope(self, scope: str) -> None:
+        await self._change(noting.forget(scope))
