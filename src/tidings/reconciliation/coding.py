@@ -1,0 +1,150 @@
+"""Keys of notes that are in order as what they say is, and what is noted under them."""
+
+from __future__ import annotations
+
+from struct import Struct as Packing
+
+import msgspec
+
+from tidings.reconciliation.floors import Known
+from tidings.reconciliation.places import Place, Range
+from tidings.reconciliation.proofs import Proof
+from tidings.store.rows import Rank
+
+_TEXT, _NUMBER, _END = b"\x02", b"\x01", b"\x00"
+_OFFSET = 2**63
+_known = Packing(">4q")
+_rank = Packing(">qbbq")
+_number = Packing(">q")
+
+
+def place_key(place: Place) -> bytes:
+    """Return the bytes that are in order as places are; numbers come before texts."""
+    return b"".join(_part(each) for each in place)
+
+
+def _part(value: str | int) -> bytes:
+    if isinstance(value, str):
+        return _TEXT + value.encode().replace(b"\x00", b"\x00\xff") + _END + _END
+    return _NUMBER + (value + _OFFSET).to_bytes(9)
+
+
+def key_place(key: bytes) -> Place:
+    """Return the place that these are the bytes of."""
+    found: list[str | int] = []
+    at = 0
+    while at < len(key):
+        if key[at : at + 1] == _NUMBER:
+            found.append(int.from_bytes(key[at + 1 : at + 10]) - _OFFSET)
+            at += 10
+            continue
+        end = at + 1
+        while key[end : end + 2] != _END + _END:
+            end += 2 if key[end : end + 1] == b"\x00" else 1
+        found.append(key[at + 1 : end].replace(b"\x00\xff", b"\x00").decode())
+        at = end + 2
+    return tuple(found)
+
+
+def known_bytes(known: Known) -> bytes:
+    """Return what is kept of a floor."""
+    return _known.pack(known.put, known.delete, known.shown_put, known.shown_delete)
+
+
+def known_of(body: bytes) -> Known:
+    """Return the floor that is kept."""
+    return Known(*_known.unpack(body))
+
+
+def number_bytes(number: int) -> bytes:
+    """Return what is kept of a number."""
+    return _number.pack(number)
+
+
+def number_of(body: bytes) -> int:
+    """Return the number that is kept."""
+    found: int = _number.unpack(body)[0]
+    return found
+
+
+class Mirrored(msgspec.Struct, frozen=True, gc=False):
+    """What the mirror holds of a key. `at`: its place, as bytes."""
+
+    key: str
+    at: bytes
+    rank: Rank
+
+    def kept(self) -> bytes:
+        """Return what is kept of it under its place."""
+        return _rank.pack(*self.rank) + self.key.encode()
+
+    @classmethod
+    def of(cls, at: bytes, body: bytes) -> Mirrored:
+        """Return what is kept."""
+        return cls(body[_rank.size :].decode(), at, Rank(*_rank.unpack_from(body)))
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A difference that was found. Times are µs since 1970; `rank`: of its repair; `base`: of what was here.
+
+    `state`: proposed, open, merged, parked or waived. `cause`: why it came to be, as far as that is known.
+    """
+
+    id: str
+    kind: str
+    key: str
+    at: bytes
+    rank: tuple[int, int, int, int]
+    base: tuple[int, int, int, int] | None
+    run: str
+    since: int
+    state: str
+    cause: str = "unknown"
+    fields: tuple[str, ...] = ()
+
+
+class Suspect(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A key that is live here and absent from a whole list. `as_of`: of that read; `missing`: when an answer first said
+    that it is gone, where one such answer is not enough."""
+
+    key: str
+    at: bytes
+    run: str
+    as_of: int
+    ticket: int
+    since: int
+    missing: int | None = None
+
+
+class Dirty(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A key that has to be read before more can be said. `due`: not before; `tries`: reads that failed."""
+
+    key: str
+    reason: str
+    since: int
+    due: int
+    tries: int = 0
+    is_given_up: bool = False
+
+
+def proof_bytes(proof: Proof) -> bytes:
+    """Return what is kept of a proof."""
+    return msgspec.msgpack.encode(
+        (
+            place_key(proof.range.after),
+            None if proof.range.end is None else place_key(proof.range.end),
+            proof.as_of,
+            sorted(proof.puts),
+            sorted(proof.deletes),
+            proof.proves_deletes,
+        )
+    )
+
+
+def proof_of(body: bytes) -> Proof:
+    """Return the proof that is kept."""
+    after, end, as_of, puts, deletes, proves_deletes = msgspec.msgpack.decode(
+        body, type=tuple[bytes, bytes | None, int, list[str], list[str], bool]
+    )
+    range = Range(key_place(after), None if end is None else key_place(end))
+    return Proof(range, as_of, frozenset(puts), frozenset(deletes), proves_deletes)

@@ -1,0 +1,160 @@
+"""What a user writes for a provider: how its lists are read, and what its events say of an item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+
+from tidings.errors import TidingsError
+from tidings.events.envelope import Envelope
+from tidings.reconciliation.facts import ProviderFacts
+from tidings.reconciliation.places import OrderKey
+
+
+class RateLimitedError(TidingsError):
+    """The provider wants to be left alone. `retry_after`: for so long; None: it did not say."""
+
+    def __init__(self, retry_after: timedelta | None = None) -> None:
+        super().__init__("the provider's rate is used up")
+        self.retry_after = retry_after
+
+
+class CursorExpiredError(TidingsError):
+    """The cursor is not known to the provider any more."""
+
+
+class ProviderUnavailableError(TidingsError):
+    """The provider did not answer, or not with what it promises: no read happened."""
+
+
+class NotAuthorisedError(TidingsError):
+    """The provider does not know the credentials, which says nothing about any item."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One item of a list.
+
+    `state`: what the copy holds of it. `order`: its place in the list's order, which never changes for an item; None:
+    the key is. `version`: of a versioned item, its version or the time of its last change. `gone`: the provider lists
+    it as deleted.
+    """
+
+    key: str
+    state: Mapping[str, Any]
+    order: OrderKey | None = None
+    version: datetime | int | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of a list. `next_cursor`: None if the provider said that the list ends here; a page that is short is not
+    the last one. `total`: the provider's own count, if it gives one. `server_date`: see the function of that name."""
+
+    rows: Sequence[Row]
+    next_cursor: str | None
+    server_date: datetime | None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a provider said of one item. `row`: None only if it said of this very item that there is none; an answer
+    with 401, 403 or 5xx is an error, never that."""
+
+    row: Row | None
+    server_date: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """An event that says the whole state of an item; None: that it is deleted. `at`: its version, or when it happened;
+    None: when the event did. `order`: as of a row; None: the key, or not known."""
+
+    key: str
+    state: Mapping[str, Any] | None
+    at: datetime | int | None = None
+    order: OrderKey | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """An event that says only that something about an item has changed, or a part of it: the item is read."""
+
+    key: str
+
+
+class Listing(Protocol):
+    """An adapter of one kind of entity in one account of a provider.
+
+    Its methods raise RateLimitedError, CursorExpiredError, ProviderUnavailableError or NotAuthorisedError where no
+    read happened. What it lists is as little trusted as a webhook. `list_changed` is needed only if the list can be
+    filtered by change, `cursor_after` only if it can be sought.
+    """
+
+    @property
+    def facts(self) -> ProviderFacts:
+        """What may be relied on."""
+
+    async def list_page(self, *, cursor: str | None, limit: int) -> Page:
+        """Return a page of the whole list, in its order. `cursor`: None for the first one."""
+
+    async def get_one(self, key: str) -> Answer:
+        """Read one item."""
+
+    def observed(self, row: Row) -> Any:
+        """Return the event that says of an item what a webhook would have said: an instance of an event class."""
+
+    def deleted(self, key: str) -> Any:
+        """Return the event that says that an item was deleted."""
+
+    def read(self, event: Any, envelope: Envelope) -> Snapshot | Hint | None:
+        """Return what an event says, of `observed` or from a webhook; None: it is about something else."""
+
+
+class ListsChanges(Protocol):
+    """A list that can be filtered by change: ascending by version, then key, both bounds inclusive."""
+
+    async def list_changed(self, *, since: datetime, cursor: str | None, limit: int) -> Page: ...
+
+
+class Seeks(Protocol):
+    """A list that can be begun after a place in its order."""
+
+    def cursor_after(self, order_key: OrderKey) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """One kind of entity of one provider that a service keeps a copy of, and how often that is reconciled.
+
+    `view`: the class of the copy's rows. `events`: the event classes that tell of it. `every`: how long from the start
+    of one run to the start of the next; None: only when it is asked for.
+    """
+
+    name: str
+    service: str
+    view: type
+    listing: Listing
+    events: tuple[type, ...]
+    every: timedelta | None = None
+    cron: str | None = None
+    account: str = field(default="")
+
+
+def server_date(headers: Mapping[str, str]) -> datetime | None:
+    """Return when a provider made its answer: `Date` less `Age` (RFC 9110 section 6.6.1, RFC 9111 section 5.1)."""
+    found = {name.lower(): value for name, value in headers.items()}
+    try:
+        date = parsedate_to_datetime(found["date"])
+        age = int(found.get("age", "0"))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    if age < 0:
+        return None
+    made = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
+    return made - timedelta(seconds=age)
