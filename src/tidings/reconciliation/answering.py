@@ -1,0 +1,181 @@
+"""What follows from the answer about one item: there, gone, or nothing, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tidings.events.envelope import Envelope
+from tidings.reconciliation.book import Book, newer
+from tidings.reconciliation.coding import Dirty, Finding, Suspect, key_place
+from tidings.reconciliation.copying import Copied
+from tidings.reconciliation.facts import Capability
+from tidings.reconciliation.floors import NEVER
+from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, floor_of, gone, is_absent, judge
+from tidings.reconciliation.records import Run
+from tidings.reconciliation.repairing import Repairs
+from tidings.store.rows import Rank
+
+Outcome = Literal["same", "repaired", "gone", "asked-again", "omitted", "marked", "superseded"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What a provider said of a key. `copy`: None if it said that there is none."""
+
+    key: str
+    at: bytes
+    copy: Copied | None
+    as_of: int
+    ticket: int = 0
+    is_overlapped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What followed from an answer."""
+
+    outcome: Outcome
+    finding: Finding | None = None
+    event: Envelope | None = None
+
+
+class Answering:
+    """Takes answers in for one scope. `period`: how long a single item that is gone is asked for once more, µs."""
+
+    def __init__(self, capability: Capability, repairs: Repairs, period: int) -> None:
+        self._capability = capability
+        self._repairs = repairs
+        self._period = period
+
+    async def suspect(
+        self, book: Book, run: Run, suspect: Suspect, answered: Answered, *, now: int, is_only: bool
+    ) -> Followed:
+        """Take in what was said of a key that a list did not show. `is_only`: no other key is live, whose answer would
+        have shown that the provider says of some that they are there."""
+        if (await book.suspect(suspect.at)) != suspect:
+            return Followed("superseded")
+        question = f"s:{suspect.key}"
+        if answered.copy is not None:
+            followed = await self._found(book, run, answered, now=now)
+            if followed.outcome == "asked-again":
+                return followed
+            is_omitted = self._was_there(answered, suspect)
+            if is_omitted:
+                await book.void([question])
+            await self._close(book, suspect, question, followed)
+            return Followed("omitted", followed.finding, followed.event) if is_omitted else followed
+        if is_only and (suspect.missing is None or now - suspect.missing < self._period):
+            marked = _marked(suspect, now) if suspect.missing is None else suspect
+            await book.write_suspects({suspect.at: marked})
+            return Followed("marked")
+        as_of = max(answered.as_of, suspect.as_of)
+        followed = await self._gone(book, run, answered, as_of, now=now)
+        if followed.outcome != "asked-again":
+            await self._close(book, suspect, question, followed)
+        return followed
+
+    async def dirty(self, book: Book, run: Run, dirty: Dirty, answered: Answered, *, now: int) -> Followed:
+        """Take in what was said of a key that had to be read."""
+        if (await book.dirty_of([dirty.key])).get(dirty.key) != dirty:
+            return Followed("superseded")
+        if answered.copy is not None:
+            followed = await self._found(book, run, answered, now=now)
+        else:
+            followed = await self._gone(book, run, answered, answered.as_of, now=now)
+        if followed.outcome != "asked-again":
+            await book.write_dirty({dirty.key: None})
+            await book.answer(f"d:{dirty.key}", then=_then(followed))
+        return followed
+
+    async def _close(self, book: Book, suspect: Suspect, question: str, followed: Followed) -> None:
+        await book.write_suspects({suspect.at: None})
+        await book.answer(question, then=_then(followed))
+
+    def _was_there(self, answered: Answered, suspect: Suspect) -> bool:
+        """Say whether the item existed, as it is, when the list did not show it."""
+        copy = answered.copy
+        return copy is not None and copy.version is not None and copy.version <= suspect.as_of
+
+    async def _found(self, book: Book, run: Run, answered: Answered, *, now: int) -> Followed:
+        copy = answered.copy
+        assert copy is not None
+        base = await self._base(book, answered.at)
+        known = await book.floor_at(key_place(answered.at))
+        key_floor = await book.key_floor(answered.at)
+        read = Read(
+            hash=copy.hash,
+            as_of=answered.as_of,
+            version=copy.version,
+            ticket=answered.ticket,
+            is_overlapped=answered.is_overlapped,
+        )
+        floor = floor_of(known, NEVER if key_floor is None else key_floor, base)
+        found = judge(read, base, floor, self._capability)
+        if found.verdict is Verdict.READ_AGAIN:
+            return Followed("asked-again")
+        await self._raise(book, answered, key_floor)
+        if found.verdict is not Verdict.REPAIR:
+            return Followed("same")
+        assert found.kind is not None
+        assert found.rank is not None
+        finding = self._repairs.finding(
+            kind=found.kind,
+            key=copy.key,
+            at=copy.at,
+            rank=found.rank,
+            base=base,
+            run=run.id,
+            now=now,
+            is_dry=False,
+        )
+        await book.write_findings([finding])
+        time = copy.version if copy.version is not None and copy.version > 0 else found.rank.at
+        event = self._repairs.event(finding, copy.row, now=now, time=min(time, now))
+        return Followed("repaired", finding, event)
+
+    async def _gone(self, book: Book, run: Run, answered: Answered, as_of: int, *, now: int) -> Followed:
+        base = await self._base(book, answered.at)
+        if base is None or base.kind != PUT:
+            return Followed("same")
+        if not is_absent(base, as_of=as_of, ticket=answered.ticket, capability=self._capability):
+            return Followed("asked-again")
+        rank = gone(as_of, answered.ticket, self._capability)
+        finding = self._repairs.finding(
+            kind=Kind.EXTRA,
+            key=answered.key,
+            at=answered.at,
+            rank=rank,
+            base=base,
+            run=run.id,
+            now=now,
+            is_dry=False,
+        )
+        await book.write_findings([finding])
+        await self._raise(book, answered, await book.key_floor(answered.at))
+        event = self._repairs.event(finding, None, now=now, time=min(as_of, now) if as_of > 0 else now)
+        return Followed("gone", finding, event)
+
+    async def _base(self, book: Book, at: bytes) -> Rank | None:
+        held, open = await book.mirrored([at]), await book.open_at([at])
+        return newer(held.get(at), open.get(at))
+
+    async def _raise(self, book: Book, answered: Answered, floor: int | None) -> None:
+        if self._capability is not Capability.BARE and (floor is None or floor < answered.as_of):
+            await book.write_key_floors({answered.at: answered.as_of})
+
+
+def _then(followed: Followed) -> str | None:
+    return None if followed.finding is None else f"f:{followed.finding.id}"
+
+
+def _marked(suspect: Suspect, now: int) -> Suspect:
+    return Suspect(
+        key=suspect.key,
+        at=suspect.at,
+        run=suspect.run,
+        as_of=suspect.as_of,
+        ticket=suspect.ticket,
+        since=suspect.since,
+        missing=now,
+    )

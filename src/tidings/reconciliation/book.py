@@ -1,0 +1,265 @@
+"""What is kept of one scope, by what it says. All of it is changed by who holds the scope alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from random import Random
+from typing import TypeVar
+
+import msgspec
+from msgspec import structs
+
+from tidings.reconciliation.coding import (
+    Dirty,
+    Finding,
+    Mirrored,
+    Suspect,
+    key_place,
+    known_bytes,
+    known_of,
+    number_bytes,
+    number_of,
+    place_key,
+    proof_bytes,
+    proof_of,
+)
+from tidings.reconciliation.floors import NOTHING, Floors, Known
+from tidings.reconciliation.places import START, Place, Range
+from tidings.reconciliation.proofs import Proof
+from tidings.reconciliation.records import Record, Run
+from tidings.store.note_store import NoteUnit
+from tidings.store.rows import Rank
+
+S = TypeVar("S", Finding, Suspect, Dirty)
+_THERE = b""
+
+
+class Book:
+    """The notes of a scope, in a unit that holds it."""
+
+    def __init__(self, unit: NoteUnit, scope: str) -> None:
+        self._unit = unit
+        self._scope = scope
+
+    # the scope as a whole
+    async def record(self) -> Record:
+        body = (await self._noted("scope", [_THERE])).get(_THERE)
+        return Record() if body is None else msgspec.json.decode(body, type=Record)
+
+    async def opened(self, random: Random) -> Record:
+        """Return the record, with a secret of its own from the first time on."""
+        record = await self.record()
+        if not record.secret:
+            record = structs.replace(record, secret=random.getrandbits(128).to_bytes(16))
+            await self.write(record)
+        return record
+
+    async def write(self, record: Record) -> None:
+        await self._note("scope", {_THERE: msgspec.json.encode(record)})
+
+    async def run(self, id: str) -> Run | None:
+        body = (await self._noted("run", [id.encode()])).get(id.encode())
+        return None if body is None else msgspec.json.decode(body, type=Run)
+
+    async def write_run(self, run: Run) -> None:
+        await self._note("run", {run.id.encode(): msgspec.json.encode(run)})
+
+    # floors
+    async def floors(self, range: Range) -> Floors:
+        """Return the floors of a range, and nothing beside it."""
+        first = place_key(range.after)
+        below = await self._between("floor", upto=first, limit=1, falling=True)
+        inside = await self._between("floor", after=first, upto=_end(range))
+        if not below:
+            below = [(place_key(START), known_bytes(NOTHING))]
+        rows = [*below, *inside]
+        return Floors(tuple(key_place(key) for key, _ in rows), tuple(known_of(body) for _, body in rows))
+
+    async def floor_at(self, place: Place) -> Known:
+        """Return what is known at a place."""
+        below = await self._between("floor", upto=place_key(place), limit=2, falling=True)
+        for key, body in below:
+            if key_place(key) < place:
+                return known_of(body)
+        return NOTHING
+
+    async def write_floors(self, before: Floors, after: Floors) -> None:
+        """Keep the floors of a range in place of what `floors` returned of it."""
+        had = dict(zip(before.starts, before.known, strict=True))
+        has = dict(zip(after.starts, after.known, strict=True))
+        changed: dict[bytes, bytes | None] = {place_key(at): None for at in had if at not in has}
+        changed |= {place_key(at): known_bytes(known) for at, known in has.items() if had.get(at) != known}
+        await self._note("floor", changed)
+
+    async def key_floors(self, range: Range) -> Mapping[bytes, int]:
+        return {key: number_of(body) for key, body in await self._over("key_floor", range)}
+
+    async def key_floor(self, at: bytes) -> int | None:
+        body = (await self._noted("key_floor", [at])).get(at)
+        return None if body is None else number_of(body)
+
+    async def write_key_floors(self, floors: Mapping[bytes, int | None]) -> None:
+        """Keep these; None takes one away that its range's floor has passed."""
+        await self._note("key_floor", {at: None if n is None else number_bytes(n) for at, n in floors.items()})
+
+    # what the mirror holds
+    async def mirror(self, range: Range) -> dict[bytes, Mirrored]:
+        return {at: Mirrored.of(at, body) for at, body in await self._over("mirror", range)}
+
+    async def mirrored(self, places: Iterable[bytes]) -> dict[bytes, Mirrored]:
+        return {at: Mirrored.of(at, body) for at, body in (await self._noted("mirror", places)).items()}
+
+    async def write_mirror(self, rows: Mapping[bytes, Mirrored | None]) -> None:
+        await self._note("mirror", {at: None if row is None else row.kept() for at, row in rows.items()})
+
+    async def places(self, keys: Iterable[str]) -> Mapping[str, bytes]:
+        """Return where in the order these keys stand, where that is not the key itself."""
+        found = await self._noted("place", [key.encode() for key in keys])
+        return {key.decode(): at for key, at in found.items()}
+
+    async def write_places(self, places: Mapping[str, bytes]) -> None:
+        await self._note("place", {key.encode(): at for key, at in places.items()})
+
+    # findings, by id, and the one of a place that is not merged yet
+    async def open_findings(self, range: Range) -> dict[bytes, Finding]:
+        return await self._findings_of(await self._over("open", range))
+
+    async def open_at(self, places: Iterable[bytes]) -> dict[bytes, Finding]:
+        return await self._findings_of(list((await self._noted("open", places)).items()))
+
+    async def _findings_of(self, rows: Sequence[tuple[bytes, bytes]]) -> dict[bytes, Finding]:
+        if not rows:
+            return {}
+        found = await self._noted("finding", [id for _, id in rows])
+        return {at: msgspec.msgpack.decode(found[id], type=Finding) for at, id in rows if id in found}
+
+    async def finding(self, id: str) -> Finding | None:
+        body = (await self._noted("finding", [id.encode()])).get(id.encode())
+        return None if body is None else msgspec.msgpack.decode(body, type=Finding)
+
+    async def write_findings(self, findings: Iterable[Finding]) -> None:
+        """Keep these; the place of one that is open knows it."""
+        rows = list(findings)
+        await self._note("finding", {each.id.encode(): msgspec.msgpack.encode(each) for each in rows})
+        await self._note("open", {each.at: each.id.encode() if each.state == "open" else None for each in rows})
+
+    async def last_finding(self, at: bytes) -> Finding | None:
+        """Return the finding that was merged last at a place."""
+        id = (await self._noted("last", [at])).get(at)
+        return None if id is None else await self.finding(id.decode())
+
+    async def write_last(self, at: bytes, id: str) -> None:
+        await self._note("last", {at: id.encode()})
+
+    # questions
+    async def suspects(self, range: Range) -> dict[bytes, Suspect]:
+        return {at: msgspec.msgpack.decode(body, type=Suspect) for at, body in await self._over("suspect", range)}
+
+    async def suspect(self, at: bytes) -> Suspect | None:
+        body = (await self._noted("suspect", [at])).get(at)
+        return None if body is None else msgspec.msgpack.decode(body, type=Suspect)
+
+    async def write_suspects(self, suspects: Mapping[bytes, Suspect | None]) -> None:
+        await self._note("suspect", {at: _packed(each) for at, each in suspects.items()})
+
+    async def dirty(self, limit: int | None = None) -> Sequence[Dirty]:
+        return [msgspec.msgpack.decode(body, type=Dirty) for _, body in await self._between("dirty", limit=limit)]
+
+    async def dirty_of(self, keys: Iterable[str]) -> Mapping[str, Dirty]:
+        found = await self._noted("dirty", [key.encode() for key in keys])
+        return {key.decode(): msgspec.msgpack.decode(body, type=Dirty) for key, body in found.items()}
+
+    async def write_dirty(self, keys: Mapping[str, Dirty | None]) -> None:
+        await self._note("dirty", {key.encode(): _packed(each) for key, each in keys.items()})
+
+    # proofs, by id, and what each waits for
+    async def prove(self, id: str, proof: Proof, floors: Floors) -> Floors:
+        """Keep a proof that waits; return the floors of its range, raised as far as it may be told at once."""
+        if not proof.is_told:
+            await self._note("proof", {id.encode(): proof_bytes(proof)})
+            await self._note("wait", {_wait(each, id): b"" for each in proof.puts | proof.deletes})
+        return proof.show(floors)
+
+    async def answer(self, question: str, then: str | None = None) -> None:
+        """Take a question as answered. `then`: what those that waited for it wait for now."""
+        first, end = _wait(question, ""), _wait(question, "\x7f")
+        waits = await self._between("wait", after=first, upto=end)
+        await self._note("wait", {key: None for key, _ in waits})
+        for key, _ in waits:
+            id = key[len(first) :].decode()
+            body = (await self._noted("proof", [id.encode()])).get(id.encode())
+            if body is None:
+                continue
+            proof = proof_of(body)
+            if then is not None:
+                proof = proof.waiting(then)
+                await self._note("wait", {_wait(then, id): b""})
+            await self._tell(id, proof.without(question))
+
+    async def _tell(self, id: str, proof: Proof) -> None:
+        before = await self.floors(proof.range)
+        await self.write_floors(before, proof.show(before))
+        await self._note("proof", {id.encode(): None if proof.is_told else proof_bytes(proof)})
+
+    async def void(self, questions: Iterable[str]) -> int:
+        """Forget the proofs that wait for one of these; return how many there were."""
+        gone = 0
+        for question in questions:
+            first, end = _wait(question, ""), _wait(question, "\x7f")
+            waits = await self._between("wait", after=first, upto=end)
+            await self._note("wait", {key: None for key, _ in waits})
+            await self._note("proof", {key[len(first) :]: None for key, _ in waits})
+            gone += len(waits)
+        return gone
+
+    # what was decided about events that came late
+    async def is_late(self, positions: Iterable[int]) -> frozenset[int]:
+        found = await self._noted("late", [number_bytes(each) for each in positions])
+        return frozenset(number_of(key) for key in found)
+
+    async def write_late(self, positions: Iterable[int]) -> None:
+        await self._note("late", {number_bytes(each): b"" for each in positions})
+
+    async def _noted(self, kind: str, keys: Iterable[bytes]) -> Mapping[bytes, bytes]:
+        wanted = list(keys)
+        return await self._unit.noted(self._scope, kind, wanted) if wanted else {}
+
+    async def _note(self, kind: str, notes: Mapping[bytes, bytes | None]) -> None:
+        if notes:
+            await self._unit.note(self._scope, kind, notes)
+
+    async def _between(
+        self,
+        kind: str,
+        *,
+        after: bytes | None = None,
+        upto: bytes | None = None,
+        limit: int | None = None,
+        falling: bool = False,
+    ) -> Sequence[tuple[bytes, bytes]]:
+        return await self._unit.notes_between(self._scope, kind, after=after, upto=upto, limit=limit, falling=falling)
+
+    async def _over(self, kind: str, range: Range) -> Sequence[tuple[bytes, bytes]]:
+        if range.is_empty:
+            return []
+        return await self._between(kind, after=place_key(range.after), upto=_end(range))
+
+
+def newer(held: Mirrored | None, finding: Finding | None) -> Rank | None:
+    """Return what the mirror will hold of a key once the repair that is under way is merged."""
+    ranks = [held.rank] if held is not None else []
+    if finding is not None:
+        ranks.append(Rank(*finding.rank))
+    return max(ranks, default=None)
+
+
+def _end(range: Range) -> bytes | None:
+    return None if range.end is None else place_key(range.end)
+
+
+def _wait(question: str, proof: str) -> bytes:
+    return question.encode() + b"\x00" + proof.encode()
+
+
+def _packed(each: S | None) -> bytes | None:
+    return None if each is None else msgspec.msgpack.encode(each)

@@ -1,0 +1,114 @@
+"""States of items as the copy keeps them: read into the view's class, hashed, made rows of its table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from struct import Struct
+from typing import Any
+
+import msgspec
+
+from tidings.reconciliation.coding import place_key
+from tidings.reconciliation.facts import Capability, ProviderFacts
+from tidings.reconciliation.listing import Row, Snapshot
+from tidings.reconciliation.places import OrderKey, Place, place
+from tidings.store.rows import Key, Rank
+from tidings.store.rows import Row as Kept
+from tidings.views.columns import forms_of, microseconds
+from tidings.views.declaration import ViewSpec
+from tidings.views.values import RowCodec, Values
+
+_signed: Callable[[bytes], tuple[int]] = Struct(">q").unpack
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+class UnreadableError(ValueError):
+    """A state that the copy cannot hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """One state. `hash`: of it and its key, keyed, so that nobody can make two states look alike."""
+
+    key: str
+    place: Place
+    at: bytes
+    hash: int
+    version: int | None
+    values: Values
+    row: Row | None = None
+
+
+class Copying:
+    """Makes copies of states for one view. `secret`: of the scope."""
+
+    def __init__(self, view: ViewSpec, facts: ProviderFacts, secret: bytes) -> None:
+        forms = forms_of(view.row)
+        self._row = view.row
+        self._codec = RowCodec(view.row, view.columns, tuple(forms.values()), view.key)
+        self._is_int = len(view.key) == 1 and forms[view.key[0]].kind == "integer"
+        self._tick = facts.tick_us
+        self._counts = not facts.version_is_time
+        self._is_versioned = facts.capability is Capability.VERSIONED
+        self._begun = blake2b(key=secret, digest_size=8)
+
+    def listed(self, row: Row) -> Copied:
+        """Return a row of a list as the copy would hold it. UnreadableError."""
+        values, hash = self._state(row.key, row.state)
+        version = None if row.version is None else self.tick(row.version)
+        if self._is_versioned and version is None:
+            raise UnreadableError(f"{row.key!r:.80} has no version")
+        at = place(row.key if row.order is None else row.order)
+        return Copied(row.key, at, place_key(at), hash, version, values, row)
+
+    def told(self, snapshot: Snapshot, *, at: int) -> tuple[Values, int, int]:
+        """Return the values, the hash and the tick of what an event says. `at`: when it happened. UnreadableError."""
+        when = self.tick(at if snapshot.at is None else snapshot.at)
+        if snapshot.state is None:
+            return self.tombstone(snapshot.key), 0, when
+        values, hash = self._state(snapshot.key, snapshot.state)
+        return values, hash, when
+
+    def tick(self, version: datetime | int) -> int:
+        """Return the start of the tick of a time, µs since 1970; a counter as it is."""
+        if isinstance(version, datetime):
+            version = microseconds(version)
+        elif self._counts:
+            return version
+        return version // self._tick * self._tick
+
+    def tombstone(self, key: str) -> Values:
+        """Return the values of an item that is gone."""
+        return self._codec.tombstone(self._key(key))
+
+    def kept(self, values: Values, rank: Rank, position: int) -> Kept:
+        """Return a row of the view's table."""
+        return Kept(values, rank, position)
+
+    def _key(self, key: str) -> Key:
+        return (int(key) if self._is_int else key,)
+
+    def _state(self, key: str, state: Mapping[str, Any]) -> tuple[Values, int]:
+        try:
+            made: Any = msgspec.convert(state, self._row, strict=False)
+            values = self._codec.stored(self._codec.values(made))
+        except (msgspec.ValidationError, TypeError, ValueError, OverflowError) as error:
+            raise UnreadableError(f"{key!r:.80}: {error}") from error
+        if self._codec.key(values) != self._key(key):
+            raise UnreadableError(f"{key!r:.80}: its state has the key {self._codec.key(values)!r:.80}")
+        return values, self._hash(key, _encode(made))
+
+    def _hash(self, key: str, state: bytes) -> int:
+        digest, name = self._begun.copy(), key.encode()
+        digest.update(len(name).to_bytes(4))
+        digest.update(name)
+        digest.update(state)
+        return _signed(digest.digest())[0]
+
+
+def order_of(snapshot: Snapshot, *, by_key: bool) -> OrderKey | None:
+    """Return where an event's item stands; None if that is not known of it."""
+    return snapshot.key if by_key and snapshot.order is None else snapshot.order

@@ -1,0 +1,83 @@
+"""Who runs a scope: one process at a time, by a lease whose number every transaction of the run compares."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from msgspec.structs import replace
+
+from tidings.errors import RefusedError
+from tidings.ports import Ports, is_gone
+from tidings.reconciliation.book import Book
+from tidings.reconciliation.records import Record
+from tidings.store.driver import StoreDriver
+from tidings.store.unit import Unit
+
+LEASE_US = 60_000_000
+BREACHES_KEPT = 100
+
+
+class LostLeaseError(Exception):
+    """Another process runs the scope now."""
+
+
+class Holding:
+    """A scope as one process has it."""
+
+    def __init__(self, scope: str, store: StoreDriver, ports: Ports, owner: str) -> None:
+        self.scope = scope
+        self.ports = ports
+        self._store = store
+        self._owner = owner
+        self._epoch = 0
+
+    @property
+    def now(self) -> int:
+        """The wall clock, µs since 1970."""
+        return self.ports.clock.now_us()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[tuple[Unit, Book, Record]]:
+        """Hold the scope in a unit, whoever runs it."""
+        async with self._store.unit() as unit:
+            await unit.hold(self.scope)
+            book = Book(unit, self.scope)
+            yield unit, book, await book.opened(self.ports.random)
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[tuple[Unit, Book, Record]]:
+        """Hold the scope in a unit, if it is still ours to run; whoever writes the record lengthens the lease."""
+        async with self.open() as (unit, book, record):
+            if record.owner != self._owner or record.epoch != self._epoch:
+                raise LostLeaseError
+            yield unit, book, replace(record, until=self.now + LEASE_US)
+
+    def taken(self, record: Record) -> Record:
+        """Return the record once the scope is ours to run. RefusedError while another process runs it."""
+        if record.owner not in ("", self._owner) and record.until > self.now and not is_gone(record.owner):
+            raise RefusedError(f"{self.scope} is being run by another process: wait for its end")
+        self._epoch = record.epoch + 1
+        return replace(record, owner=self._owner, epoch=self._epoch, until=self.now + LEASE_US)
+
+    async def let_go(self) -> None:
+        """Leave the scope to whoever comes next."""
+        async with self.open() as (_, book, record):
+            if record.owner == self._owner and record.epoch == self._epoch:
+                await book.write(replace(record, owner="", until=0))
+
+    async def ticket(self) -> int:
+        """Return a number that is higher than all before, taken before a read begins."""
+        async with self.open() as (_, book, record):
+            await book.write(replace(record, ticket=record.ticket + 1))
+        return record.ticket + 1
+
+    async def breach(self, fact: str) -> None:
+        """Note that the provider did not keep what was declared of it."""
+        async with self.open() as (_, book, record):
+            await book.write(breached(record, fact, self.now))
+
+
+def breached(record: Record, fact: str, now: int) -> Record:
+    """Return the record with one more breach; the last hundred are kept."""
+    return replace(record, breaches=(*record.breaches, (fact, now))[-BREACHES_KEPT:]) if fact else record

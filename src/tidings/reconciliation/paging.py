@@ -1,0 +1,47 @@
+"""Whether a page can be believed, and what it covers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from tidings.reconciliation.places import Place, Range
+
+EMPTY_MAX = 100
+CURSORS_MAX = 100_000
+"""After so many pages a list is no list any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a page is. `doubt`: why it proves nothing; `loops`: its cursor was there before in this run."""
+
+    range: Range
+    doubt: str = ""
+    loops: bool = False
+
+
+def look_at(
+    places: Sequence[Place],
+    *,
+    after: Place,
+    next_cursor: str | None,
+    seen: Collection[str],
+    moved: Collection[Place] = (),
+) -> Looked:
+    """Look at the places of a page's rows. `after`: where the one before ended; `seen`: the cursors of the run;
+    `moved`: the places of rows that stood somewhere else before."""
+    end = None if next_cursor is None else (places[-1] if places else after)
+    try:
+        rises = all(one < other for one, other in zip((after, *places), places, strict=False))
+    except TypeError:  # numbers and texts have no order
+        rises = False
+    doubt = "" if rises and not moved else "order"
+    if doubt and end is not None:
+        end = after
+    return Looked(Range(after, end), doubt, next_cursor is not None and next_cursor in seen)
+
+
+def hold_limit(live: int) -> int:
+    """Return how many items of so many may be found deleted before somebody has to look."""
+    return max(10, min(live // 10, 1_000))

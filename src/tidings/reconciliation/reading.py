@@ -1,0 +1,83 @@
+"""Asking a provider: within the budget, measured from before the call to after it, and what went wrong told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from tidings.ports import Ports
+from tidings.reconciliation.budget import Budget, Priority
+from tidings.reconciliation.listing import (
+    Answer,
+    CursorExpiredError,
+    Listing,
+    NotAuthorisedError,
+    Page,
+    RateLimitedError,
+)
+from tidings.reconciliation.stamps import Asked, Stamps
+from tidings.views.columns import microseconds
+
+TRIES = 5
+T = TypeVar("T", Page, Answer)
+
+
+class NoReadError(Exception):
+    """No read happened. `why`: `rate`, `cursor`, `authorisation`, `clock` or `unavailable`; `wait`: seconds."""
+
+    def __init__(self, why: str, text: str, wait: float = 0.0) -> None:
+        super().__init__(text)
+        self.why = why
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOf(Generic[T]):
+    """What was read, and as of when: the start of the last tick that had closed before, µs since 1970."""
+
+    what: T
+    as_of: int
+    overlaps: bool = False
+
+
+class Asking:
+    """Asks one provider for one scope."""
+
+    def __init__(self, listing: Listing, budget: Budget, stamps: Stamps, ports: Ports) -> None:
+        self._listing = listing
+        self._budget = budget
+        self._stamps = stamps
+        self._ports = ports
+
+    async def page(self, cursor: str | None, limit: int, *, tries: int) -> ReadOf[Page]:
+        """Read a page of the whole list. NoReadError."""
+        return await self._read(lambda: self._listing.list_page(cursor=cursor, limit=limit), Priority.BULK, tries)
+
+    async def one(self, key: str, *, tries: int = 0) -> ReadOf[Answer]:
+        """Read one item. NoReadError."""
+        return await self._read(lambda: self._listing.get_one(key), Priority.VERIFY, tries)
+
+    async def _read(self, call: Callable[[], Awaitable[T]], priority: Priority, tries: int) -> ReadOf[T]:
+        await self._budget.take(priority)
+        began = self._now()
+        try:
+            found = await call()
+        except RateLimitedError as error:
+            seconds = None if error.retry_after is None else error.retry_after.total_seconds()
+            raise NoReadError("rate", str(error), self._budget.rest(seconds, tries)) from error
+        except CursorExpiredError as error:
+            raise NoReadError("cursor", str(error) or "the cursor has expired") from error
+        except NotAuthorisedError as error:
+            raise NoReadError("authorisation", str(error) or "the credentials are refused") from error
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            raise NoReadError("unavailable", text[:500], self._budget.rest(None, tries)) from error
+        date = None if found.server_date is None else microseconds(found.server_date)
+        as_of = self._stamps.stamp(Asked(began=began, ended=self._now(), date=date))
+        if as_of is None:
+            raise NoReadError("clock", "the answer has no Date, or one that jumped", 1.0)
+        return ReadOf(found, as_of)
+
+    def _now(self) -> int:
+        return int(self._ports.clock.monotonic() * 1_000_000)

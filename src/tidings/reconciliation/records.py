@@ -1,0 +1,89 @@
+"""What is kept of a scope as a whole, and of each run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from tidings.reconciliation.floors import NEVER
+
+Mode = Literal["plan", "run", "approve"]
+RunState = Literal["running", "paused", "held", "incomplete", "failed", "done"]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A scope. Times are µs since 1970.
+
+    `definition`: of the adapter, the view and the policies; `planned`: the one that a dry run was made of. `owner`,
+    `epoch`, `until`: who runs it now. `least`: what reads proved that have ended. `ticket`: the last one given.
+    `live`: how many items the mirror shows. `deletes`: when, and how many, of late. `breaches`: what the provider did
+    not keep, when. `rest`: it is not asked before.
+    """
+
+    definition: str = ""
+    planned: str = ""
+    secret: bytes = b""
+    owner: str = ""
+    epoch: int = 0
+    until: int = 0
+    least: int = NEVER
+    ticket: int = 0
+    live: int = 0
+    run: str = ""
+    last: str = ""
+    next: int = 0
+    rest: int = 0
+    mirrored: int = 0
+    deletes: tuple[tuple[int, int], ...] = ()
+    breaches: tuple[tuple[str, int], ...] = ()
+    violations: int = 0
+    corrections: dict[str, int] = {}
+    late: int = 0
+    merges: int = 0
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. `cursor`, `after`: where its next page begins. `before`, `bounds`: how far was told before, after.
+
+    `control`: an item that its list showed, whose answer shows that answers can be believed. `merges`: how many events
+    the mirror had merged at its start. `why`: what it ended, or waits, for. `at_most`, `keys`: of an approval: how many
+    deletes, and of which keys.
+    """
+
+    id: str
+    mode: Mode
+    definition: str
+    state: RunState = "running"
+    is_dry: bool = False
+    presence_only: str = ""
+    started: int = 0
+    ended: int | None = None
+    cursor: str | None = None
+    after: bytes = b""
+    cursors: tuple[str, ...] = ()
+    is_listed: bool = False
+    pages: int = 0
+    empty: int = 0
+    rows: int = 0
+    equal: int = 0
+    newer_here: int = 0
+    appended: int = 0
+    proposed: int = 0
+    suspects: int = 0
+    deleted: int = 0
+    omitted: int = 0
+    unreadable: int = 0
+    restarts: int = 0
+    tries: int = 0
+    first_as_of: int | None = None
+    breaches: tuple[str, ...] = ()
+    total: int | None = None
+    merges: int = 0
+    control: str = ""
+    before: tuple[int, int] = (NEVER, NEVER)
+    bounds: tuple[int, int] = (NEVER, NEVER)
+    at_most: int | None = None
+    keys: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    why: str = ""

@@ -1,0 +1,78 @@
+"""Findings, and the events that repair them."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+from msgspec.structs import replace
+
+from tidings.events.catalog import Catalog
+from tidings.events.envelope import Envelope
+from tidings.events.timestamp import time_text
+from tidings.reconciliation.coding import Finding
+from tidings.reconciliation.judging import DELETE, Kind
+from tidings.reconciliation.listing import Listing, Row
+from tidings.store.rows import Rank
+
+SOURCE = "/tidings/reconcile"
+SCOPE, RANK = "reconcilescope", "reconcilerank"
+"""The attributes of a repair that say of which scope it is, and by what it is ordered."""
+
+
+def finding_id(scope: str, key: str, base: Rank | None, hash: int, kind: int) -> str:
+    """Return the id of a difference: it follows from what is here and what is there, so that who finds it twice has
+    found one, while it is found anew after each repair."""
+    digest = blake2b(digest_size=16)
+    for part in (scope, key, repr(None if base is None else tuple(base)), str(hash), str(kind)):
+        digest.update(f"{len(part)}:{part}".encode())
+    return digest.hexdigest()
+
+
+class Repairs:
+    """Makes the events of one scope."""
+
+    def __init__(self, scope: str, listing: Listing, catalog: Catalog) -> None:
+        self._scope = scope
+        self._listing = listing
+        self._catalog = catalog
+
+    def finding(
+        self, *, kind: Kind, key: str, at: bytes, rank: Rank, base: Rank | None, run: str, now: int, is_dry: bool
+    ) -> Finding:
+        """Return what was found of a key."""
+        return Finding(
+            id=finding_id(self._scope, key, base, rank.hash, rank.kind),
+            kind=kind.value,
+            key=key,
+            at=at,
+            rank=(rank.at, rank.settled, rank.kind, rank.hash),
+            base=None if base is None else (base.at, base.settled, base.kind, base.hash),
+            run=run,
+            since=now,
+            state="proposed" if is_dry else "open",
+        )
+
+    def event(self, finding: Finding, row: Row | None, *, now: int, time: int) -> Envelope:
+        """Return the event that repairs it. `row`: what the provider shows, None if it is gone; `time`: when it became
+        so, as far as that is known."""
+        event: Any = self._listing.deleted(finding.key) if row is None else self._listing.observed(row)
+        made = self._catalog.envelope(
+            event,
+            id=finding.id,
+            source=SOURCE,
+            now_us=now,
+            attributes={SCOPE: self._scope, RANK: rank_text(Rank(*finding.rank))},
+        )
+        return replace(made, time=time_text(time), time_stamped=True)
+
+
+def rank_text(rank: Rank) -> str:
+    """Return what a repair says of its rank; its kind and its hash follow from its data."""
+    return f"{rank.at}/{rank.settled}"
+
+
+def rank_told(text: str, *, kind: int, hash: int) -> Rank:
+    """Return the rank that a repair says."""
+    at, _, settled = text.partition("/")
+    return Rank(int(at), int(settled), kind, 0 if kind == DELETE else hash)

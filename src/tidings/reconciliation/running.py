@@ -1,0 +1,275 @@
+"""One run: the whole list, page by page, each in one transaction, then what it does not show, item by item."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from tidings.events.identity import uuid7
+from tidings.reconciliation.book import Book
+from tidings.reconciliation.coding import Suspect, key_place, place_key
+from tidings.reconciliation.copying import Copied, Copying, UnreadableError
+from tidings.reconciliation.facts import Capability, Order, Paging, ProviderFacts
+from tidings.reconciliation.holding import Holding, LostLeaseError, breached
+from tidings.reconciliation.listing import Listing, Page, Row, Seeks
+from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked, hold_limit, look_at
+from tidings.reconciliation.places import START, WHOLE, Place, place
+from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf
+from tidings.reconciliation.records import Mode, Record, Run, RunState
+from tidings.reconciliation.taking import Taken, Taking, after
+from tidings.reconciliation.verifying import DAY_US, Verifying
+
+GROUP = 20
+RESTARTS = 3
+LIES, LIES_US = 3, 7 * DAY_US
+HELD_KEPT = 1_000
+_ID_BITS = 74
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """How many deletes may be made, of which keys that were held."""
+
+    at_most: int
+    keys: frozenset[str]
+
+
+class Running:
+    """Runs one scope. `definition`: of what is compared with what; another one begins with a dry run."""
+
+    def __init__(
+        self,
+        listing: Listing,
+        holding: Holding,
+        *,
+        copying: Callable[[bytes], Copying],
+        taking: Taking,
+        asking: Asking,
+        verifying: Verifying,
+        definition: str,
+    ) -> None:
+        self._listing = listing
+        self._holding = holding
+        self._copying = copying
+        self._taking = taking
+        self._asking = asking
+        self._verifying = verifying
+        self._definition = definition
+
+    @property
+    def _facts(self) -> ProviderFacts:
+        return self._listing.facts
+
+    async def run(
+        self, mode: Mode, stopping: asyncio.Event, *, applies: bool = False, approval: Approval | None = None
+    ) -> Run:
+        """Run to the end, or until `stopping` is set: then it is taken up again where it stood.
+
+        `applies`: also if no dry run was made of this definition. RefusedError while another process runs it.
+        """
+        run = await self._begin(mode, applies=applies, approval=approval)
+        try:
+            while run.state == "running" and not run.is_listed and not stopping.is_set():
+                run = await self._page(run)
+            if run.state == "running" and run.is_listed:
+                run = await self._after_list(run, stopping)
+        except LostLeaseError:
+            return run
+        finally:
+            await self._holding.let_go()
+        return run
+
+    async def _begin(self, mode: Mode, *, applies: bool, approval: Approval | None) -> Run:
+        async with self._holding.open() as (_, book, record):
+            taken = self._holding.taken(record)
+            run = await self._resumed(book, record, mode)
+            if run is None:
+                floors = await book.floors(WHOLE)
+                run = self._new(record, mode, before=(floors.upserts, floors.deletes), applies=applies)
+                if approval is not None:
+                    run = replace(run, at_most=approval.at_most, keys=tuple(sorted(approval.keys)))
+            await book.write(replace(taken, run=run.id))
+            await book.write_run(run)
+        return run
+
+    async def _resumed(self, book: Book, record: Record, mode: Mode) -> Run | None:
+        kept = await book.run(record.run) if record.run else None
+        if kept is None or kept.state not in ("running", "paused") or kept.mode != mode:
+            return None
+        return replace(kept, state="running", tries=0, why="") if kept.definition == self._definition else None
+
+    def _new(self, record: Record, mode: Mode, *, before: tuple[int, int], applies: bool) -> Run:
+        now = self._holding.now
+        return Run(
+            id=uuid7(now, self._holding.ports.random.getrandbits(_ID_BITS)),
+            mode=mode,
+            definition=self._definition,
+            is_dry=mode == "plan" or (record.planned != self._definition and not applies),
+            presence_only=self._presence_only(record, now),
+            started=now,
+            merges=record.merges,
+            before=before,
+        )
+
+    def _presence_only(self, record: Record, now: int) -> str:
+        if not self._facts.proves_absence:
+            return "paging" if self._facts.paging is Paging.OFFSET else "order"
+        lies = [at for fact, at in record.breaches if fact == "omitted" and at > now - LIES_US]
+        return "omitted" if len(lies) >= LIES else ""
+
+    # the list
+    async def _page(self, run: Run) -> Run:
+        ticket = await self._holding.ticket() if self._facts.capability is Capability.BARE else 0
+        try:
+            read = await self._asking.page(run.cursor, self._facts.page_limit, tries=run.tries)
+        except NoReadError as error:
+            return await self._no_read(run, error)
+        self._holding.ports.points.at("reconcile:page-received")
+        copies, unreadable, known = await self._copied(read.what.rows)
+        looked = self._look(run, read.what, copies, known)
+        if looked.loops or run.pages >= CURSORS_MAX:
+            return await self._end(run, "failed", "the cursors go round in circles", breach="cursor")
+        if run.empty >= EMPTY_MAX and not copies:
+            return await self._end(run, "failed", f"{EMPTY_MAX} pages in a row were empty", breach="empty")
+        taken = Taken(
+            copies=copies,
+            looked=looked,
+            as_of=self._as_of(run, read),
+            ticket=ticket,
+            now=self._holding.now,
+            unreadable=unreadable,
+        )
+        run = await self._take(run, read.what, taken)
+        self._holding.ports.points.at("reconcile:page-committed")
+        return run
+
+    async def _take(self, run: Run, page: Page, taken: Taken) -> Run:
+        async with self._holding.held() as (unit, book, record):
+            kept = await book.run(run.id)
+            if kept is None or (kept.after, kept.pages) != (run.after, run.pages):
+                raise LostLeaseError
+            found = await self._taking.take(book, record, run, taken)
+            self._holding.ports.points.at("reconcile:page-judged")
+            end = taken.looked.range.end
+            record, run = after(
+                record, run, taken, found, cursor=page.next_cursor, end=b"" if end is None else place_key(end)
+            )
+            run = replace(run, total=run.total if page.total is None else page.total)
+            unit.emit(found.events)
+            await book.write(replace(record, least=max(record.least, taken.as_of)))
+            await book.write_run(run)
+        return run
+
+    def _as_of(self, run: Run, read: ReadOf[Page]) -> int:
+        """Return when the page's data was fixed: of a list that is kept for its cursors, as the first page was made."""
+        if self._facts.paging is Paging.SNAPSHOT and run.first_as_of is not None:
+            return min(read.as_of, run.first_as_of)
+        return read.as_of
+
+    async def _copied(self, rows: Sequence[Row]) -> tuple[list[Copied], list[bytes], dict[str, bytes]]:
+        """Return the rows as the copy would hold them, the places of those it cannot, and where their keys stood."""
+        async with self._holding.open() as (_, book, record):
+            is_by_key = self._facts.order is Order.KEY
+            known = {} if is_by_key else dict(await book.places([row.key for row in rows]))
+        copying, copies, unreadable = self._copying(record.secret), [], []
+        for row in rows:
+            if row.gone:
+                continue  # as if it were not listed: an answer about it is asked for
+            try:
+                copies.append(copying.listed(row))
+            except UnreadableError:
+                unreadable.append(place_key(place(row.key if row.order is None else row.order)))
+        return copies, unreadable, known
+
+    def _look(self, run: Run, page: Page, copies: Sequence[Copied], known: dict[str, bytes]) -> Looked:
+        moved = [copy.place for copy in copies if known.get(copy.key, copy.at) != copy.at]
+        places = [copy.place for copy in copies]
+        return look_at(places, after=_began(run), next_cursor=page.next_cursor, seen=run.cursors, moved=moved)
+
+    async def _no_read(self, run: Run, error: NoReadError) -> Run:
+        if error.why == "cursor":
+            return await self._cursor_expired(run)
+        if error.why == "authorisation":
+            return await self._end(run, "failed", str(error))
+        run = replace(run, tries=run.tries + (error.why != "rate"))
+        if run.tries >= TRIES:
+            return await self._end(run, "paused", str(error), breach="clock" if error.why == "clock" else "")
+        if error.wait:
+            await self._holding.ports.clock.sleep(error.wait)
+        return await self._keep(run)
+
+    async def _cursor_expired(self, run: Run) -> Run:
+        if run.restarts >= RESTARTS:
+            return await self._end(run, "failed", "cursors expire too fast", breach="cursor_expires_too_fast")
+        run = replace(run, restarts=run.restarts + 1, cursors=())
+        if self._facts.seekable and run.after:
+            order = _began(run)
+            seeks: Seeks = self._listing  # type: ignore[assignment]
+            return await self._keep(replace(run, cursor=seeks.cursor_after(order if len(order) > 1 else order[0])))
+        return await self._keep(replace(run, cursor=None, after=b"", rows=0, first_as_of=None))
+
+    # what the list does not show
+    async def _after_list(self, run: Run, stopping: asyncio.Event) -> Run:
+        if run.is_dry:
+            return await self._end(run, "done", "")
+        async with self._holding.held() as (_, book, record):
+            suspects = [each for each in (await book.suspects(WHOLE)).values() if each.run == run.id]
+            is_incomplete = self._is_incomplete(run, record)
+            if is_incomplete:
+                await book.void(f"s:{each.key}" for each in suspects)
+        if is_incomplete:
+            why = f"the provider counts {run.total} items and has listed {run.rows}"
+            return await self._end(run, "incomplete", why, breach="total")
+        recent = sum(n for at, n in record.deletes if at > self._holding.now - DAY_US)
+        limit = hold_limit(record.live)
+        if not _may_delete(run, suspects, recent=recent, limit=limit):
+            keys = tuple(sorted(each.key for each in suspects))[:HELD_KEPT]
+            why = f"{len(suspects)} items are not listed, and {recent} were deleted today: more than {limit}"
+            return await self._end(replace(run, held=keys), "held", why)
+        for start in range(0, len(suspects), GROUP):
+            if stopping.is_set():
+                return run
+            run = await self._verifying.suspects(run, suspects[start : start + GROUP])
+        return await self._end(run, "done", "")
+
+    def _is_incomplete(self, run: Run, record: Record) -> bool:
+        """Say whether the provider's own count differs by more than what changed meanwhile."""
+        return run.total is not None and abs(run.total - run.rows) > record.merges - run.merges
+
+    # what is kept
+    async def _keep(self, run: Run) -> Run:
+        async with self._holding.held() as (_, book, record):
+            await book.write(record)
+            await book.write_run(run)
+        return run
+
+    async def _end(self, run: Run, state: RunState, why: str, *, breach: str = "") -> Run:
+        async with self._holding.held() as (_, book, record):
+            floors = await book.floors(WHOLE)
+            run = replace(
+                run,
+                state=state,
+                why=why,
+                ended=None if state == "paused" else self._holding.now,
+                bounds=(floors.upserts, floors.deletes),
+                breaches=(*run.breaches, breach) if breach else run.breaches,
+            )
+            planned = run.definition if run.is_dry and state == "done" else record.planned
+            last = record.last if state == "paused" else run.id
+            await book.write(breached(replace(record, planned=planned, last=last), breach, self._holding.now))
+            await book.write_run(run)
+        self._holding.ports.points.at("reconcile:run-ended")
+        return run
+
+
+def _began(run: Run) -> Place:
+    return key_place(run.after) if run.after else START
+
+
+def _may_delete(run: Run, suspects: Sequence[Suspect], *, recent: int, limit: int) -> bool:
+    if run.at_most is not None:
+        return len(suspects) <= run.at_most and {each.key for each in suspects} <= set(run.keys)
+    return not suspects or len(suspects) + recent <= limit

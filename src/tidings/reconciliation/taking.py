@@ -1,0 +1,221 @@
+"""Taking in one page of a whole list: rows judged, what is absent suspected, floors raised, in one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from tidings.events.envelope import Envelope
+from tidings.reconciliation.book import Book, newer
+from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
+from tidings.reconciliation.copying import Copied
+from tidings.reconciliation.facts import Capability
+from tidings.reconciliation.floors import NEVER, Floors, Known
+from tidings.reconciliation.judging import PUT, Judgement, Kind, Read, Verdict, floor_of, gone, is_absent, judge
+from tidings.reconciliation.paging import Looked, hold_limit
+from tidings.reconciliation.places import Range
+from tidings.reconciliation.proofs import Proof
+from tidings.reconciliation.records import Record, Run
+from tidings.reconciliation.repairing import Repairs
+from tidings.store.rows import Rank
+
+CURSORS_KEPT = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A page as it was read. `unreadable`: the places of rows that the copy cannot hold."""
+
+    copies: Sequence[Copied]
+    looked: Looked
+    as_of: int
+    ticket: int = 0
+    now: int = 0
+    unreadable: Sequence[bytes] = ()
+
+
+@dataclass(slots=True)
+class Page:
+    """What came of a page."""
+
+    findings: list[Finding] = field(default_factory=list)
+    events: list[Envelope] = field(default_factory=list)
+    dirty: dict[str, Dirty] = field(default_factory=dict)
+    suspects: dict[bytes, Suspect] = field(default_factory=dict)
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    violated: list[Finding] = field(default_factory=list)
+    is_void: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class There:
+    """What is kept of a range."""
+
+    mirror: Mapping[bytes, Mirrored]
+    open: Mapping[bytes, Finding]
+    suspects: Mapping[bytes, Suspect]
+    key_floors: Mapping[bytes, int]
+    floors: Floors
+
+    def base(self, at: bytes) -> Rank | None:
+        """Return what the mirror will hold at a place."""
+        return newer(self.mirror.get(at), self.open.get(at))
+
+
+class Taking:
+    """Takes pages in for one scope."""
+
+    def __init__(self, capability: Capability, repairs: Repairs) -> None:
+        self._capability = capability
+        self._repairs = repairs
+
+    async def take(self, book: Book, record: Record, run: Run, taken: Taken) -> Page:
+        """Take a page in; the unit holds the scope, and run and record are as they are kept."""
+        range = taken.looked.range
+        there = await self._there(book, range, taken.copies)
+        page = self.judged(there, run, taken)
+        absent = [] if run.presence_only else self._absent(there, taken)
+        page.is_void = bool(
+            taken.looked.doubt or run.is_dry or run.presence_only or len(absent) > hold_limit(record.live)
+        )
+        if run.is_dry:
+            page.findings += [self._extra(held, run, taken) for held in absent]
+            await book.write_findings(page.findings)
+            return page
+        for held in absent:
+            page.suspects[held.at] = Suspect(
+                key=held.key, at=held.at, run=run.id, as_of=taken.as_of, ticket=taken.ticket, since=taken.now
+            )
+        await self._close(book, there.suspects)
+        await book.write_findings(page.findings)
+        await book.write_suspects(dict(page.suspects))
+        await book.write_dirty(dict(page.dirty))
+        if not page.is_void:
+            await self._prove(book, there, run, taken, page)
+        return page
+
+    async def _there(self, book: Book, range: Range, copies: Sequence[Copied]) -> There:
+        mirror, open = await book.mirror(range), await book.open_findings(range)
+        outside = [copy.at for copy in copies if copy.place not in range]
+        if outside:  # of a page that is doubted its rows are judged all the same
+            mirror |= await book.mirrored(outside)
+            open |= await book.open_at(outside)
+        return There(
+            mirror=mirror,
+            open=open,
+            suspects=await book.suspects(range),
+            key_floors=await book.key_floors(range),
+            floors=await book.floors(range),
+        )
+
+    def judged(self, there: There, run: Run, taken: Taken) -> Page:
+        """Judge each row of the page."""
+        page = Page()
+        for copy in taken.copies:
+            base = there.base(copy.at)
+            known = there.floors.at(copy.place)
+            floor = floor_of(known, there.key_floors.get(copy.at, NEVER), base)
+            read = Read(hash=copy.hash, as_of=taken.as_of, version=copy.version, ticket=taken.ticket)
+            found = judge(read, base, floor, self._capability)
+            page.verdicts[found.verdict] += 1
+            if found.verdict is Verdict.REPAIR:
+                self.repair(page, run, copy, found, base=base, known=known, now=taken.now)
+        return page
+
+    def repair(
+        self, page: Page, run: Run, copy: Copied, found: Judgement, *, base: Rank | None, known: Known, now: int
+    ) -> None:
+        """Add a finding, and the event that repairs it."""
+        assert found.kind is not None
+        assert found.rank is not None
+        finding = self._repairs.finding(
+            kind=found.kind,
+            key=copy.key,
+            at=copy.at,
+            rank=found.rank,
+            base=base,
+            run=run.id,
+            now=now,
+            is_dry=run.is_dry,
+        )
+        page.findings.append(finding)
+        if copy.version is not None and copy.version <= known.shown_put and base is not None and base.at < copy.version:
+            page.violated.append(finding)
+        if not run.is_dry:
+            time = copy.version if copy.version is not None and copy.version > 0 else found.rank.at
+            page.events.append(self._repairs.event(finding, copy.row, now=now, time=min(time, now)))
+
+    def _absent(self, there: There, taken: Taken) -> list[Mirrored]:
+        shown = {*(copy.at for copy in taken.copies), *taken.unreadable}
+        found = []
+        for at, held in there.mirror.items():
+            base = there.base(at)
+            if at in shown or base is None or base.kind != PUT:
+                continue
+            if is_absent(base, as_of=taken.as_of, ticket=taken.ticket, capability=self._capability):
+                found.append(held)
+        return found
+
+    def _extra(self, held: Mirrored, run: Run, taken: Taken) -> Finding:
+        return self._repairs.finding(
+            kind=Kind.EXTRA,
+            key=held.key,
+            at=held.at,
+            rank=gone(taken.as_of, taken.ticket, self._capability),
+            base=held.rank,
+            run=run.id,
+            now=taken.now,
+            is_dry=True,
+        )
+
+    async def _close(self, book: Book, older: Mapping[bytes, Suspect]) -> None:
+        """Forget what was suspected of this range before, with the proofs that waited for it."""
+        await book.void(f"s:{each.key}" for each in older.values())
+        await book.write_suspects(dict.fromkeys(older))
+
+    async def _prove(self, book: Book, there: There, run: Run, taken: Taken, page: Page) -> None:
+        range, as_of = taken.looked.range, taken.as_of
+        open = {f"f:{each.id}" for each in (*there.open.values(), *page.findings)}
+        read = {f"d:{key}" for key in page.dirty}
+        absent = {f"s:{each.key}" for each in page.suspects.values()}
+        raised = there.floors.raised(range, Known(put=as_of, delete=as_of))
+        proof = Proof(range, as_of, frozenset(open | read), frozenset(open | read | absent))
+        told = await book.prove(f"{run.id}.{run.pages:08d}", proof, raised)
+        await book.write_floors(there.floors, told)
+        passed = {at: None for at, floor in there.key_floors.items() if floor <= as_of}
+        await book.write_key_floors(dict(passed))
+
+
+def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | None, end: bytes) -> tuple[Record, Run]:
+    """Return the scope and the run once a page is taken in. `end`: where its range ends."""
+    verdicts, is_last = page.verdicts, cursor is None
+    doubts = (taken.looked.doubt,) if taken.looked.doubt else ()
+    run = replace(
+        run,
+        cursor=cursor,
+        cursors=(*run.cursors, cursor)[-CURSORS_KEPT:] if cursor is not None else run.cursors,
+        after=run.after if is_last else end,
+        is_listed=is_last,
+        pages=run.pages + 1,
+        empty=run.empty + 1 if not taken.copies else 0,
+        rows=run.rows + len(taken.copies),
+        equal=run.equal + verdicts[Verdict.EQUAL] + verdicts[Verdict.OLD],
+        newer_here=run.newer_here + verdicts[Verdict.NEWER_HERE],
+        appended=run.appended + len(page.events),
+        proposed=run.proposed + (len(page.findings) if run.is_dry else 0),
+        suspects=run.suspects + len(page.suspects),
+        unreadable=run.unreadable + len(taken.unreadable),
+        presence_only=run.presence_only or ("order" if taken.looked.doubt == "order" else ""),
+        control=taken.copies[-1].key if taken.copies else run.control,
+        first_as_of=taken.as_of if run.first_as_of is None else run.first_as_of,
+        breaches=(*run.breaches, *doubts),
+        tries=0,
+    )
+    kinds = Counter(record.corrections)
+    kinds.update(f"{each.kind}" for each in page.findings if not run.is_dry)
+    breaches = (*record.breaches, *((doubt, taken.now) for doubt in doubts))[-100:]
+    violations = record.violations + len(page.violated)
+    return replace(record, corrections=dict(kinds), breaches=breaches, violations=violations), run
