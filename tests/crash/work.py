@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from tests.crash import shop
 from tests.crash.receiving import receive
+from tests.crash.reconciling import reconcile
 from tests.crash.relaying import relay
 from tests.crash.selling import sell
 from tests.crash.sending import send
@@ -66,5 +67,13 @@ async def fill_runs(folder: Path, ports: Ports, options: str) -> None:
 
 
 WORKS: Mapping[str, Work] = MappingProxyType(
-    {"append": append, "fill-runs": fill_runs, "receive": receive, "relay": relay, "sell": sell, "send": send}
+    {
+        "append": append,
+        "fill-runs": fill_runs,
+        "receive": receive,
+        "reconcile": reconcile,
+        "relay": relay,
+        "sell": sell,
+        "send": send,
+    }
 )

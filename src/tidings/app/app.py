@@ -15,11 +15,14 @@ from tidings import settings as setting
 from tidings.app.declared import Declared
 from tidings.app.opened import Opened
 from tidings.app.opening import open_services
+from tidings.app.reconciling import checked
 from tidings.errors import DeclarationError, RefusedError, SettingError
 from tidings.events.catalog import Catalog
+from tidings.events.declaration import declared_class
 from tidings.log.driver import Position
 from tidings.operations.endpoints import Endpoints
 from tidings.ports import Ports
+from tidings.reconciliation.listing import Listing, Scope
 from tidings.services.context import Context
 from tidings.services.service import Service
 from tidings.settings import Settings
@@ -49,6 +52,7 @@ class App:
             found[service.name] = service
         self.services: Mapping[str, Service] = MappingProxyType(found)
         self.receivers: dict[str, Receiver] = {}
+        self.scopes: dict[str, Scope] = {}
         self.lock = None if lock is None else Path(lock)
         Catalog(self.events)  # whoever declares an event twice is told so here
         _check_tables(self.views)
@@ -56,7 +60,9 @@ class App:
 
     @property
     def _declared(self) -> Declared:
-        return Declared(tuple(self.services.values()), tuple(self.receivers.values()), self.lock)
+        return Declared(
+            tuple(self.services.values()), tuple(self.receivers.values()), self.lock, tuple(self.scopes.values())
+        )
 
     @property
     def versions(self) -> Versions:
@@ -106,6 +112,32 @@ class App:
         caller = sys._getframe(1)  # so that whoever wants it changed is told where
         made.declared_at = f"{caller.f_globals.get('__name__', 'the code')}, line {caller.f_lineno}"
         self.receivers[id] = made
+        return made
+
+    def reconcile(
+        self,
+        name: str,
+        view: type,
+        listing: Listing,
+        *,
+        events: Sequence[type],
+        every: timedelta | None = None,
+        account: str = "",
+    ) -> Scope:
+        """Keep a copy of what a provider lists, and prove it right: what was missed is found, and repaired by events.
+
+        `name`: of the scope, such as `till-orders`. `view`: the class of the copy's rows, a view without folds.
+        `events`: the event classes that `listing` reads. `every`: from the start of a run to that of the next; None:
+        only when asked for. `account`: scopes of one account share its rate. DeclarationError.
+        """
+        if name in self.scopes:
+            raise DeclarationError(f"two scopes are named {name!r}: give one of them another name")
+        if self._opened is not None:
+            raise RefusedError("the app is open: say what is reconciled before")
+        classes = tuple(declared_class(each).cls for each in events)
+        scope = Scope(name=name, view=view, listing=listing, events=classes, every=every, account=account)
+        made = checked(scope, self.views)
+        self.scopes[name] = made
         return made
 
     @asynccontextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tidings.events.catalog import Catalog
 from tidings.ports import Clock
+from tidings.reconciliation.listing import Scope
 from tidings.services.service import Service
 from tidings.settings import Settings
 from tidings.versions.gatekeeper import Gatekeeper
@@ -24,12 +25,15 @@ class Declared:
     services: Sequence[Service]
     receivers: Sequence[Receiver] = ()
     lock: Path | None = None
+    scopes: Sequence[Scope] = ()
 
     @property
     def events(self) -> tuple[type, ...]:
         """Every event class that is named, each once."""
         named = [event for service in self.services for event in service.events]
-        return tuple(dict.fromkeys([*named, *(event for receiver in self.receivers for event in receiver.emits)]))
+        told = [event for each in self.receivers for event in each.emits]
+        told += [event for each in self.scopes for event in each.events]
+        return tuple(dict.fromkeys([*named, *told]))
 
     def versions(self) -> Versions:
         """Return what is known of their versions. TransformerChainError; SchemaChangedError."""

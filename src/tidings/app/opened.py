@@ -31,6 +31,7 @@ from tidings.operations.endpoints import Endpoints
 from tidings.operations.letter_acts import LetterActs
 from tidings.operations.polling import Polling
 from tidings.ports import Ports
+from tidings.reconciliation.scope import Reconciliation
 from tidings.services.command import command
 from tidings.services.context import Context, Resources
 from tidings.services.service import Service
@@ -65,6 +66,7 @@ class Opened:
     services: Sequence[Service]
     carried: Sequence[Service]
     views: Sequence[ViewSpec]
+    scopes: Mapping[str, Reconciliation]
     known: Known
     instance: Instance
     log: Log

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from tidings.app.crew import Crew, Runner
@@ -12,22 +12,24 @@ from tidings.app.engines import BackEnd, open_back_end
 from tidings.app.instance import Kept
 from tidings.app.joining import instance_of, readings
 from tidings.app.opened import Opened
+from tidings.app.reconciling import mirrors, reconciliations, schedules
 from tidings.app.tables import Carrying
 from tidings.app.watched import admitting, passing
 from tidings.app.webhooks import keyring, webhooks_of
+from tidings.consumers.reaction import Reaction
 from tidings.consumers.relay import Relay
 from tidings.errors import SettingError
 from tidings.log.log import Log
 from tidings.operations.admission import Admission
 from tidings.operations.pruning import Pruner
 from tidings.ports import Ports, this_process
+from tidings.reconciliation.scope import Ground
 from tidings.services.context import Resources
 from tidings.services.deliverer import Deliverer
 from tidings.services.handlers import Handlers
 from tidings.services.rows import Shelves
 from tidings.services.service import Service
 from tidings.settings import Settings
-from tidings.store.driver import StoreDriver
 from tidings.telemetry.telemetry import Telemetry
 from tidings.views.current import CurrentTables
 from tidings.views.inline import InlineFolds
@@ -49,6 +51,7 @@ async def open_services(
     log = telemetry.log(back_end.log)
     try:
         opened = _put_together(declared, settings, known, back_end, log, telemetry)
+        opened.store.hold_inline(InlineFolds(opened.views, log, ports))
         telemetry.watch(log, opened.store, back_end.host, declared.services)
         if prepares:
             await opened.carrying.prepare()
@@ -75,25 +78,25 @@ def _put_together(
     reading = {service.name: tuple(view.reading(known.versions) for view in service.views) for service in services}
     ports, store, owner = telemetry.ports, passing(telemetry.store(back_end.store), known.keeper), this_process()
     tables = CurrentTables(store)
-    store.hold_inline(InlineFolds((view for each in reading.values() for view in each), log, ports))
+    views = tuple(view for each in reading.values() for view in each)
     deliverer = Deliverer({each.name: each.functions for each in carried}, store=store, ports=ports, owner=owner)
-    resources = {
-        service.name: _resources(service, known, Shelves(service.name, reading[service.name], tables, log), deliverer)
-        for service in services
-    }
+    shelves = {each.name: Shelves(each.name, reading[each.name], tables, log) for each in services}
+    resources = {each.name: _resources(each, known, shelves[each.name], deliverer) for each in services}
+    ground = Ground(known.catalog, store, ports, owner)
+    scopes = reconciliations(declared.scopes, views, known, ground, tables)
     webhooks = webhooks_of(settings, known, log=log, store=store, ports=ports, owner=owner)
     read_here = readings(carried, reading, known.versions)
     instance = instance_of(known, declared, read_here, Kept(log, store), telemetry, settings)
 
     def carrying(those: Sequence[Service]) -> Carrying:
-        views = [view for service in those for view in reading[service.name]]
-        handlers = [Handlers(resources[each.name], telemetry.handlers(each)) for each in those if each.handlers]
-        return Carrying(views, handlers, log=log, store=admitting(store, instance), ports=ports, owner=owner)
+        tabled, told = [view for each in those for view in reading[each.name]], _reactions(those, resources, telemetry)
+        told += mirrors(scopes, those)
+        return Carrying(tabled, told, log=log, store=admitting(store, instance), ports=ports, owner=owner)
 
     everything = carrying(services)
     here = everything if carried is services else carrying(carried)
     webhooks.join(here)
-    others = _beside_carrying(log, store, ports, deliverer if any(each.functions for each in carried) else None)
+    others = [*_beside_carrying(log, ground, deliverer), *schedules(scopes, carried, ports)]
     roster = Roster(declared.receivers, store, ports.clock, keyring(settings))
     alarms = Alarms(roster, store, log, ports.clock, on_overdue=telemetry.overdue)
     return Opened(
@@ -101,7 +104,8 @@ def _put_together(
         ports=ports,
         services=services,
         carried=carried,
-        views=tuple(view for each in reading.values() for view in each),
+        views=views,
+        scopes=scopes,
         known=known,
         instance=instance,
         log=log,
@@ -120,10 +124,15 @@ def _put_together(
     )
 
 
-def _beside_carrying(log: Log, store: StoreDriver, ports: Ports, deliverer: Deliverer | None) -> list[Runner]:
+def _reactions(services: Sequence[Service], resources: Mapping[str, Resources], telemetry: Telemetry) -> list[Reaction]:
+    return [Handlers(resources[each.name], telemetry.handlers(each)) for each in services if each.handlers]
+
+
+def _beside_carrying(log: Log, ground: Ground, deliverer: Deliverer) -> list[Runner]:
     """Return what runs beside what carries entries."""
+    store, ports = ground.store, ground.ports
     found: list[Runner] = [Pruner(store, ports.clock)]
-    if deliverer is not None:
+    if deliverer.has_work:
         found.append(deliverer)
     if store.facts.takes_staged or not store.facts.shares_transaction_with_log:
         found.append(Relay(store, log, ports))

@@ -12,7 +12,6 @@ from tidings.consumers.reaction import Reaction
 from tidings.errors import RefusedError
 from tidings.log.log import Log
 from tidings.ports import Ports
-from tidings.services.handlers import Handlers
 from tidings.store.driver import StoreDriver
 from tidings.store.rows import ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
@@ -28,7 +27,7 @@ class Carrying:
     def __init__(
         self,
         views: Sequence[ViewSpec],
-        handlers: Sequence[Handlers],
+        reactions: Sequence[Reaction],
         *,
         log: Log,
         store: StoreDriver,
@@ -37,7 +36,7 @@ class Carrying:
     ) -> None:
         self._fan_out: FanOut | None = None
         self._views = tuple(view for view in views if view.mode != "live")
-        self._handlers = tuple(handlers)
+        self._reactions = tuple(reactions)
         self._log = log
         self._store = store
         self._ports = ports
@@ -92,7 +91,7 @@ class Carrying:
         application costs that waits.
         """
         records, made = await self._store.views(), self._made
-        found = {handlers.name: made.get(handlers.name) or self._consumer(handlers) for handlers in self._handlers}
+        found = {each.name: made.get(each.name) or self._consumer(each) for each in self._reactions}
         for view in self._views:
             current = standing(view, records).current
             if current is not None and current.shape == view.shape and view.folds:

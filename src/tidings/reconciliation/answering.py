@@ -13,7 +13,7 @@ from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER
 from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, floor_of, gone, is_absent, judge
 from tidings.reconciliation.records import Run
-from tidings.reconciliation.repairing import Repairs
+from tidings.reconciliation.repairing import Difference, Repairs
 from tidings.store.rows import Rank
 
 Outcome = Literal["same", "repaired", "gone", "asked-again", "omitted", "marked", "superseded"]
@@ -119,16 +119,8 @@ class Answering:
             return Followed("same")
         assert found.kind is not None
         assert found.rank is not None
-        finding = self._repairs.finding(
-            kind=found.kind,
-            key=copy.key,
-            at=copy.at,
-            rank=found.rank,
-            base=base,
-            run=run.id,
-            now=now,
-            is_dry=False,
-        )
+        difference = Difference(found.kind, copy.key, copy.at, found.rank, base)
+        finding = self._repairs.finding(difference, run, now=now)
         await book.write_findings([finding])
         time = copy.version if copy.version is not None and copy.version > 0 else found.rank.at
         event = self._repairs.event(finding, copy.row, now=now, time=min(time, now))
@@ -141,16 +133,8 @@ class Answering:
         if not is_absent(base, as_of=as_of, ticket=answered.ticket, capability=self._capability):
             return Followed("asked-again")
         rank = gone(as_of, answered.ticket, self._capability)
-        finding = self._repairs.finding(
-            kind=Kind.EXTRA,
-            key=answered.key,
-            at=answered.at,
-            rank=rank,
-            base=base,
-            run=run.id,
-            now=now,
-            is_dry=False,
-        )
+        difference = Difference(Kind.EXTRA, answered.key, answered.at, rank, base)
+        finding = self._repairs.finding(difference, run, now=now)
         await book.write_findings([finding])
         await self._raise(book, answered, await book.key_floor(answered.at))
         event = self._repairs.event(finding, None, now=now, time=min(as_of, now) if as_of > 0 else now)

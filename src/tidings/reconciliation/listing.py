@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
@@ -132,18 +132,18 @@ class Seeks(Protocol):
 class Scope:
     """One kind of entity of one provider that a service keeps a copy of, and how often that is reconciled.
 
-    `view`: the class of the copy's rows. `events`: the event classes that tell of it. `every`: how long from the start
-    of one run to the start of the next; None: only when it is asked for.
+    `view`: the class of the copy's rows, of which `service` has the view. `events`: the event classes that tell of it.
+    `every`: how long from the start of one run to the start of the next; None: only when it is asked for. `account`:
+    scopes of one account share what it may be asked.
     """
 
     name: str
-    service: str
     view: type
     listing: Listing
     events: tuple[type, ...]
     every: timedelta | None = None
-    cron: str | None = None
-    account: str = field(default="")
+    account: str = ""
+    service: str = ""
 
 
 def server_date(headers: Mapping[str, str]) -> datetime | None:

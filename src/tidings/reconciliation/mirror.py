@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tidings.errors import PositionNotReachedError
+from tidings.events.declaration import declared_class
 from tidings.events.envelope import Entry
 from tidings.ports import Ports
 from tidings.reconciliation.book import Book
@@ -17,7 +18,7 @@ from tidings.reconciliation.copying import Copying, UnreadableError, order_of
 from tidings.reconciliation.facts import Capability, Order, ProviderFacts
 from tidings.reconciliation.floors import NEVER, Known
 from tidings.reconciliation.judging import DELETE, PUT
-from tidings.reconciliation.listing import Hint, Listing, Snapshot
+from tidings.reconciliation.listing import Hint, Scope, Snapshot
 from tidings.reconciliation.merging import Merge, is_tie, merged
 from tidings.reconciliation.places import place
 from tidings.reconciliation.records import Record
@@ -25,6 +26,11 @@ from tidings.reconciliation.repairing import RANK, SCOPE, SOURCE, rank_told
 from tidings.store.rows import Rank, Row, ViewTable
 from tidings.store.unit import Unit
 from tidings.views.ranks import time_rank
+
+
+def mirror_name(scope: Scope) -> str:
+    """Return the name of the consumer that keeps the copy."""
+    return f"{scope.service}.{scope.name}"
 
 
 @dataclass(slots=True)
@@ -61,11 +67,8 @@ class Mirror:
 
     def __init__(
         self,
-        name: str,
-        scope: str,
+        scope: Scope,
         *,
-        listing: Listing,
-        types: frozenset[str],
         copying: Callable[[bytes], Copying],
         reads: Callable[[Entry], Any],
         table: Callable[[], Awaitable[ViewTable | None]],
@@ -73,10 +76,10 @@ class Mirror:
     ) -> None:
         """`copying`: given the scope's secret; `reads`: an entry as an event of a class that this release has; `table`:
         the one that the copy is read from."""
-        self.name = name
-        self.types = types
-        self._scope = scope
-        self._listing = listing
+        self.name = mirror_name(scope)
+        self.types = frozenset(declared_class(each).type for each in scope.events)
+        self._scope = scope.name
+        self._listing = scope.listing
         self._copying = copying
         self._reads = reads
         self._table = table

@@ -45,18 +45,18 @@ class Asking:
     """Asks one provider for one scope."""
 
     def __init__(self, listing: Listing, budget: Budget, stamps: Stamps, ports: Ports) -> None:
-        self._listing = listing
+        self.listing = listing
         self._budget = budget
         self._stamps = stamps
         self._ports = ports
 
     async def page(self, cursor: str | None, limit: int, *, tries: int) -> ReadOf[Page]:
         """Read a page of the whole list. NoReadError."""
-        return await self._read(lambda: self._listing.list_page(cursor=cursor, limit=limit), Priority.BULK, tries)
+        return await self._read(lambda: self.listing.list_page(cursor=cursor, limit=limit), Priority.BULK, tries)
 
     async def one(self, key: str, *, tries: int = 0) -> ReadOf[Answer]:
         """Read one item. NoReadError."""
-        return await self._read(lambda: self._listing.get_one(key), Priority.VERIFY, tries)
+        return await self._read(lambda: self.listing.get_one(key), Priority.VERIFY, tries)
 
     async def _read(self, call: Callable[[], Awaitable[T]], priority: Priority, tries: int) -> ReadOf[T]:
         await self._budget.take(priority)

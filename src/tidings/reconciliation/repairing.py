@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -13,6 +14,7 @@ from tidings.events.timestamp import time_text
 from tidings.reconciliation.coding import Finding
 from tidings.reconciliation.judging import DELETE, Kind
 from tidings.reconciliation.listing import Listing, Row
+from tidings.reconciliation.records import Run
 from tidings.store.rows import Rank
 
 SOURCE = "/tidings/reconcile"
@@ -29,6 +31,17 @@ def finding_id(scope: str, key: str, base: Rank | None, hash: int, kind: int) ->
     return digest.hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is here of a key, and what there should be. `rank`: of the repair; `base`: of what is here."""
+
+    kind: Kind
+    key: str
+    at: bytes
+    rank: Rank
+    base: Rank | None
+
+
 class Repairs:
     """Makes the events of one scope."""
 
@@ -37,20 +50,19 @@ class Repairs:
         self._listing = listing
         self._catalog = catalog
 
-    def finding(
-        self, *, kind: Kind, key: str, at: bytes, rank: Rank, base: Rank | None, run: str, now: int, is_dry: bool
-    ) -> Finding:
-        """Return what was found of a key."""
+    def finding(self, of: Difference, run: Run, *, now: int) -> Finding:
+        """Return what a run has found."""
+        rank, base = of.rank, of.base
         return Finding(
-            id=finding_id(self._scope, key, base, rank.hash, rank.kind),
-            kind=kind.value,
-            key=key,
-            at=at,
+            id=finding_id(self._scope, of.key, base, rank.hash, rank.kind),
+            kind=of.kind.value,
+            key=of.key,
+            at=of.at,
             rank=(rank.at, rank.settled, rank.kind, rank.hash),
             base=None if base is None else (base.at, base.settled, base.kind, base.hash),
-            run=run,
+            run=run.id,
             since=now,
-            state="proposed" if is_dry else "open",
+            state="proposed" if run.is_dry else "open",
         )
 
     def event(self, finding: Finding, row: Row | None, *, now: int, time: int) -> Envelope:

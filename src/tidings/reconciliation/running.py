@@ -14,7 +14,7 @@ from tidings.reconciliation.coding import Suspect, key_place, place_key
 from tidings.reconciliation.copying import Copied, Copying, UnreadableError
 from tidings.reconciliation.facts import Capability, Order, Paging, ProviderFacts
 from tidings.reconciliation.holding import Holding, LostLeaseError, breached
-from tidings.reconciliation.listing import Listing, Page, Row, Seeks
+from tidings.reconciliation.listing import Page, Row, Seeks
 from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked, hold_limit, look_at
 from tidings.reconciliation.places import START, WHOLE, Place, place
 from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf
@@ -42,16 +42,15 @@ class Running:
 
     def __init__(
         self,
-        listing: Listing,
         holding: Holding,
+        asking: Asking,
         *,
         copying: Callable[[bytes], Copying],
         taking: Taking,
-        asking: Asking,
         verifying: Verifying,
         definition: str,
     ) -> None:
-        self._listing = listing
+        self._listing = asking.listing
         self._holding = holding
         self._copying = copying
         self._taking = taking

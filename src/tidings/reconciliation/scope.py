@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from tidings.errors import NotFoundError, RefusedError
 from tidings.events.catalog import Catalog
-from tidings.events.declaration import declared_class
 from tidings.events.envelope import Entry
 from tidings.ports import Ports
 from tidings.reconciliation.answering import Answering
@@ -39,6 +40,16 @@ from tidings.views.declaration import ViewSpec
 PERIOD_US = 60_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all scopes of an application stand on. `owner`: the name of this process."""
+
+    catalog: Catalog
+    store: StoreDriver
+    ports: Ports
+    owner: str
+
+
 class Reconciliation:
     """One scope of an open application. `reads`: an entry as an event; `table`: what the copy is read from."""
 
@@ -46,47 +57,34 @@ class Reconciliation:
         self,
         scope: Scope,
         view: ViewSpec,
+        ground: Ground,
         *,
-        catalog: Catalog,
-        store: StoreDriver,
-        ports: Ports,
-        owner: str,
         budget: Budget,
         reads: Callable[[Entry], Any],
         table: Callable[[], Awaitable[ViewTable | None]],
     ) -> None:
         self.scope = scope
         self.budget = budget
-        self._store = store
-        self._ports = ports
-        listing = scope.listing
-        facts = listing.facts
+        self._store = ground.store
+        self._ports = ground.ports
+        facts = scope.listing.facts
         copying = lru_cache(maxsize=4)(lambda secret: Copying(view, facts, secret))
-        repairs = Repairs(scope.name, listing, catalog)
-        holding = Holding(scope.name, store, ports, owner)
-        asking = Asking(listing, budget, Stamps(facts), ports)
+        repairs = Repairs(scope.name, scope.listing, ground.catalog)
+        holding = Holding(scope.name, ground.store, ground.ports, ground.owner)
+        asking = Asking(scope.listing, budget, Stamps(facts), ground.ports)
         period = PERIOD_US if scope.every is None else micros(scope.every)
         answering = Answering(facts.capability, repairs, period)
-        self._verifying = Verifying(listing, holding, copying=copying, answering=answering, asking=asking)
+        taking = Taking(facts.capability, repairs)
+        self._verifying = Verifying(holding, asking, copying=copying, answering=answering)
         self._running = Running(
-            listing,
             holding,
+            asking,
             copying=copying,
-            taking=Taking(facts.capability, repairs),
-            asking=asking,
+            taking=taking,
             verifying=self._verifying,
             definition=definition_of(scope, view),
         )
-        self.mirror = Mirror(
-            mirror_name(scope),
-            scope.name,
-            listing=listing,
-            types=frozenset(declared_class(each).type for each in scope.events),
-            copying=copying,
-            reads=reads,
-            table=table,
-            ports=ports,
-        )
+        self.mirror = Mirror(scope, copying=copying, reads=reads, table=table, ports=ground.ports)
 
     async def run(self, mode: Mode, stopping: asyncio.Event | None = None, *, applies: bool = False) -> Run:
         """Run to the end. RefusedError while another process runs it."""
@@ -104,6 +102,17 @@ class Reconciliation:
             raise RefusedError(f"the run {id} holds {len(held.held)} deletes, more than {at_most}")
         approval = Approval(at_most, frozenset(held.held))
         return await self._running.run("approve", stopping or asyncio.Event(), applies=True, approval=approval)
+
+    async def begin_next(self, now: int, after: int) -> bool:
+        """Take the run that is due by `now`, so that no other process does; the next one is due at `after`."""
+        async with self._store.unit() as unit:
+            await unit.hold(self.scope.name)
+            book = Book(unit, self.scope.name)
+            record = await book.opened(self._ports.random)
+            if record.next > now:
+                return False
+            await book.write(replace(record, next=after))
+        return True
 
     async def read_dirty(self) -> int:
         """Read the items that events said too little of; return how many were."""
@@ -143,11 +152,6 @@ def definition_of(scope: Scope, view: ViewSpec) -> str:
     listing = type(scope.listing)
     parts = (scope.name, f"{listing.__module__}.{listing.__qualname__}", repr(scope.listing.facts), view.shape)
     return blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
-
-
-def mirror_name(scope: Scope) -> str:
-    """Return the name of the consumer that keeps the copy."""
-    return f"{scope.service}.{scope.name}"
 
 
 def _before(id: str) -> bytes | None:

@@ -14,12 +14,12 @@ from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
 from tidings.reconciliation.copying import Copied
 from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER, Floors, Known
-from tidings.reconciliation.judging import PUT, Judgement, Kind, Read, Verdict, floor_of, gone, is_absent, judge
+from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, floor_of, gone, is_absent, judge
 from tidings.reconciliation.paging import Looked, hold_limit
 from tidings.reconciliation.places import Range
 from tidings.reconciliation.proofs import Proof
 from tidings.reconciliation.records import Record, Run
-from tidings.reconciliation.repairing import Repairs
+from tidings.reconciliation.repairing import Difference, Repairs
 from tidings.store.rows import Rank
 
 CURSORS_KEPT = 50
@@ -122,31 +122,22 @@ class Taking:
             found = judge(read, base, floor, self._capability)
             page.verdicts[found.verdict] += 1
             if found.verdict is Verdict.REPAIR:
-                self.repair(page, run, copy, found, base=base, known=known, now=taken.now)
+                assert found.kind is not None
+                assert found.rank is not None
+                difference = Difference(found.kind, copy.key, copy.at, found.rank, base)
+                finding = self._repair(page, run, copy, difference, now=taken.now)
+                if _was_told(copy, base, known):
+                    page.violated.append(finding)
         return page
 
-    def repair(
-        self, page: Page, run: Run, copy: Copied, found: Judgement, *, base: Rank | None, known: Known, now: int
-    ) -> None:
+    def _repair(self, page: Page, run: Run, copy: Copied, difference: Difference, *, now: int) -> Finding:
         """Add a finding, and the event that repairs it."""
-        assert found.kind is not None
-        assert found.rank is not None
-        finding = self._repairs.finding(
-            kind=found.kind,
-            key=copy.key,
-            at=copy.at,
-            rank=found.rank,
-            base=base,
-            run=run.id,
-            now=now,
-            is_dry=run.is_dry,
-        )
+        finding = self._repairs.finding(difference, run, now=now)
         page.findings.append(finding)
-        if copy.version is not None and copy.version <= known.shown_put and base is not None and base.at < copy.version:
-            page.violated.append(finding)
         if not run.is_dry:
-            time = copy.version if copy.version is not None and copy.version > 0 else found.rank.at
+            time = copy.version if copy.version is not None and copy.version > 0 else difference.rank.at
             page.events.append(self._repairs.event(finding, copy.row, now=now, time=min(time, now)))
+        return finding
 
     def _absent(self, there: There, taken: Taken) -> list[Mirrored]:
         shown = {*(copy.at for copy in taken.copies), *taken.unreadable}
@@ -160,16 +151,8 @@ class Taking:
         return found
 
     def _extra(self, held: Mirrored, run: Run, taken: Taken) -> Finding:
-        return self._repairs.finding(
-            kind=Kind.EXTRA,
-            key=held.key,
-            at=held.at,
-            rank=gone(taken.as_of, taken.ticket, self._capability),
-            base=held.rank,
-            run=run.id,
-            now=taken.now,
-            is_dry=True,
-        )
+        rank = gone(taken.as_of, taken.ticket, self._capability)
+        return self._repairs.finding(Difference(Kind.EXTRA, held.key, held.at, rank, held.rank), run, now=taken.now)
 
     async def _close(self, book: Book, older: Mapping[bytes, Suspect]) -> None:
         """Forget what was suspected of this range before, with the proofs that waited for it."""
@@ -187,6 +170,11 @@ class Taking:
         await book.write_floors(there.floors, told)
         passed = {at: None for at, floor in there.key_floors.items() if floor <= as_of}
         await book.write_key_floors(dict(passed))
+
+
+def _was_told(copy: Copied, base: Rank | None, known: Known) -> bool:
+    """Say whether it was told that the copy has this state, or a later one, which it has not."""
+    return base is not None and copy.version is not None and base.at < copy.version <= known.shown_put
 
 
 def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | None, end: bytes) -> tuple[Record, Run]:

@@ -12,7 +12,7 @@ from tidings.reconciliation.coding import Dirty, Suspect, place_key
 from tidings.reconciliation.copying import Copying, UnreadableError
 from tidings.reconciliation.facts import Capability, Order
 from tidings.reconciliation.holding import Holding, breached
-from tidings.reconciliation.listing import Answer, Listing
+from tidings.reconciliation.listing import Answer
 from tidings.reconciliation.reading import Asking, NoReadError, ReadOf
 from tidings.reconciliation.records import Record, Run
 from tidings.store.unit import Unit
@@ -26,14 +26,13 @@ class Verifying:
 
     def __init__(
         self,
-        listing: Listing,
         holding: Holding,
+        asking: Asking,
         *,
         copying: Callable[[bytes], Copying],
         answering: Answering,
-        asking: Asking,
     ) -> None:
-        self._listing = listing
+        self._listing = asking.listing
         self._holding = holding
         self._copying = copying
         self._answering = answering

@@ -36,6 +36,7 @@ class Deliverer:
         owner: str,
         call_seconds: float = CALL_SECONDS,
     ) -> None:
+        self._functions = functions
         self._services = tuple(functions)
         self._call = Call(functions, store=store, ports=ports, seconds=call_seconds)
         self._ttl = timedelta(seconds=call_seconds + GRACE_SECONDS)
@@ -43,6 +44,11 @@ class Deliverer:
         self._ports = ports
         self._owner = owner
         self._rounds = Rounds(self.name, self._look, ports, log=_log)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is a function that it could call."""
+        return any(self._functions.values())
 
     def wake(self) -> None:
         """Have it look at once: deliveries were intended by a unit that is about to commit, or has."""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidings.reconciliation.coding import Mirrored, key_place, place_key, proof_bytes, proof_of
@@ -13,17 +13,20 @@ NUMBERS = st.integers(-(2**63), 2**63 - 1)
 PLACES = st.one_of(st.tuples(TEXTS), st.tuples(NUMBERS, TEXTS))
 
 
+@settings(deadline=None)
 @given(st.lists(PLACES.filter(lambda place: len(place) == 2), max_size=8))
 def test_keys_of_places_are_in_their_order(places: list[tuple[int, str]]) -> None:
     # Text is in the order of its UTF-8, which is that of its characters.
     assert sorted(places) == [key_place(key) for key in sorted(map(place_key, places))]
 
 
+@settings(deadline=None)
 @given(PLACES)
 def test_a_place_is_read_back_from_its_key(place: tuple[int | str, ...]) -> None:
     assert key_place(place_key(place)) == place
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_a_text_that_begins_another_comes_before_it(one: str, other: str) -> None:
     assert (place_key((one,)) < place_key((other,))) == (one < other)

@@ -1,0 +1,156 @@
+"""What is reconciled in an open application: its scopes, the consumers that keep their copies, and when each runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
+
+from tidings.app.declared import Known
+from tidings.errors import DeclarationError, RefusedError, UnknownTypeError, VersionUnreadableError
+from tidings.events.declaration import declared_class, value_class
+from tidings.events.envelope import Entry
+from tidings.ports import Ports
+from tidings.reconciliation.budget import Budget
+from tidings.reconciliation.facts import micros
+from tidings.reconciliation.listing import Scope
+from tidings.reconciliation.mirror import Mirror
+from tidings.reconciliation.scope import Ground, Reconciliation
+from tidings.services.service import Service
+from tidings.store.rows import ViewTable
+from tidings.versions.step import Unreadable, adapt
+from tidings.views.current import CurrentTables
+from tidings.views.declaration import ViewSpec
+
+LOOK_SECONDS = 1.0
+JITTER = 0.1
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_log = logging.getLogger("tidings.reconciliation")
+
+
+def reconciliations(
+    scopes: Sequence[Scope], views: Sequence[ViewSpec], known: Known, ground: Ground, tables: CurrentTables
+) -> Mapping[str, Reconciliation]:
+    """Return the scopes of an application by name. Those of one account share what it may be asked."""
+    budgets: dict[str, Budget] = {}
+    found: dict[str, Reconciliation] = {}
+    for scope in scopes:
+        [view] = [each for each in views if each.row is scope.view]
+        budget = budgets.setdefault(scope.account or scope.name, Budget(scope.listing.facts.rate, ground.ports))
+        reads, table = _reading(known, scope), _table_of(tables, view)
+        found[scope.name] = Reconciliation(scope, view, ground, budget=budget, reads=reads, table=table)
+    return MappingProxyType(found)
+
+
+def _table_of(tables: CurrentTables, view: ViewSpec) -> Callable[[], Any]:
+    async def table() -> ViewTable | None:
+        record = await tables.of(view)
+        return None if record is None or record.shape != view.shape else record.table
+
+    return table
+
+
+def _reading(known: Known, scope: Scope) -> Callable[[Entry], Any]:
+    """Return what reads an entry as an event of the classes that a scope names."""
+    events = [declared_class(each) for each in scope.events]
+    natives = {(each.type, each.version) for each in events}
+    types = {each.type for each in events}
+    reader = known.versions.reader(events)
+
+    def read(entry: Entry) -> Any:
+        envelope = entry.envelope
+        if (envelope.type, envelope.version) in natives:
+            return known.catalog.decode(envelope)
+        if envelope.type not in types:
+            raise UnknownTypeError(f"{scope.name} does not read {envelope.type}")
+        found = adapt(entry, reader)
+        if isinstance(found, Unreadable):
+            why = f"event {envelope.source!r} {envelope.id!r} at position {entry.position}: {found.why}"
+            raise VersionUnreadableError(why, position=entry.position, errors=[("/dataversion", why)])
+        return found.event
+
+    return read
+
+
+def checked(scope: Scope, views: Sequence[ViewSpec]) -> Scope:
+    """Return a scope, once it is known whose view it keeps. DeclarationError if it is nobody's, or folds make it."""
+    name = scope.name
+    if not _NAME.fullmatch(name):
+        raise DeclarationError(f"{name!r:.80} is no name of a scope: use small letters, digits and hyphens")
+    found = next((each for each in views if each.row is value_class(scope.view)), None)
+    if found is None:
+        called = getattr(scope.view, "__qualname__", repr(scope.view))
+        raise DeclarationError(f"{called} is no view of a service: write @orders.view(key=('id',)) above it")
+    if found.folds or found.mode != "async" or len(found.key) != 1:
+        raise DeclarationError(
+            f"{found} cannot be a copy: that is a view with one member as its key and without folds, which only what "
+            "is reconciled writes"
+        )
+    if not scope.events:
+        raise DeclarationError(f"{name}: name the event classes that its listing reads, events=[…]")
+    if scope.every is not None and scope.every <= timedelta(0):
+        raise DeclarationError(f"{name}: every={scope.every} is no time between two runs")
+    return replace(scope, service=found.service, view=found.row)
+
+
+class Schedule:
+    """Runs each scope when its time has come, in one process of all. See `tidings.app.crew.Runner`."""
+
+    name = "reconcile"
+
+    def __init__(self, scopes: Sequence[Reconciliation], ports: Ports) -> None:
+        self._scopes = tuple(scopes)
+        self._ports = ports
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Run what is due until `stopping` is set; a run that is under way is left where it stands."""
+        async with asyncio.TaskGroup() as group:
+            for scope in self._scopes:
+                group.create_task(self._keep(scope, stopping))
+
+    async def _keep(self, scope: Reconciliation, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            await self.look(scope, stopping)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
+
+    async def look(self, scope: Reconciliation, stopping: asyncio.Event) -> None:
+        """Read the items that have to be read, and run the scope if its time has come."""
+        await scope.read_dirty()
+        every = scope.scope.every
+        if every is None:
+            return
+        now = self._ports.clock.now_us()
+        if (await scope.record()).next > now:
+            return
+        jitter = 1 + JITTER * (2 * self._ports.random.random() - 1)
+        if not await scope.begin_next(now, now + int(micros(every) * jitter)):
+            return
+        try:
+            run = await scope.run("run", stopping, applies=True)
+        except RefusedError:
+            return  # another process runs it
+        if run.state in ("held", "failed", "incomplete"):
+            _log.warning("%s: the run %s is %s: %s", scope.scope.name, run.id, run.state, run.why)
+
+
+def mirrors(scopes: Mapping[str, Reconciliation], services: Sequence[Service]) -> Sequence[Mirror]:
+    """Return the consumers that keep the copies of these services."""
+    return [each.mirror for each in _of(scopes, services)]
+
+
+def schedules(scopes: Mapping[str, Reconciliation], services: Sequence[Service], ports: Ports) -> Sequence[Schedule]:
+    """Return what runs the scopes of these services, if there are any."""
+    here = _of(scopes, services)
+    return [Schedule(here, ports)] if here else []
+
+
+def _of(scopes: Mapping[str, Reconciliation], services: Sequence[Service]) -> list[Reconciliation]:
+    names = {service.name for service in services}
+    return [each for each in scopes.values() if each.scope.service in names]

@@ -1,0 +1,40 @@
+"""A process that is killed while it reconciles: the next one goes on where it stood, and finds each difference once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.crash import shop
+from tests.crash.points import on_each
+from tests.crash.processes import run_killed, run_whole
+from tests.crash.reconciling import FIRST, SCOPE, THEN, carry, copied, made, runs
+from tidings.conformance.samples import everything
+from tidings.ports import Ports
+from tidings.reconciliation.repairing import SOURCE
+
+
+@pytest.mark.parametrize(("place", "point"), on_each("reconcile"), indirect=["place"])
+async def test_a_run_that_is_killed_goes_on_without_losing_or_repeating_anything(place: Path, point: str) -> None:
+    nth = 2 if point.startswith("reconcile:page") else 1
+    await run_killed("reconcile", place, point=point, nth=nth)
+    await run_whole("reconcile", place)
+    app, _ = made(place, Ports())
+    async with app.open(shop.settings(place), ports=Ports(), consume=False) as opened:
+        await carry(opened)
+        assert await copied(opened) == dict(sorted(THEN.items()))
+        repairs = [each.envelope for each in await everything(opened.log.driver) if each.envelope.source == SOURCE]
+        kinds = Counter(each.type for each in repairs)
+        findings = await opened.scopes[SCOPE].findings()
+        ended = await runs(opened)
+    # Ten items that were missing, three that changed and a new one; two that are gone.
+    assert kinds == {"order-seen": len(FIRST) + 4, "order-gone": 2}
+    assert len({each.id for each in repairs}) == len(repairs) == len(findings)
+    assert {each.state for each in findings} == {"merged"}
+    assert {each.state for each in ended} == {"done"}
+    assert sum(each.appended for each in ended) == len(repairs)
+    if point == "reconcile:page-committed":
+        first = ended[-1]
+        assert first.pages == 3  # what was read before the kill is not read again
