@@ -77,8 +77,7 @@ def _put_together(
     services, carried = declared.services, _carried(declared.services, settings)
     reading = {service.name: tuple(view.reading(known.versions) for view in service.views) for service in services}
     ports, store, owner = telemetry.ports, passing(telemetry.store(back_end.store), known.keeper), this_process()
-    tables = CurrentTables(store)
-    views = tuple(view for each in reading.values() for view in each)
+    tables, views = CurrentTables(store), tuple(view for each in reading.values() for view in each)
     deliverer = Deliverer({each.name: each.functions for each in carried}, store=store, ports=ports, owner=owner)
     shelves = {each.name: Shelves(each.name, reading[each.name], tables, log) for each in services}
     resources = {each.name: _resources(each, known, shelves[each.name], deliverer) for each in services}
@@ -89,8 +88,8 @@ def _put_together(
     instance = instance_of(known, declared, read_here, Kept(log, store), telemetry, settings)
 
     def carrying(those: Sequence[Service]) -> Carrying:
-        tabled, told = [view for each in those for view in reading[each.name]], _reactions(those, resources, telemetry)
-        told += mirrors(scopes, those)
+        tabled = [view for each in those for view in reading[each.name]]
+        told = [*_reactions(those, resources, telemetry), *mirrors(scopes, those)]
         return Carrying(tabled, told, log=log, store=admitting(store, instance), ports=ports, owner=owner)
 
     everything = carrying(services)
