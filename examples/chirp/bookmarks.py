@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from chirp.bookmarked import TweetBookmarked, bookmark
 from chirp.events import (
     BookmarkRefused,
     BookmarkRequested,
-    TweetBookmarked,
     TweetDeleted,
     TweetPosted,
     TweetUnbookmarked,
@@ -17,7 +17,7 @@ from tidings import Context, Service
 SLOTS = 5
 """How many bookmarks a user may ask for at a time."""
 
-bookmarks = Service("bookmarks", emits=[BookmarkRefused])
+bookmarks = Service("bookmarks", emits=[BookmarkRefused, TweetBookmarked])
 
 
 @bookmarks.view(key=("user_id", "tweet_id"))
@@ -105,7 +105,7 @@ async def decide(event: BookmarkRequested, ctx: Context) -> None:
         await ctx.emit(BookmarkRefused(event.user_id, event.tweet_id, reason))
         return
     await ctx.put(Slot(event.user_id, event.tweet_id))
-    await ctx.emit(TweetBookmarked(event.tweet_id, event.user_id))
+    await ctx.emit(bookmark(event.tweet_id, event.user_id))
 
 
 @bookmarks.on(UnbookmarkRequested)

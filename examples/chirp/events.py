@@ -1,8 +1,10 @@
-"""The events of Chirp: all that its services know of each other."""
+"""The events of Chirp: all that its services know of each other, but for what `bookmarked` has."""
 
 from __future__ import annotations
 
-from tidings import event
+from typing import Any
+
+from tidings import event, upcaster
 
 
 @event("user-registered", subject="user_id")
@@ -58,12 +60,6 @@ class ListMemberRemoved:
     user_id: str
 
 
-@event("tweet-bookmarked", subject="tweet_id")
-class TweetBookmarked:
-    tweet_id: str
-    user_id: str
-
-
 @event("tweet-unbookmarked", subject="tweet_id")
 class TweetUnbookmarked:
     tweet_id: str
@@ -116,12 +112,28 @@ class OrderPlaced:
     item: str
 
 
-@event("order-paid", subject="order_id")
+@event("order-paid", version=2, subject="order_id")
 class OrderPaid:
     order_id: str
     revision: int
     user_id: str
     cents: int
+
+
+@event("order-paid", version=1, subject="order_id")
+class OrderPaidInFractions:
+    """As Till's older machines tell it: `amount` is a number such as 12.5, in units of a hundred cents."""
+
+    order_id: str
+    revision: int
+    user_id: str
+    amount: float
+
+
+@upcaster(OrderPaid, from_version=1)
+def in_cents(data: dict[str, Any]) -> dict[str, Any]:
+    cents = round(100 * data["amount"])
+    return {"order_id": data["order_id"], "revision": data["revision"], "user_id": data["user_id"], "cents": cents}
 
 
 @event("order-shipped", subject="order_id")

@@ -5,10 +5,10 @@ Till counts the revisions of each order. That count, and no clock, says what cam
 
 from __future__ import annotations
 
-from chirp.events import OrderCancelled, OrderPaid, OrderPlaced, OrderRefunded, OrderShipped
+from chirp.events import OrderCancelled, OrderPaid, OrderPaidInFractions, OrderPlaced, OrderRefunded, OrderShipped
 from tidings import Service
 
-orders = Service("orders")
+orders = Service("orders", emits=[OrderPaid, OrderPaidInFractions])
 
 
 @orders.view(key=("order_id",), rank="revision")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from chirp.events import OrderCancelled, OrderPaid, OrderPlaced, OrderRefunded, OrderShipped
+from chirp.events import OrderCancelled, OrderPaid, OrderPaidInFractions, OrderPlaced, OrderRefunded, OrderShipped
 from tidings import App
 from tidings.webhooks.receive.presets import PRESETS
 from tidings.webhooks.receive.read import Item
@@ -16,6 +16,8 @@ TOLD: dict[str, type] = {
     "order.refunded": OrderRefunded,
     "order.cancelled": OrderCancelled,
 }
+OLD: dict[str, type] = {"order.paid": OrderPaidInFractions}
+"""What Till's older machines tell otherwise, and say so: `"version": 1`."""
 
 
 def open_door(app: App, secret: str) -> None:
@@ -25,4 +27,5 @@ def open_door(app: App, secret: str) -> None:
     @till.translate(*TOLD)
     def told(item: Item) -> object:
         payload = json.loads(item.data)
-        return TOLD[payload["type"]](**payload["data"])
+        known = OLD if payload.get("version") == 1 else TOLD
+        return known[payload["type"]](**payload["data"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+from chirp.bookmarked import TweetBookmarked
 from chirp.events import UserClosed, UserRegistered, UserRenamed, UserWelcomed
 from tidings import Context, Delivery, Service
 
@@ -44,6 +45,23 @@ class Welcome:
 @users.fold(Welcome, UserWelcomed)
 def counted(row: Welcome | None, event: UserWelcomed) -> Welcome:
     return Welcome(event.user_id, (row.times if row else 0) + 1)
+
+
+@users.view(key=("tweet_id", "told", "read"))
+class Told:
+    """How often a tweet was bookmarked, by the version in which that was told and the one in which it was read here."""
+
+    tweet_id: str
+    told: int
+    read: int
+    times: int
+
+
+@users.on(TweetBookmarked)
+async def note(event: TweetBookmarked, ctx: Context) -> None:
+    told, read = ctx.envelope.stored_version, ctx.envelope.dataversion
+    row = await ctx.get(Told, tweet_id=event.tweet_id, told=told, read=read)
+    await ctx.put(Told(event.tweet_id, told, read, (row.times if row else 0) + 1))
 
 
 @users.on(UserRegistered)
