@@ -48,6 +48,11 @@ async def append(log: Log, envelopes: Sequence[Envelope], *, batch: int, watch: 
 
 async def carry(app: App, url: str, consumer: str) -> float:
     """Open an application on the log and let its consumer carry all of it; return the seconds until it stood there."""
+    return (await carried(app, url, consumer)).total
+
+
+async def carried(app: App, url: str, consumer: str) -> Stopwatch:
+    """As `carry`; return what the watch says, the processor's seconds too."""
     watch, stopping = Stopwatch(), asyncio.Event()
     async with app.open(Settings(database_url=url), consume=False) as opened:
         head = (await opened.log.head()).position
@@ -57,7 +62,7 @@ async def carry(app: App, url: str, consumer: str) -> float:
             await until_settled(opened.store, consumer, head)
         stopping.set()
         await running
-    return watch.total
+    return watch
 
 
 async def until_settled(store: StoreDriver, consumer: str, position: Position, *, look: float = LOOK_SECONDS) -> None:

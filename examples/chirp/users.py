@@ -47,21 +47,19 @@ def counted(row: Welcome | None, event: UserWelcomed) -> Welcome:
     return Welcome(event.user_id, (row.times if row else 0) + 1)
 
 
-@users.view(key=("tweet_id", "told", "read"))
+@users.view(key=("event",))
 class Told:
-    """How often a tweet was bookmarked, by the version in which that was told and the one in which it was read here."""
+    """Of each bookmark, the version in which it was told and the one in which it was read here."""
 
-    tweet_id: str
+    event: str
     told: int
     read: int
-    times: int
 
 
 @users.on(TweetBookmarked)
 async def note(event: TweetBookmarked, ctx: Context) -> None:
-    told, read = ctx.envelope.stored_version, ctx.envelope.dataversion
-    row = await ctx.get(Told, tweet_id=event.tweet_id, told=told, read=read)
-    await ctx.put(Told(event.tweet_id, told, read, (row.times if row else 0) + 1))
+    seen = ctx.envelope
+    await ctx.put(Told(f"{seen.source} {seen.id}", seen.stored_version, seen.dataversion))
 
 
 @users.on(UserRegistered)

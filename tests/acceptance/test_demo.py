@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -62,8 +63,18 @@ def agreed(folder: Path, *options: str) -> dict[str, Any]:
     assert lines["lost webhooks"].startswith(f"{len(plan.lost)} webhooks never came")
     assert lines["old endpoint"].startswith("gone after ")
     assert lines["refold"] == "9 of 9 tables equal a refold of the log"
+    bookmarked = sum(each.type == "tweet-bookmarked" for each in plan.told)
+    written = [int(count) for count in re.findall(r"(\d+) as [123]", lines["versions"].partition(";")[0])]
+    assert len(written) == 3
+    assert sum(written) >= bookmarked
+    assert lines["wrong order"] == "3 before its readers: no, users accepts 1 2"
+    assert lines["rollout"].startswith("readers first, then the desk")
+    assert lines["end of 1"].startswith("1 is retired")
+    assert "after a replay of every version" in lines["replay"]
+    old = len({each.id for each in plan.tellings if each.is_old})
+    assert lines["old webhooks"].startswith(f"{old} of {old} payments")
     assert lines["calls outside"].startswith("10 of 10 users greeted")
-    assert report["facts"]["kill -9"].startswith("3 times")
+    assert report["facts"]["kill -9"].startswith("3 times in the middle, 2 processes at once")
     assert list(folder.iterdir()) == []
     return report
 

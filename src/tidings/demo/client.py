@@ -30,8 +30,9 @@ class Tally:
     """What was answered.
 
     `positions`: where each event that was answered with 2xx stands; `appended`: those of which an answer said that they
-    were new; `duplicates`: how many answers gave a position that
-    was known; `asked_again`: requests without an answer; `unexpected`: answers that should not be.
+    were new; `duplicates`: how many answers gave a position that was known; `asked_again`: requests without an answer;
+    `told_anew`: those that were refused since their version had ended, and told in another; `unexpected`: answers that
+    should not be. `last`: the position that was answered last.
     """
 
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -39,6 +40,8 @@ class Tally:
     positions: dict[tuple[str, str], str] = field(default_factory=dict)
     appended: set[tuple[str, str]] = field(default_factory=set)
     duplicates: int = 0
+    told_anew: int = 0
+    last: str = ""
     unexpected: list[str] = field(default_factory=list)
 
     @property
@@ -61,6 +64,7 @@ class Sender:
     def __init__(self, urls: Sequence[str], clock: Clock, tally: Tally) -> None:
         self._urls = urls
         self._clock = clock
+        self._version = 1
         self.tally = tally
 
     async def send_all(
@@ -82,9 +86,20 @@ class Sender:
         progress: Callable[[Request], None],
     ) -> None:
         for request in requests:
-            status, text = await self._until_answered(session, url, request)
+            status, text = await self._told(session, url, request)
             self._note(request, status, text)
             progress(request)
+
+    async def _told(self, session: aiohttp.ClientSession, url: str, request: Request) -> tuple[int, str]:
+        """Ask until there is an answer; if the version that is told has ended, tell the newest that is taken."""
+        if request.told_in is None:
+            return await self._until_answered(session, url, request)
+        while True:
+            status, text = await self._until_answered(session, url, request.told_in(self._version))
+            if status not in (409, 410) or not (accepted := json.loads(text).get("accepted")):
+                return status, text
+            self.tally.told_anew += 1
+            self._version = max(accepted)
 
     async def _until_answered(self, session: aiohttp.ClientSession, url: str, request: Request) -> tuple[int, str]:
         deadline = self._clock.monotonic() + GIVE_UP_AFTER
@@ -116,6 +131,7 @@ class Sender:
         tally = self.tally
         for identity, result in zip(request.carries, said.get("results", [said]), strict=True):
             tally.duplicates += identity in tally.positions
+            tally.last = result["position"]
             if result["outcome"] == "appended":  # its answer may come after that of a repeat, by another process
                 if identity in tally.appended:
                     tally.unexpected.append(f"{request.method} {request.path} -> {identity} was appended a second time")
@@ -137,6 +153,12 @@ class Reader:
     async def causes(self, type: str) -> Counter[str]:
         """Return how often each event is the cause of one of this type."""
         return Counter([event["causationid"] async for event in self._events(f"&type={type}")])
+
+    async def versions(self, type: str) -> list[tuple[int, str | None]]:
+        """Return of each event of a type the version that it was written in, and its cause."""
+        return [
+            (event.get("dataversion", 1), event.get("causationid")) async for event in self._events(f"&type={type}")
+        ]
 
     async def deliveries(self, endpoint: str) -> Counter[str]:
         """Return how many deliveries to an endpoint there are in each state."""
@@ -161,12 +183,28 @@ class Reader:
                     return
                 after = f"&after={page['next']}"
 
+    async def reached(self, service: str, view: str, position: str) -> None:
+        """Wait until a view stands at a position. OperatorError if it does not come there in a while."""
+        headers = {"tidings-min-position": position, "prefer": "wait=10"}
+        async with aiohttp.ClientSession() as session:
+            for _ in range(6):
+                async with session.get(f"{self._url}/views/{service}/{view}?limit=1", headers=headers) as answer:
+                    if answer.status == 200:
+                        return
+                    said = await answer.text()
+        raise OperatorError(f"{service}.{view} does not come to {position}: {said[:300]}")
+
     async def rows(self, view: View, wanted: Rows) -> Rows:
         """Return a view's rows; those of a live view, which has no list, by the wanted keys."""
         async with aiohttp.ClientSession() as session:
             if view == ("lists", "name"):
                 return await self._by_key(session, view, wanted)
-            return await self._by_page(session, view)
+            return await self._by_page(session, view, KEYS[view])
+
+    async def table(self, service: str, name: str, *, key: tuple[str, ...]) -> Rows:
+        """Return the rows of a view that no truth is known of."""
+        async with aiohttp.ClientSession() as session:
+            return await self._by_page(session, (service, name), key)
 
     async def _by_key(self, session: aiohttp.ClientSession, view: View, wanted: Rows) -> Rows:
         rows: Rows = {}
@@ -176,12 +214,12 @@ class Reader:
             rows[key] = row["row"]
         return rows
 
-    async def _by_page(self, session: aiohttp.ClientSession, view: View) -> Rows:
+    async def _by_page(self, session: aiohttp.ClientSession, view: View, names: tuple[str, ...]) -> Rows:
         rows: Rows = {}
         after = ""
         while True:
             page = await self._get(session, f"/views/{view[0]}/{view[1]}?limit={PAGE}{after}")
-            rows |= {tuple(row[name] for name in KEYS[view]): row for row in page["rows"]}
+            rows |= {tuple(row[name] for name in names): row for row in page["rows"]}
             if not page["next"]:
                 return rows
             after = f"&after={quote(page['next'], safe='')}"

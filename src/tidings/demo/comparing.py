@@ -11,6 +11,7 @@ from tidings.demo.plan import Plan
 from tidings.demo.report import Line, compare_log, compare_view
 from tidings.demo.server import Place
 from tidings.demo.telling import TILL
+from tidings.demo.truth import View
 from tidings.demo.visitors import decide
 from tidings.operations.progress import Progress
 from tidings.wording import counted
@@ -31,7 +32,8 @@ class Comparison:
         plan, tally = self._plan, self._tally
         acknowledged = {*tally.positions, *((TILL, id) for id in told["taken"])}
         log = compare_log(acknowledged, await self._reader.identities(), duplicates=tally.duplicates + told["known"])
-        lines = [log, self._answers(), *await self._views(), await self._refusals(), await self._refold()]
+        lines = [log, self._answers(), await self._replay(), *await self._views(), await self._refusals()]
+        lines.append(await self._refold())
         calls = read_calls(self._place.mailbox)
         lines.append(compare_mail(due_greetings(plan.history), calls, again=greeted_again(plan.arrivals)))
         lines.append(await self._nothing_parked())
@@ -60,6 +62,17 @@ class Comparison:
         wrong = sorted(wish for wish in found.keys() | due if found[wish] != (wish in due))
         said = f"{right:,} of {counted(len(due), 'bookmark')} beyond a visitor's limit refused, once each"
         return Line("refusals", said, not wrong, ", ".join(wrong[:3]))
+
+    async def _replay(self) -> Line:
+        """A view is built anew from all that is stored, in whatever version."""
+        self._progress("building a view anew", 0, 1)
+        view: View = ("bookmarks", "bookmark")
+        await self._place.ask("views", "rebuild", ".".join(view))
+        truth = self._plan.rows(self._plan.told)[view]
+        rows = await self._reader.rows(view, truth)
+        right = sum(rows.get(key) == row for key, row in truth.items())
+        found = f"{right:,} of {counted(len(truth), 'bookmark')} right after a replay of every version into a new table"
+        return Line("replay", found, rows == truth)
 
     async def _refold(self) -> Line:
         self._progress("comparing every view with a refold", 0, 1)

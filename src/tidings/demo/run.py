@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -14,9 +14,11 @@ from tidings.demo.mail import due_greetings, read_calls
 from tidings.demo.parties import Parties
 from tidings.demo.plan import Plan, back_dated, late_share
 from tidings.demo.report import Line, Report
+from tidings.demo.rollout import Rollout
 from tidings.demo.server import Place, Servers
 from tidings.demo.till import CLOCK_ERROR_MAX
 from tidings.demo.traffic import Request
+from tidings.demo.versions import version_lines
 from tidings.errors import OperatorError
 from tidings.operations.progress import Progress
 from tidings.ports import Ports
@@ -43,6 +45,8 @@ class Demo:
         self._sending = 0.0
         self._told: dict[str, Any] = {}
         self._kills: list[asyncio.Task[None]] = []
+        self._sender = Sender(self._servers.urls, ports.clock, self._tally)
+        self._rollout = Rollout(self._servers, ports.clock, plan.wish_requests(), self._ask_the_desk)
 
     @property
     def servers(self) -> Servers:
@@ -63,6 +67,8 @@ class Demo:
                 await self._send()
                 await self._settle()
                 await self._parties.until_all_is_delivered(Reader(self._servers.urls[0]), self._progress)
+                self._progress("waiting for the end of a version", 0, 1)
+                await self._rollout.retire()
                 lines = await self._compare()
                 took = self._clock.monotonic() - begun
                 if on_open is not None:
@@ -78,13 +84,12 @@ class Demo:
         return self._report(lines, took)
 
     async def _send(self) -> None:
-        sender = Sender(self._servers.urls, self._clock, self._tally)
-        begun = self._clock.monotonic()
+        sender, begun = self._sender, self._clock.monotonic()
         await self._parties.begin_till()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(sender.send_all(self._plan.requests(), self._count, connections=CONNECTIONS))
-                group.create_task(sender.send_all(self._plan.wish_requests(), _uncounted, connections=1))
+                group.create_task(self._rollout.run())
             await asyncio.gather(*self._kills)
             while len(self._kills) < KILLS:  # a short run was over before the last restart was
                 self._kill()
@@ -96,12 +101,17 @@ class Demo:
         self._sending = self._clock.monotonic() - begun
         self._told = await self._parties.till()
 
+    async def _ask_the_desk(self, wishes: Sequence[Request]) -> None:
+        """Send these one after the other, and come back when the desk has decided them."""
+        await self._sender.send_all(wishes, _uncounted, connections=1)
+        await Reader(self._servers.desk).reached("bookmarks", "slot", self._tally.last)
+
     def _count(self, request: Request) -> None:
         self._sent += len(request.carries)
         total = len(self._plan.arrivals)
         self._progress("sending events by HTTP", self._sent, total)
         due = (len(self._kills) + 1) * total // (KILLS + 1)
-        is_through = not self._kills or self._kills[-1].done()
+        is_through = self._rollout.is_over and (not self._kills or self._kills[-1].done())
         if len(self._kills) < KILLS and self._sent >= due and is_through:
             self._kill()
 
@@ -133,7 +143,8 @@ class Demo:
     async def _compare(self) -> list[Line]:
         reader = Reader(self._servers.urls[0])
         found = Comparison(self._plan, self._tally, reader, self._servers.place, self._progress)
-        return [*await found.lines(self._told), *await self._parties.lines(reader)]
+        lines = [*await found.lines(self._told), *await self._parties.lines(reader)]
+        return lines + await version_lines(self._plan, self._rollout.story, self._tally, reader)
 
     def _report(self, lines: list[Line], took: float) -> Report:
         facts = (*self._facts(), ("it took", f"{took:.1f} s"))

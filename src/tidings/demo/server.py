@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +24,10 @@ from tidings.errors import OperatorError
 from tidings.ports import Clock
 
 READY_WITHIN = 60.0
-SERVICES = ("users", "lists", "bookmarks", "orders")
+DESK = "bookmarks"
+READERS = ("users", "lists", "orders")
+FIRST, NEWEST = 1, 3
+"""The releases of Chirp that a run begins and ends with."""
 
 
 def chirp_folder() -> Path:
@@ -35,10 +39,19 @@ def chirp_folder() -> Path:
     raise OperatorError("the reference application is missing from this installation: install tidings again")
 
 
+def _path(chirp: Path) -> str:
+    """Return where to find this release of Chirp, and the code that runs now."""
+    return os.pathsep.join((str(chirp), str(Path(__file__).resolve().parents[2])))
+
+
 class Server:
-    """One process that serves, always on the same port. `arguments`: what it runs, as a module, its port left out."""
+    """One process that serves, always on the same port. `arguments`: what it runs, as a module, its port left out.
+
+    `release`: of Chirp, with which it is begun.
+    """
 
     def __init__(self, place: Place, clock: Clock, *arguments: str) -> None:
+        self.release = NEWEST
         self.port = _free_port()
         self._place = place
         self._clock = clock
@@ -59,7 +72,7 @@ class Server:
         with self._place.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own module; forking is over in a moment
                 [sys.executable, "-m", *self._arguments, "--port", str(self.port)],
-                env=self._place.environment,
+                env=self._place.environment_of(self.release),
                 cwd=self._place.folder,
                 stdout=log,
                 stderr=log,
@@ -99,19 +112,48 @@ class Server:
 
 
 class Servers:
-    """Chirp's processes on one database: one with all services, or `apart`, one for each."""
+    """Chirp's processes on one database: the desk of bookmarks, which emits, and all others; `apart`: one for each."""
 
     def __init__(self, place: Place, clock: Clock, *, apart: bool) -> None:
         self.place = place
         self.kills = 0
         self._clock = clock
-        chosen = [("--service", service) for service in SERVICES] if apart else [()]
-        self.processes = [Server(self.place, clock, "tidings", "run", *each) for each in chosen]
+        readers = [(each,) for each in READERS] if apart else [READERS]
+        self._readers = [self._server(*each) for each in readers]
+        self._desk = self._server(DESK)
+        self.processes = [*self._readers, self._desk]
         self._page: Server | None = None
+
+    def _server(self, *services: str) -> Server:
+        chosen = [word for service in services for word in ("--service", service)]
+        made = Server(self.place, self._clock, "tidings", "run", *chosen)
+        made.release = FIRST
+        return made
 
     @property
     def urls(self) -> Sequence[str]:
         return [process.url for process in self.processes]
+
+    @property
+    def desk(self) -> str:
+        """The URL of the process in which bookmarks are decided."""
+        return self._desk.url
+
+    async def deploy_readers(self, release: int) -> None:
+        """End every process but the desk in order, one after the other, and begin it with another release."""
+        for process in self._readers:
+            await self._deploy(process, release)
+
+    async def deploy_desk(self, release: int) -> None:
+        """The same with the desk."""
+        await self._deploy(self._desk, release)
+
+    async def _deploy(self, process: Server, release: int) -> None:
+        if await process.stop():
+            raise OperatorError(f"the server did not end in order; its last words: {self.place.last_words()}")
+        process.release = release
+        process.begin()
+        await process.be_ready("/healthz")
 
     async def start(self) -> None:
         """Start every process, and wait until each answers.
@@ -168,8 +210,18 @@ class Place:
             "TIDINGS_DELIVERY_HTTP": "on",
             "TIDINGS_DELIVERY_DELAYS": "0,0.2,0.5,1,2,2,2,2,2,2",
             "TIDINGS_DELIVERY_TIMEOUT": "1",
-            "PYTHONPATH": str(chirp_folder()),
+            "PYTHONPATH": _path(chirp_folder()),
         }
+
+    def environment_of(self, release: int) -> dict[str, str]:
+        """Return the environment of a process that runs this release of Chirp: that folder comes first."""
+        if release == NEWEST:
+            return self.environment | {"TIDINGS_REVISION": f"r{release}"}
+        folder = self.folder / f"release-{release}"
+        if not folder.exists():
+            shutil.copytree(chirp_folder() / "chirp", folder / "chirp")
+            shutil.copytree(chirp_folder() / "chirp" / "releases" / str(release), folder / "chirp", dirs_exist_ok=True)
+        return self.environment | {"TIDINGS_REVISION": f"r{release}", "PYTHONPATH": _path(folder)}
 
     def last_words(self) -> str:
         """Return the last line that the processes logged."""

@@ -42,6 +42,8 @@ def _foreign_parts(value: Any) -> Any:
 
 
 _encode = msgspec.json.Encoder(enc_hook=_foreign).encode
+to_bytes = _encode
+"""As `encode_json`, for whoever catches whatever it raises itself: a call less for each event."""
 _encode_attributes = msgspec.json.Encoder().encode
 _decode_attributes = msgspec.json.Decoder(dict[str, str | int | bool]).decode
 
@@ -78,6 +80,7 @@ class Decoder(Generic[T]):
         self._name = getattr(cls, "__qualname__", str(cls))
         try:
             self._decode = _pydantic_decode(cls) if is_pydantic(cls) else msgspec.json.Decoder(cls).decode
+            self.bare: Callable[[bytes], T] = self._decode  # for whoever catches whatever it raises itself
         except (TypeError, NameError) as error:
             raise DeclarationError(f"{self._name} cannot be read from JSON: {error}") from error
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from tidings.errors import InvalidDataError, TransformError
-from tidings.events.codec import Decoder, encode_json
+from tidings.events.codec import Decoder, encode_json, to_bytes
 from tidings.events.envelope import AdaptedEnvelope, AttributeValue, Entry, Envelope
 from tidings.versions.lineage import Data, Lineage, Step, Written
 from tidings.versions.schemas import names_in
@@ -48,24 +48,68 @@ class Unreadable(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Way(msgspec.Struct, frozen=True):
-    """The steps to one of a reader's versions, and its decoder. `names`: the members it has, None if not told."""
+    """The steps to one of a reader's versions. `read`: these and its decoder as one function, made once."""
 
     type: str
     version: int
     steps: tuple[Step, ...]
-    decode: Callable[[bytes], Any]
-    names: frozenset[str] | None
+    read: Callable[[Envelope], Adapted]
 
-    def read(self, envelope: Envelope) -> Adapted:
-        if not self.steps:
-            data = b"{}" if envelope.data is None else envelope.data
-            return Adapted(self.decode(data), self.version, envelope)
-        data = encode_json(_brought(envelope, self.steps, self.names, self.version))
+
+def _reading(
+    steps: tuple[Step, ...], version: int, decoder: Decoder[Any], names: frozenset[str] | None
+) -> Callable[[Envelope], Adapted]:
+    """Return what reads an envelope by these steps. `names`: the members that the version has, None if not told.
+
+    Whatever fails is done again, slowly, to say what failed.
+    """
+    functions = [function for function in map(_bare, steps) if function is not None]
+    parse, write = decoder.bare, to_bytes
+
+    def as_it_is(envelope: Envelope) -> Adapted:
+        return Adapted(decoder.decode(b"{}" if envelope.data is None else envelope.data), version, envelope)
+
+    def slowly(envelope: Envelope) -> Adapted:
+        data = encode_json(_brought(envelope, steps, names, version))
         try:
-            event = self.decode(data)
+            event = decoder.decode(data)
         except InvalidDataError as error:
-            raise _other_data(envelope, self.steps, self.version, str(error), error.errors) from error
-        return Adapted(event, self.version, envelope, data)
+            raise _other_data(envelope, steps, version, str(error), error.errors) from error
+        return Adapted(event, version, envelope, data)
+
+    def quickly(envelope: Envelope) -> Adapted:
+        try:
+            made = _members(envelope.data)  # type: ignore[arg-type]  # None fails, too
+            for function in functions:
+                if type(made) is not dict:
+                    return slowly(envelope)
+                made = function(made)
+            if type(made) is dict and (names is None or names >= made.keys()):
+                data = write(made)
+                return Adapted(parse(data), version, envelope, data)
+        except BaseException:  # noqa: S110 - steps are an author's, and pure: they fail again where it is said how
+            pass
+        return slowly(envelope)
+
+    if not steps:
+        return as_it_is
+    return quickly if len(functions) == len(steps) else slowly
+
+
+def _bare(step: Step) -> Callable[[Data], Data] | None:
+    """Return a step as a function of the data alone; None if it is one of the envelope, too."""
+    if isinstance(step, Written):
+        return None if step.transformer.takes_fixed else step.transformer.function
+    keeps = step.keeps
+    if len(keeps) == 1:
+        return keeps[0]
+
+    def kept(data: Data) -> Data:
+        for keep in keeps:
+            data = keep(data)
+        return data
+
+    return kept
 
 
 class Reader:
@@ -76,6 +120,13 @@ class Reader:
         self._natives = {type: tuple(sorted(versions)) for type, versions in natives.items()}
         self._ways: dict[tuple[str, int], _Way | Unreadable] = {}
         self._missing: dict[tuple[str, int], int] = {}
+
+    def adapted(self, envelope: Envelope) -> Adapted | Unreadable:
+        """Return the event as this reader has a class for it; see `adapt`."""
+        way = self._ways.get((envelope.type, envelope.version))
+        if way is None or type(way) is Unreadable:
+            way = self.way(envelope.type, envelope.version)
+        return way if isinstance(way, Unreadable) else way.read(envelope)
 
     def way(self, type: str, version: int) -> _Way | Unreadable:
         """Return the way that is composed for a version, once."""
@@ -119,13 +170,12 @@ def adapt(entry: Entry, accepts: Reader) -> Adapted | Unreadable:
     reads it as it is. TransformError if a step fails or returns other data; InvalidDataError if the stored data does
     not fit its own version.
     """
-    return adapted(entry.envelope, accepts)
+    return accepts.adapted(entry.envelope)
 
 
 def adapted(envelope: Envelope, accepts: Reader) -> Adapted | Unreadable:
     """As `adapt`, for an envelope that has no place in the log yet."""
-    way = accepts.way(envelope.type, envelope.version)
-    return way if isinstance(way, Unreadable) else way.read(envelope)
+    return accepts.adapted(envelope)
 
 
 def serve(entry: Entry, version: int, lineages: Mapping[str, Lineage]) -> Envelope | Unreadable:
@@ -239,4 +289,5 @@ def _way(lineage: Lineage, version: int, steps: tuple[Step, ...]) -> _Way:
     if steps:
         schema = lineage.schema(version)
         names = None if schema is None else names_in(schema)
-    return _Way(lineage.type, version, steps, Decoder(lineage.natives[version].cls).decode, names)
+    decoder: Decoder[Any] = Decoder(lineage.natives[version].cls)
+    return _Way(lineage.type, version, steps, _reading(steps, version, decoder, names))

@@ -22,7 +22,7 @@ from tidings.events.codec import Decoder
 from tidings.events.envelope import Entry
 from tidings.events.identity import identity_key
 from tidings.store.rows import Key, Rank, Row
-from tidings.versions.step import Adapted, adapt
+from tidings.versions.step import Adapted
 from tidings.views.columns import forms_of, forms_of_members
 from tidings.views.declaration import FoldSpec, ViewSpec
 from tidings.views.ranks import member_rank, time_rank
@@ -64,6 +64,7 @@ class Folding:
         self.view = view
         self._subject = view.subject
         self._types = view.types
+        self._reader = view.reader
         self._rules = {(fold.declared.type, fold.declared.version): _rule(view, fold) for fold in view.folds}
         forms = forms_of(view.row)
         self.codec = RowCodec(view.row, view.columns, tuple(forms.values()), view.key)
@@ -100,12 +101,11 @@ class Folding:
 
     def _adapted(self, entry: Entry) -> Adapted:
         """Return an entry of a version that has no fold as one that has."""
-        if entry.envelope.type not in self._types:
-            raise self._unknown(entry)
-        reader = self.view.reader
-        found = None if reader is None else adapt(entry, reader)
+        found = None if self._reader is None else self._reader.adapted(entry.envelope)
         if isinstance(found, Adapted):
             return found
+        if entry.envelope.type not in self._types:
+            raise self._unknown(entry)
         why = self._unknown_text(entry) if found is None else f"{_place(entry)}, for {self.view}: {found.why}"
         raise VersionUnreadableError(why, position=entry.position, errors=[("/dataversion", why)])
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from tests.promises.rollouts import releases
 from tests.promises.rollouts.releases import Release
 from tidings.events.envelope import Envelope
+from tidings.store.versions import VersionLease
 from tidings.versions.gatekeeper import Gatekeeper
 
 
@@ -52,7 +53,8 @@ class Consumer:
 class Process:
     """One instance. `told`: by type, the versions it knows of; `until`: when its lease ends; `epochs`: as it said.
 
-    `work`: what it has judged and not appended, each with the generation of the gates that it was judged by.
+    `work`: what it has judged and not appended, each with the generation of the gates that it was judged by. `leases`:
+    as they are, none if they have to be said anew.
     """
 
     number: int
@@ -67,6 +69,7 @@ class Process:
     is_dead: bool = False
     has_left: bool = False
     work: list[tuple[int, Envelope]] = field(default_factory=list)
+    leases: tuple[VersionLease, ...] = ()
 
     def accepts(self, type: str) -> frozenset[int]:
         return releases.accepts(self.release[type], self.told[type])

@@ -98,11 +98,14 @@ class Town:
         one.told = {type: one.told[type] | {*gates.types[type].known} for type in one.told}
         one.keeper._lineages = {type: releases.lineage(known, one.told[type]) for type, known in one.release.items()}
         one.keeper.learn(gates, sent=now)
+        one.leases = ()
         if not self.rules.waits_for_appends:
             one.epochs = dict(gates.epochs)
+            one.leases = ()
         for name in self.carried(one):
             if name not in one.admitted and not (asks and self.lacks(one, name, self.seen())):
                 one.admitted.add(name)
+                one.leases = ()
 
     def lacks(self, one: Process, name: str, census: Census) -> str:
         return self.rules.lacks(census, list(self._accepting(one, name)))
@@ -113,8 +116,9 @@ class Town:
     def remove(self, one: Process) -> None:
         """End a process in order: what it said last is kept."""
         self.processes.remove(one)
-        one.has_left = True
-        self.gone = [*self.gone[-5:], one]
+        one.has_left, one.leases = True, ()
+        last = {each.service.name: each for each in self.gone}  # a store keeps what each release said last
+        self.gone = [*{each.number: each for each in (*last.values(), *self.gone[-5:], one)}.values()]
 
     def awake(self, service: Service | None = None) -> list[Process]:
         """Return the processes that do something."""
@@ -195,7 +199,7 @@ class Town:
         return Census(
             as_of=AsOf(time=self.clock.now, position=len(self.log)),
             versions=tuple(self.rows.values()),
-            leases=tuple(lease for each in (*self.gone, *self.processes) for lease in self._leases(each)),
+            leases=tuple(lease for each in (*self.gone, *self.processes) for lease in self._said(each)),
             stored=stored,
             segments={},
             transit={name: Transit(entries=self._before(each)) for name, each in self.consumers.items()},
@@ -217,6 +221,11 @@ class Town:
             for place, pin in to.pending:
                 type = self.log[place].type
                 yield Waiting(place="delivery", of=to.name, type=type, version=pin, entries=1, oldest=0)
+
+    def _said(self, one: Process) -> tuple[VersionLease, ...]:
+        if not one.leases:
+            one.leases = tuple(self._leases(one))
+        return one.leases
 
     def _leases(self, one: Process) -> Iterator[VersionLease]:
         for name in self.carried(one):
