@@ -18,7 +18,9 @@ from tidings.ports import Clock
 
 WRITTEN = (1, 2, 2, 3)
 """In which version the desk writes in each of the stages: in the third its release is ahead of its readers."""
+PAID = "order-paid"
 OPEN_WITHIN = 40.0
+HEARTBEAT_SECONDS = 11.0
 ENDS_WITHIN = 90.0
 AHEAD_SECONDS = (8, 60)
 """When a version ends, from when that is said; later, if that was over by the time the command had begun."""
@@ -88,16 +90,26 @@ class Rollout:
                 return
         raise OperatorError(f"{BOOKMARKED} 1 could not be deprecated within {AHEAD_SECONDS[-1]} s")
 
-    async def _until_open(self, version: int) -> None:
-        deadline = self._clock.monotonic() + OPEN_WITHIN
+    async def until_payments_are_taken(self) -> None:
+        """Wait until Till's newer machines may tell what is paid: what is told before is kept, and waits for somebody.
+
+        A process may learn of a gate that another one opened at its next heartbeat.
+        """
+        if await self._until_open(2, PAID):
+            await self._clock.sleep(HEARTBEAT_SECONDS)
+
+    async def _until_open(self, version: int, type: str = BOOKMARKED) -> bool:
+        """Wait until a version may be appended; say whether that was to be waited for."""
+        begun, looked = self._clock.monotonic(), 0
         async with aiohttp.ClientSession(raise_for_status=True) as session:
             while True:
-                async with session.get(f"{self._servers.desk}/versions/{BOOKMARKED}") as answer:
+                async with session.get(f"{self._servers.desk}/versions/{type}") as answer:
                     rows = (await answer.json())["versions"]
                 if any(each["version"] == version and each["gate"] == "open" for each in rows):
-                    return
-                if self._clock.monotonic() > deadline:
-                    raise OperatorError(f"{BOOKMARKED} {version} did not open within {OPEN_WITHIN:.0f} s: {rows}")
+                    return looked > 0
+                if self._clock.monotonic() > begun + OPEN_WITHIN:
+                    raise OperatorError(f"{type} {version} did not open within {OPEN_WITHIN:.0f} s: {rows}")
+                looked += 1
                 await self._clock.sleep(0.2)
 
 

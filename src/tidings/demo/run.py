@@ -63,6 +63,7 @@ class Demo:
             try:
                 await self._servers.place.ground.make()
                 await self._servers.start()
+                await self._rollout.until_payments_are_taken()
                 await self._parties.open_partner()
                 await self._send()
                 await self._settle()

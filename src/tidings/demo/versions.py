@@ -9,14 +9,13 @@ from typing import Any
 from tidings.demo.client import Reader, Tally
 from tidings.demo.plan import Plan
 from tidings.demo.report import Line
-from tidings.demo.rollout import WRITTEN, Story, in_stages
+from tidings.demo.rollout import PAID, WRITTEN, Story, in_stages
 from tidings.demo.traffic import BOOKMARKED
 from tidings.demo.truth import Rows
 from tidings.demo.visitors import decide
 from tidings.wording import counted
 
 TOLD = ("users", "told")
-PAID = "order-paid"
 Written = Sequence[tuple[int, str | None]]
 """Of each event its version, and its cause."""
 
