@@ -24,7 +24,8 @@ from tidings.ports import Clock
 from tidings.wording import counted
 
 GOOD, OLD = "partner", "old"
-PATTERN = {"type": [{"prefix": "order-"}]}
+PATTERN = {"type": [f"order-{state}" for state in ("placed", "paid", "shipped", "refunded", "cancelled")]}
+"""Names, and no prefix: so it is known that no bookmark is ever sent there, whose first version may end."""
 ORDER: View = ("orders", "order")
 DELIVERED_WITHIN = 90.0
 CONFIGURED_WITHIN = 30.0

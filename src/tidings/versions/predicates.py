@@ -119,7 +119,7 @@ def may_retire(census: Census, type: str, version: int) -> list[Reason]:
     row = census.of_type(type).get(version)
     if row is None or row.life == "retired":
         return [reasons.not_active(type, version, row)]
-    pinned = [each for each in census.endpoints if each.pins.get(type) == version]
+    pinned = [each for each in census.endpoints if each.pins.get(type) == version and each.may_match(type)]
     found = [reasons.pinned(each, type, version, _pending(census, each.endpoint, type, version)) for each in pinned]
     for consumer in census.readers(type):
         found += _in_transit(census, consumer, type, version)

@@ -220,3 +220,11 @@ def test_a_version_that_is_closing_itself_is_none_to_fall_back_to() -> None:
 
 def test_a_version_that_a_release_does_not_come_down_to_may_close() -> None:
     assert closing(("open", "closed", "closed"), lease("shop", 3, role="emit", said=Said())) == "ok"
+
+
+def test_an_endpoint_that_is_never_sent_a_type_keeps_no_version_of_it() -> None:
+    over = row(1, life="sunset", sunset=NOW - 1)
+    for types, code in ((frozenset({TYPE}), ["endpoint-pinned"]), (frozenset({"other"}), [])):
+        pinned = Pinned(endpoint="e", pins={TYPE: 1}, types=types)
+        known = census(versions=(over, row(2, "open")), stored={}, endpoints=(pinned,))
+        assert [each.code for each in may_retire(known, TYPE, 1)] == code
