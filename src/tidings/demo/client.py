@@ -185,14 +185,15 @@ class Reader:
 
     async def reached(self, service: str, view: str, position: str) -> None:
         """Wait until a view stands at a position. OperatorError if it does not come there in a while."""
-        headers = {"tidings-min-position": position, "prefer": "wait=10"}
-        async with aiohttp.ClientSession() as session:
+        asked = {"tidings-min-position": position, "prefer": "wait=10"}
+        url, status, said = f"{self._url}/views/{service}/{view}?limit=1", 0, ""
+        async with aiohttp.ClientSession(headers=asked) as session:
             for _ in range(6):
-                async with session.get(f"{self._url}/views/{service}/{view}?limit=1", headers=headers) as answer:
-                    if answer.status == 200:
-                        return
-                    said = await answer.text()
-        raise OperatorError(f"{service}.{view} does not come to {position}: {said[:300]}")
+                async with session.get(url) as answer:
+                    status, said = answer.status, await answer.text()
+                if status == 200:
+                    return
+        raise OperatorError(f"{service}.{view} does not come to {position}: {status} {said[:300]}")
 
     async def rows(self, view: View, wanted: Rows) -> Rows:
         """Return a view's rows; those of a live view, which has no list, by the wanted keys."""
