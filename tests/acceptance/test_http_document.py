@@ -37,7 +37,7 @@ def asked(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
     )
 
 

@@ -23,7 +23,7 @@ print([name for name in ["tidings.app", *{slow!r}] if name in sys.modules], file
 
 def told(program: str) -> str:
     """Return what a Python process says on standard error."""
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=250)
     assert ended.returncode == 0, ended.stderr
     return ended.stderr.strip()
 

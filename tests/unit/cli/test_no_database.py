@@ -12,7 +12,7 @@ from tests.acceptance.place import SHOP
 from tests.house import reference
 from tidings.cli import program
 
-NEED_NONE = {"new", "run", "demo", "bench", "version", "emit", "keys add", "endpoints add", "config show"}
+NEED_NONE = {"new", "run", "demo", "bench", "version", "emit", "keys add", "endpoints add", "config show", "receivers add"}
 NEED_NONE |= {"migrate status", "migrate plan", "migrate apply"}
 NEED_NONE |= {"versions list", "versions show", "versions lock", "versions check"}
 """They make what they need, look at no database, or say that there is none."""
@@ -50,6 +50,15 @@ ASK = {
     "endpoints replay": "a",
     "endpoints rotate": "a",
     "endpoints revoke": "a s1",
+    "receivers list": "",
+    "receivers show": "till",
+    "receivers change": "till --set public_url=null",
+    "receivers retire": "till",
+    "receivers receipts": "till",
+    "receivers receipt": "till 1",
+    "receivers replay": "till 1",
+    "receivers try": "till /dev/null",
+    "receivers sign": "till /dev/null",
     "versions census": "",
     "versions plan": "stock-placed --to 2",
     "versions may": "switch stock stock-placed 2",
