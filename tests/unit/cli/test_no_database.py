@@ -12,7 +12,18 @@ from tests.acceptance.place import SHOP
 from tests.house import reference
 from tidings.cli import program
 
-NEED_NONE = {"new", "run", "demo", "bench", "version", "emit", "keys add", "endpoints add", "config show", "receivers add"}
+NEED_NONE = {
+    "new",
+    "run",
+    "demo",
+    "bench",
+    "version",
+    "emit",
+    "keys add",
+    "endpoints add",
+    "config show",
+    "receivers add",
+}
 NEED_NONE |= {"migrate status", "migrate plan", "migrate apply"}
 NEED_NONE |= {"versions list", "versions show", "versions lock", "versions check"}
 """They make what they need, look at no database, or say that there is none."""
