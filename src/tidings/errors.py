@@ -45,6 +45,11 @@ TidingsError
 │   ├── AppendInUnitError        the log was awaited inside a unit; emit instead
 │   ├── TranslationError         a webhook delivery cannot be read as events; repair its preset, then replay it
 │   └── NotRetryable             raised by a handler: park at once, do not try again
+├── ProviderError        an adapter could not read from what it reconciles with; no read happened
+│   ├── RateLimitedError         it wants to be left alone for a while
+│   ├── CursorExpiredError       it does not know the cursor any more
+│   ├── ProviderUnavailableError it did not answer, or not with what it promises
+│   └── NotAuthorisedError       it does not know the credentials
 └── CheckpointMovedError the lease is lost: another owner went on; nothing was written
 """
 
@@ -52,6 +57,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 
@@ -304,6 +310,30 @@ class TranslationError(AuthorError):
 
 class NotRetryable(AuthorError):
     """Raise this in a handler when trying again cannot help: the entry is parked at once."""
+
+
+class ProviderError(TidingsError):
+    """An adapter could not read from what it reconciles with: no read happened, and nothing follows from that."""
+
+
+class RateLimitedError(ProviderError):
+    """The provider wants to be left alone. `retry_after`: for so long; None: it did not say."""
+
+    def __init__(self, retry_after: timedelta | None = None) -> None:
+        super().__init__("the provider's rate is used up")
+        self.retry_after = retry_after
+
+
+class CursorExpiredError(ProviderError):
+    """The cursor is not known to the provider any more."""
+
+
+class ProviderUnavailableError(ProviderError):
+    """The provider did not answer, or not with what it promises."""
+
+
+class NotAuthorisedError(ProviderError):
+    """The provider does not know the credentials, which says nothing about any item."""
 
 
 class CheckpointMovedError(TidingsError):

@@ -133,7 +133,7 @@ class Schedule:
         if not await scope.begin_next(now, now + int(micros(every) * jitter)):
             return
         try:
-            run = await scope.run("run", stopping, applies=True)
+            run = await scope.run("run", stopping)
         except RefusedError:
             return  # another process runs it
         if run.state in ("held", "failed", "incomplete"):

@@ -1,1 +1,19 @@
 """Comparing with what another system lists: what was missed is found, and how far the copy is right is proved."""
+
+from tidings.reconciliation.facts import Capability, Order, Paging, ProviderFacts, Rate
+from tidings.reconciliation.listing import Answer, Hint, Listing, Page, Row, Snapshot, server_date
+
+__all__ = [
+    "Answer",
+    "Capability",
+    "Hint",
+    "Listing",
+    "Order",
+    "Page",
+    "Paging",
+    "ProviderFacts",
+    "Rate",
+    "Row",
+    "Snapshot",
+    "server_date",
+]

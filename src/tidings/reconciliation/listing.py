@@ -8,30 +8,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
-from tidings.errors import TidingsError
 from tidings.events.envelope import Envelope
 from tidings.reconciliation.facts import ProviderFacts
 from tidings.reconciliation.places import OrderKey
-
-
-class RateLimitedError(TidingsError):
-    """The provider wants to be left alone. `retry_after`: for so long; None: it did not say."""
-
-    def __init__(self, retry_after: timedelta | None = None) -> None:
-        super().__init__("the provider's rate is used up")
-        self.retry_after = retry_after
-
-
-class CursorExpiredError(TidingsError):
-    """The cursor is not known to the provider any more."""
-
-
-class ProviderUnavailableError(TidingsError):
-    """The provider did not answer, or not with what it promises: no read happened."""
-
-
-class NotAuthorisedError(TidingsError):
-    """The provider does not know the credentials, which says nothing about any item."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,16 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from tidings.errors import CursorExpiredError, NotAuthorisedError, RateLimitedError
 from tidings.ports import Ports
 from tidings.reconciliation.budget import Budget, Priority
-from tidings.reconciliation.listing import (
-    Answer,
-    CursorExpiredError,
-    Listing,
-    NotAuthorisedError,
-    Page,
-    RateLimitedError,
-)
+from tidings.reconciliation.listing import Answer, Listing, Page
 from tidings.reconciliation.stamps import Asked, Stamps
 from tidings.views.columns import microseconds
 

@@ -8,15 +8,15 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.reconciliation.shop import SECOND, Item, Shop, shop
-from tidings.errors import RefusedError
-from tidings.reconciliation.facts import Capability, Paging
-from tidings.reconciliation.listing import (
+from tidings.errors import (
     CursorExpiredError,
     NotAuthorisedError,
-    Page,
     ProviderUnavailableError,
     RateLimitedError,
+    RefusedError,
 )
+from tidings.reconciliation.facts import Capability, Paging
+from tidings.reconciliation.listing import Page
 
 
 async def filled(at: Shop, count: int = 10) -> None:
