@@ -12,6 +12,7 @@ import msgspec
 from tidings.errors import InvalidDataError, TransformError
 from tidings.events.declaration import Declared
 from tidings.events.envelope import Envelope
+from tidings.events.whole import with_limits
 from tidings.store.versions import EventVersion
 from tidings.versions.chains import check_chains
 from tidings.versions.engine import Schema
@@ -53,7 +54,7 @@ class Versions:
                 way = everything.way(type, version)
                 if version not in lineage.natives and not isinstance(way, Unreadable):
                     native = lineage.natives[way.version]
-                    found[type, version] = OlderVersion(native, everything, lineage.schema(version))
+                    found[type, version] = OlderVersion(native, everything, with_limits(lineage.schema(version)))
         return MappingProxyType(found)
 
 

@@ -14,7 +14,6 @@ import msgspec
 
 from tidings.errors import DeclarationError
 from tidings.events.declaration import declaration_of, is_pydantic
-from tidings.events.whole import with_limits
 from tidings.versions.dated import with_times
 from tidings.versions.engine import Schema
 
@@ -41,7 +40,7 @@ def schema_of(cls: type) -> Schema:
     known = declaration_of(cls)
     for name in known.open_enums if known else ():
         whole.get("properties", {}).get(name, {})[OPEN_ENUM] = True
-    return {"$schema": DIALECT, **with_limits(whole)}
+    return {"$schema": DIALECT, **whole}
 
 
 def names_in(schema: Schema) -> frozenset[str] | None:

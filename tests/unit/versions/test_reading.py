@@ -22,8 +22,10 @@ from tidings import App, InvalidDataError, Service, Settings
 from tidings.errors import UnknownTypeError
 from tidings.events.catalog import Catalog
 from tidings.events.content import content_hash
+from tidings.events.declaration import event
 from tidings.store.reason import Reason
 from tidings.telemetry.exposition import text
+from tidings.versions.canonical import sha256_of
 from tidings.versions.known import versions_of
 from tidings.versions.schemas import schema_of
 from tidings.views.declaration import Mode
@@ -206,3 +208,22 @@ def test_the_door_judges_by_the_schema_of_a_version_that_has_no_class() -> None:
     assert catalog.admit(said(2, TWO), now_us=1).subject == "20"  # valid: a step that fails is not the sender's fault
     with pytest.raises(InvalidDataError, match="does not fit tweet-bookmarked version 2"):
         catalog.admit(said(2, b'{"tweet_id":5,"user_id":"jack"}'), now_us=1)
+
+
+def test_a_class_with_whole_numbers_has_a_schema_with_a_canonical_form() -> None:
+    @event("items-counted", version=1)
+    class ItemsCounted:
+        n: int
+
+    # RFC 8785 cannot write 64 bits, so that limits of that size are no part of what is registered.
+    assert len(sha256_of(schema_of(ItemsCounted))) == 64
+
+
+def test_the_door_refuses_more_than_64_bits_of_a_version_that_has_no_class_too() -> None:
+    number = {"type": "object", "properties": {"tweet_id": {"type": "string"}, "n": {"type": "integer"}}}
+    told = {TYPE: {1: schema_of(first()), 2: number}}
+    cls = third(up=lambda data: {"tweet_id": data["tweet_id"], "owner": {"kind": "user", "id": "jack"}, "folder": "a"})
+    catalog = Catalog([cls], older=versions_of([cls], told).older())
+    assert catalog.admit(said(2, b'{"tweet_id":"20","n":9223372036854775807}'), now_us=1).subject == "20"
+    with pytest.raises(InvalidDataError, match="does not fit tweet-bookmarked version 2"):
+        catalog.admit(said(2, b'{"tweet_id":"20","n":9223372036854775808}'), now_us=1)
