@@ -59,7 +59,8 @@ class App:
         self._opened: Opened | None = None
 
     @property
-    def _declared(self) -> Declared:
+    def declared(self) -> Declared:
+        """What it consists of."""
         return Declared(
             tuple(self.services.values()), tuple(self.receivers.values()), self.lock, tuple(self.scopes.values())
         )
@@ -67,7 +68,7 @@ class App:
     @property
     def versions(self) -> Versions:
         """What is known of the events' versions, from their classes and the lock file."""
-        return self._declared.versions()
+        return self.declared.versions()
 
     @property
     def views(self) -> tuple[ViewSpec, ...]:
@@ -78,7 +79,7 @@ class App:
     @property
     def events(self) -> tuple[type, ...]:
         """Every event class that a service or a receiver names, each once."""
-        return self._declared.events
+        return self.declared.events
 
     @property
     def catalog(self) -> Catalog:
@@ -157,7 +158,7 @@ class App:
                 f"{settings!r:.80} is no Settings: write app.open(Settings(database_url='sqlite:///FILE'))"
             )
         used = setting.load(os.environ, setting.read_toml()) if settings is None else settings
-        async with open_services(self._declared, used, ports or Ports(), consume=consume) as opened:
+        async with open_services(self.declared, used, ports or Ports(), consume=consume) as opened:
             self._opened = opened
             try:
                 yield opened

@@ -21,9 +21,11 @@ from tidings.cli import (
     log,
     migrate,
     receivers,
+    reconcile,
     versions,
     views,
 )
+from tidings.cli.asof import asof
 from tidings.cli.bench import bench
 from tidings.cli.demo import demo
 from tidings.cli.doctor import doctor
@@ -93,10 +95,23 @@ def build(*, own_options: bool = True) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (new, run, doctor, demo, listen, bench, version):
+    for command in (new, run, doctor, asof, demo, listen, bench, version):
         program.command()(command)
     program.add_typer(emit.commands)
-    for group in (consumers, log, views, dead, deliveries, endpoints, receivers, keys, migrate, versions, config):
+    for group in (
+        consumers,
+        log,
+        views,
+        dead,
+        deliveries,
+        endpoints,
+        receivers,
+        reconcile,
+        keys,
+        migrate,
+        versions,
+        config,
+    ):
         program.add_typer(group.commands, cls=_Commands, name=group.__name__.rpartition(".")[2])
     return program
 

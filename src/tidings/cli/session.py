@@ -142,15 +142,14 @@ def _shared(settings: Settings) -> Settings:
 def _run(app: App, settings: Settings, work: Callable[[Opened], Awaitable[T]], *, prepares: bool = True) -> T:
     import asyncio
 
-    from tidings.app import Declared, open_services
+    from tidings.app import open_services
     from tidings.ports import Ports
 
     async def opened() -> T:
         if prepares:
             async with app.open(settings, consume=False) as open_app:
                 return await work(open_app)
-        declared = Declared(tuple(app.services.values()), tuple(app.receivers.values()), app.lock)
-        async with open_services(declared, settings, Ports(), consume=False, prepares=False) as as_it_is:
+        async with open_services(app.declared, settings, Ports(), consume=False, prepares=False) as as_it_is:
             return await work(as_it_is)
 
     return asyncio.run(opened())

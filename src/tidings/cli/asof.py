@@ -1,0 +1,67 @@
+"""`tidings asof`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tidings.cli.exits import FAILED, NO, OK, UNKNOWN
+from tidings.cli.output import Output
+from tidings.cli.session import AppName, AsJson, Session
+
+if TYPE_CHECKING:
+    from tidings.app import Opened
+
+
+def asof(
+    scope: Annotated[str | None, typer.Argument(help="One scope; else all of the application.")] = None,
+    max_age: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="How old the bound may be; older is a no.")
+    ] = None,
+    app: AppName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far each copy of a provider's items is proved right, and but for which items.
+
+    Exit code 0 within the bound, 1 if it is older or deletes are held, 2 if the last run failed, 3 if it was never
+    proved.
+
+    Example: tidings asof till-orders --max-age 600 --app shop:app
+    """
+    from tidings.errors import NotFoundError
+    from tidings.faces.scopes import bounds_object
+
+    async def work(opened: Opened) -> list[dict[str, Any]]:
+        if scope is not None and scope not in opened.scopes:
+            there = ", ".join(opened.scopes) or "none"
+            raise NotFoundError(f"there is no scope {scope!r:.64}; there is {there}: app.reconcile(…) declares one")
+        chosen = [each for name, each in opened.scopes.items() if scope in (None, name)]
+        return [bounds_object(await each.asof(), now=opened.ports.clock.now_us()) for each in chosen]
+
+    found = Session(app).act(work, prepares=False)
+    output = Output(as_json=as_json)
+    output.rows(found if as_json else [_line(each) for each in found], empty="nothing is reconciled here")
+    raise typer.Exit(max((_code(each, max_age) for each in found), default=OK))
+
+
+def _code(found: dict[str, Any], max_age: float | None) -> int:
+    state = found["run"] and found["run"]["state"]
+    age = found["delete"]["staleness_s"]
+    if state == "failed":
+        return FAILED
+    if age is None:
+        return UNKNOWN
+    return NO if state == "held" or (max_age is not None and age > max_age) else OK
+
+
+def _line(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the bounds as people read them."""
+    keys = ", ".join(each["key"] for each in found["exceptions"][:5])
+    return {
+        "scope": found["scope"],
+        "upserts as of": found["upsert"]["as_of"] or "never",
+        "deletes as of": found["delete"]["as_of"] or "never",
+        "except": keys if len(found["exceptions"]) <= 5 else f"{keys} and {len(found['exceptions']) - 5} more",
+        "last run": "none" if found["run"] is None else found["run"]["state"],
+    }

@@ -1,0 +1,151 @@
+"""`tidings reconcile`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tidings.cli.exits import FAILED, NO, OK, UNKNOWN
+from tidings.cli.output import Output
+from tidings.cli.session import AppName, AsJson, Session
+
+if TYPE_CHECKING:
+    from tidings.app import Opened
+    from tidings.reconciliation.records import Run
+    from tidings.reconciliation.scope import Reconciliation
+
+commands = typer.Typer()
+Scope = Annotated[str, typer.Argument(help="As the application names it, such as till-orders.")]
+ENDS = {"done": OK, "held": NO, "failed": FAILED, "incomplete": UNKNOWN, "paused": UNKNOWN, "running": UNKNOWN}
+
+
+@commands.command()
+def run(
+    scope: Scope,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Repair also if no dry run was made of this adapter and this view.")
+    ] = False,
+    app: AppName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a copy with all that its provider lists, and repair it by events. The first run of a scope is dry.
+
+    Exit code 0 if nothing differed, 1 if something did or deletes are held, 2 if it failed, 3 if it was not whole.
+
+    Example: tidings reconcile run till-orders --app shop:app
+    """
+    _ran(scope, app, as_json, lambda found: found.run("run", applies=apply))
+
+
+@commands.command()
+def plan(scope: Scope, app: AppName = None, as_json: AsJson = False) -> None:
+    """Compare a copy with all that its provider lists, and change nothing. Exit codes as of run.
+
+    Example: tidings reconcile plan till-orders --app shop:app
+    """
+    _ran(scope, app, as_json, lambda found: found.run("plan"))
+
+
+@commands.command()
+def approve(
+    scope: Scope,
+    run: Annotated[str, typer.Argument(help="The run that holds deletes.")],
+    at_most: Annotated[int, typer.Option(help="How many deletes at most; no others than those that are held.")],
+    app: AppName = None,
+    as_json: AsJson = False,
+) -> None:
+    """List once more, ask for each item that a run holds, and delete those that are gone. Exit codes as of run.
+
+    Example: tidings reconcile approve till-orders 0190a7b2-8c6e-7c3a-9f00-5d2b7a1c4e10 --at-most 40
+    """
+    _ran(scope, app, as_json, lambda found: found.approve(run, at_most=at_most))
+
+
+@commands.command()
+def report(
+    scope: Scope,
+    run: Annotated[str | None, typer.Argument(help="One run; else the last ones are listed.")] = None,
+    app: AppName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the last runs of a scope, or one run with each difference that it found.
+
+    Example: tidings reconcile report till-orders --app shop:app
+    """
+    from tidings.faces.scopes import finding_object, run_object
+
+    async def work(opened: Opened) -> Any:
+        found = _scope_of(opened, scope)
+        if run is None:
+            return [run_object(each, scope) for each in await found.runs()]
+        return await _one(found, scope, run), [finding_object(each) for each in await found.findings(run=run)]
+
+    shown = Session(app).act(work, prepares=False)
+    output = Output(as_json=as_json)
+    if run is None:
+        rows = shown if as_json else [_line(each) for each in shown]
+        output.rows(rows, empty=f"{scope} was not run yet")
+        return
+    about, findings = shown
+    if as_json:
+        output.json({**about, "findings": findings})
+        return
+    output.fields(_line(about))
+    output.rows([_finding_line(each) for each in findings], empty="it found no difference")
+
+
+async def _one(found: Reconciliation, scope: str, id: str) -> dict[str, Any]:
+    from tidings.errors import NotFoundError
+    from tidings.faces.scopes import run_object
+
+    kept = await found.find(id)
+    if kept is None:
+        there = [each.id for each in await found.runs(limit=5)]
+        raise NotFoundError(f"there is no run {id!r:.64} of {scope}; the last are {', '.join(there) or 'none'}")
+    return run_object(kept, scope)
+
+
+def _ran(scope: str, app: str | None, as_json: bool, work: Callable[[Reconciliation], Awaitable[Run]]) -> None:
+    from tidings.faces.scopes import run_object
+
+    async def ran(opened: Opened) -> Run:
+        return await work(_scope_of(opened, scope))
+
+    done = Session(app).act(ran)
+    output = Output(as_json=as_json)
+    shown = run_object(done, scope)
+    output.fields(shown if as_json else _line(shown))
+    code = ENDS[done.state]
+    raise typer.Exit(NO if code == OK and (done.appended or done.proposed) else code)
+
+
+def _scope_of(opened: Opened, scope: str) -> Reconciliation:
+    from tidings.errors import NotFoundError
+
+    found = opened.scopes.get(scope)
+    if found is None:
+        there = ", ".join(opened.scopes) or "none"
+        raise NotFoundError(f"there is no scope {scope!r:.64}; there is {there}: app.reconcile(…) declares one")
+    return found
+
+
+def _line(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a run as people read it."""
+    state = f"{run['state']}, dry" if run["dry"] else run["state"]
+    return {
+        "run": run["id"],
+        "state": state if run["why"] is None else f"{state}: {run['why']}",
+        "started": run["started"],
+        "rows": run["rows"],
+        "equal": run["equal"],
+        "would repair" if run["dry"] else "repaired": run["proposed"] if run["dry"] else run["appended"],
+        "deleted": run["deletes"],
+        "held": len(run["held"]),
+        "consistent as of": run["after"]["delete"],
+    }
+
+
+def _finding_line(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: found[name] for name in ("key", "kind", "state", "cause", "since")}

@@ -1,0 +1,88 @@
+"""`tidings reconcile` and `tidings asof` beside a server that runs, and a till whose items lie in a file."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.place import Place
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "concepts" / "reconciliation.md"
+ITEMS = """
+
+import json, pathlib
+
+
+class OfAFile(Till):
+    @property
+    def items(self):
+        read = json.loads(pathlib.Path("items.json").read_text())
+        return {key: (amount, datetime.fromisoformat(at)) for key, (amount, at) in read.items()}
+
+    @items.setter
+    def items(self, given):
+        pass
+
+
+app = App(orders)
+app.reconcile("till-orders", PaidOrder, OfAFile(), events=[OrderSeen, OrderGone])
+"""
+HOUR_AGO, NOW = "2026-01-01T12:00:00+00:00", "2026-01-02T12:00:00+00:00"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    found = Place(tmp_path)
+    [program] = re.findall(r"```python\n(# orders.py\n.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    (found.folder / "shop.py").write_text(program + ITEMS, "utf-8")
+    has(found, {f"o-{n}": (n, HOUR_AGO) for n in range(30)})
+    return found
+
+
+def has(place: Place, items: dict[str, tuple[int, str]]) -> None:
+    (place.folder / "items.json").write_text(json.dumps(items), "utf-8")
+
+
+def test_a_copy_is_planned_repaired_told_and_approved(place: Place) -> None:
+    app = ("--app", "shop:app")
+    with place.serving():
+        never = place.tidings("asof", *app, "--json")
+        assert (never.code, never.json[0]["delete"]["as_of"]) == (3, None)
+        dry = place.tidings("reconcile", "run", "till-orders", *app, "--json")
+        assert (dry.code, dry.json["dry"], dry.json["proposed"], dry.json["appended"]) == (1, True, 30, 0)
+        run = place.tidings("reconcile", "run", "till-orders", *app, "--json")
+        assert (run.code, run.json["state"], run.json["appended"]) == (1, "done", 30)
+        proved = place.eventually("asof", "till-orders", *app, until=lambda found: found[0]["delete"]["as_of"])
+        assert proved[0]["exceptions"] == []
+        again = place.tidings("reconcile", "run", "till-orders", *app, "--json")
+        assert (again.code, again.json["equal"]) == (0, 30)
+        assert place.tidings("asof", "--max-age", "600", *app).code == 0
+        time.sleep(1)
+        assert place.tidings("asof", "--max-age", "0.5", *app).code == 1
+
+        has(place, {"o-1": (99, NOW), **{f"o-{n}": (n, HOUR_AGO) for n in range(2, 15)}})
+        held = place.tidings("reconcile", "run", "till-orders", *app, "--json")
+        assert (held.code, held.json["state"], len(held.json["held"]), held.json["appended"]) == (1, "held", 16, 1)
+        few = place.tidings("reconcile", "approve", "till-orders", held.json["id"], "--at-most", "3", *app)
+        assert (few.code, "16 deletes, more than 3" in few.err) == (1, True)
+        done = place.tidings("reconcile", "approve", "till-orders", held.json["id"], "--at-most", "16", *app, "--json")
+        assert (done.json["state"], done.json["deletes"]) == ("done", 16)
+
+        shown = place.tidings("reconcile", "report", "till-orders", done.json["id"], *app)
+        assert (shown.code, shown.out.count("extra")) == (0, 16)
+        listed = place.tidings("reconcile", "report", "till-orders", *app, "--json").json
+        assert [each["state"] for each in listed] == ["done", "held", "done", "done", "done"]
+        rows = place.eventually("views", "show", "orders.paid_order", *app, until=lambda rows: len(rows) == 14)
+        assert {row["order_id"]: row["amount"] for row in rows}["o-1"] == 99
+
+
+def test_names_that_are_not_there_are_told_in_one_line(place: Place) -> None:
+    with place.serving():
+        for words in (("asof", "x"), ("reconcile", "run", "x"), ("reconcile", "report", "till-orders", "x")):
+            said = place.tidings(*words, "--app", "shop:app")
+            assert (said.code, said.err.count("\n")) == (1, 1)
+            assert "there is no" in said.err
