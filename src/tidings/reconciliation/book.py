@@ -24,7 +24,8 @@ from tidings.reconciliation.coding import (
     proof_of,
 )
 from tidings.reconciliation.floors import NOTHING, Floors, Known
-from tidings.reconciliation.places import START, Place, Range
+from tidings.reconciliation.judging import PUT
+from tidings.reconciliation.places import START, WHOLE, Place, Range
 from tidings.reconciliation.proofs import Proof
 from tidings.reconciliation.records import Record, Run
 from tidings.store.note_store import NoteUnit
@@ -171,6 +172,17 @@ class Book:
 
     async def write_dirty(self, keys: Mapping[str, Dirty | None]) -> None:
         await self._note("dirty", {key.encode(): _packed(each) for key, each in keys.items()})
+
+    # what a list showed that proves presence only
+    async def write_seen(self, run: str, places: Iterable[bytes]) -> None:
+        await self._note("seen", {_wait(run, "") + at: b"" for at in places})
+
+    async def unseen(self, run: str) -> list[Mirrored]:
+        """Return what is live here and was not shown; forget what was."""
+        first, end = _wait(run, ""), _wait(run, "") + b"\xff"
+        seen = {key[len(first) :]: None for key, _ in await self._between("seen", after=first, upto=end)}
+        await self._note("seen", {first + at: None for at in seen})
+        return [each for at, each in (await self.mirror(WHOLE)).items() if at not in seen and each.rank.kind == PUT]
 
     # proofs, by id, and what each waits for
     async def prove(self, id: str, proof: Proof, floors: Floors) -> Floors:

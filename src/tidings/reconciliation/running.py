@@ -13,6 +13,7 @@ from tidings.reconciliation.book import Book
 from tidings.reconciliation.coding import Suspect, key_place, place_key
 from tidings.reconciliation.copying import Copied, Copying, UnreadableError
 from tidings.reconciliation.facts import Capability, Order, Paging, ProviderFacts
+from tidings.reconciliation.floors import NEVER
 from tidings.reconciliation.holding import Holding, LostLeaseError, breached
 from tidings.reconciliation.listing import Page, Row, Seeks
 from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked, hold_limit, look_at
@@ -215,6 +216,8 @@ class Running:
         if run.is_dry:
             return await self._end(run, "done", "")
         async with self._holding.held() as (_, book, record):
+            if run.presence_only and run.presence_only != "drift":
+                run = await self._suspect_unseen(book, run)
             suspects = [each for each in (await book.suspects(WHOLE)).values() if each.run == run.id]
             is_incomplete = self._is_incomplete(run, record)
             if is_incomplete:
@@ -233,6 +236,21 @@ class Running:
                 return run
             run = await self._verifying.suspects(run, suspects[start : start + GROUP])
         return await self._end(run, "done", "")
+
+    async def _suspect_unseen(self, book: Book, run: Run) -> Run:
+        """Have asked for what a list did not show that moves between pages: of itself nothing follows from that."""
+        as_of = NEVER if run.first_as_of is None else run.first_as_of
+        unseen = await book.unseen(run.id)
+        suspects = {
+            each.at: Suspect(key=each.key, at=each.at, run=run.id, as_of=as_of, ticket=0, since=self._holding.now)
+            for each in unseen
+        }
+        older = await book.suspects(WHOLE)
+        await book.void(f"s:{each.key}" for each in older.values())
+        await book.write_suspects({**dict.fromkeys(older), **suspects})
+        run = replace(run, suspects=run.suspects + len(suspects))
+        await book.write_run(run)
+        return run
 
     def _is_incomplete(self, run: Run, record: Record) -> bool:
         """Say whether the provider's own count differs by more than what changed meanwhile."""

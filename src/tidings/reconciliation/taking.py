@@ -89,7 +89,10 @@ class Taking:
             page.suspects[held.at] = Suspect(
                 key=held.key, at=held.at, run=run.id, as_of=taken.as_of, ticket=taken.ticket, since=taken.now
             )
-        await self._close(book, there.suspects)
+        if run.presence_only:
+            await book.write_seen(run.id, [*(copy.at for copy in taken.copies), *taken.unreadable])
+        else:
+            await self._close(book, there.suspects)
         await book.write_findings(page.findings)
         await book.write_suspects(dict(page.suspects))
         await book.write_dirty(dict(page.dirty))
@@ -196,7 +199,7 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
         proposed=run.proposed + (len(page.findings) if run.is_dry else 0),
         suspects=run.suspects + len(page.suspects),
         unreadable=run.unreadable + len(taken.unreadable),
-        presence_only=run.presence_only or ("order" if taken.looked.doubt == "order" else ""),
+        presence_only=run.presence_only or ("drift" if taken.looked.doubt == "order" else ""),
         control=taken.copies[-1].key if taken.copies else run.control,
         first_as_of=taken.as_of if run.first_as_of is None else run.first_as_of,
         breaches=(*run.breaches, *doubts),

@@ -181,6 +181,16 @@ async def test_three_lies_in_a_week_make_a_list_prove_presence_only() -> None:
         assert (await at.scope.asof()).deletes == told
 
 
+async def test_what_a_list_of_presence_only_does_not_show_is_asked_for() -> None:
+    async with shop(paging=Paging.OFFSET) as at:
+        await filled(at, 8)
+        del at.provider.items["o03"]
+        at.pass_time(5)
+        run = await at.run()
+        assert (run.suspects, run.deleted) == (1, 1)
+        assert await at.shown() == at.true
+
+
 async def test_control_read_failure_voids_the_group() -> None:
     async with shop() as at:
         await filled(at, 8)
@@ -314,7 +324,7 @@ async def test_order_drift_downgrades_to_presence_only() -> None:
         at.pass_time(60)
         at.provider.bend = lambda page: replace(page, rows=page.rows[::-1])
         run = await at.run()
-        assert (run.presence_only, run.deleted, run.breaches[0]) == ("order", 0, "order")
+        assert (run.presence_only, run.deleted, run.breaches[0]) == ("drift", 0, "order")
         assert (await at.scope.asof()).deletes == told
 
 
