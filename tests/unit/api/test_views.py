@@ -144,7 +144,7 @@ async def test_an_entry_that_cannot_be_read_is_not_the_readers_mistake_either(sh
 async def test_what_is_no_view_is_not_found_and_what_there_is_is_told(shop: Shop) -> None:
     reply = await get(shop, "/views/stock/nothing")
     assert (reply.status, reply.slug) == (404, "not-found")
-    assert "stock/line, stock/order" in reply.json["detail"]
+    assert "stock.line, stock.order" in reply.json["detail"]
 
 
 async def test_an_answer_nobody_accepts_is_not_made(shop: Shop) -> None:
