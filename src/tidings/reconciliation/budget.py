@@ -65,17 +65,6 @@ class Budget:
         self._quiet_since = now
         return wait
 
-    @property
-    def resting(self) -> float:
-        """For how many seconds more nothing is asked."""
-        return max(0.0, self._rest_until - self._ports.clock.monotonic())
-
-    @property
-    def tokens(self) -> float:
-        """How many reads could be made at once."""
-        self._refilled()
-        return self._tokens
-
     def _refilled(self) -> float:
         now = self._ports.clock.monotonic()
         self._tokens = min(float(self._rate.burst), self._tokens + (now - self._at) * self._rate.per_second)

@@ -15,8 +15,7 @@ from tidings.reconciliation.coding import place_key
 from tidings.reconciliation.facts import Capability, ProviderFacts
 from tidings.reconciliation.listing import Row, Snapshot
 from tidings.reconciliation.places import OrderKey, Place, place
-from tidings.store.rows import Key, Rank
-from tidings.store.rows import Row as Kept
+from tidings.store.rows import Key
 from tidings.views.columns import forms_of, microseconds
 from tidings.views.declaration import ViewSpec
 from tidings.views.values import RowCodec, Values
@@ -83,10 +82,6 @@ class Copying:
     def tombstone(self, key: str) -> Values:
         """Return the values of an item that is gone."""
         return self._codec.tombstone(self._key(key))
-
-    def kept(self, values: Values, rank: Rank, position: int) -> Kept:
-        """Return a row of the view's table."""
-        return Kept(values, rank, position)
 
     def _key(self, key: str) -> Key:
         return (int(key) if self._is_int else key,)

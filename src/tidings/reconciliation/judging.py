@@ -20,11 +20,6 @@ class Kind(StrEnum):
     DIFFERS = "differs"
     WENT_BACK = "went_back"
     EXTRA = "extra"
-    OMITTED = "omitted"
-    TIE = "tie"
-    TOTAL_DIFFERS = "total_differs"
-    ASOF_FALSE = "asof_false"
-    PARKED = "parked"
 
 
 class Verdict(StrEnum):

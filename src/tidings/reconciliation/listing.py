@@ -71,8 +71,8 @@ class Listing(Protocol):
     """An adapter of one kind of entity in one account of a provider.
 
     Its methods raise RateLimitedError, CursorExpiredError, ProviderUnavailableError or NotAuthorisedError where no
-    read happened. What it lists is as little trusted as a webhook. `list_changed` is needed only if the list can be
-    filtered by change, `cursor_after` only if it can be sought.
+    read happened. What it lists is as little trusted as a webhook. `cursor_after` is
+    needed only if the list can be sought, see `Seeks`.
     """
 
     @property
@@ -93,12 +93,6 @@ class Listing(Protocol):
 
     def read(self, event: Any, envelope: Envelope) -> Snapshot | Hint | None:
         """Return what an event says, of `observed` or from a webhook; None: it is about something else."""
-
-
-class ListsChanges(Protocol):
-    """A list that can be filtered by change: ascending by version, then key, both bounds inclusive."""
-
-    async def list_changed(self, *, since: datetime, cursor: str | None, limit: int) -> Page: ...
 
 
 class Seeks(Protocol):

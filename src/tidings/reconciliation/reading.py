@@ -32,7 +32,6 @@ class ReadOf(Generic[T]):
 
     what: T
     as_of: int
-    overlaps: bool = False
 
 
 class Asking:

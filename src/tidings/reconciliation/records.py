@@ -18,7 +18,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     `definition`: of the adapter, the view and the policies; `planned`: the one that a dry run was made of. `owner`,
     `epoch`, `until`: who runs it now. `least`: what reads proved that have ended. `ticket`: the last one given.
     `live`: how many items the mirror shows. `deletes`: when, and how many, of late. `breaches`: what the provider did
-    not keep, when. `rest`: it is not asked before.
+    not keep, when.
     """
 
     definition: str = ""
@@ -33,7 +33,6 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     run: str = ""
     last: str = ""
     next: int = 0
-    rest: int = 0
     mirrored: int = 0
     deletes: tuple[tuple[int, int], ...] = ()
     breaches: tuple[tuple[str, int], ...] = ()

@@ -8,21 +8,43 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import count
 
 from tidings.reconciliation.facts import Capability
-from tidings.reconciliation.floors import NEVER, Known
+from tidings.reconciliation.floors import NEVER, UNPROVED, Floors, Known
 from tidings.reconciliation.judging import DELETE, PUT, Read, Verdict, floor_of, gone, is_absent, judge
 from tidings.reconciliation.merging import Merge, is_tie, merged
 from tidings.reconciliation.places import START, Place, Range
-from tidings.reconciliation.proofs import Proof, Proofs
+from tidings.reconciliation.proofs import Proof
 from tidings.store.rows import Rank
 
 MS, SECOND = 1_000, 1_000_000
 KEYS, PAGE = 12, 4
 CHANGES_END, END = 90 * SECOND, 120 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """Those that wait, and what may be told."""
+
+    floors: Floors = UNPROVED
+    waiting: tuple[Proof, ...] = ()
+
+    def opened(self, proof: Proof) -> Proofs:
+        """Add a proof; what of it waits for nothing is told at once."""
+        return replace(self, waiting=(*self.waiting, proof))._told()
+
+    def answered(self, question: str) -> Proofs:
+        """Take a question as answered."""
+        return replace(self, waiting=tuple(each.without(question) for each in self.waiting))._told()
+
+    def _told(self) -> Proofs:
+        floors = self.floors
+        for each in self.waiting:
+            floors = each.show(floors)
+        return Proofs(floors, tuple(each for each in self.waiting if not each.is_told))
 
 
 @dataclass(frozen=True, kw_only=True)
