@@ -58,6 +58,7 @@ class Running:
         self._asking = asking
         self._verifying = verifying
         self._definition = definition
+        self._secret = b""
 
     @property
     def _facts(self) -> ProviderFacts:
@@ -84,7 +85,7 @@ class Running:
 
     async def _begin(self, mode: Mode, *, applies: bool, approval: Approval | None) -> Run:
         async with self._holding.open() as (_, book, record):
-            taken = self._holding.taken(record)
+            taken, self._secret = self._holding.taken(record), record.secret
             run = await self._resumed(book, record, mode)
             if run is None:
                 floors = await book.floors(WHOLE)
@@ -171,10 +172,11 @@ class Running:
 
     async def _copied(self, rows: Sequence[Row]) -> tuple[list[Copied], list[bytes], dict[str, bytes]]:
         """Return the rows as the copy would hold them, the places of those it cannot, and where their keys stood."""
-        async with self._holding.open() as (_, book, record):
-            is_by_key = self._facts.order is Order.KEY
-            known = {} if is_by_key else dict(await book.places([row.key for row in rows]))
-        copying, copies, unreadable = self._copying(record.secret), [], []
+        known: dict[str, bytes] = {}
+        if self._facts.order is not Order.KEY:
+            async with self._holding.open() as (_, book, _record):
+                known |= await book.places([row.key for row in rows])
+        copying, copies, unreadable = self._copying(self._secret), [], []
         for row in rows:
             if row.gone:
                 continue  # as if it were not listed: an answer about it is asked for
