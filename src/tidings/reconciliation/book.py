@@ -92,8 +92,16 @@ class Book:
         changed |= {place_key(at): known_bytes(known) for at, known in has.items() if had.get(at) != known}
         await self._note("floor", changed)
 
+    async def forget_proofs(self) -> None:
+        """Know nothing any more of how far anything is known."""
+        for kind in ("floor", "key_floor", "proof", "wait"):
+            await self._note(kind, dict.fromkeys(key for key, _ in await self._between(kind)))
+
     async def key_floors(self, range: Range) -> Mapping[bytes, int]:
         return {key: number_of(body) for key, body in await self._over("key_floor", range)}
+
+    async def key_floors_at(self, places: Iterable[bytes]) -> Mapping[bytes, int]:
+        return {at: number_of(body) for at, body in (await self._noted("key_floor", places)).items()}
 
     async def key_floor(self, at: bytes) -> int | None:
         body = (await self._noted("key_floor", [at])).get(at)
@@ -159,6 +167,10 @@ class Book:
     async def suspect(self, at: bytes) -> Suspect | None:
         body = (await self._noted("suspect", [at])).get(at)
         return None if body is None else msgspec.msgpack.decode(body, type=Suspect)
+
+    async def suspects_at(self, places: Iterable[bytes]) -> dict[bytes, Suspect]:
+        found = await self._noted("suspect", places)
+        return {at: msgspec.msgpack.decode(body, type=Suspect) for at, body in found.items()}
 
     async def write_suspects(self, suspects: Mapping[bytes, Suspect | None]) -> None:
         await self._note("suspect", {at: _packed(each) for at, each in suspects.items()})

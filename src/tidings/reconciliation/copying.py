@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -102,6 +102,29 @@ class Copying:
         digest.update(name)
         digest.update(state)
         return _signed(digest.digest())[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The rows of a page. `unreadable`: those that the copy cannot hold, by place; `gone`: those listed as deleted."""
+
+    copies: Sequence[Copied]
+    unreadable: Mapping[bytes, str]
+    gone: Sequence[str]
+
+
+def copied(copying: Copying, rows: Sequence[Row]) -> Told:
+    """Return rows as the copy would hold them."""
+    copies: list[Copied] = []
+    unreadable: dict[bytes, str] = {}
+    for row in rows:
+        if row.gone:
+            continue
+        try:
+            copies.append(copying.listed(row))
+        except UnreadableError:
+            unreadable[place_key(place(row.key if row.order is None else row.order))] = row.key
+    return Told(copies, unreadable, [row.key for row in rows if row.gone])
 
 
 def order_of(snapshot: Snapshot, *, by_key: bool) -> OrderKey | None:

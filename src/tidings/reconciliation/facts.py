@@ -80,6 +80,10 @@ class ProviderFacts:
         for name in ("replica_lag", "clock_skew", "index_lag", "redelivery_horizon"):
             if getattr(self, name) < timedelta(0):
                 raise DeclarationError(f"{name}: {getattr(self, name)} is below zero")
+        if self.filters_by_change and self.capability is Capability.BARE:
+            raise DeclarationError(
+                "filters_by_change: an item that carries neither version nor time has none to filter by"
+            )
 
     @property
     def tick_us(self) -> int:
@@ -90,6 +94,16 @@ class ProviderFacts:
     def proves_absence(self) -> bool:
         """Whether what a page does not show is known to be absent: never where rows move between pages."""
         return self.paging is not Paging.OFFSET and self.order in (Order.KEY, Order.CREATED)
+
+    @property
+    def index_ticks(self) -> int:
+        """How far the list that is filtered by change may trail, in whole ticks, as µs."""
+        return -(-micros(self.index_lag) // self.tick_us) * self.tick_us
+
+    @property
+    def settles(self) -> int:
+        """How long it may take until every read shows what one has shown; µs."""
+        return micros(self.replica_lag) + micros(self.index_lag)
 
 
 def micros(span: timedelta) -> int:

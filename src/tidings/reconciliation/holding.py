@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tidings.errors import RefusedError
 from tidings.ports import Ports, is_gone
 from tidings.reconciliation.book import Book
-from tidings.reconciliation.records import Record
+from tidings.reconciliation.records import Lease, Record
 from tidings.store.driver import StoreDriver
 from tidings.store.unit import Unit
 
@@ -49,22 +49,33 @@ class Holding:
     async def held(self) -> AsyncIterator[tuple[Unit, Book, Record]]:
         """Hold the scope in a unit, if it is still ours to run; whoever writes the record lengthens the lease."""
         async with self.open() as (unit, book, record):
-            if record.owner != self._owner or record.epoch != self._epoch:
+            if not self._is_ours(record):
                 raise LostLeaseError
-            yield unit, book, replace(record, until=self.now + LEASE_US)
+            yield unit, book, self._with(record, self._owner, self.now + LEASE_US)
 
     def taken(self, record: Record) -> Record:
         """Return the record once the scope is ours to run. RefusedError while another process runs it."""
-        if record.owner not in ("", self._owner) and record.until > self.now and not is_gone(record.owner):
+        lease = self._lease(record)
+        if lease.owner not in ("", self._owner) and lease.until > self.now and not is_gone(lease.owner):
             raise RefusedError(f"{self.scope} is being run by another process: wait for its end")
-        self._epoch = record.epoch + 1
-        return replace(record, owner=self._owner, epoch=self._epoch, until=self.now + LEASE_US)
+        self._epoch = lease.epoch + 1
+        return self._with(record, self._owner, self.now + LEASE_US)
 
     async def let_go(self) -> None:
         """Leave the scope to whoever comes next."""
         async with self.open() as (_, book, record):
-            if record.owner == self._owner and record.epoch == self._epoch:
-                await book.write(replace(record, owner="", until=0))
+            if self._is_ours(record):
+                await book.write(self._with(record, "", 0))
+
+    def _is_ours(self, record: Record) -> bool:
+        lease = self._lease(record)
+        return lease.owner == self._owner and lease.epoch == self._epoch
+
+    def _lease(self, record: Record) -> Lease:
+        return Lease(record.owner, record.epoch, record.until)
+
+    def _with(self, record: Record, owner: str, until: int) -> Record:
+        return replace(record, owner=owner, epoch=self._epoch, until=until)
 
     async def ticket(self) -> int:
         """Return a number that is higher than all before, taken before a read begins."""
@@ -76,6 +87,16 @@ class Holding:
         """Note that the provider did not keep what was declared of it."""
         async with self.open() as (_, book, record):
             await book.write(breached(record, fact, self.now))
+
+
+class HoldingChanges(Holding):
+    """The same, for reading what has changed: it goes on beside whoever reads the whole list."""
+
+    def _lease(self, record: Record) -> Lease:
+        return record.changes
+
+    def _with(self, record: Record, owner: str, until: int) -> Record:
+        return replace(record, changes=Lease(owner, self._epoch, until))
 
 
 def breached(record: Record, fact: str, now: int) -> Record:

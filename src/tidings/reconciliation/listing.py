@@ -72,7 +72,7 @@ class Listing(Protocol):
 
     Its methods raise RateLimitedError, CursorExpiredError, ProviderUnavailableError or NotAuthorisedError where no
     read happened. What it lists is as little trusted as a webhook. `cursor_after` is
-    needed only if the list can be sought, see `Seeks`.
+    needed only if the list can be sought, see `Seeks`; `list_changed` only if it filters by change, see `Filters`.
     """
 
     @property
@@ -99,6 +99,13 @@ class Seeks(Protocol):
     """A list that can be begun after a place in its order."""
 
     def cursor_after(self, order_key: OrderKey) -> str: ...
+
+
+class Filters(Protocol):
+    """A list that can be asked what has changed since a time, that time included: `filters_by_change`."""
+
+    async def list_changed(self, *, since: datetime, cursor: str | None, limit: int) -> Page:
+        """Return a page of it, ascending by version, or by the time that it is filtered by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Generic, TypeVar
 
 from tidings.errors import CursorExpiredError, NotAuthorisedError, RateLimitedError
 from tidings.ports import Ports
 from tidings.reconciliation.budget import Budget, Priority
-from tidings.reconciliation.listing import Answer, Listing, Page
+from tidings.reconciliation.listing import Answer, Filters, Listing, Page
 from tidings.reconciliation.stamps import Asked, Stamps
 from tidings.views.columns import microseconds
 
@@ -46,6 +48,13 @@ class Asking:
     async def page(self, cursor: str | None, limit: int, *, tries: int) -> ReadOf[Page]:
         """Read a page of the whole list. NoReadError."""
         return await self._read(lambda: self.listing.list_page(cursor=cursor, limit=limit), Priority.BULK, tries)
+
+    async def changed(self, since: datetime, cursor: str | None, limit: int, *, tries: int) -> ReadOf[Page]:
+        """Read a page of what has changed since then. The list that is filtered may trail what it is made of."""
+        filters: Filters = self.listing  # type: ignore[assignment]
+        call = partial(filters.list_changed, since=since, cursor=cursor, limit=limit)
+        found = await self._read(call, Priority.VERIFY, tries)
+        return ReadOf(found.what, found.as_of - self.listing.facts.index_ticks)
 
     async def one(self, key: str, *, tries: int = 0) -> ReadOf[Answer]:
         """Read one item. NoReadError."""

@@ -8,15 +8,24 @@ import msgspec
 
 from tidings.reconciliation.floors import NEVER
 
-Mode = Literal["plan", "run", "approve"]
+Mode = Literal["plan", "run", "approve", "changed", "key"]
 RunState = Literal["running", "paused", "held", "incomplete", "failed", "done"]
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """Who has something to themselves, until when; `epoch` rises with each owner."""
+
+    owner: str = ""
+    epoch: int = 0
+    until: int = 0
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A scope. Times are µs since 1970.
 
-    `definition`: of the adapter, the view and the policies; `planned`: the one that a dry run was made of. `owner`,
-    `epoch`, `until`: who runs it now. `least`: what reads proved that have ended. `ticket`: the last one given.
+    `definition`: of the adapter and the view that the floors are of; `planned`: the one that a dry run was made of.
+    `owner`, `epoch`, `until`: who reads the whole list now; `changes`: who reads what has changed, `pass_`: by which
+    run. `least`: what reads proved that have ended. `ticket`: the last one given.
     `live`: how many items the mirror shows. `deletes`: when, and how many, of late. `breaches`: what the provider did
     not keep, when.
     """
@@ -27,6 +36,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     epoch: int = 0
     until: int = 0
+    changes: Lease = Lease()
+    pass_: str = ""
     least: int = NEVER
     ticket: int = 0
     live: int = 0
@@ -45,9 +56,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run. `cursor`, `after`: where its next page begins. `before`, `bounds`: how far was told before, after.
 
-    `control`: an item that its list showed, whose answer shows that answers can be believed. `merges`: how many events
-    the mirror had merged at its start. `why`: what it ended, or waits, for. `at_most`, `keys`: of an approval: how many
-    deletes, and of which keys.
+    `control`: an item that its list showed, whose answer shows that answers can be believed. `since`: from when on a
+    pass reads what has changed; `goes_on`: where its cursors begin; `is_closing`: its last page is read once more.
+    `merges`: how many events the mirror had merged at its start. `why`: what it ended, or waits, for. `at_most`,
+    `keys`: of an approval: how many deletes, and of which keys.
     """
 
     id: str
@@ -80,6 +92,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     total: int | None = None
     merges: int = 0
     control: str = ""
+    since: int | None = None
+    goes_on: int = 0
+    is_closing: bool = False
     before: tuple[int, int] = (NEVER, NEVER)
     bounds: tuple[int, int] = (NEVER, NEVER)
     at_most: int | None = None

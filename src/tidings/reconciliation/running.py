@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from tidings.events.identity import uuid7
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.coding import Suspect, key_place, place_key
-from tidings.reconciliation.copying import Copied, Copying, UnreadableError
+from tidings.reconciliation.copying import Copied, Copying, copied
 from tidings.reconciliation.facts import Capability, Order, Paging, ProviderFacts
 from tidings.reconciliation.floors import NEVER
 from tidings.reconciliation.holding import Holding, LostLeaseError, breached
-from tidings.reconciliation.listing import Page, Row, Seeks
+from tidings.reconciliation.listing import Page, Seeks
 from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked, hold_limit, look_at
-from tidings.reconciliation.places import START, WHOLE, Place, place
+from tidings.reconciliation.places import START, WHOLE, Place
 from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf
 from tidings.reconciliation.records import Mode, Record, Run, RunState
 from tidings.reconciliation.taking import Taken, Taking, after
@@ -92,6 +92,9 @@ class Running:
                 run = self._new(record, mode, before=(floors.upserts, floors.deletes), applies=applies)
                 if approval is not None:
                     run = replace(run, at_most=approval.at_most, keys=tuple(sorted(approval.keys)))
+            if not run.is_dry and record.definition != self._definition:
+                await book.forget_proofs()  # they are of another adapter, or of another view
+                taken = replace(taken, definition=self._definition)
             await book.write(replace(taken, run=run.id))
             await book.write_run(run)
         return run
@@ -129,8 +132,9 @@ class Running:
         except NoReadError as error:
             return await self._no_read(run, error)
         self._holding.ports.points.at("reconcile:page-received")
-        copies, unreadable, known = await self._copied(read.what.rows)
-        looked = self._look(run, read.what, copies, known)
+        told = copied(self._copying(self._secret), read.what.rows)
+        copies = told.copies
+        looked = self._look(run, read.what, copies, await self._places(copies))
         if looked.loops or run.pages >= CURSORS_MAX:
             return await self._end(run, "failed", "the cursors go round in circles", breach="cursor")
         if run.empty >= EMPTY_MAX and not copies:
@@ -141,7 +145,7 @@ class Running:
             as_of=self._as_of(run, read),
             ticket=ticket,
             now=self._holding.now,
-            unreadable=unreadable,
+            unreadable=told.unreadable,
         )
         run = await self._take(run, read.what, taken)
         self._holding.ports.points.at("reconcile:page-committed")
@@ -170,23 +174,14 @@ class Running:
             return min(read.as_of, run.first_as_of)
         return read.as_of
 
-    async def _copied(self, rows: Sequence[Row]) -> tuple[list[Copied], list[bytes], dict[str, bytes]]:
-        """Return the rows as the copy would hold them, the places of those it cannot, and where their keys stood."""
-        known: dict[str, bytes] = {}
-        if self._facts.order is not Order.KEY:
-            async with self._holding.open() as (_, book, _record):
-                known |= await book.places([row.key for row in rows])
-        copying, copies, unreadable = self._copying(self._secret), [], []
-        for row in rows:
-            if row.gone:
-                continue  # as if it were not listed: an answer about it is asked for
-            try:
-                copies.append(copying.listed(row))
-            except UnreadableError:
-                unreadable.append(place_key(place(row.key if row.order is None else row.order)))
-        return copies, unreadable, known
+    async def _places(self, copies: Sequence[Copied]) -> Mapping[str, bytes]:
+        """Return where their keys stood before; nothing where the key is the place."""
+        if self._facts.order is Order.KEY:
+            return {}
+        async with self._holding.open() as (_, book, _record):
+            return await book.places([copy.key for copy in copies])
 
-    def _look(self, run: Run, page: Page, copies: Sequence[Copied], known: dict[str, bytes]) -> Looked:
+    def _look(self, run: Run, page: Page, copies: Sequence[Copied], known: Mapping[str, bytes]) -> Looked:
         moved = [copy.place for copy in copies if known.get(copy.key, copy.at) != copy.at]
         places = [copy.place for copy in copies]
         return look_at(places, after=_began(run), next_cursor=page.next_cursor, seen=run.cursors, moved=moved)

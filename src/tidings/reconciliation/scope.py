@@ -20,10 +20,12 @@ from tidings.reconciliation.answering import Answering
 from tidings.reconciliation.asof import Bounds, bounds_of
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.budget import Budget
+from tidings.reconciliation.changes import Changes
+from tidings.reconciliation.changing import Changing
 from tidings.reconciliation.coding import Finding
 from tidings.reconciliation.copying import Copying
 from tidings.reconciliation.facts import micros
-from tidings.reconciliation.holding import Holding
+from tidings.reconciliation.holding import Holding, HoldingChanges
 from tidings.reconciliation.listing import Scope
 from tidings.reconciliation.mirror import Mirror
 from tidings.reconciliation.reading import Asking
@@ -75,6 +77,14 @@ class Reconciliation:
         period = PERIOD_US if scope.every is None else micros(scope.every)
         answering = Answering(facts.capability, repairs, period)
         taking = Taking(facts.capability, repairs)
+        definition = definition_of(scope, view)
+        self._changing = Changing(
+            HoldingChanges(scope.name, ground.store, ground.ports, ground.owner),
+            asking,
+            copying=copying,
+            taking=Changes(taking),
+            definition=definition,
+        )
         self._verifying = Verifying(holding, asking, copying=copying, answering=answering)
         self._running = Running(
             holding,
@@ -82,13 +92,20 @@ class Reconciliation:
             copying=copying,
             taking=taking,
             verifying=self._verifying,
-            definition=definition_of(scope, view),
+            definition=definition,
         )
         self.mirror = Mirror(scope, copying=copying, reads=reads, table=table, ports=ground.ports)
 
     async def run(self, mode: Mode, stopping: asyncio.Event | None = None, *, applies: bool = False) -> Run:
         """Run to the end. RefusedError while another process runs it."""
         return await self._running.run(mode, stopping or asyncio.Event(), applies=applies)
+
+    async def run_changed(self, stopping: asyncio.Event | None = None) -> Run:
+        """Read what has changed since all states were proved, and prove them anew; what was deleted it does not show.
+
+        RefusedError while another process does, and until the whole list was proved once.
+        """
+        return await self._changing.run(stopping or asyncio.Event())
 
     async def approve(self, id: str, *, at_most: int, stopping: asyncio.Event | None = None) -> Run:
         """List once more, and delete what a run has held, up to so many. NotFoundError; RefusedError if it holds

@@ -27,14 +27,16 @@ CURSORS_KEPT = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """A page as it was read. `unreadable`: the places of rows that the copy cannot hold."""
+    """A page as it was read. `unreadable`: the keys of rows that the copy cannot hold, by their places; `gone`: those
+    of rows listed as deleted, of a page of what has changed."""
 
     copies: Sequence[Copied]
     looked: Looked
     as_of: int
     ticket: int = 0
     now: int = 0
-    unreadable: Sequence[bytes] = ()
+    unreadable: Mapping[bytes, str] = field(default_factory=dict)
+    gone: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class Page:
     suspects: dict[bytes, Suspect] = field(default_factory=dict)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     violated: list[Finding] = field(default_factory=list)
+    omitted: int = 0
     is_void: bool = False
 
 
@@ -95,7 +98,7 @@ class Taking:
             await self._close(book, there.suspects)
         await book.write_findings(page.findings)
         await book.write_suspects(dict(page.suspects))
-        await book.write_dirty(dict(page.dirty))
+        await self.ask(book, taken, page)
         if not page.is_void:
             await self._prove(book, there, run, taken, page)
         return page
@@ -114,6 +117,20 @@ class Taking:
             floors=await book.floors(range),
         )
 
+    async def ask(self, book: Book, taken: Taken, page: Page) -> None:
+        """Have the keys read of which a page says too little, except those that no read can make readable; what such a
+        key was excepted for is over once it is shown as it can be held."""
+        given_up = {
+            key: Dirty(key=key, reason="unreadable", since=taken.now, due=taken.now, is_given_up=True)
+            for key in taken.unreadable.values()
+        }
+        held = await book.dirty_of(copy.key for copy in taken.copies if copy.key not in page.dirty)
+        over = [key for key, each in held.items() if each.is_given_up]
+        await book.write_dirty({**dict.fromkeys(over), **given_up, **page.dirty})
+        for key in over:
+            repair = next((f"f:{each.id}" for each in page.findings if each.key == key), None)
+            await book.answer(f"d:{key}", then=repair)
+
     def judged(self, there: There, run: Run, taken: Taken) -> Page:
         """Judge each row of the page."""
         page = Page()
@@ -124,6 +141,8 @@ class Taking:
             read = Read(hash=copy.hash, as_of=taken.as_of, version=copy.version, ticket=taken.ticket)
             found = judge(read, base, floor, self._capability)
             page.verdicts[found.verdict] += 1
+            if found.verdict is Verdict.READ_AGAIN:
+                page.dirty[copy.key] = Dirty(key=copy.key, reason="overlap", since=taken.now, due=taken.now)
             if found.verdict is Verdict.REPAIR:
                 assert found.kind is not None
                 assert found.rank is not None
@@ -183,7 +202,7 @@ def _was_told(copy: Copied, base: Rank | None, known: Known) -> bool:
 def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | None, end: bytes) -> tuple[Record, Run]:
     """Return the scope and the run once a page is taken in. `end`: where its range ends."""
     verdicts, is_last = page.verdicts, cursor is None
-    doubts = (taken.looked.doubt,) if taken.looked.doubt else ()
+    doubts = (*([taken.looked.doubt] if taken.looked.doubt else []), *["omitted"] * page.omitted)
     run = replace(
         run,
         cursor=cursor,
@@ -199,6 +218,7 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
         proposed=run.proposed + (len(page.findings) if run.is_dry else 0),
         suspects=run.suspects + len(page.suspects),
         unreadable=run.unreadable + len(taken.unreadable),
+        omitted=run.omitted + page.omitted,
         presence_only=run.presence_only or ("drift" if taken.looked.doubt == "order" else ""),
         control=taken.copies[-1].key if taken.copies else run.control,
         first_as_of=taken.as_of if run.first_as_of is None else run.first_as_of,

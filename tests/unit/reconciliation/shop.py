@@ -21,6 +21,7 @@ from tidings.ports import Ports, utc
 from tidings.reconciliation.facts import Capability, ProviderFacts
 from tidings.reconciliation.holding import Holding
 from tidings.reconciliation.listing import Answer, Hint, Page, Row, Snapshot
+from tidings.reconciliation.records import Run
 from tidings.reconciliation.scope import Reconciliation
 from tidings.settings import Settings
 from tidings.testing.clock import StandingClock
@@ -59,6 +60,7 @@ class Provider:
     answer: Callable[[str, Answer], Answer] = lambda key, answer: answer
     listed: int = 0
     asked: list[str] = field(default_factory=list)
+    since: list[datetime] = field(default_factory=list)
     before: Callable[[], Awaitable[None]] | None = None
 
     def put(self, key: str, amount: int) -> None:
@@ -98,6 +100,18 @@ class Orders:
         rows = [self.provider.row(key, capability=self._facts.capability) for key in chosen]
         return self.provider.bend(Page(rows=rows, next_cursor=next_cursor, server_date=self.provider.date()))
 
+    async def list_changed(self, *, since: datetime, cursor: str | None, limit: int) -> Page:
+        self.provider.since.append(since)
+        self.provider.trouble("changed")
+        items = self.provider.items
+        found = sorted((utc(item.changed).replace(microsecond=0), key) for key, item in items.items())
+        found = [each for each in found if each[0] >= since]
+        start = 0 if cursor is None else bisect_right([f"{at.isoformat()} {key}" for at, key in found], cursor)
+        rows = [self.provider.row(key, capability=self._facts.capability) for _, key in found[start : start + limit]]
+        more = found[start + limit - 1] if start + limit < len(found) else None
+        next_cursor = None if more is None else f"{more[0].isoformat()} {more[1]}"
+        return self.provider.bend(Page(rows=rows, next_cursor=next_cursor, server_date=self.provider.date()))
+
     def cursor_after(self, order_key: object) -> str:
         return f"after:{order_key}"
 
@@ -135,6 +149,12 @@ class Shop:
     async def run(self, **more: Any) -> Any:
         """Run the scope, and carry what it appended to the copy."""
         run = await self.scope.run("run", applies=True, **more)
+        await self.carry()
+        return run
+
+    async def run_changed(self) -> Run:
+        """Read what has changed, and carry what follows to the copy."""
+        run = await self.scope.run_changed()
         await self.carry()
         return run
 

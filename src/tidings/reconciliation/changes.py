@@ -1,0 +1,60 @@
+"""Taking in one page of what has changed: it proves the keys that it shows, and nothing of what it does not show."""
+
+from __future__ import annotations
+
+from tidings.reconciliation.book import Book
+from tidings.reconciliation.coding import Dirty, Suspect
+from tidings.reconciliation.copying import Copied
+from tidings.reconciliation.floors import NEVER, UNPROVED, Floors, Known
+from tidings.reconciliation.places import WHOLE
+from tidings.reconciliation.proofs import Proof
+from tidings.reconciliation.records import Run
+from tidings.reconciliation.taking import Page, Taken, Taking, There
+
+
+class Changes:
+    """Takes pages of changes in for one scope."""
+
+    def __init__(self, taking: Taking) -> None:
+        self._taking = taking
+
+    async def take(self, book: Book, run: Run, taken: Taken) -> Page:
+        """Take a page in; the unit holds the scope, and run is as it is kept."""
+        places = [copy.at for copy in taken.copies]
+        there = There(
+            mirror=await book.mirrored(places),
+            open=await book.open_at(places),
+            suspects=await book.suspects_at(places),
+            key_floors=await book.key_floors_at(places),
+            floors=await book.floors(WHOLE) if places else UNPROVED,
+        )
+        page = self._taking.judged(there, run, taken)
+        page.dirty |= {key: Dirty(key=key, reason="gone", since=taken.now, due=taken.now) for key in taken.gone}
+        await book.write_findings(page.findings)
+        await self._taking.ask(book, taken, page)
+        raised = {at: taken.as_of for at in places if there.key_floors.get(at, NEVER) < taken.as_of}
+        await book.write_key_floors(dict(raised))
+        for copy in taken.copies:
+            suspect = there.suspects.get(copy.at)
+            if suspect is not None and suspect.as_of <= taken.as_of:
+                await self._found(book, suspect, copy, page)
+        return page
+
+    async def _found(self, book: Book, suspect: Suspect, copy: Copied, page: Page) -> None:
+        """Take a suspicion as answered: the item is there, and it was a lie that it is not if it is as it was then."""
+        question = f"s:{suspect.key}"
+        await book.write_suspects({suspect.at: None})
+        if copy.version is not None and copy.version <= suspect.as_of:
+            page.omitted += 1
+            await book.void([question])
+            return
+        repair = next((f"f:{each.id}" for each in page.findings if each.at == copy.at), None)
+        await book.answer(question, then=repair)
+
+    async def prove(self, book: Book, floors: Floors, run: Run, as_of: int) -> None:
+        """Raise what is known of all states to where a pass began. What is absent it cannot show. `floors`: of all."""
+        open = await book.open_findings(WHOLE)
+        waits = frozenset(f"f:{each.id}" for each in open.values())
+        proof = Proof(WHOLE, as_of, waits, proves_deletes=False)
+        told = await book.prove(f"{run.id}.changes", proof, floors.raised(WHOLE, Known(put=as_of)))
+        await book.write_floors(floors, told)
