@@ -86,6 +86,7 @@ def _own_origin(scope: Scope, host: bytes) -> bytes:
 def _refused(what: str) -> Refusal:
     return Refusal(
         Problem.UNAUTHENTICATED,
-        f"without API keys this server answers only direct requests from this machine; this one has {what}",
+        f"without API keys this server answers only direct requests from this machine, and this one has {what}: call "
+        "it directly, as localhost, or have its operator make a key with `tidings keys add`, and send that",
         _CHALLENGE,
     )

@@ -116,10 +116,10 @@ def _operating(opened: Opened, parts: Parts) -> Iterator[Operation]:
 
 def _versions(opened: Opened, parts: Parts) -> Iterator[Operation]:
     versions = Versions(opened, parts.tokens)
-    yield Operation("GET", "/versions", versions.list, "consumers:read")
-    yield Operation("GET", "/versions/may/{predicate}", versions.may, "consumers:read")
-    yield Operation("GET", "/versions/{type}", versions.of_type, "consumers:read")
-    yield Operation("GET", "/versions/{type}/{version}", versions.get, "consumers:read")
+    yield Operation("GET", "/versions", versions.list, "versions:read")
+    yield Operation("GET", "/versions/may/{predicate}", versions.may, "versions:read")
+    yield Operation("GET", "/versions/{type}", versions.of_type, "versions:read")
+    yield Operation("GET", "/versions/{type}/{version}", versions.get, "versions:read")
 
 
 def _hooks(parts: Parts) -> Iterator[Operation]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tidings.reconciliation.records import Run
     from tidings.reconciliation.scope import Reconciliation
 
-commands = typer.Typer()
+commands = typer.Typer(help="Copies of what a provider has: compared with what it lists, and repaired by events.")
 Scope = Annotated[str, typer.Argument(help="As the application names it, such as till-orders.")]
 ENDS = {"done": OK, "held": NO, "failed": FAILED, "incomplete": UNKNOWN, "paused": UNKNOWN, "running": UNKNOWN}
 

@@ -31,7 +31,7 @@ PLACES = (
     ("endpoints", "Endpoints", "endpoints:read"),
     ("deliveries", "Deliveries", "deliveries:read"),
     ("receivers", "Receivers", "receivers:read"),
-    ("versions", "Versions", "consumers:read"),
+    ("versions", "Versions", "versions:read"),
     ("catalog", "Catalog", ""),
 )
 """Where the navigation leads: path, name, and the scope that the page asks for."""

@@ -15,6 +15,7 @@ from tidings.api import application as module
 from tidings.api.answer import Message
 from tidings.api.application import application
 from tidings.api.guard import admit_local
+from tidings.api.unreadable import METHODS
 from tidings.console.application import Console
 from tidings.errors import LogUnavailableError, StoreUnavailableError
 
@@ -44,6 +45,12 @@ async def test_a_method_that_a_path_has_not_is_answered_with_those_it_has(
 ) -> None:
     reply = await ask(shop.http, method, target)
     assert (reply.status, reply.slug, reply.headers["allow"]) == (405, "method-not-allowed", allowed)
+
+
+async def test_the_methods_that_a_refusal_names_are_those_of_all_routes() -> None:
+    async with open_shop() as opened:
+        table = (await application(opened.opened)).operations
+    assert {"HEAD", *(each.method for each in table)} == set(METHODS)
 
 
 @pytest.mark.parametrize("target", ["/", "/event", "/events/", "/events/a", "/events/a/b/c", "/views/", "/views/x"])

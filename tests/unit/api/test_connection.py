@@ -201,7 +201,7 @@ async def test_a_method_that_is_none_here_is_not_allowed(method: bytes) -> None:
     target = b"localhost:1" if method == b"CONNECT" else b"/a"
     wire = await sent(method + b" " + target + b" HTTP/1.1\r\nhost: localhost\r\n\r\n")
     assert wire.written.startswith(b"HTTP/1.1 405 ")
-    assert b"\r\nallow: GET, HEAD, POST, PUT\r\n" in wire.written
+    assert b"\r\nallow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" in wire.written
     assert bodies(wire) == [b"method-not-allowed"]
 
 

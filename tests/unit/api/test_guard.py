@@ -46,6 +46,7 @@ def test_a_request_that_may_come_from_elsewhere_is_refused(headers: dict[str, st
         admit_local(scope("GET", headers=headers))
     assert caught.value.problem is Problem.UNAUTHENTICATED
     assert (b"www-authenticate", b"Bearer") in caught.value.headers
+    assert "`tidings keys add`" in str(caught.value)
 
 
 def test_no_host_is_refused() -> None:

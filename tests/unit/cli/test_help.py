@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import typer.main
@@ -43,6 +44,19 @@ def test_no_help_imports_what_only_work_needs() -> None:
 
 def test_the_release_is_said_without_importing_the_application() -> None:
     assert slow_imports(["version"], ["--version"]) == "['pydantic']"  # Typer reads with it
+
+
+def test_every_command_and_every_group_says_what_it_is() -> None:
+    """The list of the commands has a line for each, and none is empty."""
+    nameless = [each.name for each in described(command()) if not each.get_short_help_str()]
+    assert nameless == []
+
+
+def described(group: Any) -> Iterator[Any]:
+    for each in group.commands.values():
+        yield each
+        if hasattr(each, "commands"):
+            yield from described(each)
 
 
 def command(**how: Any) -> Any:

@@ -105,6 +105,11 @@ async def test_pages_and_changes_are_those_of_the_keys_scopes(browser: Browser) 
     assert "Drop" not in subject.words
 
 
+async def test_versions_are_seen_by_a_scope_of_their_own(browser: Browser) -> None:
+    await log_in(browser, await key(browser.shop, "versions:read"))
+    assert [(await browser.get(path)).status for path in ("/versions", "/consumers")] == [200, 403]
+
+
 async def test_the_first_page_shows_what_the_key_may_see(browser: Browser) -> None:
     await log_in(browser, await key(browser.shop, "events:read"))
     page = await browser.get("/")
