@@ -147,10 +147,14 @@ class Book:
         return None if body is None else msgspec.msgpack.decode(body, type=Finding)
 
     async def write_findings(self, findings: Iterable[Finding]) -> None:
-        """Keep these; the place of one that is open knows it."""
+        """Keep these; the place of one that is open knows it, until that one is not: a later one may be open there."""
         rows = list(findings)
         await self._note("finding", {each.id.encode(): msgspec.msgpack.encode(each) for each in rows})
-        await self._note("open", {each.at: each.id.encode() if each.state == "open" else None for each in rows})
+        opened = {each.at: each.id.encode() for each in rows if each.state == "open"}
+        others = [each for each in rows if each.at not in opened]
+        known = await self._noted("open", [each.at for each in others])
+        closed = {each.at: None for each in others if known.get(each.at) == each.id.encode()}
+        await self._note("open", {**opened, **closed})
 
     async def last_finding(self, at: bytes) -> Finding | None:
         """Return the finding that was merged last at a place."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any, Protocol
 
+from tidings.errors import NotAuthorisedError, ProviderUnavailableError, RateLimitedError
 from tidings.events.envelope import Envelope
 from tidings.reconciliation.facts import ProviderFacts
 from tidings.reconciliation.places import OrderKey
@@ -138,3 +140,28 @@ def server_date(headers: Mapping[str, str]) -> datetime | None:
         return None
     made = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
     return made - timedelta(seconds=age)
+
+
+def raise_for_status(status: int, headers: Mapping[str, str], *, but: Collection[int] = ()) -> None:
+    """Raise what says that no read happened, for an answer that is none. `but`: those that its adapter knows more of,
+    such as 404 of one item. NotAuthorisedError, RateLimitedError, ProviderUnavailableError."""
+    if status == HTTPStatus.OK or status in but:
+        return
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        raise NotAuthorisedError(f"the provider answered {status}: the credentials are refused")
+    found = {name.lower(): value for name, value in headers.items()}
+    if status == HTTPStatus.TOO_MANY_REQUESTS or "retry-after" in found:
+        raise RateLimitedError(_retry_after(found))
+    raise ProviderUnavailableError(f"the provider answered {status}")
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Return how long to wait: seconds, or until a time by the provider's own clock (RFC 9110 section 10.2.3)."""
+    said = headers.get("retry-after", "")
+    try:
+        if said.isdecimal():
+            return timedelta(seconds=int(said))
+        until, now = parsedate_to_datetime(said), parsedate_to_datetime(headers["date"])
+        return max(until - now, timedelta(0))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None

@@ -142,8 +142,10 @@ class Verifying:
             record = replace(record, deletes=(*recent, (now, 1)))
             run = replace(run, deleted=run.deleted + 1)
         if followed.outcome == "omitted":
-            record = breached(record, "omitted", now)
-            run = replace(run, omitted=run.omitted + 1, breaches=(*run.breaches, "omitted"))
+            if not run.omitted:  # a list that leaves out many items has lied once
+                record = breached(record, "omitted", now)
+                run = replace(run, breaches=(*run.breaches, "omitted"))
+            run = replace(run, omitted=run.omitted + 1)
         return record, run
 
 

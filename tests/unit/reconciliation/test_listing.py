@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tidings.errors import NotAuthorisedError, ProviderUnavailableError, RateLimitedError
+from tidings.reconciliation import raise_for_status, server_date
+
+DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+def test_an_answer_is_as_old_as_its_date_less_its_age() -> None:
+    made = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)
+    assert server_date({"Date": DATE}) == made
+    assert server_date({"date": DATE, "age": "7"}) == made - timedelta(seconds=7)
+    for headers in ({}, {"date": "yesterday"}, {"date": DATE, "age": "-1"}, {"date": DATE, "age": "x"}):
+        assert server_date(headers) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (401, NotAuthorisedError),
+        (403, NotAuthorisedError),
+        (404, ProviderUnavailableError),
+        (429, RateLimitedError),
+        (500, ProviderUnavailableError),
+        (204, ProviderUnavailableError),
+        (302, ProviderUnavailableError),
+    ],
+)
+def test_whatever_is_no_answer_is_no_read(status: int, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        raise_for_status(status, {})
+
+
+def test_what_an_adapter_knows_more_of_is_let_through() -> None:
+    raise_for_status(200, {})
+    raise_for_status(404, {}, but=(404,))
+
+
+@pytest.mark.parametrize(
+    ("said", "wait"),
+    [("30", 30.0), ("Sun, 06 Nov 1994 08:50:07 GMT", 30.0), ("Sun, 06 Nov 1994 08:00:00 GMT", 0.0), ("soon", None)],
+)
+def test_retry_after_is_read_as_seconds_or_as_a_date(said: str, wait: float | None) -> None:
+    with pytest.raises(RateLimitedError) as found:
+        raise_for_status(503, {"Retry-After": said, "Date": DATE})
+    assert found.value.retry_after == (None if wait is None else timedelta(seconds=wait))
