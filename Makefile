@@ -6,6 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Both the demo and the tests start processes by the dozen, and each would compile the whole program anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check bench constraints clean help
 
 help:

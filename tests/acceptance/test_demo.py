@@ -46,10 +46,8 @@ def demo_of(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def agreed(folder: Path, *options: str) -> dict[str, Any]:
     """Return the report of a small demonstration after which everything agrees, and nothing is left behind."""
     ended = demo_of(folder, "--seed", "7", "--events", "200", "--json", *options)
-    assert ended.returncode == 0, ended
-    assert ended.stderr == ""
-    report: dict[str, Any] = json.loads(ended.stdout)
-    assert report["agrees"]
+    report = report_of(ended, folder)
+    assert (ended.returncode, ended.stderr) == (exits.OK, "")
     lines = {line["what"]: line["found"] for line in report["lines"]}
     plan = Plan.draw(7, events=200)
     kept = len(plan.wishes) + len(plan.told)
@@ -76,6 +74,17 @@ def agreed(folder: Path, *options: str) -> dict[str, Any]:
     assert lines["calls outside"].startswith("10 of 10 users greeted")
     assert report["facts"]["kill -9"].startswith("3 times in the middle, 2 processes at once")
     assert list(folder.iterdir()) == []
+    return report
+
+
+def report_of(ended: subprocess.CompletedProcess[str], folder: Path) -> dict[str, Any]:
+    """Return the report of a run in which everything agrees; else say which lines do not, and what the servers said."""
+    logs = "\n".join(path.read_text("utf-8", "replace")[-6_000:] for path in folder.glob("*/server.log"))
+    assert ended.returncode in (exits.OK, exits.NO), f"exit code {ended.returncode}: {ended.stderr}\n{logs}"
+    report: dict[str, Any] = json.loads(ended.stdout)
+    wrong = [f"{line['what']}: {line['found']}; {line['detail']}" for line in report["lines"] if not line["right"]]
+    assert report["agrees"] is not bool(wrong)
+    assert not wrong, "\n".join(["does not agree:", *wrong, f"it took {report['facts']['it took']}", logs])
     return report
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.http_server import JSON, Caller, Reply, in_file, serving
 from tests.unit.app import bookmarking as at
+from tidings.operations.gates import Gatekeeping
 from tidings.operations.planner import KINDS
 
 TYPE = "tweet-bookmarked"
@@ -53,6 +55,18 @@ async def test_a_version_that_is_not_open_is_refused_with_those_that_are(caller:
     assert refused.pointers == ["/dataversion"]
     assert (await put(caller, 9)).problem == (422, "version-unknown")
     assert await caller.count() == 0
+
+
+async def test_a_gate_that_is_shown_open_is_open_to_what_is_published_behind_it(tmp_path: Path) -> None:
+    settings = replace(in_file(tmp_path), gates="manual")
+    told, headers = json.dumps({"tweet_id": "20", "user_id": "jo"}), {"ce-type": TYPE, "ce-dataversion": "2", **JSON}
+    async with at.lists(at.first()).open(settings) as other, serving(at.bookmarks(at.second()), settings) as caller:
+        assert (await caller.put("/events/web/2", headers, told)).problem == (409, "version-not-open")
+        await other.instance.beat()  # it learns that what it has reads the other version, too
+        assert (await Gatekeeping(other.store, who="test").open(TYPE, 2)).answer == "ok"
+        shown = (await caller.get(f"/versions/{TYPE}")).json["versions"]
+        assert {each["version"]: each["gate"] for each in shown} == {1: "open", 2: "open"}
+        assert (await caller.put("/events/web/2", headers, told)).status == 201
 
 
 async def test_the_planner_answers_with_reasons_and_the_next_step(caller: Caller) -> None:

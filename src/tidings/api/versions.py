@@ -20,6 +20,7 @@ from tidings.operations.asking import NUMBERS, WORDS, asked
 from tidings.operations.census import census
 from tidings.operations.planner import KINDS
 from tidings.operations.versions import Workshop
+from tidings.versions.census import Census
 from tidings.versions.ending import endings_of
 from tidings.versions.lockfile import NAME
 from tidings.wording import absent
@@ -30,10 +31,11 @@ ASSUME = "assume_last"
 
 
 class Versions:
-    """Shows versions, and asks."""
+    """Shows versions, and asks. A gate that is shown open is open to what is published by this process from then on."""
 
     def __init__(self, opened: Opened, tokens: Tokens) -> None:
         self._store = opened.store
+        self._instance = opened.instance
         self._known = opened.known
         self._services = opened.services
         self._tokens = tokens
@@ -42,7 +44,7 @@ class Versions:
         """Answer every version of every type, by type and number."""
         read_query(request.scope, known=())
         choose(request.scope, JSON)
-        known = await census(self._store)
+        known = await self._census()
         return json_answer({"versions": [version_object(each, known) for each in known.versions]})
 
     async def of_type(self, request: Request) -> Answer:
@@ -50,7 +52,7 @@ class Versions:
         read_query(request.scope, known=())
         choose(request.scope, JSON)
         type = segment(request.path_params["type"])
-        known = await census(self._store)
+        known = await self._census()
         rows = known.of_type(type)
         if not rows:
             raise NotFoundError(absent("event type", type, {each.type for each in known.versions}))
@@ -61,12 +63,17 @@ class Versions:
         read_query(request.scope, known=())
         choose(request.scope, JSON)
         type, text = segment(request.path_params["type"]), segment(request.path_params["version"])
-        known = await census(self._store)
+        known = await self._census()
         row = known.of_type(type).get(_number(text)) if text.isascii() and text.isdigit() else None
         if row is None:
             raise NotFoundError(f"there is no {type[:100]!r} version {text[:20]!r}; `/versions` lists those there are")
         ending = endings_of(known.of_type(type).values()).get((type, row.version))
         return json_answer(schema_object(row, known), *schema_headers(ending, request.scope))
+
+    async def _census(self) -> Census:
+        known = await census(self._store)
+        await self._instance.learn()  # behind it, so that what is known here is as new as what is answered
+        return known
 
     async def may(self, request: Request) -> Answer:
         """Answer one question."""

@@ -60,6 +60,8 @@ class Instance:
         self._opens = opens
         self._reads = False
         self._is_registered = False
+        self._renewed_at: float | None = None
+        self._has_learned = False
         self._admitted: set[str] = set()
         self._held: dict[str, str] = {}
         self._good_until = float("-inf")
@@ -105,6 +107,13 @@ class Instance:
             await self._beat_again()
         return name in self._admitted
 
+    async def learn(self) -> None:
+        """Know what others opened and closed since the last beat. It renews nothing: what is known is relied on no
+        longer for it."""
+        async with self._beating:
+            if self._renewed_at is not None:
+                await self._learn()
+
     async def beat(self) -> None:
         """Renew, learn which versions and gates there are, be admitted, open what may be, count what was appended."""
         async with self._beating:
@@ -114,16 +123,21 @@ class Instance:
             sent = self._clock.monotonic()
             leases = self._leases()
             is_renewed = bool(leases) and await self._renewed()
-            rows = await self._store.event_versions()
-            has_learned = self._versions.learn(rows)
-            self._keeper.learn(gates_of(rows), sent=sent if leases else None)
+            self._renewed_at = sent if leases else None
+            await self._learn()
             is_dated = bool(self._saying.horizons) and sent - self._looked_back > LOOK_BACK_SECONDS
-            if leases and (has_learned or not is_renewed or is_dated):
+            if leases and (self._has_learned or not is_renewed or is_dated):
                 await self._join(is_renewed=is_renewed)
+                self._has_learned = False
             self._good_until = sent + TTL.total_seconds() * 5 / 6
             await self._admit()
-            await self._decide(sent)
+            await self._decide()
             await self._store.fold_census()
+
+    async def _learn(self) -> None:
+        rows = await self._store.event_versions()
+        self._has_learned |= self._versions.learn(rows)
+        self._keeper.learn(gates_of(rows), sent=self._renewed_at)
 
     async def _beat_again(self) -> None:
         try:
@@ -181,14 +195,14 @@ class Instance:
             _log.warning("%s", why)
         self._held[name] = why
 
-    async def _decide(self, sent: float) -> None:
+    async def _decide(self) -> None:
         changed = await self._sunsets.look()
         changed += await settle_closing(self._store)
         emitted = self._saying.emitted
         if self._opens and any(not self._is_open(emitted[service]) for service in emitted):
             changed += await open_what_may(self._store, emitted)
         if changed:
-            self._keeper.learn(gates_of(await self._store.event_versions()), sent=sent if emitted else None)
+            await self._learn()
 
     def _is_open(self, types: Mapping[str, frozenset[int]]) -> bool:
         return all(self._keeper.gates.is_open(type, each) for type, versions in types.items() for each in versions)

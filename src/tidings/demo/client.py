@@ -160,6 +160,12 @@ class Reader:
             (event.get("dataversion", 1), event.get("causationid")) async for event in self._events(f"&type={type}")
         ]
 
+    async def consumers(self) -> list[dict[str, Any]]:
+        """Return how far each consumer is."""
+        async with aiohttp.ClientSession() as session:
+            found: list[dict[str, Any]] = (await self._get(session, "/consumers"))["consumers"]
+            return found
+
     async def deliveries(self, endpoint: str) -> Counter[str]:
         """Return how many deliveries to an endpoint there are in each state."""
         states: Counter[str] = Counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,10 +34,11 @@ class Comparison:
         acknowledged = {*tally.positions, *((TILL, id) for id in told["taken"])}
         log = compare_log(acknowledged, await self._reader.identities(), duplicates=tally.duplicates + told["known"])
         lines = [log, self._answers(), await self._replay(), *await self._views(), await self._refusals()]
-        lines.append(await self._refold())
+        refold, parked = await asyncio.gather(self._refold(), self._nothing_parked())
+        lines.append(refold)
         calls = read_calls(self._place.mailbox)
         lines.append(compare_mail(due_greetings(plan.history), calls, again=greeted_again(plan.arrivals)))
-        lines.append(await self._nothing_parked())
+        lines.append(parked)
         return lines
 
     async def _views(self) -> list[Line]:

@@ -12,6 +12,7 @@ import aiohttp
 from tidings.demo.client import Reader
 from tidings.demo.history import Happening
 from tidings.demo.partner_server import SHARES
+from tidings.demo.patience import Patience
 from tidings.demo.plan import Plan
 from tidings.demo.report import Line
 from tidings.demo.server import Place, Server
@@ -27,7 +28,6 @@ GOOD, OLD = "partner", "old"
 PATTERN = {"type": [f"order-{state}" for state in ("placed", "paid", "shipped", "refunded", "cancelled")]}
 """Names, and no prefix: so it is known that no bookmark is ever sent there, whose first version may end."""
 ORDER: View = ("orders", "order")
-DELIVERED_WITHIN = 90.0
 CONFIGURED_WITHIN = 30.0
 BAD = {way for way, _ in SHARES} - {"slowly", "endlessly"}
 
@@ -88,12 +88,13 @@ class Parties:
             await self._clock.sleep(0.1)
 
     async def until_all_is_delivered(self, reader: Reader, progress: Progress) -> None:
-        """Wait until nothing is left to be sent to Partner's good endpoint, for a while at most."""
-        deadline, due = self._clock.monotonic() + DELIVERED_WITHIN, self._due()
-        while self._clock.monotonic() < deadline:
-            states = await reader.deliveries(GOOD)
-            progress("delivering to Partner", states["delivered"], len(due))
-            if states["delivered"] >= len(due):
+        """Wait until nothing is left to be sent to Partner's endpoints; give up if none of it becomes less."""
+        patience, due = Patience(self._clock), self._due()
+        while True:
+            good, old = await reader.deliveries(GOOD), await reader.deliveries(OLD)
+            progress("delivering to Partner", good["delivered"], len(due))
+            is_done = good["delivered"] >= len(due) and is_closed(due, old)
+            if is_done or patience.ends((good, old)):
                 return
             await self._clock.sleep(0.5)
 
@@ -168,11 +169,15 @@ def compare_partner(due: set[str], said: dict[str, Any], states: Counter[str]) -
     return Line("webhooks out", found, not wrong, "; ".join(wrong))
 
 
+def is_closed(due: set[str], states: Counter[str]) -> bool:
+    """Say whether every delivery to an endpoint that is gone has come to its end."""
+    return states.keys() <= {"delivered", "dead", "held"} and states.total() == len(due)
+
+
 def compare_old(due: set[str], said: dict[str, Any], states: Counter[str]) -> Line:
     """An endpoint that is gone is told no more, and every delivery to it is accounted for."""
     taken, gone = len(said["taken"].get(OLD, {})), said["ways"].get("gone", 0)
     found = f"gone after {taken:,}: {states['delivered']:,} delivered, {states['dead']:,} dead, {states['held']:,} held"
     # What was taken and whose answer was lost is sent again, and then the endpoint is gone.
-    is_closed = states.keys() <= {"delivered", "dead", "held"} and states.total() == len(due)
-    is_whole = is_closed and states["delivered"] <= taken
+    is_whole = is_closed(due, states) and states["delivered"] <= taken
     return Line("old endpoint", found, is_whole and gone > 0, f"Chirp says {dict(states)} of {len(due)}")

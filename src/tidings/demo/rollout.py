@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from tidings.demo.patience import Patience
 from tidings.demo.server import Servers
 from tidings.demo.traffic import BOOKMARKED, Request
 from tidings.errors import OperatorError
@@ -20,9 +21,7 @@ WRITTEN = (1, 2, 2, 3)
 """In which version the desk writes in each of the stages: in the third its release is ahead of its readers."""
 PAID = "order-paid"
 OPEN_WITHIN = 40.0
-HEARTBEAT_SECONDS = 11.0
-ENDS_WITHIN = 90.0
-AHEAD_SECONDS = (8, 60)
+AHEAD_SECONDS = (8, 24, 60)
 """When a version ends, from when that is said; later, if that was over by the time the command had begun."""
 
 
@@ -58,7 +57,7 @@ class Rollout:
         await self._send(self._parts[0])
         await servers.deploy_readers(2)
         await servers.deploy_desk(2)
-        await self._until_open(2)
+        await self._until_open(servers.desk, BOOKMARKED, 2)
         await self._send(self._parts[1])
         await servers.deploy_desk(3)  # before its readers: the wrong order
         self.story.wrong = await place.ask("versions", "open", BOOKMARKED, "3")
@@ -68,16 +67,16 @@ class Rollout:
         self.story.under_way = sum(each["in_transit"] for each in counted if each["version"] == 1)
         await servers.deploy_readers(3)
         await servers.deploy_desk(3)
-        await self._until_open(3)
+        await self._until_open(servers.desk, BOOKMARKED, 3)
         await self._send(self._parts[3])
         self.is_over = True
 
     async def retire(self) -> None:
-        """End version 1 for good, as soon as nothing of it can come any more; give up after a while."""
-        deadline = self._clock.monotonic() + ENDS_WITHIN
+        """End version 1 for good, as soon as nothing of it can come any more; give up if nothing comes nearer."""
+        patience = Patience(self._clock)
         while True:
             self.story.retired = await self._servers.place.ask("versions", "retire", BOOKMARKED, "1")
-            if self.story.retired["answer"] == "ok" or self._clock.monotonic() > deadline:
+            if self.story.retired["answer"] == "ok" or patience.ends(self.story.retired["reasons"]):
                 return
             await self._clock.sleep(1.0)
 
@@ -91,25 +90,20 @@ class Rollout:
         raise OperatorError(f"{BOOKMARKED} 1 could not be deprecated within {AHEAD_SECONDS[-1]} s")
 
     async def until_payments_are_taken(self) -> None:
-        """Wait until Till's newer machines may tell what is paid: what is told before is kept, and waits for somebody.
+        """Wait until Till's newer machines may tell what is paid: what comes before is kept, and waits for somebody."""
+        await self._until_open(self._servers.urls[0], PAID, 2)
 
-        A process may learn of a gate that another one opened at its next heartbeat.
-        """
-        if await self._until_open(2, PAID):
-            await self._clock.sleep(HEARTBEAT_SECONDS)
-
-    async def _until_open(self, version: int, type: str = BOOKMARKED) -> bool:
-        """Wait until a version may be appended; say whether that was to be waited for."""
-        begun, looked = self._clock.monotonic(), 0
+    async def _until_open(self, url: str, type: str, version: int) -> None:
+        """Wait until a version may be appended by the process at this URL, which knows what it answers."""
+        deadline = self._clock.monotonic() + OPEN_WITHIN
         async with aiohttp.ClientSession(raise_for_status=True) as session:
             while True:
-                async with session.get(f"{self._servers.desk}/versions/{type}") as answer:
+                async with session.get(f"{url}/versions/{type}") as answer:
                     rows = (await answer.json())["versions"]
                 if any(each["version"] == version and each["gate"] == "open" for each in rows):
-                    return looked > 0
-                if self._clock.monotonic() > begun + OPEN_WITHIN:
+                    return
+                if self._clock.monotonic() > deadline:
                     raise OperatorError(f"{type} {version} did not open within {OPEN_WITHIN:.0f} s: {rows}")
-                looked += 1
                 await self._clock.sleep(0.2)
 
 

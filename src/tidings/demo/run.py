@@ -12,6 +12,7 @@ from tidings.demo.client import CONNECTIONS, Reader, Sender, Tally
 from tidings.demo.comparing import Comparison
 from tidings.demo.mail import due_greetings, read_calls
 from tidings.demo.parties import Parties
+from tidings.demo.patience import Patience
 from tidings.demo.plan import Plan, back_dated, late_share
 from tidings.demo.report import Line, Report
 from tidings.demo.rollout import Rollout
@@ -25,7 +26,6 @@ from tidings.ports import Ports
 from tidings.wording import counted
 
 KILLS = 3
-SETTLE_WITHIN = 60.0
 Doors = Mapping[str, str]
 """What can be visited: its name, and its address."""
 OnOpen = Callable[[Report, Doors], None]
@@ -121,23 +121,22 @@ class Demo:
 
     async def _settle(self) -> None:
         """Wait until no consumer has anything left to do, and all calls to the outside were made."""
-        deadline = self._clock.monotonic() + SETTLE_WITHIN
+        patience, reader = Patience(self._clock), Reader(self._servers.urls[0])
         greetings = due_greetings(self._plan.history).total()
-        place = self._servers.place
-        quiet_at = None
+        quiet_at: set[str] = set()
         while True:
-            consumers = await place.ask("consumers")
+            consumers = await reader.consumers()
             behind = sum(consumer["lag"]["entries"] for consumer in consumers)
-            missing = max(0, greetings - len(set(read_calls(place.mailbox))))
+            missing = max(0, greetings - len(set(read_calls(self._servers.place.mailbox))))
             self._progress("waiting for the views", max(0, self._sent - behind - missing), self._sent)
             # Consumers are asked one after the other, so only the same head twice says that none caused the next one.
-            head = max((consumer["head"] for consumer in consumers), default=0)
-            if not behind and not missing and quiet_at == head:
+            heads = {consumer["head"] for consumer in consumers}
+            if not behind and not missing and quiet_at == heads:
                 return
-            quiet_at = None if behind or missing else head
-            if self._clock.monotonic() > deadline:
+            quiet_at = set() if behind or missing else heads
+            if patience.ends((heads, behind, missing)):
                 if behind:
-                    raise OperatorError(f"after {SETTLE_WITHIN:.0f} s consumers still lag: {consumers}")
+                    raise OperatorError(f"consumers lag, and do not move: {consumers}")
                 return
             await self._clock.sleep(0.1)
 
