@@ -23,6 +23,7 @@ TidingsError
 │   ├── MovedError               it was changed since it was read
 │   └── RefusedError             the operation is not allowed in this state
 │       ├── NotSubjectHeadError  an earlier dead letter of the subject comes first
+│       ├── UnderWayError        it is being done already
 │       └── TooManySecretsError  the endpoint has as many secrets as it may have
 ├── OperatorError        who runs the system must act
 │   ├── SettingError             a setting is unknown or wrong
@@ -199,6 +200,10 @@ class RefusedError(CallerError):
 
 class NotSubjectHeadError(RefusedError):
     """A dead letter waits behind an earlier one of its subject, which the message names: that one comes first."""
+
+
+class UnderWayError(RefusedError):
+    """What is to be begun is under way already: wait for its end."""
 
 
 class TooManySecretsError(RefusedError):

@@ -121,23 +121,26 @@ class Schedule:
                 await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
 
     async def look(self, scope: Reconciliation, stopping: asyncio.Event) -> None:
-        """Read the items that have to be read, and run the scope if its time has come."""
+        """Read the items that have to be read, and make the run that was begun, or whose time has come."""
         await scope.read_dirty()
-        every = scope.scope.every
-        if every is None:
-            return
-        now = self._ports.clock.now_us()
-        if (await scope.record()).next > now:
-            return
-        jitter = 1 + JITTER * (2 * self._ports.random.random() - 1)
-        if not await scope.begin_next(now, now + int(micros(every) * jitter)):
+        mode = await scope.waiting()
+        if mode is None and await self._is_due(scope):
+            mode = "run"
+        if mode is None:
             return
         try:
-            run = await scope.run("run", stopping)
+            run = await scope.run(mode, stopping)
         except RefusedError:
             return  # another process runs it
         if run.state in ("held", "failed", "incomplete"):
             _log.warning("%s: the run %s is %s: %s", scope.scope.name, run.id, run.state, run.why)
+
+    async def _is_due(self, scope: Reconciliation) -> bool:
+        every, now = scope.scope.every, self._ports.clock.now_us()
+        if every is None or (await scope.record()).next > now:
+            return False
+        jitter = 1 + JITTER * (2 * self._ports.random.random() - 1)
+        return await scope.begin_next(now, now + int(micros(every) * jitter))
 
 
 def mirrors(scopes: Mapping[str, Reconciliation], services: Sequence[Service]) -> Sequence[Mirror]:

@@ -7,6 +7,8 @@ import asyncio
 import pytest
 
 from tidings.conformance.store_samples import undone
+from tidings.errors import RefusedError
+from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
 
 SCOPE, KIND = "till-orders", "floor"
@@ -68,6 +70,18 @@ class Noting:
             await unit.hold(SCOPE)
             await unit.note(SCOPE, KIND, {b"a": b"2"})
         assert await store.notes_between(SCOPE, KIND) == [(b"a", b"1")]
+
+    async def test_what_a_change_noted_is_kept_with_it(self, store: StoreDriver) -> None:
+        change = Change(who="cli", what="reconcile-begun", on=SCOPE)
+        async with store.changing(change) as changing:
+            await changing.noting.hold(SCOPE)
+            await changing.noting.note(SCOPE, KIND, {b"a": b"1"})
+        async with undone(store.changing(change)) as changing:
+            await changing.noting.note(SCOPE, KIND, {b"a": b"2"})
+        assert await store.notes_between(SCOPE, KIND) == [(b"a", b"1")]
+        assert len(await store.audit()) == 1
+        with pytest.raises(RefusedError):
+            store.noting  # noqa: B018
 
     @pytest.mark.parametrize("first_time", [True, False])
     async def test_a_scope_is_held_by_one_unit_at_a_time(self, store: StoreDriver, first_time: bool) -> None:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.floors import NEVER
-from tidings.reconciliation.places import WHOLE
+import msgspec
+
+from tidings.reconciliation.coding import Dirty, Suspect, known_of
+from tidings.reconciliation.facts import micros
+from tidings.reconciliation.floors import NEVER, NOTHING, Known
+from tidings.reconciliation.listing import Scope
 from tidings.reconciliation.records import Record, Run
+from tidings.reconciliation.stamps import margin
+from tidings.store.note_store import NoteStore
 
+S = TypeVar("S", Suspect, Dirty)
 EXCEPTIONS_MAX = 100
 """With more of them nothing is told: "right but for so many" says little."""
+APPLY_US = 1_000_000
+"""How long the copy may take to have what was appended; what takes longer is told as its consumer's lag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,11 @@ class Excepted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
     """What may be told of a copy. `upserts`: whatever existed by then, and was not deleted since, is shown as it was at
-    that moment or later; `deletes`: what is absent, too. µs since 1970, None: never proved."""
+    that moment or later; `deletes`: what is absent, too. µs since 1970, None: never proved.
+
+    `began`: when the scope was run first, None if it was not. `expected`: how old `deletes` may become before the next
+    run has proved it anew, µs; None where nothing runs by itself.
+    """
 
     scope: str
     upserts: int | None
@@ -33,24 +46,67 @@ class Bounds:
     exceptions: tuple[Excepted, ...]
     record: Record
     run: Run | None
+    began: int | None = None
+    expected: int | None = None
+
+    def staleness(self, now: int) -> int | None:
+        """Return how old `deletes` is, µs; as old as the first run while nothing was proved."""
+        since = self.began if self.deletes is None else self.deletes
+        return None if since is None else max(0, now - since)
+
+    def is_overdue(self, now: int) -> bool:
+        """Say whether it is twice as old as it should become: runs fail, prove nothing, or are not made."""
+        age = self.staleness(now)
+        return self.expected is not None and age is not None and age > 2 * self.expected
 
 
-async def bounds_of(book: Book, scope: str, *, now: int) -> Bounds:
-    """Return what may be told now."""
-    floors = await book.floors(WHOLE)
-    record = await book.record()
-    exceptions = [Excepted(each.key, "suspect", each.since) for each in (await book.suspects(WHOLE)).values()]
-    exceptions += [Excepted(each.key, "unreadable", each.since) for each in await book.dirty() if each.is_given_up]
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What is known of the runs of a scope. `last`: the last one that has ended; `began`: when the first one did."""
+
+    record: Record
+    last: Run | None
+    began: int | None
+
+
+async def bounds_of(notes: NoteStore, scope: Scope, ran: Ran) -> Bounds:
+    """Return what may be told now. Nothing is locked: what is told is read before what it is told but for, which may
+    have become less since, and so may no other key be."""
+    name = scope.name
+    known = await _known(notes, name)
+    exceptions = [Excepted(each.key, "suspect", each.since) for each in await _each(notes, name, "suspect", Suspect)]
+    dirty = await _each(notes, name, "dirty", Dirty)
+    exceptions += [Excepted(each.key, "unreadable", each.since) for each in dirty if each.is_given_up]
     is_told = len(exceptions) <= EXCEPTIONS_MAX
+    upserts = min(each.shown_put for each in known)
+    deletes = min(upserts, *(each.shown_delete for each in known))
     return Bounds(
-        scope=scope,
-        upserts=_told(floors.upserts) if is_told else None,
-        deletes=_told(floors.deletes) if is_told else None,
+        scope=name,
+        upserts=upserts if is_told and upserts != NEVER else None,
+        deletes=deletes if is_told and deletes != NEVER else None,
         exceptions=tuple(sorted(exceptions, key=lambda each: each.key)),
-        record=record,
-        run=await book.run(record.last) if record.last else None,
+        record=ran.record,
+        run=ran.last,
+        began=ran.began,
+        expected=_expected(scope, ran.last),
     )
 
 
-def _told(floor: int) -> int | None:
-    return None if floor == NEVER else floor
+def _expected(scope: Scope, run: Run | None) -> int | None:
+    """Return how old a bound becomes: a period, a run, what a read may lag, and what the copy takes."""
+    if scope.every is None:
+        return None
+    facts = scope.listing.facts
+    took = 0 if run is None or run.ended is None else run.ended - run.started
+    return micros(scope.every) + took + margin(facts) + facts.tick_us + APPLY_US
+
+
+async def _known(notes: NoteStore, scope: str) -> list[Known]:
+    rows = await notes.notes_between(scope, "floor")
+    known = [known_of(body) for _, body in rows]
+    is_whole = bool(rows) and not rows[0][0]  # the first one begins where the order does
+    return known if is_whole else [NOTHING, *known]
+
+
+async def _each(notes: NoteStore, scope: str, kind: str, type: type[S]) -> list[S]:
+    return [msgspec.msgpack.decode(body, type=type) for _, body in await notes.notes_between(scope, kind)]

@@ -56,7 +56,7 @@ class Holding:
     def taken(self, record: Record) -> Record:
         """Return the record once the scope is ours to run. RefusedError while another process runs it."""
         lease = self._lease(record)
-        if lease.owner not in ("", self._owner) and lease.until > self.now and not is_gone(lease.owner):
+        if lease.owner != self._owner and is_held(lease, self.now):
             raise RefusedError(f"{self.scope} is being run by another process: wait for its end")
         self._epoch = lease.epoch + 1
         return self._with(record, self._owner, self.now + LEASE_US)
@@ -97,6 +97,11 @@ class HoldingChanges(Holding):
 
     def _with(self, record: Record, owner: str, until: int) -> Record:
         return replace(record, changes=Lease(owner, self._epoch, until))
+
+
+def is_held(lease: Lease | Record, now: int) -> bool:
+    """Say whether a process has it."""
+    return lease.owner != "" and lease.until > now and not is_gone(lease.owner)
 
 
 def breached(record: Record, fact: str, now: int) -> Record:

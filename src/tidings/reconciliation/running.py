@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from tidings.events.identity import uuid7
+from tidings.reconciliation.beginning import Beginning, Wanted
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.coding import Suspect, key_place, place_key
 from tidings.reconciliation.copying import Copied, Copying, copied
@@ -19,27 +18,17 @@ from tidings.reconciliation.listing import Page, Seeks
 from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked, hold_limit, look_at
 from tidings.reconciliation.places import START, WHOLE, Place
 from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf
-from tidings.reconciliation.records import Mode, Record, Run, RunState
+from tidings.reconciliation.records import Record, Run, RunState
 from tidings.reconciliation.taking import Taken, Taking, after
 from tidings.reconciliation.verifying import DAY_US, Verifying
 
 GROUP = 20
 RESTARTS = 3
-LIES, LIES_US = 3, 7 * DAY_US
 HELD_KEPT = 1_000
-_ID_BITS = 74
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """How many deletes may be made, of which keys that were held."""
-
-    at_most: int
-    keys: frozenset[str]
 
 
 class Running:
-    """Runs one scope. `definition`: of what is compared with what; another one begins with a dry run."""
+    """Runs one scope."""
 
     def __init__(
         self,
@@ -49,7 +38,7 @@ class Running:
         copying: Callable[[bytes], Copying],
         taking: Taking,
         verifying: Verifying,
-        definition: str,
+        beginning: Beginning,
     ) -> None:
         self._listing = asking.listing
         self._holding = holding
@@ -57,21 +46,19 @@ class Running:
         self._taking = taking
         self._asking = asking
         self._verifying = verifying
-        self._definition = definition
+        self._beginning = beginning
         self._secret = b""
 
     @property
     def _facts(self) -> ProviderFacts:
         return self._listing.facts
 
-    async def run(
-        self, mode: Mode, stopping: asyncio.Event, *, applies: bool = False, approval: Approval | None = None
-    ) -> Run:
+    async def run(self, wanted: Wanted, stopping: asyncio.Event) -> Run:
         """Run to the end, or until `stopping` is set: then it is taken up again where it stood.
 
-        `applies`: also if no dry run was made of this definition. RefusedError while another process runs it.
+        RefusedError while another process runs it.
         """
-        run = await self._begin(mode, applies=applies, approval=approval)
+        run = await self._begin(wanted)
         try:
             while run.state == "running" and not run.is_listed and not stopping.is_set():
                 run = await self._page(run)
@@ -83,46 +70,15 @@ class Running:
             await self._holding.let_go()
         return run
 
-    async def _begin(self, mode: Mode, *, applies: bool, approval: Approval | None) -> Run:
+    async def _begin(self, wanted: Wanted) -> Run:
         async with self._holding.open() as (_, book, record):
             taken, self._secret = self._holding.taken(record), record.secret
-            run = await self._resumed(book, record, mode)
-            if run is None:
-                floors = await book.floors(WHOLE)
-                run = self._new(record, mode, before=(floors.upserts, floors.deletes), applies=applies)
-                if approval is not None:
-                    run = replace(run, at_most=approval.at_most, keys=tuple(sorted(approval.keys)))
-            if not run.is_dry and record.definition != self._definition:
+            run = await self._beginning.begin(book, record, wanted)
+            if not run.is_dry and record.definition != run.definition:
                 await book.forget_proofs()  # they are of another adapter, or of another view
-                taken = replace(taken, definition=self._definition)
+                taken = replace(taken, definition=run.definition)
             await book.write(replace(taken, run=run.id))
-            await book.write_run(run)
         return run
-
-    async def _resumed(self, book: Book, record: Record, mode: Mode) -> Run | None:
-        kept = await book.run(record.run) if record.run else None
-        if kept is None or kept.state not in ("running", "paused") or kept.mode != mode:
-            return None
-        return replace(kept, state="running", tries=0, why="") if kept.definition == self._definition else None
-
-    def _new(self, record: Record, mode: Mode, *, before: tuple[int, int], applies: bool) -> Run:
-        now = self._holding.now
-        return Run(
-            id=uuid7(now, self._holding.ports.random.getrandbits(_ID_BITS)),
-            mode=mode,
-            definition=self._definition,
-            is_dry=mode == "plan" or (record.planned != self._definition and not applies),
-            presence_only=self._presence_only(record, now),
-            started=now,
-            merges=record.merges,
-            before=before,
-        )
-
-    def _presence_only(self, record: Record, now: int) -> str:
-        if not self._facts.proves_absence:
-            return "paging" if self._facts.paging is Paging.OFFSET else "order"
-        lies = [at for fact, at in record.breaches if fact == "omitted" and at > now - LIES_US]
-        return "omitted" if len(lies) >= LIES else ""
 
     # the list
     async def _page(self, run: Run) -> Run:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -12,12 +13,13 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from tidings.errors import NotFoundError, RefusedError
+from tidings.errors import NotFoundError, RefusedError, UnderWayError
 from tidings.events.catalog import Catalog
 from tidings.events.envelope import Entry
 from tidings.ports import Ports
 from tidings.reconciliation.answering import Answering
-from tidings.reconciliation.asof import Bounds, bounds_of
+from tidings.reconciliation.asof import Bounds, Ran, bounds_of
+from tidings.reconciliation.beginning import Approval, Beginning, Wanted
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.budget import Budget
 from tidings.reconciliation.changes import Changes
@@ -25,16 +27,17 @@ from tidings.reconciliation.changing import Changing
 from tidings.reconciliation.coding import Finding
 from tidings.reconciliation.copying import Copying
 from tidings.reconciliation.facts import micros
-from tidings.reconciliation.holding import Holding, HoldingChanges
+from tidings.reconciliation.holding import Holding, HoldingChanges, is_held
 from tidings.reconciliation.listing import Scope
 from tidings.reconciliation.mirror import Mirror
 from tidings.reconciliation.reading import Asking
-from tidings.reconciliation.records import Mode, Record, Run
+from tidings.reconciliation.records import Lease, Mode, Record, Run
 from tidings.reconciliation.repairing import Repairs
-from tidings.reconciliation.running import Approval, Running
+from tidings.reconciliation.running import Running
 from tidings.reconciliation.stamps import Stamps
 from tidings.reconciliation.taking import Taking
 from tidings.reconciliation.verifying import Verifying
+from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
 from tidings.store.rows import ViewTable
 from tidings.views.declaration import ViewSpec
@@ -85,6 +88,7 @@ class Reconciliation:
             taking=Changes(taking),
             definition=definition,
         )
+        self._beginning = Beginning(facts, definition, ground.ports)
         self._verifying = Verifying(holding, asking, copying=copying, answering=answering)
         self._running = Running(
             holding,
@@ -92,13 +96,13 @@ class Reconciliation:
             copying=copying,
             taking=taking,
             verifying=self._verifying,
-            definition=definition,
+            beginning=self._beginning,
         )
         self.mirror = Mirror(scope, copying=copying, reads=reads, table=table, ports=ground.ports)
 
     async def run(self, mode: Mode, stopping: asyncio.Event | None = None, *, applies: bool = False) -> Run:
         """Run to the end. RefusedError while another process runs it."""
-        return await self._running.run(mode, stopping or asyncio.Event(), applies=applies)
+        return await self._running.run(Wanted(mode=mode, applies=applies), stopping or asyncio.Event())
 
     async def run_changed(self, stopping: asyncio.Event | None = None) -> Run:
         """Read what has changed since all states were proved, and prove them anew; what was deleted it does not show.
@@ -107,18 +111,73 @@ class Reconciliation:
         """
         return await self._changing.run(stopping or asyncio.Event())
 
-    async def approve(self, id: str, *, at_most: int, stopping: asyncio.Event | None = None) -> Run:
+    async def approve(self, id: str, *, at_most: int, who: str = "local", stopping: asyncio.Event | None = None) -> Run:
         """List once more, and delete what a run has held, up to so many. NotFoundError; RefusedError if it holds
-        nothing."""
-        held = await self.find(id)
-        if held is None:
-            raise NotFoundError(f"there is no run {id[:64]!r} of {self.scope.name}")
+        nothing, or more."""
+        approval = await self.approval(id, at_most=at_most)
+        async with self._store.changing(self._change("reconcile-approved", who, _approved(id, at_most))):
+            wanted = Wanted(mode="approve", applies=True, approval=approval)
+        return await self._running.run(wanted, stopping or asyncio.Event())
+
+    async def approval(self, id: str, *, at_most: int) -> Approval:
+        """Return what approves the deletes that a run has held. As `approve`."""
+        held = await self._that(id)
         if held.state != "held":
             raise RefusedError(f"the run {id} is {held.state}, so there is nothing to approve")
         if at_most < len(held.held):
             raise RefusedError(f"the run {id} holds {len(held.held)} deletes, more than {at_most}")
-        approval = Approval(at_most, frozenset(held.held))
-        return await self._running.run("approve", stopping or asyncio.Event(), applies=True, approval=approval)
+        return Approval(at_most, frozenset(held.held))
+
+    async def begin(self, wanted: Wanted, *, who: str, of: str = "", store: StoreDriver | None = None) -> Run:
+        """Have a run made by the process that carries the scope, soon. `of`: the run that is approved; `store`: that of
+        a transaction that is open. UnderWayError while one is under way."""
+        what: What = "reconcile-begun" if wanted.approval is None else "reconcile-approved"
+        why = wanted.mode if wanted.approval is None else _approved(of, wanted.approval.at_most)
+        async with self._audited(what, who, why, store) as (book, record):
+            kept = await book.run(record.run) if record.run else None
+            if kept is not None and kept.state == "running":
+                raise UnderWayError(f"the run {kept.id} of {self.scope.name} is under way: wait for its end")
+            run = await self._beginning.begin(book, record, wanted)
+            await book.write(replace(record, run=run.id))
+        return run
+
+    async def cancel(self, id: str, *, who: str, store: StoreDriver | None = None) -> Run:
+        """End a run that is under way, or waits: whoever carries it goes no further. NotFoundError; RefusedError."""
+        async with self._audited("reconcile-cancelled", who, id, store) as (book, record):
+            run = await book.run(id)
+            if run is None:
+                raise self._absent(id)
+            if run.state not in ("running", "paused"):
+                raise RefusedError(f"the run {id} is {run.state}, so there is nothing to cancel")
+            ended = replace(run, state="failed", why="it was cancelled", ended=self._ports.clock.now_us())
+            await book.write_run(ended)
+            if run.mode == "changed":
+                freed = replace(record, changes=Lease("", record.changes.epoch + 1, 0))
+            else:
+                freed = replace(record, owner="", until=0, epoch=record.epoch + 1, last=id)
+            await book.write(freed)
+        return ended
+
+    @asynccontextmanager
+    async def _audited(
+        self, what: What, who: str, why: str, store: StoreDriver | None
+    ) -> AsyncIterator[tuple[Book, Record]]:
+        """Hold the scope in a transaction that the audit keeps."""
+        async with (store or self._store).changing(self._change(what, who, why)) as changing:
+            await changing.noting.hold(self.scope.name)
+            book = Book(changing.noting, self.scope.name)
+            yield book, await book.opened(self._ports.random)
+
+    def _change(self, what: What, who: str, why: str) -> Change:
+        return Change(who=who, what=what, on=self.scope.name, reason=why)
+
+    async def waiting(self) -> Mode | None:
+        """Return how the run goes that was begun, and that nobody carries; None if there is none."""
+        record = await self.record()
+        if record.run in ("", record.last) or is_held(record, self._ports.clock.now_us()):
+            return None
+        run = await self.find(record.run)
+        return run.mode if run is not None and run.state == "running" else None
 
     async def begin_next(self, now: int, after: int) -> bool:
         """Take the run that is due by `now`, so that no other process does; the next one is due at `after`."""
@@ -159,9 +218,20 @@ class Reconciliation:
 
     async def asof(self) -> Bounds:
         """Return how far the copy is proved right, but for what."""
-        async with self._store.unit() as unit:
-            await unit.hold(self.scope.name)
-            return await bounds_of(Book(unit, self.scope.name), self.scope.name, now=self._ports.clock.now_us())
+        record = await self.record()
+        first = await self._store.notes_between(self.scope.name, "run", limit=1)
+        began = msgspec.json.decode(first[0][1], type=Run).started if first else None
+        last = await self.find(record.last) if record.last else None
+        return await bounds_of(self._store, self.scope, Ran(record, last, began))
+
+    async def _that(self, id: str) -> Run:
+        found = await self.find(id)
+        if found is None:
+            raise self._absent(id)
+        return found
+
+    def _absent(self, id: str) -> NotFoundError:
+        return NotFoundError(f"there is no run {id[:64]!r} of {self.scope.name}")
 
 
 def definition_of(scope: Scope, view: ViewSpec) -> str:
@@ -169,6 +239,10 @@ def definition_of(scope: Scope, view: ViewSpec) -> str:
     listing = type(scope.listing)
     parts = (scope.name, f"{listing.__module__}.{listing.__qualname__}", repr(scope.listing.facts), view.shape)
     return blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def _approved(id: str, at_most: int) -> str:
+    return f"up to {at_most} deletes of the run {id}"
 
 
 def _before(id: str) -> bytes | None:

@@ -32,13 +32,18 @@ class Asked:
     date: int | None
 
 
+def margin(facts: ProviderFacts) -> int:
+    """Return how far a read may lie behind its answer's date, µs: the date has whole seconds, and some round up."""
+    return SECOND + micros(facts.clock_skew) + micros(facts.replica_lag)
+
+
 class Stamps:
     """Dates the reads of one scope. What a later read proves is never less than what one proves that ended before."""
 
     def __init__(self, facts: ProviderFacts, *, least: int | None = None) -> None:
         """`least`: what reads proved that had ended before these began, as another process may have made them."""
         self._tick = facts.tick_us
-        self._margin = SECOND + micros(facts.clock_skew) + micros(facts.replica_lag)
+        self._margin = margin(facts)
         self._line = Line(JUMP + micros(facts.clock_skew))
         self._least = least
         self._ended: list[int] = []

@@ -46,6 +46,9 @@ What = Literal[
     "receiver-added",
     "receiver-changed",
     "receiver-retired",
+    "reconcile-begun",
+    "reconcile-approved",
+    "reconcile-cancelled",
 ]
 WHATS: tuple[What, ...] = get_args(What)
 """Every change that is written down."""
@@ -56,7 +59,8 @@ class Change:
     """What an operator does.
 
     `who`: `cli`, `console`, `local` (over HTTP, where there are no keys) or `key <id>`. `on`: the consumer, the
-    delivery, the endpoint, the receiver, the view or the API key that it is done to, or the log's new incarnation.
+    delivery, the endpoint, the receiver, the view, the scope or the API key that it is done to, or the log's new
+    incarnation.
     `subject`, `position`: which part of it; None: all.
     """
 

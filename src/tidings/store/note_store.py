@@ -37,6 +37,10 @@ class NoteStore(Protocol):
     async def forget_scope(self, scope: str) -> None:
         """Remove a scope and all that is noted of it."""
 
+    @property
+    def noting(self) -> NoteUnit:
+        """What notes as units do, in the store of a transaction that is open. RefusedError in any other."""
+
 
 class NoteUnit(Protocol):
     """In a unit."""

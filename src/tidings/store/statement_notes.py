@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from tidings.store.note_store import Note
+from tidings.errors import RefusedError
+from tidings.store.note_store import Note, NoteUnit
 from tidings.store.scripts import noting
 from tidings.store.statement_versions import StatementVersions
 
@@ -36,3 +37,9 @@ class StatementNotes(StatementVersions[ConnectionT, NowT]):
 
     async def forget_scope(self, scope: str) -> None:
         await self._change(noting.forget(scope))
+
+    @property
+    def noting(self) -> NoteUnit:
+        if self._joined is None:
+            raise RefusedError("nothing is noted outside of a transaction: open one for the change, or a unit")
+        return self._joined

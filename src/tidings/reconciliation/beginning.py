@@ -1,0 +1,83 @@
+"""How a run begins: the one that was left where it stood is taken up again, or another one is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from tidings.events.identity import uuid7
+from tidings.ports import Ports
+from tidings.reconciliation.book import Book
+from tidings.reconciliation.facts import Paging, ProviderFacts
+from tidings.reconciliation.floors import Floors
+from tidings.reconciliation.places import WHOLE
+from tidings.reconciliation.records import Mode, Record, Run
+
+LIES, LIES_US = 3, 7 * 86_400_000_000
+_ID_BITS = 74
+_UNDER_WAY = ("running", "paused")
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """How many deletes may be made, of which keys that were held."""
+
+    at_most: int
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What run is wanted. `applies`: also if no dry run was made of this definition."""
+
+    mode: Mode
+    applies: bool = False
+    approval: Approval | None = None
+
+
+class Beginning:
+    """Begins the runs of one scope. `definition`: of what is compared with what; another one begins with a dry run."""
+
+    def __init__(self, facts: ProviderFacts, definition: str, ports: Ports) -> None:
+        self._facts = facts
+        self._definition = definition
+        self._ports = ports
+
+    async def begin(self, book: Book, record: Record, wanted: Wanted) -> Run:
+        """Return the run, as it is kept from now on; whoever writes the record says that it is the scope's."""
+        kept = await book.run(record.run) if record.run else None
+        if kept is not None and kept.state in _UNDER_WAY:
+            if kept.mode == wanted.mode and kept.definition == self._definition:
+                run = replace(kept, state="running", tries=0, why="")
+                await book.write_run(run)
+                return run
+            await book.write_run(replace(kept, state="failed", ended=self._now, why="another run has taken its place"))
+        run = self._new(record, wanted, await book.floors(WHOLE))
+        await book.write_run(run)
+        return run
+
+    def _new(self, record: Record, wanted: Wanted, floors: Floors) -> Run:
+        now, approval = self._now, wanted.approval
+        return Run(
+            id=uuid7(now, self._ports.random.getrandbits(_ID_BITS)),
+            mode=wanted.mode,
+            definition=self._definition,
+            is_dry=wanted.mode == "plan" or (record.planned != self._definition and not wanted.applies),
+            presence_only=self._presence_only(record, now),
+            started=now,
+            merges=record.merges,
+            before=(floors.upserts, floors.deletes),
+            at_most=None if approval is None else approval.at_most,
+            keys=() if approval is None else tuple(sorted(approval.keys)),
+        )
+
+    def _presence_only(self, record: Record, now: int) -> str:
+        if not self._facts.proves_absence:
+            return "paging" if self._facts.paging is Paging.OFFSET else "order"
+        lies = [at for fact, at in record.breaches if fact == "omitted" and at > now - LIES_US]
+        return "omitted" if len(lies) >= LIES else ""
+
+    @property
+    def _now(self) -> int:
+        return self._ports.clock.now_us()
