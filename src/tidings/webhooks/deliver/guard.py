@@ -28,7 +28,7 @@ class AddressRefused(OSError):
         super().__init__("nothing may be sent to this address")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Dialled:
     """What one attempt dialled and what it was kept from, as `address:port`; filled while it runs."""
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 from ssl import SSLContext
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection
-from multidict import CIMultiDict
+from multidict import CIMultiDict, istr
 from yarl import URL
 
 from tidings.errors import SettingError
@@ -22,6 +21,7 @@ from tidings.ports import Clock
 from tidings.webhooks.deliver import target
 from tidings.webhooks.deliver.addresses import ONLY_PUBLIC, Address, Allowed, is_public, unwrapped
 from tidings.webhooks.deliver.answer import Answer, Failure, FailureKind
+from tidings.webhooks.deliver.deadline import Deadline
 from tidings.webhooks.deliver.excerpt import excerpt_of, headers_of
 from tidings.webhooks.deliver.fault import failure_of
 from tidings.webhooks.deliver.guard import Guard, place
@@ -29,6 +29,7 @@ from tidings.webhooks.deliver.guard import Guard, place
 HEADERS_MAX = 128
 KEPT_ALIVE_S = 4.0  # many servers close after 5 s of silence, and what is sent meanwhile would be a failure
 KNOWN_URLS = 1_000
+KNOWN_NAMES = 1_000
 _CHUNK = 16_384
 
 
@@ -64,7 +65,9 @@ class Sender:
         self._allowed = allowed
         self._known = lru_cache(maxsize=KNOWN_URLS)(self._checked)
         self._is_private = lru_cache(maxsize=KNOWN_URLS)(_is_private)
+        self._name = lru_cache(maxsize=KNOWN_NAMES)(istr)  # as the client would make of it, several times a request
         self._limits = limits
+        self._deadline = Deadline(limits.total_s)
         self._is_proxied = proxy is not None
         self._guard = Guard(allowed, proxy=None if proxy is None else _place_of(proxy))
         self._session = aiohttp.ClientSession(
@@ -108,10 +111,10 @@ class Sender:
         if isinstance(where, Failure):
             return where
         began, exchange = self._clock.monotonic(), _Exchange(self._is_private, is_proxied=self._is_proxied)
-        dialled = self._guard.watch()
+        dialled, named = self._guard.watch(), [(self._name(name), value) for name, value in headers]
         try:
-            async with asyncio.timeout(self._limits.total_s):
-                response = await self._session.post(where, headers=headers, data=body, allow_redirects=False)
+            with self._deadline:
+                response = await self._session.post(where, headers=named, data=body, allow_redirects=False)
                 assert isinstance(response, _Response)
                 await exchange.read(response, self._limits)
         except Exception as error:
@@ -120,7 +123,8 @@ class Sender:
             exchange.cut = "timeout" if isinstance(error, TimeoutError) else "protocol"
         finally:
             exchange.end()
-        return exchange.told(tuple(sorted(dialled.refused)), self._since(began), self._limits)
+        refused = tuple(sorted(dialled.refused)) if dialled.refused else ()
+        return exchange.told(refused, self._since(began), self._limits)
 
     def _checked(self, url: str) -> URL | Failure:
         why = target.fault_of_form(url, self._allowed)
@@ -145,11 +149,11 @@ class _Response(aiohttp.ClientResponse):
     peer: str | None = None
     reached = ""
 
-    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+    def start(self, connection: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
         where = None if connection.transport is None else connection.transport.get_extra_info("peername")
         self.peer = place(where) if isinstance(where, tuple) else None
         self.reached = where[0] if isinstance(where, tuple) else ""
-        return await super().start(connection)
+        return super().start(connection)
 
     @property
     def head_bytes(self) -> int:
@@ -174,17 +178,22 @@ class _Exchange:
         """Read until the end, or until there is as much as is looked at, of which the rest is left."""
         self.response = response
         self._is_too_long = response.head_bytes > limits.head_bytes
-        while not self._is_too_long and len(self._body) < limits.read_bytes:
-            chunk = await response.content.read(min(_CHUNK, limits.read_bytes - len(self._body)))
+        content = response.content
+        while not self._is_too_long and len(self._body) < limits.read_bytes and not content.at_eof():
+            chunk = await content.read(min(_CHUNK, limits.read_bytes - len(self._body)))
             if not chunk:
                 return
             self._body += chunk
 
     def end(self) -> None:
         """Give the connection back, or close it if there is more to come."""
-        if self.response is not None:
-            self._is_all = self.response.content.at_eof()
-            self.response.release() if self._is_all else self.response.close()
+        if self.response is None:
+            return
+        self._is_all = self.response.content.at_eof()
+        if not self._is_all:
+            self.response.close()
+        elif not self.response.closed:  # else it gave the connection back itself
+            self.response.release()
 
     def told(self, refused: tuple[str, ...], took: int, limits: Limits) -> Answer | Failure:
         assert self.response is not None
