@@ -47,18 +47,19 @@ class Unreadable(msgspec.Struct, frozen=True, gc=False):
     why: str
 
 
-class _Way(msgspec.Struct, frozen=True):
-    """The steps to one of a reader's versions. `read`: these and its decoder as one function, made once."""
+class Way(msgspec.Struct, frozen=True):
+    """The steps to one of a reader's versions. `read`: these and its decoder as one function, made once, which returns
+    the event, and what became of its data, None if that stayed as it is."""
 
     type: str
     version: int
     steps: tuple[Step, ...]
-    read: Callable[[Envelope], Adapted]
+    read: Callable[[Envelope], tuple[Any, bytes | None]]
 
 
 def _reading(
     steps: tuple[Step, ...], version: int, decoder: Decoder[Any], names: frozenset[str] | None
-) -> Callable[[Envelope], Adapted]:
+) -> Callable[[Envelope], tuple[Any, bytes | None]]:
     """Return what reads an envelope by these steps. `names`: the members that the version has, None if not told.
 
     Whatever fails is done again, slowly, to say what failed.
@@ -66,18 +67,18 @@ def _reading(
     functions = [function for function in map(_bare, steps) if function is not None]
     parse, write = decoder.bare, to_bytes
 
-    def as_it_is(envelope: Envelope) -> Adapted:
-        return Adapted(decoder.decode(b"{}" if envelope.data is None else envelope.data), version, envelope)
+    def as_it_is(envelope: Envelope) -> tuple[Any, None]:
+        return decoder.decode(b"{}" if envelope.data is None else envelope.data), None
 
-    def slowly(envelope: Envelope) -> Adapted:
+    def slowly(envelope: Envelope) -> tuple[Any, bytes]:
         data = encode_json(_brought(envelope, steps, names, version))
         try:
             event = decoder.decode(data)
         except InvalidDataError as error:
             raise _other_data(envelope, steps, version, str(error), error.errors) from error
-        return Adapted(event, version, envelope, data)
+        return event, data
 
-    def quickly(envelope: Envelope) -> Adapted:
+    def quickly(envelope: Envelope) -> tuple[Any, bytes]:
         try:
             made = _members(envelope.data)  # type: ignore[arg-type]  # None fails, too
             for function in functions:
@@ -86,7 +87,7 @@ def _reading(
                 made = function(made)
             if type(made) is dict and (names is None or names >= made.keys()):
                 data = write(made)
-                return Adapted(parse(data), version, envelope, data)
+                return parse(data), data
         except BaseException:  # noqa: S110 - steps are an author's, and pure: they fail again where it is said how
             pass
         return slowly(envelope)
@@ -118,7 +119,7 @@ class Reader:
     def __init__(self, lineages: Mapping[str, Lineage], natives: Mapping[str, Collection[int]]) -> None:
         self._lineages = lineages
         self._natives = {type: tuple(sorted(versions)) for type, versions in natives.items()}
-        self._ways: dict[tuple[str, int], _Way | Unreadable] = {}
+        self._ways: dict[tuple[str, int], Way | Unreadable] = {}
         self._missing: dict[tuple[str, int], int] = {}
 
     def adapted(self, envelope: Envelope) -> Adapted | Unreadable:
@@ -126,9 +127,12 @@ class Reader:
         way = self._ways.get((envelope.type, envelope.version))
         if way is None or type(way) is Unreadable:
             way = self.way(envelope.type, envelope.version)
-        return way if isinstance(way, Unreadable) else way.read(envelope)
+        if isinstance(way, Unreadable):
+            return way
+        event, data = way.read(envelope)
+        return Adapted(event, way.version, envelope, data)
 
-    def way(self, type: str, version: int) -> _Way | Unreadable:
+    def way(self, type: str, version: int) -> Way | Unreadable:
         """Return the way that is composed for a version, once."""
         found = self._ways.get((type, version))
         if found is None or ((type, version) in self._missing and self._has_learned(type, version)):
@@ -147,7 +151,7 @@ class Reader:
             return ()
         return tuple(version for version in lineage.versions if _target(lineage, natives, version) is not None)
 
-    def _composed(self, type: str, version: int) -> _Way | Unreadable:
+    def _composed(self, type: str, version: int) -> Way | Unreadable:
         lineage, natives = self._lineages.get(type), self._natives.get(type, ())
         found = None if lineage is None else _target(lineage, natives, version)
         if lineage is not None and found is not None:
@@ -284,10 +288,10 @@ def _attributes_in(envelope: Envelope, version: int) -> Mapping[str, AttributeVa
     return {**others, "dataschema": f"{schema.removesuffix(end)}/{envelope.type}/{version}"}
 
 
-def _way(lineage: Lineage, version: int, steps: tuple[Step, ...]) -> _Way:
+def _way(lineage: Lineage, version: int, steps: tuple[Step, ...]) -> Way:
     names = None
     if steps:
         schema = lineage.schema(version)
         names = None if schema is None else names_in(schema)
     decoder: Decoder[Any] = Decoder(lineage.natives[version].cls)
-    return _Way(lineage.type, version, steps, _reading(steps, version, decoder, names))
+    return Way(lineage.type, version, steps, _reading(steps, version, decoder, names))

@@ -19,10 +19,10 @@ from tidings.errors import (
     VersionUnreadableError,
 )
 from tidings.events.codec import Decoder
-from tidings.events.envelope import Entry
+from tidings.events.envelope import Entry, Envelope
 from tidings.events.identity import identity_key
 from tidings.store.rows import Key, Rank, Row
-from tidings.versions.step import Adapted
+from tidings.versions.step import Unreadable
 from tidings.views.columns import forms_of, forms_of_members
 from tidings.views.declaration import FoldSpec, ViewSpec
 from tidings.views.ranks import member_rank, time_rank
@@ -49,12 +49,14 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Rule(msgspec.Struct, frozen=True):
-    """What is known of one event class in one view, worked out once."""
+    """What is known of one event class in one view, worked out once. `led`: what reads a version that has no fold as
+    that class, and returns the event first."""
 
     decode: Callable[[bytes], Any]
     key: Callable[[Any], Values]
     rank: Callable[[Any], Any] | None
     function: Callable[[Any, Any], Any]
+    led: Callable[[Envelope], tuple[Any, bytes | None]] | None = None
 
 
 class Folding:
@@ -80,15 +82,12 @@ class Folding:
         not what the event's class says, or its code raised anything at all. Each names the entry.
         """
         envelope = entry.envelope
-        adapted: Adapted | None = None
-        rule = self._rules.get((envelope.type, envelope.version))
-        if rule is None:
-            adapted = self._adapted(entry)
-            rule = self._rules[envelope.type, adapted.version]
+        rule = self._rules.get((envelope.type, envelope.version)) or self._led(entry)
+        led = None if rule.led is None else rule.led(envelope)
         place, is_elsewhere = self._subject, False
         try:
             given = envelope.data
-            event = rule.decode(b"{}" if given is None else given) if adapted is None else adapted.event
+            event = rule.decode(b"{}" if given is None else given) if led is None else led[0]
             key = rule.key(event)
             at = time_rank(entry) if rule.rank is None else member_rank(rule.rank(event))
             if place is not None:
@@ -99,14 +98,16 @@ class Folding:
             raise self._elsewhere(entry, key)
         return key, Step(at, entry.position, envelope.source, envelope.id, event, rule.function)
 
-    def _adapted(self, entry: Entry) -> Adapted:
-        """Return an entry of a version that has no fold as one that has."""
-        found = None if self._reader is None else self._reader.adapted(entry.envelope)
-        if isinstance(found, Adapted):
+    def _led(self, entry: Entry) -> _Rule:
+        """Return the rule for a version that has no fold and is read as one that has. Kept: ways do not change."""
+        type, version = entry.envelope.type, entry.envelope.version
+        way = None if self._reader is None else self._reader.way(type, version)
+        if way is not None and not isinstance(way, Unreadable):
+            found = self._rules[type, version] = msgspec.structs.replace(self._rules[type, way.version], led=way.read)
             return found
-        if entry.envelope.type not in self._types:
+        if type not in self._types:
             raise self._unknown(entry)
-        why = self._unknown_text(entry) if found is None else f"{_place(entry)}, for {self.view}: {found.why}"
+        why = self._unknown_text(entry) if way is None else f"{_place(entry)}, for {self.view}: {way.why}"
         raise VersionUnreadableError(why, position=entry.position, errors=[("/dataversion", why)])
 
     def by_key(self, entries: Sequence[Entry]) -> dict[Key, list[Step]]:
@@ -183,7 +184,8 @@ class Folding:
         return UnknownTypeError(why, errors=[("/dataversion", why)])
 
     def _unknown_text(self, entry: Entry) -> str:
-        known = ", ".join(f"{type} version {version}" for type, version in sorted(self._rules))
+        folded = [(fold.declared.type, fold.declared.version) for fold in self.view.folds]
+        known = ", ".join(f"{type} version {version}" for type, version in sorted(folded))
         return f"{_place(entry)} is {entry.envelope.type} version {entry.envelope.version}; {self.view} folds {known}"
 
 
