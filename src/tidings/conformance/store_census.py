@@ -64,6 +64,20 @@ class Tallying:
         assert counts(found)[("a", 2)] == 2
         assert counts(await store.tallies(after=(await log.head()).position)) == {}
 
+    async def test_what_was_just_counted_is_not_read_again_unless_it_was_folded_since(
+        self, store: StoreDriver, log: LogDriver
+    ) -> None:
+        await append(log, ("a", 1), ("a", 2))
+        await log.read(after=0, limit=10)
+        await _fold(store)
+        await append(log, ("a", 2), of="more")
+        known = await store.tallies()
+        await append(log, ("a", 2), of="since")
+        assert counts(await store.tallies(known=known)) == {("a", 1): 1, ("a", 2): 2}
+        await log.read(after=0, limit=10)
+        await _fold(store)
+        assert counts(await store.tallies(known=known)) == {("a", 1): 1, ("a", 2): 3}
+
     async def test_what_lies_before_a_consumer_is_counted_by_its_partitions(
         self, store: StoreDriver, log: LogDriver
     ) -> None:

@@ -44,7 +44,7 @@ async def census(store: StoreDriver, *, assume: Collection[str] = ()) -> Census:
         transit=transit,
         waiting=tuple(await store.waiting_versions()),
         endpoints=await _endpoints(store),
-        again=await _again(store, leases),
+        again=await _again(store, leases, counted),
         assumed=assumed,
         is_whole=not counted.differs,
     )
@@ -57,23 +57,24 @@ def _known(assume: Collection[str], said: Sequence[VersionLease]) -> Collection[
     return assume
 
 
-async def _again(store: StoreDriver, leases: Sequence[VersionLease]) -> Mapping[str, Mapping[Kind, int]]:
+async def _again(
+    store: StoreDriver, leases: Sequence[VersionLease], counted: Counted
+) -> Mapping[str, Mapping[Kind, int]]:
     """Return, by consumer, what stands within the time that it may be made to read again: upper bounds."""
     begins: dict[str, int] = {}
     for each in leases:
         after = said_of(each.details).again_after
         if each.role == "accept" and after is not None:
             begins[each.consumer] = min(after, begins.get(each.consumer, after))
-    return {name: _entries(await store.tallies(after=after)) for name, after in begins.items()}
+    return {name: _entries(await store.tallies(after=after, known=counted)) for name, after in begins.items()}
 
 
 async def _transit(store: StoreDriver, counted: Counted) -> dict[str, Transit]:
     records = {record.table.consumer: record for record in await store.views()}
-    last = max((each.last for each in counted.tallies), default=0)
     found: dict[str, Transit] = {}
     for name in await store.consumers():
         if name != ENDPOINTS and _carries(records.get(name)):
-            found[consumer_of(name)] = await _before(store, name, last)
+            found[consumer_of(name)] = await _before(store, name, counted)
     return found
 
 
@@ -81,12 +82,12 @@ def _carries(record: ViewRecord | None) -> bool:
     return record is None or (record.state == "current" and record.mode == "async")
 
 
-async def _before(store: StoreDriver, consumer: str, last: int) -> Transit:
+async def _before(store: StoreDriver, consumer: str, counted: Counted) -> Transit:
     checkpoints = await store.checkpoints(consumer)
     lowest = min((each.position for each in checkpoints.values()), default=0)
-    if lowest >= last:
+    if lowest >= max((each.last for each in counted.tallies), default=0):
         return Transit(entries={})
-    bound = await store.tallies(after=lowest)
+    bound = await store.tallies(after=lowest, known=counted)
     is_one = len({each.position for each in checkpoints.values()}) == 1
     if bound.is_exact and is_one:
         return Transit(entries=_entries(bound))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar, cast
 
@@ -67,11 +68,13 @@ class StatementVersions(StatementLetters[ConnectionT, NowT]):
     async def fold_census(self, *, most: int = 16_384) -> int:
         return await self._write(lambda to: self._around.statements.census.fold(to, most=most))
 
-    async def tallies(self, *, after: Position = 0) -> Counted:
+    async def tallies(self, *, after: Position = 0, known: Counted | None = None) -> Counted:
         upto, differs, found = await self._look(tallying.counted(after))
-        rest = await self._count(max(after, upto))
+        is_known = known is not None and known.upto == upto >= after
+        rest = known.rest if known is not None and is_known else tuple(await self._count(max(after, upto)))
         is_exact = all(each.first > after for each in found)
-        return await self._counted([*found, *rest], is_exact=is_exact, differs=differs)
+        counted = await self._counted([*found, *rest], is_exact=is_exact, differs=differs)
+        return replace(counted, upto=upto, rest=rest)
 
     async def tallies_of(self, consumer: str) -> Counted:
         found: list[Tally] = []

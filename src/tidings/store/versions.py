@@ -107,7 +107,8 @@ class Waiting:
 class Counted:
     """Tallies, as of the database's time and the log's head. `is_exact`: False if they are upper bounds.
 
-    `differs`: a recount found other numbers, and nobody has repaired them.
+    `differs`: a recount found other numbers, and nobody has repaired them. `rest`: what is in no segment yet, which is
+    all that is after `upto`.
     """
 
     tallies: tuple[Tally, ...]
@@ -115,6 +116,8 @@ class Counted:
     head: Position
     is_exact: bool = True
     differs: bool = False
+    upto: Position = 0
+    rest: tuple[Tally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
