@@ -26,6 +26,8 @@ Synchronous = Literal["full", "normal"]
 
 MEMORY = ":memory:"
 READERS = 3
+TURNS = 20
+"""How often others may come first while a file is new."""
 OLDEST_SQLITE = (3, 37)
 """The first release with STRICT tables."""
 
@@ -106,7 +108,7 @@ class Database:
         connection = sqlite3.connect(
             self.path, timeout=5, isolation_level=None, check_same_thread=False, cached_statements=512
         )
-        [(mode,)] = connection.execute("PRAGMA journal_mode=WAL").fetchall()
+        mode = _write_ahead(connection)
         if mode not in ("wal", "memory"):
             raise SchemaError(
                 f"{self.path} cannot have a write-ahead log (SQLite says {mode!r}): put the database on a local disk"
@@ -286,6 +288,34 @@ class Database:
         if self._wal is not None:
             self._wal.close()
         self._writer.close()
+
+
+def _write_ahead(connection: sqlite3.Connection) -> str:
+    """Have changes written to a log first; return how they are.
+
+    Of several processes that begin the log of a new file at once SQLite turns all but one away, whatever its timeout:
+    waiting might be for each other. Who asks for the lock before anything else waits for it.
+    """
+    for _ in range(TURNS):
+        with _unless_busy():
+            return _in_mode(connection)
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("COMMIT")
+    return _in_mode(connection)
+
+
+def _in_mode(connection: sqlite3.Connection) -> str:
+    [(mode,)] = connection.execute("PRAGMA journal_mode=WAL").fetchall()
+    return str(mode)
+
+
+@contextmanager
+def _unless_busy() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -35,6 +35,19 @@ async def test_a_task_that_outlives_the_transaction_it_was_begun_in_stands_in_no
     await database.close()
 
 
+async def test_a_new_file_that_another_process_holds_is_waited_for(tmp_path: Path) -> None:
+    path = str(tmp_path / "x.db")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE x (n)")
+    opening = asyncio.create_task(asyncio.to_thread(Database, path))
+    await asyncio.wait([opening], timeout=0.2)
+    assert not opening.done()
+    other.execute("COMMIT")
+    other.close()
+    await (await opening).close()
+
+
 async def test_a_unit_begins_with_its_first_statement_and_what_it_did_not_commit_is_gone(tmp_path: Path) -> None:
     database = Database(str(tmp_path / "x.db"))
     async with database.transaction() as unit:
