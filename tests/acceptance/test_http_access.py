@@ -74,7 +74,7 @@ async def test_a_route_asks_for_a_scope_of_its_own_name() -> None:
 async def test_every_route_denies_a_missing_scope(tmp_path: Path) -> None:
     table = await operations()
     assert len(table) > 5
-    async with keyed(tmp_path, "reconciliations:read") as (_, poor):
+    async with keyed(tmp_path, "versions:write") as (_, poor):
         for operation in table:
             reply = await poor.ask(operation.method, target_of(operation), JSON, "{}")
             if operation.path.startswith(("/hooks/", "/schemas/")):  # admitted, and there is nothing of that name

@@ -42,6 +42,7 @@ class Problem(Enum):
     NOT_SUBJECT_HEAD = "not-subject-head", 409, "An earlier dead letter of the subject comes first"
     ENDPOINT_STATE = "endpoint-state", 409, "The present state does not allow this"
     TOO_MANY_SECRETS = "too-many-secrets", 409, "The endpoint has as many secrets as it may have"
+    ALREADY_RUNNING = "already-running", 409, "It is under way already"
     CANNOT_REPLAY = "cannot-replay", 409, "This cannot be replayed"
     VERSION_SUNSET = "version-sunset", 410, "The version has ended"
     POSITION_EXPIRED = "position-expired", 410, "The log no longer keeps these entries"
@@ -117,6 +118,7 @@ _PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
         errors.NotFoundError: Problem.NOT_FOUND,
         errors.MovedError: Problem.PRECONDITION_FAILED,
         errors.TooManySecretsError: Problem.TOO_MANY_SECRETS,
+        errors.UnderWayError: Problem.ALREADY_RUNNING,
         errors.NotSubjectHeadError: Problem.NOT_SUBJECT_HEAD,
         errors.LogBusyError: Problem.OVERLOADED,
         errors.LogUnavailableError: Problem.LOG_UNAVAILABLE,

@@ -24,6 +24,7 @@ from tidings.api.polling import Polling
 from tidings.api.rates import Rates
 from tidings.api.reading import Reading
 from tidings.api.receivers import Receivers
+from tidings.api.reconciliations import Reconciliations
 from tidings.api.refusals import Refusals
 from tidings.api.repeats import Repeats
 from tidings.api.routing import Operation
@@ -60,6 +61,7 @@ def operations(opened: Opened, parts: Parts) -> tuple[Operation, ...]:
         *_operating(opened, parts),
         *_sending(opened, parts),
         *_receiving(opened, parts),
+        *_reconciling(opened, parts),
         *_hooks(parts),
         *_own(opened),
     )
@@ -165,6 +167,18 @@ def _receiving(opened: Opened, parts: Parts) -> Iterator[Operation]:
     yield Operation("GET", f"{one}/receipts/{{n}}", receivers.receipt, read)
     yield Operation("GET", f"{one}/receipts/{{n}}/body", receivers.body, read)
     yield Operation("POST", f"{one}/receipts/{{n}}/replay", receivers.replay, write, "required")
+
+
+def _reconciling(opened: Opened, parts: Parts) -> Iterator[Operation]:
+    made = Reconciliations(opened, parts.bodies, parts.repeats)
+    read, write, one = "reconciliations:read", "reconciliations:write", "/reconciliations/{run}"
+    yield Operation("GET", "/asof", made.bounds, read)
+    yield Operation("GET", "/asof/{scope}", made.bound, read)
+    yield Operation("GET", "/reconciliations", made.list, read)
+    yield Operation("POST", "/reconciliations", made.begin, write, "required")
+    yield Operation("GET", one, made.get, read)
+    yield Operation("POST", f"{one}/approve", made.approve, "reconciliations:approve", "required")
+    yield Operation("POST", f"{one}/cancel", made.cancel, write)
 
 
 def _own(opened: Opened) -> Iterator[Operation]:

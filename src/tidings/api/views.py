@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 
 from tidings.api.answer import Answer, Header, Scope, json_answer
+from tidings.api.bounded import Bounded
 from tidings.api.headers import choose, is_current
 from tidings.api.paths import segment, to_path
 from tidings.api.problems import Problem, Refusal
@@ -46,6 +47,7 @@ class Views:
         self._reading = reading
         self._waiting = waiting
         self._progress = Progress(opened, reading)
+        self._bounded = Bounded(opened)
         self._told: set[tuple[str, Key]] = set()
 
     async def list(self, request: Request) -> Answer:
@@ -93,6 +95,7 @@ class Views:
         while True:
             reflected = await self._progress.reach(view, wanted, patience)
             headers = (*await self._progress.incomplete(reflected, wanted), *self._said(reflected.position, patience))
+            headers = (*headers, *await self._bounded.headers(view))
             try:
                 return headers, await read(reflected.record)
             except Exception:

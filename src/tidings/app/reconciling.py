@@ -123,9 +123,8 @@ class Schedule:
     async def look(self, scope: Reconciliation, stopping: asyncio.Event) -> None:
         """Read the items that have to be read, and make the run that was begun, or whose time has come."""
         await scope.read_dirty()
+        await self._begin(scope)
         mode = await scope.waiting()
-        if mode is None and await self._is_due(scope):
-            mode = "run"
         if mode is None:
             return
         try:
@@ -135,12 +134,12 @@ class Schedule:
         if run.state in ("held", "failed", "incomplete"):
             _log.warning("%s: the run %s is %s: %s", scope.scope.name, run.id, run.state, run.why)
 
-    async def _is_due(self, scope: Reconciliation) -> bool:
+    async def _begin(self, scope: Reconciliation) -> None:
         every, now = scope.scope.every, self._ports.clock.now_us()
         if every is None or (await scope.record()).next > now:
-            return False
+            return
         jitter = 1 + JITTER * (2 * self._ports.random.random() - 1)
-        return await scope.begin_next(now, now + int(micros(every) * jitter))
+        await scope.begin_next(now, now + int(micros(every) * jitter))
 
 
 def mirrors(scopes: Mapping[str, Reconciliation], services: Sequence[Service]) -> Sequence[Mirror]:

@@ -8,7 +8,12 @@ from tidings.events.timestamp import time_text
 from tidings.reconciliation.asof import Bounds
 from tidings.reconciliation.coding import Finding
 from tidings.reconciliation.floors import NEVER
+from tidings.reconciliation.judging import Kind
 from tidings.reconciliation.records import Run
+
+KINDS = tuple(each.value for each in Kind)
+FINDING_STATES = ("proposed", "open", "merged")
+CAUSES = ("unknown", "late")
 
 
 def bounds_object(found: Bounds, *, now: int) -> dict[str, Any]:
@@ -20,6 +25,8 @@ def bounds_object(found: Bounds, *, now: int) -> dict[str, Any]:
         "exceptions": [
             {"key": each.key, "reason": each.reason, "since": time_text(each.since)} for each in found.exceptions
         ],
+        "expected_s": None if found.expected is None else found.expected / 1_000_000,
+        "overdue": found.is_overdue(now),
         "run": None if found.run is None else {"id": found.run.id, "state": found.run.state},
     }
 

@@ -33,6 +33,7 @@ SCOPES = (
     "versions:write",
     "reconciliations:read",
     "reconciliations:write",
+    "reconciliations:approve",
     "metrics:read",
 )
 """What a key may be allowed."""

@@ -147,9 +147,13 @@ class Book:
         return None if body is None else msgspec.msgpack.decode(body, type=Finding)
 
     async def write_findings(self, findings: Iterable[Finding]) -> None:
-        """Keep these; the place of one that is open knows it, until that one is not: a later one may be open there."""
+        """Keep these; the place of one that is open knows it, until that one is not: a later one may be open there.
+
+        Of one that several runs find, each of them knows.
+        """
         rows = list(findings)
         await self._note("finding", {each.id.encode(): msgspec.msgpack.encode(each) for each in rows})
+        await self._note("found", {_wait(each.run, each.id): b"" for each in rows})
         opened = {each.at: each.id.encode() for each in rows if each.state == "open"}
         others = [each for each in rows if each.at not in opened]
         known = await self._noted("open", [each.at for each in others])

@@ -179,16 +179,19 @@ class Reconciliation:
         run = await self.find(record.run)
         return run.mode if run is not None and run.state == "running" else None
 
-    async def begin_next(self, now: int, after: int) -> bool:
-        """Take the run that is due by `now`, so that no other process does; the next one is due at `after`."""
+    async def begin_next(self, now: int, after: int) -> None:
+        """Begin the run that is due by `now`, unless one is under way or another process has begun it; the next one is
+        due at `after`."""
         async with self._store.unit() as unit:
             await unit.hold(self.scope.name)
             book = Book(unit, self.scope.name)
             record = await book.opened(self._ports.random)
             if record.next > now:
-                return False
+                return
+            kept = await book.run(record.run) if record.run else None
+            if kept is None or kept.state != "running":
+                record = replace(record, run=(await self._beginning.begin(book, record, Wanted(mode="run"))).id)
             await book.write(replace(record, next=after))
-        return True
 
     async def read_dirty(self) -> int:
         """Read the items that events said too little of; return how many were."""
@@ -199,17 +202,21 @@ class Reconciliation:
         rows = await self._store.notes_between(self.scope.name, "run", after=_before(id), upto=id.encode())
         return next((msgspec.json.decode(body, type=Run) for key, body in rows if key == id.encode()), None)
 
-    async def runs(self, *, limit: int = 20) -> Sequence[Run]:
-        """Return the runs, the last first."""
-        rows = await self._store.notes_between(self.scope.name, "run", limit=limit, falling=True)
-        return [msgspec.json.decode(body, type=Run) for _, body in rows]
+    async def runs(self, *, before: str | None = None, limit: int = 20) -> Sequence[Run]:
+        """Return the runs, the last first. `before`: the id of one that they began before."""
+        upto = None if before is None else before.encode()
+        rows = await self._store.notes_between(self.scope.name, "run", upto=upto, limit=limit + 1, falling=True)
+        return [msgspec.json.decode(body, type=Run) for key, body in rows if key != upto][:limit]
 
     async def findings(self, *, run: str | None = None) -> Sequence[Finding]:
         """Return what was found, by one run or by all."""
         rows = await self._store.notes_between(self.scope.name, "finding")
+        if run is not None:
+            its = await self._store.notes_between(self.scope.name, "found", after=f"{run}\0".encode(), upto=_end(run))
+            ids = {key.rpartition(b"\0")[2] for key, _ in its}
+            rows = [(id, body) for id, body in rows if id in ids]
         found = [msgspec.msgpack.decode(body, type=Finding) for _, body in rows]
-        chosen = [each for each in found if run is None or each.run == run]
-        return sorted(chosen, key=lambda each: (each.since, each.key))
+        return sorted(found, key=lambda each: (each.since, each.key))
 
     async def record(self) -> Record:
         """Return what is kept of the scope as a whole."""
@@ -243,6 +250,10 @@ def definition_of(scope: Scope, view: ViewSpec) -> str:
 
 def _approved(id: str, at_most: int) -> str:
     return f"up to {at_most} deletes of the run {id}"
+
+
+def _end(run: str) -> bytes:
+    return f"{run}\x01".encode()
 
 
 def _before(id: str) -> bytes | None:

@@ -165,3 +165,27 @@ async def test_nothing_is_overdue_that_runs_only_when_it_is_asked_to() -> None:
         await filled(at)
         bounds = await at.scope.asof()
         assert (bounds.expected, bounds.is_overdue(at.clock.now_us() + 10**15)) == (None, False)
+
+
+async def test_a_plan_still_shows_what_it_found_once_another_run_has_repaired_that() -> None:
+    async with shop() as at:
+        await filled(at)
+        at.provider.put("o03", 99)
+        at.pass_time(5)
+        plan = await at.scope.run("plan")
+        run = await at.run()
+        [planned], [repaired] = await at.scope.findings(run=plan.id), await at.scope.findings(run=run.id)
+        assert (planned, planned.key, planned.state) == (repaired, "o03", "merged")
+
+
+async def test_a_run_that_is_due_takes_no_place_of_one_that_waits() -> None:
+    async with shop(every=timedelta(minutes=10)) as at:
+        await filled(at)
+        begun = await at.scope.begin(PLAN, who="local")
+        await look(at)
+        [last, *_] = await at.scope.runs()
+        assert (last.id, last.state, last.mode) == (begun.id, "done", "plan")
+        at.pass_time(700)
+        await look(at)
+        [last, *_] = await at.scope.runs()
+        assert (last.state, last.mode, last.is_dry) == ("done", "run", False)

@@ -46,6 +46,11 @@ HEADERS: Mapping[str, Object] = MappingProxyType(
             "schema": {"type": "string", "pattern": "^dead-letters=[0-9]+$"},
             "description": "The view has reached the position asked for; so many entries up to it are dead letters.",
         },
+        "Tidings-As-Of": {
+            "schema": _TEXT,
+            "description": "The view is a copy of what a provider lists: up to when its states are proved to be right, "
+            "with `delete`, up to when what is absent is, and `exceptions`, of how many items nothing is said.",
+        },
         "Preference-Applied": {"schema": _TEXT, "description": "`wait=N`, if the preference was heeded."},
         "Idempotency-Replayed": {
             "schema": {"const": "true"},

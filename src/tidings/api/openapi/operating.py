@@ -9,6 +9,7 @@ from tidings.api.openapi.endpoints import endpoint_paths, endpoint_schemas
 from tidings.api.openapi.letters import letter_paths, letter_schemas
 from tidings.api.openapi.parts import Object, array, parameter, record, ref, response, schema
 from tidings.api.openapi.receivers import receiver_paths, receiver_schemas
+from tidings.api.openapi.reconciliations import reconciliation_paths, reconciliation_schemas
 from tidings.api.openapi.versions import version_paths, version_schemas
 from tidings.api.problems import Problem
 from tidings.events.media import JSON
@@ -29,6 +30,7 @@ def operating_schemas() -> dict[str, Object]:
         **endpoint_schemas(),
         **version_schemas(),
         **receiver_schemas(),
+        **reconciliation_schemas(),
     }
 
 
@@ -75,6 +77,7 @@ def operating_paths() -> dict[str, Object]:
         **endpoint_paths(),
         **version_paths(),
         **receiver_paths(),
+        **reconciliation_paths(),
     }
 
 

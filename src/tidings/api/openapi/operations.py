@@ -45,7 +45,7 @@ _ENDING = ("Deprecation", "Sunset", "Link")
 _WRITTEN = (*_POSITION, *_ENDING, "Tidings-Version-Warning")
 _KEYED = (*_WRITTEN, "Idempotency-Replayed")
 _WAITED = ("Tidings-Position", "Preference-Applied")
-_VIEWED = (*_WAITED, "Tidings-Incomplete")
+_VIEWED = (*_WAITED, "Tidings-Incomplete", "Tidings-As-Of")
 
 
 def event_paths(catalog: Catalog) -> dict[str, Object]:
