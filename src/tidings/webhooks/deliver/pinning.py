@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from tidings.errors import InvalidDataError, TransformError
@@ -20,8 +20,7 @@ Lineages = Mapping[str, Lineage]
 _FORGOTTEN = Failure(kind="transform-error", error="the log does not have the event any more")
 
 
-@dataclass(frozen=True, slots=True)
-class Brought:
+class Brought(msgspec.Struct, frozen=True, gc=False):
     """`sending`: what can be sent, None if nothing of it can; `failed`: the rest of it, and why."""
 
     sending: Sending | None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from email.utils import formatdate
 from itertools import accumulate
 
@@ -53,13 +52,15 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is posted; the headers may hold secrets of the endpoint's, so that they are not shown."""
 
     url: str
-    headers: Headers = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: Headers
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Request(url={self.url!r})"
 
 
 def content_of(entry: Entry, format: Format) -> Content:

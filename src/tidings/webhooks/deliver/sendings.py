@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 import msgspec
@@ -63,11 +63,16 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 def sendings_of(claim: EndpointClaim, entries: Mapping[int, Entry]) -> list[Sending]:
     """Return what was claimed as the requests that it goes in. `entries`: by position."""
     found = []
-    for _, group in groupby(claim.deliveries, key=lambda each: each.batch or each.n):
-        claimed = list(group)
+    for claimed in _requests(claim.deliveries):
         known = [entries[each.delivery.position] for each in claimed if each.delivery.position in entries]
         found.append(Sending(record=claim.endpoint, claimed=claimed, entries=known))
     return found
+
+
+def _requests(deliveries: Sequence[ClaimedEndpointDelivery]) -> Iterable[Sequence[ClaimedEndpointDelivery]]:
+    if all(each.batch is None for each in deliveries):
+        return [(each,) for each in deliveries]
+    return [list(group) for _, group in groupby(deliveries, key=lambda each: each.batch or each.n)]
 
 
 def parted(sending: Sending, endpoint: Endpoint) -> tuple[Sending, Sequence[ClaimedEndpointDelivery]]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-from base64 import b32encode, b64encode
+from base64 import b64encode
 from collections.abc import Sequence
+from functools import lru_cache, partial
 
 from tidings.webhooks import crypto
 from tidings.webhooks.deliver.secrets import Secret
+from tidings.webhooks.macs import mac_of
 
 _ID_BYTES = 20
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648, section 6, in lower case
+_TWO_DIGITS = [first + second for first in _BASE32 for second in _BASE32]
+_PLACES = range(_ID_BYTES * 8 - 10, -1, -10)
+_hmac_by = lru_cache(maxsize=1_024)(partial(mac_of, "sha256"))  # each key signs many
 
 
 def message_id(source: str, id: str, *, nonce: str = "") -> str:
@@ -35,7 +40,7 @@ def signed_content(id: str, timestamp: int, body: bytes) -> bytes:
 def signature(secret: Secret, content: bytes) -> str:
     """Return the signature with its label, such as `v1,g0hM9SsE…`."""
     if secret.kind == "hmac":
-        return "v1," + b64encode(hmac.digest(secret.key, content, "sha256")).decode()
+        return "v1," + b64encode(_hmac_by(secret.key)(content)).decode()
     return "v1a," + b64encode(crypto.signature_of("ed25519", secret.key, content)).decode()
 
 
@@ -56,4 +61,5 @@ def signature_headers(secrets: Sequence[Secret], *, id: str, timestamp: int, bod
 
 def _named(parts: Sequence[str]) -> str:
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
-    return "msg_" + b32encode(digest[:_ID_BYTES]).decode().lower()
+    number = int.from_bytes(digest[:_ID_BYTES], "big")
+    return "msg_" + "".join([_TWO_DIGITS[number >> place & 1_023] for place in _PLACES])

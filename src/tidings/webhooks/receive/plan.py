@@ -12,12 +12,12 @@ from math import inf
 from typing import NamedTuple
 
 from tidings.webhooks import crypto
+from tidings.webhooks.macs import Mac, mac_of
 from tidings.webhooks.receive.content import Facts, content_of
 from tidings.webhooks.receive.given import Given, Refusal, items_of
 from tidings.webhooks.receive.instants import instant_us, us_of
 from tidings.webhooks.receive.keys import KEYS_MAX, Key, from_base64, kind_of, verifying
 from tidings.webhooks.receive.layouts import decoded, reader_of
-from tidings.webhooks.receive.macs import Mac, mac_of
 from tidings.webhooks.receive.places import Member, Unit
 from tidings.webhooks.receive.scheme import MADE_WITH_A_HASH, SIGNING, Scheme
 from tidings.webhooks.receive.verdict import Accepted, Rejected

@@ -7,7 +7,7 @@ import hmac
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidings.webhooks.receive.macs import mac_of
+from tidings.webhooks.macs import mac_of
 
 
 @given(
