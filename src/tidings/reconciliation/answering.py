@@ -142,7 +142,7 @@ class Answering:
 
     async def _base(self, book: Book, at: bytes) -> Rank | None:
         held, open = await book.mirrored([at]), await book.open_at([at])
-        return newer(held.get(at), open.get(at))
+        return newer(held.of(at), open.get(at))
 
     async def _raise(self, book: Book, answered: Answered, floor: int | None) -> None:
         if self._capability is not Capability.BARE and (floor is None or floor < answered.as_of):

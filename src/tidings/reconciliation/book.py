@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from random import Random
 from typing import TypeVar
 
@@ -33,6 +33,19 @@ from tidings.store.rows import Rank
 
 S = TypeVar("S", Finding, Suspect, Dirty)
 _THERE = b""
+
+
+class Mirrors(dict[bytes, bytes]):
+    """What the mirror holds, by place, as it is kept: of a million rows that are equal none has to be made out."""
+
+    def of(self, at: bytes) -> Mirrored | None:
+        """Return what it holds at a place."""
+        body = self.get(at)
+        return None if body is None else Mirrored.of(at, body)
+
+    def all(self) -> Iterator[Mirrored]:
+        """Yield what it holds, in the order of the places."""
+        return (Mirrored.of(at, body) for at, body in self.items())
 
 
 class Book:
@@ -112,11 +125,11 @@ class Book:
         await self._note("key_floor", {at: None if n is None else number_bytes(n) for at, n in floors.items()})
 
     # what the mirror holds
-    async def mirror(self, range: Range) -> dict[bytes, Mirrored]:
-        return {at: Mirrored.of(at, body) for at, body in await self._over("mirror", range)}
+    async def mirror(self, range: Range) -> Mirrors:
+        return Mirrors(await self._over("mirror", range))
 
-    async def mirrored(self, places: Iterable[bytes]) -> dict[bytes, Mirrored]:
-        return {at: Mirrored.of(at, body) for at, body in (await self._noted("mirror", places)).items()}
+    async def mirrored(self, places: Iterable[bytes]) -> Mirrors:
+        return Mirrors(await self._noted("mirror", places))
 
     async def write_mirror(self, rows: Mapping[bytes, Mirrored | None]) -> None:
         await self._note("mirror", {at: None if row is None else row.kept() for at, row in rows.items()})
@@ -202,7 +215,7 @@ class Book:
         first, end = _wait(run, ""), _wait(run, "") + b"\xff"
         seen = {key[len(first) :]: None for key, _ in await self._between("seen", after=first, upto=end)}
         await self._note("seen", {first + at: None for at in seen})
-        return [each for at, each in (await self.mirror(WHOLE)).items() if at not in seen and each.rank.kind == PUT]
+        return [each for each in (await self.mirror(WHOLE)).all() if each.at not in seen and each.rank.kind == PUT]
 
     # proofs, by id, and what each waits for
     async def prove(self, id: str, proof: Proof, floors: Floors) -> Floors:

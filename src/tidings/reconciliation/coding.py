@@ -7,6 +7,7 @@ from struct import Struct as Packing
 import msgspec
 
 from tidings.reconciliation.floors import Known
+from tidings.reconciliation.judging import PUT
 from tidings.reconciliation.places import Place, Range
 from tidings.reconciliation.proofs import Proof
 from tidings.store.rows import Rank
@@ -15,12 +16,13 @@ _TEXT, _NUMBER, _END = b"\x02", b"\x01", b"\x00"
 _OFFSET = 2**63
 _known = Packing(">4q")
 _rank = Packing(">qbbq")
+_content, _CONTENT = Packing(">bq"), slice(9, 18)
 _number = Packing(">q")
 
 
 def place_key(place: Place) -> bytes:
     """Return the bytes that are in order as places are; numbers come before texts."""
-    return b"".join(_part(each) for each in place)
+    return _part(place[0]) if len(place) == 1 else b"".join(map(_part, place))
 
 
 def _part(value: str | int) -> bytes:
@@ -77,6 +79,11 @@ class Mirrored(msgspec.Struct, frozen=True, gc=False):
     def kept(self) -> bytes:
         """Return what is kept of it under its place."""
         return _rank.pack(*self.rank) + self.key.encode()
+
+    @staticmethod
+    def shows(body: bytes, hash: int) -> bool:
+        """Say whether what is kept is live and of this hash: a page that is equal is not read any further."""
+        return body[_CONTENT] == _content.pack(PUT, hash)
 
     @classmethod
     def of(cls, at: bytes, body: bytes) -> Mirrored:

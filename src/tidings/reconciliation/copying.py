@@ -28,8 +28,7 @@ class UnreadableError(ValueError):
     """A state that the copy cannot hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(msgspec.Struct, frozen=True, gc=False):
     """One state. `hash`: of it and its key, keyed, so that nobody can make two states look alike."""
 
     key: str
@@ -37,8 +36,7 @@ class Copied:
     at: bytes
     hash: int
     version: int | None
-    values: Values
-    row: Row | None = None
+    row: Row
 
 
 class Copying:
@@ -56,12 +54,12 @@ class Copying:
 
     def listed(self, row: Row) -> Copied:
         """Return a row of a list as the copy would hold it. UnreadableError."""
-        values, hash = self._state(row.key, row.state)
+        _, hash = self._state(row.key, row.state)
         version = None if row.version is None else self.tick(row.version)
         if self._is_versioned and version is None:
             raise UnreadableError(f"{row.key!r:.80} has no version")
         at = place(row.key if row.order is None else row.order)
-        return Copied(row.key, at, place_key(at), hash, version, values, row)
+        return Copied(row.key, at, place_key(at), hash, version, row)
 
     def told(self, snapshot: Snapshot, *, at: int) -> tuple[Values, int, int]:
         """Return the values, the hash and the tick of what an event says. `at`: when it happened. UnreadableError."""
@@ -98,9 +96,7 @@ class Copying:
 
     def _hash(self, key: str, state: bytes) -> int:
         digest, name = self._begun.copy(), key.encode()
-        digest.update(len(name).to_bytes(4))
-        digest.update(name)
-        digest.update(state)
+        digest.update(len(name).to_bytes(4) + name + state)
         return _signed(digest.digest())[0]
 
 

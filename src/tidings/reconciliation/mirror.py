@@ -12,7 +12,7 @@ from tidings.errors import PositionNotReachedError
 from tidings.events.declaration import declared_class
 from tidings.events.envelope import Entry
 from tidings.ports import Ports
-from tidings.reconciliation.book import Book
+from tidings.reconciliation.book import Book, Mirrors
 from tidings.reconciliation.coding import Dirty, Mirrored, key_place, place_key
 from tidings.reconciliation.copying import Copying, UnreadableError, order_of
 from tidings.reconciliation.facts import Capability, Order, ProviderFacts
@@ -37,7 +37,7 @@ def mirror_name(scope: Scope) -> str:
 class _Page:
     """What entries come to, before it is written."""
 
-    mirror: dict[bytes, Mirrored]
+    mirror: Mirrors
     record: Record
     rows: dict[bytes, Row] = field(default_factory=dict)
     touched: dict[bytes, Mirrored] = field(default_factory=dict)
@@ -98,7 +98,7 @@ class Mirror:
         said = [(entry, self._said(entry)) for entry in entries]
         known = await self._places(book, said)
         told: list[_Told] = []
-        page = _Page({}, record)
+        page = _Page(Mirrors(), record)
         for entry, what in said:
             if isinstance(what, Hint):
                 self._ask(page, what.key, "hint", entry.recorded)
@@ -156,7 +156,7 @@ class Mirror:
         """Decide about an event that no run has caused; write down what was decided."""
         known: Known = await book.floor_at(key_place(told.at))
         floor = await book.key_floor(told.at)
-        held = page.touched.get(told.at, page.mirror.get(told.at))
+        held = page.touched.get(told.at) or page.mirror.of(told.at)
         latest = self._ports.clock.now_us() // self._facts.tick_us * self._facts.tick_us + 2 * self._facts.tick_us
         decided = merged(
             told.rank,
@@ -176,7 +176,7 @@ class Mirror:
         return False
 
     def _merge(self, page: _Page, told: _Told) -> None:
-        held = page.touched.get(told.at, page.mirror.get(told.at))
+        held = page.touched.get(told.at) or page.mirror.of(told.at)
         if told.is_repair:
             page.repaired.append(told.entry.envelope.id)
         elif is_tie(told.rank, None if held is None else held.rank):

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from tidings.events.envelope import Envelope
-from tidings.reconciliation.book import Book, newer
+from tidings.reconciliation.book import Book, Mirrors, newer
 from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
 from tidings.reconciliation.copying import Copied
 from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER, Floors, Known
 from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, floor_of, gone, is_absent, judge
 from tidings.reconciliation.paging import Looked, hold_limit
-from tidings.reconciliation.places import Range
 from tidings.reconciliation.proofs import Proof
 from tidings.reconciliation.records import Record, Run
 from tidings.reconciliation.repairing import Difference, Repairs
@@ -57,7 +56,7 @@ class Page:
 class There:
     """What is kept of a range."""
 
-    mirror: Mapping[bytes, Mirrored]
+    mirror: Mirrors
     open: Mapping[bytes, Finding]
     suspects: Mapping[bytes, Suspect]
     key_floors: Mapping[bytes, int]
@@ -65,7 +64,12 @@ class There:
 
     def base(self, at: bytes) -> Rank | None:
         """Return what the mirror will hold at a place."""
-        return newer(self.mirror.get(at), self.open.get(at))
+        return newer(self.mirror.of(at), self.open.get(at))
+
+    def shows(self, copy: Copied) -> bool:
+        """Say whether the mirror holds this state already, and will go on to."""
+        body = self.mirror.get(copy.at)
+        return body is not None and Mirrored.shows(body, copy.hash) and copy.at not in self.open
 
 
 class Taking:
@@ -77,8 +81,7 @@ class Taking:
 
     async def take(self, book: Book, record: Record, run: Run, taken: Taken) -> Page:
         """Take a page in; the unit holds the scope, and run and record are as they are kept."""
-        range = taken.looked.range
-        there = await self._there(book, range, taken.copies)
+        there = await self._there(book, taken)
         page = self.judged(there, run, taken)
         absent = [] if run.presence_only else self._absent(there, taken)
         page.is_void = bool(
@@ -103,10 +106,11 @@ class Taking:
             await self._prove(book, there, run, taken, page)
         return page
 
-    async def _there(self, book: Book, range: Range, copies: Sequence[Copied]) -> There:
+    async def _there(self, book: Book, taken: Taken) -> There:
+        range = taken.looked.range
         mirror, open = await book.mirror(range), await book.open_findings(range)
-        outside = [copy.at for copy in copies if copy.place not in range]
-        if outside:  # of a page that is doubted its rows are judged all the same
+        if taken.looked.doubt:  # its rows are judged all the same, wherever they stand
+            outside = [copy.at for copy in taken.copies if copy.place not in range]
             mirror |= await book.mirrored(outside)
             open |= await book.open_at(outside)
         return There(
@@ -124,7 +128,9 @@ class Taking:
             key: Dirty(key=key, reason="unreadable", since=taken.now, due=taken.now, is_given_up=True)
             for key in taken.unreadable.values()
         }
-        held = await book.dirty_of(copy.key for copy in taken.copies if copy.key not in page.dirty)
+        held: Mapping[str, Dirty] = {}
+        if await book.dirty(limit=1):
+            held = await book.dirty_of(copy.key for copy in taken.copies if copy.key not in page.dirty)
         over = [key for key, each in held.items() if each.is_given_up]
         await book.write_dirty({**dict.fromkeys(over), **given_up, **page.dirty})
         for key in over:
@@ -134,7 +140,11 @@ class Taking:
     def judged(self, there: There, run: Run, taken: Taken) -> Page:
         """Judge each row of the page."""
         page = Page()
+        is_bare = self._capability is Capability.BARE  # where another read of the key comes before what this one shows
         for copy in taken.copies:
+            if not is_bare and there.shows(copy):
+                page.verdicts[Verdict.EQUAL] += 1
+                continue
             base = there.base(copy.at)
             known = there.floors.at(copy.place)
             floor = floor_of(known, there.key_floors.get(copy.at, NEVER), base)
@@ -164,12 +174,12 @@ class Taking:
     def _absent(self, there: There, taken: Taken) -> list[Mirrored]:
         shown = {*(copy.at for copy in taken.copies), *taken.unreadable}
         found = []
-        for at, held in there.mirror.items():
-            base = there.base(at)
-            if at in shown or base is None or base.kind != PUT:
+        for at, body in there.mirror.items():
+            base = None if at in shown else there.base(at)
+            if base is None or base.kind != PUT:
                 continue
             if is_absent(base, as_of=taken.as_of, ticket=taken.ticket, capability=self._capability):
-                found.append(held)
+                found.append(Mirrored.of(at, body))
         return found
 
     def _extra(self, held: Mirrored, run: Run, taken: Taken) -> Finding:
