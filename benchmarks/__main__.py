@@ -33,6 +33,7 @@ from benchmarks import (
     processed,
     readers_postgres,
     receive,
+    reconcile,
     replay,
     visible,
     waiting,
@@ -67,6 +68,7 @@ MEASURES: Sequence[ModuleType] = (
     planner_postgres,
     patterns,
     replay,
+    reconcile,
     waiting,
 )
 

@@ -1,7 +1,8 @@
 """What has to run in a process of its own, since its memory and its time are what is measured.
 
 `python -m benchmarks.child replay PATH` folds a view anew from the whole log; `wait PATH SECONDS` runs one consumer
-without traffic, `wait-all PATH SECONDS` all of Chirp's. Each prints one line of JSON.
+without traffic, `wait-all PATH SECONDS` all of Chirp's; `reconcile PATH ROWS` compares a copy with a list of as many.
+Each prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from benchmarks import listed
 from benchmarks.events import bookmarks
 from tidings import App
 from tidings.settings import Settings
@@ -31,6 +33,21 @@ async def replay(path: str) -> dict[str, float]:
         await opened.carrying.rebuild(app.views[0])
         seconds = time.perf_counter() - started
     return {"seconds": seconds, "before": before, "peak": memory("VmHWM")}
+
+
+async def reconcile(path: str, rows: int) -> dict[str, float]:
+    """Compare a copy with a list that is equal; return rows in a second of the processor's time, but the adapter's."""
+    listing = listed.Listed(rows, page=listed.PAGE)
+    app = listed.shop(listing)
+    async with app.open(_settings(path), consume=False) as opened:
+        await listed.fill(opened, app, listing)
+        before, used = memory("VmRSS"), time.process_time()
+        listing.used = 0.0
+        run = await opened.scopes[listed.SCOPE].run("run", applies=True)
+        seconds = time.process_time() - used - listing.used
+    if (run.state, run.equal) != ("done", rows):
+        raise RuntimeError(f"the run is {run.state}, {run.equal:,} rows of {rows:,} were equal")
+    return {"rate": rows / seconds, "before": before, "peak": memory("VmHWM")}
 
 
 async def wait_all(path: str, seconds: float) -> dict[str, float]:
@@ -67,6 +84,8 @@ def _settings(path: str) -> Settings:
 if __name__ == "__main__":
     if sys.argv[1] == "replay":
         found = replay(sys.argv[2])
+    elif sys.argv[1] == "reconcile":
+        found = reconcile(sys.argv[2], int(sys.argv[3]))
     elif sys.argv[1] == "wait":
         found = wait(sys.argv[2], float(sys.argv[3]), App(bookmarks))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from struct import Struct
 from typing import Any
@@ -16,11 +16,13 @@ from tidings.reconciliation.facts import Capability, ProviderFacts
 from tidings.reconciliation.listing import Row, Snapshot
 from tidings.reconciliation.places import OrderKey, Place, place
 from tidings.store.rows import Key
-from tidings.views.columns import forms_of, microseconds
+from tidings.views.columns import forms_of
 from tidings.views.declaration import ViewSpec
 from tidings.views.values import RowCodec, Values
 
 _signed: Callable[[bytes], tuple[int]] = Struct(">q").unpack
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_convert = msgspec.convert
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -46,6 +48,8 @@ class Copying:
         forms = forms_of(view.row)
         self._row = view.row
         self._codec = RowCodec(view.row, view.columns, tuple(forms.values()), view.key)
+        self._values, self._stored = self._codec.values, self._codec.stored
+        self._key_place = [column.name for column in view.columns].index(view.key[0])
         self._is_int = len(view.key) == 1 and forms[view.key[0]].kind == "integer"
         self._tick = facts.tick_us
         self._counts = not facts.version_is_time
@@ -55,10 +59,13 @@ class Copying:
     def listed(self, row: Row) -> Copied:
         """Return a row of a list as the copy would hold it. UnreadableError."""
         _, hash = self._state(row.key, row.state)
-        version = None if row.version is None else self.tick(row.version)
+        try:
+            version = None if row.version is None else self.tick(row.version)
+        except TypeError as error:  # without an offset nobody knows which moment it is
+            raise UnreadableError(f"{row.key!r:.80}: its version is no time with an offset: {error}") from error
         if self._is_versioned and version is None:
             raise UnreadableError(f"{row.key!r:.80} has no version")
-        at = place(row.key if row.order is None else row.order)
+        at: Place = (row.key,) if row.order is None else place(row.order)
         return Copied(row.key, at, place_key(at), hash, version, row)
 
     def told(self, snapshot: Snapshot, *, at: int) -> tuple[Values, int, int]:
@@ -72,7 +79,8 @@ class Copying:
     def tick(self, version: datetime | int) -> int:
         """Return the start of the tick of a time, µs since 1970; a counter as it is."""
         if isinstance(version, datetime):
-            version = microseconds(version)
+            since = version - _EPOCH
+            version = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
         elif self._counts:
             return version
         return version // self._tick * self._tick
@@ -86,18 +94,16 @@ class Copying:
 
     def _state(self, key: str, state: Mapping[str, Any]) -> tuple[Values, int]:
         try:
-            made: Any = msgspec.convert(state, self._row, strict=False)
-            values = self._codec.stored(self._codec.values(made))
+            made: Any = _convert(state, self._row, strict=False)
+            values = self._stored(self._values(made))
+            said = int(key) if self._is_int else key
         except (msgspec.ValidationError, TypeError, ValueError, OverflowError) as error:
             raise UnreadableError(f"{key!r:.80}: {error}") from error
-        if self._codec.key(values) != self._key(key):
-            raise UnreadableError(f"{key!r:.80}: its state has the key {self._codec.key(values)!r:.80}")
-        return values, self._hash(key, _encode(made))
-
-    def _hash(self, key: str, state: bytes) -> int:
+        if values[self._key_place] != said:
+            raise UnreadableError(f"{key!r:.80}: its state has the key {values[self._key_place]!r:.80}")
         digest, name = self._begun.copy(), key.encode()
-        digest.update(len(name).to_bytes(4) + name + state)
-        return _signed(digest.digest())[0]
+        digest.update(len(name).to_bytes(4) + name + _encode(made))
+        return values, _signed(digest.digest())[0]
 
 
 @dataclass(frozen=True, slots=True)

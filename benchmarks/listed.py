@@ -1,0 +1,120 @@
+"""A copy and a provider that lists the same items, for as many as are asked for: none of them is kept in memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tidings import App, Service, event
+from tidings.app.opened import Opened
+from tidings.events.envelope import Envelope
+from tidings.reconciliation import Answer, Capability, Order, Page, Paging, ProviderFacts, Rate, Row, Snapshot
+from tidings.reconciliation.book import Book
+from tidings.reconciliation.coding import Mirrored
+from tidings.reconciliation.copying import Copying
+from tidings.store.rows import Rank
+
+SCOPE = "till-orders"
+FILLING = 20_000
+PAGE = 1_000
+CHANGED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@event("listed-order-seen", version=1, subject="order_id")
+class OrderSeen:
+    order_id: str
+    cents: int
+    status: str
+    updated_at: datetime
+
+
+@event("listed-order-gone", version=1, subject="order_id")
+class OrderGone:
+    order_id: str
+
+
+class Listed:
+    """The adapter. `used`: seconds of the processor's time that were its own."""
+
+    def __init__(self, count: int, *, page: int) -> None:
+        self.count = count
+        self.used = 0.0
+        self.facts = ProviderFacts(
+            capability=Capability.VERSIONED,
+            order=Order.KEY,
+            paging=Paging.KEYSET,
+            page_limit=page,
+            tick=timedelta(seconds=1),
+            replica_lag=timedelta(0),
+            redelivery_horizon=timedelta(days=3),
+            seekable=False,
+            cursor_life=None,
+            rate=Rate(per_second=1e9, burst=10**9, bulk_share=1.0),
+        )
+
+    async def list_page(self, *, cursor: str | None, limit: int) -> Page:
+        began = time.thread_time()
+        start = 0 if cursor is None else int(cursor)
+        end = min(start + limit, self.count)
+        page = Page(
+            rows=[row(n) for n in range(start, end)],
+            next_cursor=None if end == self.count else str(end),
+            server_date=datetime.now(UTC),
+        )
+        self.used += time.thread_time() - began
+        return page
+
+    async def get_one(self, key: str) -> Answer:
+        raise NotImplementedError
+
+    def observed(self, row: Row) -> OrderSeen:
+        return OrderSeen(**row.state, updated_at=CHANGED)
+
+    def deleted(self, key: str) -> OrderGone:
+        return OrderGone(key)
+
+    def read(self, event: Any, envelope: Envelope) -> Snapshot:
+        raise NotImplementedError
+
+
+def row(n: int) -> Row:
+    key = f"or_{n:016d}"
+    state = {"order_id": key, "cents": n * 7 % 100_000, "status": "paid"}
+    return Row(key=key, state=state, version=CHANGED)
+
+
+def shop(listing: Listed) -> App:
+    """Return an application whose view is the copy of what the provider lists."""
+    orders = Service("listed")
+
+    @orders.view(key=("order_id",))
+    class Order:
+        order_id: str
+        cents: int
+        status: str
+
+    app = App(orders)
+    app.reconcile(SCOPE, Order, listing, events=[OrderSeen, OrderGone])
+    return app
+
+
+async def fill(opened: Opened, app: App, listing: Listed) -> None:
+    """Note all items as the copy has them once their events are merged."""
+    async with opened.store.unit() as unit:
+        await unit.hold(SCOPE)
+        record = await Book(unit, SCOPE).opened(opened.scopes[SCOPE]._ports.random)
+    copying = Copying(app.views[0], listing.facts, record.secret)
+    for start in range(0, listing.count, FILLING):
+        async with opened.store.unit() as unit:
+            await unit.hold(SCOPE)
+            rows = {each.at: each for each in _mirrored(copying, range(start, min(start + FILLING, listing.count)))}
+            await Book(unit, SCOPE).write_mirror(dict(rows))
+
+
+def _mirrored(copying: Copying, numbers: range) -> Iterator[Mirrored]:
+    for n in numbers:
+        copy = copying.listed(row(n))
+        assert copy.version is not None
+        yield Mirrored(copy.key, copy.at, Rank(copy.version, 1, 0, copy.hash))
