@@ -12,7 +12,7 @@ from playwright.async_api import Page, Route, expect
 from tests.browser.axe import violations
 from tests.browser.conftest import Browsing
 from tests.browser.shop import ORDERS, OrderPlaced, Shop, busy_shop, open_shop
-from tidings import App, Context, Service
+from tidings import App, Context, NotRetryable, Service
 
 PAGES = (
     "/",
@@ -92,6 +92,27 @@ async def test_no_button_is_cut_off_while_a_subject_is_tried_again(browsing: Bro
         await expect(page.get_by_text("next try")).to_be_visible()
         assert await page.evaluate(CUT_OFF) == []
         assert await page.evaluate(BROKEN) == []
+
+
+async def test_a_long_error_is_cut_in_a_list_and_whole_on_its_page(browsing: Browsing, tmp_path: Path) -> None:
+    app, words = App(slow := Service("shipping")), " ".join(f"word-{n}" for n in range(150))
+
+    @slow.on(OrderPlaced)
+    async def book(event: OrderPlaced, ctx: Context) -> None:
+        raise NotRetryable(words)
+
+    page = await browsing(viewport=SIZES["wide"], bypass_csp=True)
+    async with open_shop(tmp_path, app) as shop:
+        await shop.order("o-1", "x", "DE", 1)
+        while not await shop.opened.store.parked():
+            await shop.opened.ports.clock.sleep(0.02)
+        await page.goto(f"{shop.url}/dead")
+        assert await violations(page) == []
+        box = await page.locator(".error").first.bounding_box()
+        assert box is not None
+        assert box["height"] < 150
+        await page.get_by_role("link", name="o-1").click()
+        await expect(page.get_by_text("word-149")).to_be_visible()
 
 
 async def test_an_empty_application_says_on_each_page_what_to_do_next(browsing: Browsing, tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ async def _relay(opened: Opened, endpoint: str, url: str, told: Any, *, say: Any
     clock = opened.ports.clock
     async with Sender(clock, anywhere) as sender:
         relaying = Relaying(polling=opened.polling, sender=sender, url=url, sleep=clock.sleep)
-        say(f"{endpoint} is relayed to {url}; Ctrl-C ends it")
+        await opened.polling.check(endpoint)
+        say(f"what is due to {endpoint} is posted to {url}; Ctrl-C ends it")
         await relaying.run(endpoint, told, stopping)
 
 

@@ -66,15 +66,14 @@ class Polling:
     ports: Ports
     manner: Manner
 
-    async def page(self, id: str, *, limit: int) -> PolledPage:
-        """Return what is due to the endpoint, oldest first.
+    async def check(self, id: str) -> None:
+        """See that the endpoint is one to poll. NotFoundError; RefusedError if it is posted to, or is paused."""
+        await self._ready(id, self.ports.clock.now_us())
 
-        NotFoundError; RefusedError if it is posted to, or is paused, or its secret cannot be read.
-        """
-        record = await self._record(id)
+    async def page(self, id: str, *, limit: int) -> PolledPage:
+        """Return what is due to the endpoint, oldest first. Errors as of `check`, and for an unreadable secret."""
         now = self.ports.clock.now_us()
-        prepared = Preparing(self.manner.keyring).of(record, now=now)
-        _check(record, prepared)
+        record, prepared = await self._ready(id, now)
         while True:
             claimed = await self.store.polled(id, limit=limit)
             positions = sorted({each.delivery.position for each in claimed})
@@ -109,6 +108,12 @@ class Polling:
         result = replace(result_of(record, seen, decision, position=polled.entry.position, now=now), condition=None)
         await self.store.settle_polled(id, [(polled.claimed.n, result)])
         return result
+
+    async def _ready(self, id: str, now: int) -> tuple[EndpointRecord, Prepared]:
+        record = await self._record(id)
+        prepared = Preparing(self.manner.keyring).of(record, now=now)
+        _check(record, prepared)
+        return record, prepared
 
     async def _record(self, id: str) -> EndpointRecord:
         found = await self.store.endpoint(id)

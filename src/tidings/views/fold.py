@@ -149,7 +149,7 @@ class Folding:
     def _stored(self, row: Any, key: Key) -> Values:
         """Return the values of what a fold returned, as stored; TypeError or ValueError if it may not return that."""
         if type(row) is not self._row:
-            raise TypeError(f"it returned {row!r:.100}, which is neither a {self._row.__qualname__} nor None")
+            raise TypeError(f"it returned {row!r:.100}, which is no {self._row.__qualname__} and not None")
         values = self._store(self._values(row))
         if self._key(values) != key:
             raise ValueError(f"it returned a row of another key, {self._key(values)!r} instead of {key!r}")

@@ -98,6 +98,12 @@ def check(ended: Ended, code: int, told: str) -> None:
         (("dead", "redrive", "--all", "--reason", "failed"), 1, "no reason 'failed'"),
         (("dead", "drop", "stock", "1", "--reason", "x", "--position", str(2**63)), 2, "it must be 9,223,"),
         (("log", "replay", "stock", "--from-position", "0", "--app", "shop:app"), 2, "it must be 1 or more"),
+        (
+            ("log", "replay", "stock", "--from-position", "first", "--app", "shop:app"),
+            2,
+            "--from-position: 'first' is neither a position's number nor its token",
+        ),
+        (("listen", "nope", "--to", "http://localhost:1/"), 1, "there is no endpoint 'nope'"),
         (("log", "replay", "orders.order@1", "--from-position", "1", "--app", "shop:app"), 1, "rebuild orders.order`"),
         (("log", "show", "web", "x"), 1, "no event 'x' of 'web' is kept here"),
         (("log", "replay", "stock", "--app", "shop:app"), 2, "Give --from-position N or --from-time T"),

@@ -197,8 +197,8 @@ def view_of(function: Any) -> ViewSpec:
     ("function", "told"),
     [
         (boom, "KeyError: 'handle'"),
-        (lambda row, event: event, "neither a Name nor None"),
-        (lambda row, event: Bookmark("a", "b"), "neither a Name nor None"),
+        (lambda row, event: event, "which is no Name and not None"),
+        (lambda row, event: Bookmark("a", "b"), "which is no Name and not None"),
         (lambda row, event: Name("ann", "x", 1), "another key"),
         (lambda row, event: Name("jack", 5, 1), "name: expected str"),
         (lambda row, event: Name("jack", "x", 2**70), "changes: the number needs"),
