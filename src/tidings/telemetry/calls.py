@@ -44,7 +44,7 @@ class Calls:
         self._traces = traces
         self._open: dict[str, _Open] = {}
         self._failing: dict[str, Outcome] = {}
-        self._attempts: dict[str, int] = {}
+        self._redriven: dict[str, Parked] = {}
 
     def metered(self, service: str, handler: Handler) -> Handler:
         """Return a handler that does the same, and is measured."""
@@ -96,7 +96,7 @@ class Calls:
 
     def redrives(self, consumer: str) -> None:
         """Be told that the unit redrives an entry that was set aside."""
-        self._open[consumer].attempt = self._attempts.get(consumer, 1)
+        self._open[consumer].attempt = self._redriven[consumer].attempts if consumer in self._redriven else 1
 
     def mark(self, consumer: str) -> int:
         """Return how many calls went well in the unit: what `undo` needs to forget those that come from here on."""
@@ -115,14 +115,15 @@ class Calls:
 
     def attempted(self, parked: Parked) -> None:
         """Be told that a redrive begins."""
-        self._attempts[parked.consumer] = parked.attempts
+        self._redriven[parked.consumer] = parked
 
     def put_off(self, claim: Claim, subject: str, reason: Reason) -> None:
         """Be told, outside of any unit, how a redrive failed."""
         last = self._failing.pop(claim.consumer, None)
         if last is None or last.envelope is None or _lane(last.envelope) != subject:
-            attempt = self._attempts.get(claim.consumer, 1)
-            last = Outcome(handler="", envelope=None, position=None, subject=subject, attempt=attempt)
+            parked = self._redriven.get(claim.consumer)
+            position, attempt = (None, 1) if parked is None else (parked.first_position, parked.attempts)
+            last = Outcome(handler="", envelope=None, position=position, subject=subject, attempt=attempt)
         counted(self._metrics, claim.consumer, replace(last, reason=reason), part=claim.part)
 
     def end(self, consumer: str, *, is_kept: bool) -> None:

@@ -54,6 +54,8 @@ def shop() -> App:
 
     @service.fold(Order, Placed)
     def placed(row: Order | None, event: Placed) -> Order:
+        if event.does == "misfold":
+            raise ValueError(event.order_id)
         return Order(event.order_id, event.note)
 
     return App(service)

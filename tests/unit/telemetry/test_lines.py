@@ -120,5 +120,18 @@ async def test_a_fold_that_fails_is_told_by_the_name_of_its_table(caplog: pytest
     assert [(each.service, each.handler, each.outcome) for each in caplog.records] == [("shop", "order@1", "parked")]
 
 
+async def test_a_fold_that_fails_again_is_told_with_the_position_of_its_entry(caplog: pytest.LogCaptureFixture) -> None:
+    clock = LaterClock()
+    async with opened_shop(Ports(clock=clock)) as opened:
+        await opened.log.append([placed("a"), placed("b", "misfold")])
+        await carry(opened, "shop.order@1")
+        clock.by = 5_000_000
+        consumer = (await opened.carrying.consumers())["shop.order@1"]
+        consumer._work._next_due = 0
+        await consumer.step(asyncio.Event())
+    told = [(each.position, each.subject, each.attempt, each.outcome) for each in caplog.records]
+    assert told == [(2, "b", 1, "retry"), (2, "b", 2, "retry")]
+
+
 def test_every_key_is_one_that_a_record_may_be_given() -> None:
     assert not set(KEYS) & set(vars(record("")))
