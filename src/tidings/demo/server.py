@@ -237,7 +237,12 @@ class Place:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, errors = await process.communicate()
+        try:
+            out, errors = await process.communicate()
+        finally:
+            if process.returncode is None:  # nobody waits for it any more
+                process.kill()
+                await process.wait()
         try:
             return json.loads(out)
         except ValueError:

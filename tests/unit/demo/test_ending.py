@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,3 +55,22 @@ async def test_an_end_of_the_terminal_that_is_ignored_stays_ignored(tmp_path: Pa
     with pytest.raises(asyncio.CancelledError):
         await task
     assert has_ended(demo)
+
+
+async def test_a_command_that_nobody_waits_for_any_more_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: asyncio.Queue[asyncio.subprocess.Process] = asyncio.Queue()
+    begin = asyncio.create_subprocess_exec
+
+    async def noted(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        begun.put_nowait(process := await begin(*arguments, **options))
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
+    asking = asyncio.create_task(Place(tmp_path).ask("version"))
+    process = await begun.get()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert process.returncode == -signal.SIGKILL
