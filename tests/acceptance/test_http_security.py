@@ -135,6 +135,22 @@ HOSTILE = [
 ]
 
 
+async def test_a_filter_with_a_nul_is_refused() -> None:
+    await refuses_nul("sqlite:///:memory:")
+
+
+async def test_a_filter_with_a_nul_is_refused_on_postgresql(bare_postgres_url: str) -> None:
+    await refuses_nul(bare_postgres_url)
+
+
+async def refuses_nul(url: str) -> None:
+    async with serving(program(), Settings(database_url=url, port=0)) as caller:
+        for name in ("type", "source", "subject"):
+            assert (await caller.get(f"/events?{name}=%00")).problem == (400, "malformed-request"), name
+            assert (await caller.get(f"/events/stream?{name}=%00")).problem == (400, "malformed-request"), name
+        assert (await caller.get("/events?correlation=%00")).json["entries"] == []
+
+
 @pytest.mark.parametrize("url", ["sqlite:///:memory:", "file"])
 async def test_hostile_keys_round_trip_on_every_back_end(tmp_path: Path, url: str) -> None:
     settings = in_file(tmp_path) if url == "file" else Settings(database_url=url, port=0)
