@@ -23,6 +23,7 @@ from tests.crash.fleet import Fleet, fleet
 from tests.crash.processes import PATIENCE
 from tests.crash.selling import is_settled, make_tables
 from tests.crash.shop_oracle import check_effects, check_midway
+from tests.crash.standing import stands
 from tests.crash.telling import noted
 from tidings.app.opened import Opened
 
@@ -71,16 +72,17 @@ async def run(folder: Path, *, kills: int, seed: int, database: str = "sqlite") 
 async def under_load(killing: Fleet, clients: Clients, draw: Random, kills: int, folder: Path) -> None:
     """Kill while the clients send, then have everything that follows be done, and the processes end in order."""
     stopping = asyncio.Event()
-    sending = asyncio.create_task(clients.run(stopping))
     try:
-        await kill_on(killing, clients, draw, kills)
-        stopping.set()
-        await sending
+        async with asyncio.TaskGroup() as group:
+            group.create_task(clients.run(stopping))
+            await kill_on(killing, clients, draw, kills)
+            stopping.set()
         await until_done(folder)
         await killing.stop()
+    except Exception as error:
+        error.add_note(await stands(killing))
+        raise
     finally:
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
         killing.leave_nothing()
 
 
@@ -90,10 +92,10 @@ async def kill_on(killing: Fleet, clients: Clients, draw: Random, kills: int) ->
     for _ in range(kills):
         target = await killing.next_target(draw)
         if target is None or await target.is_listening():
-            clients.first_answer.clear()
-            await asyncio.wait_for(clients.first_answer.wait(), PATIENCE)
+            await clients.until_answered()
             await asyncio.sleep(draw.random() * LOAD_SECONDS)
         await killing.kill(target, draw)
+        clients.disturbed = asyncio.get_running_loop().time()
     await killing.until_listening()
 
 

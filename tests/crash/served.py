@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.crash import shop
+from tests.crash import shop, stacks
 
 app = shop.make(Path.cwd())
+stacks.tell_when_asked()

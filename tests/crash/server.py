@@ -8,13 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from tests.crash import shop
 from tests.crash.processes import PATIENCE, ROOT
+from tests.crash.stacks import ALL_TOLD, TELL_TASKS, TELL_THREADS
 from tests.crash.telling import noted
 
 LOOK = 0.005
+STACKS_SECONDS = 10.0
 
 
 class Server:
@@ -101,6 +104,22 @@ class Server:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+
+    async def stacks(self) -> str:
+        """Have it tell where its threads and its tasks stand; return the end of its records.
+
+        The tasks are missing if its event loop does not come round.
+        """
+        if self._process is None or self._process.poll() is not None:
+            return f"{self.name} does not run: {self._process and self._process.returncode}\n{self.last_words()}"
+        known = len(noted(self._records))
+        self._process.send_signal(TELL_THREADS)
+        self._process.send_signal(TELL_TASKS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STACKS_SECONDS):
+                while ALL_TOLD not in noted(self._records)[known:]:
+                    await asyncio.sleep(LOOK)
+        return "\n".join([f"{self.name} runs:", *noted(self._records)[max(0, known - 20) :]])
 
     def last_words(self) -> str:
         return "\n".join(noted(self._records)[-20:])

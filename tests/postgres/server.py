@@ -128,6 +128,7 @@ class Server:
     def kill(self) -> None:
         """End every process of it at once, as a crash of the machine would, but for what the kernel still writes."""
         pid = self.pid
+        _signal(pid, signal.SIGSTOP)  # so that it begins no further one, which would live on beside the next server
         children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
         for each in (pid, *map(int, children.stdout.split())):
             _signal(each, signal.SIGKILL)
