@@ -73,6 +73,15 @@ class Observer(Protocol):
     def unreadable(self, consumer: str) -> None:
         """Be told that the consumer stopped, or left a subject, before an entry of a version that it cannot read."""
 
+    def listed(self, scope: str, outcome: str) -> None:
+        """Be told what became of a page of a provider's list: taken, doubted, failed."""
+
+    def reconciled(self, scope: str, mode: str, seconds: float) -> None:
+        """Be told how long a run took that has ended."""
+
+    def breached(self, scope: str, fact: str) -> None:
+        """Be told of a fact that a provider did not keep."""
+
 
 class NoObserver:
     """Counts nothing."""
@@ -90,6 +99,15 @@ class NoObserver:
         return None
 
     def unreadable(self, consumer: str) -> None:
+        return None
+
+    def listed(self, scope: str, outcome: str) -> None:
+        return None
+
+    def reconciled(self, scope: str, mode: str, seconds: float) -> None:
+        return None
+
+    def breached(self, scope: str, fact: str) -> None:
         return None
 
 

@@ -53,6 +53,7 @@ async def open_services(
         opened = _put_together(declared, settings, known, back_end, log, telemetry)
         opened.store.hold_inline(InlineFolds(opened.views, log, ports))
         telemetry.watch(log, opened.store, back_end.host, declared.services)
+        telemetry.scopes.watch(opened.scopes)
         if prepares:
             await opened.carrying.prepare()
             await opened.instance.begin(reads=consume)

@@ -16,6 +16,7 @@ from tidings.app.declared import Known
 from tidings.errors import DeclarationError, RefusedError, UnknownTypeError, VersionUnreadableError
 from tidings.events.declaration import declared_class, value_class
 from tidings.events.envelope import Entry
+from tidings.operations.reconciling import overdue_told
 from tidings.ports import Ports
 from tidings.reconciliation.budget import Budget
 from tidings.reconciliation.facts import micros
@@ -29,6 +30,7 @@ from tidings.views.current import CurrentTables
 from tidings.views.declaration import ViewSpec
 
 LOOK_SECONDS = 1.0
+TELL_SECONDS = 10.0
 JITTER = 0.1
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _log = logging.getLogger("tidings.reconciliation")
@@ -107,12 +109,32 @@ class Schedule:
     def __init__(self, scopes: Sequence[Reconciliation], ports: Ports) -> None:
         self._scopes = tuple(scopes)
         self._ports = ports
+        self._told: set[str] = set()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run what is due until `stopping` is set; a run that is under way is left where it stands."""
         async with asyncio.TaskGroup() as group:
             for scope in self._scopes:
                 group.create_task(self._keep(scope, stopping))
+            group.create_task(self._watch(stopping))
+
+    async def _watch(self, stopping: asyncio.Event) -> None:
+        """Beside the runs: what is to be told of one that hangs is not told by it."""
+        while not stopping.is_set():
+            for scope in self._scopes:
+                await self.tell(scope)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), TELL_SECONDS)
+
+    async def tell(self, scope: Reconciliation) -> None:
+        """Warn, once until it is proved again, of a copy that was not proved right for twice as long as it should."""
+        name, now = scope.scope.name, self._ports.clock.now_us()
+        bounds = await scope.asof()
+        if not bounds.is_overdue(now):
+            self._told.discard(name)
+        elif name not in self._told:
+            self._told.add(name)
+            _log.warning("%s %s", name, overdue_told(bounds, now))
 
     async def _keep(self, scope: Reconciliation, stopping: asyncio.Event) -> None:
         while not stopping.is_set():

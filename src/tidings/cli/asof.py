@@ -24,8 +24,8 @@ def asof(
 ) -> None:
     """Show how far each copy of a provider's items is proved right, and but for which items.
 
-    Exit code 0 within the bound, 1 if it is older or deletes are held, 2 if the last run failed, 3 if it was never
-    proved.
+    Exit code 0 within the bound, 1 if it is older, or twice as old as it should become, or deletes are held, 2 if the
+    last run failed, 3 if it was never proved.
 
     Example: tidings asof till-orders --max-age 600 --app shop:app
     """
@@ -52,7 +52,7 @@ def _code(found: dict[str, Any], max_age: float | None) -> int:
         return FAILED
     if age is None:
         return UNKNOWN
-    return NO if state == "held" or (max_age is not None and age > max_age) else OK
+    return NO if state == "held" or found["overdue"] or (max_age is not None and age > max_age) else OK
 
 
 def _line(found: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def doctor(app: AppName = None, as_json: AsJson = False) -> None:
 
     async def work(opened: Opened) -> tuple[tuple[Check, ...], str, str | None]:
         facts = opened.store.facts
-        found = await diagnose(opened.host, opened.log, opened.store, opened.ports, session.services)
+        found = await diagnose(opened.host, opened.log, opened.store, opened.ports, session.services, opened.scopes)
         return found, facts.engine, facts.caution
 
     found, engine, caution = session.look(work)

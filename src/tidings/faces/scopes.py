@@ -13,7 +13,7 @@ from tidings.reconciliation.records import Run
 
 KINDS = tuple(each.value for each in Kind)
 FINDING_STATES = ("proposed", "open", "merged")
-CAUSES = ("unknown", "late")
+CAUSES = ("unknown", "late", "provider")
 
 
 def bounds_object(found: Bounds, *, now: int) -> dict[str, Any]:

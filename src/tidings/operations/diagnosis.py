@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from tidings.log.log import Log
 from tidings.operations.checks import Checks
 from tidings.operations.counts import total, totals_told
+from tidings.operations.reconciling import scopes_check
 from tidings.operations.sunset import sunset_check
 from tidings.ports import Ports
+from tidings.reconciliation.scope import Reconciliation
 from tidings.services.service import Service
 from tidings.store.driver import StoreDriver
 from tidings.store.host import Check, Host
@@ -17,12 +20,20 @@ AHEAD_SECONDS = 60
 
 
 async def diagnose(
-    host: Host, log: Log, store: StoreDriver, ports: Ports, services: Sequence[Service] | None
+    host: Host,
+    log: Log,
+    store: StoreDriver,
+    ports: Ports,
+    services: Sequence[Service] | None,
+    scopes: Mapping[str, Reconciliation] = MappingProxyType({}),
 ) -> tuple[Check, ...]:
-    """Return all checks in order: readiness's, the dead letters, versions that end, the host's and the clock."""
+    """Return all checks in order: readiness's, the dead letters, versions that end, what is reconciled if anything is,
+    the host's and the clock."""
     found = await Checks(host, log, store, ports, services).run()
     if not any(check.problem for check in found if check.name == "store"):
         found = (*found, await _letters(store), await sunset_check(store))
+        if scopes:
+            found = (*found, await scopes_check(scopes, ports.clock.now_us()))
     beneath = await host.look()
     if any(check.problem for check in found if check.name == "log"):
         return (*found, *beneath)

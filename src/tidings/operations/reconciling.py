@@ -5,10 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from tidings.errors import NotFoundError
+from tidings.reconciliation.asof import Bounds
 from tidings.reconciliation.coding import Finding
 from tidings.reconciliation.records import Run
 from tidings.reconciliation.scope import Reconciliation
-from tidings.wording import absent
+from tidings.store.host import Check
+from tidings.wording import absent, counted
+
+
+async def scopes_check(scopes: Mapping[str, Reconciliation], now: int) -> Check:
+    """Say which copies were not proved right for twice as long as that should take, and which runs hold deletes."""
+    told = []
+    for name, scope in scopes.items():
+        bounds = await scope.asof()
+        if bounds.run is not None and bounds.run.state == "held":
+            told.append(f"{name} holds {counted(len(bounds.run.held), 'delete')}: `tidings reconcile report {name}`")
+        if bounds.is_overdue(now):
+            told.append(f"{name} {overdue_told(bounds, now)}")
+    return Check("reconciliation", "; ".join(told) or None)
+
+
+def overdue_told(bounds: Bounds, now: int) -> str:
+    """Return how overdue a bound is, in words."""
+    seconds, expected = (bounds.staleness(now) or 0) / 1_000_000, (bounds.expected or 0) / 1_000_000
+    if bounds.deletes is None:
+        return f"was never proved right, {seconds:,.0f} s after its first run: {expected:,.0f} s are enough"
+    return f"was proved right {seconds:,.0f} s ago: {expected:,.0f} s are enough"
 
 
 def find_scope(scopes: Mapping[str, Reconciliation], name: str) -> Reconciliation:

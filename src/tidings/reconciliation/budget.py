@@ -65,6 +65,16 @@ class Budget:
         self._quiet_since = now
         return wait
 
+    def tokens(self, priority: Priority) -> float:
+        """Return how many reads of this priority may be made at once."""
+        self._refilled()
+        return max(0.0, self._tokens - KEPT[priority] * self._rate.burst)
+
+    @property
+    def paused(self) -> float:
+        """For how many seconds nothing is asked any more, whoever wants to."""
+        return max(0.0, self._rest_until - self._ports.clock.monotonic())
+
     def _refilled(self) -> float:
         now = self._ports.clock.monotonic()
         self._tokens = min(float(self._rate.burst), self._tokens + (now - self._at) * self._rate.per_second)

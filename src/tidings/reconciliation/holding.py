@@ -87,6 +87,7 @@ class Holding:
         """Note that the provider did not keep what was declared of it."""
         async with self.open() as (_, book, record):
             await book.write(breached(record, fact, self.now))
+        self.ports.observer.breached(self.scope, fact)
 
 
 class HoldingChanges(Holding):

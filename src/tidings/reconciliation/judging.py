@@ -22,6 +22,15 @@ class Kind(StrEnum):
     EXTRA = "extra"
 
 
+BROKEN = frozenset({Kind.DIFFERS, Kind.WENT_BACK})
+"""What no lost event explains: the provider changed an item without a new version, or went back to an old one."""
+
+
+def cause_of(kind: str) -> str:
+    """Return why a difference came to be, as far as it says so itself."""
+    return "provider" if kind in BROKEN else "unknown"
+
+
 class Verdict(StrEnum):
     """What is done about a row. `OLD`: a newer proof knows more. `NEWER_HERE`: the read is too old to judge ours."""
 

@@ -12,7 +12,7 @@ from tidings.events.catalog import Catalog
 from tidings.events.envelope import Envelope
 from tidings.events.timestamp import time_text
 from tidings.reconciliation.coding import Finding
-from tidings.reconciliation.judging import DELETE, Kind
+from tidings.reconciliation.judging import DELETE, Kind, cause_of
 from tidings.reconciliation.listing import Listing, Row
 from tidings.reconciliation.records import Run
 from tidings.store.rows import Rank
@@ -63,6 +63,7 @@ class Repairs:
             run=run.id,
             since=now,
             state="proposed" if run.is_dry else "open",
+            cause=cause_of(of.kind),
         )
 
     def event(self, finding: Finding, row: Row | None, *, now: int, time: int) -> Envelope:

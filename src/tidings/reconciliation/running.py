@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from tidings.ports import Observer
 from tidings.reconciliation.beginning import Beginning, Wanted
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.coding import Suspect, key_place, place_key
@@ -53,6 +54,10 @@ class Running:
     def _facts(self) -> ProviderFacts:
         return self._listing.facts
 
+    @property
+    def _observer(self) -> Observer:
+        return self._holding.ports.observer
+
     async def run(self, wanted: Wanted, stopping: asyncio.Event) -> Run:
         """Run to the end, or until `stopping` is set: then it is taken up again where it stood.
 
@@ -86,6 +91,7 @@ class Running:
         try:
             read = await self._asking.page(run.cursor, self._facts.page_limit, tries=run.tries)
         except NoReadError as error:
+            self._observer.listed(self._holding.scope, "failed")
             return await self._no_read(run, error)
         self._holding.ports.points.at("reconcile:page-received")
         told = copied(self._copying(self._secret), read.what.rows)
@@ -104,6 +110,9 @@ class Running:
             unreadable=told.unreadable,
         )
         run = await self._take(run, read.what, taken)
+        self._observer.listed(self._holding.scope, "doubted" if looked.doubt else "taken")
+        if looked.doubt:
+            self._observer.breached(self._holding.scope, looked.doubt)
         self._holding.ports.points.at("reconcile:page-committed")
         return run
 
@@ -231,6 +240,10 @@ class Running:
             last = record.last if state == "paused" else run.id
             await book.write(breached(replace(record, planned=planned, last=last), breach, self._holding.now))
             await book.write_run(run)
+        if breach:
+            self._observer.breached(self._holding.scope, breach)
+        if run.ended is not None:
+            self._observer.reconciled(self._holding.scope, run.mode, (run.ended - run.started) / 1_000_000)
         self._holding.ports.points.at("reconcile:run-ended")
         return run
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -217,6 +217,10 @@ class Reconciliation:
             rows = [(id, body) for id, body in rows if id in ids]
         found = [msgspec.msgpack.decode(body, type=Finding) for _, body in rows]
         return sorted(found, key=lambda each: (each.since, each.key))
+
+    async def counts(self) -> Mapping[str, int]:
+        """Return how many notes of each kind are kept."""
+        return await self._store.count_notes(self.scope.name)
 
     async def record(self) -> Record:
         """Return what is kept of the scope as a whole."""

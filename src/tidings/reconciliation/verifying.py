@@ -142,6 +142,7 @@ class Verifying:
             record = replace(record, deletes=(*recent, (now, 1)))
             run = replace(run, deleted=run.deleted + 1)
         if followed.outcome == "omitted":
+            self._holding.ports.observer.breached(self._holding.scope, "omitted")
             if not run.omitted:  # a list that leaves out many items has lied once
                 record = breached(record, "omitted", now)
                 run = replace(run, breaches=(*run.breaches, "omitted"))

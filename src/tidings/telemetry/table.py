@@ -11,6 +11,7 @@ from typing import Literal
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 WRITES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0)
+RUNS = (0.1, 1.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0, 43_200.0)
 UNKNOWN_TYPE = "unknown"
 """The label of every event type that the application does not declare."""
 
@@ -138,6 +139,58 @@ SUNSET_SECONDS = _gauge(
     "type",
     "version",
 )
+ASOF = _gauge(
+    "tidings_asof_seconds",
+    "Up to when a copy is proved right, in seconds since 1970: its states, and deletes",
+    "scope",
+    "kind",
+)
+STALENESS = _gauge(
+    "tidings_staleness_seconds",
+    "How old that is; while nothing was proved, how long ago the scope was run first",
+    "scope",
+    "kind",
+)
+EXPECTED = _gauge(
+    "tidings_staleness_expected_seconds", "How old it may become; none where nothing runs by itself", "scope"
+)
+EXCEPTIONS = _gauge("tidings_asof_exceptions", "Items of which nothing is said", "scope")
+VIOLATIONS = _counter(
+    "tidings_asof_violations_total",
+    "States that a copy was said to have, and had not: a declared fact is false",
+    "scope",
+)
+CORRECTIONS = _counter(
+    "tidings_reconcile_corrections_total",
+    "Repairs, by what was found and the cause as it was known then: provider, unknown",
+    "scope",
+    "kind",
+    "cause",
+)
+RECONCILE_OPEN = _gauge("tidings_reconcile_findings_open", "Repairs that the copy has not taken in yet", "scope")
+RECONCILE_SUSPECTS = _gauge(
+    "tidings_reconcile_suspects", "Items that a list did not show, and that are asked for", "scope"
+)
+RECONCILE_HELD = _gauge("tidings_reconcile_held", "1 while the last run holds deletes that wait for somebody", "scope")
+RECONCILE_PAGES = _counter(
+    "tidings_reconcile_pages_total", "Pages of lists read by this process: taken, doubted, failed", "scope", "outcome"
+)
+RECONCILE_SECONDS = _histogram(
+    "tidings_reconcile_run_seconds", "How long runs took that ended in this process", "scope", "mode", buckets=RUNS
+)
+RECONCILE_BREACHES = _counter(
+    "tidings_reconcile_breaches_total", "Facts that a provider did not keep, as this process saw", "scope", "fact"
+)
+RECONCILE_LATE = _counter(
+    "tidings_reconcile_late_total", "Events that came once what they say was known by a list", "scope"
+)
+RECONCILE_DIRTY = _gauge("tidings_reconcile_dirty_keys", "Items that have to be read", "scope")
+PROVIDER_TOKENS = _gauge(
+    "tidings_provider_tokens", "Reads that may be made at once, by whom: live, verify, bulk", "provider", "priority"
+)
+PROVIDER_PAUSED = _gauge(
+    "tidings_provider_paused_seconds", "For how long nothing is asked, as the provider wants it", "provider"
+)
 LEASES_LOST = _counter("tidings_leases_lost_total", "Leases that ended before they were given back", "consumer")
 FENCED = _counter("tidings_fenced_writes_total", "Writes refused because the lease was another's by then", "consumer")
 LOG_CONNECTED = _gauge("tidings_log_connected", "1 if the log answers, else 0")
@@ -181,6 +234,22 @@ METRICS = (
     DEPRECATED,
     FORCED,
     SUNSET_SECONDS,
+    ASOF,
+    STALENESS,
+    EXPECTED,
+    EXCEPTIONS,
+    VIOLATIONS,
+    CORRECTIONS,
+    RECONCILE_OPEN,
+    RECONCILE_SUSPECTS,
+    RECONCILE_HELD,
+    RECONCILE_PAGES,
+    RECONCILE_SECONDS,
+    RECONCILE_BREACHES,
+    RECONCILE_LATE,
+    RECONCILE_DIRTY,
+    PROVIDER_TOKENS,
+    PROVIDER_PAUSED,
     LEASES_LOST,
     FENCED,
     LOG_CONNECTED,

@@ -20,6 +20,7 @@ from tidings.telemetry.calls import Calls
 from tidings.telemetry.gauges import Gauges
 from tidings.telemetry.log import MeteredLog
 from tidings.telemetry.metrics import Metrics
+from tidings.telemetry.scopes import ScopeMetrics
 from tidings.telemetry.series import Gauge, Series
 from tidings.telemetry.store import metered_store
 from tidings.telemetry.traced import TracedLog
@@ -42,6 +43,7 @@ class Telemetry:
         self._traces = _traces(types, ports.clock, url) if otel else None
         self._calls = Calls(self._metrics, ports.clock, self._traces)
         self.version_notes = VersionNotes(ports.clock)
+        self.scopes = ScopeMetrics(ports.clock)
         self._gauges: Gauges | None = None
 
     def log(self, driver: LogDriver) -> Log:
@@ -112,6 +114,18 @@ class Telemetry:
         """Count a stop before a version that cannot be read."""
         self._metrics.retries.add(consumer.partition(".")[0], "version-unreadable")
 
+    def listed(self, scope: str, outcome: str) -> None:
+        """Count a page of a provider's list."""
+        self.scopes.pages.add(scope, outcome)
+
+    def reconciled(self, scope: str, mode: str, seconds: float) -> None:
+        """Observe how long a run took."""
+        self.scopes.seconds.observe((seconds,), scope, mode)
+
+    def breached(self, scope: str, fact: str) -> None:
+        """Count a fact that a provider did not keep."""
+        self.scopes.breaches.add(scope, fact)
+
     def watch(self, log: Log, store: StoreDriver, host: Host, services: Sequence[Service]) -> None:
         """Be told where to look when somebody asks."""
         self._gauges = Gauges(log, store, host, clock=self.ports.clock, services=services)
@@ -120,7 +134,7 @@ class Telemetry:
         """Return everything that was counted, and how things stand."""
         looked = () if self._gauges is None else await self._gauges.look()
         ends = Gauge(table.SUNSET_SECONDS, list(self.version_notes.seconds.items()))
-        return (*self._metrics.series(), *self.version_notes.counters, ends, *looked)
+        return (*self._metrics.series(), *self.version_notes.counters, ends, *looked, *await self.scopes.look())
 
 
 def _traces(types: Collection[str], clock: Clock, url: str) -> Traces:
