@@ -24,6 +24,7 @@ from tidings.console import (
     login,
     overview,
     receivers,
+    reconciliation,
     versions,
     views,
 )
@@ -53,6 +54,7 @@ _READ_VERSIONS = ("versions:read",)
 _READ_DEAD, _CHANGE_DEAD = ("dead-letters:read",), ("dead-letters:write",)
 _READ_ENDPOINTS, _CHANGE_ENDPOINTS = ("endpoints:read",), ("endpoints:write",)
 _READ_RECEIVERS, _CHANGE_RECEIVERS = ("receivers:read",), ("receivers:write",)
+_READ_RUNS, _CHANGE_RUNS = ("reconciliations:read",), ("reconciliations:write",)
 _READ_DELIVERIES, _CHANGE_DELIVERIES = ("deliveries:read",), ("deliveries:write",)
 
 
@@ -120,6 +122,16 @@ class Console:
             at("/receivers/{receiver}/reopen", *_CHANGE_RECEIVERS, post=receivers.reopen),
             at("/receivers/{receiver}/receipts/{n}", *_READ_RECEIVERS, get=receivers.receipt),
             at("/receivers/{receiver}/receipts/{n}/replay", *_CHANGE_RECEIVERS, post=receivers.replay),
+            at(reconciliation.PATH, *_READ_RUNS, get=reconciliation.every),
+            at(f"{reconciliation.PATH}/{{scope}}", *_READ_RUNS, get=reconciliation.one),
+            at(f"{reconciliation.PATH}/{{scope}}/begin", *_CHANGE_RUNS, post=reconciliation.begin),
+            at(f"{reconciliation.PATH}/{{scope}}/{{run}}", *_READ_RUNS, get=reconciliation.run),
+            at(
+                f"{reconciliation.PATH}/{{scope}}/{{run}}/approve",
+                "reconciliations:approve",
+                post=reconciliation.approve,
+            ),
+            at(f"{reconciliation.PATH}/{{scope}}/{{run}}/cancel", *_CHANGE_RUNS, post=reconciliation.cancel),
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,6 +13,7 @@ from tidings.console.visit import Visit
 from tidings.operations import inspect
 from tidings.operations.endpoint_shown import Shown
 from tidings.operations.lag import ConsumerLag, lag
+from tidings.reconciliation.asof import Bounds
 from tidings.store.letters import COUNTED, DeadCount
 
 LAST = 8
@@ -37,12 +38,23 @@ async def show(visit: Visit) -> Response:
         endpoints=await _troubled(visit),
         silent=await receivers_of(opened).silent() if visit.may("receivers:read") else (),
         others=await _others(visit),
+        scopes=await _scopes(visit),
+        now=opened.ports.clock.now_us(),
         most=COUNTED,
         types=len(opened.catalog.types()),
         services=[service.name for service in opened.services],
         database=opened.settings.place,
         release=__version__,
     )
+
+
+async def _scopes(visit: Visit) -> Sequence[Bounds]:
+    """Return those of which deletes are held, or that were not proved right for too long."""
+    if not visit.may("reconciliations:read"):
+        return ()
+    now = visit.opened.ports.clock.now_us()
+    found = [await each.asof() for each in visit.opened.scopes.values()]
+    return [each for each in found if each.is_overdue(now) or (each.run is not None and each.run.state == "held")]
 
 
 async def _others(visit: Visit) -> DeadCount:

@@ -31,6 +31,7 @@ PLACES = (
     ("endpoints", "Endpoints", "endpoints:read"),
     ("deliveries", "Deliveries", "deliveries:read"),
     ("receivers", "Receivers", "receivers:read"),
+    ("reconciliation", "Reconciliation", "reconciliations:read"),
     ("versions", "Versions", "versions:read"),
     ("catalog", "Catalog", ""),
 )

@@ -69,6 +69,7 @@ class Reconciliation:
         table: Callable[[], Awaitable[ViewTable | None]],
     ) -> None:
         self.scope = scope
+        self.view = view.name
         self.budget = budget
         self._store = ground.store
         self._ports = ground.ports
@@ -121,7 +122,7 @@ class Reconciliation:
 
     async def approval(self, id: str, *, at_most: int) -> Approval:
         """Return what approves the deletes that a run has held. As `approve`."""
-        held = await self._that(id)
+        held = await self.that(id)
         if held.state != "held":
             raise RefusedError(f"the run {id} is {held.state}, so there is nothing to approve")
         if at_most < len(held.held):
@@ -235,7 +236,8 @@ class Reconciliation:
         last = await self.find(record.last) if record.last else None
         return await bounds_of(self._store, self.scope, Ran(record, last, began))
 
-    async def _that(self, id: str) -> Run:
+    async def that(self, id: str) -> Run:
+        """Return one run. NotFoundError."""
         found = await self.find(id)
         if found is None:
             raise self._absent(id)

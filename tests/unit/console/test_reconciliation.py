@@ -1,0 +1,50 @@
+"""Reconciliation in the console: what each key may see and change, and what no request makes it do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.reconciling import Reconciled, reconciled
+from tests.unit.console.browsing import Browser, browsing, key
+from tests.unit.console.test_login import log_in
+
+
+@pytest.fixture
+async def made(tmp_path: Path) -> AsyncIterator[Reconciled]:
+    async with reconciled(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def browser(made: Reconciled) -> AsyncIterator[Browser]:
+    async with browsing(made.shop) as browser:
+        yield browser
+
+
+async def test_a_key_that_reads_and_one_that_runs_may_not_approve(browser: Browser, made: Reconciled) -> None:
+    await log_in(browser, await key(browser.shop, "reconciliations:read", "reconciliations:write"))
+    page = await browser.get(made.page)
+    assert (page.status, "Your key may not approve them" in page.words, "/approve" in page.text) == (200, True, False)
+    token = (await browser.get("/")).token
+    refused = await browser.post(f"{made.page}/approve", {"token": token, "at_most": "12"})
+    assert refused.status == 403
+
+
+async def test_an_approval_needs_the_pages_own_token_and_a_number_that_is_enough(
+    browser: Browser, made: Reconciled
+) -> None:
+    assert (await browser.post(f"{made.page}/approve", {"at_most": "12"})).status == 403
+    for wrong in ("", "x", "-1", "9" * 8):
+        assert (await browser.change(made.page, f"{made.page}/approve", at_most=wrong)).status == 400, wrong
+    few = await browser.change(made.page, f"{made.page}/approve", at_most="11")
+    assert (few.status, "12 deletes, more than 11" in few.words) == (409, True)
+    assert (await browser.change(made.page, f"{made.page}/approve", at_most="12")).status == 303
+
+
+async def test_what_is_not_there_is_said_to_be_missing(browser: Browser, made: Reconciled) -> None:
+    for path in ("/reconciliation/nobody", "/reconciliation/till-orders/none"):
+        assert (await browser.get(path)).status == 404, path
+    assert (await browser.get(f"{made.page}?kind=nothing")).status == 400
