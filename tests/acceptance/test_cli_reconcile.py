@@ -74,6 +74,9 @@ def test_a_copy_is_planned_repaired_told_and_approved(place: Place) -> None:
 
         shown = place.tidings("reconcile", "report", "till-orders", done.json["id"], *app)
         assert (shown.code, shown.out.count("extra")) == (0, 16)
+        line = place.tidings("reconcile", "report", "till-orders", "--line", *app)
+        assert (line.code, line.out.count("\n")) == (0, 1)
+        assert line.out.startswith("till-orders: done: 14 rows; 16 repaired (16 extra); ")
         listed = place.tidings("reconcile", "report", "till-orders", *app, "--json").json
         assert [each["state"] for each in listed] == ["done", "held", "done", "done", "done"]
         rows = place.eventually("views", "show", "orders.paid_order", *app, until=lambda rows: len(rows) == 14)

@@ -90,7 +90,7 @@ class Reconciliations:
         page = page_of(await scope.findings(run=run.id), kind=one(query, "kind"), after=after, limit=most)
         if page is None:
             raise MalformedError(f"after: {str(after)[:80]!r} is no finding: send the `next` of the page before")
-        found = [finding_object(each) for each in page]
+        found = [finding_object(each, now=self._clock.now_us()) for each in page]
         last = page[-1].id if len(page) == most else None
         return json_answer({**run_object(run, scope.scope.name), "findings": found, "next": last})
 

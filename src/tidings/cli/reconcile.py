@@ -67,6 +67,9 @@ def approve(
 def report(
     scope: Scope,
     run: Annotated[str | None, typer.Argument(help="One run; else the last ones are listed.")] = None,
+    line: Annotated[
+        bool, typer.Option("--line", help="In one line, as for a chat: the run, else the last one.")
+    ] = False,
     app: AppName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -77,13 +80,18 @@ def report(
     from tidings.faces.scopes import finding_object, run_object
 
     async def work(opened: Opened) -> Any:
-        found = _scope_of(opened, scope)
+        found, now = _scope_of(opened, scope), opened.ports.clock.now_us()
+        if line:
+            return await _told(found, scope, run)
         if run is None:
             return [run_object(each, scope) for each in await found.runs()]
-        return await _one(found, scope, run), [finding_object(each) for each in await found.findings(run=run)]
+        return await _one(found, scope, run), [finding_object(each, now=now) for each in await found.findings(run=run)]
 
     shown = Session(app).act(work, prepares=False)
     output = Output(as_json=as_json)
+    if line:
+        output.json({"line": shown}) if as_json else output.say(shown)
+        return
     if run is None:
         rows = shown if as_json else [_line(each) for each in shown]
         output.rows(rows, empty=f"{scope} was not run yet")
@@ -94,6 +102,15 @@ def report(
         return
     output.fields(_line(about))
     output.rows([_finding_line(each) for each in findings], empty="it found no difference")
+
+
+async def _told(found: Reconciliation, scope: str, id: str | None) -> str:
+    from tidings.faces.scopes import run_line
+
+    last = (await found.runs(limit=1))[:1] if id is None else [await found.that(id)]
+    if not last:
+        return f"{scope}: it was not run yet"
+    return run_line(last[0], scope, await found.findings(run=last[0].id))
 
 
 async def _one(found: Reconciliation, scope: str, id: str) -> dict[str, Any]:
@@ -117,8 +134,13 @@ def _ran(scope: str, app: str | None, as_json: bool, work: Callable[[Reconciliat
     output = Output(as_json=as_json)
     shown = run_object(done, scope)
     output.fields(shown if as_json else _line(shown))
-    code = ENDS[done.state]
-    raise typer.Exit(NO if code == OK and (done.appended or done.proposed) else code)
+    raise typer.Exit(code_of(done))
+
+
+def code_of(run: Run) -> int:
+    """Return the exit code of a run: 0 nothing differed, 1 something did or deletes are held, 2 failed, 3 not whole."""
+    code = ENDS[run.state]
+    return NO if code == OK and (run.appended or run.proposed) else code
 
 
 def _scope_of(opened: Opened, scope: str) -> Reconciliation:

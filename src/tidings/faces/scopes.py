@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from tidings.events.timestamp import time_text
 from tidings.reconciliation.asof import Bounds
+from tidings.reconciliation.attributing import is_in_flight
 from tidings.reconciliation.coding import Finding
 from tidings.reconciliation.floors import NEVER
 from tidings.reconciliation.judging import Kind
@@ -13,7 +16,7 @@ from tidings.reconciliation.records import Run
 
 KINDS = tuple(each.value for each in Kind)
 FINDING_STATES = ("proposed", "open", "merged")
-CAUSES = ("unknown", "late", "provider")
+CAUSES = ("unknown", "late", "lost", "provider")
 
 
 def bounds_object(found: Bounds, *, now: int) -> dict[str, Any]:
@@ -58,14 +61,26 @@ def run_object(run: Run, scope: str) -> dict[str, Any]:
     }
 
 
-def finding_object(found: Finding) -> dict[str, Any]:
-    """Return a difference that a run found."""
+def run_line(run: Run, scope: str, found: Sequence[Finding]) -> str:
+    """Return a run in one line, as for a chat. `found`: what it found."""
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(Counter(each.kind for each in found).items()))
+    made = f"{run.proposed:,} to repair" if run.is_dry else f"{run.appended:,} repaired"
+    parts = [f"{run.rows:,} rows", f"{made} ({kinds})" if kinds else made]
+    parts += [f"{len(run.held):,} deletes held"] if run.held else []
+    state = run.state if not run.why else f"{run.state}, {run.why}"
+    proved = "nothing proved" if run.bounds[1] == NEVER else f"consistent as of {time_text(run.bounds[1])}"
+    return f"{scope}: {state}: {'; '.join(parts)}; {proved}"
+
+
+def finding_object(found: Finding, *, now: int) -> dict[str, Any]:
+    """Return a difference that a run found. `now`: µs since 1970."""
     return {
         "id": found.id,
         "kind": found.kind,
         "key": found.key,
         "state": found.state,
         "cause": found.cause,
+        "in_flight": is_in_flight(found, now=now),
         "run": found.run,
         "since": time_text(found.since),
     }

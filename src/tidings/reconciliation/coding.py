@@ -94,7 +94,8 @@ class Mirrored(msgspec.Struct, frozen=True, gc=False):
 class Finding(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A difference that was found. Times are µs since 1970; `rank`: of its repair; `base`: of what was here.
 
-    `state`: proposed, open, merged, parked or waived. `cause`: why it came to be, as far as that is known.
+    `state`: proposed, open, merged, parked or waived. `cause`: why it came to be, as far as that is known. `arrived`:
+    when the event that it told of came after all.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     state: str
     cause: str = "unknown"
     fields: tuple[str, ...] = ()
+    arrived: int | None = None
 
 
 class Suspect(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -220,4 +220,4 @@ class Mirror:
         for told in late:
             finding = await book.last_finding(told.at)
             if finding is not None and finding.cause == "unknown":
-                await book.write_findings([replace(finding, cause="late")])
+                await book.write_findings([replace(finding, cause="late", arrived=told.entry.recorded)])

@@ -19,6 +19,7 @@ from tidings.events.envelope import Entry
 from tidings.ports import Ports
 from tidings.reconciliation.answering import Answering
 from tidings.reconciliation.asof import Bounds, Ran, bounds_of
+from tidings.reconciliation.attributing import attributed
 from tidings.reconciliation.beginning import Approval, Beginning, Wanted
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.budget import Budget
@@ -216,7 +217,9 @@ class Reconciliation:
             its = await self._store.notes_between(self.scope.name, "found", after=f"{run}\0".encode(), upto=_end(run))
             ids = {key.rpartition(b"\0")[2] for key, _ in its}
             rows = [(id, body) for id, body in rows if id in ids]
-        found = [msgspec.msgpack.decode(body, type=Finding) for _, body in rows]
+        now, horizon = self._ports.clock.now_us(), micros(self.scope.listing.facts.redelivery_horizon)
+        kept = [msgspec.msgpack.decode(body, type=Finding) for _, body in rows]
+        found = [attributed(each, now=now, horizon=horizon) for each in kept]
         return sorted(found, key=lambda each: (each.since, each.key))
 
     async def counts(self) -> Mapping[str, int]:

@@ -31,6 +31,7 @@ def reconciliation_schemas() -> dict[str, Object]:
             "key": TEXT,
             "state": {"enum": list(FINDING_STATES)},
             "cause": {"enum": list(CAUSES)},
+            "in_flight": YES | {"description": "Its event came a moment later, or still may."},
             "run": TEXT,
             "since": TIME,
         }

@@ -1,0 +1,150 @@
+"""What runs are reported to be: kinds of findings, their causes, exit codes, one line."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.unit.reconciliation.shop import SECOND, Item, Shop, shop
+from tests.unit.reconciliation.test_scope import filled
+from tidings.cli.reconcile import code_of
+from tidings.faces.scopes import KINDS, finding_object, run_line
+from tidings.reconciliation.records import Run, RunState
+
+DAY = 24 * 3_600
+
+
+async def the(at: Shop, kind: str) -> dict[str, object]:
+    [found] = [each for each in await at.scope.findings() if each.kind == kind]
+    return finding_object(found, now=at.clock.now_us())
+
+
+async def test_changed_definition_is_dry(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/shop.db"
+    async with shop(url=url) as at:
+        at.provider.put("o1", 1)
+        at.pass_time(10)
+        assert (await at.scope.run("run")).is_dry
+        assert not (await at.scope.run("run")).is_dry
+    async with shop(url=url, replica_lag=timedelta(seconds=2)) as at:
+        at.provider.put("o1", 2)
+        at.pass_time(10)
+        dry = await at.scope.run("run")
+        assert (dry.is_dry, dry.appended) == (True, 0)
+        assert not (await at.scope.run("run")).is_dry
+
+
+async def missing(at: Shop) -> None:
+    at.provider.put("new", 1)
+
+
+async def stale(at: Shop) -> None:
+    at.provider.put("o03", 99)
+
+
+async def differs(at: Shop) -> None:
+    at.provider.items["o03"].amount = 99
+
+
+async def went_back(at: Shop) -> None:
+    at.provider.items["o03"] = Item(99, at.provider.items["o03"].changed - 5 * SECOND)
+
+
+async def extra(at: Shop) -> None:
+    del at.provider.items["o03"]
+
+
+FIXTURES = (missing, stale, differs, went_back, extra)
+
+
+def test_every_finding_kind_has_a_fixture() -> None:
+    assert sorted(each.__name__ for each in FIXTURES) == sorted(KINDS)
+
+
+@pytest.mark.parametrize("makes", FIXTURES, ids=[each.__name__ for each in FIXTURES])
+@pytest.mark.parametrize("mode", ["plan", "run"])
+async def test_what_differs_is_found_as_its_kind(makes: object, mode: str) -> None:
+    async with shop() as at:
+        await filled(at)
+        await makes(at)  # type: ignore[operator]
+        at.pass_time(5)
+        run = await at.scope.run(mode, applies=True)  # type: ignore[arg-type]
+        assert [each.kind for each in await at.scope.findings(run=run.id)] == [makes.__name__]  # type: ignore[attr-defined]
+
+
+async def test_what_no_event_came_for_until_none_comes_any_more_was_lost() -> None:
+    async with shop() as at:
+        await filled(at)
+        await stale(at)
+        at.pass_time(5)
+        await at.run()
+        assert (await the(at, "stale"))["cause"] == "unknown"
+        at.pass_time(3 * DAY - 60)  # as long as the provider redelivers
+        assert (await the(at, "stale"))["cause"] == "unknown"
+        at.pass_time(120)
+        assert (await the(at, "stale"))["cause"] == "lost"
+
+
+async def test_what_is_only_proposed_was_not_lost() -> None:
+    async with shop() as at:
+        await filled(at)
+        await stale(at)
+        await at.scope.run("plan")
+        at.pass_time(4 * DAY)
+        assert (await the(at, "stale"))["cause"] == "unknown"
+
+
+@pytest.mark.parametrize(("makes", "kind"), [(differs, "differs"), (went_back, "went_back")])
+async def test_what_no_lost_event_explains_is_the_providers(makes: object, kind: str) -> None:
+    async with shop() as at:
+        await filled(at)
+        await makes(at)  # type: ignore[operator]
+        at.pass_time(5)
+        await at.run()
+        assert (await the(at, kind))["cause"] == "provider"
+
+
+@pytest.mark.parametrize(("seconds", "was_in_flight"), [(50, True), (70, False)])
+async def test_an_event_that_comes_a_moment_after_its_repair_was_in_flight(seconds: int, was_in_flight: bool) -> None:
+    async with shop() as at:
+        await filled(at)
+        await stale(at)
+        at.pass_time(5)
+        await at.run()
+        assert (await the(at, "stale"))["in_flight"]
+        at.pass_time(seconds)
+        await at.webhook("o03", id="after-all")
+        await at.carry()
+        at.pass_time(600)
+        found = await the(at, "stale")
+        assert (found["cause"], found["in_flight"]) == ("late", was_in_flight)
+
+
+@pytest.mark.parametrize(
+    ("state", "appended", "proposed", "code"),
+    [
+        ("done", 0, 0, 0),
+        ("done", 1, 0, 1),
+        ("done", 0, 1, 1),
+        ("held", 0, 0, 1),
+        ("failed", 1, 0, 2),
+        ("incomplete", 1, 0, 3),
+        ("paused", 0, 0, 3),
+    ],
+)
+def test_exit_codes(state: RunState, appended: int, proposed: int, code: int) -> None:
+    run = Run(id="r", mode="run", definition="d", state=state, appended=appended, proposed=proposed)
+    assert code_of(run) == code
+
+
+async def test_a_run_is_told_in_one_line() -> None:
+    async with shop() as at:
+        await filled(at)
+        await stale(at)
+        at.pass_time(5)
+        run = await at.run()
+        told = run_line(run, "till-orders", await at.scope.findings(run=run.id))
+        assert told.startswith("till-orders: done: 10 rows; 1 repaired (1 stale); consistent as of 20")
+        assert "\n" not in told
