@@ -122,16 +122,18 @@ class Console:
             at("/receivers/{receiver}/reopen", *_CHANGE_RECEIVERS, post=receivers.reopen),
             at("/receivers/{receiver}/receipts/{n}", *_READ_RECEIVERS, get=receivers.receipt),
             at("/receivers/{receiver}/receipts/{n}/replay", *_CHANGE_RECEIVERS, post=receivers.replay),
+            *self._reconciling(),
+        ]
+
+    def _reconciling(self) -> Sequence[Route]:
+        at, one = self._route, f"{reconciliation.PATH}/{{scope}}"
+        return [
             at(reconciliation.PATH, *_READ_RUNS, get=reconciliation.every),
-            at(f"{reconciliation.PATH}/{{scope}}", *_READ_RUNS, get=reconciliation.one),
-            at(f"{reconciliation.PATH}/{{scope}}/begin", *_CHANGE_RUNS, post=reconciliation.begin),
-            at(f"{reconciliation.PATH}/{{scope}}/{{run}}", *_READ_RUNS, get=reconciliation.run),
-            at(
-                f"{reconciliation.PATH}/{{scope}}/{{run}}/approve",
-                "reconciliations:approve",
-                post=reconciliation.approve,
-            ),
-            at(f"{reconciliation.PATH}/{{scope}}/{{run}}/cancel", *_CHANGE_RUNS, post=reconciliation.cancel),
+            at(one, *_READ_RUNS, get=reconciliation.one),
+            at(f"{one}/begin", *_CHANGE_RUNS, post=reconciliation.begin),
+            at(f"{one}/{{run}}", *_READ_RUNS, get=reconciliation.run),
+            at(f"{one}/{{run}}/approve", "reconciliations:approve", post=reconciliation.approve),
+            at(f"{one}/{{run}}/cancel", *_CHANGE_RUNS, post=reconciliation.cancel),
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
