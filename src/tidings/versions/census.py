@@ -84,6 +84,11 @@ class Census:
             found[each.consumer] = (*found.get(each.consumer, ()), each)
         return dict(sorted(found.items()))
 
+    def concerned(self, type: str) -> list[str]:
+        """Return the consumers that read a type, and those that nobody runs any more, but for which it is set aside."""
+        aside = (each for each in self.waiting if each.place in ("dead", "retry") and each.type == type)
+        return sorted({*self.readers(type), *(consumer_of(each.of) for each in aside)})
+
     def accepted(self, consumer: str, type: str) -> frozenset[int] | None:
         """A: the versions that every admitted instance of a consumer accepts; None if there is none."""
         admitted = [each for each in self.readers(type).get(consumer, ()) if each.admission == "admitted"]

@@ -14,6 +14,7 @@ from tidings.versions.census import Census
 from tidings.versions.said import said_of
 
 ACTIVE: tuple[Life, ...] = ("active",)
+ENDED: tuple[Life, ...] = ("sunset", "retired")
 
 
 def may_switch(
@@ -58,7 +59,7 @@ def _may_retire_up(census: Census, type: str, of: int) -> list[Reason]:
     for version in range(1, of + 1):
         if version in census.produced(type):
             found.append(reasons.still_produced(type, version))
-        for consumer in census.readers(type):
+        for consumer in census.concerned(type):
             found += _in_transit(census, consumer, type, version)
         if census.outbox(type) and any(each.version == version for each in census.outbox(type)):
             found.append(reasons.in_outbox(type, version))
@@ -96,6 +97,10 @@ def may_rollback(census: Census, service: str, revision: str) -> list[Reason]:
     for lease in (each for each in said if each.role == "emit"):
         if lease.versions and not any(version in census.produced(lease.type) for version in lease.versions):
             found += _readers_accept(census, lease.type, max(lease.versions))
+        rows = [census.of_type(lease.type).get(version) for version in lease.versions]
+        ended = [each for each in rows if each is not None and each.life in ENDED]
+        if ended and len(ended) == len(rows):
+            found.append(reasons.writes_what_ended(lease, ended[-1]))
     return _once(found)
 
 
@@ -121,7 +126,7 @@ def may_retire(census: Census, type: str, version: int) -> list[Reason]:
         return [reasons.not_active(type, version, row)]
     pinned = [each for each in census.endpoints if each.pins.get(type) == version and each.may_match(type)]
     found = [reasons.pinned(each, type, version, _pending(census, each.endpoint, type, version)) for each in pinned]
-    for consumer in census.readers(type):
+    for consumer in census.concerned(type):
         found += _in_transit(census, consumer, type, version)
     if any(each.version == version for each in census.outbox(type)):
         found.append(reasons.in_outbox(type, version))
@@ -196,6 +201,8 @@ def _endpoints_are_served(census: Census, type: str, version: int) -> Iterator[R
         pin = each.pins.get(type)
         if pin is None or not each.may_match(type):
             continue
+        if pin != version and not census.live("serve", type):
+            yield reasons.nobody_serves(each, pin)
         for lease in serving:
             if said_of(lease.details).path(version, pin) is None:
                 yield reasons.not_served(each, lease, type, version)

@@ -161,6 +161,28 @@ def not_served(endpoint: Pinned, lease: VersionLease, type: str, version: int) -
     )
 
 
+def nobody_serves(endpoint: Pinned, pin: int) -> Reason:
+    return Reason(
+        "consumer-unseen",
+        f"{endpoint.endpoint} is pinned to {pin}, and nothing runs that would bring events there",
+        {"endpoint": endpoint.endpoint, "pin": pin},
+        "unknown",
+        step={"do": "start", "endpoint": endpoint.endpoint},
+        told="start a process that sends to endpoints",
+    )
+
+
+def writes_what_ended(lease: VersionLease, row: EventVersion) -> Reason:
+    release = f"{lease.service} {lease.revision}"
+    return Reason(
+        "not-active",
+        f"{release} writes {row.type} {row.version}, which is {row.life}",
+        {"type": row.type, "version": row.version, "service": lease.service, "state": row.life},
+        step={"do": "name-a-release", "service": lease.service},
+        told=f"name a release of {lease.service} that writes a version which goes on",
+    )
+
+
 def still_produced(type: str, version: int) -> Reason:
     return Reason(
         "still-produced",

@@ -108,6 +108,15 @@ def test_a_pin_has_to_be_reached_by_every_dispatcher() -> None:
     assert verdict_of(may_switch(census(EMITS, without, endpoints=elsewhere), "shop", TYPE, 3)) == "ok"
 
 
+def test_where_nothing_serves_endpoints_nobody_knows_whether_a_pin_is_reached() -> None:
+    pinned = (Pinned(endpoint="partner", pins={TYPE: 1}),)
+    assert told(may_switch(census(EMITS, endpoints=pinned), "shop", TYPE, 3)) == ("unknown", ["consumer-unseen"])
+    gone = lease("", 3, role="serve", expires_at=NOW)
+    assert told(may_switch(census(EMITS, gone, endpoints=pinned), "shop", TYPE, 3))[0] == "unknown"
+    there = (Pinned(endpoint="partner", pins={TYPE: 3}),)
+    assert verdict_of(may_switch(census(EMITS, endpoints=there), "shop", TYPE, 3)) == "ok"
+
+
 def test_support_may_go_where_upcasters_lead_on_or_nothing_of_it_can_come() -> None:
     led = lease("a", 1, 2, 3, said=replace_said(natives=(1, 3)))
     assert told(may_retire_support(census(led), "a", TYPE, 1)) == ("ok", [])
@@ -161,6 +170,17 @@ def test_a_release_may_come_back_if_it_accepts_what_is_produced_and_what_waits()
     assert told(may_rollback(waits, "a", "r0")) == ("no", ["in-transit"])
 
 
+@pytest.mark.parametrize("life", ["sunset", "retired"])
+def test_a_release_that_writes_nothing_but_what_has_ended_may_not_come_back(life: str) -> None:
+    wrote = lease("shop", 1, role="emit", admission="left", revision="r0")
+    rows = (row(1, life=life), row(2, "open"))
+    found = may_rollback(census(wrote, lease("a", 1, 2), versions=rows), "shop", "r0")
+    assert told(found) == ("no", ["not-active"])
+    assert found[0].text == f"shop r0 writes moved 1, which is {life}"
+    writes_both = replace(wrote, versions=(1, 2))
+    assert told(may_rollback(census(writes_both, lease("a", 1, 2), versions=rows), "shop", "r0")) == ("ok", [])
+
+
 def test_a_replay_needs_every_version_in_its_range() -> None:
     known = census(lease("a", 1, 2))
     assert told(may_replay(known, "a", {(TYPE, 1): 5, ("other", 9): 1})) == ("ok", [])
@@ -188,6 +208,15 @@ def test_a_version_is_not_retired_while_it_is_pinned_set_aside_or_to_be_appended
     found = may_retire(known, TYPE, 1)
     assert told(found) == ("no", ["endpoint-pinned", "dead-letters", "outbox"])
     assert found[0].text == "partner, 4 deliveries pending"
+
+
+def test_what_is_set_aside_for_a_consumer_that_no_release_has_is_still_there() -> None:
+    letter = Waiting(place="dead", of="gone.old@1", type=TYPE, version=1, entries=3, oldest=NOW, subjects=1)
+    rows = (row(1, life="sunset"), row(2, "open"))
+    reads = lease("a", 1, 2, said=replace_said(natives=(2,)))
+    known = census(reads, versions=rows, stored={}, waiting=(letter,))
+    assert told(may_retire(known, TYPE, 1)) == ("no", ["dead-letters"])
+    assert told(may_retire_step(known, TYPE, 1, 2)) == ("no", ["dead-letters"])
 
 
 def test_what_stays_in_the_log_is_told_with_the_way_to_read_it() -> None:

@@ -133,14 +133,17 @@ def _document_in(version: int, entry: Entry, lineages: Lineages) -> Mapping[str,
 
 
 def delivery_of(entry: Entry, endpoint: str, *, pin: int | None, run: str = "") -> EndpointDelivery:
-    """Return what is added for an entry and an endpoint."""
+    """Return what is added for an entry and an endpoint: it is told in its pin, or as it was published.
+
+    Either stands in the delivery, so that it is known of each version whether something of it is still to be sent.
+    """
     envelope = entry.envelope
     return EndpointDelivery(
         endpoint=endpoint,
         position=entry.position,
         type=envelope.type,
         subject=envelope.subject,
-        pin=pin,
+        pin=envelope.version if pin is None else pin,
         expires=_expires(envelope),
         run=run,
     )

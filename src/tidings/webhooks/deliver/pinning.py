@@ -42,7 +42,8 @@ def brought(sending: Sending, lineages: Lineages, marks: Marks) -> Brought:
 def _brought(sending: Sending, lineages: Lineages) -> Brought:
     if len(sending.entries) < len(sending.claimed):
         return Brought(None, [(sending, _FORGOTTEN)])
-    if all(each.delivery.pin is None for each in sending.claimed):
+    pairs = zip(sending.claimed, sending.entries, strict=True)
+    if all(each.delivery.pin in (None, entry.envelope.version) for each, entry in pairs):
         return Brought(sending)
     told = [_told(*pair, lineages) for pair in zip(sending.claimed, sending.entries, strict=True)]
     failures = [each for each in told if isinstance(each, Failure)]

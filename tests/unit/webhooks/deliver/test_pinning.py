@@ -74,6 +74,18 @@ async def test_one_without_a_pin_is_told_events_as_they_were_published(url: str,
     assert (got["dataversion"], got["data"]) == (3, json.loads(THREE))
 
 
+async def test_what_is_still_to_be_sent_without_a_pin_is_counted_as_it_was_published(url: str, to: Sink) -> None:
+    to.answer = always(503)
+    async with desk(url, app=release(third())) as at:
+        await at.add(to.url(), pin={})
+        await publish(at, 1, ONE)
+        await eventually(lambda: _has(to, 1))
+        waiting = await at.opened.store.waiting_versions()
+        assert [(each.place, each.of, each.type, each.version, each.entries) for each in waiting] == [
+            ("delivery", "e", TYPE, 1, 1)
+        ]
+
+
 async def test_retries_and_replays_are_told_in_the_same_version_as_first_tries(url: str, to: Sink) -> None:
     to.answer = always(500)
     async with desk(url, app=release(third()), delivery_delays="0,0") as at:
