@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 NAME = "events.lock.json"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 LockFile = Annotated[Path, typer.Option("--lock", metavar="FILE", help="The lock file, kept in your repository.")]
 Type = Annotated[str, typer.Argument(metavar="TYPE", help="The event type.")]
 Version = Annotated[int, typer.Argument(metavar="VERSION", help="One of its versions.", min=1)]
@@ -183,7 +185,7 @@ def deprecate(
             raise SettingError("--withdraw takes back date and page: leave --sunset and --migration out")
         _decided(lambda gates: gates.keep(type, version), reason=reason, force=False, as_json=as_json)
         return
-    at = time_of("--sunset", f"{sunset}T00:00:00Z" if sunset is not None and "T" not in sunset else sunset)
+    at = time_of("--sunset", f"{sunset}T00:00:00Z" if sunset is not None and _DATE.fullmatch(sunset) else sunset)
     _decided(
         lambda gates: gates.deprecate(type, version, sunset=at, migration=migration),
         reason=reason,

@@ -12,6 +12,7 @@ from tidings.operations.registering import may_register
 from tidings.operations.versions import Workshop
 from tidings.store.driver import StoreDriver
 from tidings.versions.answer import Answer
+from tidings.versions.census import consumer_of
 from tidings.wording import absent
 
 WORDS: Mapping[str, tuple[str, ...]] = {
@@ -75,6 +76,9 @@ async def asked(
         return ask(known, kind, given)
     if given.get("after") is None or given.get("consumer") is None:
         raise CallerError("replay needs consumer, after", errors=[("/after", "missing")])
+    readers = {each.consumer for each in known.leases if each.role == "accept"} | known.transit.keys()
+    if consumer_of(given["consumer"]) not in readers:
+        raise NotFoundError(absent("consumer", given["consumer"], readers))
     entries = await replayed(store, given["after"])
     return ask(known, kind, {"consumer": given["consumer"], "entries": entries})
 

@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterator, Mapping
 from tidings.store.versions import EventVersion, Life, VersionLease
 from tidings.versions import reasons
 from tidings.versions.answer import Reason
-from tidings.versions.census import Census
+from tidings.versions.census import Census, consumer_of
 from tidings.versions.said import said_of
+from tidings.wording import counted
 
 ACTIVE: tuple[Life, ...] = ("active",)
 ENDED: tuple[Life, ...] = ("sunset", "retired")
@@ -107,6 +108,7 @@ def may_rollback(census: Census, service: str, revision: str) -> list[Reason]:
 def may_replay(census: Census, consumer: str, entries: Mapping[tuple[str, int], int]) -> list[Reason]:
     """Say whether a consumer may read these entries, counted by type and version, again."""
     found: list[Reason] = []
+    consumer = consumer_of(consumer)
     types = {each.type for each in census.leases if each.consumer == consumer}
     for type in sorted({type for type, _ in entries} & types):
         accepted = census.accepted(consumer, type)
@@ -162,7 +164,8 @@ def stored_notes(census: Census, type: str, version: int) -> tuple[str, ...]:
     if not entries:
         return ()
     segments = census.segments.get((type, version), 0)
-    count = f"stored: {entries:,} entries in {segments or 'no'} segment{'s' * (segments != 1)}"
+    stored = counted(entries, "entry", "entries")
+    count = f"stored: {stored} in {segments or 'no'} segment{'s' * (segments != 1)}"
     said = [said_of(each.details) for each in census.live("accept", type)]
     paths = [each.path(version, max(each.natives)) for each in said if max(each.natives, default=0) > version]
     path = max((each for each in paths if each), key=len, default=None)

@@ -185,6 +185,7 @@ def test_a_replay_needs_every_version_in_its_range() -> None:
     known = census(lease("a", 1, 2))
     assert told(may_replay(known, "a", {(TYPE, 1): 5, ("other", 9): 1})) == ("ok", [])
     assert told(may_replay(known, "a", {(TYPE, 3): 5})) == ("no", ["consumer-does-not-accept"])
+    assert told(may_replay(known, "a@1", {(TYPE, 3): 5})) == ("no", ["consumer-does-not-accept"])
 
 
 @pytest.mark.parametrize(
@@ -226,6 +227,8 @@ def test_what_stays_in_the_log_is_told_with_the_way_to_read_it() -> None:
         "stored: 38,907 entries in 3 segments, readable through 1 -> 2 -> 3; keep both steps",
     )
     assert stored_notes(census(stored={}), TYPE, 1) == ()
+    [one] = stored_notes(census(reads, stored={(TYPE, 3): 1}, segments={(TYPE, 3): 1}), TYPE, 3)
+    assert one == "stored: 1 entry in 1 segment, which nobody who runs reads by upcasters"
 
 
 def replace_said(**more: Any) -> Said:
