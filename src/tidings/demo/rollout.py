@@ -29,7 +29,7 @@ AHEAD_SECONDS = (8, 24, 60)
 class Story:
     """What was answered on the way. `wrong`: to the wish to open 3 too early; `retired`: to the end of version 1.
 
-    `under_way`: entries of version 1 before consumers when the readers of version 3 came.
+    `under_way`: entries of version 1 before consumers when the readers of version 2 came.
     """
 
     wrong: Mapping[str, Any] = field(default_factory=dict)
@@ -54,8 +54,11 @@ class Rollout:
     async def run(self) -> None:
         """Go through all stages. OperatorError if a gate does not open."""
         servers, place = self._servers, self._servers.place
-        await self._send(self._parts[0])
-        await servers.deploy_readers(2)
+        await servers.end_readers()
+        await self._send(self._parts[0])  # so that the first version is under way when its readers change
+        counted = await place.ask("versions", "census", BOOKMARKED)
+        self.story.under_way = sum(each["in_transit"] for each in counted if each["version"] == 1)
+        await servers.begin_readers(2)
         await servers.deploy_desk(2)
         await self._until_open(servers.desk, BOOKMARKED, 2)
         await self._send(self._parts[1])
@@ -63,8 +66,6 @@ class Rollout:
         self.story.wrong = await place.ask("versions", "open", BOOKMARKED, "3")
         await self._send(self._parts[2])
         await self._deprecate()
-        counted = await place.ask("versions", "census", BOOKMARKED)
-        self.story.under_way = sum(each["in_transit"] for each in counted if each["version"] == 1)
         await servers.deploy_readers(3)
         await servers.deploy_desk(3)
         await self._until_open(servers.desk, BOOKMARKED, 3)

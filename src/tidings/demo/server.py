@@ -144,13 +144,29 @@ class Servers:
         for process in self._readers:
             await self._deploy(process, release)
 
+    async def end_readers(self) -> None:
+        """End every process but the desk in order: what is appended meanwhile waits for them."""
+        for process in self._readers:
+            await self._end(process)
+
+    async def begin_readers(self, release: int) -> None:
+        """Begin those that were ended, with a release."""
+        for process in self._readers:
+            await self._begin(process, release)
+
     async def deploy_desk(self, release: int) -> None:
         """The same with the desk."""
         await self._deploy(self._desk, release)
 
     async def _deploy(self, process: Server, release: int) -> None:
+        await self._end(process)
+        await self._begin(process, release)
+
+    async def _end(self, process: Server) -> None:
         if await process.stop():
             raise OperatorError(f"the server did not end in order; its last words: {self.place.last_words()}")
+
+    async def _begin(self, process: Server, release: int) -> None:
         process.release = release
         process.begin()
         await process.be_ready("/healthz")

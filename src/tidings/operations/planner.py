@@ -11,7 +11,7 @@ from tidings.store.driver import StoreDriver
 from tidings.store.versions import EventVersion, VersionLease
 from tidings.versions import predicates, reasons
 from tidings.versions.answer import Answer, Reason
-from tidings.versions.census import Census
+from tidings.versions.census import Census, Transit
 from tidings.versions.plan import Plan, plan
 from tidings.versions.predicates import stored_notes
 from tidings.wording import absent
@@ -84,12 +84,21 @@ def counts(census: Census, type: str | None) -> list[dict[str, Any]]:
             "gate": row.gate,
             "stored": census.stored.get((row.type, row.version), 0),
             "segments": census.segments.get((row.type, row.version), 0),
-            "in_transit": sum(each.entries.get((row.type, row.version), 0) for each in census.transit.values()),
+            "in_transit": sum(
+                before.entries.get((row.type, row.version), 0) for before in _on_their_way(census, row.type)
+            ),
             **{place: _waiting(census, place, row) for place in ("dead", "retry", "outbox", "delivery")},
         }
         for row in census.versions
         if type in (None, row.type)
     ]
+
+
+def _on_their_way(census: Census, type: str) -> list[Transit]:
+    """Return what is before each consumer, but those that are known to read other types alone."""
+    reads = {(each.consumer, each.type) for each in census.leases if each.role == "accept"}
+    known = {consumer for consumer, _ in reads}
+    return [before for name, before in census.transit.items() if name not in known or (name, type) in reads]
 
 
 def _waiting(census: Census, place: str, row: EventVersion) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tidings.operations.gates import _may_close
+from tidings.operations.planner import counts
 from tidings.store.versions import EventVersion, VersionLease, Waiting
 from tidings.versions.answer import AsOf, Reason, verdict_of
 from tidings.versions.census import Census, Pinned, Transit
@@ -59,6 +60,13 @@ EMITS = lease("shop", 3, 2, role="emit")
 
 def told(reasons: list[Reason]) -> tuple[str, list[str]]:
     return verdict_of(reasons), [each.code for each in reasons]
+
+
+def test_what_is_under_way_is_counted_before_those_who_read_its_type() -> None:
+    before = Transit(entries={(TYPE, 1): 5})
+    other = replace(lease("b", 1), type="other")
+    known = census(lease("a", 1), other, transit={"a": before, "b": before, "of an older release": before})
+    assert counts(known, TYPE)[0]["in_transit"] == 10
 
 
 def test_a_producer_may_switch_when_all_instances_of_all_readers_accept() -> None:
