@@ -24,6 +24,8 @@ from tidings.errors import OperatorError
 from tidings.ports import Clock
 
 READY_WITHIN = 60.0
+PORTS = range(20_000, 32_000)
+PORT_TRIES = 100
 DESK = "bookmarks"
 READERS = ("users", "lists", "orders")
 FIRST, NEWEST = 1, 3
@@ -52,7 +54,7 @@ class Server:
 
     def __init__(self, place: Place, clock: Clock, *arguments: str) -> None:
         self.release = NEWEST
-        self.port = _free_port()
+        self.port = free_port()
         self._place = place
         self._clock = clock
         self._arguments = arguments
@@ -266,8 +268,15 @@ class Place:
             raise OperatorError(f"`tidings {' '.join(arguments)}` did not answer: {said}") from None
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> int:
+    """Return a port that is free now, and that no system gives to a connection that goes out.
+
+    It is used later, and again after each kill: one of those that go out would have it by then, now and then.
+    """
+    for _ in range(PORT_TRIES):
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as who serves there will
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OperatorError(f"no port from {PORTS.start} to {PORTS.stop - 1} is free")
