@@ -51,5 +51,5 @@ def told(statement: str) -> str:
         columns = statement.removeprefix("SELECT ").partition(" FROM ")[0]
         return packed(columns, f"({told(statement)})")
     statement = statement.removesuffix(CHANGED)
-    text = _LOCK.sub("", statement).replace("tidings.", "tidings_")
+    text = _LOCK.sub("", statement).replace("tidings.", "tidings_").replace(' COLLATE "C"', " COLLATE BINARY")
     return re.sub(r"\$(\d+)(?:::\w+)?", r"?\1", text)
