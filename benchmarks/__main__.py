@@ -21,6 +21,7 @@ from benchmarks import (
     append_postgres,
     consumers_postgres,
     deliver,
+    fingerprints,
     fold,
     fold_old,
     fold_postgres,
@@ -69,6 +70,7 @@ MEASURES: Sequence[ModuleType] = (
     patterns,
     replay,
     reconcile,
+    fingerprints,
     waiting,
 )
 
