@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from tidings import event, upcaster
@@ -101,23 +102,30 @@ class BookmarkRefused:
     reason: str
 
 
-# What Till tells. `revision` is its own count of what happened to the order.
+# What Till tells: the whole order as it is then, in which state the type says. `revision` is its own count of what
+# happened to the order, `updated_at` when it last did; `paid` and `refunded` are cents.
 
 
 @event("order-placed", subject="order_id")
 class OrderPlaced:
     order_id: str
     revision: int
+    updated_at: datetime
     user_id: str
     item: str
+    paid: int
+    refunded: int
 
 
 @event("order-paid", version=2, subject="order_id")
 class OrderPaid:
     order_id: str
     revision: int
+    updated_at: datetime
     user_id: str
-    cents: int
+    item: str
+    paid: int
+    refunded: int
 
 
 @event("order-paid", version=1, subject="order_id")
@@ -126,31 +134,53 @@ class OrderPaidInFractions:
 
     order_id: str
     revision: int
+    updated_at: datetime
     user_id: str
+    item: str
     amount: float
 
 
 @upcaster(OrderPaid, from_version=1)
 def in_cents(data: dict[str, Any]) -> dict[str, Any]:
-    cents = round(100 * data["amount"])
-    return {"order_id": data["order_id"], "revision": data["revision"], "user_id": data["user_id"], "cents": cents}
+    kept = {name: value for name, value in data.items() if name != "amount"}
+    return kept | {"paid": round(100 * data["amount"]), "refunded": 0}
 
 
 @event("order-shipped", subject="order_id")
 class OrderShipped:
     order_id: str
     revision: int
+    updated_at: datetime
+    user_id: str
+    item: str
+    paid: int
+    refunded: int
 
 
 @event("order-refunded", subject="order_id")
 class OrderRefunded:
     order_id: str
     revision: int
+    updated_at: datetime
     user_id: str
-    cents: int
+    item: str
+    paid: int
+    refunded: int
 
 
 @event("order-cancelled", subject="order_id")
 class OrderCancelled:
     order_id: str
     revision: int
+    updated_at: datetime
+    user_id: str
+    item: str
+    paid: int
+    refunded: int
+
+
+@event("order-deleted", subject="order_id")
+class OrderDeleted:
+    """Till tells of none that it deletes: this is said once its list no longer has the order."""
+
+    order_id: str

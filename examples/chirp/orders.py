@@ -1,18 +1,20 @@
-"""Orders of gifts, as Till, the payment provider, tells of them: twice, late, in any order, by a clock of its own.
+"""Orders of gifts, as Till, the payment provider, tells of them: twice, late, in any order, some never.
 
-Till counts the revisions of each order. That count, and no clock, says what came after what.
+So what Till tells is not all that is gone by: `reconciled` has what is done about the rest.
 """
 
 from __future__ import annotations
 
-from chirp.events import OrderCancelled, OrderPaid, OrderPaidInFractions, OrderPlaced, OrderRefunded, OrderShipped
+from chirp.events import OrderPaid, OrderPaidInFractions, OrderRefunded, OrderShipped
 from tidings import Service
 
 orders = Service("orders", emits=[OrderPaid, OrderPaidInFractions])
 
 
-@orders.view(key=("order_id",), rank="revision")
+@orders.view(key=("order_id",))
 class Order:
+    """A copy of what Till has, and so without folds: see `reconciled`."""
+
     order_id: str
     user_id: str
     item: str
@@ -22,51 +24,37 @@ class Order:
     revision: int
 
 
-@orders.fold(Order, OrderPlaced)
-def placed(row: Order | None, event: OrderPlaced) -> Order:
-    return Order(event.order_id, event.user_id, event.item, "placed", 0, 0, event.revision)
-
-
-@orders.fold(Order, OrderPaid)
-def paid(row: Order | None, event: OrderPaid) -> Order | None:
-    return row and _moved(row, "paid", event.revision, paid=event.cents)
-
-
-@orders.fold(Order, OrderShipped)
-def shipped(row: Order | None, event: OrderShipped) -> Order | None:
-    return row and _moved(row, "shipped", event.revision)
-
-
-@orders.fold(Order, OrderRefunded)
-def refunded(row: Order | None, event: OrderRefunded) -> Order | None:
-    return row and _moved(row, "refunded", event.revision, refunded=event.cents)
-
-
-@orders.fold(Order, OrderCancelled)
-def cancelled(row: Order | None, event: OrderCancelled) -> Order | None:
-    return row and _moved(row, "cancelled", event.revision)
-
-
-def _moved(row: Order, state: str, revision: int, *, paid: int = 0, refunded: int = 0) -> Order:
-    return Order(row.order_id, row.user_id, row.item, state, row.paid + paid, row.refunded + refunded, revision)
-
-
 @orders.view(key=("user_id",))
 class Account:
-    """What each user has paid and got back, over all orders: sums, to which the order of events means nothing."""
+    """What each user has paid and got back. `orders`: of each one its revision, and both sums as of then.
+
+    Sums of what changed would stay wrong for ever after one lost event; sums of states are right after the next one.
+    """
 
     user_id: str
     paid: int
     refunded: int
+    orders: dict[str, tuple[int, int, int]]
 
 
 @orders.fold(Account, OrderPaid)
 def charged(row: Account | None, event: OrderPaid) -> Account:
-    kept = row or Account(event.user_id, 0, 0)
-    return Account(event.user_id, kept.paid + event.cents, kept.refunded)
+    return _counted(row, event)
+
+
+@orders.fold(Account, OrderShipped)
+def kept(row: Account | None, event: OrderShipped) -> Account:
+    return _counted(row, event)
 
 
 @orders.fold(Account, OrderRefunded)
 def given_back(row: Account | None, event: OrderRefunded) -> Account:
-    kept = row or Account(event.user_id, 0, 0)
-    return Account(event.user_id, kept.paid, kept.refunded + event.cents)
+    return _counted(row, event)
+
+
+def _counted(row: Account | None, event: OrderPaid | OrderShipped | OrderRefunded) -> Account:
+    orders = {} if row is None else row.orders
+    said = (event.revision, event.paid, event.refunded)
+    orders = dict(sorted((orders | {event.order_id: max(said, orders.get(event.order_id, said))}).items()))
+    paid, refunded = (sum(each[n] for each in orders.values()) for n in (1, 2))
+    return Account(event.user_id, paid, refunded, orders)

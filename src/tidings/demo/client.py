@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import aiohttp
@@ -23,6 +23,16 @@ CONNECTIONS = 32
 GIVE_UP_AFTER = 60.0
 PAUSE, PAUSE_MAX = 0.05, 0.8
 PAGE = 1000
+RECONCILE = "/tidings/reconcile"
+"""The source of what Chirp found by itself."""
+
+
+class Repair(NamedTuple):
+    """An event by which Chirp put itself right."""
+
+    id: str
+    type: str
+    subject: str
 
 
 @dataclass(slots=True)
@@ -165,6 +175,11 @@ class Reader:
         async with aiohttp.ClientSession() as session:
             found: list[dict[str, Any]] = (await self._get(session, "/consumers"))["consumers"]
             return found
+
+    async def repairs(self) -> list[Repair]:
+        """Return what was found by reconciliation, in its order."""
+        chosen = f"&source={quote(RECONCILE, safe='')}"
+        return [Repair(event["id"], event["type"], event["subject"]) async for event in self._events(chosen)]
 
     async def deliveries(self, endpoint: str) -> Counter[str]:
         """Return how many deliveries to an endpoint there are in each state."""

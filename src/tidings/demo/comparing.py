@@ -42,8 +42,7 @@ class Comparison:
         return lines
 
     async def _views(self) -> list[Line]:
-        # What Till never told is missing, and named in a line of its own.
-        truth, taken = self._plan.rows(self._plan.told), self._plan.rows(self._plan.came)
+        truth, taken = self._plan.rows(self._plan.history), self._plan.rows(self._plan.came)
         lines = []
         for place, (view, rows) in enumerate(truth.items()):
             self._progress("comparing every view with the truth", place, len(truth))

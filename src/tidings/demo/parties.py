@@ -9,8 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from tidings.demo.client import Reader
-from tidings.demo.history import Happening
+from tidings.demo.client import RECONCILE, Reader, Repair
 from tidings.demo.partner_server import SHARES
 from tidings.demo.patience import Patience
 from tidings.demo.plan import Plan
@@ -18,7 +17,6 @@ from tidings.demo.report import Line
 from tidings.demo.server import Place, Server
 from tidings.demo.standard import message_id, secret_of
 from tidings.demo.telling import TILL
-from tidings.demo.truth import Rows, View
 from tidings.errors import OperatorError
 from tidings.operations.progress import Progress
 from tidings.ports import Clock
@@ -27,7 +25,6 @@ from tidings.wording import counted
 GOOD, OLD = "partner", "old"
 PATTERN = {"type": [f"order-{state}" for state in ("placed", "paid", "shipped", "refunded", "cancelled")]}
 """Names, and no prefix: so it is known that no bookmark is ever sent there, whose first version may end."""
-ORDER: View = ("orders", "order")
 CONFIGURED_WITHIN = 30.0
 BAD = {way for way, _ in SHARES} - {"slowly", "endlessly"}
 
@@ -39,8 +36,9 @@ class Parties:
         self._plan = plan
         self._chirp = chirp
         self._clock = clock
-        asked = ("--to", f"{chirp}/hooks/till", "--seed", str(plan.seed), "--events", str(len(plan.history)))
-        self._till = Server(place, clock, "tidings.demo.till_server", *asked)
+        drawn = ("--seed", str(plan.seed), "--events", str(len(plan.history)), "--lost", str(plan.share_lost))
+        self._till = Server(place, clock, "tidings.demo.till_server", "--to", f"{chirp}/hooks/till", *drawn)
+        place.till = self._till.url
         self._partner = Server(place, clock, "tidings.demo.partner_server")
 
     async def open_partner(self) -> None:
@@ -69,10 +67,15 @@ class Parties:
         url = f"{self._partner.url}/hooks/{endpoint}"
         return {"url": url, "pattern": PATTERN, "ordering": "key", "slots": 16, "secret": secret}
 
-    async def begin_till(self) -> None:
-        """Start Till, which begins to tell at once."""
+    async def open_till(self) -> None:
+        """Start Till, where nothing has happened yet."""
         self._till.begin()
         await self._till.be_ready("/report")
+
+    async def begin_till(self) -> None:
+        """Have things happen at Till, and Till tell of them."""
+        async with aiohttp.ClientSession(raise_for_status=True) as session:
+            await session.post(f"{self._till.url}/tell")
 
     async def till(self) -> dict[str, Any]:
         """Ask Till what it counted so far."""
@@ -83,14 +86,15 @@ class Parties:
         while True:
             said = await self.till()
             progress("taking Till's webhooks", said["answered"], said["total"])
-            if said["answered"] == said["total"]:
+            if said["answered"] == said["total"] and said["over"]:
                 return
             await self._clock.sleep(0.1)
 
     async def until_all_is_delivered(self, reader: Reader, progress: Progress) -> None:
         """Wait until nothing is left to be sent to Partner's endpoints; give up if none of it becomes less."""
-        patience, due = Patience(self._clock), self._due()
+        patience = Patience(self._clock)
         while True:
+            due = self._due(await reader.repairs())
             good, old = await reader.deliveries(GOOD), await reader.deliveries(OLD)
             progress("delivering to Partner", good["delivered"], len(due))
             is_done = good["delivered"] >= len(due) and is_closed(due, old)
@@ -100,18 +104,17 @@ class Parties:
 
     async def lines(self, reader: Reader) -> list[Line]:
         """Compare what Till, Partner and Chirp say of the same webhooks."""
-        said = await _asked(self._partner)
-        lost = compare_lost(self._plan.lost, self._plan.rows(self._plan.history)[ORDER], await reader.rows(ORDER, {}))
+        said, due = await _asked(self._partner), self._due(await reader.repairs())
         return [
             compare_till(self._plan, await self.till()),
-            lost,
-            compare_partner(self._due(), said, await reader.deliveries(GOOD)),
-            compare_old(self._due(), said, await reader.deliveries(OLD)),
+            compare_partner(due, said, await reader.deliveries(GOOD)),
+            compare_old(due, said, await reader.deliveries(OLD)),
         ]
 
-    def _due(self) -> set[str]:
-        """Return the ids under which Partner must get what happened to orders."""
-        return {message_id(TILL, each.id) for each in self._plan.told if each.source == TILL}
+    def _due(self, repairs: Sequence[Repair]) -> set[str]:
+        """Return the ids under which Partner must get what happened to orders, whoever told of it."""
+        told = {message_id(TILL, each.id) for each in self._plan.told if each.source == TILL}
+        return told | {message_id(RECONCILE, each.id) for each in repairs if each.type in PATTERN["type"]}
 
     async def stop(self) -> None:
         """End both."""
@@ -139,17 +142,6 @@ def compare_till(plan: Plan, said: dict[str, Any]) -> Line:
     # Of a webhook whose answer was lost Till only hears that it is known.
     is_right = not wrong and said["new"] <= len(told) and refused == len(false)
     return Line("webhooks in", found, is_right, "; ".join(wrong), f"{counted(said['known'] + refused, 'event')} more")
-
-
-def compare_lost(lost: Sequence[Happening], truth: Rows, rows: Rows) -> Line:
-    """The orders of which Chirp knows too little are those of which Till kept something to itself, and no other."""
-    wrong = sorted(key[0] for key in truth.keys() | rows.keys() if truth.get(key) != rows.get(key))
-    named = {happening.data["order_id"] for happening in lost}
-    unexplained = [order for order in wrong if order not in named]
-    shown = ", ".join(wrong[:4]) + (", …" if len(wrong) > 4 else "")
-    found = f"{counted(len(lost), 'webhook')} never came; "
-    found += f"{counted(len(wrong), 'order is', 'orders are')} behind Till for it: {shown or 'none'}"
-    return Line("lost webhooks", found, not unexplained, ", ".join(unexplained[:3]))
 
 
 def compare_partner(due: set[str], said: dict[str, Any], states: Counter[str]) -> Line:

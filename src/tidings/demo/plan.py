@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from tidings.demo.history import Happening, write_history
-from tidings.demo.telling import TILL, Telling, tell
+from tidings.demo.telling import LOST, NEVER_TOLD, TILL, Telling, tell
 from tidings.demo.traffic import Request, arrange, put, requests
 from tidings.demo.truth import Rows, Truth, View
 from tidings.demo.visitors import Wish, decide, draw_wishes, wish_requests
@@ -19,9 +19,13 @@ EVENTS_PER_VISITOR = 600
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run as it is meant to be. `tellings`: what Till sends by itself; `lost`: of what it never tells."""
+    """One run as it is meant to be.
+
+    `share_lost`: of what Till should tell; `tellings`: what it sends by itself; `lost`: what it does not.
+    """
 
     seed: int
+    share_lost: float
     history: list[Happening]
     arrivals: list[Happening]
     forged: list[Happening]
@@ -30,13 +34,13 @@ class Plan:
     lost: list[Happening]
 
     @classmethod
-    def draw(cls, seed: int, *, events: int) -> Plan:
+    def draw(cls, seed: int, *, events: int, lost: float = LOST) -> Plan:
         random = Random(seed)  # noqa: S311 - a replayable draw is the point
         history = write_history(random, events=events, now=WEEK_ENDS)
         arrivals, forged = arrange(random, [each for each in history if each.source != TILL])
-        tellings, lost = tell(random, [each for each in history if each.source == TILL])
+        tellings, missing = tell(random, [each for each in history if each.source == TILL], lost=lost)
         wishes = draw_wishes(random, visitors=2 + events // EVENTS_PER_VISITOR)
-        return cls(seed, history, arrivals, forged, wishes, tellings, lost)
+        return cls(seed, lost, history, arrivals, forged, wishes, tellings, missing)
 
     def requests(self) -> list[Request]:
         """Return the requests that are sent in any order."""
@@ -51,16 +55,20 @@ class Plan:
         return [put(forged, expects="conflict") for forged in self.forged]
 
     @property
+    def of_till(self) -> list[Happening]:
+        """What happens at Till."""
+        return [happening for happening in self.history if happening.source == TILL]
+
+    @property
     def told(self) -> list[Happening]:
         """What truly happened, but for what nobody was told."""
         lost = {happening.id for happening in self.lost}
-        return [happening for happening in self.history if happening.id not in lost]
+        return [each for each in self.history if each.id not in lost and each.type != NEVER_TOLD]
 
     @property
     def came(self) -> list[Happening]:
         """What arrived, Till's webhooks behind the events that came by themselves."""
-        happened = {happening.id: happening for happening in self.history}
-        return [*self.arrivals, *(happened[each.id] for each in self.tellings if each.kind == "true")]
+        return [*self.arrivals, *(each.happening for each in self.tellings if each.kind == "true")]
 
     def rows(self, happenings: Sequence[Happening]) -> dict[View, Rows]:
         """Return the rows of every view, had these happened in this order, and then what the visitors asked for."""

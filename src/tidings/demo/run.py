@@ -14,6 +14,7 @@ from tidings.demo.mail import due_greetings, read_calls
 from tidings.demo.parties import Parties
 from tidings.demo.patience import Patience
 from tidings.demo.plan import Plan, back_dated, late_share
+from tidings.demo.reconciled import SCOPE, compare_bounds, compare_deleted, compare_lost, until_proved
 from tidings.demo.report import Line, Report
 from tidings.demo.rollout import Rollout
 from tidings.demo.server import Place, Servers
@@ -63,17 +64,20 @@ class Demo:
             try:
                 await self._servers.place.ground.make()
                 await self._servers.start()
+                await self._parties.open_till()
                 await self._rollout.until_payments_are_taken()
                 await self._parties.open_partner()
                 await self._send()
+                await until_proved(self._parties, self._servers.place, self._clock, self._progress)
                 await self._settle()
                 await self._parties.until_all_is_delivered(Reader(self._servers.urls[0]), self._progress)
                 self._progress("waiting for the end of a version", 0, 1)
                 await self._rollout.retire()
                 lines = await self._compare()
+                bounds = await self._bounds()
                 took = self._clock.monotonic() - begun
                 if on_open is not None:
-                    on_open(self._report(lines, took), await self._servers.open_doors())
+                    on_open(self._report([*lines, bounds], took), await self._servers.open_doors())
                     await asyncio.Event().wait()
             finally:
                 for kill in self._kills:
@@ -81,7 +85,7 @@ class Demo:
                 await asyncio.gather(*self._kills, return_exceptions=True)
                 await self._parties.stop()
                 code = await self._servers.stop()
-        lines.append(Line("shutdown", f"exit code {code} after SIGTERM", code == 0))
+        lines += [Line("shutdown", f"exit code {code} after SIGTERM", code == 0), bounds]
         return self._report(lines, took)
 
     async def _send(self) -> None:
@@ -144,8 +148,14 @@ class Demo:
     async def _compare(self) -> list[Line]:
         reader = Reader(self._servers.urls[0])
         found = Comparison(self._plan, self._tally, reader, self._servers.place, self._progress)
+        repairs = await reader.repairs()
         lines = [*await found.lines(self._told), *await self._parties.lines(reader)]
+        lines += [compare_lost(self._plan, repairs), compare_deleted(self._plan, repairs)]
         return lines + await version_lines(self._plan, self._rollout.story, self._tally, reader)
+
+    async def _bounds(self) -> Line:
+        [found] = await self._servers.place.ask("asof", SCOPE)
+        return compare_bounds(found, (await self._parties.till())["changed"])
 
     def _report(self, lines: list[Line], took: float) -> Report:
         facts = (*self._facts(), ("it took", f"{took:.1f} s"))

@@ -205,13 +205,17 @@ class Servers:
 
 
 class Place:
-    """The folder of one run: its database, its log, its mailbox, and the environment of what runs in it."""
+    """The folder of one run: its database, its log, its mailbox, and the environment of what runs in it.
+
+    `till`: where Till is, from when that is known.
+    """
 
     def __init__(self, folder: Path, ground: Ground | None = None) -> None:
         self.folder = folder
         self.ground = ground or Ground(folder)
         self.log = folder / "server.log"
         self.mailbox = folder / "mailbox.jsonl"
+        self.till = ""
         self._till_secret = secret_of(secrets.token_bytes(24))
 
     @property
@@ -223,6 +227,7 @@ class Place:
             "TIDINGS_APP": "chirp.app:app",
             "CHIRP_MAILBOX": str(self.mailbox),
             "CHIRP_TILL_SECRET": self._till_secret,
+            "CHIRP_TILL_URL": self.till,
             # Partner is on this machine, and a run is no time to wait for hours.
             "TIDINGS_DELIVERY_SUBNETS": "127.0.0.0/8",
             "TIDINGS_DELIVERY_HTTP": "on",

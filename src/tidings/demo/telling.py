@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from tidings.demo.history import Happening
 from tidings.demo.traffic import disorder
@@ -16,6 +16,7 @@ LOST = 0.03
 FORGED = 0.03
 OLD = 0.25
 """The share of payments that Till's older machines tell, in their own version."""
+NEVER_TOLD = "order-deleted"
 
 Kind = Literal["true", "forged", "altered", "stale"]
 """Till's own; signed with another secret; changed after it was signed; sent again after an hour, as it was."""
@@ -23,36 +24,42 @@ Kind = Literal["true", "forged", "altered", "stale"]
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """One webhook. `id`: what it is known by, the same whenever it is sent. `is_old`: told in the older version."""
+    """One webhook. `is_old`: told in the older version."""
 
     kind: Kind
-    id: str
-    body: bytes
+    happening: Happening
     is_old: bool = False
 
+    @property
+    def id(self) -> str:
+        """What it is known by, the same whenever it is sent."""
+        return self.happening.id
 
-def tell(random: Random, happenings: Sequence[Happening]) -> tuple[list[Telling], list[Happening]]:
-    """Return what is sent, in its order, and what is never sent."""
-    lost = [happening for happening in happenings if random.random() < LOST]
-    missing = {happening.id for happening in lost}
-    kept = [happening for happening in happenings if happening.id not in missing]
+    def body(self, order: Mapping[str, Any]) -> bytes:
+        """Return what is sent. `order`: as it was when that had happened."""
+        data = {name: value for name, value in order.items() if name != "state"}
+        payload: dict[str, Any] = {"type": self.happening.type.replace("-", ".", 1), "timestamp": self.happening.time}
+        if self.is_old:
+            payload["version"] = 1
+            data["amount"] = data.pop("paid") / 100
+            del data["refunded"]
+        if self.kind == "altered":
+            data["paid"] = 1
+        return json.dumps({**payload, "data": data}).encode()
+
+
+def tell(
+    random: Random, happenings: Sequence[Happening], *, lost: float = LOST
+) -> tuple[list[Telling], list[Happening]]:
+    """Return what is sent, in its order, and what should be and never is. `lost`: the share of that."""
+    due = [happening for happening in happenings if happening.type != NEVER_TOLD]
+    missing = [happening for happening in due if random.random() < lost]
+    ids = {happening.id for happening in missing}
+    kept = [happening for happening in due if happening.id not in ids]
     old = {each.id for each in kept if each.type == "order-paid" and random.random() < OLD}
-    tellings = [_told_by_old(each) if each.id in old else _telling("true", each) for each in disorder(random, kept)]
+    tellings = [Telling("true", each, is_old=each.id in old) for each in disorder(random, kept)]
     for happening in kept:
         if random.random() < FORGED:
             kind: Kind = random.choice(("forged", "altered", "stale"))
-            tellings.insert(random.randint(0, len(tellings)), _telling(kind, happening))
-    return tellings, lost
-
-
-def _telling(kind: Kind, happening: Happening) -> Telling:
-    data = happening.data | ({"cents": 1} if kind == "altered" else {})
-    payload = {"type": happening.type.replace("-", ".", 1), "timestamp": happening.time, "data": data}
-    return Telling(kind, happening.id, json.dumps(payload).encode())
-
-
-def _told_by_old(happening: Happening) -> Telling:
-    data = {name: value for name, value in happening.data.items() if name != "cents"}
-    data["amount"] = happening.data["cents"] / 100
-    payload = {"type": happening.type.replace("-", ".", 1), "version": 1, "timestamp": happening.time, "data": data}
-    return Telling("true", happening.id, json.dumps(payload).encode(), is_old=True)
+            tellings.insert(random.randint(0, len(tellings)), Telling(kind, happening))
+    return tellings, missing

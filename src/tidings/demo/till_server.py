@@ -1,4 +1,4 @@
-"""Till as a process of its own: tells by webhooks until each is taken, and counts what it was answered."""
+"""Till as a process of its own: lists its orders, tells of them by webhooks until each is taken, and counts answers."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from tidings.demo.client import PAUSE, PAUSE_MAX
 from tidings.demo.plan import Plan
 from tidings.demo.standard import secret_of, signed
 from tidings.demo.telling import Telling
+from tidings.demo.till_listing import Listing
+from tidings.demo.till_table import Table
 from tidings.ports import Clock, Ports
 
 SENDERS = 16
@@ -59,11 +61,12 @@ class Counted:
 
 
 class Till:
-    """Sends the tellings of a plan to a receiver's URL."""
+    """Sends the tellings of a plan to a receiver's URL, each as soon as it has happened."""
 
-    def __init__(self, tellings: Sequence[Telling], url: str, secret: str, ports: Ports) -> None:
+    def __init__(self, tellings: Sequence[Telling], table: Table, url: str, secret: str, ports: Ports) -> None:
         self.counted = Counted(len(tellings))
         self._tellings = tellings
+        self._table = table
         self._url = url
         self._secret = secret
         self._other = secret_of(ports.random.randbytes(24))
@@ -79,49 +82,56 @@ class Till:
         ):
             for _ in range(SENDERS):
                 group.create_task(self._send(session, waiting))
+        self._table.happen()  # what is told nobody, too
 
     async def _send(self, session: aiohttp.ClientSession, waiting: Iterator[Telling]) -> None:
         for telling in waiting:
-            tried = 0
-            while (status := await self._answer(session, telling)) is None:
+            tried, body = 0, telling.body(self._table.happen(telling.id))
+            while (status := await self._answer(session, telling, body)) is None:
                 tried += 1
                 self.counted.again += tried == 1
                 await self._clock.sleep(min(PAUSE * 2**tried, PAUSE_MAX))
             self.counted.note(telling, status)
 
-    async def _answer(self, session: aiohttp.ClientSession, telling: Telling) -> int | None:
+    async def _answer(self, session: aiohttp.ClientSession, telling: Telling, body: bytes) -> int | None:
         """Return the status; None if it is to be sent again: there is no answer, or a 503."""
-        headers = self._headers(telling) | {"content-type": "application/json"}
+        headers = self._headers(telling, body) | {"content-type": "application/json"}
         try:
-            async with session.post(self._url, data=telling.body, headers=headers) as answer:
+            async with session.post(self._url, data=body, headers=headers) as answer:
                 return None if answer.status == 503 else answer.status
         except (aiohttp.ClientError, ConnectionError, TimeoutError):
             return None
 
-    def _headers(self, telling: Telling) -> dict[str, str]:
+    def _headers(self, telling: Telling, body: bytes) -> dict[str, str]:
         at = self._clock.now_us() // 1_000_000 - (STALE_SECONDS if telling.kind == "stale" else 0)
         secret = self._other if telling.kind == "forged" else self._secret
-        content = telling.body + (b" " if telling.kind == "altered" else b"")
+        content = body + (b" " if telling.kind == "altered" else b"")
         return signed(secret, telling.id, at, content)
 
 
 def main() -> None:
-    """Serve what was counted on `--port`, and begin to tell `--to` a receiver."""
+    """Serve orders, and what was counted, on `--port`; tell `--to` a receiver once `/tell` is posted to."""
     asked = argparse.ArgumentParser()
-    for name, kind in (("port", int), ("to", str), ("seed", int), ("events", int)):
+    for name, kind in (("port", int), ("to", str), ("seed", int), ("events", int), ("lost", float)):
         asked.add_argument(f"--{name}", type=kind, required=True)
     given = asked.parse_args()
-    till = Till(Plan.draw(given.seed, events=given.events).tellings, given.to, os.environ[SECRET], Ports())
+    ports, plan = Ports(), Plan.draw(given.seed, events=given.events, lost=given.lost)
+    table = Table(plan.of_till, ports.clock)
+    till = Till(plan.tellings, table, given.to, os.environ[SECRET], ports)
+    listing, telling = Listing(table, ports.clock), set[asyncio.Task[None]]()
 
     async def report(_: web.Request) -> web.Response:
-        return web.json_response(till.counted.as_json())
+        last = table.changes[-1].at if table.changes else 0
+        listed = {"listings": listing.listings, "hurried": listing.refused}
+        is_over = all(each.done() for each in telling)
+        return web.json_response(till.counted.as_json() | listed | {"changed": last, "over": is_over})
 
-    async def begin(app: web.Application) -> None:
-        app["telling"] = asyncio.create_task(till.send_all())
+    async def tell(_: web.Request) -> web.Response:
+        telling.add(asyncio.create_task(till.send_all()))
+        return web.Response(status=202)
 
     served = web.Application()
-    served.router.add_get("/report", report)
-    served.on_startup.append(begin)
+    served.router.add_routes([*listing.routes(), web.get("/report", report), web.post("/tell", tell)])
     web.run_app(served, host="127.0.0.1", port=given.port, print=None, handler_cancellation=True)
 
 

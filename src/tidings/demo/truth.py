@@ -112,17 +112,16 @@ def _refusal(rows: dict[View, Rows], type: str, data: Row) -> None:
 
 def _order(rows: dict[View, Rows], type: str, data: Row) -> None:
     key, state = (data["order_id"],), type.removeprefix("order-")
-    order, cents = rows["orders", "order"].get(key), data.get("cents", 0)
-    if state == "placed":
-        first = {**data, "state": state, "paid": 0, "refunded": 0}
-        rows["orders", "order"][key] = first
-    elif order:
-        order |= {"state": state, "revision": data["revision"]}
-    if state in ("paid", "refunded"):
-        if order:
-            order[state] += cents
-        account = {"user_id": data["user_id"], "paid": 0, "refunded": 0}
-        rows["orders", "account"].setdefault((data["user_id"],), account)[state] += cents
+    if state == "deleted":
+        rows["orders", "order"].pop(key, None)
+        return
+    rows["orders", "order"][key] = {**data, "state": state}
+    if state in ("paid", "shipped", "refunded"):
+        new = {"user_id": data["user_id"], "paid": 0, "refunded": 0, "orders": {}}
+        account = rows["orders", "account"].setdefault((data["user_id"],), new)
+        account["orders"][data["order_id"]] = [data["revision"], data["paid"], data["refunded"]]
+        account["paid"] = sum(paid for _, paid, _ in account["orders"].values())
+        account["refunded"] = sum(refunded for _, _, refunded in account["orders"].values())
 
 
 _SERVICES = {"user": _user, "list": _list, "tweet": _tweet, "order": _order, "bookmark": _refusal}

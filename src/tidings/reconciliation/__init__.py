@@ -1,7 +1,17 @@
 """Comparing with what another system lists: what was missed is found, and how far the copy is right is proved."""
 
 from tidings.reconciliation.facts import Capability, Order, Paging, ProviderFacts, Rate
-from tidings.reconciliation.listing import Answer, Hint, Listing, Page, Row, Snapshot, raise_for_status, server_date
+from tidings.reconciliation.listing import (
+    Answer,
+    Hint,
+    Listing,
+    Page,
+    Row,
+    Snapshot,
+    next_link,
+    raise_for_status,
+    server_date,
+)
 
 __all__ = [
     "Answer",
@@ -15,6 +25,7 @@ __all__ = [
     "Rate",
     "Row",
     "Snapshot",
+    "next_link",
     "raise_for_status",
     "server_date",
 ]

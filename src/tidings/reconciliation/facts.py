@@ -61,12 +61,12 @@ class ProviderFacts:
     order: Order
     paging: Paging
     page_limit: int
-    tick: timedelta
     replica_lag: timedelta
     redelivery_horizon: timedelta
-    seekable: bool
-    cursor_life: timedelta | None
     rate: Rate
+    tick: timedelta = timedelta(seconds=1)
+    seekable: bool = False
+    cursor_life: timedelta | None = None
     clock_skew: timedelta = timedelta(0)
     filters_by_change: bool = False
     index_lag: timedelta = timedelta(0)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Protocol
+from urllib.parse import urljoin, urlsplit
 
 from tidings.errors import NotAuthorisedError, ProviderUnavailableError, RateLimitedError
 from tidings.events.envelope import Envelope
@@ -153,6 +154,29 @@ def raise_for_status(status: int, headers: Mapping[str, str], *, but: Collection
     if status == HTTPStatus.TOO_MANY_REQUESTS or "retry-after" in found:
         raise RateLimitedError(_retry_after(found))
     raise ProviderUnavailableError(f"the provider answered {status}")
+
+
+def next_link(url: str, link: str | None) -> str | None:
+    """Return where a list goes on, by a link of the answer from `url`; None: it does not.
+
+    ProviderUnavailableError if it leads to another origin, which would be told our credentials.
+    """
+    if link is None:
+        return None
+    found = urljoin(url, link)
+    try:
+        is_here = _origin(found) == _origin(url)
+    except ValueError:
+        is_here = False
+    if not is_here:
+        raise ProviderUnavailableError(f"the next page is said to be elsewhere: {found!r:.200}")
+    return found
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    """Return what two addresses of one origin share (RFC 6454 section 4)."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tidings.errors import NotAuthorisedError, ProviderUnavailableError, RateLimitedError
-from tidings.reconciliation import raise_for_status, server_date
+from tidings.reconciliation import next_link, raise_for_status, server_date
 
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 
@@ -48,3 +48,26 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(said: str, wait: float | No
     with pytest.raises(RateLimitedError) as found:
         raise_for_status(503, {"Retry-After": said, "Date": DATE})
     assert found.value.retry_after == (None if wait is None else timedelta(seconds=wait))
+
+
+@pytest.mark.parametrize("link", ["?page=2", "/orders?page=2", "https://api.till.example:443/orders?page=2"])
+def test_a_next_link_is_followed_within_its_origin(link: str) -> None:
+    assert (next_link("https://api.till.example/orders", link) or "").endswith("/orders?page=2")
+    assert next_link("https://api.till.example/orders", None) is None
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.example/orders",
+        "//evil.example/orders",
+        "http://api.till.example/orders",
+        "https://api.till.example:8443/orders",
+        "https://api.till.example@evil.example/orders",
+        "https://api.till.example:99999/orders",
+        "file:///etc/passwd",
+    ],
+)
+def test_next_link_of_another_origin_is_refused(link: str) -> None:
+    with pytest.raises(ProviderUnavailableError, match="elsewhere"):
+        next_link("https://api.till.example/orders", link)
