@@ -8,6 +8,7 @@ from typing import Any
 from tidings.demo.client import Repair
 from tidings.demo.history import Happening
 from tidings.demo.parties import Parties
+from tidings.demo.patience import Patience
 from tidings.demo.plan import Plan
 from tidings.demo.report import Line
 from tidings.demo.server import Place
@@ -20,23 +21,23 @@ from tidings.ports import Clock
 from tidings.wording import counted
 
 SCOPE = "till-orders"
-PROVED_WITHIN = 90.0
 
 
 async def until_proved(parties: Parties, place: Place, clock: Clock, progress: Progress) -> Mapping[str, Any]:
     """Wait until Chirp's orders are proved right up to the last change at Till, and both of its lists that lie are
     over; return what is told of them then. OperatorError if that does not come about."""
-    deadline = clock.monotonic() + PROVED_WITHIN
+    patience = Patience(clock)
     while True:
         till = await parties.till()
-        progress("reconciling with Till", min(till["listings"], PARTIAL), PARTIAL + 1)
+        listings = min(till["listings"], PARTIAL + 1)
+        progress("reconciling with Till", listings, PARTIAL + 1)
         found: Mapping[str, Any] = {}
-        if till["listings"] > PARTIAL:
+        if listings > PARTIAL:
             [found] = await place.ask("asof", SCOPE)
             if is_proved(found, till["changed"]):
                 return found
-        if clock.monotonic() > deadline:
-            raise OperatorError(f"after {PROVED_WITHIN:.0f} s Chirp's orders are not proved right: {found}, {till}")
+        if patience.ends(listings):
+            raise OperatorError(f"Chirp's orders are not proved right: {dict(found)}, while Till says {till}")
         await clock.sleep(0.5)
 
 
