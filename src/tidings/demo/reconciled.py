@@ -48,7 +48,7 @@ def is_proved(found: Mapping[str, Any], changed: int) -> bool:
 
 
 def compare_lost(plan: Plan, repairs: Sequence[Repair]) -> Line:
-    """Of each order whose last webhook never came it was found what it is."""
+    """Of each order that is there, and whose last webhook never came, it was found what it is."""
     last: dict[str, Happening] = {each.data["order_id"]: each for each in plan.of_till}
     lost = {each.id for each in plan.lost}
     due = {id for id, each in last.items() if each.id in lost}

@@ -15,7 +15,7 @@ from aiohttp import web
 from tidings.demo.client import PAUSE, PAUSE_MAX
 from tidings.demo.plan import Plan
 from tidings.demo.standard import secret_of, signed
-from tidings.demo.telling import Telling
+from tidings.demo.telling import NEVER_TOLD, Telling
 from tidings.demo.till_listing import Listing
 from tidings.demo.till_table import Table
 from tidings.ports import Clock, Ports
@@ -116,7 +116,8 @@ def main() -> None:
         asked.add_argument(f"--{name}", type=kind, required=True)
     given = asked.parse_args()
     ports, plan = Ports(), Plan.draw(given.seed, events=given.events, lost=given.lost)
-    table = Table(plan.of_till, ports.clock)
+    # It deletes when all else is over, so that what it deletes was seen before.
+    table = Table(sorted(plan.of_till, key=lambda each: each.type == NEVER_TOLD), ports.clock)
     till = Till(plan.tellings, table, given.to, os.environ[SECRET], ports)
     listing, telling = Listing(table, ports.clock), set[asyncio.Task[None]]()
 

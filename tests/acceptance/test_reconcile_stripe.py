@@ -1,0 +1,124 @@
+"""The adapter of `docs/how-to/reconcile-stripe.md`, as it stands there, against Till's real HTTP server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.acceptance.place import Place
+from tidings.demo.till_listing import EMPTY, PARTIAL, PER_SECOND
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "reconcile-stripe.md"
+LINES_MAX = 40
+
+
+def program() -> str:
+    [found] = re.findall(r"```python\n(# payments.py\n.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    return str(found)
+
+
+@contextmanager
+def till() -> Iterator[str]:
+    """Run Till where all has happened, and nothing was told of it; yield its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    drawn = ("--to", "http://127.0.0.1:9", "--seed", "7", "--events", "1500", "--lost", "1")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tidings.demo.till_server", "--port", str(port), *drawn],
+        env=os.environ | {"CHIRP_TILL_SECRET": "whsec_aGVsbG8="},
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        tell(url)
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def tell(url: str) -> None:
+    end = time.monotonic() + 60
+    while True:
+        try:
+            with urlopen(Request(f"{url}/tell", method="POST"), timeout=10):
+                break
+        except ConnectionError as error:
+            raised: Exception = error
+        except OSError as error:
+            raised = error
+        if time.monotonic() > end:
+            raise raised
+        time.sleep(0.05)
+    while not read(f"{url}/report")["over"]:
+        time.sleep(0.05)
+
+
+def read(url: str) -> Any:
+    with urlopen(url, timeout=30) as answer:
+        return json.loads(answer.read())
+
+
+def true(url: str) -> dict[str, dict[str, Any]]:
+    """Return Till's orders, as its own history has them."""
+    found: dict[str, dict[str, Any]] = {}
+    for id, _, order in read(f"{url}/history"):
+        found.pop(id, None)
+        if order is not None:
+            found[id] = {name: order[name] for name in ("order_id", "state", "paid")}
+    return found
+
+
+def test_the_adapter_has_less_than_forty_lines() -> None:
+    [adapter] = re.findall(r"^class Till:\n.*?(?=^app = )", program(), re.DOTALL | re.MULTILINE)
+    assert len([line for line in adapter.splitlines() if line.strip()]) < LINES_MAX
+
+
+@pytest.mark.timeout(600)
+def test_what_no_webhook_told_is_found_and_what_two_lists_leave_out_is_not_deleted(tmp_path: Path) -> None:
+    with till() as url:
+        place, app = Place(tmp_path), ("--app", "shop:app")
+        asked = program().replace("https://till.example", url).replace(", every=timedelta(minutes=10)", "")
+        (tmp_path / "shop.py").write_text(asked, "utf-8")
+        orders = true(url)
+        assert len(orders) > 100  # more than a page
+        with place.serving():
+            runs = []
+            for _ in range(PARTIAL):
+                ended = place.tidings("reconcile", "run", "till", *app, "--json")
+                assert ended.code in (0, 1), ended.err
+                runs.append(ended.json)
+                if len(runs) == 2:  # what was repaired is shown before a list leaves it out
+                    place.eventually("asof", "till", *app, until=lambda found: found[0]["delete"]["as_of"])
+            shown = place.tidings("views", "show", "payments.payment", "--limit", "1000", *app, "--json").json
+            bounds = place.tidings("asof", "till", *app, "--json").json
+    planned, applied, equal = runs[:3]
+    assert (planned["dry"], planned["proposed"]) == (True, len(orders))
+    assert (applied["dry"], applied["appended"]) == (False, len(orders))
+    assert (equal["equal"], equal["appended"]) == (len(orders), 0)
+    empty, partial = runs[EMPTY - 1], runs[PARTIAL - 1]
+    assert (empty["state"], empty["rows"], empty["deletes"]) == ("held", 0, 0)
+    assert (partial["deletes"], partial["breaches"]) == (0, ["omitted"])
+    assert {row["order_id"]: row for row in shown} == orders
+    assert bounds[0]["exceptions"] == []
+
+
+def test_who_asks_too_fast_is_told_how_long_to_wait() -> None:
+    with till() as url:
+        with pytest.raises(HTTPError) as found, ThreadPoolExecutor(32) as asking:
+            list(asking.map(read, [f"{url}/v1/orders/order-1"] * (20 * PER_SECOND)))
+        assert (found.value.code, found.value.headers["retry-after"]) == (429, "1")
