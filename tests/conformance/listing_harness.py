@@ -34,7 +34,8 @@ class Served:
 
 def answer(reply: Reply, said: Any, **headers: str) -> web.Response:
     if reply.text is not None:
-        return web.Response(status=reply.status, headers=reply.headers, text=reply.text)
+        headers = {"Content-Type": "application/json", **reply.headers}
+        return web.Response(status=reply.status, headers=headers, text=reply.text)
     return web.json_response(said, status=reply.status, headers={**reply.headers, **headers})
 
 

@@ -208,7 +208,7 @@ class Provider:
     def _reply(
         self, *, status: int = 200, items: Sequence[Item] = (), cursor: str | None = None, text: str | None = None
     ) -> Reply:
-        headers = {"Date": format_datetime(self.date, usegmt=True), "Content-Type": "application/json"}
+        headers = {"Date": format_datetime(self.date, usegmt=True)}
         if self.age:
             headers["Age"] = str(self.age)
         return Reply(status=status, headers=headers, items=items, cursor=cursor, text=text)
