@@ -66,7 +66,11 @@ class Application:
                 with self.waiting.counted():
                     await self._serve(scope, receive, send)
             else:
-                await self._counted(scope, receive, send)
+                self._under_way += 1
+                try:
+                    await self._serve(scope, receive, send)
+                finally:
+                    self._under_way -= 1
         except DisconnectedError:
             pass
         except asyncio.CancelledError:
@@ -108,14 +112,9 @@ class Application:
             return await self._route(path, scope, receive, send)
         return await answer(scope, receive, send)
 
-    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._under_way += 1
-        try:
-            await self._serve(scope, receive, send)
-        finally:
-            self._under_way -= 1
-
     def _check_room(self, scope: Scope) -> None:
+        if scope["method"] != "GET" and self._under_way <= UNDER_WAY_MAX:
+            return
         if _may_wait(scope):
             if len(self.waiting) > WAITING_MAX:
                 why = f"{WAITING_MAX:,} requests wait for what comes: ask later, or without `Prefer: wait`"

@@ -10,6 +10,7 @@ from contextvars import Context
 from typing import Any
 
 from tidings.api.answer import EXCHANGE, Exchange, Message, Receive, Scope
+from tidings.api.headers import by_name, values
 from tidings.api.problems import Problem, Refusal
 from tidings.errors import CallerError, MalformedError, SlowBodyError
 from tidings.ports import Clock
@@ -17,7 +18,8 @@ from tidings.ports import Clock
 SILENCE_SECONDS = 10
 BODY_SECONDS = 60
 _DIGITS_MAX = 18
-_FRAMING = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})
+_CODINGS = {b"content-encoding": b"identity", b"transfer-encoding": b"chunked"}
+"""What may be said of how a body is coded."""
 
 
 class DisconnectedError(CallerError):
@@ -147,23 +149,28 @@ async def _rest(receive: Receive, arrival: _Arrival, body: bytearray, most: int)
 def _length(scope: Scope, most: int) -> int | None:
     """Return what Content-Length says, None without it."""
     length = None
-    for name, value in scope["headers"]:
-        if name not in _FRAMING:
-            continue
-        if name == b"content-length":
-            number = int(value) if value.isdigit() and len(value) < _DIGITS_MAX else _odd_length(value)
-            if number > most:
-                raise _too_large(most)
-            if length is not None and number != length:
-                raise MalformedError("Content-Length stands twice, with different lengths: send it once")
-            length = number
-        elif value.strip().lower() != (b"identity" if name == b"content-encoding" else b"chunked"):
-            raise Refusal(
-                Problem.UNSUPPORTED_MEDIA_TYPE,
-                f"the body is coded as {value.decode('latin-1')[:40]!r}: send it as it is, with no coding but chunked",
-                (b"accept-encoding", b"identity"),
-            )
+    for value in values(scope, b"content-length"):
+        number = int(value) if value.isdigit() and len(value) < _DIGITS_MAX else _odd_length(value)
+        if number > most:
+            raise _too_large(most)
+        if length is not None and number != length:
+            raise MalformedError("Content-Length stands twice, with different lengths: send it once")
+        length = number
+    if not _CODINGS.keys().isdisjoint(by_name(scope)):
+        _check_coding(scope)
     return length
+
+
+def _check_coding(scope: Scope) -> None:
+    for name, known in _CODINGS.items():
+        for value in values(scope, name):
+            if value.strip().lower() != known:
+                why = f"the body is coded as {value.decode('latin-1')[:40]!r}"
+                raise Refusal(
+                    Problem.UNSUPPORTED_MEDIA_TYPE,
+                    f"{why}: send it as it is, with no coding but chunked",
+                    (b"accept-encoding", b"identity"),
+                )
 
 
 def _odd_length(value: bytes) -> int:
@@ -179,8 +186,7 @@ def _check_length(scope: Scope, body: bytes, length: int | None) -> None:
             f"the body has {len(body):,} bytes here, but Content-Length says {length:,}: "
             "send it again, and without an Upgrade header if there is one"
         )
-    names = {name for name, _ in scope["headers"]}
-    if not body and {b"upgrade", b"transfer-encoding"} <= names:
+    if not body and {b"upgrade", b"transfer-encoding"} <= by_name(scope).keys():
         raise MalformedError(
             "the server in front of this application drops bodies behind an Upgrade header: leave it out"
         )

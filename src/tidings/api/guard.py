@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_address
 
 from tidings.api.answer import Scope
+from tidings.api.headers import by_name, values
 from tidings.api.problems import Problem, Refusal
 from tidings.operations.admission import LOCAL, Admission, Principal
 
@@ -34,7 +36,7 @@ async def admit(admission: Admission, scope: Scope) -> Principal:
     if await admission.is_keyless():
         admit_local(scope)
         return LOCAL
-    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    given = values(scope, b"authorization")
     found = _BEARER.fullmatch(given[0]) if len(given) == 1 else None
     principal = None if found is None else await admission.of_token(found[1].decode("ascii"))
     if principal is None:
@@ -52,23 +54,24 @@ def admit_local(scope: Scope) -> None:
     headers and names this machine as Host looks as a program here does: nothing tells them apart.
     That there is one Host at most, `check_host` has seen.
     """
-    host = origin = None
-    for name, value in scope["headers"]:
-        if name == b"host":
-            host = value
-        elif name == b"origin":
-            if origin is not None:
-                raise _refused("two Origin headers")
-            origin = value
-        elif name in _FORWARDED or name.startswith(b"x-forwarded-"):
-            raise _refused(f"a {name.decode('latin-1')} header")
+    sent = by_name(scope)
+    if not _FORWARDED.isdisjoint(sent) or b" x-forwarded-" in b" ".join((b"", *sent)):
+        raise _refused(f"a {_forwarding(sent).decode('latin-1')} header")
+    origin = sent.get(b"origin")
+    if origin is not None and len(values(scope, b"origin")) > 1:
+        raise _refused("two Origin headers")
     client = scope.get("client")
     if client and not is_loopback(client[0]):
         raise _refused("a client on another machine")
+    host = sent.get(b"host")
     if host is None or not _names_this_machine(host):
         raise _refused("a Host that is no loopback name")
     if origin is not None and scope["method"] not in _SAFE and origin != _own_origin(scope, host):
         raise _refused("a page of another origin")
+
+
+def _forwarding(names: Iterable[bytes]) -> bytes:
+    return next(name for name in names if name in _FORWARDED or name.startswith(b"x-forwarded-"))
 
 
 @lru_cache(maxsize=256)

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 from tidings.api.answer import Scope
 from tidings.api.problems import Problem, Refusal
 from tidings.errors import MalformedError
 
 WAIT_SECONDS_MAX = 30
+_BY_NAME = "tidings.headers"
 _WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,9})\"?", re.IGNORECASE)
+
+
+def by_name(scope: Scope) -> Mapping[bytes, bytes]:
+    """Return the headers by lower-case name, of each name the last: made once, since so many ask for one."""
+    found: dict[bytes, bytes] | None = scope.get(_BY_NAME)
+    if found is None:
+        found = scope[_BY_NAME] = dict(scope["headers"])
+    return found
+
+
+def values(scope: Scope, name: bytes) -> Sequence[bytes]:
+    """Return what was sent under a name, in order."""
+    found = scope.get(_BY_NAME) or by_name(scope)
+    if name not in found:
+        return ()
+    if len(found) == len(scope["headers"]):
+        return (found[name],)
+    return [value for each, value in scope["headers"] if each == name]
 
 
 def pick(scope: Scope, wanted: Collection[bytes]) -> dict[bytes, str]:
     """Return those of the wanted headers, by lower-case name, that were sent; MalformedError for one sent twice."""
-    found: dict[bytes, str] = {}
-    for name, value in scope["headers"]:
-        if name in wanted:
-            if name in found:
+    sent = by_name(scope)
+    found = {name: sent[name].decode("latin-1").strip() for name in wanted if name in sent}
+    if len(sent) < len(scope["headers"]):
+        for name in found:
+            if len(values(scope, name)) > 1:
                 raise MalformedError(f"the header {name.decode()} was sent twice: send it once")
-            found[name] = value.decode("latin-1").strip()
     return found
 
 
@@ -31,9 +50,7 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 def wait_seconds(scope: Scope) -> int | None:
     """Return the seconds of `Prefer: wait=N` (RFC 7240), at most `WAIT_SECONDS_MAX`; None without it."""
-    for name, value in scope["headers"]:
-        if name != b"prefer":
-            continue
+    for value in values(scope, b"prefer"):
         for preference in value.decode("latin-1").split(","):
             found = _WAIT.fullmatch(preference.partition(";")[0].strip())
             if found:
@@ -54,8 +71,7 @@ def choose(scope: Scope, *offered: str) -> str:
 
     `not-acceptable` if they want none of those offered.
     """
-    values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"accept"]
-    accepted = Accepted(",".join(values) or "*/*")
+    accepted = Accepted(b",".join(values(scope, b"accept")).decode("latin-1") or "*/*")
     best = max(offered, key=accepted.weight)
     if accepted.weight(best) == 0:
         raise Refusal(Problem.NOT_ACCEPTABLE, f"there is {' and '.join(offered)}; the Accept header wants none of them")

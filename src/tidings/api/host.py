@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from tidings.api.answer import Scope
+from tidings.api.headers import values
 from tidings.api.problems import Problem, Refusal
 
 _HOST = re.compile(rb"(\[[0-9A-Za-z:.]+\]|(?:[0-9A-Za-z._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(:[0-9]{0,5})?")
@@ -16,7 +17,7 @@ def check_host(scope: Scope) -> None:
 
     A path that two readers take for two hosts' is a way past whoever stands between; HTTP/1.0 may go without.
     """
-    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    hosts = values(scope, b"host")
     if len(hosts) == 1:
         if not _is_host(hosts[0]):
             raise _refused(f"{hosts[0].decode('latin-1')[:80]!r} is no host in a Host header")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 
 from tidings.api.answer import JSON_TYPE, Answer, Header, Receive, Scope
 from tidings.api.bodies import Bodies
@@ -47,7 +48,8 @@ from tidings.store.keyed import Keyed
 
 EVENT_BYTES_MAX = 1024 * 1024
 
-_HEADERS = frozenset({b"content-type", b"if-match", b"if-none-match", b"tidings-expected-position"})
+_EXPECTED = b"tidings-expected-position"
+_HEADERS = frozenset({b"content-type", b"if-match", b"if-none-match", _EXPECTED})
 _DEDUPE = frozenset({"dedupe"})
 
 
@@ -106,11 +108,12 @@ class Ingest:
         self._rates.check_sources(read)
         if not by_content and key is None:
             refuse_unnamed(read, mode)
-        with self._keeper.passing():
+        generation = self._keeper.begin()  # what `passing` does, in a third of the time
+        try:
             envelopes = self._admitted(scope, read, mode, None if by_content else key)
             if not envelopes:
                 return self._answer(200, (), {"results": []})
-            expected = await self._expected(headers, envelopes)
+            expected = await self._expected(headers, envelopes) if _EXPECTED in headers else NOTHING_EXPECTED
             if key is None:
                 return self._appended(scope, envelopes, await self._log.append(envelopes, expected=expected))
 
@@ -119,6 +122,8 @@ class Ingest:
                 return self._appended(scope, envelopes, receipt)
 
             return await self._repeats.once(scope, "POST /events", key, body, append)
+        finally:
+            self._keeper.end(generation)
 
     def _admitted(self, scope: Scope, read: Sequence[Envelope], mode: Mode, naming: str | None) -> list[Envelope]:
         """Return the events as they are appended. `naming`: the key by which those without an id are named."""
@@ -128,16 +133,14 @@ class Ingest:
         ]
         trace = trace_of(scope)
         owner = None if naming is None else (principal_of(scope).owner, naming)
-        return [
-            traced(named(envelope, owner, index) if envelope.id is UNNAMED else envelope, trace)
-            for index, envelope in enumerate(admitted)
-        ]
+        for index, envelope in enumerate(admitted):
+            if envelope.id is UNNAMED:
+                admitted[index] = named(envelope, owner, index)
+        return [traced(envelope, trace) for envelope in admitted] if trace else admitted
 
     def _appended(self, scope: Scope, envelopes: Sequence[Envelope], receipt: Receipt) -> Answer:
-        results = [
-            self._result(envelope, position, receipt.outcome_of(place))
-            for place, (envelope, position) in enumerate(zip(envelopes, receipt.positions, strict=True))
-        ]
+        outcomes = map(receipt.outcome_of, range(len(envelopes))) if receipt.known else repeat(receipt.outcome)
+        results = list(map(self._result, envelopes, receipt.positions, outcomes))
         status = 201 if receipt.outcome == "appended" else 200
         notes = version_headers(self._keeper, envelopes, scope)
         return self._answer(status, receipt.positions, {"results": results}, *notes)
@@ -167,7 +170,7 @@ class Ingest:
 
     async def _expected(self, headers: Mapping[bytes, str], envelopes: Sequence[Envelope]) -> Mapping[str, Position]:
         """Return what the append must find, so that it is refused if the subject has an entry after the token."""
-        token = headers.get(b"tidings-expected-position")
+        token = headers.get(_EXPECTED)
         if token is None:
             return NOTHING_EXPECTED
         seen = self._tokens.read(token, name="Tidings-Expected-Position")
@@ -218,6 +221,8 @@ def _read(scope: Scope, body: bytes, mode: Mode) -> Sequence[Envelope]:
 
 
 def _is_by_content(scope: Scope) -> bool:
+    if not scope["query_string"]:
+        return False
     dedupe = one(read_query(scope, known=_DEDUPE), "dedupe")
     if dedupe not in (None, "content"):
         raise MalformedError(f"dedupe: {dedupe[:40]!r} is no way to tell repeats; there is `content`")

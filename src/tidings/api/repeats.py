@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 
 from tidings.api.answer import Answer, Scope
-from tidings.api.headers import header
+from tidings.api.headers import header, values
 from tidings.api.paths import whole_path
 from tidings.api.problems import Problem, Refusal, answer_to, problem_of
 from tidings.api.routing import principal_of
@@ -38,13 +38,13 @@ Act = Callable[[Keyed[StoreDriver]], Awaitable[Answer]]
 
 def read_key(scope: Scope) -> str | None:
     """Return the key of a request; None without one. `idempotency-key-malformed`, also if it was sent twice."""
-    values = [value for name, value in scope["headers"] if name == _HEADER]
-    if not values:
+    sent = values(scope, _HEADER)
+    if not sent:
         return None
-    text = values[0].decode("latin-1").strip(" \t")
+    text = sent[0].decode("latin-1").strip(" \t")
     quoted = _QUOTED.fullmatch(text)
     key = text if quoted is None else _ESCAPED.sub(r"\1", quoted[1])
-    if len(values) > 1 or len(key) > 255 or (quoted is None and not _BARE.fullmatch(text)):
+    if len(sent) > 1 or len(key) > 255 or (quoted is None and not _BARE.fullmatch(text)):
         why = 'send it once, as 1 to 255 visible ASCII characters in quotes: `Idempotency-Key: "8e03978e-40d5"`'
         raise Refusal(Problem.IDEMPOTENCY_KEY_MALFORMED, why)
     return key

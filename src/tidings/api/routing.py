@@ -43,7 +43,7 @@ def principal_of(scope: Scope) -> Principal:
 
 def check_scope(scope: Scope, wanted: str) -> None:
     """Refuse, as `scope-missing`, whoever may not do this."""
-    if wanted not in principal_of(scope).scopes:
+    if wanted not in scope[PRINCIPAL].scopes:
         raise Refusal(Problem.SCOPE_MISSING, f"this needs a key with the scope {wanted}; yours has it not")
 
 
@@ -53,7 +53,9 @@ def check_source(scope: Scope, source: str, own: Collection[str]) -> None:
     `own`: sources of this application's services. What these say is believed as they are, and the ids of what they emit
     can be foreseen, so a key speaks for one, as for tidings itself, only if it names it.
     """
-    principal = principal_of(scope)
+    principal: Principal = scope[PRINCIPAL]
+    if principal.key is None and principal.sources is None:
+        return
     whose = "of a service of this application" if source in own else "of tidings itself"
     if principal.key is not None and principal.sources is None and (source in own or is_own_source(source)):
         why = f"{source[:100]!r} is the source {whose}: only a key that names it may write there"

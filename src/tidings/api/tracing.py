@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import msgspec
 
 from tidings.api.answer import Scope
+from tidings.api.headers import values
 from tidings.events.envelope import Envelope
 
 STATE_CHARACTERS_MAX = 512
+NO_TRACE: Mapping[str, str] = MappingProxyType({})
 _PARENT = re.compile(rb"[ \t]*(00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})[ \t]*")
 
 
@@ -19,11 +22,13 @@ def trace_of(scope: Scope) -> Mapping[str, str]:
 
     A trace that cannot be read is no reason to refuse an event. `tracestate` is left out beyond 512 characters.
     """
-    parents = [value for name, value in scope["headers"] if name == b"traceparent"]
+    parents = values(scope, b"traceparent")
+    if not parents:
+        return NO_TRACE
     found = _PARENT.fullmatch(parents[0]) if len(parents) == 1 else None
     if found is None:
-        return {}
-    state = b",".join(value.strip() for name, value in scope["headers"] if name == b"tracestate").decode("latin-1")
+        return NO_TRACE
+    state = b",".join(value.strip() for value in values(scope, b"tracestate")).decode("latin-1")
     is_kept = 0 < len(state) <= STATE_CHARACTERS_MAX and state.isascii() and state.isprintable()
     return {"traceparent": found[1].decode()} | ({"tracestate": state} if is_kept else {})
 

@@ -17,7 +17,7 @@ from tidings.events.media import JSON, is_json
 from tidings.events.rules import DATA_BYTES_MAX, SUBJECT_MAX, TIME_AHEAD_MAX, check_ahead, checked, is_text, wrong
 from tidings.events.strict import check_json
 from tidings.events.timestamp import time_text
-from tidings.events.whole import PLACES_MAX, TOO_LONG, may_be_too_long, too_long, with_limits
+from tidings.events.whole import PLACES_MAX, TOO_LONG, declares_any, may_be_too_long, too_long, with_limits
 
 _JSON_ATTRIBUTES: Mapping[str, AttributeValue] = {"datacontenttype": JSON}
 
@@ -62,6 +62,18 @@ ALL_OPEN = AllOpen()
 NONE_OLDER: Mapping[tuple[str, int], Older] = MappingProxyType({})
 
 
+class _Door:
+    """How the events of one version of a type come in: as its class, or by `older` as the class of another."""
+
+    __slots__ = ("decode", "found", "has_whole", "older")
+
+    def __init__(self, found: Declared, older: Older | None = None) -> None:
+        self.found = found
+        self.older = older
+        self.decode: Callable[[bytes], Any] = Decoder(found.cls).decode
+        self.has_whole: bool | None = None  # whether the class declares whole numbers; None: nobody has looked yet
+
+
 class Catalog:
     """The declared event classes, by (type, version); `older`: the versions that are read as one of these.
 
@@ -95,9 +107,8 @@ class Catalog:
                 )
             check_subject_type(found)
         self._newest = dict(sorted(self._known))
-        self._decoders: dict[tuple[str, int], Callable[[bytes], Any]] = {
-            key: Decoder(found.cls).decode for key, found in self._known.items()
-        }
+        self._doors = {key: _Door(found) for key, found in self._known.items()}
+        self._doors |= {key: _Door(each.declared, each) for key, each in older.items()}
 
     def types(self) -> tuple[tuple[str, int], ...]:
         """Return every (type, version) that has a class, sorted."""
@@ -115,11 +126,7 @@ class Catalog:
         """Return what is declared for this version of the type, or for the one that it is read as.
 
         UnknownTypeError, with what there is, if nothing is."""
-        older = self._older.get((type, version))
-        found = self._known.get((type, version)) if older is None else older.declared
-        if found is None:
-            raise self._unknown(type, version)
-        return found
+        return self._door(type, version).found
 
     def decode(self, envelope: Envelope) -> Any:
         """Return the event in the envelope, an instance of its declared class, or of the one that it is read as.
@@ -127,14 +134,11 @@ class Catalog:
         UnknownTypeError; TransformError if a step to that fails; InvalidDataError, with the JSON pointer of the
         member, if the data does not fit the class.
         """
-        decode = self._decoders.get((envelope.type, envelope.version))
-        if decode is None:
-            older = self._older.get((envelope.type, envelope.version))
-            if older is not None:
-                return older.read(envelope)
-            raise self._unknown(envelope.type, envelope.version)
+        door = self._doors.get((envelope.type, envelope.version)) or self._door(envelope.type, envelope.version)
+        if door.older is not None:
+            return door.older.read(envelope)
         data = envelope.data
-        return _from_nothing(decode) if data is None else decode(data)
+        return _from_nothing(door.decode) if data is None else door.decode(data)
 
     def admit(self, envelope: Envelope, *, now_us: int) -> Envelope:
         """Return an envelope from outside as it may be kept: every rule holds, and its data fits the declared class.
@@ -145,16 +149,18 @@ class Catalog:
         """
         checked(envelope, data_bytes_max=self._data_bytes_max)
         if envelope.time is not None:
-            self.check_time(envelope.time, now_us=now_us)
-        found = self.known(envelope.type, envelope.version)
+            check_ahead(envelope.time, now_us=now_us, seconds=self._time_ahead_max)
+        door = self._doors.get((envelope.type, envelope.version)) or self._door(envelope.type, envelope.version)
         self._gates.check(envelope)
         if envelope.data is not None:
             _check_json(envelope)
-        older = self._older.get((envelope.type, envelope.version))
-        event = self.decode(envelope) if older is None else older.admit(envelope)
+        if door.older is not None:
+            event = door.older.admit(envelope)
+        else:
+            event = self.decode(envelope) if envelope.data is None else door.decode(envelope.data)
         if event is not None and envelope.data is not None:
-            self._check_whole(found, event, envelope.data)
-        subject = envelope.subject if event is None else _subject(found, envelope, event)
+            self._check_whole(door, event, envelope.data)
+        subject = envelope.subject if event is None else _subject(door.found, envelope, event)
         if subject == envelope.subject and envelope.time is not None:
             return envelope
         return Envelope(
@@ -190,11 +196,12 @@ class Catalog:
         if none of those is.
         """
         found = declared_instance(event)
-        if self.known(found.type, found.version).cls is not found.cls:
+        door = self._door(found.type, found.version)
+        if door.older is not None or door.found.cls is not found.cls:
             raise DeclarationError(f"{_place(found.cls)} is not the class that this application knows as {found.type}")
         data = encode_json(event)
-        read = _read_back(event, data, self._decoders[found.type, found.version])
-        self._check_whole(found, read, data)
+        read = _read_back(event, data, door.decode)
+        self._check_whole(door, read, data)
         made = Envelope(
             id=id,
             source=source,
@@ -220,9 +227,18 @@ class Catalog:
             raise DeclarationError(f"{_place(cls)} has no JSON Schema: {error}") from error
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", **with_limits(made)}
 
-    def _check_whole(self, found: Declared, event: Any, data: bytes) -> None:
+    def _door(self, type: str, version: int) -> _Door:
+        door = self._doors.get((type, version))
+        if door is None:
+            raise self._unknown(type, version)
+        return door
+
+    def _check_whole(self, door: _Door, event: Any, data: bytes) -> None:
         """Refuse a declared whole number that no column holds; `data`: what the event was read from."""
-        if not may_be_too_long(data):
+        found = door.found
+        if door.has_whole is None:
+            door.has_whole = declares_any(self.json_schema(found.type, found.version))
+        if not door.has_whole or not may_be_too_long(data):
             return
         places = too_long(self.json_schema(found.type, found.version), msgspec.json.decode(encode_json(event)))
         if places:
@@ -252,6 +268,8 @@ def _subject(found: Declared, envelope: Envelope, event: Any) -> str | None:
     """Return the subject the envelope must have: what the declared member says, or as it is if none is declared."""
     if found.subject is None:
         return envelope.subject
+    if getattr(event, found.subject) == envelope.subject:
+        return envelope.subject  # which was looked at with the rest of the envelope
     subject = _subject_of(found, event)
     if envelope.subject is not None and envelope.subject != subject:
         why = f"it is {envelope.subject[:64]!r}, but the data's {found.subject} is {subject[:64]!r}"
@@ -269,8 +287,8 @@ def _subject_of(found: Declared, event: Any) -> str:
 
 
 def _check_json(envelope: Envelope) -> None:
-    content_type = envelope.content_type
-    if content_type is not None and not is_json(content_type):
+    content_type = envelope.attributes.get("datacontenttype", JSON)
+    if content_type != JSON and not is_json(str(content_type)):
         why = f"{envelope.type} is read as JSON, not as {content_type}: send application/json"
         raise InvalidDataError(why, errors=[("", why)])
     check_json(envelope.data or b"")

@@ -44,15 +44,14 @@ def decode_json(data: bytes, *, is_event: bool = False) -> Any:
     `is_event`: the text is a whole event, and what is allowed is allowed to its data, so that data which is read alone
     is read within an event too.
     """
-    opening = data.count(b"{") + data.count(b"[")
     if len(data) > DIGITS_MAX:
-        _check_size(data, opening, _TOO_MANY_VALUES_AND_ATTRIBUTES if is_event else _TOO_MANY_VALUES)
+        _check_size(data, _TOO_MANY_VALUES_AND_ATTRIBUTES if is_event else _TOO_MANY_VALUES)
     try:
         value = _decode(data)
     except (UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
         raise unreadable(data, error) from None
-    if opening:
-        kept = _count_members(value, DEPTH_MAX + is_event) if opening > 1 else len(value) if type(value) is dict else 0
+    if value.__class__ is dict or value.__class__ is list:
+        kept = _count_members(value, DEPTH_MAX + is_event)
         if kept != data.count(b":") and kept < _count_written(data, at_least=kept):
             raise _malformed("a member name stands twice in one object")
     return value
@@ -76,8 +75,9 @@ def check_json(data: bytes) -> None:
         read_json(data)
 
 
-def _check_size(data: bytes, opening: int, too_many_values: re.Pattern[bytes]) -> None:
+def _check_size(data: bytes, too_many_values: re.Pattern[bytes]) -> None:
     """Refuse too many values or digits. The cheap counts also see what strings hold, so they only ever clear a text."""
+    opening = data.count(b"{") + data.count(b"[")
     if opening + data.count(b",") >= NODES_MAX and too_many_values.match(data):
         raise _malformed(f"it has more than {NODES_MAX:,} values")
     if _TOO_MANY_ZEROS in data.translate(_DIGITS_AS_ZEROS) and _LONG_NUMBER.match(data):

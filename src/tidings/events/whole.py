@@ -42,6 +42,13 @@ def may_be_too_long(data: bytes) -> bool:
     return _LONG in data.translate(_DIGITS_AS_ZEROS)
 
 
+def declares_any(schema: Any) -> bool:
+    """Say whether a JSON Schema declares any whole number."""
+    if isinstance(schema, list):
+        return any(map(declares_any, schema))
+    return isinstance(schema, Mapping) and (schema.get("type") == "integer" or any(map(declares_any, schema.values())))
+
+
 def with_limits(schema: Any) -> Any:
     """Return a JSON Schema that says of each whole number what is the least and the greatest, where it did not."""
     if isinstance(schema, list):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 
 from tidings.errors import LogUnavailableError, UnknownTypeError, VersionNotOpenError
@@ -20,7 +19,7 @@ FRESH_SECONDS = 25.0
 
 
 class Gatekeeper:
-    """The gates as this process knows them.
+    """The gates as this process knows them: `gates` are judged by now.
 
     Whoever appends does so inside of `passing`, from before the event is judged until it is kept: then the gates that
     all it has under way were judged by are known, which `epochs` says.
@@ -42,17 +41,12 @@ class Gatekeeper:
         self._lineages = lineages
         self._clock = clock
         self._forced: set[tuple[str, int]] = set()
-        self._gates = Gates()
+        self.gates = Gates()
         self._generation = 0
-        self._seen: dict[int, Gates] = {0: self._gates}
-        self._under_way: Counter[int] = Counter()
+        self._seen: dict[int, Gates] = {0: self.gates}
+        self._under_way: dict[int, int] = {}
         self._fresh_until: float | None = None
         self._is_blind = False
-
-    @property
-    def gates(self) -> Gates:
-        """The gates that are judged by now."""
-        return self._gates
 
     @property
     def epochs(self) -> Mapping[str, int]:
@@ -68,9 +62,9 @@ class Gatekeeper:
         holds no lease, so that nobody waits for it."""
         self._is_blind = False
         self._fresh_until = None if sent is None else sent + FRESH_SECONDS
-        if gates != self._gates:
+        if gates != self.gates:
             self._generation += 1
-            self._gates = self._seen[self._generation] = gates
+            self.gates = self._seen[self._generation] = gates
             self.marks = marks_of(gates, self._public_url)
             self._forget()
 
@@ -81,7 +75,7 @@ class Gatekeeper:
     def begin(self) -> int:
         """Count something as under way; return the generation of the gates that it is judged by."""
         generation = self._generation
-        self._under_way[generation] += 1
+        self._under_way[generation] = self._under_way.get(generation, 0) + 1
         return generation
 
     def end(self, generation: int) -> None:
@@ -103,23 +97,23 @@ class Gatekeeper:
         if self.policies.inside == "warn" and self._may_be_forced(envelope):
             return self._force(envelope)
         lineage = self._lineages.get(envelope.type)
-        landing = None if lineage is None else self._gates.landing(lineage, envelope.version)
+        landing = None if lineage is None else self.gates.landing(lineage, envelope.version)
         if lineage is None or landing is None or self.policies.inside == "refuse":
-            raise refused(self._gates, envelope)
+            raise refused(self.gates, envelope)
         brought = brought_down(envelope, landing, self._lineages)
-        if landing in self._gates.types[envelope.type].ending:
+        if landing in self.gates.types[envelope.type].ending:
             self.told.deprecated(brought)
         return brought
 
     def check(self, envelope: Envelope) -> None:
         """Refuse an event from outside. VersionNotOpenError; UnknownTypeError for a version that nobody registered."""
         if not self._is_open(envelope):
-            gates = self._gates.types[envelope.type]
+            gates = self.gates.types[envelope.type]
             if envelope.version not in gates.known:
                 why = f"{envelope.type} has no version {envelope.version}; there is {told(gates.known)}"
                 raise UnknownTypeError(why, errors=[("/dataversion", why)])
             if self.policies.outside != "warn" or not self._may_be_forced(envelope):
-                raise refused(self._gates, envelope)
+                raise refused(self.gates, envelope)
             self._force(envelope)
 
     @property
@@ -132,16 +126,16 @@ class Gatekeeper:
         self._forced -= {*forced}
 
     def _may_be_forced(self, envelope: Envelope) -> bool:
-        ending = self._gates.ending(envelope.type, envelope.version)
-        return envelope.version in self._gates.types[envelope.type].known and not (ending and ending.is_over)
+        ending = self.gates.ending(envelope.type, envelope.version)
+        return envelope.version in self.gates.types[envelope.type].known and not (ending and ending.is_over)
 
     def _force(self, envelope: Envelope) -> Envelope:
         self._forced.add((envelope.type, envelope.version))
-        self.told.forced(envelope, self._gates.accepted(envelope.type))
+        self.told.forced(envelope, self.gates.accepted(envelope.type))
         return envelope
 
     def _is_open(self, envelope: Envelope) -> bool:
-        gates = self._gates.types.get(envelope.type)
+        gates = self.gates.types.get(envelope.type)
         if gates is None:
             lineage = self._lineages.get(envelope.type)
             if self._is_blind and lineage is not None and len(lineage.versions) > 1:
