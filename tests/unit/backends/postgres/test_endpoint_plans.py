@@ -18,8 +18,8 @@ FILL = (
     "closed, held) SELECT substr('nkf', n % 3 + 1, 1) || ':' || n || ':old', "
     "substr('nkf', n % 3 + 1, 1), n, 'old', (n % 100)::text, 'said', s.state, n, n % 5, "
     "0, CASE WHEN s.state IN ('delivered', 'dead') THEN n END, CASE WHEN s.state = 'held' THEN n END "
-    "FROM generate_series(1, 60000) n JOIN (VALUES (0, 'due'), (1, 'behind'), (2, 'held'), (3, 'dead'), "
-    "(4, 'delivered')) s(m, state) ON s.m = least((n / 3) % 12, 4)"
+    "FROM generate_series(1, 150000) n JOIN (VALUES (0, 'due'), (1, 'behind'), (2, 'held'), (3, 'dead'), "
+    "(4, 'delivered')) s(m, state) ON s.m = CASE WHEN n > 60000 THEN 4 ELSE (n / 3) % 5 END"
 )
 
 
