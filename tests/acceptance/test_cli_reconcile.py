@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,20 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "concepts" / "reconciliati
 ITEMS = """
 
 import json, pathlib
+from dataclasses import replace
 
 
 class OfAFile(Till):
+    facts = replace(Till.facts, filters_by_change=True)
+
+    async def list_changed(self, *, since, cursor, limit):
+        changed = sorted((at, key) for key, (_, at) in self.items.items() if at >= since)
+        found = [(f"{at.isoformat()} {key}", key) for at, key in changed]
+        found = [each for each in found if cursor is None or each[0] > cursor]
+        more = found[limit - 1][0] if len(found) > limit else None
+        rows = [self.row(key) for _, key in found[:limit]]
+        return Page(rows=rows, next_cursor=more, server_date=datetime.now(UTC))
+
     @property
     def items(self):
         read = json.loads(pathlib.Path("items.json").read_text())
@@ -89,3 +101,31 @@ def test_names_that_are_not_there_are_told_in_one_line(place: Place) -> None:
             said = place.tidings(*words, "--app", "shop:app")
             assert (said.code, said.err.count("\n")) == (1, 1)
             assert "there is no" in said.err
+
+
+def test_what_has_changed_and_one_item_are_compared_alone_once_all_was(place: Place) -> None:
+    run = ("reconcile", "run", "till-orders", "--app", "shop:app")
+    with place.serving():
+        for less in (("--changed",), ("--key", "o-1")):
+            early = place.tidings(*run, *less)
+            assert (early.code, early.err.count("\n"), "run it whole first" in early.err) == (1, 1, True)
+        place.tidings(*run, "--apply")
+        place.eventually("asof", "till-orders", "--app", "shop:app", until=lambda found: found[0]["delete"]["as_of"])
+
+        items = {f"o-{n}": (n, HOUR_AGO) for n in range(2, 30)}
+        has(place, {**items, "o-1": (99, datetime.now(UTC).isoformat())})
+        changed = place.tidings(*run, "--changed", "--json")
+        assert (changed.code, changed.json["mode"], changed.json["appended"]) == (1, "changed", 1)
+        assert changed.json["after"]["delete"] == changed.json["before"]["delete"]
+        asked = [place.tidings(*run, "--key", key, "--json") for key in ("o-0", "o-2")]
+        assert [(each.code, each.json["mode"], each.json["deletes"]) for each in asked] == [
+            (1, "key", 1),
+            (0, "key", 0),
+        ]
+        rows = place.eventually(
+            "views", "show", "orders.paid_order", "--app", "shop:app", until=lambda rows: len(rows) == 29
+        )
+        assert {row["order_id"]: row["amount"] for row in rows}["o-1"] == 99
+
+        wrong = place.tidings(*run, "--changed", "--key", "o-1")
+        assert (wrong.code, "say one of" in wrong.err) == (2, True)

@@ -23,6 +23,7 @@ from tidings.log.driver import Position
 from tidings.operations.endpoints import Endpoints
 from tidings.ports import Ports
 from tidings.reconciliation.listing import Listing, Scope
+from tidings.reconciliation.times import Every
 from tidings.services.context import Context
 from tidings.services.service import Service
 from tidings.settings import Settings
@@ -122,21 +123,31 @@ class App:
         listing: Listing,
         *,
         events: Sequence[type],
-        every: timedelta | None = None,
+        every: Every | None = None,
+        changes_every: Every | None = None,
         account: str = "",
     ) -> Scope:
         """Keep a copy of what a provider lists, and prove it right: what was missed is found, and repaired by events.
 
         `name`: of the scope, such as `till-orders`. `view`: the class of the copy's rows, a view without folds.
-        `events`: the event classes that `listing` reads. `every`: from the start of a run to that of the next; None:
-        only when asked for. `account`: scopes of one account share its rate. DeclarationError.
+        `events`: the event classes that `listing` reads. `every`: when the whole list is read: `timedelta(hours=1)`
+        from one start to the next, or as cron says, `"0 3 * * *"`, in UTC; `changes_every`: when what has changed is;
+        None: only when asked for. `account`: scopes of one account share its rate. DeclarationError.
         """
         if name in self.scopes:
             raise DeclarationError(f"two scopes are named {name!r}: give one of them another name")
         if self._opened is not None:
             raise RefusedError("the app is open: say what is reconciled before")
         classes = tuple(declared_class(each).cls for each in events)
-        scope = Scope(name=name, view=view, listing=listing, events=classes, every=every, account=account)
+        scope = Scope(
+            name=name,
+            view=view,
+            listing=listing,
+            events=classes,
+            every=every,
+            changes_every=changes_every,
+            account=account,
+        )
         made = checked(scope, self.views)
         self.scopes[name] = made
         return made

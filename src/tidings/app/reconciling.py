@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from tidings.app.declared import Known
 from tidings.errors import DeclarationError, RefusedError, UnknownTypeError, VersionUnreadableError
@@ -19,10 +18,11 @@ from tidings.events.envelope import Entry
 from tidings.operations.reconciling import overdue_told
 from tidings.ports import Ports
 from tidings.reconciliation.budget import Budget
-from tidings.reconciliation.facts import micros
 from tidings.reconciliation.listing import Scope
 from tidings.reconciliation.mirror import Mirror
+from tidings.reconciliation.records import Run
 from tidings.reconciliation.scope import Ground, Reconciliation
+from tidings.reconciliation.times import checked_every
 from tidings.services.service import Service
 from tidings.store.rows import ViewTable
 from tidings.versions.step import Unreadable, adapt
@@ -31,8 +31,8 @@ from tidings.views.declaration import ViewSpec
 
 LOOK_SECONDS = 1.0
 TELL_SECONDS = 10.0
-JITTER = 0.1
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+Looks: TypeAlias = Callable[[Reconciliation, asyncio.Event], Awaitable[None]]
 _log = logging.getLogger("tidings.reconciliation")
 
 
@@ -96,8 +96,14 @@ def checked(scope: Scope, views: Sequence[ViewSpec]) -> Scope:
         )
     if not scope.events:
         raise DeclarationError(f"{name}: name the event classes that its listing reads, events=[…]")
-    if scope.every is not None and scope.every <= timedelta(0):
-        raise DeclarationError(f"{name}: every={scope.every} is no time between two runs")
+    if scope.every is not None:
+        checked_every(scope.every, f"{name}: every")
+    if scope.changes_every is not None:
+        checked_every(scope.changes_every, f"{name}: changes_every")
+        if not scope.listing.facts.filters_by_change:
+            raise DeclarationError(
+                f"{name}: changes_every={scope.changes_every}, and its listing does not filter by change"
+            )
     return replace(scope, service=found.service, view=found.row)
 
 
@@ -137,31 +143,41 @@ class Schedule:
             _log.warning("%s %s", name, overdue_told(bounds, now))
 
     async def _keep(self, scope: Reconciliation, stopping: asyncio.Event) -> None:
-        while not stopping.is_set():
-            await self.look(scope, stopping)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
+        async with asyncio.TaskGroup() as group:
+            for look in (self.look, self.look_for_changes):
+                group.create_task(_looking(look, scope, stopping))
 
     async def look(self, scope: Reconciliation, stopping: asyncio.Event) -> None:
         """Read the items that have to be read, and make the run that was begun, or whose time has come."""
         await scope.read_dirty()
-        await self._begin(scope)
+        every = scope.scope.every
+        if every is not None:
+            await scope.begin_next(every)
         mode = await scope.waiting()
-        if mode is None:
-            return
-        try:
-            run = await scope.run(mode, stopping)
-        except RefusedError:
-            return  # another process runs it
-        if run.state in ("held", "failed", "incomplete"):
-            _log.warning("%s: the run %s is %s: %s", scope.scope.name, run.id, run.state, run.why)
+        if mode is not None:
+            await _ran(scope, scope.run(mode, stopping))
 
-    async def _begin(self, scope: Reconciliation) -> None:
-        every, now = scope.scope.every, self._ports.clock.now_us()
-        if every is None or (await scope.record()).next > now:
-            return
-        jitter = 1 + JITTER * (2 * self._ports.random.random() - 1)
-        await scope.begin_next(now, now + int(micros(every) * jitter))
+    async def look_for_changes(self, scope: Reconciliation, stopping: asyncio.Event) -> None:
+        """Read what has changed if its time has come."""
+        every = scope.scope.changes_every
+        if every is not None and await scope.begin_next(every, changes=True):
+            await _ran(scope, scope.run_changed(stopping))
+
+
+async def _looking(look: Looks, scope: Reconciliation, stopping: asyncio.Event) -> None:
+    while not stopping.is_set():
+        await look(scope, stopping)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
+
+
+async def _ran(scope: Reconciliation, running: Awaitable[Run]) -> None:
+    try:
+        run = await running
+    except RefusedError:
+        return  # another process runs it, or it was not proved whole yet
+    if run.state in ("held", "failed", "incomplete"):
+        _log.warning("%s: the run %s is %s: %s", scope.scope.name, run.id, run.state, run.why)
 
 
 def mirrors(scopes: Mapping[str, Reconciliation], services: Sequence[Service]) -> Sequence[Mirror]:

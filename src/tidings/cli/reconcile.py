@@ -24,6 +24,8 @@ ENDS = {"done": OK, "held": NO, "failed": FAILED, "incomplete": UNKNOWN, "paused
 @commands.command()
 def run(
     scope: Scope,
+    changed: Annotated[bool, typer.Option("--changed", help="Read what has changed, not the whole list.")] = False,
+    key: Annotated[str | None, typer.Option(help="Ask for this item alone.")] = None,
     apply: Annotated[
         bool, typer.Option("--apply", help="Repair also if no dry run was made of this adapter and this view.")
     ] = False,
@@ -32,11 +34,21 @@ def run(
 ) -> None:
     """Compare a copy with all that its provider lists, and repair it by events. The first run of a scope is dry.
 
+    `--changed` and `--key` compare less, once the whole was compared.
+
     Exit code 0 if nothing differed, 1 if something did or deletes are held, 2 if it failed, 3 if it was not whole.
 
     Example: tidings reconcile run till-orders --app shop:app
     """
-    _ran(scope, app, as_json, lambda found: found.run("run", applies=apply))
+    if changed + apply + (key is not None) > 1:
+        raise typer.BadParameter("say one of --changed, --key and --apply")
+
+    def begin(found: Reconciliation) -> Awaitable[Run]:
+        if key is not None:
+            return found.run_key(key)
+        return found.run_changed() if changed else found.run("run", applies=apply)
+
+    _ran(scope, app, as_json, begin)
 
 
 @commands.command()

@@ -56,6 +56,8 @@ class Answering:
         if (await book.suspect(suspect.at)) != suspect:
             return Followed("superseded")
         question = f"s:{suspect.key}"
+        if answered.is_overlapped:
+            return Followed("asked-again")
         if answered.copy is not None:
             followed = await self._found(book, run, answered, now=now)
             if followed.outcome == "asked-again":
@@ -76,17 +78,23 @@ class Answering:
         return followed
 
     async def dirty(self, book: Book, run: Run, dirty: Dirty, answered: Answered, *, now: int) -> Followed:
-        """Take in what was said of a key that had to be read."""
-        if (await book.dirty_of([dirty.key])).get(dirty.key) != dirty:
+        """Take in what was said of a key that had to be read; if it has to be since then, it is read once more."""
+        kept = (await book.dirty_of([dirty.key])).get(dirty.key)
+        if kept is None:
             return Followed("superseded")
-        if answered.copy is not None:
-            followed = await self._found(book, run, answered, now=now)
-        else:
-            followed = await self._gone(book, run, answered, answered.as_of, now=now)
-        if followed.outcome != "asked-again":
+        followed = await self.one(book, run, answered, now=now)
+        if followed.outcome != "asked-again" and kept == dirty:
             await book.write_dirty({dirty.key: None})
             await book.answer(f"d:{dirty.key}", then=_then(followed))
         return followed
+
+    async def one(self, book: Book, run: Run, answered: Answered, *, now: int) -> Followed:
+        """Take in what was said of a key, whoever asked."""
+        if answered.is_overlapped:
+            return Followed("asked-again")
+        if answered.copy is not None:
+            return await self._found(book, run, answered, now=now)
+        return await self._gone(book, run, answered, answered.as_of, now=now)
 
     async def _close(self, book: Book, suspect: Suspect, question: str, followed: Followed) -> None:
         await book.write_suspects({suspect.at: None})

@@ -13,6 +13,7 @@ from tidings.reconciliation.coding import (
     Dirty,
     Finding,
     Mirrored,
+    Reading,
     Suspect,
     key_place,
     known_bytes,
@@ -31,7 +32,7 @@ from tidings.reconciliation.records import Record, Run
 from tidings.store.note_store import NoteUnit
 from tidings.store.rows import Rank
 
-S = TypeVar("S", Finding, Suspect, Dirty)
+S = TypeVar("S", Finding, Suspect, Dirty, Reading)
 _THERE = b""
 
 
@@ -205,6 +206,13 @@ class Book:
 
     async def write_dirty(self, keys: Mapping[str, Dirty | None]) -> None:
         await self._note("dirty", {key.encode(): _packed(each) for key, each in keys.items()})
+
+    async def readings(self, keys: Iterable[str]) -> Mapping[str, Reading]:
+        found = await self._noted("reading", [key.encode() for key in keys])
+        return {key.decode(): msgspec.msgpack.decode(body, type=Reading) for key, body in found.items()}
+
+    async def write_readings(self, keys: Mapping[str, Reading | None]) -> None:
+        await self._note("reading", {key.encode(): _packed(each) for key, each in keys.items()})
 
     # what a list showed that proves presence only
     async def write_seen(self, run: str, places: Iterable[bytes]) -> None:

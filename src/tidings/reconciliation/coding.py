@@ -136,6 +136,22 @@ class Dirty(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     is_given_up: bool = False
 
 
+class Reading(msgspec.Struct, frozen=True, array_like=True):
+    """A read of one key that is under way until then at the latest, or that has ended once so many tickets were given.
+
+    `is_overlapped`: a page that shows the key was taken in meanwhile.
+    """
+
+    ticket: int
+    until: int
+    is_overlapped: bool = False
+    ended: int = 0
+
+    def is_going_on(self, now: int) -> bool:
+        """Whether nobody knows yet what it shows."""
+        return self.until > now
+
+
 def proof_bytes(proof: Proof) -> bytes:
     """Return what is kept of a proof."""
     return msgspec.msgpack.encode(

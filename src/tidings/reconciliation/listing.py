@@ -14,6 +14,7 @@ from tidings.errors import NotAuthorisedError, ProviderUnavailableError, RateLim
 from tidings.events.envelope import Envelope
 from tidings.reconciliation.facts import ProviderFacts
 from tidings.reconciliation.places import OrderKey
+from tidings.reconciliation.times import Every
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,15 +117,16 @@ class Scope:
     """One kind of entity of one provider that a service keeps a copy of, and how often that is reconciled.
 
     `view`: the class of the copy's rows, of which `service` has the view. `events`: the event classes that tell of it.
-    `every`: how long from the start of one run to the start of the next; None: only when it is asked for. `account`:
-    scopes of one account share what it may be asked.
+    `every`: when the whole list is read, `changes_every`: what has changed; see `tidings.reconciliation.times`; None:
+    only when it is asked for. `account`: scopes of one account share what it may be asked.
     """
 
     name: str
     view: type
     listing: Listing
     events: tuple[type, ...]
-    every: timedelta | None = None
+    every: Every | None = None
+    changes_every: Every | None = None
     account: str = ""
     service: str = ""
 

@@ -202,7 +202,7 @@ class Mirror:
         await book.write_places(page.places)
         await book.write_late([each.entry.position for each in page.late])
         there = await book.dirty_of(page.dirty)
-        await book.write_dirty({key: each for key, each in page.dirty.items() if key not in there})
+        await book.write_dirty({key: _once_more(there.get(key), each) for key, each in page.dirty.items()})
         for id in page.repaired:
             await self._close(book, id)
         await self._attribute(book, page.late)
@@ -221,3 +221,10 @@ class Mirror:
             finding = await book.last_finding(told.at)
             if finding is not None and finding.cause == "unknown":
                 await book.write_findings([replace(finding, cause="late", arrived=told.entry.recorded)])
+
+
+def _once_more(kept: Dirty | None, new: Dirty) -> Dirty:
+    """Return what is to be read, also if it is being read right now: that read may be too old to show it."""
+    if kept is None or kept.is_given_up:
+        return new
+    return replace(kept, since=max(kept.since + 1, new.since), due=max(kept.due, new.due) if kept.tries else new.due)

@@ -44,6 +44,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     run: str = ""
     last: str = ""
     next: int = 0
+    changes_next: int = 0
     mirrored: int = 0
     deletes: tuple[tuple[int, int], ...] = ()
     breaches: tuple[tuple[str, int], ...] = ()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from tidings.errors import NotFoundError, RefusedError, UnderWayError
 from tidings.events.catalog import Catalog
 from tidings.events.envelope import Entry
+from tidings.events.identity import uuid7
 from tidings.ports import Ports
 from tidings.reconciliation.answering import Answering
 from tidings.reconciliation.asof import Bounds, Ran, bounds_of
@@ -37,6 +39,7 @@ from tidings.reconciliation.repairing import Repairs
 from tidings.reconciliation.running import Running
 from tidings.reconciliation.stamps import Stamps
 from tidings.reconciliation.taking import Taking
+from tidings.reconciliation.times import Every, is_due_at_first, is_kept, start_after
 from tidings.reconciliation.verifying import Verifying
 from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
@@ -79,10 +82,10 @@ class Reconciliation:
         repairs = Repairs(scope.name, scope.listing, ground.catalog)
         holding = Holding(scope.name, ground.store, ground.ports, ground.owner)
         asking = Asking(scope.listing, budget, Stamps(facts), ground.ports)
-        period = PERIOD_US if scope.every is None else micros(scope.every)
+        period = micros(scope.every) if isinstance(scope.every, timedelta) else PERIOD_US
         answering = Answering(facts.capability, repairs, period)
         taking = Taking(facts.capability, repairs)
-        definition = definition_of(scope, view)
+        definition = self._definition = definition_of(scope, view)
         self._changing = Changing(
             HoldingChanges(scope.name, ground.store, ground.ports, ground.owner),
             asking,
@@ -112,6 +115,17 @@ class Reconciliation:
         RefusedError while another process does, and until the whole list was proved once.
         """
         return await self._changing.run(stopping or asyncio.Event())
+
+    async def run_key(self, key: str) -> Run:
+        """Ask for one item, and repair what differs. RefusedError until the whole list was proved once."""
+        record = await self.record()
+        if record.definition != self._definition:
+            raise RefusedError(f"{self.scope.name} was not proved whole yet: run it whole first")
+        last = await self.find(record.last) if record.last else None
+        now = self._ports.clock.now_us()
+        id = uuid7(now, self._ports.random.getrandbits(74))
+        run = Run(id=id, mode="key", definition=self._definition, started=now, merges=record.merges)
+        return await self._verifying.one(run, key, control="" if last is None else last.control)
 
     async def approve(self, id: str, *, at_most: int, who: str = "local", stopping: asyncio.Event | None = None) -> Run:
         """List once more, and delete what a run has held, up to so many. NotFoundError; RefusedError if it holds
@@ -181,19 +195,32 @@ class Reconciliation:
         run = await self.find(record.run)
         return run.mode if run is not None and run.state == "running" else None
 
-    async def begin_next(self, now: int, after: int) -> None:
-        """Begin the run that is due by `now`, unless one is under way or another process has begun it; the next one is
-        due at `after`."""
+    async def begin_next(self, every: Every, *, changes: bool = False) -> bool:
+        """Begin the run that is due, unless one is under way, so that no other process does, and say whether one was
+        due; set when the next one is. `changes`: it is for whoever is told so to read what has changed."""
+        now, lot = self._ports.clock.now_us(), self._ports.random.random()
+        if (await self._next(changes)) > now and is_kept(await self._next(changes), every, now):
+            return False
         async with self._store.unit() as unit:
             await unit.hold(self.scope.name)
             book = Book(unit, self.scope.name)
             record = await book.opened(self._ports.random)
-            if record.next > now:
-                return
+            start = record.changes_next if changes else record.next
+            if start > now and is_kept(start, every, now):
+                return False
+            after, is_due = start_after(every, now, lot), start <= now and (start > 0 or is_due_at_first(every))
+            if changes:
+                await book.write(replace(record, changes_next=after))
+                return is_due
             kept = await book.run(record.run) if record.run else None
-            if kept is None or kept.state != "running":
+            if is_due and (kept is None or kept.state != "running"):
                 record = replace(record, run=(await self._beginning.begin(book, record, Wanted(mode="run"))).id)
             await book.write(replace(record, next=after))
+        return is_due
+
+    async def _next(self, changes: bool) -> int:
+        record = await self.record()
+        return record.changes_next if changes else record.next
 
     async def read_dirty(self) -> int:
         """Read the items that events said too little of; return how many were."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
@@ -15,6 +16,7 @@ from tidings.reconciliation.copying import Copied
 from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER, Floors, Known
 from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, floor_of, gone, is_absent, judge
+from tidings.reconciliation.overlapping import of_page
 from tidings.reconciliation.paging import Looked, hold_limit
 from tidings.reconciliation.proofs import Proof
 from tidings.reconciliation.records import Record, Run
@@ -61,6 +63,7 @@ class There:
     suspects: Mapping[bytes, Suspect]
     key_floors: Mapping[bytes, int]
     floors: Floors
+    overlapped: frozenset[str] = frozenset()
 
     def base(self, at: bytes) -> Rank | None:
         """Return what the mirror will hold at a place."""
@@ -82,8 +85,13 @@ class Taking:
     async def take(self, book: Book, record: Record, run: Run, taken: Taken) -> Page:
         """Take a page in; the unit holds the scope, and run and record are as they are kept."""
         there = await self._there(book, taken)
+        if self._capability is Capability.BARE and not run.is_dry:
+            there = await self._overlapped(book, there, taken)
         page = self.judged(there, run, taken)
         absent = [] if run.presence_only else self._absent(there, taken)
+        for held in [each for each in absent if each.key in there.overlapped]:
+            absent.remove(held)
+            page.dirty[held.key] = _read_again(held.key, taken)
         page.is_void = bool(
             taken.looked.doubt or run.is_dry or run.presence_only or len(absent) > hold_limit(record.live)
         )
@@ -121,6 +129,10 @@ class Taking:
             floors=await book.floors(range),
         )
 
+    async def _overlapped(self, book: Book, there: There, taken: Taken) -> There:
+        keys = {copy.key for copy in taken.copies} | {held.key for held in there.mirror.all()}
+        return replaced(there, overlapped=await of_page(book, keys, taken.ticket, now=taken.now))
+
     async def ask(self, book: Book, taken: Taken, page: Page) -> None:
         """Have the keys read of which a page says too little, except those that no read can make readable; what such a
         key was excepted for is over once it is shown as it can be held."""
@@ -148,11 +160,17 @@ class Taking:
             base = there.base(copy.at)
             known = there.floors.at(copy.place)
             floor = floor_of(known, there.key_floors.get(copy.at, NEVER), base)
-            read = Read(hash=copy.hash, as_of=taken.as_of, version=copy.version, ticket=taken.ticket)
+            read = Read(
+                hash=copy.hash,
+                as_of=taken.as_of,
+                version=copy.version,
+                ticket=taken.ticket,
+                is_overlapped=copy.key in there.overlapped,
+            )
             found = judge(read, base, floor, self._capability)
             page.verdicts[found.verdict] += 1
             if found.verdict is Verdict.READ_AGAIN:
-                page.dirty[copy.key] = Dirty(key=copy.key, reason="overlap", since=taken.now, due=taken.now)
+                page.dirty[copy.key] = _read_again(copy.key, taken)
             if found.verdict is Verdict.REPAIR:
                 assert found.kind is not None
                 assert found.rank is not None
@@ -202,6 +220,10 @@ class Taking:
         await book.write_floors(there.floors, told)
         passed = {at: None for at, floor in there.key_floors.items() if floor <= as_of}
         await book.write_key_floors(dict(passed))
+
+
+def _read_again(key: str, taken: Taken) -> Dirty:
+    return Dirty(key=key, reason="overlap", since=taken.now, due=taken.now)
 
 
 def _was_told(copy: Copied, base: Rank | None, known: Known) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -12,13 +13,27 @@ from tidings.reconciliation.coding import Dirty, Suspect, place_key
 from tidings.reconciliation.copying import Copying, UnreadableError
 from tidings.reconciliation.facts import Capability, Order
 from tidings.reconciliation.holding import Holding, breached
+from tidings.reconciliation.judging import PUT
 from tidings.reconciliation.listing import Answer
+from tidings.reconciliation.overlapping import begin, end
+from tidings.reconciliation.paging import hold_limit
+from tidings.reconciliation.places import WHOLE
 from tidings.reconciliation.reading import Asking, NoReadError, ReadOf
-from tidings.reconciliation.records import Record, Run
+from tidings.reconciliation.records import Record, Run, RunState
 from tidings.store.unit import Unit
 
 DAY_US = 86_400_000_000
 DIRTY_TRIES = 3
+HELD_SECONDS = 60.0
+TOO_MANY = "as many were deleted today as may be without approval: run it whole"
+
+
+@dataclass(frozen=True, slots=True)
+class _Got:
+    """What was read of one item. `ticket`: of the read, where nothing else orders reads."""
+
+    read: ReadOf[Answer]
+    ticket: int = 0
 
 
 class Verifying:
@@ -40,17 +55,19 @@ class Verifying:
 
     async def suspects(self, run: Run, group: Sequence[Suspect]) -> Run:
         """Ask for a group, and for an item that is certainly there: without its answer none of theirs is believed."""
-        answers: list[tuple[Suspect, ReadOf[Answer]]] = []
+        answers: list[tuple[Suspect, _Got]] = []
         for suspect in group:
             try:
-                answers.append((suspect, await self._asking.one(suspect.key)))
+                answers.append((suspect, await self._get(suspect.key)))
             except NoReadError:
                 continue  # it stays suspected
         if answers and run.control and not await self._is_believed(run.control):
+            for suspect, got in answers:
+                await self._drop(suspect.key, got.ticket)
             await self._holding.breach("control")
             return run
-        for suspect, read in answers:
-            run = await self._suspect(run, suspect, read)
+        for suspect, got in answers:
+            run = await self._suspect(run, suspect, got)
         return run
 
     async def dirty(self, *, limit: int = 100) -> int:
@@ -60,8 +77,64 @@ class Verifying:
             run = None if not record.last else await book.run(record.last)
         done = 0
         for dirty in due[:limit]:
-            done += await self._dirty(run or Run(id="keys", mode="run", definition=""), dirty)
+            done += await self._dirty(run or Run(id="keys", mode="key", definition=""), dirty)
         return done
+
+    async def one(self, run: Run, key: str, *, control: str) -> Run:
+        """Ask for one item, as somebody wants to know."""
+        try:
+            got = await self._checked(key, control)
+        except NoReadError as error:
+            return await self._ended(run, "incomplete", str(error))
+        async with self._holding.open() as (unit, book, record):
+            answered = await self._answered(book, record, key, got, None)
+            if answered is not None and await self._is_held(book, record, answered):
+                run = replace(run, held=(key,))
+            elif answered is not None:
+                followed = await self._answering.one(book, run, answered, now=self._holding.now)
+                record, run = self._followed(unit, record, run, followed)
+                run = _counted(run, answered, followed)
+                await book.write(record)
+        if answered is None:
+            return await self._ended(run, "failed", f"the copy cannot hold {key!r:.80} as the provider shows it")
+        return await self._ended(run, "held" if run.held else "done", TOO_MANY if run.held else "")
+
+    async def _ended(self, run: Run, state: RunState, why: str) -> Run:
+        async with self._holding.open() as (_, book, _record):
+            floors = await book.floors(WHOLE)
+            bounds = (floors.upserts, floors.deletes)
+            run = replace(run, state=state, why=why, ended=self._holding.now, bounds=bounds)
+            await book.write_run(run)
+        return run
+
+    # reads
+    async def _get(self, key: str, *, tries: int = 0) -> _Got:
+        """Read one item, of which no other read is under way where nothing else orders reads. NoReadError."""
+        if self._listing.facts.capability is not Capability.BARE:
+            return _Got(await self._asking.one(key, tries=tries))
+        async with self._holding.open() as (_, book, record):
+            ticket = await begin(book, record, key, now=self._holding.now)
+        if ticket is None:
+            raise NoReadError("reading", "it is being read", 1.0)
+        try:
+            return _Got(await self._asking.one(key, tries=tries), ticket)
+        except NoReadError:
+            await self._drop(key, ticket)
+            raise
+
+    async def _drop(self, key: str, ticket: int) -> None:
+        """End a read of which nothing follows."""
+        if ticket:
+            async with self._holding.open() as (_, book, record):
+                await end(book, record, key, ticket)
+
+    async def _checked(self, key: str, control: str, *, tries: int = 0) -> _Got:
+        """Read one item; that it is gone is believed of who says of another one that it is there. NoReadError."""
+        got = await self._get(key, tries=tries)
+        if got.read.what.row is None and not (control and await self._is_believed(control)):
+            await self._drop(key, got.ticket)
+            raise NoReadError("control", "of an item that is there it was not said that it is", 1.0)
+        return got
 
     async def _is_believed(self, control: str) -> bool:
         try:
@@ -69,9 +142,18 @@ class Verifying:
         except NoReadError:
             return False
 
-    async def _suspect(self, run: Run, suspect: Suspect, read: ReadOf[Answer]) -> Run:
+    async def _is_held(self, book: Book, record: Record, answered: Answered) -> bool:
+        """Say whether this would be one more delete than may be without somebody who looks."""
+        if answered.copy is not None:
+            return False
+        held = (await book.mirrored([answered.at])).of(answered.at)
+        recent = sum(n for at, n in record.deletes if at > self._holding.now - DAY_US)
+        return held is not None and held.rank.kind == PUT and recent >= hold_limit(record.live)
+
+    # what follows
+    async def _suspect(self, run: Run, suspect: Suspect, got: _Got) -> Run:
         async with self._holding.held() as (unit, book, record):
-            answered = await self._answered(book, record, suspect.key, read, suspect.at)
+            answered = await self._answered(book, record, suspect.key, got, suspect.at)
             if answered is None:
                 return run
             is_only = not run.control
@@ -84,19 +166,18 @@ class Verifying:
         return run
 
     async def _dirty(self, run: Run, dirty: Dirty) -> bool:
-        is_bare = self._listing.facts.capability is Capability.BARE
-        ticket = await self._holding.ticket() if is_bare else 0
         try:
-            read = await self._asking.one(dirty.key, tries=dirty.tries)
-            if read.what.row is None and run.control and not await self._is_believed(run.control):
-                raise NoReadError("control", "an item that is there was said not to be")
+            got = await self._checked(dirty.key, run.control, tries=dirty.tries)
         except NoReadError as error:
             await self._put_off(dirty, error)
             return False
         async with self._holding.open() as (unit, book, record):
-            answered = await self._answered(book, record, dirty.key, read, None, ticket=ticket)
+            answered = await self._answered(book, record, dirty.key, got, None)
             if answered is None:
                 await book.write_dirty({dirty.key: _again(dirty, self._holding.now, 1.0, gives_up=True)})
+                return False
+            if await self._is_held(book, record, answered):
+                await book.write_dirty({dirty.key: _again(dirty, self._holding.now, HELD_SECONDS, gives_up=False)})
                 return False
             followed = await self._answering.dirty(book, run, dirty, answered, now=self._holding.now)
             record, _ = self._followed(unit, record, run, followed)
@@ -104,16 +185,16 @@ class Verifying:
         return followed.outcome != "asked-again"
 
     async def _put_off(self, dirty: Dirty, error: NoReadError) -> None:
-        tries = dirty.tries + (error.why != "rate")
+        tries = dirty.tries + (error.why not in ("rate", "reading"))
         again = _again(dirty, self._holding.now, error.wait, tries=tries, gives_up=tries >= DIRTY_TRIES)
         async with self._holding.open() as (_, book, _record):
-            await book.write_dirty({dirty.key: again})
+            if (await book.dirty_of([dirty.key])).get(dirty.key) == dirty:
+                await book.write_dirty({dirty.key: again})
 
-    async def _answered(
-        self, book: Book, record: Record, key: str, read: ReadOf[Answer], at: bytes | None, *, ticket: int = 0
-    ) -> Answered | None:
+    async def _answered(self, book: Book, record: Record, key: str, got: _Got, at: bytes | None) -> Answered | None:
         """Return the answer as the copy has it; None if it cannot hold it, or nobody knows where it stands."""
-        row, copy = read.what.row, None
+        overlapped = got.ticket > 0 and await end(book, record, key, got.ticket)
+        row, copy = got.read.what.row, None
         if row is not None and not row.gone:
             try:
                 copy = self._copying(record.secret).listed(row)
@@ -121,7 +202,10 @@ class Verifying:
                 return None
         if at is None:
             at = copy.at if copy is not None else await self._place_of(book, key)
-        return None if at is None else Answered(key=key, at=at, copy=copy, as_of=read.as_of, ticket=ticket)
+        if at is None:
+            return None
+        as_of, ticket = got.read.as_of, got.ticket
+        return Answered(key=key, at=at, copy=copy, as_of=as_of, ticket=ticket, is_overlapped=overlapped)
 
     async def _place_of(self, book: Book, key: str) -> bytes | None:
         if self._listing.facts.order is Order.KEY:
@@ -148,6 +232,11 @@ class Verifying:
                 run = replace(run, breaches=(*run.breaches, "omitted"))
             run = replace(run, omitted=run.omitted + 1)
         return record, run
+
+
+def _counted(run: Run, answered: Answered, followed: Followed) -> Run:
+    is_equal, is_newer = followed.outcome == "same", followed.outcome == "asked-again"
+    return replace(run, rows=int(answered.copy is not None), equal=int(is_equal), newer_here=int(is_newer))
 
 
 def _again(dirty: Dirty, now: int, wait: float, *, gives_up: bool, tries: int = 0) -> Dirty:

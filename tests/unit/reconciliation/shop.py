@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from tests.unit.reconciliation.declared import facts
@@ -211,15 +211,14 @@ def orders_service() -> Service:
 
 
 @asynccontextmanager
-async def shop(
-    seed: int = 1, *, url: str = "sqlite:///:memory:", every: timedelta | None = None, **changed: Any
-) -> AsyncIterator[Shop]:
+async def shop(seed: int = 1, *, url: str = "sqlite:///:memory:", **changed: Any) -> AsyncIterator[Shop]:
     """Open an application whose provider is as `changed` says."""
     clock = StandingClock()
     clock.sleep = _sleeping(clock)  # type: ignore[method-assign]
     provider = Provider(clock)
     app = App(orders_service())
-    app.reconcile("till-orders", Order, Orders(provider, **changed), events=[OrderSeen, OrderGone], every=every)
+    times = {name: changed.pop(name, None) for name in ("every", "changes_every")}
+    app.reconcile("till-orders", Order, Orders(provider, **changed), events=[OrderSeen, OrderGone], **times)
     ports = Ports(clock=clock, random=random.Random(seed))
     async with app.open(Settings(database_url=url), ports=ports, consume=False) as opened:
         consumers = await opened.carrying.consumers()
