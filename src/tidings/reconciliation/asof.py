@@ -8,11 +8,11 @@ from typing import TypeVar
 import msgspec
 
 from tidings.reconciliation.coding import Dirty, Suspect, known_of
-from tidings.reconciliation.facts import micros
 from tidings.reconciliation.floors import NEVER, NOTHING, Known
 from tidings.reconciliation.listing import Scope
 from tidings.reconciliation.records import Record, Run
 from tidings.reconciliation.stamps import margin
+from tidings.reconciliation.times import period_of
 from tidings.store.note_store import NoteStore
 
 S = TypeVar("S", Suspect, Dirty)
@@ -98,7 +98,8 @@ def _expected(scope: Scope, run: Run | None) -> int | None:
         return None
     facts = scope.listing.facts
     took = 0 if run is None or run.ended is None else run.ended - run.started
-    return micros(scope.every) + took + margin(facts) + facts.tick_us + APPLY_US
+    now = 0 if run is None else run.started
+    return period_of(scope.every, now) + took + margin(facts) + facts.tick_us + APPLY_US
 
 
 async def _known(notes: NoteStore, scope: str) -> list[Known]:

@@ -56,6 +56,15 @@ def is_kept(start: int, every: Every, now: int) -> bool:
     return start <= start_after(every, now, 1.0)
 
 
+def period_of(every: Every, now: int) -> int:
+    """Return how far apart two starts are, µs; of times that cron names, those that come next."""
+    if isinstance(every, timedelta):
+        return micros(every)
+    times = CronSim(every, utc(now))
+    first, second = next(times), next(times)
+    return microseconds(second) - microseconds(first)
+
+
 def is_due_at_first(every: Every) -> bool:
     """Say whether a scope that never ran runs at once: cron names times, an interval does not."""
     return isinstance(every, timedelta)
