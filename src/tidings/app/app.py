@@ -123,29 +123,29 @@ class App:
         listing: Listing,
         *,
         events: Sequence[type],
-        every: Every | None = None,
-        changes_every: Every | None = None,
+        every: Every | tuple[Every, Every] | None = None,
         account: str = "",
     ) -> Scope:
         """Keep a copy of what a provider lists, and prove it right: what was missed is found, and repaired by events.
 
         `name`: of the scope, such as `till-orders`. `view`: the class of the copy's rows, a view without folds.
         `events`: the event classes that `listing` reads. `every`: when the whole list is read: `timedelta(hours=1)`
-        from one start to the next, or as cron says, `"0 3 * * *"`, in UTC; `changes_every`: when what has changed is;
-        None: only when asked for. `account`: scopes of one account share its rate. DeclarationError.
+        from one start to the next, or as cron says, `"0 3 * * *"`, in UTC; of a pair the second one is when what has
+        changed is read; None: only when asked for. `account`: scopes of one account share its rate. DeclarationError.
         """
         if name in self.scopes:
             raise DeclarationError(f"two scopes are named {name!r}: give one of them another name")
         if self._opened is not None:
             raise RefusedError("the app is open: say what is reconciled before")
         classes = tuple(declared_class(each).cls for each in events)
+        whole, changes = every if isinstance(every, tuple) else (every, None)
         scope = Scope(
             name=name,
             view=view,
             listing=listing,
             events=classes,
-            every=every,
-            changes_every=changes_every,
+            every=whole,
+            changes_every=changes,
             account=account,
         )
         made = checked(scope, self.views)

@@ -99,10 +99,10 @@ def checked(scope: Scope, views: Sequence[ViewSpec]) -> Scope:
     if scope.every is not None:
         checked_every(scope.every, f"{name}: every")
     if scope.changes_every is not None:
-        checked_every(scope.changes_every, f"{name}: changes_every")
+        checked_every(scope.changes_every, f"{name}: every")
         if not scope.listing.facts.filters_by_change:
             raise DeclarationError(
-                f"{name}: changes_every={scope.changes_every}, and its listing does not filter by change"
+                f"{name}: every=(…, {scope.changes_every}), and its listing does not filter by change"
             )
     return replace(scope, service=found.service, view=found.row)
 

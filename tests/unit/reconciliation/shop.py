@@ -217,7 +217,7 @@ async def shop(seed: int = 1, *, url: str = "sqlite:///:memory:", **changed: Any
     clock.sleep = _sleeping(clock)  # type: ignore[method-assign]
     provider = Provider(clock)
     app = App(orders_service())
-    times = {name: changed.pop(name, None) for name in ("every", "changes_every")}
+    times = {"every": changed.pop("every", None)}
     app.reconcile("till-orders", Order, Orders(provider, **changed), events=[OrderSeen, OrderGone], **times)
     ports = Ports(clock=clock, random=random.Random(seed))
     async with app.open(Settings(database_url=url), ports=ports, consume=False) as opened:

@@ -54,7 +54,7 @@ def test_changes_of_a_list_that_cannot_show_them_are_not_scheduled() -> None:
     listing = Orders(Provider(StandingClock()))
     app, events = App(orders_service()), [OrderSeen, OrderGone]
     with pytest.raises(DeclarationError, match="does not filter by change"):
-        app.reconcile("till-orders", Order, listing, events=events, changes_every=timedelta(minutes=1))
+        app.reconcile("till-orders", Order, listing, events=events, every=("0 3 * * *", timedelta(minutes=1)))
 
 
 def test_a_start_that_another_schedule_has_set_is_not_kept() -> None:
@@ -94,7 +94,7 @@ async def test_a_schedule_that_was_changed_holds_at_once() -> None:
 
 
 async def test_whole_lists_and_changes_have_each_their_time() -> None:
-    async with shop(filters_by_change=True, every=timedelta(hours=1), changes_every=timedelta(minutes=1)) as at:
+    async with shop(filters_by_change=True, every=(timedelta(hours=1), timedelta(minutes=1))) as at:
         schedule, stopping = Schedule([at.scope], at.opened.ports), asyncio.Event()
         for minute in range(150):
             at.provider.put(f"o{minute % 20:02}", minute)
