@@ -89,6 +89,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0
     tries: int = 0
     first_as_of: int | None = None
+    first_ticket: int = 0
     breaches: tuple[str, ...] = ()
     total: int | None = None
     merges: int = 0

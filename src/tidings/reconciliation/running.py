@@ -87,7 +87,7 @@ class Running:
 
     # the list
     async def _page(self, run: Run) -> Run:
-        ticket = await self._holding.ticket() if self._facts.capability is Capability.BARE else 0
+        ticket = await self._ticket(run)
         try:
             read = await self._asking.page(run.cursor, self._facts.page_limit, tries=run.tries)
         except NoReadError as error:
@@ -115,6 +115,13 @@ class Running:
             self._observer.breached(self._holding.scope, looked.doubt)
         self._holding.ports.points.at("reconcile:page-committed")
         return run
+
+    async def _ticket(self, run: Run) -> int:
+        """Return what orders the page, where nothing else does: all of a list that is kept are of its first one's."""
+        if self._facts.capability is not Capability.BARE:
+            return 0
+        is_kept = self._facts.paging is Paging.SNAPSHOT and run.first_ticket
+        return run.first_ticket if is_kept else await self._holding.ticket()
 
     async def _take(self, run: Run, page: Page, taken: Taken) -> Run:
         async with self._holding.held() as (unit, book, record):
@@ -171,7 +178,7 @@ class Running:
             order = _began(run)
             seeks: Seeks = self._listing  # type: ignore[assignment]
             return await self._keep(replace(run, cursor=seeks.cursor_after(order if len(order) > 1 else order[0])))
-        return await self._keep(replace(run, cursor=None, after=b"", rows=0, first_as_of=None))
+        return await self._keep(replace(run, cursor=None, after=b"", rows=0, first_as_of=None, first_ticket=0))
 
     # what the list does not show
     async def _after_list(self, run: Run, stopping: asyncio.Event) -> Run:

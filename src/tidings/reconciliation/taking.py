@@ -254,6 +254,7 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
         presence_only=run.presence_only or ("drift" if taken.looked.doubt == "order" else ""),
         control=taken.copies[-1].key if taken.copies else run.control,
         first_as_of=taken.as_of if run.first_as_of is None else run.first_as_of,
+        first_ticket=run.first_ticket or taken.ticket,
         breaches=(*run.breaches, *doubts),
         tries=0,
     )

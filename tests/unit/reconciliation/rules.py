@@ -1,0 +1,259 @@
+"""Each rule taken out, by patching what keeps it, and the kinds of providers in which that is to show."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.unit.reconciliation.model_two import Kind
+from tidings.reconciliation import answering, changing, mirror, running, taking, verifying
+from tidings.reconciliation.answering import Answered
+from tidings.reconciliation.book import Book
+from tidings.reconciliation.facts import Capability, Paging
+from tidings.reconciliation.floors import NEVER
+from tidings.reconciliation.judging import Judgement, Verdict, judge
+from tidings.reconciliation.judging import Kind as Found
+from tidings.reconciliation.merging import Merge, merged
+from tidings.reconciliation.proofs import Proof
+from tidings.reconciliation.stamps import Stamps
+
+V, C, X = Capability.VERSIONED, Capability.EVENT_TIMED, Capability.BARE
+Patch = pytest.MonkeyPatch
+FAULTS: dict[str, Any] = {"errors": 0.08, "short": 0.2}
+LIES: dict[str, Any] = {"drops": 0.1, "empties": 0.04}
+
+HONEST = [
+    Kind(capability=capability, **{**given, **more})
+    for capability in (V, C, X)
+    for given in (
+        {},
+        FAULTS,
+        {"lag": 3.0, **FAULTS},
+        {"paging": Paging.SNAPSHOT, **FAULTS},
+        {"paging": Paging.OFFSET, **FAULTS},
+        {"cursor_life": 0.9, **FAULTS},
+        {"cursor_life": 0.9, "seekable": False, **FAULTS},
+        {"tick": 0.001, **FAULTS},
+    )
+    for more in ({}, {"is_stressed": True})
+] + [
+    Kind(capability=capability, changes=True, **given, **FAULTS)
+    for capability in (V, C)
+    for given in ({}, {"lag": 3.0}, {"index_lag": 5.0}, {"lag": 3.0, "index_lag": 5.0}, {"is_stressed": True})
+]
+
+
+@contextmanager
+def scaled() -> Iterator[Patch]:
+    """Have limits that were made for thousands of items be of use for sixteen."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(taking, "hold_limit", lambda live: max(2, live // 4))
+        for module in (running, verifying):
+            patch.setattr(module, "hold_limit", lambda live: max(3, live // 3))
+            patch.setattr(module, "DAY_US", 10_000_000)
+        patch.setattr(
+            "tidings.reconciliation.beginning.LIES", 10**9
+        )  # else lies end in presence only, and prove nothing
+        yield patch
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """A rule taken out. `shows`: in what of the outcome."""
+
+    kinds: tuple[Kind, ...]
+    patch: Callable[[Patch], None] = lambda patch: None
+    shows: str = "violations"
+
+
+def _stamped_when_written(patch: Patch) -> None:
+    patch.setattr(Stamps, "stamp", lambda self, asked: asked.date // self._tick * self._tick)
+
+
+def _no_floor(patch: Patch) -> None:
+    patch.setattr(mirror, "merged", lambda *given, **named: Merge.BY_RANK)
+
+
+def _floor_later(patch: Patch) -> None:
+    prove = taking.Taking._prove
+
+    async def later(self: Any, book: Book, there: Any, run: Any, taken: Any, page: Any) -> None:
+        from tests.unit.reconciliation import model_two
+
+        async def act() -> None:
+            await asyncio.sleep(2.0)
+            async with model_two.WORLD[-1].scope._verifying._holding.open() as (_, held, _record):
+                floors = await held.floors(taken.looked.range)
+                await prove(self, held, replace(there, floors=floors), run, taken, page)
+
+        model_two.WORLD[-1].telling.add(asyncio.ensure_future(act()))
+
+    patch.setattr(taking.Taking, "_prove", later)
+
+
+def _no_base(patch: Patch) -> None:
+    for module in (taking, answering):
+        patch.setattr(module, "newer", lambda held, finding: None if held is None else held.rank)
+
+
+def _old_reads(patch: Patch) -> None:
+    for module in (taking, answering):
+        patch.setattr(module, "floor_of", lambda *given: NEVER)
+
+
+def _ours_is_newer(patch: Patch) -> None:
+    def lenient(*given: Any) -> Judgement:
+        found = judge(*given)
+        return Judgement(Verdict.NEWER_HERE) if found.kind in (Found.WENT_BACK, Found.DIFFERS) else found
+
+    for module in (taking, answering):
+        patch.setattr(module, "judge", lenient)
+
+
+async def _nothing(*given: Any) -> None:
+    return None
+
+
+def _no_closing(patch: Patch) -> None:
+    following = changing.Changing._next
+
+    async def without(self: Any, run: Any, stopping: Any) -> Any:
+        is_listed = run.is_listed and not run.presence_only
+        return await (self._prove(run) if is_listed else following(self, run, stopping))
+
+    patch.setattr(changing.Changing, "_next", without)
+
+
+def _by_absence(patch: Patch) -> None:
+    async def delete(self: Any, run: Any, group: Any) -> Any:
+        for each in group:
+            async with self._holding.held() as (unit, book, record):
+                if await book.suspect(each.at) != each:
+                    continue
+                said = Answered(key=each.key, at=each.at, copy=None, as_of=each.as_of, ticket=each.ticket)
+                followed = await self._answering.suspect(book, run, each, said, now=self._holding.now, is_only=False)
+                record, run = self._followed(unit, record, run, followed)
+                await book.write(record)
+                await book.write_run(run)
+        return run
+
+    patch.setattr(verifying.Verifying, "suspects", delete)
+
+
+def _no_control(patch: Patch) -> None:
+    async def believed(self: Any, control: str) -> bool:
+        return True
+
+    patch.setattr(verifying.Verifying, "_is_believed", believed)
+
+
+def _no_breaker(patch: Patch) -> None:
+    for module in (taking, running, verifying):
+        patch.setattr(module, "hold_limit", lambda live: 10**9)
+
+
+def _not_waiting(which: str) -> Callable[[Patch], None]:
+    def apply(patch: Patch) -> None:
+        prove = Book.prove
+
+        async def hasty(self: Book, id: str, proof: Proof, floors: Any) -> Any:
+            puts = frozenset(each for each in proof.puts if not each.startswith(which))
+            deletes = frozenset(each for each in proof.deletes if not each.startswith(which))
+            return await prove(self, id, replace(proof, puts=puts, deletes=deletes), floors)
+
+        patch.setattr(Book, "prove", hasty)
+
+    return apply
+
+
+def _overlaps(patch: Patch) -> None:
+    async def of_page(book: Book, keys: Any, ticket: int, *, now: int) -> frozenset[str]:
+        return frozenset()
+
+    async def end(book: Book, record: Any, key: str, ticket: int) -> bool:
+        await book.write_readings({key: None})
+        return False
+
+    patch.setattr(taking, "of_page", of_page)
+    patch.setattr(verifying, "end", end)
+
+
+def _late_is_late(patch: Patch) -> None:
+    def hasty(*given: Any, **named: Any) -> Merge:
+        found = merged(*given, **named)
+        return Merge.LATE if found is Merge.LATE_UNKNOWN else found
+
+    patch.setattr(mirror, "merged", hasty)
+
+
+def _both(*patches: Callable[[Patch], None]) -> Callable[[Patch], None]:
+    def apply(patch: Patch) -> None:
+        for each in patches:
+            each(patch)
+
+    return apply
+
+
+def _stressed(*kinds: Kind) -> tuple[Kind, ...]:
+    return tuple(each for kind in kinds for each in (kind, replace(kind, is_stressed=True)))
+
+
+def _set(target: Any, name: str, value: Any) -> Callable[[Patch], None]:
+    return lambda patch: patch.setattr(target, name, value)
+
+
+OFF: Mapping[str, Off] = {
+    "R1 reads are dated by their end: C": Off(_stressed(Kind(capability=C)), _stamped_when_written),
+    "R1 reads are dated by their end: X": Off(_stressed(Kind(capability=X)), _stamped_when_written),
+    "R2 a replica lag of 3 s is not declared": Off(_stressed(Kind(lag=3.0, claims=(("replica_lag", timedelta(0)),)))),
+    "R3 pages of a snapshot are dated each by itself": Off(
+        _stressed(Kind(paging=Paging.SNAPSHOT), Kind(capability=C, paging=Paging.SNAPSHOT)),
+        _set(running.Running, "_as_of", lambda self, run, read: read.as_of),
+    ),
+    "R4 what a later read proves may be less": Off(
+        _stressed(Kind(capability=C, tick=0.001, **FAULTS)), _set(Stamps, "_before", lambda self, began: -(2**63))
+    ),
+    "no floor": Off(_stressed(Kind(), Kind(capability=C)), _no_floor),
+    "R5 the floor is raised 2 s later": Off(_stressed(Kind(), Kind(capability=C)), _floor_later),
+    "R6 open findings are not looked at": Off((Kind(is_stressed=True), Kind(capability=C, is_stressed=True)), _no_base),
+    "R7 old reads are taken": Off(
+        _stressed(Kind(changes=True, index_lag=5.0), Kind(capability=C, changes=True, index_lag=5.0)), _old_reads
+    ),
+    "R8 what went back is left, deletes by absence": Off(
+        _stressed(Kind(drops=0.1)), _both(_by_absence, _no_breaker, _ours_is_newer), "is_wrong"
+    ),
+    "R10 no floors of keys": Off(
+        _stressed(Kind(changes=True), Kind(capability=C, changes=True)), _set(Book, "write_key_floors", _nothing)
+    ),
+    "R11 no overlap, index lag 5 s": Off(
+        _stressed(Kind(changes=True, index_lag=5.0)),
+        _set(changing, "since_of", lambda upserts, facts: upserts + facts.tick_us),
+    ),
+    "no closing page, replica lag": Off(_stressed(Kind(changes=True, lag=3.0)), _no_closing),
+    "no closing page, index lag": Off(_stressed(Kind(changes=True, index_lag=5.0)), _no_closing),
+    "R12 absence is a delete": Off(_stressed(Kind(drops=0.1)), _both(_by_absence, _no_breaker), "wrong_deletes"),
+    "R12-R14 no control, no breaker": Off(
+        _stressed(Kind(denies=0.02, **LIES)), _both(_no_control, _no_breaker), "wrong_deletes"
+    ),
+    "R12 no control": Off(_stressed(Kind(denies=0.02, **LIES)), _no_control, "wrong_deletes"),
+    "R15 a proof waits for no finding": Off(_stressed(Kind()), _not_waiting("f:")),
+    "R15 a proof waits for nothing": Off(_stressed(Kind()), _not_waiting("")),
+    "R16 a refold decides by the present floor": Off((Kind(),), shows="differs_now"),
+    "R18 reads that overlap are taken": Off(_stressed(Kind(capability=X)), _overlaps, "back"),
+    "offset paging is declared keyset": Off(_stressed(Kind(paging=Paging.OFFSET, claims=(("paging", Paging.KEYSET),)))),
+}
+CAUGHT = ("R1 ", "R2 ", "R8 ", "R12 absence", "R15 a proof waits for no finding", "R16", "offset")
+MISSED = frozenset(name for name in OFF if not name.startswith(CAUGHT))
+"""Those that the model does not see missed yet, or not in few runs."""
+COMPARED: Mapping[str, Off] = {
+    "lies, all rules": Off(_stressed(Kind(denies=0.02, **LIES))),
+    "lies, R14 off": Off(_stressed(Kind(denies=0.02, **LIES)), _set(taking, "hold_limit", lambda live: 10**9)),
+    "lies, R19 off": Off(_stressed(Kind(denies=0.02, **LIES)), _late_is_late),
+    "absence is a delete, R8 on": Off(_stressed(Kind(drops=0.1)), _both(_by_absence, _no_breaker), "is_wrong"),
+}

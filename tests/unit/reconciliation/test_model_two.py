@@ -1,0 +1,39 @@
+"""The engine itself beside providers that change, fail, lag and lie, on a clock that jumps; and each rule taken out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scale import SCALE
+from tests.unit.reconciliation.count import outcome_of
+from tests.unit.reconciliation.model_two import Kind
+from tests.unit.reconciliation.rules import HONEST, LIES, MISSED, OFF
+
+SEEDS = 29 * SCALE
+MOST = 12
+"""In how many runs a rule that was taken out must be missed at least once."""
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_level_two_zeros(half: int) -> None:
+    checks = 0
+    for seed in range(half, 2 * SEEDS, 2):
+        found = outcome_of(HONEST[seed % len(HONEST)], seed)
+        assert (found.violations, found.wrong_deletes, found.is_wrong, found.differs) == (0, 0, False, 0), (
+            f"seed {seed}: {found.first}"
+        )
+        checks += found.checks
+    assert checks > 1_000 * SEEDS
+
+
+def test_lists_that_lie_lead_to_no_wrong_end() -> None:
+    for seed in range(4 * SCALE):
+        found = outcome_of(Kind(denies=0.02, **LIES), seed)
+        assert (found.wrong_deletes, found.is_wrong, found.differs) == (0, False, 0), f"seed {seed}: {found.first}"
+
+
+@pytest.mark.parametrize("rule", [name for name in OFF if name not in MISSED])
+def test_each_rule_switched_off_is_caught(rule: str) -> None:
+    off = OFF[rule]
+    found = (outcome_of(off.kinds[seed % len(off.kinds)], seed, off.patch) for seed in range(MOST))
+    assert any(getattr(each, off.shows) for each in found)
