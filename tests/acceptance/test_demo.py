@@ -180,7 +180,7 @@ def test_page_and_server_stay_open_until_they_are_ended(tmp_path: Path) -> None:
         assert report["agrees"]
         said = {name: read(url) for name, url in report["open"].items()}
         assert "<title>Chirp</title>" in said["page"]
-        assert "orders.order" in said["console"]
+        assert "orders.account" in said["console"]
         assert json.loads(said["api"])["openapi"].startswith("3.1")
         [row] = json.loads(read(report["open"]["page"] + "tidings/views/orders/order?order_id=order-0"))["rows"]
         assert row["order_id"] == "order-0"
