@@ -9,13 +9,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Both the demo and the tests start processes by the dozen, and each would compile the whole program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check bench constraints clean help
+# What the README shows of all that is measured.
+SHOWN := append-batches append-opaque append-callers fold processed ingest visible waiting-clients waiting
+
+.PHONY: demo test check bench figures constraints clean help
 
 help:
 	@echo "make demo    install into .venv and run the demo"
 	@echo "make test    install what the tests need and run the whole suite"
 	@echo "make check   style, types, floors and house rules"
 	@echo "make bench   measure, beside the raw limits and the peers"
+	@echo "make figures print the table of the README anew"
 
 demo: $(VENV)/installed
 	$(BIN)/tidings demo $(ARGS)
@@ -36,6 +40,9 @@ check: $(VENV)/developing
 
 bench: $(VENV)/measuring
 	$(BIN)/python -m benchmarks $(ARGS)
+
+figures: $(VENV)/measuring
+	$(BIN)/python -m benchmarks --markdown $(addprefix --only ,$(SHOWN))
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tidings needs Python 3.11 or later: make PYTHON=python3.12 ...")'

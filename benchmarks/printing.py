@@ -8,6 +8,8 @@ import msgspec
 
 from benchmarks.figures import Check, Figure, Result, spell
 
+HEAD = ("| measure | beside it | found | aim |", "|---|---|---|---|")
+
 
 def text(result: Result) -> str:
     """Return one measure's figures, and what was promised of them."""
@@ -20,24 +22,26 @@ def text(result: Result) -> str:
 
 
 def markdown(machine: Mapping[str, str], results: Sequence[Result]) -> str:
-    """Return a table of what was promised and found, and below it what it was measured on."""
-    lines = ["| measure | ours | beside it | found | promised | |", "|---|---|---|---|---|---|"]
-    for result in results:
-        lines += [_row(result.measure, check) for check in result.checks]
+    """Return a table with a row for each measure, what stands beside it and what was found, and what it was run on."""
+    lines = [*HEAD, *map(_row, results)]
     told = "; ".join(f"{name}: {value}" for name, value in machine.items())
     return "\n".join([*lines, "", f"Medians [lowest-highest] of rounds taken in turns, ratios round by round. {told}."])
 
 
-def _row(measure: str, check: Check) -> str:
-    unit = f" {check.unit}" if check.unit else ""
-    found = f"{spell(check.median)}{unit} [{spell(min(check.rounds))}-{spell(max(check.rounds))}]"
-    promised = f"{check.sense} {spell(check.limit)}{unit}"
-    verdict = "met" if check.passes else "**missed**"
-    if check.ours is None or check.beside is None:
-        return f"| {measure}: {check.name} | {spell(check.median)}{unit} | | {found} | {promised} | {verdict} |"
-    ours = f"{spell(check.ours.median)} {check.ours.unit}"
-    beside = f"{check.beside.name}: {spell(check.beside.median)} {check.beside.unit}"
-    return f"| {measure}: {check.name} | {ours} | {beside} | {found} | {promised} | {verdict} |"
+def _row(result: Result) -> str:
+    beside = dict.fromkeys(each.name if each.beside is None else each.beside.name for each in result.checks)
+    found = [_found(check) for check in result.checks]
+    aims = [f"{'≥' if check.sense == 'at least' else '≤'} {_spelt(check.limit, check)}" for check in result.checks]
+    return f"| {result.measure} | {'; '.join(beside)} | {'; '.join(found)} | {'; '.join(aims)} |"
+
+
+def _found(check: Check) -> str:
+    found = f"{_spelt(check.median, check)} [{spell(min(check.rounds))}-{spell(max(check.rounds))}]"
+    return found if check.passes else f"**{found}**"
+
+
+def _spelt(number: float, check: Check) -> str:
+    return f"{spell(number)} {check.unit}" if check.unit else spell(number)
 
 
 def json(machine: Mapping[str, str], results: Sequence[Result]) -> str:
