@@ -81,3 +81,12 @@ async def test_a_plan_is_begun_from_the_page_of_a_scope(made: Reconciled, page: 
     await page.get_by_role("button", name="Plan").click()
     await expect(page.get_by_role("status")).to_have_text("till-orders is planned as soon as its process looks.")
     await expect(page.locator("h1")).to_contain_text("Run of till-orders")
+
+
+async def test_the_consumer_that_keeps_a_copy_is_declared_and_is_not_replayed(made: Reconciled, page: Page) -> None:
+    await page.goto(f"{made.shop.url}/consumers")
+    await expect(page.get_by_role("main")).to_contain_text("orders.till-orders")
+    await expect(page.get_by_text("not declared here")).to_have_count(0)
+    await page.goto(f"{made.shop.url}/consumers/orders.till-orders")
+    await expect(page.get_by_text("tidings reconcile run till-orders")).to_be_visible()
+    await expect(page.get_by_role("button", name="Replay")).to_have_count(0)

@@ -23,6 +23,7 @@ from tidings.log.driver import Position
 from tidings.operations.endpoints import Endpoints
 from tidings.ports import Ports
 from tidings.reconciliation.listing import Listing, Scope
+from tidings.reconciliation.mirror import mirror_name
 from tidings.reconciliation.times import Every
 from tidings.services.context import Context
 from tidings.services.service import Service
@@ -150,6 +151,8 @@ class App:
         )
         made = checked(scope, self.views)
         self.scopes[name] = made
+        keeping = self.services[made.service].with_copy(mirror_name(made), made.events)
+        self.services = MappingProxyType({**self.services, made.service: keeping})
         return made
 
     @asynccontextmanager

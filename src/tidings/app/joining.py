@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from tidings.app.declared import Declared, Known
 from tidings.app.instance import Instance, Kept
 from tidings.app.saying import Natives, Reading, Saying
 from tidings.app.sunsets import Sunsets
 from tidings.events.declaration import Declared as DeclaredEvent
+from tidings.events.declaration import declared_class
 from tidings.ports import this_process
 from tidings.services.service import Service
 from tidings.settings import Settings
@@ -44,24 +46,28 @@ def instance_of(
 
 
 def readings(services: Sequence[Service], views: Mapping[str, Sequence[ViewSpec]], versions: Versions) -> list[Reading]:
-    """Return what each service reads: by its handlers, and by each of its views."""
+    """Return what each service reads: by its handlers, each of its views, and each copy that is kept of it."""
     found = []
     for service in services:
         if service.handlers:
             events = [each.event for each in service.handlers]
-            found.append(
-                Reading(
-                    service=service.name,
-                    consumer=service.name,
-                    reader=versions.reader(events),
-                    natives=_natives(events),
-                    reads_all=False,
-                    standing=service.standing,
-                    horizon=service.replay_horizon,
-                )
-            )
+            handling = _of_events(service, service.name, events, versions)
+            found.append(replace(handling, horizon=service.replay_horizon))
         found += [_of_view(view, service) for view in views[service.name] if view.reader is not None and view.folds]
+        for consumer, classes in service.copies.items():
+            found.append(_of_events(service, consumer, [declared_class(each) for each in classes], versions))
     return found
+
+
+def _of_events(service: Service, consumer: str, events: Sequence[DeclaredEvent], versions: Versions) -> Reading:
+    return Reading(
+        service=service.name,
+        consumer=consumer,
+        reader=versions.reader(events),
+        natives=_natives(events),
+        reads_all=False,
+        standing=service.standing,
+    )
 
 
 def _of_view(view: ViewSpec, service: Service) -> Reading:

@@ -94,6 +94,9 @@ def checked(scope: Scope, views: Sequence[ViewSpec]) -> Scope:
             f"{found} cannot be a copy: that is a view with one member as its key and without folds, which only what "
             "is reconciled writes"
         )
+    folding = [each for each in views if each.folds and (each.service, each.name) == (found.service, name)]
+    if folding:
+        raise DeclarationError(f"the copy {name} and {folding[0]} would be one consumer: give the scope another name")
     if not scope.events:
         raise DeclarationError(f"{name}: name the event classes that its listing reads, events=[…]")
     if scope.every is not None:

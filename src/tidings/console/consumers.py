@@ -31,6 +31,7 @@ async def one(visit: Visit) -> Response:
         "consumer.html",
         consumer=consumer,
         is_view=reader.is_view,
+        is_copy=reader.is_copy,
         view=None if reader.record is None else f"{reader.record.table.service}.{reader.record.table.view}",
         parked=await opened.store.parked(name),
         reason_max=pausing.REASON_MAX,

@@ -101,6 +101,11 @@ def _check_may_replay(reader: Reader) -> None:
             f"{reader.name} folds a view, whose readers would be set back: build it anew beside its current table with "
             f"`tidings views rebuild {reader.name.partition('@')[0]}`"
         )
+    if reader.is_copy:
+        raise RefusedError(
+            f"{reader.name} keeps a copy, which its list proves right: `tidings reconcile run "
+            f"{reader.name.partition('.')[2]}`"
+        )
     if reader.name == ENDPOINTS:
         raise RefusedError("endpoints are replayed one by one, as deliveries of a run: `tidings endpoints replay`")
     if reader.service is None:

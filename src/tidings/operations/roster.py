@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tidings.errors import NotFoundError
+from tidings.events.declaration import declared_class
 from tidings.events.envelope import Envelope
 from tidings.events.identity import SLOTS, slot_of
 from tidings.log.driver import Position
@@ -24,7 +25,8 @@ class Reader:
 
     `types`: what it reads; None: everything, or nobody knows, since its service is not at hand. `declared`: whether the
     application at hand has it; None: there is none at hand. `service`: whose handlers it calls. `record`: the view's
-    table it folds. `checkpoints`: by partition; empty if it has never run.
+    table it folds. `is_copy`: whether it keeps a copy that is reconciled. `checkpoints`: by partition; empty if it has
+    never run.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Reader:
     checkpoints: Mapping[int, Checkpoint]
     service: Service | None = None
     record: ViewRecord | None = None
+    is_copy: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -41,9 +44,9 @@ class Reader:
 
     @property
     def is_view(self) -> bool:
-        """Whether it folds a view, rather than calling a service's handlers."""
-        is_folded = self.declared is True and self.service is None and self.name != ENDPOINTS
-        return self.record is not None or is_folded
+        """Whether it folds a view, rather than calling a service's handlers or keeping a copy."""
+        is_other = self.is_copy or self.service is not None or self.name == ENDPOINTS
+        return self.record is not None or (self.declared is True and not is_other)
 
     @property
     def is_inline(self) -> bool:
@@ -67,6 +70,7 @@ async def roster(store: StoreDriver, services: Sequence[Service] | None) -> tupl
     records = await store.views()
     tables = {consumer_name(record.table): record for record in records if record.types}
     declared = dict(_declared(services or (), records))
+    copies = {name for service in services or () for name in service.copies}
     readers = []
     for name in sorted({*declared, *tables, *await store.consumers()}):
         record = tables.get(name)
@@ -79,6 +83,7 @@ async def roster(store: StoreDriver, services: Sequence[Service] | None) -> tupl
                 checkpoints=await store.checkpoints(name),
                 service=service,
                 record=record,
+                is_copy=name in copies,
             )
         )
     return tuple(readers)
@@ -98,6 +103,8 @@ def _declared(
     for service in services:
         if service.handlers:
             yield service.name, (service, frozenset(handler.event.type for handler in service.handlers))
+        for name, events in service.copies.items():
+            yield name, (None, frozenset(declared_class(event).type for event in events))
     for view in (view for service in services for view in service.views if view.folds and view.mode != "live"):
         for name in _consumers_of(view, records):
             yield name, (None, view.types)

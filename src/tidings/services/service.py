@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, TypeVar, dataclass_transform, get_args
@@ -58,6 +59,7 @@ class Service:
         self._ranks: dict[type, str | None] = {}
         self._handlers: list[Handler] = []
         self._functions: dict[str, Function] = {}
+        self._copies: Mapping[str, tuple[type, ...]] = {}
 
     @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
     def view(
@@ -168,6 +170,17 @@ class Service:
     def functions(self) -> Mapping[str, Function]:
         """The functions that deliveries call, by name."""
         return MappingProxyType(self._functions)
+
+    @property
+    def copies(self) -> Mapping[str, tuple[type, ...]]:
+        """What an application reconciles of it: by the consumer that keeps a copy, the event classes told of it."""
+        return MappingProxyType(dict(self._copies))
+
+    def with_copy(self, consumer: str, events: tuple[type, ...]) -> Service:
+        """Return this service as an application has it that reconciles one copy more of it."""
+        found = copy(self)
+        found._copies = {**self._copies, consumer: events}
+        return found
 
     @property
     def events(self) -> tuple[type, ...]:
