@@ -30,6 +30,7 @@ from tidings.app.opened import Opened
 from tidings.errors import MalformedError, NotFoundError
 from tidings.events.codec import encode_json
 from tidings.events.media import JSON
+from tidings.faces.kept import check_kept
 
 UNDER_WAY_MAX = 1_024
 WAITING_MAX = 3_072  # with those under way, as many as there are connections
@@ -123,7 +124,11 @@ class Application:
             raise Refusal(Problem.OVERLOADED, f"{UNDER_WAY_MAX:,} requests are under way: repeat this one later")
 
     async def _route(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let Starlette find the route by the path as it was sent, in which `%2F` is no slash."""
+        """Let Starlette find the route by the path as it was sent, in which `%2F` is no slash.
+
+        Nothing that it could lead to has a name with U+0000, so that no handler has to look for that.
+        """
+        check_kept(path, scope["query_string"])
         inner = {**scope, "path": path, "root_path": "", "app": self, "tidings.root": root_path(scope)}
         try:
             await self._router(inner, receive, send)

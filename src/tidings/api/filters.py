@@ -8,7 +8,7 @@ from tidings.api.answer import Scope
 from tidings.api.queries import Query, one
 from tidings.api.routing import principal_of
 from tidings.errors import EnvelopeError, MalformedError
-from tidings.events.filter import typed
+from tidings.events.filter import Filter
 from tidings.events.patterns.grammar import compile_pattern
 from tidings.events.timestamp import time_us
 from tidings.operations.search import Sought
@@ -21,12 +21,16 @@ _VERSION = re.compile("[1-9][0-9]{0,9}")
 def read_sought(scope: Scope, query: Query) -> Sought:
     """Return what is looked for, of what the caller may see.
 
-    MalformedError for a version or a time that is none, and for U+0000; PatternError for a pattern that is none.
+    MalformedError for a version or a time that is none; PatternError for a pattern that is none.
     """
-    pattern = one(query, "pattern")
+    types, pattern = query.get("type"), one(query, "pattern")
     return Sought(
         sources=principal_of(scope).sources,
-        where=typed(types=query.get("type"), source=one(query, "source"), subject=one(query, "subject")),
+        where=Filter(
+            types=None if types is None else frozenset(types),
+            source=one(query, "source"),
+            subject=one(query, "subject"),
+        ),
         version=_version(query),
         correlation=one(query, "correlation"),
         recorded_from=time_of(query, "recorded_from"),

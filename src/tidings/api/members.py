@@ -16,6 +16,7 @@ from tidings.errors import CallerError, UnsupportedMediaTypeError
 from tidings.events.codec import misfit
 from tidings.events.media import is_json
 from tidings.events.strict import decode_json
+from tidings.faces.kept import check_members
 
 BODY_BYTES_MAX = 64 * 1024
 MembersT = TypeVar("MembersT", bound=msgspec.Struct)
@@ -24,7 +25,8 @@ MembersT = TypeVar("MembersT", bound=msgspec.Struct)
 async def read_members(bodies: Bodies, request: Request, kind: type[MembersT]) -> tuple[bytes, MembersT]:
     """Return the body as it came, and its members; no body is an object without members.
 
-    `unsupported-media-type`; MalformedError; `invalid-configuration` for a member that is unknown or of another type.
+    `unsupported-media-type`; MalformedError; `invalid-configuration` for a member that is unknown, of another type,
+    or of text that no store keeps.
     """
     body, value = await _read(bodies, request)
     try:
@@ -51,7 +53,9 @@ async def _read(bodies: Bodies, request: Request) -> tuple[bytes, Any]:
     media_type = header(request.scope, b"content-type")
     if body and not (media_type and is_json(media_type)):
         raise UnsupportedMediaTypeError("the body is read as JSON: send `content-type: application/json`")
-    return body, decode_json(body) if body else {}
+    value = decode_json(body) if body else {}
+    check_members(value)
+    return body, value
 
 
 def _invalid(told: str) -> Refusal:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -34,6 +35,7 @@ from tidings.console.session import Sessions
 from tidings.console.verifying import Verifications
 from tidings.console.visit import Visit
 from tidings.errors import CallerError, NotFoundError, TidingsError
+from tidings.faces.kept import check_kept
 from tidings.operations.admission import LOCAL, Principal
 from tidings.telemetry.failures import Failures
 
@@ -140,6 +142,7 @@ class Console:
         path = scope["path"]
         scope = {**scope, "app": self, "path": f"{path}/" if path == scope["root_path"] else path}
         try:
+            check_kept(quote(scope["path"]), scope["query_string"])
             await self._router(scope, receive, send)
         except ClientDisconnect:
             return

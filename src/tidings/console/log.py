@@ -15,7 +15,7 @@ from tidings.console.visit import Visit
 from tidings.errors import MalformedError, OperatorError
 from tidings.events.codec import encode_json
 from tidings.events.envelope import Entry
-from tidings.events.filter import Filter, typed
+from tidings.events.filter import Filter
 from tidings.log.driver import Position
 from tidings.operations import inspect
 
@@ -100,7 +100,9 @@ def _piece(visit: Visit, entry: Entry) -> bytes:
 
 def _filter(query: Mapping[str, str]) -> Filter:
     type = query.get("type")
-    return typed(types=None if type is None else (type,), source=query.get("source"), subject=query.get("subject"))
+    return Filter(
+        types=None if type is None else frozenset((type,)), source=query.get("source"), subject=query.get("subject")
+    )
 
 
 def _position(query: Mapping[str, str], name: str) -> Position | None:

@@ -14,6 +14,7 @@ from tidings.console.errors import ForbiddenError, TooLargeError
 from tidings.console.pages import Pages
 from tidings.console.session import Sessions
 from tidings.errors import MalformedError
+from tidings.faces.kept import check_members
 from tidings.operations.admission import Principal
 from tidings.operations.counts import NONE, total
 
@@ -113,6 +114,7 @@ class Visit:
             fields = dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=64))
         except ValueError:
             raise MalformedError("the form cannot be read") from None
+        check_members(fields)
         sent = self.request.cookies.get(COOKIE)
         if sent is None or not self._sessions.is_token(sent, fields.pop(TOKEN, "")):
             raise ForbiddenError(_STALE)

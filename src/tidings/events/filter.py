@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import msgspec
 
-from tidings.errors import MalformedError
 from tidings.events.envelope import Envelope
 
 
@@ -32,11 +29,3 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EVERYTHING = Filter()
-
-
-def typed(*, types: Collection[str] | None, source: str | None, subject: str | None) -> Filter:
-    """Return the filter that somebody typed. MalformedError for U+0000: no event has it, and PostgreSQL reads none."""
-    for name, values in (("type", types or ()), ("source", (source or "",)), ("subject", (subject or "",))):
-        if any("\0" in value for value in values):
-            raise MalformedError(f"{name}: it holds U+0000, which no event has")
-    return Filter(types=None if types is None else frozenset(types), source=source, subject=subject)

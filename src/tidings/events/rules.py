@@ -26,6 +26,7 @@ _NOT_IN_STRINGS = re.compile(
     + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(17))
     + "]"
 )
+_NOT_KEPT = re.compile("[\x00\ud800-\udfff]")
 _OWN_FIELDS = frozenset({"id", "source", "type", "dataversion", "subject", "time", "specversion", "data"})
 _TEXTS = {"correlationid": 256, "causationid": 256, "partitionkey": 1024, "sequence": 256}
 _TEXTS |= {"traceparent": 1024, "tracestate": 8192}
@@ -71,6 +72,11 @@ def wrong(name: str, why: str) -> EnvelopeError:
 def is_text(text: str) -> bool:
     """Say whether this is a String of CloudEvents: no control characters, noncharacters or lone surrogates."""
     return (text.isascii() and text.isprintable()) or _NOT_IN_STRINGS.search(text) is None
+
+
+def is_kept(text: str) -> bool:
+    """Say whether every log and store keeps this text: it has no U+0000 and no half of a surrogate pair."""
+    return _NOT_KEPT.search(text) is None
 
 
 def _check_text(name: str, text: str, most: int) -> None:

@@ -8,6 +8,7 @@ from tidings.errors import Conflict, EnvelopeError, EnvelopeTooLargeError
 from tidings.events.codec import pointer
 from tidings.events.content import content_hash
 from tidings.events.envelope import Envelope
+from tidings.events.rules import is_kept
 from tidings.log.conflicts import refused
 from tidings.log.driver import Facts, Receipt
 from tidings.log.flush import Identity
@@ -56,17 +57,9 @@ def _measured_alone(envelope: Envelope, facts: Facts) -> tuple[frozenset[Identit
 def _check_texts(envelope: Envelope) -> None:
     for name in ("id", "source", "type", "subject"):
         text = getattr(envelope, name) or ""
-        if "\x00" in text or not _is_utf8(text):
+        if not is_kept(text):
             why = "it holds U+0000 or half of a surrogate pair, which no log keeps"
             raise EnvelopeError(f"{name}: {why}", errors=[(pointer(name), why)])
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def without_repeats(envelopes: Sequence[Envelope]) -> tuple[tuple[Envelope, ...], list[int]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tidings.errors import NotFoundError, NotSubjectHeadError
 from tidings.events.envelope import Entry
 from tidings.events.identity import lane_subject
+from tidings.events.rules import is_kept
 from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.dead import UNTRANSLATED, Kind, Which, name_of, parked
@@ -108,6 +109,8 @@ def _place(found: _Found) -> Place:
 
 def check_place(place: Place) -> None:
     """Raise ValueError if no letter can stand there."""
+    if not is_kept(place[2]):
+        raise ValueError("no consumer has such a name")
     if place[1] != "handler" and not 0 <= int(place[2]) < _LAST:
         raise ValueError("it has no number")
 

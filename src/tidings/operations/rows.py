@@ -14,6 +14,7 @@ import msgspec
 
 from tidings.errors import EnvelopeError, MalformedError
 from tidings.events.codec import encode_json
+from tidings.events.rules import is_kept
 from tidings.events.strict import decode_json
 from tidings.events.timestamp import time_text, time_us
 from tidings.events.whole import INT64_MAX, is_long
@@ -99,7 +100,8 @@ def read_cursor(cursor: str, columns: Sequence[Column], key: Sequence[str]) -> K
         plain = decode_json(base64.b64decode(padded, altchars=b"-_", validate=True))
         parts = tuple(base64.b64decode(part["b"]) if isinstance(part, dict) else part for part in plain)
         fits = len(parts) == len(key) and all(
-            type(part) is _KEY_TYPES[kinds[name]] for part, name in zip(parts, key, strict=True)
+            type(part) is _KEY_TYPES[kinds[name]] and (not isinstance(part, str) or is_kept(part))
+            for part, name in zip(parts, key, strict=True)
         )
     except (ValueError, KeyError, TypeError, MalformedError):
         fits = False

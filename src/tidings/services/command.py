@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 
 from tidings.errors import InvalidDataError
+from tidings.events.rules import is_kept
 from tidings.log.log import Log
 from tidings.ports import Ports
 from tidings.services.act import Act
@@ -14,8 +14,6 @@ from tidings.services.context import Context, Resources
 from tidings.services.origin import Command
 from tidings.store.driver import StoreDriver
 from tidings.store.unit import Unit
-
-_KEPT = re.compile("[^\x00\ud800-\udfff]+")  # text that every store keeps as it is
 
 
 class _Repeated(Exception):
@@ -56,7 +54,7 @@ async def _command(resources: Resources, store: StoreDriver, log: Log, origin: C
 
 
 def _check_key(key: object) -> None:
-    if key is not None and not (isinstance(key, str) and _KEPT.fullmatch(key)):
+    if key is not None and not (isinstance(key, str) and key and is_kept(key)):
         raise InvalidDataError(f"key={key!r:.200} must be a text that names the command, such as a UUID, or None")
 
 

@@ -23,6 +23,7 @@ import msgspec
 from tidings.errors import DeclarationError
 from tidings.events.codec import Decoder, encode_json
 from tidings.events.declaration import hints_of, is_pydantic
+from tidings.events.rules import is_kept
 from tidings.events.whole import is_long
 from tidings.ports import utc
 from tidings.store.rows import ColumnKind
@@ -120,7 +121,8 @@ def _form(inner: Any) -> Form:
 def _text(value: Any) -> str:
     if type(value) is not str:
         raise TypeError(f"expected str, got {type(value).__qualname__}")
-    value.encode()  # a lone surrogate has no bytes, so no engine could keep it
+    if not is_kept(value):
+        raise ValueError("it holds U+0000 or half of a surrogate pair, which not every engine keeps: keep it as bytes")
     return value
 
 

@@ -68,7 +68,8 @@ class Stored:
             if not INT64_MIN <= values[place] <= INT64_MAX:
                 return self._thoroughly(values)
         for place in texts:
-            if not values[place].isascii():
+            text = values[place]
+            if not text.isascii() or "\0" in text:
                 return self._thoroughly(values)
         return values
 
@@ -98,7 +99,7 @@ def key_of(cls: type, members: Sequence[str], forms: Sequence[Form]) -> Callable
     """Return the function that reads a key from an instance that was decoded by its types; it raises as `Stored`."""
     read = reader_of(cls, members)
     stored = Stored(members, forms)
-    if stored.is_plain and all(form.kind in ("text", "boolean", "blob") for form in forms) and not is_pydantic(cls):
+    if stored.is_plain and all(form.kind in ("boolean", "blob") for form in forms) and not is_pydantic(cls):
         return read  # the decoder saw to the types, and these have no limits beside them
     return lambda instance: stored(read(instance))
 
