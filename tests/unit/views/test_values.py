@@ -87,7 +87,8 @@ def test_a_row_with_members_that_are_converted_goes_there_and_back() -> None:
         (("x", None), "b: expected int"),
         ((5, 1), "a: expected str"),
         (("x", 2**63), "b: the number needs more than 64 bits"),
-        (("\udc00", 1), "a: .*surrogates"),
+        (("\udc00", 1), "a: .*half of a surrogate pair"),
+        (("a\0", 1), r"a: .*U\+0000"),
     ],
 )
 def test_a_value_that_cannot_be_kept_is_refused_by_name_also_after_good_ones(values: Any, told: str) -> None:
