@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from tidings.errors import DeclarationError
+from tidings.fingerprints.frames import LEVELS_MAX
 from tidings.fingerprints.rows import Fingerprint
 from tidings.ports import Clock
 from tidings.store.scripts.fingerprinting import KeyRange, LimbTable, TableKey, cuts, fingerprints, hashes
@@ -40,18 +42,26 @@ async def differing(ours: TableSide, theirs: TableSide) -> dict[TableKey, RowPai
     """Return the keys whose rows differ, in the two snapshots.
 
     One query a level on each side, and one more where a range is cut, by the quantiles of the side with more rows.
+    DeclarationError if there is no end after as many levels as two peers may have: where both sides order keys alike,
+    each level has ranges of a part of the rows.
     """
     found: dict[TableKey, RowPair] = {}
     level: list[KeyRange] = [(None, None)]
-    while level:
+    for _ in range(LEVELS_MAX):
         below: list[KeyRange] = []
-        for range, here, there in await _compared(ours, theirs, level):
+        for within, here, there in await _compared(ours, theirs, level):
             if max(here.rows, there.rows) < LEAF:
-                found |= await _rows(ours, theirs, range)
+                found |= await _rows(ours, theirs, within)
             else:
-                below += await _cut(ours if here.rows >= there.rows else theirs, range, max(here.rows, there.rows))
+                below += await _cut(ours if here.rows >= there.rows else theirs, within, max(here.rows, there.rows))
+        if not below:
+            return found
         level = below
-    return found
+    names = f"{ours.table.name} and {theirs.table.name}"
+    raise DeclarationError(
+        f"{names}: no end after {LEVELS_MAX} levels, so the two order their keys differently: compare keys that are "
+        "texts as bytes (a binary collation) on both sides, by LimbTable(…, is_text=True)"
+    )
 
 
 async def lasting(look: Callable[[], Awaitable[dict[TableKey, RowPair]]], clock: Clock) -> dict[TableKey, RowPair]:

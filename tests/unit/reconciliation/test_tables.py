@@ -46,6 +46,7 @@ class Asked:
 
 def on_file(rows: Rows, kind: str = "bigint") -> TableSide:
     connection = sqlite3.connect(":memory:")
+    connection.create_collation("reversed", lambda one, other: (one < other) - (one > other))
     connection.execute(f"CREATE TABLE held (k {kind} PRIMARY KEY, {WIDTH})")
     connection.executemany("INSERT INTO held VALUES (?, ?, ?, ?, ?)", [(k, *limbs(h)) for k, h in rows.items()])
     return TableSide(LimbTable(name="held", key="k", is_text="text" in kind), Asked(connection))
@@ -105,6 +106,12 @@ async def test_one_difference_costs_a_query_a_level() -> None:
     assert await differing(ours, theirs) == {77: RowPair(77 * 77, 1)}
     assert theirs.run.queries == 3  # type: ignore[attr-defined] # the whole, its parts, the rows of one part
     assert ours.run.queries == 4  # type: ignore[attr-defined] # and where it is cut
+
+
+async def test_sides_that_order_their_keys_otherwise_are_told_so_after_some_levels() -> None:
+    ours, theirs = {f"{n:04}": n for n in range(800)}, {f"{n:04}": n + 1 for n in range(800)}
+    with pytest.raises(DeclarationError, match=r"16 levels.*order their keys differently.*is_text=True"):
+        await differing(on_file(ours, "varchar"), on_file(theirs, "varchar COLLATE reversed"))
 
 
 @pytest.fixture
