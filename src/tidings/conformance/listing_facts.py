@@ -38,16 +38,15 @@ class Declaring:
     async def test_versions_are_what_is_declared(self, harness: ListingHarness, listing: Listing) -> None:
         version, facts = (await _row(harness, listing, 1)).version, listing.facts
         if facts.capability is Capability.VERSIONED:
-            wanted = datetime if facts.version_is_time else int
-            assert isinstance(version, wanted), f"the version is {version!r}"
-            assert not isinstance(version, datetime) or version.tzinfo is not None, f"{version!r} has no time zone"
+            assert isinstance(version, datetime), f"the version is {version!r}"
+            assert version.tzinfo is not None, f"{version!r} has no time zone"
         else:
             assert version is None, "a version is listed, and none is declared"
 
     async def test_versions_rise_from_tick_to_tick(self, harness: ListingHarness, listing: Listing) -> None:
         facts = listing.facts
-        if facts.capability is not Capability.VERSIONED or not facts.version_is_time:
-            pytest.skip("versions are no times, as is declared")
+        if facts.capability is not Capability.VERSIONED:
+            pytest.skip("no version is declared")
         for n in range(5):
             harness.provider.put(key(n), n)
             harness.provider.pass_time(facts.tick)
@@ -64,8 +63,8 @@ class Declaring:
 
     async def test_stamps_are_no_further_off_than_is_declared(self, harness: ListingHarness, listing: Listing) -> None:
         facts = listing.facts
-        if facts.capability is not Capability.VERSIONED or not facts.version_is_time:
-            pytest.skip("versions are no times, as is declared")
+        if facts.capability is not Capability.VERSIONED:
+            pytest.skip("no version is declared")
         row = await _row(harness, listing, 1, at_once=True)
         date = (await listing.get_one(key(1))).server_date
         assert date is not None

@@ -20,8 +20,8 @@ Place = tuple[str | int, ...]
 class Behaviour:
     """What a provider does. `limit_max`: it refuses to list more at a time. `stamps`: the resolution of its times.
     `lag`: each read is as old as this; `index_lag`: a filtered list is older by this, too. `skew`: of the clock that
-    stamps items against `Date`. `per_second`, `burst`: who asks more often is told to wait. `counts`: versions are
-    counters; `bumps`: they move at all."""
+    stamps items against `Date`. `per_second`, `burst`: who asks more often is told to wait. `bumps`:
+    its stamps move at all."""
 
     order: Order = Order.KEY
     paging: Paging = Paging.KEYSET
@@ -33,7 +33,6 @@ class Behaviour:
     cursor_life: timedelta | None = None
     per_second: float = 25
     burst: int = 50
-    counts: bool = False
     bumps: bool = True
 
     @classmethod
@@ -50,20 +49,18 @@ class Behaviour:
             cursor_life=facts.cursor_life,
             per_second=facts.rate.per_second,
             burst=facts.rate.burst,
-            counts=not facts.version_is_time,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One item. `stamp`: when it was last changed, by the clock that stamps items and as exactly as that does, µs since
-    1970; `version`: that, or how often it was changed."""
+    1970."""
 
     key: str
     value: int
     created: int
     stamp: int
-    version: int
 
     @property
     def changed(self) -> datetime:
@@ -102,12 +99,10 @@ class Provider:
         now, before = self.clock.now_us(), self._at(self.clock.now_us()).get(key)
         step = micros(self.behaviour.stamps)
         stamp = (now + micros(self.behaviour.skew)) // step * step
-        count = 1 if before is None else before.version + 1
         if before is not None and not self.behaviour.bumps:
-            stamp, count = before.stamp, before.version
+            stamp = before.stamp
         created = now if before is None else before.created
-        version = count if self.behaviour.counts else stamp
-        self._changes.append((now, key, Item(key, value, created, stamp, version)))
+        self._changes.append((now, key, Item(key, value, created, stamp)))
 
     def delete(self, key: str) -> None:
         """Have an item no longer."""

@@ -54,7 +54,7 @@ class ProviderFacts:
     `clock_skew`: between the clock behind `Date` and the one that stamps items. `redelivery_horizon`: after it no
     webhook arrives any more. `seekable`: a cursor can be made of a place in the order. `cursor_life`: None if cursors
     do not expire. `filters_by_change`: its list takes "changed since", ascending, by keyset. `index_lag`: how far that
-    filtered list may trail. `version_is_time`: False where a version is a counter.
+    filtered list may trail. `version_is_time`: counters are not supported yet.
     """
 
     capability: Capability
@@ -77,6 +77,11 @@ class ProviderFacts:
             raise DeclarationError(f"tick: {self.tick} is no resolution of a clock; one second is the usual one")
         if self.page_limit < 1:
             raise DeclarationError(f"page_limit: {self.page_limit}; a page has at least one row")
+        if not self.version_is_time:
+            raise DeclarationError(
+                "version_is_time=False is not supported yet: list no version, and declare Capability.EVENT_TIMED if "
+                "webhooks carry whole items, else BARE"
+            )
         for name in ("replica_lag", "clock_skew", "index_lag", "redelivery_horizon"):
             if getattr(self, name) < timedelta(0):
                 raise DeclarationError(f"{name}: {getattr(self, name)} is below zero")
