@@ -115,6 +115,6 @@ async def fill(opened: Opened, app: App, listing: Listed) -> None:
 
 def _mirrored(copying: Copying, numbers: range) -> Iterator[Mirrored]:
     for n in numbers:
-        copy = copying.listed(row(n))
+        copy = copying.listed(row(n), latest=2**63 - 1)
         assert copy.version is not None
         yield Mirrored(copy.key, copy.at, Rank(copy.version, 1, 0, copy.hash))

@@ -137,7 +137,7 @@ class Changing:
 
     async def _take(self, run: Run, read: ReadOf[Page]) -> Run:
         cursor = read.what.next_cursor
-        told = copied(self._copying(self._secret), read.what.rows)
+        told = copied(self._copying(self._secret), read.what.rows, latest=read.latest)
         async with self._holding.held() as (unit, book, record):
             kept = await book.run(run.id)
             if kept is None or (kept.after, kept.pages) != (run.after, run.pages):

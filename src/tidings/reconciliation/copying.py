@@ -31,7 +31,8 @@ class UnreadableError(ValueError):
 
 
 class Copied(msgspec.Struct, frozen=True, gc=False):
-    """One state. `hash`: of it and its key, keyed, so that nobody can make two states look alike."""
+    """One state. `hash`: of it and its key, keyed, so that nobody can make two states look alike. `version`: the start
+    of its tick, µs since 1970; None if it has none, or one that cannot be yet."""
 
     key: str
     place: Place
@@ -52,42 +53,40 @@ class Copying:
         self._key_place = [column.name for column in view.columns].index(view.key[0])
         self._is_int = len(view.key) == 1 and forms[view.key[0]].kind == "integer"
         self._tick = facts.tick_us
-        self._counts = not facts.version_is_time
         self._is_versioned = facts.capability is Capability.VERSIONED
         self._begun = blake2b(key=secret, digest_size=8)
 
-    def listed(self, row: Row) -> Copied:
-        """Return a row of a list as the copy would hold it. UnreadableError."""
+    def listed(self, row: Row, *, latest: int) -> Copied:
+        """Return a row of a list as the copy would hold it. `latest`: see `ReadOf`. UnreadableError."""
         _, hash = self._state(row.key, row.state)
-        try:
-            version = None if row.version is None else self.tick(row.version)
-        except TypeError as error:  # without an offset nobody knows which moment it is
-            raise UnreadableError(f"{row.key!r:.80}: its version is no time with an offset: {error}") from error
+        version = None if row.version is None else self._moment(row.key, row.version)
         if self._is_versioned and version is None:
             raise UnreadableError(f"{row.key!r:.80} has no version")
+        if version is not None and version > latest:  # it would win until then, whatever happens meanwhile
+            version = None
         at: Place = (row.key,) if row.order is None else place(row.order)
         return Copied(row.key, at, place_key(at), hash, version, row)
 
     def told(self, snapshot: Snapshot, *, at: int) -> tuple[Values, int, int]:
         """Return the values, the hash and the tick of what an event says. `at`: when it happened. UnreadableError."""
-        when = self.tick(at if snapshot.at is None else snapshot.at)
+        when = at // self._tick * self._tick if snapshot.at is None else self._moment(snapshot.key, snapshot.at)
         if snapshot.state is None:
             return self.tombstone(snapshot.key), 0, when
         values, hash = self._state(snapshot.key, snapshot.state)
         return values, hash, when
 
-    def tick(self, version: datetime | int) -> int:
-        """Return the start of the tick of a time, µs since 1970; a counter as it is."""
-        if isinstance(version, datetime):
-            since = version - _EPOCH
-            version = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-        elif self._counts:
-            return version
-        return version // self._tick * self._tick
-
     def tombstone(self, key: str) -> Values:
         """Return the values of an item that is gone."""
         return self._codec.tombstone(self._key(key))
+
+    def _moment(self, key: str, version: datetime) -> int:
+        """Return the start of the tick of a time, µs since 1970."""
+        try:
+            since = version - _EPOCH
+        except TypeError as error:  # without an offset nobody knows which moment it is, nor of a number
+            raise UnreadableError(f"{key!r:.80}: its version is no time with an offset: {error}") from error
+        micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+        return micros // self._tick * self._tick
 
     def _key(self, key: str) -> Key:
         return (int(key) if self._is_int else key,)
@@ -115,15 +114,15 @@ class Told:
     gone: Sequence[str]
 
 
-def copied(copying: Copying, rows: Sequence[Row]) -> Told:
-    """Return rows as the copy would hold them."""
+def copied(copying: Copying, rows: Sequence[Row], *, latest: int) -> Told:
+    """Return rows as the copy would hold them. `latest`: see `ReadOf`."""
     copies: list[Copied] = []
     unreadable: dict[bytes, str] = {}
     for row in rows:
         if row.gone:
             continue
         try:
-            copies.append(copying.listed(row))
+            copies.append(copying.listed(row, latest=latest))
         except UnreadableError:
             unreadable[place_key(place(row.key if row.order is None else row.order))] = row.key
     return Told(copies, unreadable, [row.key for row in rows if row.gone])

@@ -45,9 +45,9 @@ class Verdict(StrEnum):
 class Read:
     """A state of one key as the provider showed it.
 
-    `version`: the start of its tick in µs, or the counter, where items have one. `hash`: of the state, keyed. `as_of`:
-    of the read. `ticket`: of the read, where nothing else orders reads; `is_overlapped`: another read of the key was
-    under way since the ticket was taken.
+    `version`: the start of its tick in µs, where items have one that can be believed. `hash`: of the state, keyed.
+    `as_of`: of the read. `ticket`: of the read, where nothing else orders reads; `is_overlapped`: another read of the
+    key was under way since the ticket was taken.
     """
 
     hash: int
@@ -68,10 +68,9 @@ class Judgement:
 
 def rank_of(read: Read, capability: Capability) -> Rank:
     """Return what orders a state that was read."""
-    if capability is Capability.VERSIONED:
-        assert read.version is not None, "a row of a versioned list has a version"
+    if capability is Capability.VERSIONED and read.version is not None:
         return Rank(read.version, int(read.version <= read.as_of), PUT, read.hash)
-    return Rank(read.as_of if capability is Capability.EVENT_TIMED else read.ticket, 1, PUT, read.hash)
+    return Rank(read.ticket if capability is Capability.BARE else read.as_of, 1, PUT, read.hash)
 
 
 def floor_of(known: Known, key_floor: int, base: Rank | None) -> int:

@@ -22,14 +22,14 @@ class Row:
     """One item of a list.
 
     `state`: what the copy holds of it. `order`: its place in the list's order, which never changes for an item; None:
-    the key is. `version`: of a versioned item, its version or the time of its last change. `gone`: the provider lists
+    the key is. `version`: of a versioned item, the time of its last change, with an offset. `gone`: the provider lists
     it as deleted.
     """
 
     key: str
     state: Mapping[str, Any]
     order: OrderKey | None = None
-    version: datetime | int | None = None
+    version: datetime | None = None
     gone: bool = False
 
 
@@ -60,7 +60,7 @@ class Snapshot:
 
     key: str
     state: Mapping[str, Any] | None
-    at: datetime | int | None = None
+    at: datetime | None = None
     order: OrderKey | None = None
 
 

@@ -24,7 +24,7 @@ def merged(rank: Rank, known: Known, key_floor: int, *, is_known: bool, latest: 
     """Decide about a snapshot that reconciliation has not caused itself.
 
     `rank`: of the event; `known`: at its place in the order; `is_known`: the mirror has a row of its key; `latest`: the
-    start of the tick after the provider's present one, µs.
+    last tick that a stamp is believed to be of, µs.
     """
     floor = max(key_floor, known.put if rank.kind == PUT else known.delete)
     if rank.at <= floor:

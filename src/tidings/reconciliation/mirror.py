@@ -23,6 +23,7 @@ from tidings.reconciliation.merging import Merge, is_tie, merged
 from tidings.reconciliation.places import place
 from tidings.reconciliation.records import Record
 from tidings.reconciliation.repairing import RANK, SCOPE, SOURCE, rank_told
+from tidings.reconciliation.stamps import latest
 from tidings.store.rows import Rank, Row, ViewTable
 from tidings.store.unit import Unit
 from tidings.views.ranks import time_rank
@@ -157,18 +158,17 @@ class Mirror:
         known: Known = await book.floor_at(key_place(told.at))
         floor = await book.key_floor(told.at)
         held = page.touched.get(told.at) or page.mirror.of(told.at)
-        latest = self._ports.clock.now_us() // self._facts.tick_us * self._facts.tick_us + 2 * self._facts.tick_us
         decided = merged(
             told.rank,
             known,
             NEVER if floor is None else floor,
             is_known=held is not None,
-            latest=latest if self._facts.version_is_time else 2**63 - 1,
+            latest=latest(self._ports.clock.now_us(), self._facts),
         )
         if decided is Merge.BY_RANK:
             return True
         if decided is Merge.AHEAD:
-            self._ask(page, told.snapshot.key, "ahead", told.rank.at)
+            self._ask(page, told.snapshot.key, "ahead", told.entry.recorded)
             return False
         page.late.append(told)
         if decided is Merge.LATE_UNKNOWN:

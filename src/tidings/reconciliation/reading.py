@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Generic, TypeVar
@@ -12,7 +12,7 @@ from tidings.errors import CursorExpiredError, NotAuthorisedError, RateLimitedEr
 from tidings.ports import Ports
 from tidings.reconciliation.budget import Budget, Priority
 from tidings.reconciliation.listing import Answer, Filters, Listing, Page
-from tidings.reconciliation.stamps import Asked, Stamps
+from tidings.reconciliation.stamps import Asked, Stamps, latest
 from tidings.views.columns import microseconds
 
 TRIES = 5
@@ -30,10 +30,12 @@ class NoReadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReadOf(Generic[T]):
-    """What was read, and as of when: the start of the last tick that had closed before, µs since 1970."""
+    """What was read, and as of when: the start of the last tick that had closed before, µs since 1970. `latest`: the
+    last tick that a stamp in it is believed to be of."""
 
     what: T
     as_of: int
+    latest: int
 
 
 class Asking:
@@ -54,7 +56,7 @@ class Asking:
         filters: Filters = self.listing  # type: ignore[assignment]
         call = partial(filters.list_changed, since=since, cursor=cursor, limit=limit)
         found = await self._read(call, Priority.VERIFY, tries)
-        return ReadOf(found.what, found.as_of - self.listing.facts.index_ticks)
+        return replace(found, as_of=found.as_of - self.listing.facts.index_ticks)
 
     async def one(self, key: str, *, tries: int = 0) -> ReadOf[Answer]:
         """Read one item. NoReadError."""
@@ -77,9 +79,9 @@ class Asking:
             raise NoReadError("unavailable", text[:500], self._budget.rest(None, tries)) from error
         date = None if found.server_date is None else microseconds(found.server_date)
         as_of = self._stamps.stamp(Asked(began=began, ended=self._now(), date=date))
-        if as_of is None:
+        if date is None or as_of is None:
             raise NoReadError("clock", "the answer has no Date, or one that jumped", 1.0)
-        return ReadOf(found, as_of)
+        return ReadOf(found, as_of, latest(date, self.listing.facts))
 
     def _now(self) -> int:
         return int(self._ports.clock.monotonic() * 1_000_000)

@@ -94,7 +94,7 @@ class Running:
             self._observer.listed(self._holding.scope, "failed")
             return await self._no_read(run, error)
         self._holding.ports.points.at("reconcile:page-received")
-        told = copied(self._copying(self._secret), read.what.rows)
+        told = copied(self._copying(self._secret), read.what.rows, latest=read.latest)
         copies = told.copies
         looked = self._look(run, read.what, copies, await self._places(copies))
         if looked.loops or run.pages >= CURSORS_MAX:

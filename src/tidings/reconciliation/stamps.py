@@ -37,6 +37,12 @@ def margin(facts: ProviderFacts) -> int:
     return SECOND + micros(facts.clock_skew) + micros(facts.replica_lag)
 
 
+def latest(now: int, facts: ProviderFacts) -> int:
+    """Return the last tick that a stamp is believed to be of when a provider says that it is `now`, in whole seconds:
+    one more than its clocks can have come to; µs."""
+    return (now + SECOND + micros(facts.clock_skew)) // facts.tick_us * facts.tick_us + facts.tick_us
+
+
 class Stamps:
     """Dates the reads of one scope. What a later read proves is never less than what one proves that ended before."""
 

@@ -197,7 +197,7 @@ class Verifying:
         row, copy = got.read.what.row, None
         if row is not None and not row.gone:
             try:
-                copy = self._copying(record.secret).listed(row)
+                copy = self._copying(record.secret).listed(row, latest=got.read.latest)
             except UnreadableError:
                 return None
         if at is None:

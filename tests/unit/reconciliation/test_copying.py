@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from tests.unit.reconciliation.declared import facts
 from tidings import Service
 from tidings.reconciliation.coding import Mirrored
-from tidings.reconciliation.copying import Copying, copied
+from tidings.reconciliation.copying import Copied, Copying, copied
 from tidings.reconciliation.listing import Row
 from tidings.store.rows import Rank
 
+LATEST = 1_767_225_600_000_000
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
 
@@ -35,6 +36,10 @@ def row(**changed: Any) -> Row:
     return Row(**({"key": "o-1", "state": state, "version": datetime(2026, 1, 1, 0, 0, 0, 999_999, UTC)} | changed))
 
 
+def listed(row: Row, secret: bytes = b"a secret of this") -> Copied:
+    return copying(secret).listed(row, latest=LATEST)
+
+
 @given(INT64, st.integers(0, 1), st.integers(0, 1), INT64, INT64)
 def test_what_is_kept_shows_a_state_if_it_is_live_and_of_its_hash(
     at: int, settled: int, kind: int, hash: int, other: int
@@ -45,11 +50,11 @@ def test_what_is_kept_shows_a_state_if_it_is_live_and_of_its_hash(
 
 
 def test_the_hash_is_of_key_and_state_and_of_the_scopes_secret() -> None:
-    one = copying().listed(row())
+    one = listed(row())
     assert one.version == 1_767_225_600_000_000
-    assert one.hash == copying().listed(row()).hash
+    assert one.hash == listed(row()).hash
     others = [row(state={"amount": 6}), row(key="o-2", state={"order_id": "o-2"})]
-    hashes = {one.hash, copying(b"another secret--").listed(row()).hash, *(copying().listed(o).hash for o in others)}
+    hashes = {one.hash, listed(row(), b"another secret--").hash, *(listed(o).hash for o in others)}
     assert len(hashes) == 4
 
 
@@ -57,6 +62,7 @@ def test_the_hash_is_of_key_and_state_and_of_the_scopes_secret() -> None:
     "changed",
     [
         {"version": datetime(2026, 1, 1)},  # noqa: DTZ001
+        {"version": 7},
         {"version": None},
         {"state": {"amount": 2**63}},
         {"state": {"amount": "much"}},
@@ -64,6 +70,10 @@ def test_the_hash_is_of_key_and_state_and_of_the_scopes_secret() -> None:
     ],
 )
 def test_a_row_that_the_copy_cannot_hold_is_unreadable_and_the_others_count(changed: dict[str, Any]) -> None:
-    found = copied(copying(), [row(**changed), row(key="o-3", state={"order_id": "o-3"})])
+    found = copied(copying(), [row(**changed), row(key="o-3", state={"order_id": "o-3"})], latest=LATEST)
     assert list(found.unreadable.values()) == ["o-1"]
     assert [each.key for each in found.copies] == ["o-3"]
+
+
+def test_a_version_that_cannot_be_yet_is_none() -> None:
+    assert listed(row(version=datetime(2026, 1, 1, 0, 0, 1, tzinfo=UTC))).version is None
