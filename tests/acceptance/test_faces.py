@@ -155,14 +155,14 @@ def test_dead_letters_are_alike(faces: Faces) -> None:
 
 def test_what_is_done_to_dead_letters_is_answered_alike(faces: Faces) -> None:
     key = {"idempotency_key": '"dry"'}
-    asked = {"consumer": "orders", "dry_run": True}
+    asked = {"where": {"consumer": "orders"}, "dry_run": True}
     over_http = faces.http("/dead-letters/redrive", method="POST", body=asked, **key)
     assert faces.cli("dead", "redrive", "orders", "--all", "--dry-run") == over_http
     where = {"where": {"consumer": "orders", "reason": "not-retryable"}, "reason": "x", "dry_run": True}
     over_http = faces.http("/dead-letters/drop", method="POST", body=where, idempotency_key='"dry2"')
     asked_so = ("--consumer", "orders", "--where-reason", "not-retryable", "--reason", "x", "--dry-run")
     assert faces.cli("dead", "drop-each", *asked_so) == over_http
-    body = {"kind": "delivery", "dry_run": True}
+    body = {"where": {"kind": "delivery"}, "dry_run": True}
     over_http = faces.http("/dead-letters/redrive", method="POST", body=body, idempotency_key='"dry3"')
     assert faces.cli("dead", "redrive", "--all", "--kind", "delivery", "--dry-run") == over_http
     assert over_http["subjects"] == 1

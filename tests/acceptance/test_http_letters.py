@@ -130,7 +130,7 @@ async def test_what_follows_a_dead_delivery_comes_after_it(till: Till, caller: C
 
 async def test_many_are_redriven_or_dropped_by_what_they_are(till: Till, caller: Caller, to: Sink) -> None:
     await fail(till, caller, to)
-    reply = await act(caller, "/dead-letters/redrive", "a", kind="receipt")
+    reply = await act(caller, "/dead-letters/redrive", "a", where={"kind": "receipt"})
     assert (reply.status, reply.json["failed"]) == (202, 1)
     where: dict[str, Any] = {"endpoint": "crm"}
     dropped: Reply = await act(caller, "/dead-letters/drop", "b", reason="theirs", where=where)
@@ -138,5 +138,5 @@ async def test_many_are_redriven_or_dropped_by_what_they_are(till: Till, caller:
     assert {each["kind"] for each in await listed(caller)} == {"handler", "receipt"}
     till.broken = till.failing = False
     to.answer = always(200)
-    assert (await act(caller, "/dead-letters/redrive", "c", kind="receipt")).json["subjects"] == 1
+    assert (await act(caller, "/dead-letters/redrive", "c", where={"kind": "receipt"})).json["subjects"] == 1
     await until(caller, 0)

@@ -183,7 +183,10 @@ def test_a_filter_of_many_is_not_taken_for_one_subject(faces: Faces) -> None:
 
 def test_a_redrive_that_nobody_would_do_is_a_problem_of_consumers(faces: Faces) -> None:
     told = "nobody runs gone, so it would not be redriven"
-    for path, body in (("/dead-letters/redrive", {"consumer": "gone"}), ("/dead-letters/gone:1/redrive", {})):
+    for path, body in (
+        ("/dead-letters/redrive", {"where": {"consumer": "gone"}}),
+        ("/dead-letters/gone:1/redrive", {}),
+    ):
         done, said = faces.http(path, **body)
         assert (done, told in said, "cannot-replay" in said) == (False, True, True), said
     assert told in faces.cli("dead", "redrive", "gone", "--all")[1]

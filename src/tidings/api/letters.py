@@ -37,7 +37,7 @@ _KNOWN = frozenset({*_FILTERS, "after", "limit"})
 _decode_place = msgspec.json.Decoder(Place).decode
 
 
-class Where(msgspec.Struct, forbid_unknown_fields=True):
+class Where(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which ones: all that fit what is given."""
 
     kind: Kind | None = None
@@ -53,9 +53,10 @@ class Where(msgspec.Struct, forbid_unknown_fields=True):
         return Which(**{name: getattr(self, name) for name in _FILTERS})
 
 
-class Redriving(Where, forbid_unknown_fields=True):
-    """Which ones. With `dry_run` they are counted and left as they are."""
+class Redriving(msgspec.Struct, forbid_unknown_fields=True):
+    """Which ones: all, unless it says `where`. With `dry_run` they are counted and left as they are."""
 
+    where: Where = Where()
     dry_run: bool = False
 
 
@@ -118,7 +119,7 @@ class Letters:
         async def act() -> Answer:
             with refused_as(Problem.CANNOT_REPLAY):
                 done = await self._opened.letters(self._services).redrive_all(
-                    asked.which, who=who, dry_run=asked.dry_run
+                    asked.where.which, who=who, dry_run=asked.dry_run
                 )
             return _redriven(done, dry_run=asked.dry_run)
 

@@ -82,9 +82,10 @@ def _letters_paths() -> dict[str, Object]:
         "state": {"enum": [*LETTER_STATES, None]},
         "reason": MAYBE,
     }
-    redriving = record({**which, "dry_run": DRY}, optional=(*which, "dry_run"))
-    where = record(which, optional=tuple(which)) | {"minProperties": 1}
-    dropping = record({"reason": TEXT, "where": where, "dry_run": DRY}, optional=("dry_run",))
+    where = record(which, optional=tuple(which))
+    redriving = record({"where": where, "dry_run": DRY}, optional=("where", "dry_run"))
+    some = where | {"minProperties": 1}
+    dropping = record({"reason": TEXT, "where": some, "dry_run": DRY}, optional=("dry_run",))
     dropped = record({"subjects": WHOLE, "left": WHOLE, "dry_run": YES})
     given_up = {"200": response("So many are given up, and so many entries are left.", {JSON: dropped}, REPLAYED)}
     return {
