@@ -9,7 +9,7 @@ from tests.unit.reconciliation.count import outcome_of
 from tests.unit.reconciliation.model_two import Kind
 from tests.unit.reconciliation.rules import HONEST, LIES, MISSED, OFF
 
-SEEDS = 29 * SCALE
+SEEDS = 10 * SCALE
 MOST = 12
 """In how many runs a rule that was taken out must be missed at least once."""
 

@@ -22,7 +22,7 @@ from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER
 from tidings.reconciliation.listing import Page
 
-SEEDS = 8 * SCALE
+SEEDS = 3 * SCALE
 KEYS = 14
 STEPS = 60
 
