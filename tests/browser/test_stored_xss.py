@@ -48,7 +48,7 @@ def notes() -> App:
 
     @service.fold(Note, NoteWritten)
     def kept(row: Note | None, event: NoteWritten) -> Note:
-        return Note(event.title, event.text)
+        return Note(event.title, event.text.replace("\u0000", ""))  # which no column keeps
 
     @service.delivery
     async def send(payload: dict[str, str], delivery: Delivery) -> None:

@@ -14,7 +14,7 @@ def test_the_adapter_of_the_page_passes_the_suite(tmp_path: Path) -> None:
     [program] = re.findall(
         r"```python\n(# payments.py\n.*?)```", (HOW_TO / "reconcile-stripe.md").read_text(), re.DOTALL
     )
-    [suite] = re.findall(r"```py\n(.*?)```", (HOW_TO / "test-an-adapter.md").read_text(), re.DOTALL)
+    [suite] = re.findall(r"```python\n(import pytest\n.*?)```", (HOW_TO / "test-an-adapter.md").read_text(), re.DOTALL)
     (tmp_path / "payments.py").write_text(program)
     (tmp_path / "test_payments.py").write_text(suite)
     ran = subprocess.run(

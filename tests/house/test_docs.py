@@ -51,6 +51,8 @@ REFERENCE = ROOT / "docs" / "reference"
 ALL = [block for page in PAGES for block in blocks(page)]
 COMMANDS = [(block, command) for block in ALL if block.kind in ("console", "sh") for command, _ in block.commands()]
 FOLLOWED = {name(page) for page in PAGES if brings_a_program(page)}
+RUN_APART = {"docs/how-to/test-an-adapter.md": "tests/conformance/test_adapter_page.py"}
+"""Pages whose program needs that of another page, and the test that runs both."""
 RUN_IN_TEST_DUMP = {"pg_dump", "createdb", "pg_restore"}
 ON_A_SERVER = ("docs/how-to/run-on-postgresql.md", "docs/how-to/use-sqlalchemy.md")
 INLINE = re.compile(r"`(tidings [a-z][^`]*)`")
@@ -107,7 +109,8 @@ def test_every_block_says_what_it_is_in() -> None:
 
 
 def test_a_program_stands_on_a_page_that_can_be_followed() -> None:
-    assert {block.page for block in ALL if block.kind == "python"} <= FOLLOWED
+    assert {block.page for block in ALL if block.kind == "python"} <= FOLLOWED | RUN_APART.keys()
+    assert [test for test in RUN_APART.values() if not (ROOT / test).exists()] == []
 
 
 def test_every_command_in_a_document_exists_with_its_options() -> None:
