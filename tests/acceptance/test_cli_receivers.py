@@ -50,7 +50,8 @@ def send(url: str, body: bytes, to: str = "till") -> int:
         with urllib.request.urlopen(asked, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
-        return error.code
+        with error:
+            return error.code
 
 
 def answered(faces: Faces, receiver: str, status: int) -> bool:

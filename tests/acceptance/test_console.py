@@ -44,8 +44,9 @@ def test_several_workers_have_no_console_since_a_form_would_come_back_to_another
         assert process.stdout is not None
         said = json.loads(process.stdout.readline())
         assert said["console"] is None
-        with pytest.raises(HTTPError, match="404"):
+        with pytest.raises(HTTPError, match="404") as refused:
             urlopen(said["url"] + "/console")
+        refused.value.close()
     finally:
         process.terminate()
         process.communicate(timeout=30)

@@ -103,7 +103,8 @@ def test_after_a_restore_no_position_is_used_twice_and_old_tokens_are_told_apart
         for old in (kept, lost):
             with pytest.raises(urllib.error.HTTPError) as refused:
                 row(url, "1", old)
-            problem = json.load(refused.value)
+            with refused.value:
+                problem = json.load(refused.value)
             assert (problem["status"], "before it was restored" in problem["detail"]) == (400, True)
         assert put(url, "1", 10)[0] == 200
         again, new = put(url, "2", 20)

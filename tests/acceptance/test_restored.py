@@ -28,7 +28,8 @@ def status_of(url: str, token: str) -> int:
         with urllib.request.urlopen(asked, timeout=30) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
-        return error.code
+        with error:
+            return error.code
 
 
 def put(url: str, order: str) -> str:

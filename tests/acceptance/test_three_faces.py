@@ -52,7 +52,8 @@ class Faces:
         try:
             return True, self._api.open(asked, timeout=60).read().decode()
         except urllib.error.HTTPError as refused:
-            problem = json.loads(refused.read())
+            with refused:
+                problem = json.loads(refused.read())
             return False, f"{refused.code} {problem['type'].rpartition(':')[2]}: {problem['detail']}"
 
     def cli(self, *arguments: str) -> tuple[bool, str]:
@@ -68,7 +69,8 @@ class Faces:
         try:
             return True, self._browser.open(asked, timeout=60).read().decode()
         except urllib.error.HTTPError as refused:
-            text = refused.read().decode().partition("<main")[2]
+            with refused:
+                text = refused.read().decode().partition("<main")[2]
             return False, f"{refused.code} {' '.join(unescape(re.sub('<[^>]*>', ' ', text)).split())}"
 
 

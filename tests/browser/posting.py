@@ -40,7 +40,7 @@ class Posting:
     async def until(self, endpoint: str, state: str, count: int = 1, **where: str) -> None:
         """Come back when so many deliveries to an endpoint have this state."""
         store, wanted = self.shop.opened.store, DeliveryFilter(endpoint=endpoint, **where)
-        while len(await store.deliveries(state, where=wanted)) < count:  # type: ignore[arg-type]
+        while len(await store.deliveries(state, where=wanted, limit=count)) < count:  # type: ignore[arg-type]
             await self.shop.opened.ports.clock.sleep(0.02)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -15,6 +14,7 @@ from tests.crash import shop
 from tests.crash.processes import PATIENCE, ROOT
 from tests.crash.stacks import ALL_TOLD, TELL_TASKS, TELL_THREADS
 from tests.crash.telling import noted
+from tidings.demo.server import free_port
 
 LOOK = 0.005
 STACKS_SECONDS = 10.0
@@ -26,7 +26,7 @@ class Server:
     def __init__(self, folder: Path, name: str = "server") -> None:
         self.name = name
         self.is_excused = False
-        self.port = _free_port()
+        self.port = free_port()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -123,10 +123,3 @@ class Server:
 
     def last_words(self) -> str:
         return "\n".join(noted(self._records)[-20:])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

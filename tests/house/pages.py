@@ -20,6 +20,8 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
+from tidings.demo.server import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 WRITTEN_AS = "localhost:8080"
@@ -154,9 +156,7 @@ class Reader:
     def _serve(self, words: list[str]) -> None:
         """Start a server as the page says, but on a port that is free; return when it takes connections."""
         self._stop()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self._address = f"127.0.0.1:{port}"
         arguments = [sys.executable, "-m", *words, "--port", str(port)]
         quiet = subprocess.DEVNULL

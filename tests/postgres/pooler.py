@@ -19,7 +19,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.postgres import keeper
-from tests.postgres.server import USER, free_port
+from tests.postgres.server import USER
+from tidings.demo.server import free_port
 
 STARTS_WITHIN = 20.0
 ELSEWHERE = "/usr/sbin"

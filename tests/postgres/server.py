@@ -12,7 +12,6 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from typing import IO
 
 from tests.postgres import keeper
 from tests.postgres.binaries import provide
+from tidings.demo.server import free_port
 
 ROLE = "tidings"
 STARTS_WITHIN = 60.0
@@ -231,14 +231,6 @@ def _run(command: Sequence[str | Path]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, **keeper.as_user(USER), cwd="/")
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _signal(pid: int, how: signal.Signals) -> None:
