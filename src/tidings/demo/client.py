@@ -193,6 +193,11 @@ class Reader:
                     return states
                 after = f"&after={quote(page['next'], safe='')}"
 
+    async def pending(self, endpoint: str) -> int:
+        """Return how many deliveries wait to be sent to an endpoint; beyond 10,000 are not counted."""
+        async with aiohttp.ClientSession() as session:
+            return int((await self._get(session, f"/endpoints/{endpoint}"))["pending"])
+
     async def _events(self, where: str) -> AsyncIterator[Any]:
         after = ""
         async with aiohttp.ClientSession() as session:

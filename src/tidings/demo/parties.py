@@ -92,15 +92,18 @@ class Parties:
 
     async def until_all_is_delivered(self, reader: Reader, progress: Progress) -> None:
         """Wait until nothing is left to be sent to Partner's endpoints; give up if none of it becomes less."""
-        patience = Patience(self._clock)
+        patience, total = Patience(self._clock), len(self._due(await reader.repairs()))
         while True:
-            due = self._due(await reader.repairs())
-            good, old = await reader.deliveries(GOOD), await reader.deliveries(OLD)
-            progress("delivering to Partner", good["delivered"], len(due))
-            is_done = good["delivered"] >= len(due) and is_closed(due, old)
-            if is_done or patience.ends((good, old)):
+            pending = await reader.pending(GOOD), await reader.pending(OLD)
+            progress("delivering to Partner", max(0, total - pending[0]), total)
+            if patience.ends(pending) or (not any(pending) and await self._is_delivered(reader)):
                 return
-            await self._clock.sleep(0.5)
+            await self._clock.sleep(0.2)
+
+    async def _is_delivered(self, reader: Reader) -> bool:
+        due = self._due(await reader.repairs())
+        good, old = await reader.deliveries(GOOD), await reader.deliveries(OLD)
+        return good["delivered"] >= len(due) and is_closed(due, old)
 
     async def lines(self, reader: Reader) -> list[Line]:
         """Compare what Till, Partner and Chirp say of the same webhooks."""

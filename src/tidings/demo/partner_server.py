@@ -21,7 +21,7 @@ from tidings.ports import Clock, Ports
 Way = Literal["take", "fail", "hang", "later", "elsewhere", "slowly", "endlessly", "cut"]
 SHARES: tuple[tuple[Way, float], ...] = (
     ("fail", 0.08),
-    ("later", 0.005),  # each keeps all that is sent to the endpoint waiting for a second
+    ("later", 0.002),  # each keeps all that is sent to the endpoint waiting for a second
     ("elsewhere", 0.02),
     ("slowly", 0.02),
     ("hang", 0.01),
