@@ -5,10 +5,12 @@ Who may send is judged by the receiver's verifier alone, so no API key is asked 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import chain
 
-from tidings.api.answer import Answer, Header, Receive, Scope, Send
+from tidings.api.answer import Answer, Receive, Scope, Send
 from tidings.api.bodies import Bodies
+from tidings.api.headers import values
 from tidings.api.paths import raw_path
 from tidings.api.problems import Problem, Refusal
 from tidings.api.rates import Rates
@@ -48,18 +50,11 @@ class Hooks:
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of a provider, as an ASGI application."""
         _check_length(scope)
-        receiver = await self._find(raw_path(scope).removeprefix(HOOKS))
+        id = raw_path(scope)[len(HOOKS) :]
+        receiver = _taking(self._roster.declared.get(id) or await self._roster.find(id))
         answer = await self._answer(receiver, scope, receive)
         await answer(scope, receive, send)
         self._points.at("receiver:answered")
-
-    async def _find(self, id: str) -> Receiver:
-        receiver = self._roster.declared.get(id) or await self._roster.find(id)
-        if receiver is None:
-            raise Refusal(Problem.NOT_FOUND, "there is no such receiver: look at the last part of the URL")
-        if receiver.is_retired:
-            raise Refusal(Problem.RECEIVER_RETIRED, "this receiver is retired: switch the webhook off")
-        return receiver
 
     async def _answer(self, receiver: Receiver, scope: Scope, receive: Receive) -> Answer:
         headers, preset = scope["headers"], receiver.preset
@@ -70,7 +65,7 @@ class Hooks:
                 return _shaken(asked)
         if scope["method"] != "POST":
             raise Refusal(Problem.METHOD_NOT_ALLOWED, "deliveries come as POST", (b"allow", b"POST"))
-        _check_media_type(headers, receiver)
+        _check_media_type(scope, receiver)
         request = Given(headers, await self._body(receiver, scope, receive), facts)
         with self._receiving(receiver.id, trace_of(scope)) as trace:
             return await self._receive(receiver, request, trace)
@@ -105,7 +100,7 @@ class Hooks:
 
     async def _taken_in(self, receiver: Receiver, arrival: Arrival) -> Answer:
         try:
-            self._rates.check_sources([event for events in arrival.events for event in events])
+            self._rates.check_sources(chain.from_iterable(arrival.events))
         except Refusal:
             self._count(receiver.id, "limited")
             raise
@@ -125,13 +120,21 @@ def _in_trace(arrival: Arrival, trace: Mapping[str, str]) -> Arrival:
 
 
 def _check_length(scope: Scope) -> None:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and (len(value) > 12 or int(value) > BODY_LIMIT_MAX):
+    for value in values(scope, b"content-length"):
+        if value.isdigit() and (len(value) > 12 or int(value) > BODY_LIMIT_MAX):
             raise Refusal(Problem.BODY_TOO_LARGE, f"the body is larger than {BODY_LIMIT_MAX:,} bytes")
 
 
-def _check_media_type(headers: Sequence[Header], receiver: Receiver) -> None:
-    given = [value for name, value in headers if name == b"content-type"]
+def _taking(receiver: Receiver | None) -> Receiver:
+    if receiver is None:
+        raise Refusal(Problem.NOT_FOUND, "there is no such receiver: look at the last part of the URL")
+    if receiver.is_retired:
+        raise Refusal(Problem.RECEIVER_RETIRED, "this receiver is retired: switch the webhook off")
+    return receiver
+
+
+def _check_media_type(scope: Scope, receiver: Receiver) -> None:
+    given = values(scope, b"content-type")
     if len(given) != 1 or _media_type_of(given[0]) not in receiver.preset.media_types:
         raise Refusal(
             Problem.UNSUPPORTED_MEDIA_TYPE,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Literal
@@ -97,7 +97,7 @@ class Rates:
         if self._key is not None and principal.key is not None:
             self._take(self._key, "key", principal.key, "requests with one API key")
 
-    def check_sources(self, envelopes: Sequence[Envelope]) -> None:
+    def check_sources(self, envelopes: Iterable[Envelope]) -> None:
         """Count events for the sources that they say; refuse all of them for any."""
         if self._source is not None:
             for source, count in Counter(envelope.source for envelope in envelopes).items():

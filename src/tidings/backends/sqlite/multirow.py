@@ -19,8 +19,12 @@ def add_rows(connection: sqlite3.Connection, into: str, columns: Sequence[Iterab
 
     `columns`: for each of them its values, row by row. `tail`: what follows VALUES, as `ON CONFLICT DO NOTHING`.
     """
-    width = len(columns)
     held = list(chain.from_iterable(zip(*columns, strict=True)))
+    return add_values(connection, into, held, width=len(columns), tail=tail)
+
+
+def add_values(connection: sqlite3.Connection, into: str, held: Sequence[Any], *, width: int, tail: str = "") -> int:
+    """Insert rows as `add_rows` does; `held`: all their values one after the other, `width` of each."""
     added = start = 0
     for size in pieces(len(held) // width):
         end = start + size * width

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from tidings.backends.sqlite.multirow import add_values
 from tidings.backends.sqlite.reading import snapshot
 from tidings.backends.sqlite.receipt_keys import ReceiptKeys, find_anywhere
 from tidings.backends.sqlite.scripts import run
-from tidings.backends.sqlite.statements import filled, flat, values
+from tidings.backends.sqlite.statements import filled, values
 from tidings.store.receipts import (
     ADDED,
     Identity,
@@ -35,8 +36,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Known).decode
 
 
-STEP = 8
-"""Rows of receipts are the longest that are added together: half a statement of repeats would cost as much as one."""
+_WIDTH = 14  # columns of a row that is added
 
 
 class Receipts:
@@ -137,16 +137,12 @@ def _owners(
 def _add(
     connection: sqlite3.Connection, received: Sequence[Received], judged: Sequence[Judged], known: Sequence[_Known]
 ) -> None:
-    rows = [
-        (*row_of(each, verdict), _encode(pairs if verdict.verdict == "new" else ()))
-        for each, verdict, pairs in zip(received, judged, known, strict=True)
-        if not is_repeat(verdict)
-    ]
-    for piece in filled(rows, 14, step=STEP):
-        statement = (
-            f"INSERT INTO tidings_receipt ({ADDED}, keys) VALUES {values(14, len(piece))} ON CONFLICT DO NOTHING"
-        )
-        connection.execute(statement, flat(piece))
+    held: list[object] = []
+    for each, verdict, pairs in zip(received, judged, known, strict=True):
+        if not is_repeat(verdict):
+            held += row_of(each, verdict)
+            held.append(_encode(pairs if verdict.verdict == "new" else ()))
+    add_values(connection, f"tidings_receipt ({ADDED}, keys)", held, width=_WIDTH)
 
 
 def _count(connection: sqlite3.Connection, received: Sequence[Received], judged: Sequence[Judged]) -> None:

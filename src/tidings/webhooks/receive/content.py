@@ -7,7 +7,9 @@ import zlib
 from collections.abc import Callable
 from hashlib import sha256
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
+
+import msgspec
 
 from tidings.webhooks.receive.given import Given, Refusal, form_fields, member, text_of
 from tidings.webhooks.receive.scheme import (
@@ -31,7 +33,7 @@ _DECODED = {f"%{ord(character):02X}": character for character in ":/?@!$'()*,;"}
 _ESCAPE = re.compile("|".join(_DECODED), re.IGNORECASE)
 
 
-class Facts(NamedTuple):
+class Facts(msgspec.Struct, frozen=True):
     """What the parts are taken from: the request, and the texts of its id and time as they stand there."""
 
     given: Given

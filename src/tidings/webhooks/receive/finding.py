@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
 
 from tidings.events.timestamp import LAST_US
 from tidings.webhooks.receive.given import Given, Refusal, member, text_of
@@ -12,7 +14,7 @@ from tidings.webhooks.receive.places import First, Header, Member, Place, Query,
 from tidings.webhooks.receive.splitting import untranslatable
 
 
-class Delivery(NamedTuple):
+class Delivery(msgspec.Struct, frozen=True):
     """What is looked in: the request, the JSON of all of it, and that of the item."""
 
     given: Given
@@ -20,7 +22,7 @@ class Delivery(NamedTuple):
     value: Any
 
 
-class Instant(NamedTuple):
+class Instant(msgspec.Struct, frozen=True, gc=False):
     """A time as it is written, in which unit, and in microseconds since 1970."""
 
     text: str
@@ -58,7 +60,7 @@ def _of_member(place: Member) -> Find:
         return lambda of: text_of(member(of.whole, steps)) or None
     if len(steps) == 1:
         return _of_own_member(steps[0])
-    return lambda of: text_of(member(of.value, steps)) or None
+    return _of_inner_member(steps)
 
 
 def _of_own_member(name: str) -> Find:
@@ -67,6 +69,19 @@ def _of_own_member(name: str) -> Find:
     def find(of: Delivery) -> str | None:
         value = of.value
         found = value.get(name) if value.__class__ is dict else member(value, (name,))
+        return (found if found.__class__ is str else text_of(found)) or None
+
+    return find
+
+
+def _of_inner_member(steps: Sequence[str]) -> Find:
+    def find(of: Delivery) -> str | None:
+        found = of.value
+        for step in steps:
+            if found.__class__ is not dict:
+                found = member(of.value, steps)
+                break
+            found = found.get(step)
         return (found if found.__class__ is str else text_of(found)) or None
 
     return find

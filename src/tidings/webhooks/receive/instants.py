@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 
 from tidings.errors import EnvelopeError
@@ -11,7 +10,7 @@ from tidings.webhooks.receive.places import Unit
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_DIGITS = re.compile("[0-9]{1,14}")
+_DIGITS_MAX = 14
 _PER_UNIT = {"s": 1_000_000, "ms": 1_000}
 
 
@@ -25,7 +24,8 @@ def instant_us(text: str, unit: Unit) -> int | None:
             return time_us(text)
         except EnvelopeError:
             return None
-    return int(text) * _PER_UNIT[unit] if _DIGITS.fullmatch(text) else None
+    is_number = text.isdigit() and text.isascii() and len(text) <= _DIGITS_MAX
+    return int(text) * _PER_UNIT[unit] if is_number else None
 
 
 def instant_text(at: datetime, unit: Unit) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,8 +15,6 @@ from tidings.webhooks.receive.scheme import Encoding
 SIGNATURES_MAX = 16
 Read: TypeAlias = tuple[list[bytes], bytes | None]
 Reader: TypeAlias = Callable[[bytes], Read]
-
-_HEX = re.compile(rb"(?:[0-9a-f]{2})+")
 
 
 def reader_of(layout: Layout) -> Reader:
@@ -58,8 +55,11 @@ def _reader_of_pairs(layout: Pairs) -> Reader:
     def read(value: bytes) -> Read:
         found: list[bytes] = []
         times: list[bytes] = []
-        for each in value.split(separator):
-            name, equals, text = each.strip(b" ").partition(b"=")
+        parts = value.split(separator)
+        if value.find(b" ") >= 0:  # `in` makes an exception first, and drops it
+            parts = [each.strip(b" ") for each in parts]
+        for each in parts:
+            name, equals, text = each.partition(b"=")
             if not equals:
                 raise Refusal("malformed-header")
             if name == signature:
@@ -81,11 +81,23 @@ def _limited(found: list[bytes]) -> list[bytes]:
     return found
 
 
-def decoded(encoding: Encoding, text: bytes) -> bytes | None:
-    """Return the bytes of a signature; None if they are not written in the one way that the encoding has."""
+def decoder_of(encoding: Encoding) -> Callable[[bytes], bytes | None]:
+    """Return what returns the bytes of a signature; None if they are not written in the one way that there is."""
     if encoding == "hex":
-        return bytes.fromhex(text.decode()) if _HEX.fullmatch(text) else None
-    return from_base64(text) if encoding == "base64" else text
+        return _from_hex
+    return from_base64 if encoding == "base64" else _as_it_is
+
+
+def _as_it_is(text: bytes) -> bytes:
+    return text
+
+
+def _from_hex(text: bytes) -> bytes | None:
+    try:
+        found = bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        return None
+    return found if found and found.hex().encode() == text else None  # else capitals, or spaces between
 
 
 def encoded(encoding: Encoding, signature: bytes) -> str:

@@ -8,16 +8,19 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from hashlib import sha256
+from itertools import repeat
 from math import inf
 from typing import NamedTuple
+
+import msgspec
 
 from tidings.webhooks import crypto
 from tidings.webhooks.macs import Mac, mac_of
 from tidings.webhooks.receive.content import Facts, content_of
-from tidings.webhooks.receive.given import Given, Refusal, items_of
+from tidings.webhooks.receive.given import Given, Refusal, items_of, look_up
 from tidings.webhooks.receive.instants import instant_us, us_of
 from tidings.webhooks.receive.keys import KEYS_MAX, Key, from_base64, kind_of, verifying
-from tidings.webhooks.receive.layouts import decoded, reader_of
+from tidings.webhooks.receive.layouts import decoder_of, reader_of
 from tidings.webhooks.receive.places import Member, Unit
 from tidings.webhooks.receive.scheme import MADE_WITH_A_HASH, SIGNING, Scheme
 from tidings.webhooks.receive.verdict import Accepted, Rejected
@@ -52,10 +55,16 @@ class Plan:
         self._content = content_of(scheme)
         self._in_body = isinstance(scheme.signature, Member)
         self._time_in_body = isinstance(scheme.timestamp, Member)
+        self._signature = None if self._in_body or scheme.signature is None else look_up(scheme.signature)
+        self._timestamp = None if self._time_in_body or scheme.timestamp is None else look_up(scheme.timestamp)
+        self._identity = None if scheme.id is None else look_up(scheme.id)
         self._unit: Unit = (scheme.timestamp.unit if scheme.timestamp is not None else None) or "s"
         tolerance = scheme.tolerance
         self._tolerance = None if tolerance is None else round(tolerance.total_seconds() * _MICROSECONDS)
         self._held = _held(scheme, self._hash, keys) if self._is_known else ()
+        is_for_ever = all(each.not_before == -inf and each.not_after == inf for each in self._held)
+        self._always = self._held if is_for_ever and scheme.key_name is None and len(self._held) <= KEYS_MAX else ()
+        self._decode = decoder_of(scheme.encoding)
 
     def verdict(self, given: Given, now_us: int) -> Accepted | Rejected:
         """Judge a request at this time, in microseconds since 1970."""
@@ -72,13 +81,13 @@ class Plan:
     def _judged(self, given: Given, now_us: int) -> tuple[Key, int | None]:
         """Return the key that signed, and the time; Refusal if none did, or at no time that can be believed."""
         scheme = self._scheme
-        value = b"" if self._in_body or scheme.signature is None else given.value(scheme.signature)
+        value = b"" if self._signature is None else self._signature(given)
         texts, stamp = self._read(value) if value else ([], None)
-        if scheme.timestamp is not None and not self._time_in_body:
-            stamp = given.value(scheme.timestamp)
+        if self._timestamp is not None:
+            stamp = self._timestamp(given)
         time = None if stamp is None else self._checked_time(stamp, now_us)
-        identity = b"" if scheme.id is None else given.value(scheme.id)
-        held = self._active(given, now_us)
+        identity = b"" if self._identity is None else self._identity(given)
+        held = self._always or self._active(given, now_us)
         if scheme.body_sha256 is not None:
             _check_body_sha256(given.value(scheme.body_sha256), given.body)
         facts = Facts(given, identity, stamp or b"")
@@ -121,15 +130,15 @@ class Plan:
             raise Refusal("body-field-missing")
         for item in items:
             texts, _ = self._read(facts.given.value(self._scheme.signature, item))
-            key = self._signer(facts._replace(item=item), texts, held)
+            key = self._signer(msgspec.structs.replace(facts, item=item), texts, held)
         return key
 
     def _signer(self, facts: Facts, texts: Sequence[bytes], held: Sequence[_Held]) -> Key:
         """Return the key that made one of the signatures; Refusal if none did."""
         if self._hash is None and self._kind is None:
             return _knower(self._scheme, texts, held)
-        encoding = self._scheme.encoding
-        signatures = [signature for text in texts if (signature := decoded(encoding, text)) is not None]
+        decode = self._decode
+        signatures = [signature for text in texts if (signature := decode(text)) is not None]
         if texts and not signatures:
             raise Refusal("malformed-header")
         content = self._content(facts)
@@ -141,7 +150,7 @@ class Plan:
     def _is_signed(self, held: _Held, signatures: Sequence[bytes], content: bytes) -> bool:
         if held.mac is not None:
             expected = held.mac(content)
-            return any(hmac.compare_digest(expected, each) for each in signatures)
+            return any(map(hmac.compare_digest, repeat(expected), signatures))
         assert self._kind is not None
         return any(crypto.verifies(self._kind, held.material, each, content) for each in signatures)
 

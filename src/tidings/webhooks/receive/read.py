@@ -22,7 +22,7 @@ from tidings.webhooks.receive.finding import Delivery, Find, Instant, finder_of,
 from tidings.webhooks.receive.given import Given, member
 from tidings.webhooks.receive.places import First, Header, Member, Place, Query, places_of
 from tidings.webhooks.receive.preset import BodyHash, Dedupe, Fields, Preset
-from tidings.webhooks.receive.splitting import content_hash, hash_text, json_of, split, untranslatable
+from tidings.webhooks.receive.splitting import hash_text, hasher_of, json_of, split, untranslatable
 from tidings.webhooks.receive.verdict import RequestFacts
 
 ID_MAX = 256
@@ -82,6 +82,9 @@ class Reader:
         self._is_number = isinstance(preset.order, Header | Query | Member) and preset.order.unit is None
         self._ids = _Ids(preset.dedupe, is_split=bool(preset.split))
         self._is_guarded = not preset.id_is_signed
+        self._is_ordered_by_time = preset.order == preset.time
+        self._required = preset.required
+        self._hash = hasher_of(preset.volatile)
 
     def read(self, given: Given) -> tuple[Item, ...]:
         """Return the events of a verified delivery, in its order; a batch may hold none.
@@ -102,7 +105,8 @@ class Reader:
     def _item(self, of: Delivery, index: int, data: bytes) -> Item:
         preset = self._preset
         kind = self._kind_of(of)
-        self._check_agreement(kind, of)
+        if self._agree or self._required:
+            self._check_agreement(kind, of)
         id, type = self._ids.id(of, index, data), _type_of(preset.name, kind)
         subject = _found("subject", self._subject, of, SUBJECT_MAX)
         time = self._time(of)
@@ -116,7 +120,7 @@ class Reader:
             data=data,
             content_type=JSON,
             guard=hash_text(data) if self._is_guarded else None,
-            content_hash=content_hash(preset, data, of.value),  # last: it takes out what is volatile
+            content_hash=self._hash(data, of.value),  # last: it takes out what is volatile
         )
 
     def _kind_of(self, of: Delivery) -> tuple[str, ...]:
@@ -148,7 +152,7 @@ class Reader:
         if place is None or self._number is None:
             return None
         if not self._is_number:
-            instant = time if place == self._preset.time else self._order(of)
+            instant = time if self._is_ordered_by_time else self._order(of)
             return None if instant is None else instant.us
         found = self._number(of)
         if found is not None and not _ORDER.fullmatch(found):

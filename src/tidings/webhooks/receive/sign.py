@@ -10,6 +10,8 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from tidings.errors import DeclarationError
 from tidings.events.codec import encode_json
 from tidings.webhooks import crypto
@@ -106,7 +108,7 @@ def _put_signatures(scheme: Scheme, sent: _Sent, keys: Sequence[Key], facts: Fac
         return
     document = facts.given.document
     for item in items_of(document, scheme.each):
-        _set(item, place, _value(scheme, keys, facts._replace(item=item)))
+        _set(item, place, _value(scheme, keys, msgspec.structs.replace(facts, item=item)))
     sent.body = encode_json(document)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -55,16 +55,20 @@ def _slice(text: bytes, steps: Sequence[str]) -> bytes:
     return text
 
 
-def content_hash(preset: Preset, data: bytes, value: Any) -> bytes:
-    """Hash the JSON without insignificant whitespace; where members are volatile, without these."""
-    if not preset.volatile:
-        return sha256(_compact(data, indent=-1)).digest()
-    for pointer in preset.volatile:
-        *path, last = Member(pointer).steps
-        within = member(value, path)
-        if isinstance(within, dict):
-            within.pop(last, None)
-    return sha256(encode_json(value)).digest()
+def hasher_of(volatile: Sequence[str]) -> Callable[[bytes, Any], bytes]:
+    """Return what hashes the JSON without insignificant whitespace; where members are volatile, without these."""
+    if not volatile:
+        return lambda data, _: sha256(_compact(data, indent=-1)).digest()
+    places = [(steps[:-1], steps[-1]) for steps in (Member(pointer).steps for pointer in volatile)]
+
+    def content_hash(_: bytes, value: Any) -> bytes:
+        for path, last in places:
+            within = member(value, path) if path else value
+            if isinstance(within, dict):
+                within.pop(last, None)
+        return sha256(encode_json(value)).digest()
+
+    return content_hash
 
 
 def hash_text(data: bytes) -> str:
