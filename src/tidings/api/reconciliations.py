@@ -21,7 +21,7 @@ from tidings.app.opened import Opened
 from tidings.errors import MalformedError, RefusedError
 from tidings.events.codec import encode_json
 from tidings.events.media import JSON
-from tidings.faces.scopes import bounds_object, finding_object, run_object
+from tidings.faces.scopes import bounds_object, causes_object, finding_object, run_object
 from tidings.operations.reconciling import find_run, find_scope, page_of, runs_of
 from tidings.reconciliation.beginning import Wanted
 from tidings.reconciliation.records import Run
@@ -87,12 +87,14 @@ class Reconciliations:
         choose(request.scope, JSON)
         scope, run = await self._run(request)
         most, after = limit(query), one(query, "after")
-        page = page_of(await scope.findings(run=run.id), kind=one(query, "kind"), after=after, limit=most)
+        its, now = await scope.findings(run=run.id), self._clock.now_us()
+        page = page_of(its, kind=one(query, "kind"), after=after, limit=most)
         if page is None:
             raise MalformedError(f"after: {str(after)[:80]!r} is no finding: send the `next` of the page before")
-        found = [finding_object(each, now=self._clock.now_us()) for each in page]
+        found = [finding_object(each, now=now) for each in page]
         last = page[-1].id if len(page) == most else None
-        return json_answer({**run_object(run, scope.scope.name), "findings": found, "next": last})
+        shown = {**run_object(run, scope.scope.name), "causes": causes_object(its, now=now)}
+        return json_answer({**shown, "findings": found, "next": last})
 
     async def begin(self, request: Request) -> Answer:
         """Begin a run. `already-running`."""

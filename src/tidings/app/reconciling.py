@@ -132,6 +132,7 @@ class Schedule:
         while not stopping.is_set():
             for scope in self._scopes:
                 await self.tell(scope)
+                await scope.count_drift()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), TELL_SECONDS)
 

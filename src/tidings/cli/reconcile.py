@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,11 +13,20 @@ from tidings.cli.session import AppName, AsJson, Session
 
 if TYPE_CHECKING:
     from tidings.app import Opened
+    from tidings.ports import Clock
+    from tidings.reconciliation.coding import Finding
     from tidings.reconciliation.records import Run
     from tidings.reconciliation.scope import Reconciliation
 
 commands = typer.Typer(help="Copies of what a provider has: compared with what it lists, and repaired by events.")
 Scope = Annotated[str, typer.Argument(help="As the application names it, such as till-orders.")]
+Wait = Annotated[
+    bool,
+    typer.Option(
+        "--wait",
+        help="End once it is known of each difference whether its event came a moment later: a minute, mostly.",
+    ),
+]
 ENDS = {"done": OK, "held": NO, "failed": FAILED, "incomplete": UNKNOWN, "paused": UNKNOWN, "running": UNKNOWN}
 
 
@@ -29,6 +38,7 @@ def run(
     apply: Annotated[
         bool, typer.Option("--apply", help="Repair also if no dry run was made of this adapter and this view.")
     ] = False,
+    wait: Wait = False,
     app: AppName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -36,7 +46,8 @@ def run(
 
     `--changed` and `--key` compare less, once the whole was compared.
 
-    Exit code 0 if nothing differed, 1 if something did or deletes are held, 2 if it failed, 3 if it was not whole.
+    Exit code 0 if nothing differed but what is on its way, 1 if something did or deletes are held, 2 if it failed, 3 if
+    it was not whole. On its way is what its provider says has just changed.
 
     Example: tidings reconcile run till-orders --app shop:app
     """
@@ -48,16 +59,16 @@ def run(
             return found.run_key(key)
         return found.run_changed() if changed else found.run("run", applies=apply)
 
-    _ran(scope, app, as_json, begin)
+    _ran(scope, app, as_json, begin, waits=wait)
 
 
 @commands.command()
-def plan(scope: Scope, app: AppName = None, as_json: AsJson = False) -> None:
+def plan(scope: Scope, wait: Wait = False, app: AppName = None, as_json: AsJson = False) -> None:
     """Compare a copy with all that its provider lists, and change nothing. Exit codes as of run.
 
     Example: tidings reconcile plan till-orders --app shop:app
     """
-    _ran(scope, app, as_json, lambda found: found.run("plan"))
+    _ran(scope, app, as_json, lambda found: found.run("plan"), waits=wait)
 
 
 @commands.command()
@@ -89,15 +100,16 @@ def report(
 
     Example: tidings reconcile report till-orders --app shop:app
     """
-    from tidings.faces.scopes import finding_object, run_object
+    from tidings.faces.scopes import causes_object, finding_object, run_object
 
     async def work(opened: Opened) -> Any:
         found, now = _scope_of(opened, scope), opened.ports.clock.now_us()
         if line:
-            return await _told(found, scope, run)
+            return await _told(found, scope, run, now=now)
         if run is None:
             return [run_object(each, scope) for each in await found.runs()]
-        return await _one(found, scope, run), [finding_object(each, now=now) for each in await found.findings(run=run)]
+        one, its = await _one(found, scope, run), await found.findings(run=run)
+        return {**one, "causes": causes_object(its, now=now)}, [finding_object(each, now=now) for each in its]
 
     shown = Session(app).act(work, prepares=False)
     output = Output(as_json=as_json)
@@ -112,17 +124,17 @@ def report(
     if as_json:
         output.json({**about, "findings": findings})
         return
-    output.fields(_line(about))
+    output.fields({**_line(about), "causes": _causes_line(about["causes"])})
     output.rows([_finding_line(each) for each in findings], empty="it found no difference")
 
 
-async def _told(found: Reconciliation, scope: str, id: str | None) -> str:
+async def _told(found: Reconciliation, scope: str, id: str | None, *, now: int) -> str:
     from tidings.faces.scopes import run_line
 
     last = (await found.runs(limit=1))[:1] if id is None else [await found.that(id)]
     if not last:
         return f"{scope}: it was not run yet"
-    return run_line(last[0], scope, await found.findings(run=last[0].id))
+    return run_line(last[0], scope, await found.findings(run=last[0].id), now=now)
 
 
 async def _one(found: Reconciliation, scope: str, id: str) -> dict[str, Any]:
@@ -136,23 +148,45 @@ async def _one(found: Reconciliation, scope: str, id: str) -> dict[str, Any]:
     return run_object(kept, scope)
 
 
-def _ran(scope: str, app: str | None, as_json: bool, work: Callable[[Reconciliation], Awaitable[Run]]) -> None:
-    from tidings.faces.scopes import run_object
+def _ran(
+    scope: str, app: str | None, as_json: bool, work: Callable[[Reconciliation], Awaitable[Run]], *, waits: bool = False
+) -> None:
+    from tidings.faces.scopes import causes_object, run_object
+    from tidings.reconciliation.attributing import is_surely_in_flight
 
-    async def ran(opened: Opened) -> Run:
-        return await work(_scope_of(opened, scope))
+    async def ran(opened: Opened) -> tuple[Run, dict[str, int], int]:
+        found = _scope_of(opened, scope)
+        run = await work(found)
+        findings, now = await _known(found, run, opened.ports.clock, waits=waits), opened.ports.clock.now_us()
+        in_flight = sum(is_surely_in_flight(each, now=now) or each.state == "waived" for each in findings)
+        return run, causes_object(findings, now=now), in_flight
 
-    done = Session(app).act(ran)
+    done, causes, in_flight = Session(app).act(ran)
     output = Output(as_json=as_json)
-    shown = run_object(done, scope)
-    output.fields(shown if as_json else _line(shown))
-    raise typer.Exit(code_of(done))
+    shown = {**run_object(done, scope), "causes": causes}
+    output.fields(shown if as_json else {**_line(shown), "causes": _causes_line(causes)})
+    raise typer.Exit(code_of(done, in_flight=in_flight))
 
 
-def code_of(run: Run) -> int:
-    """Return the exit code of a run: 0 nothing differed, 1 something did or deletes are held, 2 failed, 3 not whole."""
+async def _known(found: Reconciliation, run: Run, clock: Clock, *, waits: bool) -> Sequence[Finding]:
+    """Return what a run has found; `waits`: once it is known of each whether its event still comes."""
+    from tidings.reconciliation.attributing import is_in_flight
+
+    findings = await found.findings(run=run.id)
+    while waits and any(each.arrived is None and is_in_flight(each, now=clock.now_us()) for each in findings):
+        await clock.sleep(1.0)
+        await found.count_drift()
+        findings = await found.findings(run=run.id)
+    return findings
+
+
+def code_of(run: Run, *, in_flight: int = 0) -> int:
+    """Return the exit code of a run: 0 nothing differed, 1 something did or deletes are held, 2 failed, 3 not whole.
+
+    `in_flight`: how many of its findings are known to be of events that were on their way.
+    """
     code = ENDS[run.state]
-    return NO if code == OK and (run.appended or run.proposed) else code
+    return NO if code == OK and run.appended + run.proposed > in_flight else code
 
 
 def _scope_of(opened: Opened, scope: str) -> Reconciliation:
@@ -182,4 +216,9 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def _finding_line(found: dict[str, Any]) -> dict[str, Any]:
-    return {name: found[name] for name in ("key", "kind", "state", "cause", "since")}
+    cause = "in flight" if found["in_flight"] else found["cause"]
+    return {name: found[name] for name in ("key", "kind", "state")} | {"cause": cause, "since": found["since"]}
+
+
+def _causes_line(causes: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {cause.replace('_', ' ')}" for cause, count in causes.items()) or "none"

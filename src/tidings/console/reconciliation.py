@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from tidings.console.visit import Visit
 from tidings.errors import MalformedError
-from tidings.faces.scopes import KINDS, run_object
+from tidings.faces.scopes import KINDS, causes_object, run_object
 from tidings.operations.reconciling import find_scope, page_of
+from tidings.reconciliation.attributing import is_in_flight
 from tidings.reconciliation.beginning import Wanted
 from tidings.reconciliation.records import Run
 from tidings.reconciliation.scope import Reconciliation
@@ -58,6 +59,9 @@ async def run(visit: Visit) -> Response:
         scope=scope.scope.name,
         run=shown,
         about=run_object(shown, scope.scope.name),
+        now=visit.opened.ports.clock.now_us(),
+        causes=causes_object(every, now=visit.opened.ports.clock.now_us()),
+        is_in_flight=is_in_flight,
         kinds=sorted(Counter(each.kind for each in every).items()),
         kind=kind,
         findings=found[:SHOWN],

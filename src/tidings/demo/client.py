@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -180,6 +180,26 @@ class Reader:
         """Return what was found by reconciliation, in its order."""
         chosen = f"&source={quote(RECONCILE, safe='')}"
         return [Repair(event["id"], event["type"], event["subject"]) async for event in self._events(chosen)]
+
+    async def findings(self, scope: str) -> Mapping[str, Any]:
+        """Return all that runs of a scope have found and repaired, by its id."""
+        found: dict[str, Any] = {}
+        async with aiohttp.ClientSession() as session:
+            async for run in self._pages(session, f"/reconciliations?scope={scope}&limit={PAGE}", "reconciliations"):
+                path = f"/reconciliations/{run['id']}?limit={PAGE}"
+                its = [each async for each in self._pages(session, path, "findings")] if run["appended"] else []
+                found |= {each["id"]: each for each in its}
+        return found
+
+    async def _pages(self, session: aiohttp.ClientSession, path: str, member: str) -> AsyncIterator[Any]:
+        after = ""
+        while True:
+            page = await self._get(session, path + after)
+            for each in page[member]:
+                yield each
+            if not page["next"]:
+                return
+            after = f"&after={quote(page['next'], safe='')}"
 
     async def deliveries(self, endpoint: str) -> Counter[str]:
         """Return how many deliveries to an endpoint there are in each state."""

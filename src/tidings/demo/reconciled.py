@@ -47,17 +47,27 @@ def is_proved(found: Mapping[str, Any], changed: int) -> bool:
     return not found["exceptions"] and all(each is not None and time_us(each) >= changed for each in bounds)
 
 
-def compare_lost(plan: Plan, repairs: Sequence[Repair]) -> Line:
-    """Of each order that is there, and whose last webhook never came, it was found what it is."""
+def compare_lost(plan: Plan, repairs: Sequence[Repair], findings: Mapping[str, Any]) -> Line:
+    """Of each order that is there, and whose last webhook never came, it was found what it is.
+
+    `findings`: by the ids of their repairs, which say how many were of webhooks that came after all.
+    """
     last: dict[str, Happening] = {each.data["order_id"]: each for each in plan.of_till}
     lost = {each.id for each in plan.lost}
     due = {id for id, each in last.items() if each.id in lost}
     repaired = {each.subject for each in repairs}
     found = f"{counted(len(plan.lost), 'webhook')} never came, for {counted(len(due), 'order')} the last one: "
-    found += f"{len(due & repaired):,} found by reconciliation, which appended {counted(len(repairs), 'event')}"
+    found += f"{len(due & repaired):,} found by reconciliation; {_corrections(repairs, findings)}"
     missing = sorted(due - repaired)
     otherwise = f"{counted(len(due), 'order')} behind" if due else ""
     return Line("lost webhooks", found, not missing, ", ".join(missing[:3]), otherwise)
+
+
+def _corrections(repairs: Sequence[Repair], findings: Mapping[str, Any]) -> str:
+    of = [findings.get(each.id, {}) for each in repairs if each.type != NEVER_TOLD]
+    came = [each["in_flight"] for each in of if each.get("cause") == "late"]
+    said = f"of {counted(len(of), 'correction')} {sum(came):,} were webhooks under way"
+    return f"{said}, {len(came) - sum(came):,} came later than that, {len(of) - len(came):,} never"
 
 
 def compare_deleted(plan: Plan, repairs: Sequence[Repair]) -> Line:

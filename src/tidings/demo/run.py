@@ -148,9 +148,9 @@ class Demo:
     async def _compare(self) -> list[Line]:
         reader = Reader(self._servers.urls[0])
         found = Comparison(self._plan, self._tally, reader, self._servers.place, self._progress)
-        repairs = await reader.repairs()
+        repairs, findings = await reader.repairs(), await reader.findings(SCOPE)
         lines = [*await found.lines(self._told), *await self._parties.lines(reader)]
-        lines += [compare_lost(self._plan, repairs), compare_deleted(self._plan, repairs)]
+        lines += [compare_lost(self._plan, repairs, findings), compare_deleted(self._plan, repairs)]
         return lines + await version_lines(self._plan, self._rollout.story, self._tally, reader)
 
     async def _bounds(self) -> Line:

@@ -58,8 +58,16 @@ def tell(
     kept = [happening for happening in due if happening.id not in ids]
     old = {each.id for each in kept if each.type == "order-paid" and random.random() < OLD}
     tellings = [Telling("true", each, is_old=each.id in old) for each in disorder(random, kept)]
+    return _with_false(random, kept, tellings), missing
+
+
+def _with_false(random: Random, kept: Sequence[Happening], tellings: Sequence[Telling]) -> list[Telling]:
+    """Return them with what is not Till's own, each behind the true one: by a forged telling nothing happens at Till,
+    and what it sends drives what happens there."""
+    placed: list[tuple[float, Telling]] = list(enumerate(tellings))
+    first = {each.id: place for place, each in reversed(placed)}
     for happening in kept:
         if random.random() < FORGED:
             kind: Kind = random.choice(("forged", "altered", "stale"))
-            tellings.insert(random.randint(0, len(tellings)), Telling(kind, happening))
-    return tellings, missing
+            placed.append((random.uniform(first[happening.id], len(tellings)), Telling(kind, happening)))
+    return [each for _, each in sorted(placed, key=lambda place: place[0])]

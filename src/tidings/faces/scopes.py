@@ -8,15 +8,15 @@ from typing import Any
 
 from tidings.events.timestamp import time_text
 from tidings.reconciliation.asof import Bounds
-from tidings.reconciliation.attributing import is_in_flight
+from tidings.reconciliation.attributing import IN_FLIGHT, is_in_flight, told_cause
 from tidings.reconciliation.coding import Finding
 from tidings.reconciliation.floors import NEVER
 from tidings.reconciliation.judging import Kind
 from tidings.reconciliation.records import Run
 
 KINDS = tuple(each.value for each in Kind)
-FINDING_STATES = ("proposed", "open", "merged")
-CAUSES = ("unknown", "late", "lost", "provider")
+FINDING_STATES = ("proposed", "open", "merged", "parked", "waived")
+CAUSES = ("unknown", "late", "lost", "handler", "provider")
 
 
 def bounds_object(found: Bounds, *, now: int) -> dict[str, Any]:
@@ -61,11 +61,19 @@ def run_object(run: Run, scope: str) -> dict[str, Any]:
     }
 
 
-def run_line(run: Run, scope: str, found: Sequence[Finding]) -> str:
+def causes_object(found: Sequence[Finding], *, now: int) -> dict[str, int]:
+    """Return how many of these came to be why: `in_flight`, which no one has to look at, apart."""
+    counts = Counter(told_cause(each, now=now) for each in found)
+    return {cause: counts[cause] for cause in (IN_FLIGHT, *CAUSES) if counts[cause]}
+
+
+def run_line(run: Run, scope: str, found: Sequence[Finding], *, now: int) -> str:
     """Return a run in one line, as for a chat. `found`: what it found."""
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(Counter(each.kind for each in found).items()))
     made = f"{run.proposed:,} to repair" if run.is_dry else f"{run.appended:,} repaired"
     parts = [f"{run.rows:,} rows", f"{made} ({kinds})" if kinds else made]
+    causes = causes_object(found, now=now)
+    parts += [", ".join(f"{count:,} {cause.replace('_', ' ')}" for cause, count in causes.items())] if causes else []
     parts += [f"{len(run.held):,} deletes held"] if run.held else []
     state = run.state if not run.why else f"{run.state}, {run.why}"
     proved = "nothing proved" if run.bounds[1] == NEVER else f"consistent as of {time_text(run.bounds[1])}"

@@ -11,7 +11,7 @@ from tidings.reconciliation.coding import Dirty, Finding, Suspect, key_place
 from tidings.reconciliation.copying import Copied
 from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER
-from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, floor_of, gone, is_absent, judge
+from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
 from tidings.reconciliation.records import Run
 from tidings.reconciliation.repairing import Difference, Repairs
 from tidings.store.rows import Rank
@@ -127,9 +127,10 @@ class Answering:
             return Followed("same")
         assert found.kind is not None
         assert found.rank is not None
-        difference = Difference(found.kind, copy.key, copy.at, found.rank, base)
+        difference = Difference(found.kind, copy.key, copy.at, found.rank, base, age_of(read, found.rank))
         finding = self._repairs.finding(difference, run, now=now)
         await book.write_findings([finding])
+        await book.watch([finding])
         time = copy.version if copy.version is not None and copy.version > 0 else found.rank.at
         event = self._repairs.event(finding, copy.row, now=now, time=min(time, now))
         return Followed("repaired", finding, event)
@@ -144,6 +145,7 @@ class Answering:
         difference = Difference(Kind.EXTRA, answered.key, answered.at, rank, base)
         finding = self._repairs.finding(difference, run, now=now)
         await book.write_findings([finding])
+        await book.watch([finding])
         await self._raise(book, answered, await book.key_floor(answered.at))
         event = self._repairs.event(finding, None, now=now, time=min(as_of, now) if as_of > 0 else now)
         return Followed("gone", finding, event)

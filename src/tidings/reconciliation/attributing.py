@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from tidings.reconciliation.coding import Finding
+from tidings.store.rows import Rank
 
-GRACE_US = 60_000_000
-"""What comes after its repair, but within this, was on its way: no way by which events come is broken."""
+IN_FLIGHT = "in_flight"
 
 
 def attributed(found: Finding, *, now: int, horizon: int) -> Finding:
@@ -20,7 +20,25 @@ def attributed(found: Finding, *, now: int, horizon: int) -> Finding:
 
 
 def is_in_flight(found: Finding, *, now: int) -> bool:
-    """Say whether it is none yet that anybody has to look at: its event came a moment later, or still may."""
+    """Say whether it is none that anybody has to look at: its event came in time, or still may. What is only proposed
+    is as what is repaired."""
     if found.arrived is not None:
-        return found.arrived - found.since <= GRACE_US
-    return found.cause == "unknown" and now - found.since <= GRACE_US
+        return found.arrived <= found.due
+    return found.cause == "unknown" and now <= found.due
+
+
+def is_surely_in_flight(found: Finding, *, now: int) -> bool:
+    """Say whether that is known by now, also to who waits no longer: it came in time, or what it tells has just
+    happened."""
+    return is_in_flight(found, now=now) and (found.arrived is not None or found.changed is not None)
+
+
+def told_cause(found: Finding, *, now: int) -> str:
+    """Return why it came to be, or that it is in flight."""
+    return IN_FLIGHT if is_in_flight(found, now=now) else found.cause
+
+
+def is_its_event(found: Finding, rank: Rank) -> bool:
+    """Say whether an event that tells the same state is the one that a finding waits for: also of the same version, if
+    the finding's is known."""
+    return found.changed is None or rank.at == found.rank[0]

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from tidings.events.identity import uuid7
 from tidings.ports import Ports
 from tidings.reconciliation.book import Book
-from tidings.reconciliation.facts import Paging, ProviderFacts
+from tidings.reconciliation.delays import grace_of
+from tidings.reconciliation.facts import Paging, ProviderFacts, micros
 from tidings.reconciliation.floors import Floors
 from tidings.reconciliation.places import WHOLE
 from tidings.reconciliation.records import Mode, Record, Run
@@ -67,6 +68,7 @@ class Beginning:
             presence_only=self._presence_only(record, now),
             started=now,
             merges=record.merges,
+            grace=grace_of(record.delays, horizon=micros(self._facts.redelivery_horizon)),
             before=(floors.upserts, floors.deletes),
             at_most=None if approval is None else approval.at_most,
             keys=() if approval is None else tuple(sorted(approval.keys)),

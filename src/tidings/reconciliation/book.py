@@ -24,15 +24,16 @@ from tidings.reconciliation.coding import (
     proof_bytes,
     proof_of,
 )
+from tidings.reconciliation.findings import Findings
 from tidings.reconciliation.floors import NOTHING, Floors, Known
 from tidings.reconciliation.judging import PUT
+from tidings.reconciliation.notes import end_of, pair
 from tidings.reconciliation.places import START, WHOLE, Place, Range
 from tidings.reconciliation.proofs import Proof
 from tidings.reconciliation.records import Record, Run
-from tidings.store.note_store import NoteUnit
 from tidings.store.rows import Rank
 
-S = TypeVar("S", Finding, Suspect, Dirty, Reading)
+S = TypeVar("S", Suspect, Dirty, Reading)
 _THERE = b""
 
 
@@ -44,17 +45,17 @@ class Mirrors(dict[bytes, bytes]):
         body = self.get(at)
         return None if body is None else Mirrored.of(at, body)
 
+    def shows(self, at: bytes, hash: int) -> bool:
+        """Say whether it holds this state at a place, and it is live."""
+        return at in self and Mirrored.shows(self[at], hash)
+
     def all(self) -> Iterator[Mirrored]:
         """Yield what it holds, in the order of the places."""
         return (Mirrored.of(at, body) for at, body in self.items())
 
 
-class Book:
+class Book(Findings):
     """The notes of a scope, in a unit that holds it."""
-
-    def __init__(self, unit: NoteUnit, scope: str) -> None:
-        self._unit = unit
-        self._scope = scope
 
     # the scope as a whole
     async def record(self) -> Record:
@@ -84,7 +85,7 @@ class Book:
         """Return the floors of a range, and nothing beside it."""
         first = place_key(range.after)
         below = await self._between("floor", upto=first, limit=1, falling=True)
-        inside = await self._between("floor", after=first, upto=_end(range))
+        inside = await self._between("floor", after=first, upto=end_of(range))
         if not below:
             below = [(place_key(START), known_bytes(NOTHING))]
         rows = [*below, *inside]
@@ -143,45 +144,6 @@ class Book:
     async def write_places(self, places: Mapping[str, bytes]) -> None:
         await self._note("place", {key.encode(): at for key, at in places.items()})
 
-    # findings, by id, and the one of a place that is not merged yet
-    async def open_findings(self, range: Range) -> dict[bytes, Finding]:
-        return await self._findings_of(await self._over("open", range))
-
-    async def open_at(self, places: Iterable[bytes]) -> dict[bytes, Finding]:
-        return await self._findings_of(list((await self._noted("open", places)).items()))
-
-    async def _findings_of(self, rows: Sequence[tuple[bytes, bytes]]) -> dict[bytes, Finding]:
-        if not rows:
-            return {}
-        found = await self._noted("finding", [id for _, id in rows])
-        return {at: msgspec.msgpack.decode(found[id], type=Finding) for at, id in rows if id in found}
-
-    async def finding(self, id: str) -> Finding | None:
-        body = (await self._noted("finding", [id.encode()])).get(id.encode())
-        return None if body is None else msgspec.msgpack.decode(body, type=Finding)
-
-    async def write_findings(self, findings: Iterable[Finding]) -> None:
-        """Keep these; the place of one that is open knows it, until that one is not: a later one may be open there.
-
-        Of one that several runs find, each of them knows.
-        """
-        rows = list(findings)
-        await self._note("finding", {each.id.encode(): msgspec.msgpack.encode(each) for each in rows})
-        await self._note("found", {_wait(each.run, each.id): b"" for each in rows})
-        opened = {each.at: each.id.encode() for each in rows if each.state == "open"}
-        others = [each for each in rows if each.at not in opened]
-        known = await self._noted("open", [each.at for each in others])
-        closed = {each.at: None for each in others if known.get(each.at) == each.id.encode()}
-        await self._note("open", {**opened, **closed})
-
-    async def last_finding(self, at: bytes) -> Finding | None:
-        """Return the finding that was merged last at a place."""
-        id = (await self._noted("last", [at])).get(at)
-        return None if id is None else await self.finding(id.decode())
-
-    async def write_last(self, at: bytes, id: str) -> None:
-        await self._note("last", {at: id.encode()})
-
     # questions
     async def suspects(self, range: Range) -> dict[bytes, Suspect]:
         return {at: msgspec.msgpack.decode(body, type=Suspect) for at, body in await self._over("suspect", range)}
@@ -216,11 +178,11 @@ class Book:
 
     # what a list showed that proves presence only
     async def write_seen(self, run: str, places: Iterable[bytes]) -> None:
-        await self._note("seen", {_wait(run, "") + at: b"" for at in places})
+        await self._note("seen", {pair(run, "") + at: b"" for at in places})
 
     async def unseen(self, run: str) -> list[Mirrored]:
         """Return what is live here and was not shown; forget what was."""
-        first, end = _wait(run, ""), _wait(run, "") + b"\xff"
+        first, end = pair(run, ""), pair(run, "") + b"\xff"
         seen = {key[len(first) :]: None for key, _ in await self._between("seen", after=first, upto=end)}
         await self._note("seen", {first + at: None for at in seen})
         return [each for each in (await self.mirror(WHOLE)).all() if each.at not in seen and each.rank.kind == PUT]
@@ -230,12 +192,12 @@ class Book:
         """Keep a proof that waits; return the floors of its range, raised as far as it may be told at once."""
         if not proof.is_told:
             await self._note("proof", {id.encode(): proof_bytes(proof)})
-            await self._note("wait", {_wait(each, id): b"" for each in proof.puts | proof.deletes})
+            await self._note("wait", {pair(each, id): b"" for each in proof.puts | proof.deletes})
         return proof.show(floors)
 
     async def answer(self, question: str, then: str | None = None) -> None:
         """Take a question as answered. `then`: what those that waited for it wait for now."""
-        first, end = _wait(question, ""), _wait(question, "\x7f")
+        first, end = pair(question, ""), pair(question, "\x7f")
         waits = await self._between("wait", after=first, upto=end)
         await self._note("wait", {key: None for key, _ in waits})
         for key, _ in waits:
@@ -246,7 +208,7 @@ class Book:
             proof = proof_of(body)
             if then is not None:
                 proof = proof.waiting(then)
-                await self._note("wait", {_wait(then, id): b""})
+                await self._note("wait", {pair(then, id): b""})
             await self._tell(id, proof.without(question))
 
     async def _tell(self, id: str, proof: Proof) -> None:
@@ -258,7 +220,7 @@ class Book:
         """Forget the proofs that wait for one of these; return how many there were."""
         gone = 0
         for question in questions:
-            first, end = _wait(question, ""), _wait(question, "\x7f")
+            first, end = pair(question, ""), pair(question, "\x7f")
             waits = await self._between("wait", after=first, upto=end)
             await self._note("wait", {key: None for key, _ in waits})
             await self._note("proof", {key[len(first) :]: None for key, _ in waits})
@@ -273,30 +235,6 @@ class Book:
     async def write_late(self, positions: Iterable[int]) -> None:
         await self._note("late", {number_bytes(each): b"" for each in positions})
 
-    async def _noted(self, kind: str, keys: Iterable[bytes]) -> Mapping[bytes, bytes]:
-        wanted = list(keys)
-        return await self._unit.noted(self._scope, kind, wanted) if wanted else {}
-
-    async def _note(self, kind: str, notes: Mapping[bytes, bytes | None]) -> None:
-        if notes:
-            await self._unit.note(self._scope, kind, notes)
-
-    async def _between(
-        self,
-        kind: str,
-        *,
-        after: bytes | None = None,
-        upto: bytes | None = None,
-        limit: int | None = None,
-        falling: bool = False,
-    ) -> Sequence[tuple[bytes, bytes]]:
-        return await self._unit.notes_between(self._scope, kind, after=after, upto=upto, limit=limit, falling=falling)
-
-    async def _over(self, kind: str, range: Range) -> Sequence[tuple[bytes, bytes]]:
-        if range.is_empty:
-            return []
-        return await self._between(kind, after=place_key(range.after), upto=_end(range))
-
 
 def newer(held: Mirrored | None, finding: Finding | None) -> Rank | None:
     """Return what the mirror will hold of a key once the repair that is under way is merged."""
@@ -304,14 +242,6 @@ def newer(held: Mirrored | None, finding: Finding | None) -> Rank | None:
     if finding is not None:
         ranks.append(Rank(*finding.rank))
     return max(ranks, default=None)
-
-
-def _end(range: Range) -> bytes | None:
-    return None if range.end is None else place_key(range.end)
-
-
-def _wait(question: str, proof: str) -> bytes:
-    return question.encode() + b"\x00" + proof.encode()
 
 
 def _packed(each: S | None) -> bytes | None:

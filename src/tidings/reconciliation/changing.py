@@ -15,7 +15,8 @@ from tidings.reconciliation.book import Book
 from tidings.reconciliation.changes import Changes
 from tidings.reconciliation.coding import key_place, place_key
 from tidings.reconciliation.copying import Copying, Told, copied
-from tidings.reconciliation.facts import ProviderFacts
+from tidings.reconciliation.delays import grace_of
+from tidings.reconciliation.facts import ProviderFacts, micros
 from tidings.reconciliation.floors import NEVER, Floors
 from tidings.reconciliation.holding import HoldingChanges, LostLeaseError
 from tidings.reconciliation.listing import Page
@@ -115,6 +116,7 @@ class Changing:
             definition=self._definition,
             started=now,
             merges=record.merges,
+            grace=grace_of(record.delays, horizon=micros(self._facts.redelivery_horizon)),
             since=since,
             goes_on=since,
             before=(floors.upserts, floors.deletes),

@@ -69,6 +69,11 @@ def number_of(body: bytes) -> int:
     return found
 
 
+def content_key(at: bytes, rank: Rank) -> bytes:
+    """Return what names a state of the item at a place: what an event of it would say."""
+    return at + _content.pack(rank.kind, rank.hash)
+
+
 class Mirrored(msgspec.Struct, frozen=True, gc=False):
     """What the mirror holds of a key. `at`: its place, as bytes."""
 
@@ -95,7 +100,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A difference that was found. Times are µs since 1970; `rank`: of its repair; `base`: of what was here.
 
     `state`: proposed, open, merged, parked or waived. `cause`: why it came to be, as far as that is known. `arrived`:
-    when the event that it told of came after all.
+    when the event that it told of came after all. `due`: from when on it counts, if that has not come by then.
+    `changed`: when the item became so, by our clock, if its version says that.
     """
 
     id: str
@@ -110,6 +116,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     cause: str = "unknown"
     fields: tuple[str, ...] = ()
     arrived: int | None = None
+    due: int = 0
+    changed: int | None = None
 
 
 class Suspect(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

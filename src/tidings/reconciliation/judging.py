@@ -66,6 +66,11 @@ class Judgement:
     rank: Rank | None = None
 
 
+def age_of(read: Read, rank: Rank) -> int | None:
+    """Return how long before it was read an item became what it is ranked as, µs; None if its version does not say."""
+    return max(0, read.as_of - rank.at) if rank.at == read.version else None
+
+
 def rank_of(read: Read, capability: Capability) -> Rank:
     """Return what orders a state that was read."""
     if capability is Capability.VERSIONED and read.version is not None:
@@ -90,11 +95,19 @@ def judge(read: Read, base: Rank | None, floor: int, capability: Capability) -> 
     if base is not None and base.kind == PUT and base.hash == read.hash:
         return Judgement(Verdict.EQUAL)
     if base is None or rank > base:
-        return Judgement(Verdict.REPAIR, Kind.STALE if base is not None and base.kind == PUT else Kind.MISSING, rank)
+        return Judgement(Verdict.REPAIR, _kind_of(read, rank, base), rank)
     if capability is Capability.VERSIONED and base.at <= read.as_of:
         kind = Kind.DIFFERS if rank.at == base.at else Kind.WENT_BACK
         return Judgement(Verdict.REPAIR, kind, Rank(read.as_of, 1, PUT, read.hash))
     return Judgement(Verdict.NEWER_HERE)
+
+
+def _kind_of(read: Read, rank: Rank, base: Rank | None) -> Kind:
+    """Return what a state is that beats what is here: nothing but the order of hashes may have it win."""
+    if base is None or base.kind != PUT:
+        return Kind.MISSING
+    is_same = rank.at == base.at == read.version and rank.settled == base.settled == 1
+    return Kind.DIFFERS if is_same else Kind.STALE
 
 
 def is_absent(base: Rank, *, as_of: int, ticket: int, capability: Capability) -> bool:

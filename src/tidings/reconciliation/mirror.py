@@ -12,10 +12,11 @@ from tidings.errors import PositionNotReachedError
 from tidings.events.declaration import declared_class
 from tidings.events.envelope import Entry
 from tidings.ports import Ports
+from tidings.reconciliation.attributing import is_its_event
 from tidings.reconciliation.book import Book, Mirrors
-from tidings.reconciliation.coding import Dirty, Mirrored, key_place, place_key
+from tidings.reconciliation.coding import Dirty, Mirrored, content_key, key_place, place_key
 from tidings.reconciliation.copying import Copying, UnreadableError, order_of
-from tidings.reconciliation.facts import Capability, Order, ProviderFacts
+from tidings.reconciliation.facts import Capability, Order, ProviderFacts, micros
 from tidings.reconciliation.floors import NEVER, Known
 from tidings.reconciliation.judging import DELETE, PUT
 from tidings.reconciliation.listing import Hint, Scope, Snapshot
@@ -112,6 +113,8 @@ class Mirror:
                 continue
             if each.is_repair or gated or await self._is_new(book, page, each):
                 self._merge(page, each)
+        if not gated:
+            await self._attribute(book, page, [each for each in told if not each.is_repair])
         await self._write(unit, book, page, entries[-1].position)
 
     def _said(self, entry: Entry) -> Snapshot | Hint | None:
@@ -205,22 +208,31 @@ class Mirror:
         await book.write_dirty({key: _once_more(there.get(key), each) for key, each in page.dirty.items()})
         for id in page.repaired:
             await self._close(book, id)
-        await self._attribute(book, page.late)
         await book.write(replace(page.record, mirrored=position, late=page.record.late + len(page.late)))
 
     async def _close(self, book: Book, id: str) -> None:
         finding = await book.finding(id)
         if finding is not None and finding.state == "open":
             await book.write_findings([replace(finding, state="merged")])
-            await book.write_last(finding.at, id)
         await book.answer(f"f:{id}")
 
-    async def _attribute(self, book: Book, late: Sequence[_Told]) -> None:
-        """An event that came after its repair was late, and not lost."""
-        for told in late:
-            finding = await book.last_finding(told.at)
-            if finding is not None and finding.cause == "unknown":
-                await book.write_findings([replace(finding, cause="late", arrived=told.entry.recorded)])
+    async def _attribute(self, book: Book, page: _Page, told: Sequence[_Told]) -> None:
+        """An event that came after its repair was late, and not lost. Note how long events take."""
+        horizon = micros(self._facts.redelivery_horizon)
+        took = [each.entry.recorded - each.rank.at for each in told]
+        delays = page.record.delays.more(each for each in took if each <= horizon).recent() if took else None
+        came = {content_key(each.at, each.rank): each for each in reversed(told)}
+        found = [(each, came[content]) for content, each in (await book.awaited(came)).items()]
+        late = [
+            replace(each, cause="late", arrived=event.entry.recorded)
+            for each, event in found
+            if is_its_event(each, event.rank)
+        ]
+        await book.came(late)
+        lates = page.record.lates
+        if late:
+            lates = lates.more((each.arrived or 0) - (each.changed or each.since) for each in late)
+        page.record = replace(page.record, delays=delays or page.record.delays, lates=lates)
 
 
 def _once_more(kept: Dirty | None, new: Dirty) -> Dirty:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from tidings.reconciliation.delays import GRACE_US, Delays
 from tidings.reconciliation.floors import NEVER
 
 Mode = Literal["plan", "run", "approve", "changed", "key"]
@@ -27,7 +28,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     `owner`, `epoch`, `until`: who reads the whole list now; `changes`: who reads what has changed, `pass_`: by which
     run. `least`: what reads proved that have ended. `ticket`: the last one given.
     `live`: how many items the mirror shows. `deletes`: when, and how many, of late. `breaches`: what the provider did
-    not keep, when.
+    not keep, when. `corrections`: findings that counted, by kind and cause. `delays`: of events of late, from what they
+    tell to when they came; `lates`: of those that came once a run had found what they tell.
     """
 
     definition: str = ""
@@ -52,6 +54,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     corrections: dict[str, int] = {}
     late: int = 0
     merges: int = 0
+    delays: Delays = Delays()
+    lates: Delays = Delays()
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +63,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     `control`: an item that its list showed, whose answer shows that answers can be believed. `since`: from when on a
     pass reads what has changed; `goes_on`: where its cursors begin; `is_closing`: its last page is read once more.
+    `grace`: how old a change may be before its event is missed, µs.
     `merges`: how many events the mirror had merged at its start. `why`: what it ended, or waits, for. `at_most`,
     `keys`: of an approval: how many deletes, and of which keys.
     """
@@ -103,3 +108,4 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     why: str = ""
+    grace: int = GRACE_US

@@ -33,13 +33,15 @@ def finding_id(scope: str, key: str, base: Rank | None, hash: int, kind: int) ->
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is here of a key, and what there should be. `rank`: of the repair; `base`: of what is here."""
+    """What is here of a key, and what there should be. `rank`: of the repair; `base`: of what is here. `age`: how long
+    before it was read the item became so, µs; None if nobody says that."""
 
     kind: Kind
     key: str
     at: bytes
     rank: Rank
     base: Rank | None
+    age: int | None = None
 
 
 class Repairs:
@@ -64,6 +66,8 @@ class Repairs:
             since=now,
             state="proposed" if run.is_dry else "open",
             cause=cause_of(of.kind),
+            due=now - (of.age or 0) + run.grace,
+            changed=None if of.age is None else now - of.age,
         )
 
     def event(self, finding: Finding, row: Row | None, *, now: int, time: int) -> Envelope:

@@ -29,6 +29,8 @@ from tidings.reconciliation.changes import Changes
 from tidings.reconciliation.changing import Changing
 from tidings.reconciliation.coding import Finding
 from tidings.reconciliation.copying import Copying
+from tidings.reconciliation.delays import grace_of
+from tidings.reconciliation.drift import Drift
 from tidings.reconciliation.facts import micros
 from tidings.reconciliation.holding import Holding, HoldingChanges, is_held
 from tidings.reconciliation.listing import Scope
@@ -93,6 +95,7 @@ class Reconciliation:
             taking=Changes(taking),
             definition=definition,
         )
+        self._drift = Drift(holding, ground.store)
         self._beginning = Beginning(facts, definition, ground.ports)
         self._verifying = Verifying(holding, asking, copying=copying, answering=answering)
         self._running = Running(
@@ -122,9 +125,9 @@ class Reconciliation:
         if record.definition != self._definition:
             raise RefusedError(f"{self.scope.name} was not proved whole yet: run it whole first")
         last = await self.find(record.last) if record.last else None
-        now = self._ports.clock.now_us()
+        now, grace = self._ports.clock.now_us(), self._grace(record)
         id = uuid7(now, self._ports.random.getrandbits(74))
-        run = Run(id=id, mode="key", definition=self._definition, started=now, merges=record.merges)
+        run = Run(id=id, mode="key", definition=self._definition, started=now, merges=record.merges, grace=grace)
         return await self._verifying.one(run, key, control="" if last is None else last.control)
 
     async def approve(self, id: str, *, at_most: int, who: str = "local", stopping: asyncio.Event | None = None) -> Run:
@@ -236,6 +239,13 @@ class Reconciliation:
         upto = None if before is None else before.encode()
         rows = await self._store.notes_between(self.scope.name, "run", upto=upto, limit=limit + 1, falling=True)
         return [msgspec.json.decode(body, type=Run) for key, body in rows if key != upto][:limit]
+
+    def _grace(self, record: Record) -> int:
+        return grace_of(record.delays, horizon=micros(self.scope.listing.facts.redelivery_horizon))
+
+    async def count_drift(self) -> int:
+        """Count the findings whose events are missed by now; return how many were. See `attributing`."""
+        return await self._drift.count()
 
     async def findings(self, *, run: str | None = None) -> Sequence[Finding]:
         """Return what was found, by one run or by all."""

@@ -15,7 +15,7 @@ from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
 from tidings.reconciliation.copying import Copied
 from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER, Floors, Known
-from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, floor_of, gone, is_absent, judge
+from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
 from tidings.reconciliation.overlapping import of_page
 from tidings.reconciliation.paging import Looked, hold_limit
 from tidings.reconciliation.proofs import Proof
@@ -108,6 +108,7 @@ class Taking:
         else:
             await self._close(book, there.suspects)
         await book.write_findings(page.findings)
+        await book.watch(page.findings)
         await book.write_suspects(dict(page.suspects))
         await self.ask(book, taken, page)
         if not page.is_void:
@@ -174,7 +175,7 @@ class Taking:
             if found.verdict is Verdict.REPAIR:
                 assert found.kind is not None
                 assert found.rank is not None
-                difference = Difference(found.kind, copy.key, copy.at, found.rank, base)
+                difference = Difference(found.kind, copy.key, copy.at, found.rank, base, age_of(read, found.rank))
                 finding = self._repair(page, run, copy, difference, now=taken.now)
                 if _was_told(copy, base, known):
                     page.violated.append(finding)
@@ -258,8 +259,6 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
         breaches=(*run.breaches, *doubts),
         tries=0,
     )
-    kinds = Counter(record.corrections)
-    kinds.update(f"{each.kind}" for each in page.findings if not run.is_dry)
     breaches = (*record.breaches, *((doubt, taken.now) for doubt in doubts))[-100:]
     violations = record.violations + len(page.violated)
-    return replace(record, corrections=dict(kinds), breaches=breaches, violations=violations), run
+    return replace(record, breaches=breaches, violations=violations), run

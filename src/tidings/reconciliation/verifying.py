@@ -217,8 +217,6 @@ class Verifying:
         now = self._holding.now
         if followed.event is not None and followed.finding is not None:
             unit.emit([followed.event])
-            kind = followed.finding.kind
-            record = replace(record, corrections={**record.corrections, kind: record.corrections.get(kind, 0) + 1})
             run = replace(run, appended=run.appended + 1)
         if followed.outcome == "gone":
             self._holding.ports.points.at("reconcile:delete-appended")

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from tidings.ports import Clock
 from tidings.reconciliation.asof import Bounds
 from tidings.reconciliation.budget import Budget, Priority
-from tidings.reconciliation.judging import cause_of
 from tidings.reconciliation.scope import Reconciliation
 from tidings.telemetry import table
 from tidings.telemetry.series import Counter, Gauge, Histogram, Labels, Series
@@ -82,9 +81,13 @@ def _kept(found: Sequence[tuple[Bounds, Mapping[str, int]]]) -> Iterator[Series]
     yield _counted(table.VIOLATIONS, {(scope,): record.violations for scope, record in records})
     yield _counted(table.RECONCILE_LATE, {(scope,): record.late for scope, record in records})
     made: dict[Labels, float] = {
-        (scope, kind, cause_of(kind)): n for scope, record in records for kind, n in record.corrections.items()
+        (scope, *kind.split("/")): n for scope, record in records for kind, n in record.corrections.items()
     }
     yield _counted(table.CORRECTIONS, made)
+    lates = Histogram(table.RECONCILE_LATES)
+    for scope, record in records:
+        lates.add((scope,), record.lates.counts, record.lates.total)
+    yield lates
 
 
 def _counted(metric: Metric, values: Mapping[Labels, float]) -> Counter:

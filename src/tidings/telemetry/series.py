@@ -49,6 +49,13 @@ class Histogram:
                 counts[bisect_left(bounds, value)] += 1
         series.total += sum(values)
 
+    def add(self, labels: Labels, counts: Sequence[int], total: float) -> None:
+        """Add what was counted elsewhere, by the same bounds; nothing of it: there were none."""
+        series = self.series.setdefault(labels, Buckets(len(self._bounds) + 1))
+        for place, count in enumerate(counts):
+            series.counts[place] += count
+        series.total += total
+
 
 class Buckets:
     """How many values are in each bucket, those beyond the last bound at the end, and their sum."""

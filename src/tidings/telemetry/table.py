@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tidings.reconciliation.delays import BOUNDS
+
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 WRITES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0)
 RUNS = (0.1, 1.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0, 43_200.0)
@@ -162,7 +164,7 @@ VIOLATIONS = _counter(
 )
 CORRECTIONS = _counter(
     "tidings_reconcile_corrections_total",
-    "Repairs, by what was found and the cause as it was known then: provider, unknown",
+    "Findings whose events were missed, by what was found and why, as far as that was known then",
     "scope",
     "kind",
     "cause",
@@ -183,6 +185,12 @@ RECONCILE_BREACHES = _counter(
 )
 RECONCILE_LATE = _counter(
     "tidings_reconcile_late_total", "Events that came once what they say was known by a list", "scope"
+)
+RECONCILE_LATES = _histogram(
+    "tidings_reconcile_late_seconds",
+    "How long after their changes events came of which a list was quicker to tell",
+    "scope",
+    buckets=tuple(float(each) for each in BOUNDS),
 )
 RECONCILE_DIRTY = _gauge("tidings_reconcile_dirty_keys", "Items that have to be read", "scope")
 PROVIDER_TOKENS = _gauge(
@@ -247,6 +255,7 @@ METRICS = (
     RECONCILE_SECONDS,
     RECONCILE_BREACHES,
     RECONCILE_LATE,
+    RECONCILE_LATES,
     RECONCILE_DIRTY,
     PROVIDER_TOKENS,
     PROVIDER_PAUSED,

@@ -139,12 +139,20 @@ def test_exit_codes(state: RunState, appended: int, proposed: int, code: int) ->
     assert code_of(run) == code
 
 
+@pytest.mark.parametrize(("state", "code"), [("done", 0), ("held", 1), ("failed", 2), ("incomplete", 3)])
+def test_what_is_in_flight_is_no_drift_to_an_exit_code(state: RunState, code: int) -> None:
+    run = Run(id="r", mode="run", definition="d", state=state, appended=2, proposed=0)
+    assert code_of(run, in_flight=2) == code
+    assert code_of(run, in_flight=1) == (code or 1)
+
+
 async def test_a_run_is_told_in_one_line() -> None:
     async with shop() as at:
         await filled(at)
         await stale(at)
         at.pass_time(5)
         run = await at.run()
-        told = run_line(run, "till-orders", await at.scope.findings(run=run.id))
-        assert told.startswith("till-orders: done: 10 rows; 1 repaired (1 stale); consistent as of 20")
+        found = await at.scope.findings(run=run.id)
+        told = run_line(run, "till-orders", found, now=at.clock.now_us())
+        assert told.startswith("till-orders: done: 10 rows; 1 repaired (1 stale); 1 in flight; consistent as of 20")
         assert "\n" not in told

@@ -11,6 +11,7 @@ from tidings.api.openapi.parts import Object, array, parameter, record, response
 from tidings.api.problems import Problem
 from tidings.events.media import JSON
 from tidings.faces.scopes import CAUSES, FINDING_STATES, KINDS
+from tidings.reconciliation.attributing import IN_FLIGHT
 from tidings.reconciliation.records import Mode, RunState
 
 _MAYBE_NUMBER: Object = {"type": ["number", "null"]}
@@ -51,7 +52,9 @@ def reconciliation_schemas() -> dict[str, Object]:
         ),
         "Reconciliation": record(run),
         "Finding": finding,
-        "ReconciliationWithFindings": record({**run, "findings": array(schema("Finding")), "next": MAYBE}),
+        "ReconciliationWithFindings": record(
+            {**run, "causes": _causes(), "findings": array(schema("Finding")), "next": MAYBE}
+        ),
     }
 
 
@@ -74,6 +77,12 @@ def _run() -> dict[str, Object]:
         "before": pair,
         "after": pair,
     }
+
+
+def _causes() -> Object:
+    """How many findings came to be why; a cause that none has is left out."""
+    counts = dict.fromkeys((IN_FLIGHT, *CAUSES), WHOLE)
+    return record(counts, optional=tuple(counts)) | {"description": "How many findings there are of each cause."}
 
 
 def reconciliation_paths() -> dict[str, Object]:

@@ -1,0 +1,61 @@
+"""Counting what was found: once so much time has passed that its event is missed, and not before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from tidings.reconciliation.attributing import is_in_flight
+from tidings.reconciliation.book import Book
+from tidings.reconciliation.coding import Finding, number_of
+from tidings.reconciliation.holding import Holding
+from tidings.reconciliation.judging import BROKEN, PUT
+from tidings.reconciliation.repairing import finding_id
+from tidings.store.note_store import NoteStore
+from tidings.store.rows import Rank
+
+CHUNK = 500
+
+
+class Drift:
+    """Counts the findings of one scope, whichever process does."""
+
+    def __init__(self, holding: Holding, notes: NoteStore) -> None:
+        self._holding = holding
+        self._notes = notes
+
+    async def count(self) -> int:
+        """Count those that are due and whose events have not come in time; return how many were."""
+        counted = 0
+        while await self._is_any_due():
+            async with self._holding.open() as (_, book, record):
+                due = await book.take_due(self._holding.now, limit=CHUNK)
+                drift = await self._drift(book, due)
+                made = Counter(record.corrections) + Counter(f"{each.kind}/{each.cause}" for each in drift)
+                await book.write(replace(record, corrections=dict(made)))
+            counted += len(drift)
+        return counted
+
+    async def _is_any_due(self) -> bool:
+        first = await self._notes.notes_between(self._holding.scope, "young", limit=1)
+        return bool(first) and number_of(first[0][0][:8]) <= self._holding.now
+
+    async def _drift(self, book: Book, due: Sequence[Finding]) -> Sequence[Finding]:
+        """Return those that count. What one read showed as broken and another one as it was before were two reads that
+        overlapped: nothing was broken."""
+        broken = [each for each in due if each.kind in BROKEN]
+        held = await book.mirrored([each.at for each in broken])
+        undone = [each for each in broken if each.base is not None and held.shows(each.at, each.base[3])]
+        undoing = (await book.findings(self._undoing(each) for each in undone)).values()
+        waived = [replace(each, state="waived") for each in (*undone, *undoing) if each.kind in BROKEN]
+        await book.write_findings(waived)
+        over = {each.id for each in (*waived, *due) if each.state == "waived"}
+        return [each for each in due if each.id not in over and not is_in_flight(each, now=self._holding.now)]
+
+    def _undoing(self, found: Finding) -> bytes:
+        """Return the id of the finding by which a state came back that this one had replaced."""
+        assert found.base is not None
+        hash = found.base[3]
+        return finding_id(self._holding.scope, found.key, Rank(*found.rank), hash, PUT).encode()

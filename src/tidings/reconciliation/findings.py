@@ -1,0 +1,95 @@
+"""What is kept of findings: each by its id, those that are open by their place, those that are not counted yet by when
+they are, and those whose event may still come by what it would say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from tidings.reconciliation.coding import Finding, content_key, number_bytes
+from tidings.reconciliation.notes import Notes, pair
+from tidings.reconciliation.places import Range
+from tidings.store.rows import Rank
+
+OPEN = ("open", "parked")
+"""States of findings whose repair the mirror has not merged: it is what it will hold."""
+
+
+class Findings(Notes):
+    """The findings of a scope."""
+
+    async def open_findings(self, range: Range) -> dict[bytes, Finding]:
+        return await self._findings_of(await self._over("open", range))
+
+    async def open_at(self, places: Iterable[bytes]) -> dict[bytes, Finding]:
+        return await self._findings_of(list((await self._noted("open", places)).items()))
+
+    async def _findings_of(self, rows: Sequence[tuple[bytes, bytes]]) -> dict[bytes, Finding]:
+        found = await self.findings([id for _, id in rows])
+        return {at: found[id] for at, id in rows if id in found}
+
+    async def findings(self, ids: Iterable[bytes]) -> dict[bytes, Finding]:
+        found = await self._noted("finding", ids)
+        return {id: msgspec.msgpack.decode(body, type=Finding) for id, body in found.items()}
+
+    async def finding(self, id: str) -> Finding | None:
+        return (await self.findings([id.encode()])).get(id.encode())
+
+    async def write_findings(self, findings: Iterable[Finding]) -> None:
+        """Keep these; the place of one that is open knows it, until that one is not: a later one may be open there.
+
+        Of one that several runs find, each of them knows.
+        """
+        rows = list(findings)
+        await self.write_bodies(rows)
+        await self._note("found", {pair(each.run, each.id): b"" for each in rows})
+        opened = {each.at: each.id.encode() for each in rows if each.state in OPEN}
+        others = [each for each in rows if each.at not in opened]
+        known = await self._noted("open", [each.at for each in others])
+        closed = {each.at: None for each in others if known.get(each.at) == each.id.encode()}
+        await self._note("open", {**opened, **closed})
+
+    async def write_bodies(self, findings: Iterable[Finding]) -> None:
+        """Keep these as what they have become; what else is known of them stays."""
+        await self._note("finding", {each.id.encode(): msgspec.msgpack.encode(each) for each in findings})
+
+    # whether it is one that counts
+    async def watch(self, findings: Iterable[Finding]) -> None:
+        """Have these counted once they are due, and their events waited for."""
+        rows = [each for each in findings if each.state == "open"]
+        await self._note("young", {_when(each): b"" for each in rows})
+        awaited = [each for each in rows if each.cause == "unknown"]
+        await self._note("awaited", {_content(each): each.id.encode() for each in awaited})
+
+    async def take_due(self, now: int, *, limit: int) -> Sequence[Finding]:
+        """Return those that are to be counted, up to so many, the oldest first; they are due no more."""
+        keys = [key for key, _ in await self._between("young", upto=_past(now), limit=limit)]
+        await self._note("young", dict.fromkeys(keys))
+        found = await self.findings([key[8:] for key in keys])
+        return [found[key[8:]] for key in keys if key[8:] in found]
+
+    async def awaited(self, contents: Iterable[bytes]) -> Mapping[bytes, Finding]:
+        """Return the findings that wait for events which say this. See `content_key`."""
+        ids = await self._noted("awaited", contents)
+        found = await self.findings(ids.values())
+        return {content: found[id] for content, id in ids.items() if id in found}
+
+    async def came(self, findings: Iterable[Finding]) -> None:
+        """Wait no more for the events of these."""
+        rows = list(findings)
+        await self.write_bodies(rows)
+        await self._note("awaited", {_content(each): None for each in rows})
+
+
+def _content(finding: Finding) -> bytes:
+    return content_key(finding.at, Rank(*finding.rank))
+
+
+def _when(finding: Finding) -> bytes:
+    return number_bytes(finding.due) + finding.id.encode()
+
+
+def _past(now: int) -> bytes:
+    """Return what stands behind all that is due by now."""
+    return number_bytes(now + 1)
