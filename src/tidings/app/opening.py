@@ -82,7 +82,7 @@ def _put_together(
     deliverer = Deliverer({each.name: each.functions for each in carried}, store=store, ports=ports, owner=owner)
     shelves = {each.name: Shelves(each.name, reading[each.name], tables, log) for each in services}
     resources = {each.name: _resources(each, known, shelves[each.name], deliverer) for each in services}
-    ground = Ground(known.catalog, store, ports, owner)
+    ground = Ground(known.catalog, store, ports, owner, log)
     scopes = reconciliations(declared.scopes, views, known, ground, tables)
     webhooks = webhooks_of(settings, known, log=log, store=store, ports=ports, owner=owner)
     read_here = readings(carried, reading, known.versions)

@@ -152,13 +152,13 @@ def _ran(
     scope: str, app: str | None, as_json: bool, work: Callable[[Reconciliation], Awaitable[Run]], *, waits: bool = False
 ) -> None:
     from tidings.faces.scopes import causes_object, run_object
-    from tidings.reconciliation.attributing import is_surely_in_flight
+    from tidings.reconciliation.attributing import is_no_drift
 
     async def ran(opened: Opened) -> tuple[Run, dict[str, int], int]:
         found = _scope_of(opened, scope)
         run = await work(found)
         findings, now = await _known(found, run, opened.ports.clock, waits=waits), opened.ports.clock.now_us()
-        in_flight = sum(is_surely_in_flight(each, now=now) or each.state == "waived" for each in findings)
+        in_flight = sum(is_no_drift(each, now=now) for each in findings)
         return run, causes_object(findings, now=now), in_flight
 
     done, causes, in_flight = Session(app).act(ran)

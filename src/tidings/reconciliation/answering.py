@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tidings.events.envelope import Envelope
+from tidings.reconciliation.attributing import told_by
 from tidings.reconciliation.book import Book, newer
 from tidings.reconciliation.coding import Dirty, Finding, Suspect, key_place
 from tidings.reconciliation.copying import Copied
 from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER
-from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
+from tidings.reconciliation.judging import DELETE, PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
 from tidings.reconciliation.records import Run
 from tidings.reconciliation.repairing import Difference, Repairs
 from tidings.store.rows import Rank
@@ -21,7 +22,7 @@ Outcome = Literal["same", "repaired", "gone", "asked-again", "omitted", "marked"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """What a provider said of a key. `copy`: None if it said that there is none."""
+    """What a provider said of a key. `copy`: None if it said that there is none. `asked`: why, if it had to be read."""
 
     key: str
     at: bytes
@@ -29,6 +30,7 @@ class Answered:
     as_of: int
     ticket: int = 0
     is_overlapped: bool = False
+    asked: Dirty | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Answering:
             is_omitted = self._was_there(answered, suspect)
             if is_omitted:
                 await book.void([question])
+                await book.write_findings([self._repairs.noted(omitted(suspect, answered.copy), run, now=now)])
             await self._close(book, suspect, question, followed)
             return Followed("omitted", followed.finding, followed.event) if is_omitted else followed
         if is_only and (suspect.missing is None or now - suspect.missing < self._period):
@@ -82,7 +85,7 @@ class Answering:
         kept = (await book.dirty_of([dirty.key])).get(dirty.key)
         if kept is None:
             return Followed("superseded")
-        followed = await self.one(book, run, answered, now=now)
+        followed = await self.one(book, run, replace(answered, asked=dirty), now=now)
         if followed.outcome != "asked-again" and kept == dirty:
             await book.write_dirty({dirty.key: None})
             await book.answer(f"d:{dirty.key}", then=_then(followed))
@@ -128,11 +131,9 @@ class Answering:
         assert found.kind is not None
         assert found.rank is not None
         difference = Difference(found.kind, copy.key, copy.at, found.rank, base, age_of(read, found.rank))
-        finding = self._repairs.finding(difference, run, now=now)
-        await book.write_findings([finding])
-        await book.watch([finding])
         time = copy.version if copy.version is not None and copy.version > 0 else found.rank.at
-        event = self._repairs.event(finding, copy.row, now=now, time=min(time, now))
+        finding, event = self._repairs.repaired(difference, run, copy.row, now=now, time=min(time, now))
+        finding = await self._keep(book, finding, answered.asked)
         return Followed("repaired", finding, event)
 
     async def _gone(self, book: Book, run: Run, answered: Answered, as_of: int, *, now: int) -> Followed:
@@ -143,12 +144,17 @@ class Answering:
             return Followed("asked-again")
         rank = gone(as_of, answered.ticket, self._capability)
         difference = Difference(Kind.EXTRA, answered.key, answered.at, rank, base)
-        finding = self._repairs.finding(difference, run, now=now)
-        await book.write_findings([finding])
-        await book.watch([finding])
+        time = min(as_of, now) if as_of > 0 else now
+        finding, event = self._repairs.repaired(difference, run, None, now=now, time=time)
+        finding = await self._keep(book, finding, answered.asked)
         await self._raise(book, answered, await book.key_floor(answered.at))
-        event = self._repairs.event(finding, None, now=now, time=min(as_of, now) if as_of > 0 else now)
         return Followed("gone", finding, event)
+
+    async def _keep(self, book: Book, finding: Finding, asked: Dirty | None) -> Finding:
+        finding = told_by(finding, asked)
+        await book.write_findings([finding])
+        await book.watch([finding], by_key=self._capability is Capability.BARE)
+        return finding
 
     async def _base(self, book: Book, at: bytes) -> Rank | None:
         held, open = await book.mirrored([at]), await book.open_at([at])
@@ -157,6 +163,12 @@ class Answering:
     async def _raise(self, book: Book, answered: Answered, floor: int | None) -> None:
         if self._capability is not Capability.BARE and (floor is None or floor < answered.as_of):
             await book.write_key_floors({answered.at: answered.as_of})
+
+
+def omitted(suspect: Suspect, copy: Copied) -> Difference:
+    """Return that an item was there when a list did not show it."""
+    rank = Rank(NEVER if copy.version is None else copy.version, 1, PUT, copy.hash)
+    return Difference(Kind.OMITTED, suspect.key, suspect.at, rank, Rank(suspect.as_of, 1, DELETE, 0))
 
 
 def _then(followed: Followed) -> str | None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from tidings.reconciliation.coding import Dirty, Suspect, known_of
+from tidings.reconciliation.coding import Dirty, Suspect, Waiting, known_of
 from tidings.reconciliation.floors import NEVER, NOTHING, Known
 from tidings.reconciliation.listing import Scope
 from tidings.reconciliation.records import Record, Run
@@ -15,7 +15,7 @@ from tidings.reconciliation.stamps import margin
 from tidings.reconciliation.times import period_of
 from tidings.store.note_store import NoteStore
 
-S = TypeVar("S", Suspect, Dirty)
+S = TypeVar("S", Suspect, Dirty, Waiting)
 EXCEPTIONS_MAX = 100
 """With more of them nothing is told: "right but for so many" says little."""
 APPLY_US = 1_000_000
@@ -77,6 +77,7 @@ async def bounds_of(notes: NoteStore, scope: Scope, ran: Ran) -> Bounds:
     exceptions = [Excepted(each.key, "suspect", each.since) for each in await _each(notes, name, "suspect", Suspect)]
     dirty = await _each(notes, name, "dirty", Dirty)
     exceptions += [Excepted(each.key, "unreadable", each.since) for each in dirty if each.is_given_up]
+    exceptions += [Excepted(each.key, "parked", each.since) for each in await _each(notes, name, "parked", Waiting)]
     is_told = len(exceptions) <= EXCEPTIONS_MAX
     upserts = min(each.shown_put for each in known)
     deletes = min(upserts, *(each.shown_delete for each in known))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from tidings.reconciliation.coding import Finding
+from tidings.reconciliation.coding import Dirty, Finding
+from tidings.reconciliation.judging import NOTED, Kind
 from tidings.store.rows import Rank
 
 IN_FLIGHT = "in_flight"
+TOLD = frozenset({"hint", "place", "ahead", "late", "tie", "unreadable"})
+"""Why a key is to be read of which an event came."""
 
 
 def attributed(found: Finding, *, now: int, horizon: int) -> Finding:
@@ -31,6 +34,21 @@ def is_surely_in_flight(found: Finding, *, now: int) -> bool:
     """Say whether that is known by now, also to who waits no longer: it came in time, or what it tells has just
     happened."""
     return is_in_flight(found, now=now) and (found.arrived is not None or found.changed is not None)
+
+
+def told_by(found: Finding, asked: Dirty | None) -> Finding:
+    """Return a finding whose key had to be read, since an event had said too little: then it was told, and in time. Of
+    two states of one tick none is late."""
+    if asked is None or asked.reason not in TOLD or found.cause != "unknown":
+        return found
+    if found.kind == Kind.TIE:
+        return replace(found, cause="provider")
+    return replace(found, cause="late", arrived=asked.since)
+
+
+def is_no_drift(found: Finding, *, now: int) -> bool:
+    """Say whether what a run has repaired, or would, is certainly nothing that anybody has to look at."""
+    return found.kind not in NOTED and (found.state == "waived" or is_surely_in_flight(found, now=now))
 
 
 def told_cause(found: Finding, *, now: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tidings.reconciliation.answering import omitted
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.coding import Dirty, Suspect
 from tidings.reconciliation.copying import Copied
@@ -30,32 +31,34 @@ class Changes:
         )
         page = self._taking.judged(there, run, taken)
         page.dirty |= {key: Dirty(key=key, reason="gone", since=taken.now, due=taken.now) for key in taken.gone}
-        await book.write_findings(page.findings)
-        await book.watch(page.findings)
+        await self._taking.keep(book, page)
         await self._taking.ask(book, taken, page)
         raised = {at: taken.as_of for at in places if there.key_floors.get(at, NEVER) < taken.as_of}
         await book.write_key_floors(dict(raised))
         for copy in taken.copies:
             suspect = there.suspects.get(copy.at)
-            if suspect is not None and suspect.as_of <= taken.as_of:
-                await self._found(book, suspect, copy, page)
+            is_answered = suspect is not None and suspect.as_of <= taken.as_of
+            if suspect is not None and is_answered and await self._is_lie(book, suspect, copy, page):
+                lie = self._taking.repairs.noted(omitted(suspect, copy), run, now=taken.now)
+                await book.write_findings([lie])
         return page
 
-    async def _found(self, book: Book, suspect: Suspect, copy: Copied, page: Page) -> None:
+    async def _is_lie(self, book: Book, suspect: Suspect, copy: Copied, page: Page) -> bool:
         """Take a suspicion as answered: the item is there, and it was a lie that it is not if it is as it was then."""
         question = f"s:{suspect.key}"
         await book.write_suspects({suspect.at: None})
         if copy.version is not None and copy.version <= suspect.as_of:
             page.omitted += 1
             await book.void([question])
-            return
+            return True
         repair = next((f"f:{each.id}" for each in page.findings if each.at == copy.at), None)
         await book.answer(question, then=repair)
+        return False
 
     async def prove(self, book: Book, floors: Floors, run: Run, as_of: int) -> None:
         """Raise what is known of all states to where a pass began. What is absent it cannot show. `floors`: of all."""
         open = await book.open_findings(WHOLE)
-        waits = frozenset(f"f:{each.id}" for each in open.values())
+        waits = frozenset(f"f:{each.id}" for each in open.values() if each.state == "open")
         proof = Proof(WHOLE, as_of, waits, proves_deletes=False)
         told = await book.prove(f"{run.id}.changes", proof, floors.raised(WHOLE, Known(put=as_of)))
         await book.write_floors(floors, told)

@@ -101,7 +101,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
     `state`: proposed, open, merged, parked or waived. `cause`: why it came to be, as far as that is known. `arrived`:
     when the event that it told of came after all. `due`: from when on it counts, if that has not come by then.
-    `changed`: when the item became so, by our clock, if its version says that.
+    `changed`: when the item became so, by our clock, if its version says that. `subject`: of its repair.
     """
 
     id: str
@@ -118,6 +118,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     arrived: int | None = None
     due: int = 0
     changed: int | None = None
+    subject: str | None = None
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A key whose repair is parked."""
+
+    id: str
+    key: str
+    since: int
 
 
 class Suspect(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -12,8 +12,9 @@ from tidings.reconciliation.book import Book
 from tidings.reconciliation.coding import Finding, number_of
 from tidings.reconciliation.holding import Holding
 from tidings.reconciliation.judging import BROKEN, PUT
+from tidings.reconciliation.refolding import Refolding, Said, refolded_cause
 from tidings.reconciliation.repairing import finding_id
-from tidings.store.note_store import NoteStore
+from tidings.store.driver import StoreDriver
 from tidings.store.rows import Rank
 
 CHUNK = 500
@@ -22,24 +23,48 @@ CHUNK = 500
 class Drift:
     """Counts the findings of one scope, whichever process does."""
 
-    def __init__(self, holding: Holding, notes: NoteStore) -> None:
+    def __init__(self, holding: Holding, store: StoreDriver, refolding: Refolding) -> None:
         self._holding = holding
-        self._notes = notes
+        self._store = store
+        self._refolding = refolding
 
     async def count(self) -> int:
         """Count those that are due and whose events have not come in time; return how many were."""
         counted = 0
         while await self._is_any_due():
+            said = await self._said()
             async with self._holding.open() as (_, book, record):
-                due = await book.take_due(self._holding.now, limit=CHUNK)
+                due = await self._attributed(book, await book.take_due(self._holding.now, limit=CHUNK), said)
                 drift = await self._drift(book, due)
                 made = Counter(record.corrections) + Counter(f"{each.kind}/{each.cause}" for each in drift)
                 await book.write(replace(record, corrections=dict(made)))
             counted += len(drift)
         return counted
 
+    async def _said(self) -> Mapping[str, Sequence[Said]]:
+        """Return what the log says of the items of those that are due, and whose events have not come."""
+        async with self._store.unit() as unit:
+            book = Book(unit, self._holding.scope)
+            record, due = await book.record(), await book.due(self._holding.now, limit=CHUNK)
+        unknown = [each for each in due if each.cause == "unknown"]
+        return await self._refolding.said(record.secret, unknown, upto=record.mirrored) if unknown else {}
+
+    async def _attributed(
+        self, book: Book, due: Sequence[Finding], said: Mapping[str, Sequence[Said]]
+    ) -> Sequence[Finding]:
+        """Return these with their causes, as the log confirms them; what was decided to be late was not merged."""
+        late = await book.is_late(each.position for its in said.values() for each in its)
+        found = [
+            replace(each, cause=refolded_cause(each, [one for one in said[each.id] if one.position not in late]))
+            if each.cause == "unknown" and each.id in said
+            else each
+            for each in due
+        ]
+        await book.came(each for each in found if each.cause in ("handler", "provider"))
+        return found
+
     async def _is_any_due(self) -> bool:
-        first = await self._notes.notes_between(self._holding.scope, "young", limit=1)
+        first = await self._store.notes_between(self._holding.scope, "young", limit=1)
         return bool(first) and number_of(first[0][0][:8]) <= self._holding.now
 
     async def _drift(self, book: Book, due: Sequence[Finding]) -> Sequence[Finding]:

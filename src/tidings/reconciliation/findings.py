@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from tidings.reconciliation.coding import Finding, content_key, number_bytes
+from tidings.reconciliation.coding import Finding, Waiting, content_key, number_bytes
+from tidings.reconciliation.judging import NOTED
 from tidings.reconciliation.notes import Notes, pair
 from tidings.reconciliation.places import Range
 from tidings.store.rows import Rank
@@ -44,33 +45,54 @@ class Findings(Notes):
         rows = list(findings)
         await self.write_bodies(rows)
         await self._note("found", {pair(each.run, each.id): b"" for each in rows})
-        opened = {each.at: each.id.encode() for each in rows if each.state in OPEN}
+        opened = {each.at: each.id.encode() for each in rows if each.state in OPEN and each.kind not in NOTED}
         others = [each for each in rows if each.at not in opened]
         known = await self._noted("open", [each.at for each in others])
         closed = {each.at: None for each in others if known.get(each.at) == each.id.encode()}
         await self._note("open", {**opened, **closed})
+
+    async def write_parked(self, findings: Iterable[Finding]) -> None:
+        """Know of these keys that their repairs wait."""
+        told = {
+            each.at: msgspec.msgpack.encode(Waiting(id=each.id, key=each.key, since=each.since)) for each in findings
+        }
+        await self._note("parked", told)
+
+    async def free(self, finding: Finding) -> None:
+        """Know of a key no more that its repair waits, unless a later one does."""
+        body = (await self._noted("parked", [finding.at])).get(finding.at)
+        if body is not None and msgspec.msgpack.decode(body, type=Waiting).id == finding.id:
+            await self._note("parked", {finding.at: None})
 
     async def write_bodies(self, findings: Iterable[Finding]) -> None:
         """Keep these as what they have become; what else is known of them stays."""
         await self._note("finding", {each.id.encode(): msgspec.msgpack.encode(each) for each in findings})
 
     # whether it is one that counts
-    async def watch(self, findings: Iterable[Finding]) -> None:
-        """Have these counted once they are due, and their events waited for."""
+    async def watch(self, findings: Iterable[Finding], *, by_key: bool) -> None:
+        """Have these counted once they are due, and their events waited for. `by_key`: events say of which item they
+        are, and no more."""
         rows = [each for each in findings if each.state == "open"]
         await self._note("young", {_when(each): b"" for each in rows})
         awaited = [each for each in rows if each.cause == "unknown"]
-        await self._note("awaited", {_content(each): each.id.encode() for each in awaited})
+        told = {each.at if by_key else _content(each): each.id.encode() for each in awaited}
+        await self._note("awaited", told)
 
     async def take_due(self, now: int, *, limit: int) -> Sequence[Finding]:
         """Return those that are to be counted, up to so many, the oldest first; they are due no more."""
         keys = [key for key, _ in await self._between("young", upto=_past(now), limit=limit)]
+        found = await self.due(now, limit=limit)
         await self._note("young", dict.fromkeys(keys))
-        found = await self.findings([key[8:] for key in keys])
-        return [found[key[8:]] for key in keys if key[8:] in found]
+        return found
+
+    async def due(self, now: int, *, limit: int) -> Sequence[Finding]:
+        """Return those that `take_due` would take."""
+        keys = [key[8:] for key, _ in await self._between("young", upto=_past(now), limit=limit)]
+        found = await self.findings(keys)
+        return [found[key] for key in keys if key in found]
 
     async def awaited(self, contents: Iterable[bytes]) -> Mapping[bytes, Finding]:
-        """Return the findings that wait for events which say this. See `content_key`."""
+        """Return the findings that wait for events which say this: see `content_key`; or which are of these places."""
         ids = await self._noted("awaited", contents)
         found = await self.findings(ids.values())
         return {content: found[id] for content, id in ids.items() if id in found}
@@ -79,7 +101,7 @@ class Findings(Notes):
         """Wait no more for the events of these."""
         rows = list(findings)
         await self.write_bodies(rows)
-        await self._note("awaited", {_content(each): None for each in rows})
+        await self._note("awaited", dict.fromkeys(key for each in rows for key in (_content(each), each.at)))
 
 
 def _content(finding: Finding) -> bytes:

@@ -20,15 +20,30 @@ class Kind(StrEnum):
     DIFFERS = "differs"
     WENT_BACK = "went_back"
     EXTRA = "extra"
+    """Gone there."""
+    TIE = "tie"
+    """Of one tick there were two states, and the copy has the other one."""
+    OMITTED = "omitted"
+    """It was there when a list did not show it."""
+    TOTAL_DIFFERS = "total_differs"
+    """The provider counts other than it lists."""
+    ASOF_FALSE = "asof_false"
+    """It was told that the copy has this state, and it had not."""
+    PARKED = "parked"
+    """Its repair waits with its subject, of which the copy could not take an event in."""
 
 
+NOTED = frozenset({Kind.OMITTED, Kind.TOTAL_DIFFERS, Kind.ASOF_FALSE, Kind.PARKED})
+"""What no repair of its own follows from."""
 BROKEN = frozenset({Kind.DIFFERS, Kind.WENT_BACK})
 """What no lost event explains: the provider changed an item without a new version, or went back to an old one."""
 
 
 def cause_of(kind: str) -> str:
     """Return why a difference came to be, as far as it says so itself."""
-    return "provider" if kind in BROKEN else "unknown"
+    if kind == Kind.PARKED:
+        return "handler"
+    return "provider" if kind in BROKEN or kind in NOTED else "unknown"
 
 
 class Verdict(StrEnum):
@@ -106,8 +121,9 @@ def _kind_of(read: Read, rank: Rank, base: Rank | None) -> Kind:
     """Return what a state is that beats what is here: nothing but the order of hashes may have it win."""
     if base is None or base.kind != PUT:
         return Kind.MISSING
-    is_same = rank.at == base.at == read.version and rank.settled == base.settled == 1
-    return Kind.DIFFERS if is_same else Kind.STALE
+    if rank.at != base.at or rank.at != read.version or not rank.settled:
+        return Kind.STALE
+    return Kind.DIFFERS if base.settled else Kind.TIE
 
 
 def is_absent(base: Rank, *, as_of: int, ticket: int, capability: Capability) -> bool:

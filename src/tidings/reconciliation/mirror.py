@@ -17,13 +17,14 @@ from tidings.reconciliation.book import Book, Mirrors
 from tidings.reconciliation.coding import Dirty, Mirrored, content_key, key_place, place_key
 from tidings.reconciliation.copying import Copying, UnreadableError, order_of
 from tidings.reconciliation.facts import Capability, Order, ProviderFacts, micros
+from tidings.reconciliation.findings import OPEN
 from tidings.reconciliation.floors import NEVER, Known
-from tidings.reconciliation.judging import DELETE, PUT
+from tidings.reconciliation.judging import DELETE, PUT, Kind
 from tidings.reconciliation.listing import Hint, Scope, Snapshot
 from tidings.reconciliation.merging import Merge, is_tie, merged
 from tidings.reconciliation.places import place
 from tidings.reconciliation.records import Record
-from tidings.reconciliation.repairing import RANK, SCOPE, SOURCE, rank_told
+from tidings.reconciliation.repairing import RANK, SCOPE, SOURCE, noted_id, rank_told
 from tidings.reconciliation.stamps import latest
 from tidings.store.rows import Rank, Row, ViewTable
 from tidings.store.unit import Unit
@@ -114,7 +115,7 @@ class Mirror:
             if each.is_repair or gated or await self._is_new(book, page, each):
                 self._merge(page, each)
         if not gated:
-            await self._attribute(book, page, [each for each in told if not each.is_repair])
+            await self._attribute(book, page, [each for each in told if not each.is_repair], known)
         await self._write(unit, book, page, entries[-1].position)
 
     def _said(self, entry: Entry) -> Snapshot | Hint | None:
@@ -212,27 +213,38 @@ class Mirror:
 
     async def _close(self, book: Book, id: str) -> None:
         finding = await book.finding(id)
-        if finding is not None and finding.state == "open":
+        if finding is not None and finding.state in OPEN:
             await book.write_findings([replace(finding, state="merged")])
+        if finding is not None and finding.state == "parked":
+            noted = await book.finding(noted_id(Kind.PARKED, id))
+            await book.write_findings([] if noted is None else [replace(noted, state="merged")])
+            await book.free(finding)
         await book.answer(f"f:{id}")
 
-    async def _attribute(self, book: Book, page: _Page, told: Sequence[_Told]) -> None:
+    async def _attribute(self, book: Book, page: _Page, told: Sequence[_Told], known: Mapping[str, bytes]) -> None:
         """An event that came after its repair was late, and not lost. Note how long events take."""
+        came: dict[bytes, tuple[Rank | None, int]] = {
+            content_key(each.at, each.rank): (each.rank, each.entry.recorded) for each in reversed(told)
+        }
+        if self._facts.capability is Capability.BARE:
+            places = {
+                key: place_key((key,)) if self._facts.order is Order.KEY else known.get(key) for key in page.dirty
+            }
+            came = {at: (None, page.dirty[key].since) for key, at in places.items() if at is not None}
+        found = [(each, *came[content]) for content, each in (await book.awaited(came)).items()]
+        late = [
+            replace(each, cause="late", arrived=recorded)
+            for each, rank, recorded in found
+            if rank is None or is_its_event(each, rank)
+        ]
+        await book.came(late)
         horizon = micros(self._facts.redelivery_horizon)
         took = [each.entry.recorded - each.rank.at for each in told]
         delays = page.record.delays.more(each for each in took if each <= horizon).recent() if took else None
-        came = {content_key(each.at, each.rank): each for each in reversed(told)}
-        found = [(each, came[content]) for content, each in (await book.awaited(came)).items()]
-        late = [
-            replace(each, cause="late", arrived=event.entry.recorded)
-            for each, event in found
-            if is_its_event(each, event.rank)
-        ]
-        await book.came(late)
-        lates = page.record.lates
-        if late:
-            lates = lates.more((each.arrived or 0) - (each.changed or each.since) for each in late)
-        page.record = replace(page.record, delays=delays or page.record.delays, lates=lates)
+        lates = page.record.lates.more((each.arrived or 0) - (each.changed or each.since) for each in late)
+        page.record = replace(
+            page.record, delays=delays or page.record.delays, lates=lates if late else page.record.lates
+        )
 
 
 def _once_more(kept: Dirty | None, new: Dirty) -> Dirty:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tidings.events.catalog import Catalog
 from tidings.events.envelope import Envelope
+from tidings.events.identity import lane_subject
 from tidings.events.timestamp import time_text
 from tidings.reconciliation.coding import Finding
 from tidings.reconciliation.judging import DELETE, Kind, cause_of
@@ -29,6 +30,11 @@ def finding_id(scope: str, key: str, base: Rank | None, hash: int, kind: int) ->
     for part in (scope, key, repr(None if base is None else tuple(base)), str(hash), str(kind)):
         digest.update(f"{len(part)}:{part}".encode())
     return digest.hexdigest()
+
+
+def noted_id(kind: Kind, id: str) -> str:
+    """Return the id of what is noted beside a difference of this id."""
+    return blake2b(f"{kind}:{id}".encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,18 @@ class Repairs:
             due=now - (of.age or 0) + run.grace,
             changed=None if of.age is None else now - of.age,
         )
+
+    def noted(self, of: Difference, run: Run, *, now: int) -> Finding:
+        """Return what a run has found of which no repair follows."""
+        found = self.finding(of, run, now=now)
+        state = "parked" if of.kind is Kind.PARKED else "waived"
+        return replace(found, id=noted_id(of.kind, found.id), state=state)
+
+    def repaired(self, of: Difference, run: Run, row: Row | None, *, now: int, time: int) -> tuple[Finding, Envelope]:
+        """Return what a run has found, and the event that repairs it. See `event`."""
+        finding = self.finding(of, run, now=now)
+        event = self.event(finding, row, now=now, time=time)
+        return replace(finding, subject=lane_subject(event.source, event.id, event.subject)), event
 
     def event(self, finding: Finding, row: Row | None, *, now: int, time: int) -> Envelope:
         """Return the event that repairs it. `row`: what the provider shows, None if it is gone; `time`: when it became

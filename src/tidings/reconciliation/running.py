@@ -15,13 +15,16 @@ from tidings.reconciliation.copying import Copied, Copying, copied
 from tidings.reconciliation.facts import Capability, Order, Paging, ProviderFacts
 from tidings.reconciliation.floors import NEVER
 from tidings.reconciliation.holding import Holding, LostLeaseError, breached
+from tidings.reconciliation.judging import PUT, Kind
 from tidings.reconciliation.listing import Page, Seeks
 from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked, hold_limit, look_at
 from tidings.reconciliation.places import START, WHOLE, Place
 from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf
 from tidings.reconciliation.records import Record, Run, RunState
+from tidings.reconciliation.repairing import Difference
 from tidings.reconciliation.taking import Taken, Taking, after
 from tidings.reconciliation.verifying import DAY_US, Verifying
+from tidings.store.rows import Rank
 
 GROUP = 20
 RESTARTS = 3
@@ -191,6 +194,7 @@ class Running:
             is_incomplete = self._is_incomplete(run, record)
             if is_incomplete:
                 await book.void(f"s:{each.key}" for each in suspects)
+                await book.write_findings([self._taking.repairs.noted(_counted(run), run, now=self._holding.now)])
         if is_incomplete:
             why = f"the provider counts {run.total} items and has listed {run.rows}"
             return await self._end(run, "incomplete", why, breach="total")
@@ -257,6 +261,12 @@ class Running:
 
 def _began(run: Run) -> Place:
     return key_place(run.after) if run.after else START
+
+
+def _counted(run: Run) -> Difference:
+    """Return that the provider counts other than it lists: of the list as a whole, so of no key."""
+    as_of = NEVER if run.first_as_of is None else run.first_as_of
+    return Difference(Kind.TOTAL_DIFFERS, "", b"", Rank(as_of, 1, PUT, run.total or 0), Rank(as_of, 1, PUT, run.rows))
 
 
 def _may_delete(run: Run, suspects: Sequence[Suspect], *, recent: int, limit: int) -> bool:

@@ -34,9 +34,11 @@ from tidings.reconciliation.drift import Drift
 from tidings.reconciliation.facts import micros
 from tidings.reconciliation.holding import Holding, HoldingChanges, is_held
 from tidings.reconciliation.listing import Scope
-from tidings.reconciliation.mirror import Mirror
+from tidings.reconciliation.mirror import Mirror, mirror_name
+from tidings.reconciliation.parking import Parking
 from tidings.reconciliation.reading import Asking
 from tidings.reconciliation.records import Lease, Mode, Record, Run
+from tidings.reconciliation.refolding import Entries, Refolding
 from tidings.reconciliation.repairing import Repairs
 from tidings.reconciliation.running import Running
 from tidings.reconciliation.stamps import Stamps
@@ -59,6 +61,7 @@ class Ground:
     store: StoreDriver
     ports: Ports
     owner: str
+    log: Entries
 
 
 class Reconciliation:
@@ -95,7 +98,9 @@ class Reconciliation:
             taking=Changes(taking),
             definition=definition,
         )
-        self._drift = Drift(holding, ground.store)
+        refolding = Refolding(ground.log, scope, copying=copying, reads=reads)
+        self._drift = Drift(holding, ground.store, refolding)
+        self._parking = Parking(holding, ground.store, mirror_name(scope), repairs)
         self._beginning = Beginning(facts, definition, ground.ports)
         self._verifying = Verifying(holding, asking, copying=copying, answering=answering)
         self._running = Running(
@@ -110,14 +115,19 @@ class Reconciliation:
 
     async def run(self, mode: Mode, stopping: asyncio.Event | None = None, *, applies: bool = False) -> Run:
         """Run to the end. RefusedError while another process runs it."""
-        return await self._running.run(Wanted(mode=mode, applies=applies), stopping or asyncio.Event())
+        return await self._ran(self._running.run(Wanted(mode=mode, applies=applies), stopping or asyncio.Event()))
+
+    async def _ran(self, running: Awaitable[Run]) -> Run:
+        run = await running
+        await self._parking.mark(run)
+        return run
 
     async def run_changed(self, stopping: asyncio.Event | None = None) -> Run:
         """Read what has changed since all states were proved, and prove them anew; what was deleted it does not show.
 
         RefusedError while another process does, and until the whole list was proved once.
         """
-        return await self._changing.run(stopping or asyncio.Event())
+        return await self._ran(self._changing.run(stopping or asyncio.Event()))
 
     async def run_key(self, key: str) -> Run:
         """Ask for one item, and repair what differs. RefusedError until the whole list was proved once."""
@@ -128,7 +138,7 @@ class Reconciliation:
         now, grace = self._ports.clock.now_us(), self._grace(record)
         id = uuid7(now, self._ports.random.getrandbits(74))
         run = Run(id=id, mode="key", definition=self._definition, started=now, merges=record.merges, grace=grace)
-        return await self._verifying.one(run, key, control="" if last is None else last.control)
+        return await self._ran(self._verifying.one(run, key, control="" if last is None else last.control))
 
     async def approve(self, id: str, *, at_most: int, who: str = "local", stopping: asyncio.Event | None = None) -> Run:
         """List once more, and delete what a run has held, up to so many. NotFoundError; RefusedError if it holds
@@ -136,7 +146,7 @@ class Reconciliation:
         approval = await self.approval(id, at_most=at_most)
         async with self._store.changing(self._change("reconcile-approved", who, _approved(id, at_most))):
             wanted = Wanted(mode="approve", applies=True, approval=approval)
-        return await self._running.run(wanted, stopping or asyncio.Event())
+        return await self._ran(self._running.run(wanted, stopping or asyncio.Event()))
 
     async def approval(self, id: str, *, at_most: int) -> Approval:
         """Return what approves the deletes that a run has held. As `approve`."""

@@ -10,6 +10,7 @@ from dataclasses import replace as replaced
 from msgspec.structs import replace
 
 from tidings.events.envelope import Envelope
+from tidings.reconciliation.attributing import told_by
 from tidings.reconciliation.book import Book, Mirrors, newer
 from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
 from tidings.reconciliation.copying import Copied
@@ -42,14 +43,14 @@ class Taken:
 
 @dataclass(slots=True)
 class Page:
-    """What came of a page."""
+    """What came of a page. `noted`: findings that nothing repairs: here of what was told falsely."""
 
     findings: list[Finding] = field(default_factory=list)
     events: list[Envelope] = field(default_factory=list)
     dirty: dict[str, Dirty] = field(default_factory=dict)
     suspects: dict[bytes, Suspect] = field(default_factory=dict)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
-    violated: list[Finding] = field(default_factory=list)
+    noted: list[Finding] = field(default_factory=list)
     omitted: int = 0
     is_void: bool = False
 
@@ -80,7 +81,7 @@ class Taking:
 
     def __init__(self, capability: Capability, repairs: Repairs) -> None:
         self._capability = capability
-        self._repairs = repairs
+        self.repairs = repairs
 
     async def take(self, book: Book, record: Record, run: Run, taken: Taken) -> Page:
         """Take a page in; the unit holds the scope, and run and record are as they are kept."""
@@ -97,7 +98,7 @@ class Taking:
         )
         if run.is_dry:
             page.findings += [self._extra(held, run, taken) for held in absent]
-            await book.write_findings(page.findings)
+            await book.write_findings([*page.findings, *page.noted])
             return page
         for held in absent:
             page.suspects[held.at] = Suspect(
@@ -107,13 +108,19 @@ class Taking:
             await book.write_seen(run.id, [*(copy.at for copy in taken.copies), *taken.unreadable])
         else:
             await self._close(book, there.suspects)
-        await book.write_findings(page.findings)
-        await book.watch(page.findings)
+        await self.keep(book, page)
         await book.write_suspects(dict(page.suspects))
         await self.ask(book, taken, page)
         if not page.is_void:
             await self._prove(book, there, run, taken, page)
         return page
+
+    async def keep(self, book: Book, page: Page) -> None:
+        """Keep what was found. What an event had told too little of has been told."""
+        asked = await book.dirty_of(each.key for each in page.findings)
+        page.findings = [told_by(each, asked.get(each.key)) for each in page.findings]
+        await book.write_findings([*page.findings, *page.noted])
+        await book.watch(page.findings, by_key=self._capability is Capability.BARE)
 
     async def _there(self, book: Book, taken: Taken) -> There:
         range = taken.looked.range
@@ -176,19 +183,21 @@ class Taking:
                 assert found.kind is not None
                 assert found.rank is not None
                 difference = Difference(found.kind, copy.key, copy.at, found.rank, base, age_of(read, found.rank))
-                finding = self._repair(page, run, copy, difference, now=taken.now)
+                self._repair(page, run, copy, difference, now=taken.now)
                 if _was_told(copy, base, known):
-                    page.violated.append(finding)
+                    false = replaced(difference, kind=Kind.ASOF_FALSE)
+                    page.noted.append(self.repairs.noted(false, run, now=taken.now))
         return page
 
-    def _repair(self, page: Page, run: Run, copy: Copied, difference: Difference, *, now: int) -> Finding:
+    def _repair(self, page: Page, run: Run, copy: Copied, difference: Difference, *, now: int) -> None:
         """Add a finding, and the event that repairs it."""
-        finding = self._repairs.finding(difference, run, now=now)
-        page.findings.append(finding)
-        if not run.is_dry:
+        if run.is_dry:
+            finding = self.repairs.finding(difference, run, now=now)
+        else:
             time = copy.version if copy.version is not None and copy.version > 0 else difference.rank.at
-            page.events.append(self._repairs.event(finding, copy.row, now=now, time=min(time, now)))
-        return finding
+            finding, event = self.repairs.repaired(difference, run, copy.row, now=now, time=min(time, now))
+            page.events.append(event)
+        page.findings.append(finding)
 
     def _absent(self, there: There, taken: Taken) -> list[Mirrored]:
         shown = {*(copy.at for copy in taken.copies), *taken.unreadable}
@@ -203,7 +212,7 @@ class Taking:
 
     def _extra(self, held: Mirrored, run: Run, taken: Taken) -> Finding:
         rank = gone(taken.as_of, taken.ticket, self._capability)
-        return self._repairs.finding(Difference(Kind.EXTRA, held.key, held.at, rank, held.rank), run, now=taken.now)
+        return self.repairs.finding(Difference(Kind.EXTRA, held.key, held.at, rank, held.rank), run, now=taken.now)
 
     async def _close(self, book: Book, older: Mapping[bytes, Suspect]) -> None:
         """Forget what was suspected of this range before, with the proofs that waited for it."""
@@ -212,7 +221,7 @@ class Taking:
 
     async def _prove(self, book: Book, there: There, run: Run, taken: Taken, page: Page) -> None:
         range, as_of = taken.looked.range, taken.as_of
-        open = {f"f:{each.id}" for each in (*there.open.values(), *page.findings)}
+        open = {f"f:{each.id}" for each in (*there.open.values(), *page.findings) if each.state == "open"}
         read = {f"d:{key}" for key in page.dirty}
         absent = {f"s:{each.key}" for each in page.suspects.values()}
         raised = there.floors.raised(range, Known(put=as_of, delete=as_of))
@@ -260,5 +269,5 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
         tries=0,
     )
     breaches = (*record.breaches, *((doubt, taken.now) for doubt in doubts))[-100:]
-    violations = record.violations + len(page.violated)
+    violations = record.violations + len(page.noted)
     return replace(record, breaches=breaches, violations=violations), run

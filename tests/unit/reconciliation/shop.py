@@ -81,6 +81,8 @@ class Orders:
 
     def __init__(self, provider: Provider, **changed: Any) -> None:
         self.provider = provider
+        self.refuses: set[str] = set()
+        self.ignores: set[str] = set()
         self._facts = facts(page_limit=4, **changed)
 
     @property
@@ -130,6 +132,10 @@ class Orders:
         return OrderGone(key)
 
     def read(self, event: Any, envelope: Envelope) -> Snapshot | Hint | None:
+        if event.order_id in self.ignores:
+            return None
+        if event.order_id in self.refuses:
+            raise ValueError(f"nobody can read {event.order_id}")
         if isinstance(event, OrderSeen):
             state = {"order_id": event.order_id, "amount": event.amount}
             return Snapshot(key=event.order_id, state=state, at=event.updated_at)
@@ -145,6 +151,20 @@ class Shop:
     clock: StandingClock
     scope: Reconciliation
     mirror: Consumer
+
+    @property
+    def ignores(self) -> set[str]:
+        """The keys whose events the adapter takes as none of its own."""
+        listing: Any = self.scope.scope.listing
+        found: set[str] = listing.ignores
+        return found
+
+    @property
+    def refuses(self) -> set[str]:
+        """The keys whose events the adapter cannot read."""
+        listing: Any = self.scope.scope.listing
+        found: set[str] = listing.refuses
+        return found
 
     async def run(self, **more: Any) -> Any:
         """Run the scope, and carry what it appended to the copy."""

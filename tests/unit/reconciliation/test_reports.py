@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -56,14 +57,48 @@ async def extra(at: Shop) -> None:
     del at.provider.items["o03"]
 
 
-FIXTURES = (missing, stale, differs, went_back, extra)
+async def tie(at: Shop) -> None:
+    at.provider.put("o03", 50)
+    await at.webhook("o03", id="the-first-of-two")
+    await at.carry()
+    at.provider.items["o03"].amount = 99  # in the same second
+
+
+async def omitted(at: Shop) -> None:
+    at.provider.bend = lambda page: replace(page, rows=[row for row in page.rows if row.key != "o03"])
+
+
+async def total_differs(at: Shop) -> None:
+    at.provider.bend = lambda page: replace(page, total=99)
+
+
+async def asof_false(at: Shop) -> None:
+    await at.run()
+    proved = (await at.scope.asof()).upserts
+    assert proved is not None
+    at.provider.items["o03"] = Item(99, proved - SECOND)
+
+
+async def parked(at: Shop) -> None:
+    bounds = await at.scope.asof()
+    at.refuses.add("o03")
+    at.provider.put("o03", 99)
+    await at.webhook("o03", id="what-the-adapter-cannot-read")
+    await at.carry()
+    at.pass_time(5)
+    await at.run()
+    assert (await at.scope.asof()).upserts != bounds.upserts  # all but for this one key
+
+
+REPAIRED = (missing, stale, differs, went_back, extra, tie)
+NOTED = (omitted, total_differs, asof_false, parked)
 
 
 def test_every_finding_kind_has_a_fixture() -> None:
-    assert sorted(each.__name__ for each in FIXTURES) == sorted(KINDS)
+    assert sorted(each.__name__ for each in (*REPAIRED, *NOTED)) == sorted(KINDS)
 
 
-@pytest.mark.parametrize("makes", FIXTURES, ids=[each.__name__ for each in FIXTURES])
+@pytest.mark.parametrize("makes", REPAIRED, ids=[each.__name__ for each in REPAIRED])
 @pytest.mark.parametrize("mode", ["plan", "run"])
 async def test_what_differs_is_found_as_its_kind(makes: object, mode: str) -> None:
     async with shop() as at:
@@ -72,6 +107,42 @@ async def test_what_differs_is_found_as_its_kind(makes: object, mode: str) -> No
         at.pass_time(5)
         run = await at.scope.run(mode, applies=True)  # type: ignore[arg-type]
         assert [each.kind for each in await at.scope.findings(run=run.id)] == [makes.__name__]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("makes", NOTED, ids=[each.__name__ for each in NOTED])
+async def test_what_no_repair_follows_from_is_found_and_no_event_is_made_of_it(makes: object) -> None:
+    async with shop() as at:
+        await filled(at)
+        await makes(at)  # type: ignore[operator]
+        at.pass_time(5)
+        run = await at.scope.run("run", applies=True)
+        kind = makes.__name__  # type: ignore[attr-defined]
+        [found] = [each for each in await at.scope.findings(run=run.id) if each.kind == kind]
+        assert (found.state, found.cause) == (("parked", "handler") if makes is parked else ("waived", "provider"))
+        assert await at.opened.log.find("/tidings/reconcile", found.id) is None
+        assert run.appended == (1 if makes is asof_false else 0)  # what was told falsely is stale, too
+
+
+async def test_a_repair_that_is_parked_is_an_exception_until_it_is_redriven() -> None:
+    async with shop() as at:
+        await filled(at)
+        await parked(at)
+        states = {each.kind: each.state for each in await at.scope.findings() if each.key == "o03"}
+        assert states == {"missing": "merged", "stale": "parked", "parked": "parked"}
+        run = await at.run()
+        assert (run.appended, run.state) == (0, "done")
+        bounds = await at.scope.asof()
+        assert [(each.key, each.reason) for each in bounds.exceptions] == [("o03", "parked")]
+        assert bounds.deletes == bounds.upserts
+        at.refuses.clear()
+        at.pass_time(1)
+        await at.opened.store.schedule_redrive("orders.till-orders", "o03", at=at.clock.now_us())
+        at.pass_time(1)
+        await at.carry()
+        assert (await at.scope.asof()).exceptions == ()
+        states = {each.kind: each.state for each in await at.scope.findings() if each.key == "o03"}
+        assert states == {"missing": "merged", "stale": "merged", "parked": "merged"}
+        assert await at.shown() == at.true
 
 
 async def test_what_no_event_came_for_until_none_comes_any_more_was_lost() -> None:
