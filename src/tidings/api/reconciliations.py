@@ -91,7 +91,8 @@ class Reconciliations:
         page = page_of(its, kind=one(query, "kind"), after=after, limit=most)
         if page is None:
             raise MalformedError(f"after: {str(after)[:80]!r} is no finding: send the `next` of the page before")
-        found = [finding_object(each, now=now) for each in page]
+        may_see = "views:read" in principal_of(request.scope).scopes
+        found = [finding_object(each, now=now, values=may_see) for each in page]
         last = page[-1].id if len(page) == most else None
         shown = {**run_object(run, scope.scope.name), "causes": causes_object(its, now=now)}
         return json_answer({**shown, "findings": found, "next": last})

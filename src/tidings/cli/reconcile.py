@@ -109,7 +109,9 @@ def report(
         if run is None:
             return [run_object(each, scope) for each in await found.runs()]
         one, its = await _one(found, scope, run), await found.findings(run=run)
-        return {**one, "causes": causes_object(its, now=now)}, [finding_object(each, now=now) for each in its]
+        return {**one, "causes": causes_object(its, now=now)}, [
+            finding_object(each, now=now, values=True) for each in its
+        ]
 
     shown = Session(app).act(work, prepares=False)
     output = Output(as_json=as_json)
@@ -217,7 +219,9 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
 
 def _finding_line(found: dict[str, Any]) -> dict[str, Any]:
     cause = "in flight" if found["in_flight"] else found["cause"]
-    return {name: found[name] for name in ("key", "kind", "state")} | {"cause": cause, "since": found["since"]}
+    differs = "; ".join(f"{each['name']}: {each['here']} here, {each['there']} there" for each in found["fields"])
+    shown = {name: found[name] for name in ("key", "kind", "state")}
+    return shown | {"cause": cause, "since": found["since"], "differs": differs}
 
 
 def _causes_line(causes: dict[str, int]) -> str:

@@ -80,8 +80,8 @@ def run_line(run: Run, scope: str, found: Sequence[Finding], *, now: int) -> str
     return f"{scope}: {state}: {'; '.join(parts)}; {proved}"
 
 
-def finding_object(found: Finding, *, now: int) -> dict[str, Any]:
-    """Return a difference that a run found. `now`: µs since 1970."""
+def finding_object(found: Finding, *, now: int, values: bool) -> dict[str, Any]:
+    """Return a difference that a run found. `now`: µs since 1970; `values`: whether those may be shown."""
     return {
         "id": found.id,
         "kind": found.kind,
@@ -89,6 +89,10 @@ def finding_object(found: Finding, *, now: int) -> dict[str, Any]:
         "state": found.state,
         "cause": found.cause,
         "in_flight": is_in_flight(found, now=now),
+        "fields": [
+            {"name": each.name, "here": each.here if values else None, "there": each.there if values else None}
+            for each in found.fields
+        ],
         "run": found.run,
         "since": time_text(found.since),
     }

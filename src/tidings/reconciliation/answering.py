@@ -10,6 +10,7 @@ from tidings.reconciliation.attributing import told_by
 from tidings.reconciliation.book import Book, newer
 from tidings.reconciliation.coding import Dirty, Finding, Suspect, key_place
 from tidings.reconciliation.copying import Copied
+from tidings.reconciliation.differing import Differing
 from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER
 from tidings.reconciliation.judging import DELETE, PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
@@ -45,7 +46,8 @@ class Followed:
 class Answering:
     """Takes answers in for one scope. `period`: how long a single item that is gone is asked for once more, µs."""
 
-    def __init__(self, capability: Capability, repairs: Repairs, period: int) -> None:
+    def __init__(self, capability: Capability, repairs: Repairs, differing: Differing, period: int) -> None:
+        self._differing = differing
         self._capability = capability
         self._repairs = repairs
         self._period = period
@@ -133,7 +135,7 @@ class Answering:
         difference = Difference(found.kind, copy.key, copy.at, found.rank, base, age_of(read, found.rank))
         time = copy.version if copy.version is not None and copy.version > 0 else found.rank.at
         finding, event = self._repairs.repaired(difference, run, copy.row, now=now, time=min(time, now))
-        finding = await self._keep(book, finding, answered.asked)
+        finding = await self._keep(book, finding, answered)
         return Followed("repaired", finding, event)
 
     async def _gone(self, book: Book, run: Run, answered: Answered, as_of: int, *, now: int) -> Followed:
@@ -146,12 +148,13 @@ class Answering:
         difference = Difference(Kind.EXTRA, answered.key, answered.at, rank, base)
         time = min(as_of, now) if as_of > 0 else now
         finding, event = self._repairs.repaired(difference, run, None, now=now, time=time)
-        finding = await self._keep(book, finding, answered.asked)
+        finding = await self._keep(book, finding, answered)
         await self._raise(book, answered, await book.key_floor(answered.at))
         return Followed("gone", finding, event)
 
-    async def _keep(self, book: Book, finding: Finding, asked: Dirty | None) -> Finding:
-        finding = told_by(finding, asked)
+    async def _keep(self, book: Book, finding: Finding, answered: Answered) -> Finding:
+        copies = {} if answered.copy is None else {answered.key: answered.copy}
+        [finding] = await self._differing.of(book, [told_by(finding, answered.asked)], copies)
         await book.write_findings([finding])
         await book.watch([finding], by_key=self._capability is Capability.BARE)
         return finding

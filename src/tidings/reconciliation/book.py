@@ -80,6 +80,15 @@ class Book(Findings):
     async def write_run(self, run: Run) -> None:
         await self._note("run", {run.id.encode(): msgspec.json.encode(run)})
 
+    async def runs_upto(self, id: str, *, limit: int) -> list[Run]:
+        """Return runs up to this one, the first ones first."""
+        return [
+            msgspec.json.decode(body, type=Run) for _, body in await self._between("run", upto=id.encode(), limit=limit)
+        ]
+
+    async def forget_run(self, id: str) -> None:
+        await self._note("run", {id.encode(): None})
+
     # floors
     async def floors(self, range: Range) -> Floors:
         """Return the floors of a range, and nothing beside it."""

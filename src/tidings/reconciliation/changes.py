@@ -31,7 +31,7 @@ class Changes:
         )
         page = self._taking.judged(there, run, taken)
         page.dirty |= {key: Dirty(key=key, reason="gone", since=taken.now, due=taken.now) for key in taken.gone}
-        await self._taking.keep(book, page)
+        await self._taking.keep(book, page, taken)
         await self._taking.ask(book, taken, page)
         raised = {at: taken.as_of for at in places if there.key_floors.get(at, NEVER) < taken.as_of}
         await book.write_key_floors(dict(raised))

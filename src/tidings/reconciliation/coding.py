@@ -96,6 +96,14 @@ class Mirrored(msgspec.Struct, frozen=True, gc=False):
         return cls(body[_rank.size :].decode(), at, Rank(*_rank.unpack_from(body)))
 
 
+class Field(msgspec.Struct, frozen=True, array_like=True):
+    """A member that differs. `here`, `there`: its values, as JSON."""
+
+    name: str
+    here: str
+    there: str
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A difference that was found. Times are µs since 1970; `rank`: of its repair; `base`: of what was here.
 
@@ -114,7 +122,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     since: int
     state: str
     cause: str = "unknown"
-    fields: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
     arrived: int | None = None
     due: int = 0
     changed: int | None = None

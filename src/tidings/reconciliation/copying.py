@@ -50,7 +50,8 @@ class Copying:
         self._row = view.row
         self._codec = RowCodec(view.row, view.columns, tuple(forms.values()), view.key)
         self._values, self._stored = self._codec.values, self._codec.stored
-        self._key_place = [column.name for column in view.columns].index(view.key[0])
+        self._names = [column.name for column in view.columns]
+        self._key_place = self._names.index(view.key[0])
         self._is_int = len(view.key) == 1 and forms[view.key[0]].kind == "integer"
         self._tick = facts.tick_us
         self._is_versioned = facts.capability is Capability.VERSIONED
@@ -78,6 +79,17 @@ class Copying:
     def tombstone(self, key: str) -> Values:
         """Return the values of an item that is gone."""
         return self._codec.tombstone(self._key(key))
+
+    def key_of(self, key: str) -> Key:
+        """Return the key of an item's row."""
+        return self._key(key)
+
+    def differing(self, here: Values, copy: Copied) -> list[tuple[str, Any, Any]]:
+        """Return the members in which a row differs from an item that was listed: name, value here, value there."""
+        there = self._values(_convert(copy.row.state, self._row, strict=False))
+        stored, loaded = self._stored(there), self._values(self._codec.load(here))
+        places = [place for place, value in enumerate(stored) if value != here[place]]
+        return [(self._names[place], loaded[place], there[place]) for place in places]
 
     def _moment(self, key: str, version: datetime) -> int:
         """Return the start of the tick of a time, µs since 1970."""

@@ -68,6 +68,21 @@ class Findings(Notes):
         """Keep these as what they have become; what else is known of them stays."""
         await self._note("finding", {each.id.encode(): msgspec.msgpack.encode(each) for each in findings})
 
+    async def found_by(self, run: str, *, limit: int) -> Sequence[bytes]:
+        """Return the ids of what a run has found, up to so many."""
+        first = pair(run, "")
+        keys = [key for key, _ in await self._between("found", after=first, upto=pair(run, "\x7f"), limit=limit)]
+        return [key[len(first) :] for key in keys]
+
+    async def forget_found(self, run: str, ids: Iterable[bytes], findings: Iterable[Finding]) -> None:
+        """Forget that a run has found these, and these findings whole."""
+        over = {each.id.encode(): each for each in findings}
+        await self._note("found", {pair(run, "") + id: None for id in ids})
+        awaited = await self._noted("awaited", [key for each in over.values() for key in (_content(each), each.at)])
+        await self._note("awaited", {key: None for key, id in awaited.items() if id in over})
+        await self._note("young", {_when(each): None for each in over.values()})
+        await self._note("finding", dict.fromkeys(over))
+
     # whether it is one that counts
     async def watch(self, findings: Iterable[Finding], *, by_key: bool) -> None:
         """Have these counted once they are due, and their events waited for. `by_key`: events say of which item they

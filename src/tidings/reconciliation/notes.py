@@ -13,16 +13,16 @@ class Notes:
     """The notes of a scope, in a unit that holds it."""
 
     def __init__(self, unit: NoteUnit, scope: str) -> None:
-        self._unit = unit
+        self.unit = unit
         self._scope = scope
 
     async def _noted(self, kind: str, keys: Iterable[bytes]) -> Mapping[bytes, bytes]:
         wanted = list(keys)
-        return await self._unit.noted(self._scope, kind, wanted) if wanted else {}
+        return await self.unit.noted(self._scope, kind, wanted) if wanted else {}
 
     async def _note(self, kind: str, notes: Mapping[bytes, bytes | None]) -> None:
         if notes:
-            await self._unit.note(self._scope, kind, notes)
+            await self.unit.note(self._scope, kind, notes)
 
     async def _between(
         self,
@@ -33,7 +33,7 @@ class Notes:
         limit: int | None = None,
         falling: bool = False,
     ) -> Sequence[tuple[bytes, bytes]]:
-        return await self._unit.notes_between(self._scope, kind, after=after, upto=upto, limit=limit, falling=falling)
+        return await self.unit.notes_between(self._scope, kind, after=after, upto=upto, limit=limit, falling=falling)
 
     async def _over(self, kind: str, range: Range) -> Sequence[tuple[bytes, bytes]]:
         if range.is_empty:

@@ -13,6 +13,10 @@ Mode = Literal["plan", "run", "approve", "changed", "key"]
 RunState = Literal["running", "paused", "held", "incomplete", "failed", "done"]
 
 
+KEYS = "keys"
+"""What is named as the run that found what is read before there was any."""
+
+
 class Lease(msgspec.Struct, frozen=True):
     """Who has something to themselves, until when; `epoch` rises with each owner."""
 

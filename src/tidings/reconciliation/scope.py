@@ -30,6 +30,7 @@ from tidings.reconciliation.changing import Changing
 from tidings.reconciliation.coding import Finding
 from tidings.reconciliation.copying import Copying
 from tidings.reconciliation.delays import grace_of
+from tidings.reconciliation.differing import Differing
 from tidings.reconciliation.drift import Drift
 from tidings.reconciliation.facts import micros
 from tidings.reconciliation.holding import Holding, HoldingChanges, is_held
@@ -88,8 +89,9 @@ class Reconciliation:
         holding = Holding(scope.name, ground.store, ground.ports, ground.owner)
         asking = Asking(scope.listing, budget, Stamps(facts), ground.ports)
         period = micros(scope.every) if isinstance(scope.every, timedelta) else PERIOD_US
-        answering = Answering(facts.capability, repairs, period)
-        taking = Taking(facts.capability, repairs)
+        differing = Differing(copying(b""), table)
+        answering = Answering(facts.capability, repairs, differing, period)
+        taking = Taking(facts.capability, repairs, differing)
         definition = self._definition = definition_of(scope, view)
         self._changing = Changing(
             HoldingChanges(scope.name, ground.store, ground.ports, ground.owner),

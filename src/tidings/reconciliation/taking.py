@@ -14,6 +14,7 @@ from tidings.reconciliation.attributing import told_by
 from tidings.reconciliation.book import Book, Mirrors, newer
 from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
 from tidings.reconciliation.copying import Copied
+from tidings.reconciliation.differing import Differing
 from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER, Floors, Known
 from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
@@ -79,7 +80,8 @@ class There:
 class Taking:
     """Takes pages in for one scope."""
 
-    def __init__(self, capability: Capability, repairs: Repairs) -> None:
+    def __init__(self, capability: Capability, repairs: Repairs, differing: Differing) -> None:
+        self._differing = differing
         self._capability = capability
         self.repairs = repairs
 
@@ -98,7 +100,7 @@ class Taking:
         )
         if run.is_dry:
             page.findings += [self._extra(held, run, taken) for held in absent]
-            await book.write_findings([*page.findings, *page.noted])
+            await self._keep(book, page, taken)
             return page
         for held in absent:
             page.suspects[held.at] = Suspect(
@@ -108,19 +110,24 @@ class Taking:
             await book.write_seen(run.id, [*(copy.at for copy in taken.copies), *taken.unreadable])
         else:
             await self._close(book, there.suspects)
-        await self.keep(book, page)
+        await self.keep(book, page, taken)
         await book.write_suspects(dict(page.suspects))
         await self.ask(book, taken, page)
         if not page.is_void:
             await self._prove(book, there, run, taken, page)
         return page
 
-    async def keep(self, book: Book, page: Page) -> None:
+    async def keep(self, book: Book, page: Page, taken: Taken) -> None:
         """Keep what was found. What an event had told too little of has been told."""
         asked = await book.dirty_of(each.key for each in page.findings)
         page.findings = [told_by(each, asked.get(each.key)) for each in page.findings]
-        await book.write_findings([*page.findings, *page.noted])
+        await self._keep(book, page, taken)
         await book.watch(page.findings, by_key=self._capability is Capability.BARE)
+
+    async def _keep(self, book: Book, page: Page, taken: Taken) -> None:
+        copies = {copy.key: copy for copy in taken.copies} if page.findings else {}
+        page.findings = await self._differing.of(book, page.findings, copies)
+        await book.write_findings([*page.findings, *page.noted])
 
     async def _there(self, book: Book, taken: Taken) -> There:
         range = taken.looked.range

@@ -19,7 +19,7 @@ from tidings.reconciliation.overlapping import begin, end
 from tidings.reconciliation.paging import hold_limit
 from tidings.reconciliation.places import WHOLE
 from tidings.reconciliation.reading import Asking, NoReadError, ReadOf
-from tidings.reconciliation.records import Record, Run, RunState
+from tidings.reconciliation.records import KEYS, Record, Run, RunState
 from tidings.store.unit import Unit
 
 DAY_US = 86_400_000_000
@@ -77,7 +77,7 @@ class Verifying:
             run = None if not record.last else await book.run(record.last)
         done = 0
         for dirty in due[:limit]:
-            done += await self._dirty(run or Run(id="keys", mode="key", definition=""), dirty)
+            done += await self._dirty(run or Run(id=KEYS, mode="key", definition=""), dirty)
         return done
 
     async def one(self, run: Run, key: str, *, control: str) -> Run:

@@ -12,6 +12,7 @@ from tests.unit.reconciliation.shop import SECOND, Item, Shop, shop
 from tests.unit.reconciliation.test_scope import filled
 from tidings.cli.reconcile import code_of
 from tidings.faces.scopes import KINDS, finding_object, run_line
+from tidings.reconciliation.differing import TEXT_MAX, _text
 from tidings.reconciliation.records import Run, RunState
 
 DAY = 24 * 3_600
@@ -19,7 +20,7 @@ DAY = 24 * 3_600
 
 async def the(at: Shop, kind: str) -> dict[str, object]:
     [found] = [each for each in await at.scope.findings() if each.kind == kind]
-    return finding_object(found, now=at.clock.now_us())
+    return finding_object(found, now=at.clock.now_us(), values=True)
 
 
 async def test_changed_definition_is_dry(tmp_path: Path) -> None:
@@ -156,6 +157,37 @@ async def test_what_no_event_came_for_until_none_comes_any_more_was_lost() -> No
         assert (await the(at, "stale"))["cause"] == "unknown"
         at.pass_time(120)
         assert (await the(at, "stale"))["cause"] == "lost"
+
+
+@pytest.mark.parametrize("mode", ["run", "plan"])
+async def test_of_what_is_both_here_and_there_it_is_told_what_differs(mode: str) -> None:
+    async with shop() as at:
+        await filled(at)
+        at.provider.put("new", 1)
+        del at.provider.items["o05"]
+        at.provider.put("o03", 99)
+        at.pass_time(5)
+        run = await at.scope.run(mode, applies=True)  # type: ignore[arg-type]
+        shown = [finding_object(each, now=0, values=True) for each in await at.scope.findings(run=run.id)]
+        fields = {each["key"]: each["fields"] for each in shown}
+        assert fields == {"new": [], "o05": [], "o03": [{"name": "amount", "here": "3", "there": "99"}]}
+        [found] = [each for each in await at.scope.findings(run=run.id) if each.key == "o03"]
+        hidden = finding_object(found, now=0, values=False)
+        assert hidden["fields"] == [{"name": "amount", "here": None, "there": None}]
+
+
+async def test_of_an_item_that_is_asked_for_alone_it_is_told_what_differs() -> None:
+    async with shop() as at:
+        await filled(at)
+        at.provider.put("o03", 99)
+        at.pass_time(5)
+        run = await at.scope.run_key("o03")
+        [found] = await at.scope.findings(run=run.id)
+        assert [(each.name, each.here, each.there) for each in found.fields] == [("amount", "3", "99")]
+
+
+async def test_a_long_value_is_cut() -> None:
+    assert _text("x" * 1_000) == f'"{"x" * (TEXT_MAX - 2)}…'
 
 
 async def test_what_is_only_proposed_was_not_lost() -> None:

@@ -33,6 +33,10 @@ def reconciliation_schemas() -> dict[str, Object]:
             "state": {"enum": list(FINDING_STATES)},
             "cause": {"enum": list(CAUSES)},
             "in_flight": YES | {"description": "Its event came a moment later, or still may."},
+            "fields": array(
+                record({"name": TEXT, "here": MAYBE, "there": MAYBE}),
+                description="The members that differ, as JSON, cut if long; without the scope `views:read` no values.",
+            ),
             "run": TEXT,
             "since": TIME,
         }
