@@ -36,6 +36,7 @@ from benchmarks import (
     receive,
     reconcile,
     replay,
+    tables_postgres,
     visible,
     waiting,
     waiting_clients,
@@ -71,6 +72,7 @@ MEASURES: Sequence[ModuleType] = (
     replay,
     reconcile,
     fingerprints,
+    tables_postgres,
     waiting,
 )
 

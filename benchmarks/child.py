@@ -1,13 +1,15 @@
 """What has to run in a process of its own, since its memory and its time are what is measured.
 
 `python -m benchmarks.child replay PATH` folds a view anew from the whole log; `wait PATH SECONDS` runs one consumer
-without traffic, `wait-all PATH SECONDS` all of Chirp's; `reconcile PATH ROWS` compares a copy with a list of as many.
+without traffic, `wait-all PATH SECONDS` all of Chirp's; `reconcile PATH ROWS` compares a copy with a list of as many,
+once `copy PATH ROWS` has made it.
 Each prints one line of JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -18,6 +20,7 @@ import uvloop
 from benchmarks import listed
 from benchmarks.events import bookmarks
 from tidings import App
+from tidings.api.serve import spare_what_stays
 from tidings.settings import Settings
 
 _CHIRP = Path(__file__).parent.parent / "examples"
@@ -35,19 +38,40 @@ async def replay(path: str) -> dict[str, float]:
     return {"seconds": seconds, "before": before, "peak": memory("VmHWM")}
 
 
-async def reconcile(path: str, rows: int) -> dict[str, float]:
-    """Compare a copy with a list that is equal; return rows in a second of the processor's time, but the adapter's."""
+async def copy(path: str, rows: int) -> dict[str, float]:
+    """Make a copy of so many rows."""
     listing = listed.Listed(rows, page=listed.PAGE)
     app = listed.shop(listing)
     async with app.open(_settings(path), consume=False) as opened:
         await listed.fill(opened, app, listing)
+    return {}
+
+
+async def reconcile(path: str, rows: int) -> dict[str, float]:
+    """Compare a copy with a list that is equal; return rows in a second of the processor's time, but the adapter's.
+
+    `bare`: the same of a loop that only reads, hashes and compares.
+    """
+    listing = listed.Listed(rows, page=listed.PAGE)
+    app = listed.shop(listing)
+    async with app.open(_settings(path), consume=False) as opened:
+        spare_what_stays()
         before, used = memory("VmRSS"), time.process_time()
         listing.used = 0.0
         run = await opened.scopes[listed.SCOPE].run("run", applies=True)
         seconds = time.process_time() - used - listing.used
-    if (run.state, run.equal) != ("done", rows):
-        raise RuntimeError(f"the run is {run.state}, {run.equal:,} rows of {rows:,} were equal")
-    return {"rate": rows / seconds, "before": before, "peak": memory("VmHWM")}
+        if (run.state, run.equal) != ("done", rows):
+            raise RuntimeError(f"the run is {run.state}, {run.equal:,} rows of {rows:,} were equal")
+        found = {"rate": rows / seconds, "before": before, "peak": memory("VmHWM")}
+        secret = (await opened.scopes[listed.SCOPE].record()).secret
+    connection, used = sqlite3.connect(path), time.process_time()
+    listing.used = 0.0
+    equal = await listed.bare(connection, listing, secret, app.views[0].row)
+    seconds = time.process_time() - used - listing.used
+    connection.close()
+    if equal != rows:
+        raise RuntimeError(f"{equal:,} rows of {rows:,} were equal")
+    return {**found, "bare": rows / seconds}
 
 
 async def wait_all(path: str, seconds: float) -> dict[str, float]:
@@ -86,6 +110,8 @@ if __name__ == "__main__":
         found = replay(sys.argv[2])
     elif sys.argv[1] == "reconcile":
         found = reconcile(sys.argv[2], int(sys.argv[3]))
+    elif sys.argv[1] == "copy":
+        found = copy(sys.argv[2], int(sys.argv[3]))
     elif sys.argv[1] == "wait":
         found = wait(sys.argv[2], float(sys.argv[3]), App(bookmarks))
     else:

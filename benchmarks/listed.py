@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
+
+import msgspec
 
 from tidings import App, Service, event
 from tidings.app.opened import Opened
@@ -111,6 +115,26 @@ async def fill(opened: Opened, app: App, listing: Listed) -> None:
             await unit.hold(SCOPE)
             rows = {each.at: each for each in _mirrored(copying, range(start, min(start + FILLING, listing.count)))}
             await Book(unit, SCOPE).write_mirror(dict(rows))
+
+
+async def bare(connection: sqlite3.Connection, listing: Listed, secret: bytes, row: type) -> int:
+    """Compare the same pages with what is noted, and keep nothing of it; return how many rows are equal: the limit."""
+    encode, begun, equal = msgspec.json.Encoder(order="sorted").encode_lines, blake2b(key=secret, digest_size=8), 0
+    cursor: str | None = "0"
+    while cursor is not None:
+        page = await listing.list_page(cursor=cursor, limit=PAGE)
+        keys = [b"\x02%b\0\0" % row.key.encode() for row in page.rows]
+        held = dict(connection.execute(_NOTED, (SCOPE, keys[0], keys[-1])))
+        made = msgspec.convert([row.state for row in page.rows], list[row], strict=False)  # type: ignore[valid-type]
+        for key, line in zip(keys, encode(made).split(b"\n"), strict=False):
+            digest = begun.copy()
+            digest.update((len(key) - 3).to_bytes(4) + key[1:-2] + line)
+            equal += held[key][10:18] == digest.digest()
+        cursor = page.next_cursor
+    return equal
+
+
+_NOTED = "SELECT key, body FROM tidings_scope_note WHERE scope = ? AND kind = 'mirror' AND key BETWEEN ? AND ?"
 
 
 def _mirrored(copying: Copying, numbers: range) -> Iterator[Mirrored]:

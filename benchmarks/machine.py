@@ -15,7 +15,7 @@ from benchmarks.figures import Figure
 from benchmarks.place import file_system
 
 FLUSHES = 100
-PEERS = ("asyncpg", "uvicorn", "fastapi", "sqlalchemy", "aiosqlite", "eventsourcing", "psycopg", "dbos")
+PEERS = ("asyncpg", "uvicorn", "fastapi", "sqlalchemy", "aiosqlite", "eventsourcing", "psycopg", "dbos", "reladiff")
 
 
 class Disk:

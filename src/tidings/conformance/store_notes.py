@@ -40,6 +40,26 @@ class Noting:
         assert await store.notes_between(SCOPE, KIND, limit=2) == [(key(0), b"0"), (key(1), b"1")]
         assert await store.notes_between(SCOPE, KIND, upto=key(5), limit=1, falling=True) == [(key(5), b"5")]
 
+    async def test_notes_of_several_kinds_come_together(self, store: StoreDriver) -> None:
+        async with store.unit() as unit:
+            await unit.hold(SCOPE)
+            for kind in ("floor", "open"):
+                await unit.note(SCOPE, kind, {key(number): kind.encode() for number in range(5)})
+            found = await unit.notes_within(SCOPE, ["open", "floor", "proof"], after=key(1), upto=key(3))
+            rest = await unit.notes_within(SCOPE, ["floor"], after=key(3), upto=None)
+        assert found == {kind: [(key(2), kind.encode()), (key(3), kind.encode())] for kind in ("open", "floor")} | {
+            "proof": []
+        }
+        assert rest == {"floor": [(key(4), b"floor")]}
+
+    async def test_what_is_kept_of_notes_is_what_they_were_when_they_were_noted(self, store: StoreDriver) -> None:
+        notes: dict[bytes, bytes | None] = {b"a": b"1"}
+        async with store.unit() as unit:
+            await unit.hold(SCOPE)
+            await unit.note(SCOPE, KIND, notes)
+            notes[b"a"] = b"2"
+        assert await store.notes_between(SCOPE, KIND) == [(b"a", b"1")]
+
     async def test_keys_are_compared_byte_by_byte(self, store: StoreDriver) -> None:
         await note(store, a=b"", A=b"", aa=b"", é=b"", z=b"")
         found = [body.decode() for body, _ in await store.notes_between(SCOPE, KIND)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ from tidings.reconciliation.notes import end_of, pair
 from tidings.reconciliation.places import START, WHOLE, Place, Range
 from tidings.reconciliation.proofs import Proof
 from tidings.reconciliation.records import Record, Run
+from tidings.store.note_store import Note
 from tidings.store.rows import Rank
 
 S = TypeVar("S", Suspect, Dirty, Reading)
@@ -52,6 +54,17 @@ class Mirrors(dict[bytes, bytes]):
     def all(self) -> Iterator[Mirrored]:
         """Yield what it holds, in the order of the places."""
         return (Mirrored.of(at, body) for at, body in self.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What is kept of a range, or of some places."""
+
+    mirror: Mirrors
+    open: Mapping[bytes, Finding]
+    suspects: Mapping[bytes, Suspect]
+    key_floors: Mapping[bytes, int]
+    floors: Floors
 
 
 class Book(Findings):
@@ -92,9 +105,10 @@ class Book(Findings):
     # floors
     async def floors(self, range: Range) -> Floors:
         """Return the floors of a range, and nothing beside it."""
-        first = place_key(range.after)
-        below = await self._between("floor", upto=first, limit=1, falling=True)
-        inside = await self._between("floor", after=first, upto=end_of(range))
+        return await self._floors(range, await self._between("floor", after=place_key(range.after), upto=end_of(range)))
+
+    async def _floors(self, range: Range, inside: Sequence[Note]) -> Floors:
+        below = await self._between("floor", upto=place_key(range.after), limit=1, falling=True)
         if not below:
             below = [(place_key(START), known_bytes(NOTHING))]
         rows = [*below, *inside]
@@ -121,9 +135,6 @@ class Book(Findings):
         for kind in ("floor", "key_floor", "proof", "wait"):
             await self._note(kind, dict.fromkeys(key for key, _ in await self._between(kind)))
 
-    async def key_floors(self, range: Range) -> Mapping[bytes, int]:
-        return {key: number_of(body) for key, body in await self._over("key_floor", range)}
-
     async def key_floors_at(self, places: Iterable[bytes]) -> Mapping[bytes, int]:
         return {at: number_of(body) for at, body in (await self._noted("key_floor", places)).items()}
 
@@ -136,6 +147,20 @@ class Book(Findings):
         await self._note("key_floor", {at: None if n is None else number_bytes(n) for at, n in floors.items()})
 
     # what the mirror holds
+    async def kept(self, range: Range) -> Kept:
+        """Return all that is kept of a range by place, in few queries however many rows it has."""
+        first, kinds = place_key(range.after), ("mirror", "open", "suspect", "key_floor", "floor")
+        found = await self.unit.notes_within(self._scope, kinds, after=first, upto=end_of(range))
+        if range.is_empty:
+            found = dict.fromkeys(kinds, ())
+        return Kept(
+            mirror=Mirrors(found["mirror"]),
+            open=await self._findings_of(found["open"]),
+            suspects=_suspects(found["suspect"]),
+            key_floors={at: number_of(body) for at, body in found["key_floor"]},
+            floors=await self._floors(range, found["floor"]),
+        )
+
     async def mirror(self, range: Range) -> Mirrors:
         return Mirrors(await self._over("mirror", range))
 
@@ -155,15 +180,14 @@ class Book(Findings):
 
     # questions
     async def suspects(self, range: Range) -> dict[bytes, Suspect]:
-        return {at: msgspec.msgpack.decode(body, type=Suspect) for at, body in await self._over("suspect", range)}
+        return _suspects(await self._over("suspect", range))
 
     async def suspect(self, at: bytes) -> Suspect | None:
         body = (await self._noted("suspect", [at])).get(at)
         return None if body is None else msgspec.msgpack.decode(body, type=Suspect)
 
     async def suspects_at(self, places: Iterable[bytes]) -> dict[bytes, Suspect]:
-        found = await self._noted("suspect", places)
-        return {at: msgspec.msgpack.decode(body, type=Suspect) for at, body in found.items()}
+        return _suspects((await self._noted("suspect", places)).items())
 
     async def write_suspects(self, suspects: Mapping[bytes, Suspect | None]) -> None:
         await self._note("suspect", {at: _packed(each) for at, each in suspects.items()})
@@ -251,6 +275,10 @@ def newer(held: Mirrored | None, finding: Finding | None) -> Rank | None:
     if finding is not None:
         ranks.append(Rank(*finding.rank))
     return max(ranks, default=None)
+
+
+def _suspects(notes: Iterable[Note]) -> dict[bytes, Suspect]:
+    return {at: msgspec.msgpack.decode(body, type=Suspect) for at, body in notes}
 
 
 def _packed(each: S | None) -> bytes | None:

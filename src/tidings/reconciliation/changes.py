@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidings.reconciliation.answering import omitted
-from tidings.reconciliation.book import Book
+from tidings.reconciliation.book import Book, Kept
 from tidings.reconciliation.coding import Dirty, Suspect
 from tidings.reconciliation.copying import Copied
 from tidings.reconciliation.floors import NEVER, UNPROVED, Floors, Known
@@ -22,21 +22,21 @@ class Changes:
     async def take(self, book: Book, run: Run, taken: Taken) -> Page:
         """Take a page in; the unit holds the scope, and run is as it is kept."""
         places = [copy.at for copy in taken.copies]
-        there = There(
+        kept = Kept(
             mirror=await book.mirrored(places),
             open=await book.open_at(places),
             suspects=await book.suspects_at(places),
             key_floors=await book.key_floors_at(places),
             floors=await book.floors(WHOLE) if places else UNPROVED,
         )
-        page = self._taking.judged(there, run, taken)
+        page = self._taking.judged(There(kept=kept), run, taken)
         page.dirty |= {key: Dirty(key=key, reason="gone", since=taken.now, due=taken.now) for key in taken.gone}
         await self._taking.keep(book, page, taken)
-        await self._taking.ask(book, taken, page)
-        raised = {at: taken.as_of for at in places if there.key_floors.get(at, NEVER) < taken.as_of}
+        await self._taking.ask(book, taken, page, [copy.key for copy in taken.copies])
+        raised = {at: taken.as_of for at in places if kept.key_floors.get(at, NEVER) < taken.as_of}
         await book.write_key_floors(dict(raised))
         for copy in taken.copies:
-            suspect = there.suspects.get(copy.at)
+            suspect = kept.suspects.get(copy.at)
             is_answered = suspect is not None and suspect.as_of <= taken.as_of
             if suspect is not None and is_answered and await self._is_lie(book, suspect, copy, page):
                 lie = self._taking.repairs.noted(omitted(suspect, copy), run, now=taken.now)

@@ -150,6 +150,7 @@ class Changing:
                 looked=looked,
                 as_of=read.as_of,
                 now=self._holding.now,
+                control=told.copies[-1].key if told.copies else "",
                 unreadable=told.unreadable,
                 gone=told.gone,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from struct import Struct as Packing
+from typing import ClassVar
 
 import msgspec
 
@@ -16,12 +17,14 @@ _TEXT, _NUMBER, _END = b"\x02", b"\x01", b"\x00"
 _OFFSET = 2**63
 _known = Packing(">4q")
 _rank = Packing(">qbbq")
-_content, _CONTENT = Packing(">bq"), slice(9, 18)
+_content = Packing(">bq")
 _number = Packing(">q")
 
 
 def place_key(place: Place) -> bytes:
     """Return the bytes that are in order as places are; numbers come before texts."""
+    if len(place) == 1 and isinstance(text := place[0], str) and "\0" not in text:
+        return b"\x02%b\0\0" % text.encode()
     return _part(place[0]) if len(place) == 1 else b"".join(map(_part, place))
 
 
@@ -81,14 +84,21 @@ class Mirrored(msgspec.Struct, frozen=True, gc=False):
     at: bytes
     rank: Rank
 
+    CONTENT: ClassVar[slice] = slice(9, 18)
+
     def kept(self) -> bytes:
         """Return what is kept of it under its place."""
         return _rank.pack(*self.rank) + self.key.encode()
 
-    @staticmethod
-    def shows(body: bytes, hash: int) -> bool:
+    @classmethod
+    def shows(cls, body: bytes, hash: int) -> bool:
         """Say whether what is kept is live and of this hash: a page that is equal is not read any further."""
-        return body[_CONTENT] == _content.pack(PUT, hash)
+        return body[cls.CONTENT] == cls.content(hash)
+
+    @staticmethod
+    def content(hash: int) -> bytes:
+        """Return the part of what is kept, at `CONTENT`, that says that an item is live and of this hash."""
+        return _content.pack(PUT, hash)
 
     @classmethod
     def of(cls, at: bytes, body: bytes) -> Mirrored:

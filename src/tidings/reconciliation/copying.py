@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from tidings.reconciliation.coding import place_key
+from tidings.reconciliation.coding import Mirrored, place_key
 from tidings.reconciliation.facts import Capability, ProviderFacts
 from tidings.reconciliation.listing import Row, Snapshot
 from tidings.reconciliation.places import OrderKey, Place, place
@@ -23,7 +23,11 @@ from tidings.views.values import RowCodec, Values
 _signed: Callable[[bytes], tuple[int]] = Struct(">q").unpack
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _convert = msgspec.convert
-_encode = msgspec.json.Encoder(order="sorted").encode
+_encoder = msgspec.json.Encoder(order="sorted")
+_encode, _encode_lines = _encoder.encode, _encoder.encode_lines
+_PUT = Mirrored.content(0)[:1]
+_SHORT = bytes(2)
+"""How the length of every key begins that has less than 64 KiB: hashed once, and with it the block of the secret."""
 
 
 class UnreadableError(ValueError):
@@ -48,6 +52,7 @@ class Copying:
     def __init__(self, view: ViewSpec, facts: ProviderFacts, secret: bytes) -> None:
         forms = forms_of(view.row)
         self._row = view.row
+        self._rows: Any = list[view.row]  # type: ignore[name-defined]
         self._codec = RowCodec(view.row, view.columns, tuple(forms.values()), view.key)
         self._values, self._stored = self._codec.values, self._codec.stored
         self._names = [column.name for column in view.columns]
@@ -56,6 +61,8 @@ class Copying:
         self._tick = facts.tick_us
         self._is_versioned = facts.capability is Capability.VERSIONED
         self._begun = blake2b(key=secret, digest_size=8)
+        self._usual = self._begun.copy()
+        self._usual.update(_SHORT)
 
     def listed(self, row: Row, *, latest: int) -> Copied:
         """Return a row of a list as the copy would hold it. `latest`: see `ReadOf`. UnreadableError."""
@@ -67,6 +74,28 @@ class Copying:
             version = None
         at: Place = (row.key,) if row.order is None else place(row.order)
         return Copied(row.key, at, place_key(at), hash, version, row)
+
+    def contents(self, rows: Sequence[Row]) -> list[bytes]:
+        """Return what the mirror keeps of these states if it holds them, see `Mirrored.content`: all at once, which
+        costs a fifth of one by one.
+
+        Whether the copy can hold a state is asked only as far as it could be equal to one that it holds.
+        UnreadableError if one of them has no version, or is of another form.
+        """
+        versions: list[Any] = [row.version for row in rows]
+        dated = versions if self._is_versioned else [each for each in versions if each is not None]
+        begin, hashed = self._usual.copy, []
+        try:
+            max([_EPOCH, *dated])  # raises of one that cannot be compared: it is no time with an offset
+            made = _convert([row.state for row in rows], self._rows, strict=False)
+            lines = _encode_lines(made).split(b"\n")
+            for key, line in zip([row.key.encode() for row in rows], lines[:-1], strict=True):
+                digest = begin()
+                digest.update(len(key).to_bytes(2) + key + line)
+                hashed.append(_PUT + digest.digest())
+        except (msgspec.ValidationError, TypeError, ValueError, OverflowError) as error:
+            raise UnreadableError(f"one of {len(rows)} rows: {error}") from error
+        return hashed
 
     def told(self, snapshot: Snapshot, *, at: int) -> tuple[Values, int, int]:
         """Return the values, the hash and the tick of what an event says. `at`: when it happened. UnreadableError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -11,7 +12,7 @@ from tidings.ports import Observer
 from tidings.reconciliation.beginning import Beginning, Wanted
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.coding import Suspect, key_place, place_key
-from tidings.reconciliation.copying import Copied, Copying, copied
+from tidings.reconciliation.copying import Copying, copied
 from tidings.reconciliation.facts import Capability, Order, Paging, ProviderFacts
 from tidings.reconciliation.floors import NEVER
 from tidings.reconciliation.holding import Holding, LostLeaseError, breached
@@ -22,7 +23,8 @@ from tidings.reconciliation.places import START, WHOLE, Place
 from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf
 from tidings.reconciliation.records import Record, Run, RunState
 from tidings.reconciliation.repairing import Difference
-from tidings.reconciliation.taking import Taken, Taking, after
+from tidings.reconciliation.showing import Shown, shown
+from tidings.reconciliation.taking import Seen, Taking, after
 from tidings.reconciliation.verifying import DAY_US, Verifying
 from tidings.store.rows import Rank
 
@@ -97,22 +99,22 @@ class Running:
             self._observer.listed(self._holding.scope, "failed")
             return await self._no_read(run, error)
         self._holding.ports.points.at("reconcile:page-received")
-        told = copied(self._copying(self._secret), read.what.rows, latest=read.latest)
-        copies = told.copies
-        looked = self._look(run, read.what, copies, await self._places(copies))
+        copying = self._copying(self._secret)
+        page = shown(copying, read.what.rows, latest=read.latest)
+        looked = self._look(run, read.what, page, await self._places(page.keys))
         if looked.loops or run.pages >= CURSORS_MAX:
             return await self._end(run, "failed", "the cursors go round in circles", breach="cursor")
-        if run.empty >= EMPTY_MAX and not copies:
+        if run.empty >= EMPTY_MAX and not page.keys:
             return await self._end(run, "failed", f"{EMPTY_MAX} pages in a row were empty", breach="empty")
-        taken = Taken(
-            copies=copies,
+        seen = Seen(
+            shown=page,
             looked=looked,
             as_of=self._as_of(run, read),
             ticket=ticket,
             now=self._holding.now,
-            unreadable=told.unreadable,
+            told=partial(copied, copying, latest=read.latest),
         )
-        run = await self._take(run, read.what, taken)
+        run = await self._take(run, read.what, seen)
         self._observer.listed(self._holding.scope, "doubted" if looked.doubt else "taken")
         if looked.doubt:
             self._observer.breached(self._holding.scope, looked.doubt)
@@ -126,12 +128,12 @@ class Running:
         is_kept = self._facts.paging is Paging.SNAPSHOT and run.first_ticket
         return run.first_ticket if is_kept else await self._holding.ticket()
 
-    async def _take(self, run: Run, page: Page, taken: Taken) -> Run:
+    async def _take(self, run: Run, page: Page, seen: Seen) -> Run:
         async with self._holding.held() as (unit, book, record):
             kept = await book.run(run.id)
             if kept is None or (kept.after, kept.pages) != (run.after, run.pages):
                 raise LostLeaseError
-            found = await self._taking.take(book, record, run, taken)
+            taken, found = await self._taking.take(book, record, run, seen)
             self._holding.ports.points.at("reconcile:page-judged")
             end = taken.looked.range.end
             record, run = after(
@@ -149,17 +151,17 @@ class Running:
             return min(read.as_of, run.first_as_of)
         return read.as_of
 
-    async def _places(self, copies: Sequence[Copied]) -> Mapping[str, bytes]:
+    async def _places(self, keys: Sequence[str]) -> Mapping[str, bytes]:
         """Return where their keys stood before; nothing where the key is the place."""
         if self._facts.order is Order.KEY:
             return {}
         async with self._holding.open() as (_, book, _record):
-            return await book.places([copy.key for copy in copies])
+            return await book.places(keys)
 
-    def _look(self, run: Run, page: Page, copies: Sequence[Copied], known: Mapping[str, bytes]) -> Looked:
-        moved = [copy.place for copy in copies if known.get(copy.key, copy.at) != copy.at]
-        places = [copy.place for copy in copies]
-        return look_at(places, after=_began(run), next_cursor=page.next_cursor, seen=run.cursors, moved=moved)
+    def _look(self, run: Run, page: Page, shown: Shown, known: Mapping[str, bytes]) -> Looked:
+        columns = zip(shown.keys, shown.ats, shown.places, strict=True) if known else ()
+        moved = [place for key, at, place in columns if known.get(key, at) != at]
+        return look_at(shown.places, after=_began(run), next_cursor=page.next_cursor, seen=run.cursors, moved=moved)
 
     async def _no_read(self, run: Run, error: NoReadError) -> Run:
         if error.why == "cursor":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 
@@ -11,33 +11,52 @@ from msgspec.structs import replace
 
 from tidings.events.envelope import Envelope
 from tidings.reconciliation.attributing import told_by
-from tidings.reconciliation.book import Book, Mirrors, newer
+from tidings.reconciliation.book import Book, Kept, Mirrors, newer
 from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
-from tidings.reconciliation.copying import Copied
+from tidings.reconciliation.copying import Copied, Told
 from tidings.reconciliation.differing import Differing
 from tidings.reconciliation.facts import Capability
-from tidings.reconciliation.floors import NEVER, Floors, Known
+from tidings.reconciliation.floors import NEVER, Known
 from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
+from tidings.reconciliation.listing import Row
 from tidings.reconciliation.overlapping import of_page
 from tidings.reconciliation.paging import Looked, hold_limit
 from tidings.reconciliation.proofs import Proof
 from tidings.reconciliation.records import Record, Run
 from tidings.reconciliation.repairing import Difference, Repairs
+from tidings.reconciliation.showing import Shown
 from tidings.store.rows import Rank
 
 CURSORS_KEPT = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A page of a whole list as it was read. `told`: makes copies of those of its rows that have to be judged."""
+
+    shown: Shown
+    looked: Looked
+    as_of: int
+    ticket: int
+    now: int
+    told: Callable[[Sequence[Row]], Told]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """A page as it was read. `unreadable`: the keys of rows that the copy cannot hold, by their places; `gone`: those
-    of rows listed as deleted, of a page of what has changed."""
+    """A page as it is taken in. `copies`: its rows, but for so many of a whole list that are `equal` to the copy.
+
+    `unreadable`: the keys of rows that the copy cannot hold, by their places; `gone`: those of rows listed as deleted,
+    of a page of what has changed; `control`: the key of a row that it shows.
+    """
 
     copies: Sequence[Copied]
     looked: Looked
     as_of: int
     ticket: int = 0
     now: int = 0
+    equal: int = 0
+    control: str = ""
     unreadable: Mapping[bytes, str] = field(default_factory=dict)
     gone: Sequence[str] = ()
 
@@ -58,23 +77,19 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class There:
-    """What is kept of a range."""
+    """What a page is judged by. `overlapped`: the keys that were read while it was."""
 
-    mirror: Mirrors
-    open: Mapping[bytes, Finding]
-    suspects: Mapping[bytes, Suspect]
-    key_floors: Mapping[bytes, int]
-    floors: Floors
+    kept: Kept
     overlapped: frozenset[str] = frozenset()
 
     def base(self, at: bytes) -> Rank | None:
         """Return what the mirror will hold at a place."""
-        return newer(self.mirror.of(at), self.open.get(at))
+        return newer(self.kept.mirror.of(at), self.kept.open.get(at))
 
     def shows(self, copy: Copied) -> bool:
         """Say whether the mirror holds this state already, and will go on to."""
-        body = self.mirror.get(copy.at)
-        return body is not None and Mirrored.shows(body, copy.hash) and copy.at not in self.open
+        body = self.kept.mirror.get(copy.at)
+        return body is not None and Mirrored.shows(body, copy.hash) and copy.at not in self.kept.open
 
 
 class Taking:
@@ -85,13 +100,15 @@ class Taking:
         self._capability = capability
         self.repairs = repairs
 
-    async def take(self, book: Book, record: Record, run: Run, taken: Taken) -> Page:
+    async def take(self, book: Book, record: Record, run: Run, seen: Seen) -> tuple[Taken, Page]:
         """Take a page in; the unit holds the scope, and run and record are as they are kept."""
-        there = await self._there(book, taken)
+        there = await self._there(book, seen)
         if self._capability is Capability.BARE and not run.is_dry:
-            there = await self._overlapped(book, there, taken)
+            there = await self._overlapped(book, there, seen)
+        taken = _taken(there, seen)
         page = self.judged(there, run, taken)
-        absent = [] if run.presence_only else self._absent(there, taken)
+        page.verdicts[Verdict.EQUAL] += taken.equal
+        absent = [] if run.presence_only else self._absent(there, seen)
         for held in [each for each in absent if each.key in there.overlapped]:
             absent.remove(held)
             page.dirty[held.key] = _read_again(held.key, taken)
@@ -101,21 +118,21 @@ class Taking:
         if run.is_dry:
             page.findings += [self._extra(held, run, taken) for held in absent]
             await self._keep(book, page, taken)
-            return page
+            return taken, page
         for held in absent:
             page.suspects[held.at] = Suspect(
                 key=held.key, at=held.at, run=run.id, as_of=taken.as_of, ticket=taken.ticket, since=taken.now
             )
         if run.presence_only:
-            await book.write_seen(run.id, [*(copy.at for copy in taken.copies), *taken.unreadable])
+            await book.write_seen(run.id, seen.shown.ats)
         else:
-            await self._close(book, there.suspects)
+            await self._close(book, there.kept.suspects)
         await self.keep(book, page, taken)
         await book.write_suspects(dict(page.suspects))
-        await self.ask(book, taken, page)
+        await self.ask(book, taken, page, seen.shown.keys)
         if not page.is_void:
             await self._prove(book, there, run, taken, page)
-        return page
+        return taken, page
 
     async def keep(self, book: Book, page: Page, taken: Taken) -> None:
         """Keep what was found. What an event had told too little of has been told."""
@@ -129,35 +146,29 @@ class Taking:
         page.findings = await self._differing.of(book, page.findings, copies)
         await book.write_findings([*page.findings, *page.noted])
 
-    async def _there(self, book: Book, taken: Taken) -> There:
-        range = taken.looked.range
-        mirror, open = await book.mirror(range), await book.open_findings(range)
-        if taken.looked.doubt:  # its rows are judged all the same, wherever they stand
-            outside = [copy.at for copy in taken.copies if copy.place not in range]
-            mirror |= await book.mirrored(outside)
-            open |= await book.open_at(outside)
-        return There(
-            mirror=mirror,
-            open=open,
-            suspects=await book.suspects(range),
-            key_floors=await book.key_floors(range),
-            floors=await book.floors(range),
-        )
+    async def _there(self, book: Book, seen: Seen) -> There:
+        range, shown = seen.looked.range, seen.shown
+        kept = await book.kept(range)
+        if seen.looked.doubt:  # its rows are judged all the same, wherever they stand
+            outside = [at for at, place in zip(shown.ats, shown.places, strict=True) if place not in range]
+            mirror = Mirrors({**kept.mirror, **await book.mirrored(outside)})
+            kept = replaced(kept, mirror=mirror, open={**kept.open, **await book.open_at(outside)})
+        return There(kept=kept)
 
-    async def _overlapped(self, book: Book, there: There, taken: Taken) -> There:
-        keys = {copy.key for copy in taken.copies} | {held.key for held in there.mirror.all()}
-        return replaced(there, overlapped=await of_page(book, keys, taken.ticket, now=taken.now))
+    async def _overlapped(self, book: Book, there: There, seen: Seen) -> There:
+        keys = {*seen.shown.keys, *(held.key for held in there.kept.mirror.all())}
+        return replaced(there, overlapped=await of_page(book, keys, seen.ticket, now=seen.now))
 
-    async def ask(self, book: Book, taken: Taken, page: Page) -> None:
+    async def ask(self, book: Book, taken: Taken, page: Page, keys: Iterable[str]) -> None:
         """Have the keys read of which a page says too little, except those that no read can make readable; what such a
-        key was excepted for is over once it is shown as it can be held."""
+        key was excepted for is over once it is shown as it can be held. `keys`: all that the page shows."""
         given_up = {
             key: Dirty(key=key, reason="unreadable", since=taken.now, due=taken.now, is_given_up=True)
             for key in taken.unreadable.values()
         }
         held: Mapping[str, Dirty] = {}
         if await book.dirty(limit=1):
-            held = await book.dirty_of(copy.key for copy in taken.copies if copy.key not in page.dirty)
+            held = await book.dirty_of({*keys} - page.dirty.keys() - given_up.keys())
         over = [key for key, each in held.items() if each.is_given_up]
         await book.write_dirty({**dict.fromkeys(over), **given_up, **page.dirty})
         for key in over:
@@ -173,8 +184,8 @@ class Taking:
                 page.verdicts[Verdict.EQUAL] += 1
                 continue
             base = there.base(copy.at)
-            known = there.floors.at(copy.place)
-            floor = floor_of(known, there.key_floors.get(copy.at, NEVER), base)
+            known = there.kept.floors.at(copy.place)
+            floor = floor_of(known, there.kept.key_floors.get(copy.at, NEVER), base)
             read = Read(
                 hash=copy.hash,
                 as_of=taken.as_of,
@@ -206,15 +217,14 @@ class Taking:
             page.events.append(event)
         page.findings.append(finding)
 
-    def _absent(self, there: There, taken: Taken) -> list[Mirrored]:
-        shown = {*(copy.at for copy in taken.copies), *taken.unreadable}
+    def _absent(self, there: There, seen: Seen) -> list[Mirrored]:
         found = []
-        for at, body in there.mirror.items():
-            base = None if at in shown else there.base(at)
+        for at in sorted(there.kept.mirror.keys() - {*seen.shown.ats}):
+            base = there.base(at)
             if base is None or base.kind != PUT:
                 continue
-            if is_absent(base, as_of=taken.as_of, ticket=taken.ticket, capability=self._capability):
-                found.append(Mirrored.of(at, body))
+            if is_absent(base, as_of=seen.as_of, ticket=seen.ticket, capability=self._capability):
+                found.append(Mirrored.of(at, there.kept.mirror[at]))
         return found
 
     def _extra(self, held: Mirrored, run: Run, taken: Taken) -> Finding:
@@ -228,15 +238,31 @@ class Taking:
 
     async def _prove(self, book: Book, there: There, run: Run, taken: Taken, page: Page) -> None:
         range, as_of = taken.looked.range, taken.as_of
-        open = {f"f:{each.id}" for each in (*there.open.values(), *page.findings) if each.state == "open"}
+        open = {f"f:{each.id}" for each in (*there.kept.open.values(), *page.findings) if each.state == "open"}
         read = {f"d:{key}" for key in page.dirty}
         absent = {f"s:{each.key}" for each in page.suspects.values()}
-        raised = there.floors.raised(range, Known(put=as_of, delete=as_of))
+        raised = there.kept.floors.raised(range, Known(put=as_of, delete=as_of))
         proof = Proof(range, as_of, frozenset(open | read), frozenset(open | read | absent))
         told = await book.prove(f"{run.id}.{run.pages:08d}", proof, raised)
-        await book.write_floors(there.floors, told)
-        passed = {at: None for at, floor in there.key_floors.items() if floor <= as_of}
+        await book.write_floors(there.kept.floors, told)
+        passed = {at: None for at, floor in there.kept.key_floors.items() if floor <= as_of}
         await book.write_key_floors(dict(passed))
+
+
+def _taken(there: There, seen: Seen) -> Taken:
+    """Return a page with copies of what the mirror does not hold, and will go on to hold, as it is."""
+    shown = seen.shown
+    told = seen.told(shown.unlike(there.kept.mirror, but=there.kept.open, apart=there.overlapped))
+    return Taken(
+        copies=told.copies,
+        looked=seen.looked,
+        as_of=seen.as_of,
+        ticket=seen.ticket,
+        now=seen.now,
+        equal=len(shown.rows) - len(told.copies) - len(told.unreadable),
+        control=shown.keys[-1] if shown.keys else "",
+        unreadable=told.unreadable,
+    )
 
 
 def _read_again(key: str, taken: Taken) -> Dirty:
@@ -259,8 +285,8 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
         after=run.after if is_last else end,
         is_listed=is_last,
         pages=run.pages + 1,
-        empty=run.empty + 1 if not taken.copies else 0,
-        rows=run.rows + len(taken.copies),
+        empty=run.empty + 1 if not taken.control else 0,
+        rows=run.rows + len(taken.copies) + taken.equal,
         equal=run.equal + verdicts[Verdict.EQUAL] + verdicts[Verdict.OLD],
         newer_here=run.newer_here + verdicts[Verdict.NEWER_HERE],
         appended=run.appended + len(page.events),
@@ -269,7 +295,7 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
         unreadable=run.unreadable + len(taken.unreadable),
         omitted=run.omitted + page.omitted,
         presence_only=run.presence_only or ("drift" if taken.looked.doubt == "order" else ""),
-        control=taken.copies[-1].key if taken.copies else run.control,
+        control=taken.control or run.control,
         first_as_of=taken.as_of if run.first_as_of is None else run.first_as_of,
         first_ticket=run.first_ticket or taken.ticket,
         breaches=(*run.breaches, *doubts),

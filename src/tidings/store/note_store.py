@@ -46,7 +46,9 @@ class NoteUnit(Protocol):
     """In a unit."""
 
     async def hold(self, scope: str) -> None:
-        """Wait until nobody holds the scope, and hold it until the unit ends: what is noted of it is ours to change."""
+        """Wait until nobody holds the scope, and hold it until the unit ends: what is noted of it is ours to change.
+
+        A back end may wait with what the unit does next."""
 
     async def noted(self, scope: str, kind: str, keys: Iterable[bytes]) -> Mapping[bytes, bytes]:
         """Return what is noted under these keys."""
@@ -62,6 +64,11 @@ class NoteUnit(Protocol):
         falling: bool = False,
     ) -> Sequence[Note]:
         """As `NoteStore.notes_between`, with what this unit has noted."""
+
+    async def notes_within(
+        self, scope: str, kinds: Sequence[str], *, after: bytes, upto: bytes | None
+    ) -> Mapping[str, Sequence[Note]]:
+        """Return what `notes_between` does of each of these kinds, at once."""
 
     async def note(self, scope: str, kind: str, notes: Mapping[bytes, bytes | None]) -> None:
         """Keep these notes, each in place of what its key had; remove those that are None."""

@@ -172,6 +172,12 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
         script = noting.between(scope, kind, after=after, upto=upto, limit=limit, falling=falling)
         return await self.run(lambda to: self._statements.endpoints.run(to, script))
 
+    async def notes_within(
+        self, scope: str, kinds: Sequence[str], *, after: bytes, upto: bytes | None
+    ) -> Mapping[str, Sequence[Note]]:
+        script = noting.within(scope, kinds, after=after, upto=upto)
+        return await self.run(lambda to: self._statements.endpoints.run(to, script))
+
     async def note(self, scope: str, kind: str, notes: Mapping[bytes, bytes | None]) -> None:
         await self.run(lambda to: self._statements.endpoints.run(to, noting.note(scope, kind, notes)))
 

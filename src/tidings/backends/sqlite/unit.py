@@ -13,6 +13,7 @@ from tidings.backends.sqlite import leases, outbox
 from tidings.backends.sqlite.database import Database, translated
 from tidings.backends.sqlite.emits import Appender, append_emitted, entries_after
 from tidings.backends.sqlite.inline import Inline
+from tidings.backends.sqlite.scripts import run as run_script
 from tidings.backends.sqlite.sql import Guard, HandlerSql
 from tidings.backends.sqlite.table import Tables
 from tidings.backends.sqlite.transaction import Transaction
@@ -23,6 +24,7 @@ from tidings.store import statements
 from tidings.store.claims import Claim
 from tidings.store.receipts import finishes, fresh_events
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
+from tidings.store.scripts import noting
 from tidings.store.statement_unit import StatementUnit, Surroundings
 
 T = TypeVar("T")
@@ -114,6 +116,14 @@ class SqliteUnit(StatementUnit[sqlite3.Connection, int]):
     async def replace(self, view: ViewTable, rows: Sequence[Row]) -> None:
         table = self._around.tables(view)
         self._put_off(lambda connection: table.replace(connection, rows))
+
+    # what is noted of a scope
+    async def hold(self, scope: str) -> None:
+        self._put_off(lambda connection: run_script(connection, noting.hold(scope)))
+
+    async def note(self, scope: str, kind: str, notes: Mapping[bytes, bytes | None]) -> None:
+        kept = dict(notes)
+        self._put_off(lambda connection: run_script(connection, noting.note(scope, kind, kept)))
 
     def _put_off(self, job: Callable[[sqlite3.Connection], None]) -> None:
         """Have this done with what comes next, which spares a hop: nobody waits for what it returns."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from tidings.store.scripts.script import CHANGED, Columns, Script, ask, chunks, from_table, pieces, places
 
@@ -50,7 +50,16 @@ def between(
         f"{bounded}",
         *held,
     )
-    return [(bytes(key), bytes(body)) for key, body in rows]
+    return rows
+
+
+def within(
+    scope: str, kinds: Sequence[str], *, after: bytes, upto: bytes | None
+) -> Script[dict[str, list[tuple[bytes, bytes]]]]:
+    found = {}
+    for kind in kinds:
+        found[kind] = yield from between(scope, kind, after=after, upto=upto, limit=None, falling=False)
+    return found
 
 
 def counted(scope: str) -> Script[dict[str, int]]:

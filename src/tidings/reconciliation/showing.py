@@ -1,0 +1,59 @@
+"""A page of a list as columns, so that a row that is equal to the copy costs its hash and one look, and no object."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from tidings.reconciliation.coding import Mirrored, place_key
+from tidings.reconciliation.copying import Copying, UnreadableError
+from tidings.reconciliation.listing import Row
+from tidings.reconciliation.places import Place, place
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The rows of a page that are not listed as deleted. `ats`: their places, as bytes; `contents`: what the mirror
+    keeps of such states, see `Mirrored.content`, b"" of one that cannot be kept."""
+
+    rows: Sequence[Row]
+    keys: Sequence[str]
+    places: Sequence[Place]
+    ats: Sequence[bytes]
+    contents: Sequence[bytes]
+
+    def unlike(self, mirror: Mapping[bytes, bytes], *, but: Collection[bytes], apart: Collection[str]) -> list[Row]:
+        """Return the rows that the mirror does not hold as they are. `but`: places of which it will hold something
+        else; `apart`: keys of which more is to be said."""
+        held, content = mirror.get, Mirrored.CONTENT
+        found = [
+            n
+            for n, (at, said) in enumerate(zip(self.ats, self.contents, strict=True))
+            if held(at, b"")[content] != said or not said
+        ]
+        if but or apart:
+            others = (n for n, at in enumerate(self.ats) if at in but or self.keys[n] in apart)
+            found = sorted({*found, *others})
+        return [self.rows[n] for n in found]
+
+
+def shown(copying: Copying, rows: Sequence[Row], *, latest: int) -> Shown:
+    """Return a page as columns. `latest`: see `ReadOf`."""
+    live = [row for row in rows if not row.gone]
+    keys = [row.key for row in live]
+    places: list[Place] = [(row.key,) if row.order is None else place(row.order) for row in live]
+    return Shown(live, keys, places, [place_key(at) for at in places], _contents(copying, live, latest))
+
+
+def _contents(copying: Copying, rows: Sequence[Row], latest: int) -> Sequence[bytes]:
+    try:
+        return copying.contents(rows)
+    except UnreadableError:  # one of them is: the others count
+        return [_content(copying, row, latest) for row in rows]
+
+
+def _content(copying: Copying, row: Row, latest: int) -> bytes:
+    try:
+        return Mirrored.content(copying.listed(row, latest=latest).hash)
+    except UnreadableError:
+        return b""
