@@ -10,7 +10,7 @@ from typing import Any
 
 from tidings.errors import DeclarationError
 from tidings.fingerprints.frames import LEVELS_MAX
-from tidings.fingerprints.rows import Fingerprint
+from tidings.fingerprints.rows import Fingerprint, recombined
 from tidings.ports import Clock
 from tidings.store.scripts.fingerprinting import KeyRange, LimbTable, TableKey, cuts, fingerprints, hashes
 
@@ -93,8 +93,10 @@ async def _cut(side: TableSide, range: KeyRange, count: int) -> Iterable[KeyRang
 
 async def _rows(ours: TableSide, theirs: TableSide, range: KeyRange) -> dict[TableKey, RowPair]:
     here, there = await asyncio.gather(ours.run(hashes(ours.table, range)), theirs.run(hashes(theirs.table, range)))
-    return {
-        key: RowPair(here.get(key), there.get(key))
-        for key in here.keys() | there.keys()
-        if here.get(key) != there.get(key)
-    }
+    differing = {key for key, _ in here.items() ^ there.items()}
+    return {key: RowPair(_hash(here.get(key)), _hash(there.get(key))) for key in differing}
+
+
+def _hash(limbs: tuple[int, ...] | None) -> int | None:
+    """Return the hash that these are the limbs of: only of rows that differ, which are few of those that are read."""
+    return None if limbs is None else recombined(1, map(int, limbs)).sum

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidings.errors import DeclarationError
-from tidings.fingerprints.rows import LIMB, Fingerprint, recombined
+from tidings.fingerprints.rows import Fingerprint, recombined
 from tidings.store.scripts.script import Script, ask
 
 AT_ONCE = 480
@@ -63,12 +63,12 @@ def cuts(table: LimbTable, within: KeyRange, *, count: int, ways: int) -> Script
     return [key for (key,) in rows[: ways - 1]]
 
 
-def hashes(table: LimbTable, within: KeyRange) -> Script[dict[TableKey, int]]:
-    """Return the hash of each row of a range, by key."""
+def hashes(table: LimbTable, within: KeyRange) -> Script[dict[TableKey, tuple[int, ...]]]:
+    """Return the limbs of each row of a range, by key."""
     held: list[TableKey] = []
     columns = ", ".join((table.key, *table.limbs))
     rows = yield from ask(f"SELECT {columns} FROM {table.name}{_where(table, within, held)}", *held)
-    return {key: sum(int(limb) << LIMB * place for place, limb in enumerate(limbs)) for key, *limbs in rows}
+    return {row[0]: row[1:] for row in rows}
 
 
 def _where(table: LimbTable, within: KeyRange, held: list[TableKey]) -> str:
