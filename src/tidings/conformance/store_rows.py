@@ -204,6 +204,21 @@ class Rowing:
         assert list(await store.select(view, equal={}, after=None, limit=9)) == []
         assert len(await rows_in(store, view)) == 1
 
+    async def test_a_tombstone_is_purged_only_while_it_has_the_rank_that_was_read(self, store: StoreDriver) -> None:
+        view = await made(store, PAIRS)
+        gone = [row("x", 0, n, at=n, kind=1) for n in range(5)]
+        live = row("x", 1, 9, at=3)
+        await replace_rows(store, view, *gone, live)
+        newer = row("x", 0, 2, at=7, kind=1)
+        async with store.unit() as unit:
+            await unit.put(view, [newer, row("x", 1, 3, at=9)])
+            ranks = {(each.values[2], each.values[0]): each.rank for each in [*gone, live]}
+            await unit.purge(view, {(0, "x"): gone[0].rank})
+            assert (0, "x") not in await unit.rows(view, [(0, "x")])
+            await unit.purge(view, {})
+            await unit.purge(view, ranks)
+        assert await rows_in(store, view) == [newer, row("x", 1, 3, at=9), live]
+
     async def test_reading_passes_over_tombstones_and_compares_by_value(self, store: StoreDriver) -> None:
         columns = (Column("key", "text"), Column("shop", "text", True), Column("open", "boolean"))
         view = await made(store, table(*columns))

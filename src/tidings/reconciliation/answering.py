@@ -93,6 +93,12 @@ class Answering:
             await book.answer(f"d:{dirty.key}", then=_then(followed))
         return followed
 
+    async def unknown(self, book: Book, dirty: Dirty) -> None:
+        """Take in that a key is gone of which nothing is here, not even where it stood."""
+        if (await book.dirty_of([dirty.key])).get(dirty.key) == dirty:
+            await book.write_dirty({dirty.key: None})
+            await book.answer(f"d:{dirty.key}")
+
     async def one(self, book: Book, run: Run, answered: Answered, *, now: int) -> Followed:
         """Take in what was said of a key, whoever asked."""
         if answered.is_overlapped:
@@ -132,7 +138,8 @@ class Answering:
             return Followed("same")
         assert found.kind is not None
         assert found.rank is not None
-        difference = Difference(found.kind, copy.key, copy.at, found.rank, base, age_of(read, found.rank))
+        purged, age = (await book.record()).purged, age_of(read, found.rank)
+        difference = Difference(found.kind, copy.key, copy.at, found.rank, base, age, purged)
         time = copy.version if copy.version is not None and copy.version > 0 else found.rank.at
         finding, event = self._repairs.repaired(difference, run, copy.row, now=now, time=min(time, now))
         finding = await self._keep(book, finding, answered)
@@ -145,7 +152,8 @@ class Answering:
         if not is_absent(base, as_of=as_of, ticket=answered.ticket, capability=self._capability):
             return Followed("asked-again")
         rank = gone(as_of, answered.ticket, self._capability)
-        difference = Difference(Kind.EXTRA, answered.key, answered.at, rank, base)
+        purged = (await book.record()).purged
+        difference = Difference(Kind.EXTRA, answered.key, answered.at, rank, base, purged=purged)
         time = min(as_of, now) if as_of > 0 else now
         finding, event = self._repairs.repaired(difference, run, None, now=now, time=time)
         finding = await self._keep(book, finding, answered)

@@ -175,8 +175,15 @@ class Book(Findings):
         found = await self._noted("place", [key.encode() for key in keys])
         return {key.decode(): at for key, at in found.items()}
 
-    async def write_places(self, places: Mapping[str, bytes]) -> None:
+    async def write_places(self, places: Mapping[str, bytes | None]) -> None:
         await self._note("place", {key.encode(): at for key, at in places.items()})
+
+    async def tombstones(self, *, after: bytes | None, limit: int) -> Sequence[tuple[bytes, int]]:
+        """Return the places of tombstones, in their order, each with when its delete was recorded."""
+        return [(at, number_of(body)) for at, body in await self._between("tombstone", after=after, limit=limit)]
+
+    async def write_tombstones(self, tombstones: Mapping[bytes, int | None]) -> None:
+        await self._note("tombstone", {at: None if n is None else number_bytes(n) for at, n in tombstones.items()})
 
     # questions
     async def suspects(self, range: Range) -> dict[bytes, Suspect]:

@@ -9,7 +9,7 @@ from tidings.reconciliation.copying import Copied
 from tidings.reconciliation.floors import NEVER, UNPROVED, Floors, Known
 from tidings.reconciliation.places import WHOLE
 from tidings.reconciliation.proofs import Proof
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.records import Record, Run
 from tidings.reconciliation.taking import Page, Taken, Taking, There
 
 
@@ -19,8 +19,8 @@ class Changes:
     def __init__(self, taking: Taking) -> None:
         self._taking = taking
 
-    async def take(self, book: Book, run: Run, taken: Taken) -> Page:
-        """Take a page in; the unit holds the scope, and run is as it is kept."""
+    async def take(self, book: Book, record: Record, run: Run, taken: Taken) -> Page:
+        """Take a page in; the unit holds the scope, and run and record are as they are kept."""
         places = [copy.at for copy in taken.copies]
         kept = Kept(
             mirror=await book.mirrored(places),
@@ -29,7 +29,7 @@ class Changes:
             key_floors=await book.key_floors_at(places),
             floors=await book.floors(WHOLE) if places else UNPROVED,
         )
-        page = self._taking.judged(There(kept=kept), run, taken)
+        page = self._taking.judged(There(kept=kept, purged=record.purged), run, taken)
         page.dirty |= {key: Dirty(key=key, reason="gone", since=taken.now, due=taken.now) for key in taken.gone}
         await self._taking.keep(book, page, taken)
         await self._taking.ask(book, taken, page, [copy.key for copy in taken.copies])

@@ -22,6 +22,7 @@ from tidings.reconciliation.holding import HoldingChanges, LostLeaseError
 from tidings.reconciliation.listing import Page
 from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked
 from tidings.reconciliation.places import START, WHOLE, Place, Range
+from tidings.reconciliation.purging import Purging
 from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf
 from tidings.reconciliation.records import Record, Run, RunState
 from tidings.reconciliation.taking import Taken, after
@@ -53,12 +54,14 @@ class Changing:
         *,
         copying: Callable[[bytes], Copying],
         taking: Changes,
+        purging: Purging,
         definition: str,
     ) -> None:
         self._holding = holding
         self._asking = asking
         self._copying = copying
         self._taking = taking
+        self._purging = purging
         self._definition = definition
         self._secret = b""
 
@@ -75,6 +78,8 @@ class Changing:
         try:
             while run.state == "running" and not stopping.is_set():
                 run = await self._next(run, stopping)
+            if run.state == "done":
+                await self._purging.purge()
         except LostLeaseError:
             return run
         finally:
@@ -154,7 +159,7 @@ class Changing:
                 unreadable=told.unreadable,
                 gone=told.gone,
             )
-            found = await self._taking.take(book, run, taken)
+            found = await self._taking.take(book, record, run, taken)
             end = run.after if looked.range.end is None else place_key(looked.range.end)
             record, run = after(record, run, taken, found, cursor=cursor, end=end)
             unit.emit(found.events)

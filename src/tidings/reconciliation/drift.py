@@ -11,9 +11,9 @@ from tidings.reconciliation.attributing import is_in_flight
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.coding import Finding, number_of
 from tidings.reconciliation.holding import Holding
-from tidings.reconciliation.judging import BROKEN, PUT
+from tidings.reconciliation.judging import BROKEN, PUT, Kind
 from tidings.reconciliation.refolding import Refolding, Said, refolded_cause
-from tidings.reconciliation.repairing import finding_id
+from tidings.reconciliation.repairing import Difference, finding_id
 from tidings.store.driver import StoreDriver
 from tidings.store.rows import Rank
 
@@ -73,14 +73,16 @@ class Drift:
         broken = [each for each in due if each.kind in BROKEN]
         held = await book.mirrored([each.at for each in broken])
         undone = [each for each in broken if each.base is not None and held.shows(each.at, each.base[3])]
-        undoing = (await book.findings(self._undoing(each) for each in undone)).values()
+        purged = (await book.record()).purged
+        undoing = (await book.findings(self._undoing(each, purged) for each in undone)).values()
         waived = [replace(each, state="waived") for each in (*undone, *undoing) if each.kind in BROKEN]
         await book.write_findings(waived)
         over = {each.id for each in (*waived, *due) if each.state == "waived"}
         return [each for each in due if each.id not in over and not is_in_flight(each, now=self._holding.now)]
 
-    def _undoing(self, found: Finding) -> bytes:
+    def _undoing(self, found: Finding, purged: int) -> bytes:
         """Return the id of the finding by which a state came back that this one had replaced."""
         assert found.base is not None
-        hash = found.base[3]
-        return finding_id(self._holding.scope, found.key, Rank(*found.rank), hash, PUT).encode()
+        back = Rank(found.rank[0], 1, PUT, found.base[3])
+        of = Difference(Kind.WENT_BACK, found.key, found.at, back, Rank(*found.rank), purged=purged)
+        return finding_id(self._holding.scope, of).encode()

@@ -48,6 +48,7 @@ class _Page:
     late: list[_Told] = field(default_factory=list)
     dirty: dict[str, Dirty] = field(default_factory=dict)
     repaired: list[str] = field(default_factory=list)
+    tombstones: dict[bytes, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,10 @@ class Mirror:
         was = held is not None and held.rank.kind == PUT
         live = page.record.live + (told.rank.kind == PUT) - was
         page.record = replace(page.record, live=live, merges=page.record.merges + (not told.is_repair))
+        if told.rank.kind == DELETE:
+            page.tombstones[told.at] = told.entry.recorded
+        elif held is not None and not was:
+            page.tombstones[told.at] = None
         page.touched[told.at] = Mirrored(told.snapshot.key, told.at, told.rank)
         page.rows[told.at] = Row(told.values, told.rank, told.entry.position)
 
@@ -203,7 +208,8 @@ class Mirror:
                 raise PositionNotReachedError(f"the table of {self.name} is being made: try again when it is")
             await unit.put(table, list(page.rows.values()))
         await book.write_mirror(dict(page.touched))
-        await book.write_places(page.places)
+        await book.write_places(dict(page.places))
+        await book.write_tombstones(page.tombstones)
         await book.write_late([each.entry.position for each in page.late])
         there = await book.dirty_of(page.dirty)
         await book.write_dirty({key: _once_more(there.get(key), each) for key, each in page.dirty.items()})

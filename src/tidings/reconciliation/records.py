@@ -31,9 +31,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     `definition`: of the adapter and the view that the floors are of; `planned`: the one that a dry run was made of.
     `owner`, `epoch`, `until`: who reads the whole list now; `changes`: who reads what has changed, `pass_`: by which
     run. `least`: what reads proved that have ended. `ticket`: the last one given.
-    `live`: how many items the mirror shows. `deletes`: when, and how many, of late. `breaches`: what the provider did
-    not keep, when. `corrections`: findings that counted, by kind and cause. `delays`: of events of late, from what they
-    tell to when they came; `lates`: of those that came once a run had found what they tell.
+    `live`: how many items the mirror shows; `purged`: how many tombstones were removed. `deletes`: when, and how many,
+    of late. `breaches`: what the provider did not keep, when. `corrections`: findings that counted, by kind and cause.
+    `delays`: of events of late, from what they tell to when they came; `lates`: of those that came once a run had found
+    what they tell.
     """
 
     definition: str = ""
@@ -47,6 +48,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     least: int = NEVER
     ticket: int = 0
     live: int = 0
+    purged: int = 0
     run: str = ""
     last: str = ""
     next: int = 0

@@ -23,11 +23,12 @@ SCOPE, RANK = "reconcilescope", "reconcilerank"
 """The attributes of a repair that say of which scope it is, and by what it is ordered."""
 
 
-def finding_id(scope: str, key: str, base: Rank | None, hash: int, kind: int) -> str:
+def finding_id(scope: str, of: Difference) -> str:
     """Return the id of a difference: it follows from what is here and what is there, so that who finds it twice has
     found one, while it is found anew after each repair."""
     digest = blake2b(digest_size=16)
-    for part in (scope, key, repr(None if base is None else tuple(base)), str(hash), str(kind)):
+    base, times = None if of.base is None else tuple(of.base), [f"{of.purged}"] if of.purged else []
+    for part in (scope, of.key, repr(base), str(of.rank.hash), str(of.rank.kind), *times):
         digest.update(f"{len(part)}:{part}".encode())
     return digest.hexdigest()
 
@@ -40,7 +41,11 @@ def noted_id(kind: Kind, id: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """What is here of a key, and what there should be. `rank`: of the repair; `base`: of what is here. `age`: how long
-    before it was read the item became so, µs; None if nobody says that."""
+    before it was read the item became so, µs; None if nobody says that.
+
+    `purged`: how many tombstones of the scope were removed: without them nothing else tells an item that comes back as
+    it was from the one that was there before.
+    """
 
     kind: Kind
     key: str
@@ -48,6 +53,7 @@ class Difference:
     rank: Rank
     base: Rank | None
     age: int | None = None
+    purged: int = 0
 
 
 class Repairs:
@@ -62,7 +68,7 @@ class Repairs:
         """Return what a run has found."""
         rank, base = of.rank, of.base
         return Finding(
-            id=finding_id(self._scope, of.key, base, rank.hash, rank.kind),
+            id=finding_id(self._scope, of),
             kind=of.kind.value,
             key=of.key,
             at=of.at,

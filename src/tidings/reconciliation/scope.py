@@ -37,6 +37,7 @@ from tidings.reconciliation.holding import Holding, HoldingChanges, is_held
 from tidings.reconciliation.listing import Scope
 from tidings.reconciliation.mirror import Mirror, mirror_name
 from tidings.reconciliation.parking import Parking
+from tidings.reconciliation.purging import Purging
 from tidings.reconciliation.reading import Asking
 from tidings.reconciliation.records import Lease, Mode, Record, Run
 from tidings.reconciliation.refolding import Entries, Refolding
@@ -92,12 +93,14 @@ class Reconciliation:
         differing = Differing(copying(b""), table)
         answering = Answering(facts.capability, repairs, differing, period)
         taking = Taking(facts.capability, repairs, differing)
+        purging = Purging(holding, facts, copying=copying, table=table)
         definition = self._definition = definition_of(scope, view)
         self._changing = Changing(
             HoldingChanges(scope.name, ground.store, ground.ports, ground.owner),
             asking,
             copying=copying,
             taking=Changes(taking),
+            purging=purging,
             definition=definition,
         )
         refolding = Refolding(ground.log, scope, copying=copying, reads=reads)
@@ -112,6 +115,7 @@ class Reconciliation:
             taking=taking,
             verifying=self._verifying,
             beginning=self._beginning,
+            purging=purging,
         )
         self.mirror = Mirror(scope, copying=copying, reads=reads, table=table, ports=ground.ports)
 

@@ -80,6 +80,7 @@ class There:
     """What a page is judged by. `overlapped`: the keys that were read while it was."""
 
     kept: Kept
+    purged: int = 0
     overlapped: frozenset[str] = frozenset()
 
     def base(self, at: bytes) -> Rank | None:
@@ -102,7 +103,7 @@ class Taking:
 
     async def take(self, book: Book, record: Record, run: Run, seen: Seen) -> tuple[Taken, Page]:
         """Take a page in; the unit holds the scope, and run and record are as they are kept."""
-        there = await self._there(book, seen)
+        there = await self._there(book, record, seen)
         if self._capability is Capability.BARE and not run.is_dry:
             there = await self._overlapped(book, there, seen)
         taken = _taken(there, seen)
@@ -116,7 +117,7 @@ class Taking:
             taken.looked.doubt or run.is_dry or run.presence_only or len(absent) > hold_limit(record.live)
         )
         if run.is_dry:
-            page.findings += [self._extra(held, run, taken) for held in absent]
+            page.findings += [self._extra(held, run, there, taken) for held in absent]
             await self._keep(book, page, taken)
             return taken, page
         for held in absent:
@@ -146,14 +147,14 @@ class Taking:
         page.findings = await self._differing.of(book, page.findings, copies)
         await book.write_findings([*page.findings, *page.noted])
 
-    async def _there(self, book: Book, seen: Seen) -> There:
+    async def _there(self, book: Book, record: Record, seen: Seen) -> There:
         range, shown = seen.looked.range, seen.shown
         kept = await book.kept(range)
         if seen.looked.doubt:  # its rows are judged all the same, wherever they stand
             outside = [at for at, place in zip(shown.ats, shown.places, strict=True) if place not in range]
             mirror = Mirrors({**kept.mirror, **await book.mirrored(outside)})
             kept = replaced(kept, mirror=mirror, open={**kept.open, **await book.open_at(outside)})
-        return There(kept=kept)
+        return There(kept=kept, purged=record.purged)
 
     async def _overlapped(self, book: Book, there: There, seen: Seen) -> There:
         keys = {*seen.shown.keys, *(held.key for held in there.kept.mirror.all())}
@@ -200,7 +201,8 @@ class Taking:
             if found.verdict is Verdict.REPAIR:
                 assert found.kind is not None
                 assert found.rank is not None
-                difference = Difference(found.kind, copy.key, copy.at, found.rank, base, age_of(read, found.rank))
+                age = age_of(read, found.rank)
+                difference = Difference(found.kind, copy.key, copy.at, found.rank, base, age, there.purged)
                 self._repair(page, run, copy, difference, now=taken.now)
                 if _was_told(copy, base, known):
                     false = replaced(difference, kind=Kind.ASOF_FALSE)
@@ -227,9 +229,10 @@ class Taking:
                 found.append(Mirrored.of(at, there.kept.mirror[at]))
         return found
 
-    def _extra(self, held: Mirrored, run: Run, taken: Taken) -> Finding:
+    def _extra(self, held: Mirrored, run: Run, there: There, taken: Taken) -> Finding:
         rank = gone(taken.as_of, taken.ticket, self._capability)
-        return self.repairs.finding(Difference(Kind.EXTRA, held.key, held.at, rank, held.rank), run, now=taken.now)
+        difference = Difference(Kind.EXTRA, held.key, held.at, rank, held.rank, purged=there.purged)
+        return self.repairs.finding(difference, run, now=taken.now)
 
     async def _close(self, book: Book, older: Mapping[bytes, Suspect]) -> None:
         """Forget what was suspected of this range before, with the proofs that waited for it."""

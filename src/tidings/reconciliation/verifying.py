@@ -95,6 +95,8 @@ class Verifying:
                 record, run = self._followed(unit, record, run, followed)
                 run = _counted(run, answered, followed)
                 await book.write(record)
+        if answered is None and _is_gone(got):
+            return await self._ended(replace(run, equal=1), "done", "")
         if answered is None:
             return await self._ended(run, "failed", f"the copy cannot hold {key!r:.80} as the provider shows it")
         return await self._ended(run, "held" if run.held else "done", TOO_MANY if run.held else "")
@@ -173,6 +175,9 @@ class Verifying:
             return False
         async with self._holding.open() as (unit, book, record):
             answered = await self._answered(book, record, dirty.key, got, None)
+            if answered is None and _is_gone(got):  # and nobody here knows of it
+                await self._answering.unknown(book, dirty)
+                return True
             if answered is None:
                 await book.write_dirty({dirty.key: _again(dirty, self._holding.now, 1.0, gives_up=True)})
                 return False
@@ -195,7 +200,7 @@ class Verifying:
         """Return the answer as the copy has it; None if it cannot hold it, or nobody knows where it stands."""
         overlapped = got.ticket > 0 and await end(book, record, key, got.ticket)
         row, copy = got.read.what.row, None
-        if row is not None and not row.gone:
+        if row is not None and not _is_gone(got):
             try:
                 copy = self._copying(record.secret).listed(row, latest=got.read.latest)
             except UnreadableError:
@@ -230,6 +235,11 @@ class Verifying:
                 run = replace(run, breaches=(*run.breaches, "omitted"))
             run = replace(run, omitted=run.omitted + 1)
         return record, run
+
+
+def _is_gone(got: _Got) -> bool:
+    row = got.read.what.row
+    return row is None or row.gone
 
 
 def _counted(run: Run, answered: Answered, followed: Followed) -> Run:

@@ -21,7 +21,7 @@ from tidings.store.note_store import Note
 from tidings.store.parking import Parking
 from tidings.store.reason import Reason
 from tidings.store.receipts import Arrival, Identity, Judged
-from tidings.store.rows import Key, Row, ViewTable
+from tidings.store.rows import Key, Rank, Row, ViewTable
 from tidings.store.scripts import keeping, noting, settling
 from tidings.store.staging import Staged
 from tidings.store.statements import Job, Statements, TableStatements
@@ -97,6 +97,10 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
 
     @abstractmethod
     async def replace(self, view: ViewTable, rows: Sequence[Row]) -> None: ...
+
+    async def purge(self, view: ViewTable, tombstones: Mapping[Key, Rank]) -> None:
+        table = self._around.tables(view)
+        await self.run(lambda to: table.purge(to, tombstones))
 
     async def join(self, view: ViewTable, members: Sequence[tuple[Key, Position]]) -> frozenset[tuple[Key, Position]]:
         table = self._around.tables(view)

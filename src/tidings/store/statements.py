@@ -21,7 +21,7 @@ from tidings.store.keys import ApiKey
 from tidings.store.parking import DeadLetter, Dropping, Parked, Parking
 from tidings.store.reason import Reason
 from tidings.store.receipts import Identity, Judged, Owner, Received, SourceKey
-from tidings.store.rows import Key, Row, ViewRecord, ViewTable
+from tidings.store.rows import Key, Rank, Row, ViewRecord, ViewTable
 from tidings.store.scripts.script import Script
 from tidings.store.staging import Staged, Waiting
 from tidings.store.swapping import Swap
@@ -156,6 +156,7 @@ class ViewStatements(Protocol[To]):
 class TableStatements(Protocol[To]):
     """Of one table of a view."""
 
+    def purge(self, connection: To, tombstones: Mapping[Key, Rank]) -> Soon[None]: ...
     def join(
         self, connection: To, members: Sequence[tuple[Key, Position]]
     ) -> Soon[frozenset[tuple[Key, Position]]]: ...

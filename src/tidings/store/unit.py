@@ -14,7 +14,7 @@ from tidings.store.endpoints import EndpointRecord
 from tidings.store.note_store import NoteUnit
 from tidings.store.reason import Reason
 from tidings.store.receipts import Arrival, Identity, Judged
-from tidings.store.rows import Key, Row, ViewTable
+from tidings.store.rows import Key, Rank, Row, ViewTable
 from tidings.store.staging import Staged
 
 
@@ -56,6 +56,9 @@ class Unit(NoteUnit, Protocol):
 
         It may be put off until the unit's next statement or its end, so that is where an error may be raised.
         """
+
+    async def purge(self, view: ViewTable, tombstones: Mapping[Key, Rank]) -> None:
+        """Remove these tombstones, each only while it has this rank. It may be put off as in `replace`."""
 
     async def join(self, view: ViewTable, members: Sequence[tuple[Key, Position]]) -> frozenset[tuple[Key, Position]]:
         """Note that the entries at these positions belong to these rows; return those that were not noted yet."""

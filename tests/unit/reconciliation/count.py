@@ -1,6 +1,7 @@
 """Counts what the model finds. `python -m tests.unit.reconciliation.count --seeds 20000`: all rules, honest providers.
 
 `--off NAME`: with a rule taken out that begins so; `--off ''`: each, one after the other. `--from N`: the first seed.
+Of each it says what came of the usual runs and of the stressed ones.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ def outcome_of(kind: Kind, seed: int, patch: object = None) -> Outcome:
 
 def count(name: str, kinds: Sequence[Kind], seeds: range, patch: object = None) -> None:
     """Print what so many seeds come to, and the first one in which anything is wrong."""
-    total, first, began = Counter[str](), "", time.process_time()
+    totals, first, began = {False: Counter[str](), True: Counter[str]()}, "", time.process_time()
     for seed in seeds:
         kind = kinds[seed % len(kinds)]
+        total = totals[kind.is_stressed]
+        total["seeds"] += 1
         try:
             found = outcome_of(kind, seed, patch)
         except Exception as error:
@@ -41,9 +44,15 @@ def count(name: str, kinds: Sequence[Kind], seeds: range, patch: object = None) 
         if found.first and not first:
             first = f"seed {seed} {kind}: {found.first}"
         if patch is None and seed % 100 == 99:
-            print(f"  {seed + 1 - seeds.start} {dict(total)}", flush=True)
+            print(f"  {seed + 1 - seeds.start}: {_told(totals)}", flush=True)
     took = time.process_time() - began
-    print(f"{name}: {len(seeds)} seeds, {took:.0f} s, {dict(total)}\n   {first[:700]}", flush=True)
+    print(f"{name}: {took:.0f} s, {_told(totals)}\n   {first[:700]}", flush=True)
+
+
+def _told(totals: dict[bool, Counter[str]]) -> str:
+    return "; ".join(
+        f"{'stressed' if is_stressed else 'usual'} {dict(+total)}" for is_stressed, total in totals.items() if total
+    )
 
 
 def main() -> None:

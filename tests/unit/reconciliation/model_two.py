@@ -32,6 +32,7 @@ from tidings.reconciliation.floors import NEVER, UNPROVED, Floors
 from tidings.reconciliation.listing import Answer, Page, Row, Snapshot
 from tidings.reconciliation.mirror import _Page, _Told
 from tidings.settings import Settings
+from tidings.store.rows import Rank
 
 KEYS = [f"o{n:02}" for n in range(16)]
 CHANGES_END, END = 90.0, 120.0
@@ -395,7 +396,12 @@ class World:
                 now[each.at] = max(now.get(each.at, each.rank), each.rank)
         held = {at: Mirrored.of(at, body).rank for at, body in await store.notes_between(SCOPE, "mirror")}
         self.outcome.differs_now = sum(now.get(at) != held.get(at) for at in held)
-        return sum(best.get(at) != held.get(at) for at in {*best, *held})
+        return sum(_visible(best.get(at)) != _visible(held.get(at)) for at in {*best, *held})
+
+
+def _visible(rank: Rank | None) -> Rank | None:
+    """Return the rank of a row, None of a tombstone, which may be purged."""
+    return None if rank is None or rank.kind else rank
 
 
 async def one(kind: Kind, seed: int) -> Outcome:

@@ -159,6 +159,18 @@ class Table:
     async def replace(self, connection: Connection, rows: Sequence[Row]) -> None:
         await self._keep(connection, {self._key_of(row): row for row in rows}.values(), self._upsert)
 
+    async def purge(self, connection: Connection, tombstones: Mapping[Key, Rank]) -> None:
+        """Remove those that are still of this rank."""
+        if not tombstones:
+            return
+        columns = [*self._key, *_RANK]
+        given = _given("g", columns, [*self._key_types, *(_META[name] for name in _RANK)])
+        matches = " AND ".join(f"t.{name} = g.{name}" for name in columns)
+        await connection.execute(
+            f"DELETE FROM {self.name} t USING {given} WHERE {matches} AND t._kind = 1",
+            *_columns_of([(*key, *rank) for key, rank in tombstones.items()]),
+        )
+
     async def _keep(self, connection: Connection, rows: Iterable[Row], statement: str) -> None:
         stored = [self._stored(row) for row in rows]
         if stored:

@@ -102,6 +102,12 @@ class Table:
     def replace(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         self._upsert(connection, rows, "")
 
+    def purge(self, connection: sqlite3.Connection, tombstones: Mapping[Key, Rank]) -> None:
+        """Remove those that are still of this rank."""
+        wanted = " AND ".join(f"{name} = ?" for name in [*self._key, "_rank_at", "_settled", "_kind", "_hash"])
+        statement = f"DELETE FROM {self.name} WHERE {wanted} AND _kind = 1"
+        connection.executemany(statement, [(*key, *rank) for key, rank in tombstones.items()])
+
     def _upsert(self, connection: sqlite3.Connection, rows: Sequence[Row], condition: str) -> None:
         width = self._width + len(_META)
         for piece in filled(rows, width):
