@@ -23,7 +23,7 @@ from tidings.reconciliation.listing import Page
 from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked
 from tidings.reconciliation.places import START, WHOLE, Place, Range
 from tidings.reconciliation.purging import Purging
-from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf
+from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf, unread
 from tidings.reconciliation.records import Record, Run, RunState
 from tidings.reconciliation.taking import Taken, after
 
@@ -163,7 +163,7 @@ class Changing:
             end = run.after if looked.range.end is None else place_key(looked.range.end)
             record, run = after(record, run, taken, found, cursor=cursor, end=end)
             unit.emit(found.events)
-            await book.write(replace(record, least=max(record.least, taken.as_of)))
+            await book.write(record)
             await book.write_run(run)
         return run
 
@@ -183,7 +183,7 @@ class Changing:
             if run.restarts >= RESTARTS:
                 return await self._end(run, "failed", "cursors expire too fast")
             return await self._keep(_again(run))
-        run = replace(run, tries=run.tries + (error.why != "rate"))
+        run = unread(run, error)
         if run.tries >= TRIES:
             return await self._end(run, "paused", str(error))
         await self._holding.ports.clock.sleep(error.wait)

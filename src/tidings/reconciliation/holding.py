@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 from msgspec.structs import replace
 
 from tidings.errors import RefusedError
 from tidings.ports import Ports, is_gone
 from tidings.reconciliation.book import Book
+from tidings.reconciliation.floors import NEVER
 from tidings.reconciliation.records import Lease, Record
 from tidings.store.driver import StoreDriver
 from tidings.store.unit import Unit
 
 LEASE_US = 60_000_000
-BREACHES_KEPT = 100
+BREACHES_KEPT = 20
 
 
 class LostLeaseError(Exception):
@@ -83,6 +85,16 @@ class Holding:
             await book.write(replace(record, ticket=record.ticket + 1))
         return record.ticket + 1
 
+    async def least(self) -> int:
+        """Return what reads of the scope have proved that have ended, in any process."""
+        rows = await self._store.notes_between(self.scope, "scope")
+        return msgspec.json.decode(rows[0][1], type=Record).least if rows else NEVER
+
+    async def start_afresh(self, as_of: int) -> None:
+        """Have nothing follow any more from what reads proved before the provider's clock was set."""
+        async with self.open() as (_, book, record):
+            await book.write(replace(record, least=as_of))
+
     async def breach(self, fact: str) -> None:
         """Note that the provider did not keep what was declared of it."""
         async with self.open() as (_, book, record):
@@ -106,5 +118,9 @@ def is_held(lease: Lease | Record, now: int) -> bool:
 
 
 def breached(record: Record, fact: str, now: int) -> Record:
-    """Return the record with one more breach; the last hundred are kept."""
-    return replace(record, breaches=(*record.breaches, (fact, now))[-BREACHES_KEPT:]) if fact else record
+    """Return the record with one more breach; of each fact the last are kept, so that none hides another."""
+    if not fact:
+        return record
+    of_fact = [each for each in record.breaches if each[0] == fact]
+    others = [each for each in record.breaches if each[0] != fact]
+    return replace(record, breaches=(*others, *of_fact[1 - BREACHES_KEPT :], (fact, now)))

@@ -8,10 +8,13 @@ from datetime import datetime
 from functools import partial
 from typing import Generic, TypeVar
 
+from msgspec import structs
+
 from tidings.errors import CursorExpiredError, NotAuthorisedError, RateLimitedError
-from tidings.ports import Ports
 from tidings.reconciliation.budget import Budget, Priority
+from tidings.reconciliation.holding import Holding
 from tidings.reconciliation.listing import Answer, Filters, Listing, Page
+from tidings.reconciliation.records import Run
 from tidings.reconciliation.stamps import Asked, Stamps, latest
 from tidings.views.columns import microseconds
 
@@ -20,7 +23,7 @@ T = TypeVar("T", Page, Answer)
 
 
 class NoReadError(Exception):
-    """No read happened. `why`: `rate`, `cursor`, `authorisation`, `clock` or `unavailable`; `wait`: seconds."""
+    """No read happened. `why`: `rate`, `cursor`, `authorisation`, `date`, `clock` or `unavailable`; `wait`: seconds."""
 
     def __init__(self, why: str, text: str, wait: float = 0.0) -> None:
         super().__init__(text)
@@ -38,14 +41,20 @@ class ReadOf(Generic[T]):
     latest: int
 
 
+def unread(run: Run, error: NoReadError) -> Run:
+    """Return a run once a page of its was no read. Of one whose list has dates that jump it is told."""
+    breaches = (*run.breaches, "clock") if error.why == "clock" and "clock" not in run.breaches else run.breaches
+    return structs.replace(run, tries=run.tries + (error.why != "rate"), breaches=breaches)
+
+
 class Asking:
     """Asks one provider for one scope."""
 
-    def __init__(self, listing: Listing, budget: Budget, stamps: Stamps, ports: Ports) -> None:
+    def __init__(self, listing: Listing, budget: Budget, stamps: Stamps, holding: Holding) -> None:
         self.listing = listing
         self._budget = budget
         self._stamps = stamps
-        self._ports = ports
+        self._holding = holding
 
     async def page(self, cursor: str | None, limit: int, *, tries: int) -> ReadOf[Page]:
         """Read a page of the whole list. NoReadError."""
@@ -64,6 +73,7 @@ class Asking:
 
     async def _read(self, call: Callable[[], Awaitable[T]], priority: Priority, tries: int) -> ReadOf[T]:
         await self._budget.take(priority)
+        least = await self._holding.least()
         began = self._now()
         try:
             found = await call()
@@ -77,11 +87,20 @@ class Asking:
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
             raise NoReadError("unavailable", text[:500], self._budget.rest(None, tries)) from error
-        date = None if found.server_date is None else microseconds(found.server_date)
-        as_of = self._stamps.stamp(Asked(began=began, ended=self._now(), date=date))
-        if date is None or as_of is None:
-            raise NoReadError("clock", "the answer has no Date, or one that jumped", 1.0)
-        return ReadOf(found, as_of, latest(date, self.listing.facts))
+        if found.server_date is None:
+            raise NoReadError("date", "the answer has no Date", 1.0)
+        date = microseconds(found.server_date)
+        return ReadOf(found, await self._stamp(began, date, least), latest(date, self.listing.facts))
+
+    async def _stamp(self, began: int, date: int, least: int) -> int:
+        """Return as of when a read is that began then. NoReadError if its date is not believed."""
+        stamp = self._stamps.stamp(Asked(began=began, ended=self._now(), date=date), least=least)
+        if stamp is None:
+            await self._holding.breach("clock")
+            raise NoReadError("clock", "the Date of the answer jumped", 1.0)
+        if stamp.is_afresh:
+            await self._holding.start_afresh(stamp.as_of)
+        return stamp.as_of
 
     def _now(self) -> int:
-        return int(self._ports.clock.monotonic() * 1_000_000)
+        return int(self._holding.ports.clock.monotonic() * 1_000_000)

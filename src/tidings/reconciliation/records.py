@@ -30,7 +30,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     `definition`: of the adapter and the view that the floors are of; `planned`: the one that a dry run was made of.
     `owner`, `epoch`, `until`: who reads the whole list now; `changes`: who reads what has changed, `pass_`: by which
-    run. `least`: what reads proved that have ended. `ticket`: the last one given.
+    run. `least`: what reads proved that have ended, so that no later one proves less. `ticket`: the last one given.
     `live`: how many items the mirror shows; `purged`: how many tombstones were removed. `deletes`: when, and how many,
     of late. `breaches`: what the provider did not keep, when. `corrections`: findings that counted, by kind and cause.
     `delays`: of events of late, from what they tell to when they came; `lates`: of those that came once a run had found

@@ -21,7 +21,7 @@ from tidings.reconciliation.listing import Page, Seeks
 from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked, hold_limit, look_at
 from tidings.reconciliation.places import START, WHOLE, Place
 from tidings.reconciliation.purging import Purging
-from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf
+from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf, unread
 from tidings.reconciliation.records import Record, Run, RunState
 from tidings.reconciliation.repairing import Difference
 from tidings.reconciliation.showing import Shown, shown
@@ -146,7 +146,7 @@ class Running:
             )
             run = replace(run, total=run.total if page.total is None else page.total)
             unit.emit(found.events)
-            await book.write(replace(record, least=max(record.least, taken.as_of)))
+            await book.write(record)
             await book.write_run(run)
         return run
 
@@ -173,9 +173,9 @@ class Running:
             return await self._cursor_expired(run)
         if error.why == "authorisation":
             return await self._end(run, "failed", str(error))
-        run = replace(run, tries=run.tries + (error.why != "rate"))
+        run = unread(run, error)
         if run.tries >= TRIES:
-            return await self._end(run, "paused", str(error), breach="clock" if error.why == "clock" else "")
+            return await self._end(run, "paused", str(error))
         if error.wait:
             await self._holding.ports.clock.sleep(error.wait)
         return await self._keep(run)

@@ -88,7 +88,7 @@ class Reconciliation:
         copying = lru_cache(maxsize=4)(lambda secret: Copying(view, facts, secret))
         repairs = Repairs(scope.name, scope.listing, ground.catalog)
         holding = Holding(scope.name, ground.store, ground.ports, ground.owner)
-        asking = Asking(scope.listing, budget, Stamps(facts), ground.ports)
+        asking = Asking(scope.listing, budget, Stamps(facts), holding)
         period = micros(scope.every) if isinstance(scope.every, timedelta) else PERIOD_US
         differing = Differing(copying(b""), table)
         answering = Answering(facts.capability, repairs, differing, period)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import median_low
 
 from tidings.reconciliation.facts import ProviderFacts, micros
+from tidings.reconciliation.floors import NEVER
 
 SECOND = 1_000_000
 JUMP = 2 * SECOND
@@ -32,6 +33,17 @@ class Asked:
     date: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """As of when a read is: the start of the last tick that had certainly closed before the provider made it, µs.
+
+    `is_afresh`: the provider's clock was set, so that what reads proved before says nothing of later ones.
+    """
+
+    as_of: int
+    is_afresh: bool = False
+
+
 def margin(facts: ProviderFacts) -> int:
     """Return how far a read may lie behind its answer's date, µs: the date has whole seconds, and some round up."""
     return SECOND + micros(facts.clock_skew) + micros(facts.replica_lag)
@@ -46,19 +58,18 @@ def latest(now: int, facts: ProviderFacts) -> int:
 class Stamps:
     """Dates the reads of one scope. What a later read proves is never less than what one proves that ended before."""
 
-    def __init__(self, facts: ProviderFacts, *, least: int | None = None) -> None:
-        """`least`: what reads proved that had ended before these began, as another process may have made them."""
+    def __init__(self, facts: ProviderFacts) -> None:
         self._tick = facts.tick_us
         self._margin = margin(facts)
         self._line = Line(JUMP + micros(facts.clock_skew))
-        self._least = least
+        self._least: int | None = None
         self._ended: list[int] = []
         self._proved: list[int] = []
 
-    def stamp(self, asked: Asked) -> int | None:
-        """Return the start of the last tick that had certainly closed before the provider made the read; µs.
+    def stamp(self, asked: Asked, *, least: int = NEVER) -> Stamp | None:
+        """Return as of when the read is; None if the answer has no date, or one that jumped: then it counts as no read.
 
-        None if the answer has no date, or one that jumped: then it counts as no read.
+        `least`: what reads of the scope have proved that had ended before this one began, whoever made them.
         """
         if asked.date is None:
             return None
@@ -68,15 +79,16 @@ class Stamps:
         if line == "new":
             self._forget()
         earliest = asked.date - (asked.ended - asked.began) - self._margin
-        found = max(self._before(asked.began), (earliest // self._tick - 1) * self._tick)
+        known = NEVER if line == "new" else max(self._before(asked.began), least)
+        found = max(known, (earliest // self._tick - 1) * self._tick)
         self._remember(asked.ended, found)
-        return found
+        return Stamp(found, is_afresh=line == "new")
 
     def _before(self, began: int) -> int:
         """Return the highest stamp of the reads that had ended by then."""
         place = bisect_right(self._ended, began)
         known = self._proved[place - 1] if place else None
-        return max((each for each in (known, self._least) if each is not None), default=-(2**63))
+        return max((each for each in (known, self._least) if each is not None), default=NEVER)
 
     def _remember(self, ended: int, proved: int) -> None:
         place = bisect_right(self._ended, ended)

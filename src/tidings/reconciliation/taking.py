@@ -17,6 +17,7 @@ from tidings.reconciliation.copying import Copied, Told
 from tidings.reconciliation.differing import Differing
 from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER, Known
+from tidings.reconciliation.holding import breached
 from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
 from tidings.reconciliation.listing import Row
 from tidings.reconciliation.overlapping import of_page
@@ -304,6 +305,7 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
         breaches=(*run.breaches, *doubts),
         tries=0,
     )
-    breaches = (*record.breaches, *((doubt, taken.now) for doubt in doubts))[-100:]
-    violations = record.violations + len(page.noted)
-    return replace(record, breaches=breaches, violations=violations), run
+    for doubt in doubts:
+        record = breached(record, doubt, taken.now)
+    violations, least = record.violations + len(page.noted), max(record.least, taken.as_of)
+    return replace(record, violations=violations, least=least), run

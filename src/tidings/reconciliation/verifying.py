@@ -92,7 +92,7 @@ class Verifying:
                 run = replace(run, held=(key,))
             elif answered is not None:
                 followed = await self._answering.one(book, run, answered, now=self._holding.now)
-                record, run = self._followed(unit, record, run, followed)
+                record, run = self._followed(unit, _proved(record, answered), run, followed)
                 run = _counted(run, answered, followed)
                 await book.write(record)
         if answered is None and _is_gone(got):
@@ -159,7 +159,7 @@ class Verifying:
             if answered is None:
                 return run
             is_only = not run.control
-            now = self._holding.now
+            now, record = self._holding.now, _proved(record, answered)
             followed = await self._answering.suspect(book, run, suspect, answered, now=now, is_only=is_only)
             record, run = self._followed(unit, record, run, followed)
             await book.write(record)
@@ -185,7 +185,7 @@ class Verifying:
                 await book.write_dirty({dirty.key: _again(dirty, self._holding.now, HELD_SECONDS, gives_up=False)})
                 return False
             followed = await self._answering.dirty(book, run, dirty, answered, now=self._holding.now)
-            record, _ = self._followed(unit, record, run, followed)
+            record, _ = self._followed(unit, _proved(record, answered), run, followed)
             await book.write(record)
         return followed.outcome != "asked-again"
 
@@ -240,6 +240,10 @@ class Verifying:
 def _is_gone(got: _Got) -> bool:
     row = got.read.what.row
     return row is None or row.gone
+
+
+def _proved(record: Record, answered: Answered) -> Record:
+    return replace(record, least=max(record.least, answered.as_of))
 
 
 def _counted(run: Run, answered: Answered, followed: Followed) -> Run:

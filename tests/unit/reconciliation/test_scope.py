@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.unit.reconciliation.declared import facts
 from tests.unit.reconciliation.shop import SECOND, Item, Shop, shop
 from tidings.errors import (
     CursorExpiredError,
@@ -16,7 +17,11 @@ from tidings.errors import (
     RefusedError,
 )
 from tidings.reconciliation.facts import Capability, Paging
+from tidings.reconciliation.holding import breached
 from tidings.reconciliation.listing import Page
+from tidings.reconciliation.reading import TRIES, Asking
+from tidings.reconciliation.records import Record
+from tidings.reconciliation.stamps import Stamps
 
 
 async def filled(at: Shop, count: int = 10) -> None:
@@ -385,6 +390,74 @@ async def test_a_date_header_that_jumps_is_no_read() -> None:
         run = await at.run()
         assert (run.state, run.breaches) == ("paused", ("clock",))
         assert (await at.scope.asof()).upserts == told
+        assert [fact for fact, _ in (await at.scope.record()).breaches] == ["clock"] * TRIES
+
+
+async def test_one_date_that_jumps_is_told_and_its_page_read_again() -> None:
+    async with shop() as at:
+        await filled(at, 12)
+        seen: list[str] = []
+
+        def trouble(what: str) -> None:
+            seen.append(what)
+            at.provider.skew = -3_600 * SECOND if len(seen) == 2 else 0
+
+        at.provider.trouble = trouble
+        run = await at.run()
+        assert (run.state, run.breaches, run.pages, len(seen)) == ("done", ("clock",), 3, 4)
+
+
+async def test_an_answer_whose_date_jumps_deletes_nothing() -> None:
+    async with shop() as at:
+        await filled(at, 8)
+        del at.provider.items["o03"]
+        at.pass_time(10)
+
+        def trouble(what: str) -> None:
+            at.provider.skew = 3_600 * SECOND if what == "get" else 0
+
+        at.provider.trouble = trouble
+        assert (await at.run()).deleted == 0
+        assert [fact for fact, _ in (await at.scope.record()).breaches] == ["clock"]
+        at.provider.trouble, at.provider.skew = lambda what: None, 0
+        at.pass_time(10)
+        assert (await at.run()).deleted == 1
+
+
+def test_many_breaches_of_one_fact_hide_no_other() -> None:
+    record = breached(Record(), "omitted", 1)
+    for at in range(100):
+        record = breached(record, "clock", at)
+    assert record.breaches[0] == ("omitted", 1)
+    assert [at for fact, at in record.breaches if fact == "clock"] == list(range(80, 100))
+
+
+async def test_a_later_read_of_another_process_proves_no_less() -> None:
+    async with shop() as at:
+        await filled(at)
+        first = await at.run()
+
+        def slow(page: Page) -> Page:
+            at.pass_time(30)  # on its way back, so that nobody knows when it was made
+            return page
+
+        at.provider.bend = slow
+        other = at.other_process()
+        other._running._asking = Asking(
+            at.scope.scope.listing, at.scope.budget, Stamps(facts()), other._running._holding
+        )
+        second = await other.run("run", applies=True)
+        assert second.first_as_of == first.first_as_of
+
+
+async def test_what_was_proved_before_a_provider_set_its_clock_is_no_measure() -> None:
+    async with shop() as at:
+        await filled(at)
+        before = (await at.scope.record()).least
+        at.provider.skew = -3_600 * SECOND
+        while (await at.run()).state == "paused":
+            at.pass_time(60)
+        assert 0 < (await at.scope.record()).least < before
 
 
 async def test_an_item_that_the_copy_cannot_hold_costs_no_other_item() -> None:

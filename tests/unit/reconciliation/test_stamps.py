@@ -6,9 +6,15 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.reconciliation.declared import facts
+from tidings.reconciliation.floors import NEVER
 from tidings.reconciliation.stamps import AGREEING, SECOND, Asked, Stamps
 
 TRUE_AT_ZERO = 1_700_000_000 * SECOND
+
+
+def as_of_by(stamps: Stamps, asked: Asked, least: int = NEVER) -> int | None:
+    found = stamps.stamp(asked, least=least)
+    return None if found is None else found.as_of
 
 
 def read(draw: random.Random, began: int, *, cut: int = SECOND) -> tuple[Asked, int]:
@@ -27,7 +33,7 @@ def test_as_of_is_never_above_the_true_read_start(tick: timedelta, lag: int) -> 
     tick_us = tick // timedelta(microseconds=1)
     for _ in range(3_000):
         asked, made = read(draw, now)
-        as_of = stamps.stamp(asked)
+        as_of = as_of_by(stamps, asked)
         assert as_of is not None
         assert as_of + tick_us <= TRUE_AT_ZERO + asked.began - lag * SECOND  # it had closed
         assert as_of % tick_us == 0
@@ -41,19 +47,19 @@ def test_as_of_never_falls_between_ordered_reads() -> None:
     past: list[tuple[int, int]] = []
     for _ in range(3_000):
         asked, _ = read(draw, now)
-        as_of = stamps.stamp(asked)
+        as_of = as_of_by(stamps, asked)
         assert as_of is not None
         assert all(as_of >= other for ended, other in past[-50:] if ended <= asked.began)
         past.append((asked.ended, as_of))
         now += draw.randrange(1, 300_000)  # they overlap
 
 
-def test_what_an_owner_before_proved_is_the_least() -> None:
+def test_what_others_proved_before_is_the_least() -> None:
     asked = Asked(began=0, ended=100_000, date=TRUE_AT_ZERO)
-    plain = Stamps(facts()).stamp(asked)
+    plain = as_of_by(Stamps(facts()), asked)
     assert plain is not None
-    assert Stamps(facts(), least=plain + 5 * SECOND).stamp(asked) == plain + 5 * SECOND
-    assert Stamps(facts(), least=plain - 5 * SECOND).stamp(asked) == plain
+    assert as_of_by(Stamps(facts()), asked, plain + 5 * SECOND) == plain + 5 * SECOND
+    assert as_of_by(Stamps(facts()), asked, plain - 5 * SECOND) == plain
 
 
 def test_a_read_without_a_date_proves_nothing() -> None:
@@ -62,13 +68,15 @@ def test_a_read_without_a_date_proves_nothing() -> None:
 
 @pytest.mark.parametrize("jump", [3600, -3600, 5])
 def test_a_jumping_date_header_dates_nothing(jump: int) -> None:
-    stamps = Stamps(facts())
+    stamps, usual = Stamps(facts()), list[int | None]()
 
     def at(second: int, off: int = 0) -> int | None:
         date = TRUE_AT_ZERO + (second + off) * SECOND
-        return stamps.stamp(Asked(began=second * SECOND - 100_000, ended=second * SECOND, date=date))
+        asked = Asked(began=second * SECOND - 100_000, ended=second * SECOND, date=date)
+        return as_of_by(stamps, asked, least=usual[-1] or NEVER if usual else NEVER)
 
-    usual = [at(second) for second in range(10)]
+    for second in range(10):
+        usual.append(at(second))
     assert at(10, jump) is None
     after = at(11)
     assert after is not None
