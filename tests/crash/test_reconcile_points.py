@@ -10,7 +10,7 @@ import pytest
 from tests.crash import shop
 from tests.crash.points import on_each
 from tests.crash.processes import run_killed, run_whole
-from tests.crash.reconciling import FIRST, SCOPE, THEN, carry, copied, made, runs
+from tests.crash.reconciling import FIRST, SCOPE, THEN, UPDATED, carry, copied, made, runs
 from tidings.conformance.samples import everything
 from tidings.ports import Ports
 from tidings.reconciliation.repairing import SOURCE
@@ -38,3 +38,28 @@ async def test_a_run_that_is_killed_goes_on_without_losing_or_repeating_anything
     if point == "reconcile:page-committed":
         first = ended[-1]
         assert first.pages == 3  # what was read before the kill is not read again
+
+
+CHANGED = [each for each in on_each("reconcile") if each[1].startswith(("reconcile:page", "reconcile:run"))]
+
+
+@pytest.mark.parametrize(("place", "point"), CHANGED, indirect=["place"])
+async def test_a_pass_over_changes_that_is_killed_goes_on_without_losing_or_repeating_anything(
+    place: Path, point: str
+) -> None:
+    await run_whole("copy-whole", place)
+    await run_killed("read-changes", place, point=point, nth=2 if point.startswith("reconcile:page") else 1)
+    await run_whole("read-changes", place)
+    app, _ = made(place, Ports())
+    async with app.open(shop.settings(place), ports=Ports(), consume=False) as opened:
+        assert await copied(opened) == dict(sorted(UPDATED.items()))
+        repairs = [each.envelope for each in await everything(opened.log.driver) if each.envelope.source == SOURCE]
+        findings = await opened.scopes[SCOPE].findings()
+        passes = [each for each in await runs(opened) if each.mode == "changed"]
+    # Ten items that were missing, six that changed and a new one.
+    assert len({each.id for each in repairs}) == len(repairs) == len(findings) == len(FIRST) + 7
+    assert {each.state for each in findings} == {"merged"}
+    assert {each.state for each in passes} == {"done"}
+    assert sum(each.appended for each in passes) == 7
+    if point == "reconcile:page-committed":
+        assert passes[-1].pages == 2  # what was read before the kill is not read again

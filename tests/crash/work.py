@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from tests.crash import shop
 from tests.crash.receiving import receive
-from tests.crash.reconciling import reconcile
+from tests.crash.reconciling import copy_whole, read_changes, reconcile
 from tests.crash.relaying import relay
 from tests.crash.selling import sell
 from tests.crash.sending import send
@@ -72,6 +72,8 @@ WORKS: Mapping[str, Work] = MappingProxyType(
         "fill-runs": fill_runs,
         "receive": receive,
         "reconcile": reconcile,
+        "copy-whole": copy_whole,
+        "read-changes": read_changes,
         "relay": relay,
         "sell": sell,
         "send": send,

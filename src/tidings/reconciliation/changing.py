@@ -78,6 +78,7 @@ class Changing:
         try:
             while run.state == "running" and not stopping.is_set():
                 run = await self._next(run, stopping)
+            self._holding.ports.points.at("reconcile:run-ended")
             if run.state == "done":
                 await self._purging.purge()
         except LostLeaseError:
@@ -133,11 +134,13 @@ class Changing:
             read = await self._asking.changed(utc(run.goes_on), run.cursor, self._facts.page_limit, tries=run.tries)
         except NoReadError as error:
             return await self._no_read(run, error)
+        self._holding.ports.points.at("reconcile:page-received")
         if read.what.next_cursor in run.cursors or run.pages >= CURSORS_MAX:
             return await self._end(run, "failed", "the cursors go round in circles")
         if run.empty >= EMPTY_MAX and not read.what.rows:
             return await self._end(run, "failed", f"{EMPTY_MAX} pages in a row were empty")
         run = await self._take(run, read)
+        self._holding.ports.points.at("reconcile:page-committed")
         if run.is_closing and not run.is_listed:
             return await self._end(run, "incomplete", "more has changed meanwhile than one page shows")
         return run
@@ -160,6 +163,7 @@ class Changing:
                 gone=told.gone,
             )
             found = await self._taking.take(book, record, run, taken)
+            self._holding.ports.points.at("reconcile:page-judged")
             end = run.after if looked.range.end is None else place_key(looked.range.end)
             record, run = after(record, run, taken, found, cursor=cursor, end=end)
             unit.emit(found.events)
