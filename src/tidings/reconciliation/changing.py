@@ -22,7 +22,6 @@ from tidings.reconciliation.holding import HoldingChanges, LostLeaseError
 from tidings.reconciliation.listing import Page
 from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked
 from tidings.reconciliation.places import START, WHOLE, Place, Range
-from tidings.reconciliation.purging import Purging
 from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf, unread
 from tidings.reconciliation.records import Record, Run, RunState
 from tidings.reconciliation.taking import Taken, after
@@ -54,14 +53,12 @@ class Changing:
         *,
         copying: Callable[[bytes], Copying],
         taking: Changes,
-        purging: Purging,
         definition: str,
     ) -> None:
         self._holding = holding
         self._asking = asking
         self._copying = copying
         self._taking = taking
-        self._purging = purging
         self._definition = definition
         self._secret = b""
 
@@ -79,8 +76,6 @@ class Changing:
             while run.state == "running" and not stopping.is_set():
                 run = await self._next(run, stopping)
             self._holding.ports.points.at("reconcile:run-ended")
-            if run.state == "done":
-                await self._purging.purge()
         except LostLeaseError:
             return run
         finally:

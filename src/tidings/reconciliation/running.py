@@ -20,7 +20,6 @@ from tidings.reconciliation.judging import PUT, Kind
 from tidings.reconciliation.listing import Page, Seeks
 from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked, hold_limit, look_at
 from tidings.reconciliation.places import START, WHOLE, Place
-from tidings.reconciliation.purging import Purging
 from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf, unread
 from tidings.reconciliation.records import Record, Run, RunState
 from tidings.reconciliation.repairing import Difference
@@ -46,7 +45,6 @@ class Running:
         taking: Taking,
         verifying: Verifying,
         beginning: Beginning,
-        purging: Purging,
     ) -> None:
         self._listing = asking.listing
         self._holding = holding
@@ -55,7 +53,6 @@ class Running:
         self._asking = asking
         self._verifying = verifying
         self._beginning = beginning
-        self._purging = purging
         self._secret = b""
 
     @property
@@ -77,8 +74,6 @@ class Running:
                 run = await self._page(run)
             if run.state == "running" and run.is_listed:
                 run = await self._after_list(run, stopping)
-            if run.state == "done" and not run.is_dry:
-                await self._purging.purge()
         except LostLeaseError:
             return run
         finally:

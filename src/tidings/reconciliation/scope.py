@@ -93,14 +93,13 @@ class Reconciliation:
         differing = Differing(copying(b""), table)
         answering = Answering(facts.capability, repairs, differing, period)
         taking = Taking(facts.capability, repairs, differing)
-        purging = Purging(holding, facts, copying=copying, table=table)
+        self._purging = Purging(holding, facts, copying=copying, table=table)
         definition = self._definition = definition_of(scope, view)
         self._changing = Changing(
             HoldingChanges(scope.name, ground.store, ground.ports, ground.owner),
             asking,
             copying=copying,
             taking=Changes(taking),
-            purging=purging,
             definition=definition,
         )
         refolding = Refolding(ground.log, scope, copying=copying, reads=reads)
@@ -115,7 +114,6 @@ class Reconciliation:
             taking=taking,
             verifying=self._verifying,
             beginning=self._beginning,
-            purging=purging,
         )
         self.mirror = Mirror(scope, copying=copying, reads=reads, table=table, ports=ground.ports)
 
@@ -126,6 +124,8 @@ class Reconciliation:
     async def _ran(self, running: Awaitable[Run]) -> Run:
         run = await running
         await self._parking.mark(run)
+        if run.state == "done" and not run.is_dry:
+            await self._purging.purge()
         return run
 
     async def run_changed(self, stopping: asyncio.Event | None = None) -> Run:

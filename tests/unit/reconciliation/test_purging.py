@@ -53,7 +53,7 @@ async def gone(at: Shop, key: str = "o03") -> None:
 
 
 async def purge(at: Shop) -> int:
-    return await at.scope._running._purging.purge()
+    return await at.scope._purging.purge()
 
 
 async def test_tombstone_purge_needs_floor_and_no_open_question() -> None:
