@@ -1,4 +1,4 @@
-"""What measures log and store passes their suites itself: whoever is measured does what it did."""
+"""What measures and traces log and store passes their suites itself: whoever is measured does what it did."""
 
 from __future__ import annotations
 
@@ -21,29 +21,11 @@ from tidings.telemetry.telemetry import Telemetry
 TYPES = {"test.happened"}
 
 
-class MeteredLogHarness(SqliteLogHarness):
-    async def open(self) -> LogDriver:
-        measured = Telemetry(TYPES, Ports()).log(await super().open()).driver
-        assert isinstance(measured, MeteredLog)
-        return measured
-
-
-class MeteredStoreHarness(SqliteStoreHarness):
-    async def open(self) -> StoreDriver:
-        return Telemetry(TYPES, self.ports).store(await super().open())
-
-
-class TestAMeteredLog(SharedLogSuite):
-    @pytest.fixture
-    async def harness(self, tmp_path: Path) -> AsyncIterator[MeteredLogHarness]:
-        harness = MeteredLogHarness(str(tmp_path / "log.db"))
-        yield harness
-        await harness.close()
-
-
 class TracedLogHarness(SqliteLogHarness):
     async def open(self) -> LogDriver:
-        return Telemetry(TYPES, Ports(), otel=True).log(await super().open()).driver
+        measured = Telemetry(TYPES, Ports(), otel=True).log(await super().open()).driver
+        assert isinstance(measured, MeteredLog)
+        return measured
 
 
 class TestATracedLog(SharedLogSuite):
@@ -67,13 +49,5 @@ class TestATracedStore(SharedStoreSuite):
     @pytest.fixture
     async def harness(self, tmp_path: Path) -> AsyncIterator[TracedStoreHarness]:
         harness = TracedStoreHarness(str(tmp_path / "store.db"))
-        yield harness
-        await harness.close()
-
-
-class TestAMeteredStore(SharedStoreSuite):
-    @pytest.fixture
-    async def harness(self, tmp_path: Path) -> AsyncIterator[MeteredStoreHarness]:
-        harness = MeteredStoreHarness(str(tmp_path / "store.db"))
         yield harness
         await harness.close()
