@@ -162,3 +162,23 @@ async def test_who_publishes_what_is_not_open_is_warned_where_that_is_the_policy
         answer = await caller.put("/events/web/a", {"ce-type": TYPE, "ce-dataversion": "3", **JSON}, body)
         assert answer.status == 201
         assert answer.headers["tidings-version-warning"] == f"{TYPE} 3 is not open, and was kept all the same; open: 1"
+
+
+async def test_what_is_told_again_in_the_version_that_follows_is_a_repeat_if_it_says_the_same(place: Place) -> None:
+    old = await place.put("a")
+    await place.deprecate(days=-3)
+    said = {"tweet_id": "20", "user_id": "jo"}
+
+    async def tell(**data: object) -> Reply:
+        headers = {"ce-type": TYPE, "ce-dataversion": "2", **JSON}
+        return await place.caller.put("/events/web/a", headers, json.dumps({**said, **data}))
+
+    same = await tell(folder="all")
+    assert (same.status, same.json["outcome"], same.json["position"]) == (200, "duplicate", old.json["position"])
+    assert (await tell(folder="mine")).problem == (409, "event-conflict")
+    event = {"specversion": "1.0", "source": "web", "type": TYPE, "dataversion": 2, "data": {**said, "folder": "all"}}
+    batch = json.dumps([{**event, "id": "b"}, {**event, "id": "a"}])
+    for headers in (BATCH, {**BATCH, "idempotency-key": '"k"'}):
+        told = await place.caller.post(headers, batch)
+        assert told.json["results"][1]["position"] == old.json["position"]
+    assert (await place.caller.get("/events/web/a")).json["dataversion"] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import repeat
 
 from tidings.api.answer import JSON_TYPE, Answer, Header, Receive, Scope
@@ -45,6 +46,7 @@ from tidings.log.driver import NOTHING_EXPECTED, Position, Receipt
 from tidings.services.origin import source_of
 from tidings.store.driver import StoreDriver
 from tidings.store.keyed import Keyed
+from tidings.versions.retelling import Retelling
 
 EVENT_BYTES_MAX = 1024 * 1024
 
@@ -58,6 +60,7 @@ class Ingest:
 
     def __init__(self, opened: Opened, tokens: Tokens, bodies: Bodies, repeats: Repeats, rates: Rates) -> None:
         self._log = opened.log
+        self._retelling = Retelling(opened.log.find, opened.known.versions.lineages)
         self._catalog = opened.catalog
         self._keeper = opened.keeper
         self._clock = opened.ports.clock
@@ -115,13 +118,14 @@ class Ingest:
                 return self._answer(200, (), {"results": []})
             expected = await self._expected(headers, envelopes) if _EXPECTED in headers else NOTHING_EXPECTED
             if key is None:
-                return self._appended(scope, envelopes, await self._log.append(envelopes, expected=expected))
+                append = partial(self._log.append, expected=expected)
+                return self._appended(scope, envelopes, await self._retelling.append(append, envelopes))
 
-            async def append(keyed: Keyed[StoreDriver]) -> Answer:
-                receipt = await self._log.append_by(keyed.append, envelopes, expected=expected)
-                return self._appended(scope, envelopes, receipt)
+            async def keep(keyed: Keyed[StoreDriver]) -> Answer:
+                append = partial(self._log.append_by, keyed.append, expected=expected)
+                return self._appended(scope, envelopes, await self._retelling.append(append, envelopes))
 
-            return await self._repeats.once(scope, "POST /events", key, body, append)
+            return await self._repeats.once(scope, "POST /events", key, body, keep)
         finally:
             self._keeper.end(generation)
 
@@ -149,7 +153,8 @@ class Ingest:
         """Append; with `If-None-Match: *` only an event whose id is not known yet, whatever its content."""
         only_new = headers.get(b"if-none-match") == "*"
         try:
-            receipt = await self._log.append((envelope,), expected=await self._expected(headers, (envelope,)))
+            append = partial(self._log.append, expected=await self._expected(headers, (envelope,)))
+            receipt = await self._retelling.append(append, (envelope,))
         except ConflictError as error:
             if only_new and error.conflict.kind == "id":
                 raise _known(envelope) from None
