@@ -46,7 +46,7 @@ async def reconcile(folder: Path, ports: Ports, options: str) -> None:
             tell(f"{run.id} {run.state}")
         if (folder / "changed").exists():
             return
-        (folder / "changed").write_text(str(ports.clock.now_us() - 5 * SECOND))
+        (folder / "changed").write_text(str(ports.clock.now_us()))
 
 
 async def copy_whole(folder: Path, ports: Ports, options: str) -> None:
