@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tests.unit.reconciliation.model_two import Kind, Outcome, one
-from tests.unit.reconciliation.rules import COMPARED, HONEST, OFF, scaled
+from tests.unit.reconciliation.rules import COMPARED, HONEST, OFF, Off, scaled
 from tests.unit.reconciliation.virtual import run_virtually
+from tidings.errors import ConflictError
 
 COUNTED = ("checks", "violations", "wrong_deletes", "is_wrong", "differs", "differs_now", "back")
 
@@ -24,6 +25,17 @@ def outcome_of(kind: Kind, seed: int, patch: object = None) -> Outcome:
         if callable(patch):
             patch(patching)
         return run_virtually(one(kind, seed))
+
+
+def shown(off: Off, seed: int) -> int:
+    """Return in how much of one seed it shows that a rule is taken out."""
+    try:
+        found = outcome_of(off.kinds[seed % len(off.kinds)], seed, off.patch)
+    except ConflictError:
+        if off.shows != "refused":
+            raise
+        return 1
+    return int(getattr(found, off.shows, 0))
 
 
 def count(name: str, kinds: Sequence[Kind], seeds: range, patch: object = None) -> None:

@@ -45,7 +45,10 @@ WORLD: list[World] = []
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of provider. `lag`, `index_lag`: how far reads really trail, s; `claims`: what it declares otherwise."""
+    """A kind of provider. `lag`, `index_lag`: how far reads really trail, s; `claims`: what it declares otherwise.
+
+    `is_busy`: four times as much changes, and of its webhooks more come late.
+    """
 
     capability: Capability = Capability.VERSIONED
     tick: float = 1.0
@@ -58,6 +61,7 @@ class Kind:
     short: float = 0.0
     changes: bool = False
     is_stressed: bool = False
+    is_busy: bool = False
     drops: float = 0.0
     empties: float = 0.0
     denies: float = 0.0
@@ -245,7 +249,9 @@ class World:
         period = 7.0 if self.kind.is_stressed else 15.0
         nap = 6.0 if self.kind.is_stressed else 1.5
         loops = [
-            self._every(lambda: self.draw.expovariate(1 / 0.4), self._change, until=CHANGES_END),
+            self._every(
+                lambda: self.draw.expovariate(1 / (0.1 if self.kind.is_busy else 0.4)), self._change, until=CHANGES_END
+            ),
             self._every(lambda: self.draw.uniform(0.02, nap), self._carry),
             self._every(lambda: self.draw.uniform(0.1, 0.9), self.scope.read_dirty),
             self._every(lambda: 0.7, self._check),
@@ -304,7 +310,7 @@ class World:
         told = OrderGone(key, at) if amount is None else OrderSeen(key, amount, at)
         id = f"w{next(self.ids)}"
         for _ in range(2 if self.draw.random() < 0.25 else 1):
-            slow = self.draw.random() < 0.2
+            slow = self.draw.random() < (0.6 if self.kind.is_busy else 0.2)
             delay = self.draw.uniform(0, 40) if slow else self.draw.expovariate(1 / 0.8)
             task = asyncio.ensure_future(self._webhook(delay, told, id))
             self.telling.add(task)

@@ -16,16 +16,18 @@ from tidings.reconciliation import answering, changing, mirror, running, taking,
 from tidings.reconciliation.answering import Answered
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.facts import Capability, Paging
-from tidings.reconciliation.floors import NEVER
+from tidings.reconciliation.floors import NEVER, NOTHING, Known
+from tidings.reconciliation.holding import Holding
 from tidings.reconciliation.judging import Judgement, Verdict, judge
 from tidings.reconciliation.judging import Kind as Found
 from tidings.reconciliation.merging import Merge, merged
 from tidings.reconciliation.proofs import Proof
-from tidings.reconciliation.stamps import Stamps
+from tidings.reconciliation.stamps import Stamp, Stamps
 
 V, C, X = Capability.VERSIONED, Capability.EVENT_TIMED, Capability.BARE
 Patch = pytest.MonkeyPatch
 FAULTS: dict[str, Any] = {"errors": 0.08, "short": 0.2}
+BUSY: dict[str, Any] = {"is_busy": True}
 LIES: dict[str, Any] = {"drops": 0.1, "empties": 0.04}
 
 HONEST = [
@@ -45,7 +47,16 @@ HONEST = [
 ] + [
     Kind(capability=capability, changes=True, **given, **FAULTS)
     for capability in (V, C)
-    for given in ({}, {"lag": 3.0}, {"index_lag": 5.0}, {"lag": 3.0, "index_lag": 5.0}, {"is_stressed": True})
+    for given in (
+        {},
+        {"is_busy": True},
+        {"lag": 3.0},
+        {"index_lag": 5.0},
+        {"lag": 3.0, "index_lag": 5.0},
+        {"is_stressed": True},
+        {"is_busy": True, "lag": 3.0},
+        {"is_busy": True, "is_stressed": True, "index_lag": 5.0},
+    )
 ]
 
 
@@ -65,15 +76,28 @@ def scaled() -> Iterator[Patch]:
 
 @dataclass(frozen=True, slots=True)
 class Off:
-    """A rule taken out. `shows`: in what of the outcome."""
+    """A rule taken out. `shows`: in what of the outcome; "refused": the log refuses to keep what is appended. `first`:
+    a seed in which it does."""
 
     kinds: tuple[Kind, ...]
     patch: Callable[[Patch], None] = lambda patch: None
     shows: str = "violations"
+    first: int = 0
 
 
 def _stamped_when_written(patch: Patch) -> None:
-    patch.setattr(Stamps, "stamp", lambda self, asked: asked.date // self._tick * self._tick)
+    def stamp(self: Any, asked: Any, *, least: int) -> Stamp:
+        return Stamp(asked.date // self._tick * self._tick)
+
+    patch.setattr(Stamps, "stamp", stamp)
+
+
+def _may_fall(patch: Patch) -> None:
+    async def least(self: Any) -> int:
+        return NEVER
+
+    patch.setattr(Holding, "least", least)
+    patch.setattr(Stamps, "_before", lambda self, began: NEVER)
 
 
 def _no_floor(patch: Patch) -> None:
@@ -90,10 +114,13 @@ def _floor_later(patch: Patch) -> None:
             await asyncio.sleep(2.0)
             async with model_two.WORLD[-1].scope._verifying._holding.open() as (_, held, _record):
                 floors = await held.floors(taken.looked.range)
-                await prove(self, held, replace(there, floors=floors), run, taken, page)
+                to = Known(put=taken.as_of, delete=taken.as_of)
+                await held.write_floors(floors, floors.raised(taken.looked.range, to))
 
+        await prove(self, book, there, run, taken, page)
         model_two.WORLD[-1].telling.add(asyncio.ensure_future(act()))
 
+    patch.setattr(taking, "Known", lambda **given: NOTHING)
     patch.setattr(taking.Taking, "_prove", later)
 
 
@@ -213,30 +240,34 @@ OFF: Mapping[str, Off] = {
     "R1 reads are dated by their end: X": Off(_stressed(Kind(capability=X)), _stamped_when_written),
     "R2 a replica lag of 3 s is not declared": Off(_stressed(Kind(lag=3.0, claims=(("replica_lag", timedelta(0)),)))),
     "R3 pages of a snapshot are dated each by itself": Off(
-        _stressed(Kind(paging=Paging.SNAPSHOT), Kind(capability=C, paging=Paging.SNAPSHOT)),
+        _stressed(*(Kind(capability=each, paging=Paging.SNAPSHOT, tick=0.001, **BUSY, **FAULTS) for each in (V, C))),
         _set(running.Running, "_as_of", lambda self, run, read: read.as_of),
     ),
     "R4 what a later read proves may be less": Off(
-        _stressed(Kind(capability=C, tick=0.001, **FAULTS)), _set(Stamps, "_before", lambda self, began: -(2**63))
+        _stressed(Kind(capability=C, tick=0.001, **BUSY, **FAULTS)), _may_fall
     ),
     "no floor": Off(_stressed(Kind(), Kind(capability=C)), _no_floor),
-    "R5 the floor is raised 2 s later": Off(_stressed(Kind(), Kind(capability=C)), _floor_later),
-    "R6 open findings are not looked at": Off((Kind(is_stressed=True), Kind(capability=C, is_stressed=True)), _no_base),
+    "R5 the floor is raised 2 s later": Off(_stressed(Kind(**BUSY), Kind(capability=C, **BUSY)), _floor_later, first=2),
+    "R6 open findings are not looked at": Off(
+        (Kind(is_stressed=True, **BUSY), Kind(capability=C, is_stressed=True, **BUSY)), _no_base, "refused"
+    ),
     "R7 old reads are taken": Off(
-        _stressed(Kind(changes=True, index_lag=5.0), Kind(capability=C, changes=True, index_lag=5.0)), _old_reads
+        _stressed(*(Kind(capability=each, changes=True, index_lag=5.0, **BUSY) for each in (V, C))), _old_reads
     ),
     "R8 what went back is left, deletes by absence": Off(
-        _stressed(Kind(drops=0.1)), _both(_by_absence, _no_breaker, _ours_is_newer), "is_wrong"
+        _stressed(Kind(drops=0.1)), _both(_by_absence, _no_breaker, _ours_is_newer), "differs"
     ),
     "R10 no floors of keys": Off(
-        _stressed(Kind(changes=True), Kind(capability=C, changes=True)), _set(Book, "write_key_floors", _nothing)
+        _stressed(*(Kind(capability=each, changes=True, **BUSY) for each in (V, C))),
+        _set(Book, "write_key_floors", _nothing),
     ),
     "R11 no overlap, index lag 5 s": Off(
-        _stressed(Kind(changes=True, index_lag=5.0)),
+        _stressed(Kind(changes=True, index_lag=5.0, **BUSY)),
         _set(changing, "since_of", lambda upserts, facts: upserts + facts.tick_us),
+        first=13,
     ),
-    "no closing page, replica lag": Off(_stressed(Kind(changes=True, lag=3.0)), _no_closing),
-    "no closing page, index lag": Off(_stressed(Kind(changes=True, index_lag=5.0)), _no_closing),
+    "no closing page, replica lag": Off(_stressed(Kind(changes=True, lag=3.0, **BUSY)), _no_closing),
+    "no closing page, index lag": Off(_stressed(Kind(changes=True, index_lag=5.0, **BUSY)), _no_closing),
     "R12 absence is a delete": Off(_stressed(Kind(drops=0.1)), _both(_by_absence, _no_breaker), "wrong_deletes"),
     "R12-R14 no control, no breaker": Off(
         _stressed(Kind(denies=0.02, **LIES)), _both(_no_control, _no_breaker), "wrong_deletes"
@@ -245,15 +276,14 @@ OFF: Mapping[str, Off] = {
     "R15 a proof waits for no finding": Off(_stressed(Kind()), _not_waiting("f:")),
     "R15 a proof waits for nothing": Off(_stressed(Kind()), _not_waiting("")),
     "R16 a refold decides by the present floor": Off((Kind(),), shows="differs_now"),
-    "R18 reads that overlap are taken": Off(_stressed(Kind(capability=X)), _overlaps, "back"),
+    "R18 reads that overlap are taken": Off(_stressed(Kind(capability=X, **BUSY)), _overlaps, first=9),
     "offset paging is declared keyset": Off(_stressed(Kind(paging=Paging.OFFSET, claims=(("paging", Paging.KEYSET),)))),
 }
-CAUGHT = ("R1 ", "R2 ", "R8 ", "R12 absence", "R15 a proof waits for no finding", "R16", "offset")
-MISSED = frozenset(name for name in OFF if not name.startswith(CAUGHT))
-"""Those that the model does not see missed yet, or not in few runs."""
+MISSED = frozenset({"R4 what a later read proves may be less", "R7 old reads are taken"})
+"""Those that the model does not see missed in so few runs as the suite makes."""
 COMPARED: Mapping[str, Off] = {
     "lies, all rules": Off(_stressed(Kind(denies=0.02, **LIES))),
     "lies, R14 off": Off(_stressed(Kind(denies=0.02, **LIES)), _set(taking, "hold_limit", lambda live: 10**9)),
     "lies, R19 off": Off(_stressed(Kind(denies=0.02, **LIES)), _late_is_late),
-    "absence is a delete, R8 on": Off(_stressed(Kind(drops=0.1)), _both(_by_absence, _no_breaker), "is_wrong"),
+    "absence is a delete, R8 on": Off(_stressed(Kind(drops=0.1)), _both(_by_absence, _no_breaker), "differs"),
 }

@@ -62,5 +62,13 @@ def run_virtually(work: Coroutine[Any, Any, T]) -> T:
     try:
         return loop.run_until_complete(work)
     finally:
+        loop.run_until_complete(_end(asyncio.all_tasks(loop)))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+
+
+async def _end(left: set[asyncio.Task[Any]]) -> None:
+    """End what a run has left that failed."""
+    for each in left:
+        each.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
