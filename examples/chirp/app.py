@@ -9,6 +9,7 @@ from chirp.events import OrderDeleted
 from chirp.lists import lists
 from chirp.orders import Order, orders
 from chirp.reconciled import PERIOD, TillOrders
+from chirp.sent import PartnerTaken
 from chirp.till import TOLD, open_door
 from chirp.users import users
 from tidings import App
@@ -19,3 +20,5 @@ if secret := os.environ.get("CHIRP_TILL_SECRET"):
 till = os.environ.get("CHIRP_TILL_URL", "")
 events = [*TOLD.values(), OrderDeleted]
 app.reconcile("till-orders", Order, TillOrders(till), events=events, every=PERIOD if till else None)
+partner = os.environ.get("CHIRP_PARTNER_URL", "")
+app.reconcile_endpoint("partner-webhooks", "partner", PartnerTaken(partner), every=PERIOD if partner else None)

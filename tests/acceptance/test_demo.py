@@ -25,9 +25,11 @@ from tidings.cli import exits
 from tidings.cli.program import run_with
 from tidings.demo import run as demo
 from tidings.demo.comparing import Comparison
+from tidings.demo.partner_taken import is_forgotten
 from tidings.demo.plan import Plan
 from tidings.demo.report import Line
 from tidings.demo.server import Place
+from tidings.demo.standard import message_id
 from tidings.demo.telling import TILL
 from tidings.demo.truth import KEYS
 from tidings.operations.progress import unwatched
@@ -65,6 +67,12 @@ def agreed(folder: Path, *options: str) -> dict[str, Any]:
     assert lines["webhooks in"].startswith(f"{told} of {told} of Till's webhooks taken")
     [taken, due] = re.findall(r"^(\d+) of (\d+) events taken by Partner", lines["webhooks out"])[0]
     assert int(taken) == int(due) >= told
+    [forgotten] = re.findall(
+        r"(\d+) events? answered with 200 and then forgotten, all but 0 found", lines["webhooks out"]
+    )
+    assert (
+        int(forgotten) >= sum(is_forgotten(message_id(TILL, each.id)) for each in plan.told if each.source == TILL) > 0
+    )
     assert lines["lost webhooks"].startswith(f"{counted(len(plan.lost), 'webhook')} never came")
     assert "0 others" in lines["deletes"]
     assert report["lines"][-1]["what"] == "consistent as of"

@@ -8,6 +8,7 @@ from tidings.api.answer import Header
 from tidings.app.opened import Opened
 from tidings.events.timestamp import time_text
 from tidings.reconciliation.asof import Bounds
+from tidings.reconciliation.listing import CopyScope
 from tidings.reconciliation.scope import Reconciliation
 from tidings.views.declaration import ViewSpec
 
@@ -20,7 +21,9 @@ class Bounded:
 
     def __init__(self, opened: Opened) -> None:
         self._clock = opened.ports.clock
-        self._scopes: Mapping[type, Reconciliation] = {each.scope.view: each for each in opened.scopes.values()}
+        self._scopes: Mapping[type, Reconciliation] = {
+            each.scope.view: each for each in opened.scopes.values() if isinstance(each.scope, CopyScope)
+        }
         self._kept: dict[str, tuple[float, tuple[Header, ...]]] = {}
 
     async def headers(self, view: ViewSpec) -> tuple[Header, ...]:

@@ -15,14 +15,14 @@ from tidings import settings as setting
 from tidings.app.declared import Declared
 from tidings.app.opened import Opened
 from tidings.app.opening import open_services
-from tidings.app.reconciling import checked
+from tidings.app.reconciling import checked_copy, checked_endpoint
 from tidings.errors import DeclarationError, RefusedError, SettingError
 from tidings.events.catalog import Catalog
 from tidings.events.declaration import declared_class
 from tidings.log.driver import Position
 from tidings.operations.endpoints import Endpoints
 from tidings.ports import Ports
-from tidings.reconciliation.listing import Listing, Scope
+from tidings.reconciliation.listing import CopyScope, EndpointScope, Listing, Lists, Scope
 from tidings.reconciliation.mirror import mirror_name
 from tidings.reconciliation.times import Every
 from tidings.services.context import Context
@@ -126,7 +126,7 @@ class App:
         events: Sequence[type],
         every: Every | tuple[Every, Every] | None = None,
         account: str = "",
-    ) -> Scope:
+    ) -> CopyScope:
         """Keep a copy of what a provider lists, and prove it right: what was missed is found, and repaired by events.
 
         `name`: of the scope, such as `till-orders`. `view`: the class of the copy's rows, a view without folds.
@@ -134,13 +134,10 @@ class App:
         from one start to the next, or as cron says, `"0 3 * * *"`, in UTC; of a pair the second one is when what has
         changed is read; None: only when asked for. `account`: scopes of one account share its rate. DeclarationError.
         """
-        if name in self.scopes:
-            raise DeclarationError(f"two scopes are named {name!r}: give one of them another name")
-        if self._opened is not None:
-            raise RefusedError("the app is open: say what is reconciled before")
+        self._check_scope(name)
         classes = tuple(declared_class(each).cls for each in events)
         whole, changes = every if isinstance(every, tuple) else (every, None)
-        scope = Scope(
+        scope = CopyScope(
             name=name,
             view=view,
             listing=listing,
@@ -149,11 +146,40 @@ class App:
             changes_every=changes,
             account=account,
         )
-        made = checked(scope, self.views)
+        made = checked_copy(scope, self.views)
         self.scopes[name] = made
         keeping = self.services[made.service].with_copy(mirror_name(made), made.events)
         self.services = MappingProxyType({**self.services, made.service: keeping})
         return made
+
+    def reconcile_endpoint(
+        self,
+        name: str,
+        endpoint: str,
+        listing: Lists,
+        *,
+        window: timedelta = timedelta(days=1),
+        every: Every | None = None,
+        account: str = "",
+    ) -> EndpointScope:
+        """Compare what was delivered to an endpoint with what its receiver lists: what it lost is sent once more.
+
+        `name`: of the scope, such as `partner-webhooks`. `endpoint`: its id; it may be added later. `listing`: rows
+        whose key is the `webhook-id`, and whose state may say the `sha256` of the body. `window`: how far back that
+        list goes for certain. `every`, `account`: as of `reconcile`. DeclarationError.
+        """
+        self._check_scope(name)
+        scope = EndpointScope(
+            name=name, listing=listing, endpoint=endpoint, window=window, every=every, account=account
+        )
+        self.scopes[name] = checked_endpoint(scope)
+        return scope
+
+    def _check_scope(self, name: str) -> None:
+        if name in self.scopes:
+            raise DeclarationError(f"two scopes are named {name!r}: give one of them another name")
+        if self._opened is not None:
+            raise RefusedError("the app is open: say what is reconciled before")
 
     @asynccontextmanager
     async def open(

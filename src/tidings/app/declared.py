@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tidings.events.catalog import Catalog
 from tidings.ports import Clock
-from tidings.reconciliation.listing import Scope
+from tidings.reconciliation.listing import CopyScope, Scope
 from tidings.services.service import Service
 from tidings.settings import Settings
 from tidings.versions.gatekeeper import Gatekeeper
@@ -32,7 +32,7 @@ class Declared:
         """Every event class that is named, each once."""
         named = [event for service in self.services for event in service.events]
         told = [event for each in self.receivers for event in each.emits]
-        told += [event for each in self.scopes for event in each.events]
+        told += [event for each in self.scopes if isinstance(each, CopyScope) for event in each.events]
         return tuple(dict.fromkeys([*named, *told]))
 
     def versions(self) -> Versions:

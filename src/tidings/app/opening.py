@@ -23,7 +23,7 @@ from tidings.log.log import Log
 from tidings.operations.admission import Admission
 from tidings.operations.pruning import Pruner
 from tidings.ports import Ports, this_process
-from tidings.reconciliation.scope import Ground
+from tidings.reconciliation.assembling import Ground
 from tidings.services.context import Resources
 from tidings.services.deliverer import Deliverer
 from tidings.services.handlers import Handlers
@@ -82,7 +82,7 @@ def _put_together(
     deliverer = Deliverer({each.name: each.functions for each in carried}, store=store, ports=ports, owner=owner)
     shelves = {each.name: Shelves(each.name, reading[each.name], tables, log) for each in services}
     resources = {each.name: _resources(each, known, shelves[each.name], deliverer) for each in services}
-    ground = Ground(known.catalog, store, ports, owner, log)
+    ground = Ground(known.catalog, store, log, ports, owner)
     scopes = reconciliations(declared.scopes, views, known, ground, tables)
     webhooks = webhooks_of(settings, known, log=log, store=store, ports=ports, owner=owner)
     read_here = readings(carried, reading, known.versions)

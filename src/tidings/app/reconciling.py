@@ -8,26 +8,32 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from tidings.app.declared import Known
 from tidings.errors import DeclarationError, RefusedError, UnknownTypeError, VersionUnreadableError
 from tidings.events.declaration import declared_class, value_class
-from tidings.events.envelope import Entry
+from tidings.events.envelope import Entry, Envelope
 from tidings.operations.reconciling import overdue_told
 from tidings.ports import Ports
+from tidings.reconciliation.assembling import Ground, of_copy, of_endpoint
 from tidings.reconciliation.budget import Budget
-from tidings.reconciliation.listing import Scope
+from tidings.reconciliation.facts import Capability
+from tidings.reconciliation.listing import CopyScope, EndpointScope, Scope
 from tidings.reconciliation.mirror import Mirror
 from tidings.reconciliation.records import Run
-from tidings.reconciliation.scope import Ground, Reconciliation
+from tidings.reconciliation.scope import Reconciliation
 from tidings.reconciliation.times import checked_every
 from tidings.services.service import Service
+from tidings.store.endpoint_deliveries import EndpointDelivery
 from tidings.store.rows import ViewTable
 from tidings.versions.step import Unreadable, adapt
 from tidings.views.current import CurrentTables
 from tidings.views.declaration import ViewSpec
+from tidings.webhooks.deliver.sendings import NEW_IDS
+from tidings.webhooks.deliver.signing import message_id
 
 LOOK_SECONDS = 1.0
 TELL_SECONDS = 10.0
@@ -43,11 +49,19 @@ def reconciliations(
     budgets: dict[str, Budget] = {}
     found: dict[str, Reconciliation] = {}
     for scope in scopes:
-        [view] = [each for each in views if each.row is scope.view]
         budget = budgets.setdefault(scope.account or scope.name, Budget(scope.listing.facts.rate, ground.ports))
-        reads, table = _reading(known, scope), _table_of(tables, view)
-        found[scope.name] = Reconciliation(scope, view, ground, budget=budget, reads=reads, table=table)
+        if isinstance(scope, EndpointScope):
+            found[scope.name] = of_endpoint(scope, ground, budget=budget, names=_message)
+        elif isinstance(scope, CopyScope):
+            [view] = [each for each in views if each.row is scope.view]
+            reads, table = _reading(known, scope), _table_of(tables, view)
+            found[scope.name] = of_copy(scope, view, ground, budget=budget, reads=reads, table=table)
     return MappingProxyType(found)
+
+
+def _message(delivery: EndpointDelivery, envelope: Envelope) -> str | None:
+    """Return the `webhook-id` of what was delivered; None of a replay whose messages were to be taken for new ones."""
+    return None if delivery.run.startswith(NEW_IDS) else message_id(envelope.source, envelope.id)
 
 
 def _table_of(tables: CurrentTables, view: ViewSpec) -> Callable[[], Any]:
@@ -58,7 +72,7 @@ def _table_of(tables: CurrentTables, view: ViewSpec) -> Callable[[], Any]:
     return table
 
 
-def _reading(known: Known, scope: Scope) -> Callable[[Entry], Any]:
+def _reading(known: Known, scope: CopyScope) -> Callable[[Entry], Any]:
     """Return what reads an entry as an event of the classes that a scope names."""
     events = [declared_class(each) for each in scope.events]
     natives = {(each.type, each.version) for each in events}
@@ -80,11 +94,10 @@ def _reading(known: Known, scope: Scope) -> Callable[[Entry], Any]:
     return read
 
 
-def checked(scope: Scope, views: Sequence[ViewSpec]) -> Scope:
+def checked_copy(scope: CopyScope, views: Sequence[ViewSpec]) -> CopyScope:
     """Return a scope, once it is known whose view it keeps. DeclarationError if it is nobody's, or folds make it."""
     name = scope.name
-    if not _NAME.fullmatch(name):
-        raise DeclarationError(f"{name!r:.80} is no name of a scope: use small letters, digits and hyphens")
+    _check(scope)
     found = next((each for each in views if each.row is value_class(scope.view)), None)
     if found is None:
         called = getattr(scope.view, "__qualname__", repr(scope.view))
@@ -99,8 +112,6 @@ def checked(scope: Scope, views: Sequence[ViewSpec]) -> Scope:
         raise DeclarationError(f"the copy {name} and {folding[0]} would be one consumer: give the scope another name")
     if not scope.events:
         raise DeclarationError(f"{name}: name the event classes that its listing reads, events=[…]")
-    if scope.every is not None:
-        checked_every(scope.every, f"{name}: every")
     if scope.changes_every is not None:
         checked_every(scope.changes_every, f"{name}: every")
         if not scope.listing.facts.filters_by_change:
@@ -108,6 +119,26 @@ def checked(scope: Scope, views: Sequence[ViewSpec]) -> Scope:
                 f"{name}: every=(…, {scope.changes_every}), and its listing does not filter by change"
             )
     return replace(scope, service=found.service, view=found.row)
+
+
+def checked_endpoint(scope: EndpointScope) -> EndpointScope:
+    """Return a scope of what is sent to an endpoint, once it is known to be one. DeclarationError."""
+    _check(scope)
+    if scope.listing.facts.capability is not Capability.EVENT_TIMED:
+        raise DeclarationError(
+            f"{scope.name}: what a receiver took does not change, so its list has no versions: declare "
+            "capability=Capability.EVENT_TIMED"
+        )
+    if scope.window <= timedelta(0):
+        raise DeclarationError(f"{scope.name}: window={scope.window} goes back no time at all")
+    return scope
+
+
+def _check(scope: Scope) -> None:
+    if not _NAME.fullmatch(scope.name):
+        raise DeclarationError(f"{scope.name!r:.80} is no name of a scope: use small letters, digits and hyphens")
+    if scope.every is not None:
+        checked_every(scope.every, f"{scope.name}: every")
 
 
 class Schedule:
@@ -186,7 +217,7 @@ async def _ran(scope: Reconciliation, running: Awaitable[Run]) -> None:
 
 def mirrors(scopes: Mapping[str, Reconciliation], services: Sequence[Service]) -> Sequence[Mirror]:
     """Return the consumers that keep the copies of these services."""
-    return [each.mirror for each in _of(scopes, services)]
+    return [each.mirror for each in _of(scopes, services) if each.mirror is not None]
 
 
 def schedules(scopes: Mapping[str, Reconciliation], services: Sequence[Service], ports: Ports) -> Sequence[Schedule]:
@@ -197,4 +228,4 @@ def schedules(scopes: Mapping[str, Reconciliation], services: Sequence[Service],
 
 def _of(scopes: Mapping[str, Reconciliation], services: Sequence[Service]) -> list[Reconciliation]:
     names = {service.name for service in services}
-    return [each for each in scopes.values() if each.scope.service in names]
+    return [each for each in scopes.values() if not each.scope.service or each.scope.service in names]

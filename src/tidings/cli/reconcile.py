@@ -188,7 +188,7 @@ def code_of(run: Run, *, in_flight: int = 0) -> int:
     `in_flight`: how many of its findings are known to be of events that were on their way.
     """
     code = ENDS[run.state]
-    return NO if code == OK and run.appended + run.proposed > in_flight else code
+    return NO if code == OK and run.appended + run.proposed + run.asked > in_flight else code
 
 
 def _scope_of(opened: Opened, scope: str) -> Reconciliation:
@@ -211,6 +211,7 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
         "rows": run["rows"],
         "equal": run["equal"],
         "would repair" if run["dry"] else "repaired": run["proposed"] if run["dry"] else run["appended"],
+        "to decide": run["asked"],
         "deleted": run["deletes"],
         "held": len(run["held"]),
         "consistent as of": run["after"]["delete"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tidings.conformance.endpoint_samples import (
     DEAD,
@@ -26,6 +27,7 @@ from tidings.store.driver import StoreDriver
 from tidings.store.endpoint_deliveries import Page, Range
 
 MONTH = timedelta(days=30)
+HASHED = replace(DELIVERED, body_hash=b"h" * 32)
 
 
 async def all_dead(store: StoreDriver, count: int) -> None:
@@ -143,3 +145,42 @@ class RepeatingForEndpoints:
         assert await found(DeliveryFilter(endpoint="e")) == ["e:1"]
         assert await found(DeliveryFilter(subject="b", type="said")) == ["f:2"]
         assert await found(DeliveryFilter(type="other")) == []
+
+    async def test_what_has_closed_is_told_in_that_order(self, store: StoreDriver) -> None:
+        await keep(store, endpoint(slots=500, reserved=0), endpoint("f"))
+        await deliver(store, *(sent(n, expires=n) for n in range(1, 6)), sent(1, "f"))
+        claimed = [each for each in await take(store) if each.delivery.endpoint == "e"]
+        for each, result in zip(claimed, (DEAD, HASHED, DELIVERED), strict=False):
+            await settle(store, each, result)
+        await store.cancel_delivery("e:4", at=START_US)
+        page = await store.closed_deliveries("e", since=0)
+        told = {each.delivery.position: (each.state, each.body_hash) for each in page.deliveries}
+        assert told == {
+            1: ("dead", None),
+            2: ("delivered", b"h" * 32),
+            3: ("delivered", None),
+            4: ("cancelled", None),
+        }
+        assert all(each.delivery.expires == each.delivery.position for each in page.deliveries)
+        order = [(each.closed, each.n) for each in page.deliveries]
+        assert order == sorted(order)
+        assert page.at >= START_US
+        first, *rest = page.deliveries
+        behind = await store.closed_deliveries("e", since=first.closed, after=first.n, limit=2)
+        assert behind.deliveries == rest[:2]
+
+    async def test_a_dead_delivery_whose_receiver_has_it_is_delivered_and_its_subject_goes_on(
+        self, store: StoreDriver
+    ) -> None:
+        await keep(store, endpoint(ordering="key"))
+        await deliver(store, *(sent(n, subject="a") for n in range(1, 4)))
+        [first] = await take(store)
+        await settle(store, first, DEAD)
+        assert await states(store) == {1: "dead", 2: "dead", 3: "dead"}
+        async with store.unit() as unit:
+            assert await unit.acknowledge(sent(1))
+        assert await states(store, "reason") == {1: ("delivered", "listed"), 2: ("due", None), 3: ("behind", None)}
+        async with store.unit() as unit:
+            assert not await unit.acknowledge(sent(2))
+            assert not await unit.acknowledge(sent(9))
+        assert (await states(store))[2] == "due"

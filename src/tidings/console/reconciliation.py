@@ -12,6 +12,7 @@ from tidings.faces.scopes import KINDS, causes_object, run_object
 from tidings.operations.reconciling import find_scope, page_of
 from tidings.reconciliation.attributing import is_in_flight
 from tidings.reconciliation.beginning import Wanted
+from tidings.reconciliation.listing import EndpointScope
 from tidings.reconciliation.records import Run
 from tidings.reconciliation.scope import Reconciliation
 
@@ -35,6 +36,7 @@ async def one(visit: Visit) -> Response:
         "scope.html",
         each=await scope.asof(),
         copy=f"{scope.scope.service}.{scope.view}",
+        endpoint=_endpoint(scope),
         now=visit.opened.ports.clock.now_us(),
         runs=runs,
         is_first=after is None,
@@ -57,6 +59,7 @@ async def run(visit: Visit) -> Response:
     return await visit.show(
         "run.html",
         scope=scope.scope.name,
+        endpoint=_endpoint(scope),
         run=shown,
         about=run_object(shown, scope.scope.name),
         now=visit.opened.ports.clock.now_us(),
@@ -87,11 +90,12 @@ async def approve(visit: Visit) -> Response:
     held = await _run(visit, scope)
     text = form.get("at_most", "").strip()
     if not (text.isascii() and text.isdigit() and len(text) <= 7):
-        raise MalformedError("say how many items may be deleted at most, as a whole number")
+        raise MalformedError("say how many items it may be at most, as a whole number")
     approval = await scope.approval(held.id, at_most=int(text))
     wanted = Wanted(mode="approve", applies=True, approval=approval)
     begun = await scope.begin(wanted, who=visit.who, of=held.id)
-    return visit.done("Everything is listed once more, and what is gone is deleted.", _at(scope, begun.id))
+    done = "sent again" if _endpoint(scope) else "deleted"
+    return visit.done(f"Everything is listed once more, and what is gone is {done}.", _at(scope, begun.id))
 
 
 async def cancel(visit: Visit) -> Response:
@@ -99,6 +103,11 @@ async def cancel(visit: Visit) -> Response:
     scope = _scope(visit)
     ended = await scope.cancel(visit.segment("run"), who=visit.who)
     return visit.done("The run is cancelled.", _at(scope, ended.id))
+
+
+def _endpoint(scope: Reconciliation) -> str:
+    """Return the endpoint whose receiver is asked; nothing of a scope that is a copy."""
+    return scope.scope.endpoint if isinstance(scope.scope, EndpointScope) else ""
 
 
 def _scope(visit: Visit) -> Reconciliation:

@@ -202,13 +202,14 @@ class Reader:
             after = f"&after={quote(page['next'], safe='')}"
 
     async def deliveries(self, endpoint: str) -> Counter[str]:
-        """Return how many deliveries to an endpoint there are in each state."""
+        """Return how many deliveries to an endpoint there are in each state, without those of a replay."""
         states: Counter[str] = Counter()
         after = ""
         async with aiohttp.ClientSession() as session:
             while True:
                 page = await self._get(session, f"/deliveries?endpoint={endpoint}&limit={PAGE}{after}")
-                states.update(each["state"] for each in page["deliveries"])
+                first = [each for each in page["deliveries"] if each["key"] == f"{endpoint}:{each['position']}"]
+                states.update(each["state"] for each in first)
                 if not page["next"] or not page["deliveries"]:
                     return states
                 after = f"&after={quote(page['next'], safe='')}"

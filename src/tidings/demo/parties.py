@@ -40,6 +40,7 @@ class Parties:
         self._till = Server(place, clock, "tidings.demo.till_server", "--to", f"{chirp}/hooks/till", *drawn)
         place.till = self._till.url
         self._partner = Server(place, clock, "tidings.demo.partner_server")
+        place.partner = self._partner.url
 
     async def open_partner(self) -> None:
         """Start Partner, and have Chirp send it all that happens to orders, by two endpoints."""
@@ -91,12 +92,15 @@ class Parties:
             await self._clock.sleep(0.1)
 
     async def until_all_is_delivered(self, reader: Reader, progress: Progress) -> None:
-        """Wait until nothing is left to be sent to Partner's endpoints; give up if none of it becomes less."""
+        """Wait until nothing is left to be sent to Partner's endpoints, once more included, since Partner forgets some;
+        give up if none of it becomes less."""
         patience, total = Patience(self._clock), len(self._due(await reader.repairs()))
         while True:
             pending = await reader.pending(GOOD), await reader.pending(OLD)
-            progress("delivering to Partner", max(0, total - pending[0]), total)
-            if patience.ends(pending) or (not any(pending) and await self._is_delivered(reader)):
+            lost = (await _asked(self._partner))["lost"]
+            progress("delivering to Partner", max(0, total - pending[0] - len(lost)), total)
+            left = (*pending, len(lost))
+            if patience.ends(left) or (not any(left) and await self._is_delivered(reader)):
                 return
             await self._clock.sleep(0.2)
 
@@ -154,14 +158,17 @@ def compare_partner(due: set[str], said: dict[str, Any], states: Counter[str]) -
     repeats = sum(taken.values()) - len(taken)
     found = f"{len(due) - len(missing):,} of {counted(len(due), 'event')} taken by Partner; attempts it took badly: "
     found += f"{sum(times for way, times in said['ways'].items() if way in BAD):,}; taken twice: {repeats:,}"
+    forgotten = counted(len(said["forgotten"]), "event")
+    found += f"; {forgotten} answered with 200 and then forgotten, all but {len(said['lost']):,} found and sent again"
     wrong = [
         f"{name}: {each}" for name, each in (("missing", sorted(missing)[:3]), ("surplus", sorted(surplus)[:3])) if each
     ]
+    wrong += [f"forgotten: {', '.join(said['lost'][:3])}"] if said["lost"] else []
     wrong += [f"not signed: {said['forged']}"] if said["forged"] else []
     wrong += [f"redirects followed: {said['followed']}"] if said["followed"] else []
     wrong += [f"out of order: {', '.join(said['backwards'][:3])}"] if said["backwards"] else []
     wrong += [] if states == Counter(delivered=len(due)) else [f"Chirp says {dict(states)}"]
-    return Line("webhooks out", found, not wrong, "; ".join(wrong))
+    return Line("webhooks out", found, not wrong, "; ".join(wrong), f"{forgotten} less at Partner")
 
 
 def is_closed(due: set[str], states: Counter[str]) -> bool:

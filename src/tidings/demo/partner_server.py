@@ -15,6 +15,7 @@ from typing import Literal
 
 from aiohttp import web
 
+from tidings.demo.partner_taken import TakenList
 from tidings.demo.standard import is_signed
 from tidings.ports import Clock, Ports
 
@@ -83,6 +84,7 @@ class Partner:
 
     def __init__(self, clock: Clock) -> None:
         self.counted = Counted()
+        self.taken = TakenList(clock)
         self._clock = clock
 
     async def take(self, request: web.Request) -> web.StreamResponse:
@@ -119,6 +121,7 @@ class Partner:
             request.transport.abort()
             return web.Response()
         self.counted.take(endpoint, id, body)
+        self.taken.keep(id, body)
         return web.Response() if way == "take" else await self._drip(request, endless=way == "endlessly")
 
     async def _drip(self, request: web.Request, *, endless: bool) -> web.StreamResponse:
@@ -134,7 +137,8 @@ class Partner:
 
     async def report(self, _: web.Request) -> web.Response:
         """Tell what was counted."""
-        return web.json_response(self.counted.as_json())
+        kept = {"forgotten": sorted(self.taken.forgotten), "lost": sorted(self.taken.lost)}
+        return web.json_response(self.counted.as_json() | kept)
 
     async def know(self, request: web.Request) -> web.Response:
         """Learn the secret of an endpoint."""
@@ -154,6 +158,7 @@ def main() -> None:
     partner, served = Partner(Ports().clock), web.Application()
     served.router.add_post("/hooks/{endpoint}", partner.take)
     served.router.add_put("/secrets/{endpoint}", partner.know)
+    served.router.add_routes(partner.taken.routes())
     served.router.add_get("/report", partner.report)
     served.router.add_route("*", "/followed", partner.follow)
     web.run_app(served, host="127.0.0.1", port=asked.parse_args().port, print=None, handler_cancellation=True)

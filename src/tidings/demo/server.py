@@ -207,7 +207,7 @@ class Servers:
 class Place:
     """The folder of one run: its database, its log, its mailbox, and the environment of what runs in it.
 
-    `till`: where Till is, from when that is known.
+    `till`, `partner`: where they are, from when that is known.
     """
 
     def __init__(self, folder: Path, ground: Ground | None = None) -> None:
@@ -216,6 +216,7 @@ class Place:
         self.log = folder / "server.log"
         self.mailbox = folder / "mailbox.jsonl"
         self.till = ""
+        self.partner = ""
         self._till_secret = secret_of(secrets.token_bytes(24))
 
     @property
@@ -228,6 +229,7 @@ class Place:
             "CHIRP_MAILBOX": str(self.mailbox),
             "CHIRP_TILL_SECRET": self._till_secret,
             "CHIRP_TILL_URL": self.till,
+            "CHIRP_PARTNER_URL": self.partner,
             # Partner is on this machine, and a run is no time to wait for hours.
             "TIDINGS_DELIVERY_SUBNETS": "127.0.0.0/8",
             "TIDINGS_DELIVERY_HTTP": "on",

@@ -15,8 +15,8 @@ from tidings.reconciliation.judging import Kind
 from tidings.reconciliation.records import Run
 
 KINDS = tuple(each.value for each in Kind)
-FINDING_STATES = ("proposed", "open", "merged", "parked", "waived")
-CAUSES = ("unknown", "late", "lost", "handler", "provider")
+FINDING_STATES = ("proposed", "open", "merged", "parked", "waived", "asked")
+CAUSES = ("unknown", "late", "lost", "handler", "provider", "foreign")
 
 
 def bounds_object(found: Bounds, *, now: int) -> dict[str, Any]:
@@ -50,6 +50,7 @@ def run_object(run: Run, scope: str) -> dict[str, Any]:
         "equal": run.equal,
         "proposed": run.proposed,
         "appended": run.appended,
+        "asked": run.asked,
         "suspects": run.suspects,
         "deletes": run.deleted,
         "held": list(run.held),
@@ -74,7 +75,8 @@ def run_line(run: Run, scope: str, found: Sequence[Finding], *, now: int) -> str
     parts = [f"{run.rows:,} rows", f"{made} ({kinds})" if kinds else made]
     causes = causes_object(found, now=now)
     parts += [", ".join(f"{count:,} {cause.replace('_', ' ')}" for cause, count in causes.items())] if causes else []
-    parts += [f"{len(run.held):,} deletes held"] if run.held else []
+    parts += [f"{run.asked:,} to decide"] if run.asked else []
+    parts += [f"{len(run.held):,} held"] if run.held else []
     state = run.state if not run.why else f"{run.state}, {run.why}"
     proved = "nothing proved" if run.bounds[1] == NEVER else f"consistent as of {time_text(run.bounds[1])}"
     return f"{scope}: {state}: {'; '.join(parts)}; {proved}"

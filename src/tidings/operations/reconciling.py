@@ -19,7 +19,7 @@ async def scopes_check(scopes: Mapping[str, Reconciliation], now: int) -> Check:
     for name, scope in scopes.items():
         bounds = await scope.asof()
         if bounds.run is not None and bounds.run.state == "held":
-            told.append(f"{name} holds {counted(len(bounds.run.held), 'delete')}: `tidings reconcile report {name}`")
+            told.append(f"{name} holds {counted(len(bounds.run.held), scope.holds)}: `tidings reconcile report {name}`")
         if bounds.is_overdue(now):
             told.append(f"{name} {overdue_told(bounds, now)}")
     return Check("reconciliation", "; ".join(told) or None)

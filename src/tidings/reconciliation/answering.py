@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tidings.events.envelope import Envelope
 from tidings.reconciliation.attributing import told_by
 from tidings.reconciliation.book import Book, newer
 from tidings.reconciliation.coding import Dirty, Finding, Suspect, key_place
@@ -15,10 +15,10 @@ from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER
 from tidings.reconciliation.judging import DELETE, PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
 from tidings.reconciliation.records import Run
-from tidings.reconciliation.repairing import Difference, Repairs
+from tidings.reconciliation.repairing import Difference, Repair, Repairs
 from tidings.store.rows import Rank
 
-Outcome = Literal["same", "repaired", "gone", "asked-again", "omitted", "marked", "superseded"]
+Outcome = Literal["same", "repaired", "gone", "asked-again", "omitted", "marked", "superseded", "sent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +40,30 @@ class Followed:
 
     outcome: Outcome
     finding: Finding | None = None
-    event: Envelope | None = None
+    repair: Repair | None = None
 
 
-class Answering:
+class Answers(ABC):
     """Takes answers in for one scope. `period`: how long a single item that is gone is asked for once more, µs."""
 
-    def __init__(self, capability: Capability, repairs: Repairs, differing: Differing, period: int) -> None:
-        self._differing = differing
-        self._capability = capability
-        self._repairs = repairs
+    def __init__(self, period: int) -> None:
         self._period = period
+
+    @abstractmethod
+    async def _found(self, book: Book, run: Run, answered: Answered, *, now: int) -> Followed:
+        """Return what follows from a key that is there."""
+
+    @abstractmethod
+    async def _gone(self, book: Book, run: Run, answered: Answered, as_of: int, *, now: int) -> Followed:
+        """Return what follows from a key that is not."""
+
+    @abstractmethod
+    def _was_there(self, answered: Answered, suspect: Suspect) -> bool:
+        """Say whether the item existed, as it is, when the list did not show it."""
+
+    @abstractmethod
+    async def _left_out(self, book: Book, run: Run, suspect: Suspect, copy: Copied, *, now: int) -> None:
+        """Note that a list has left it out."""
 
     async def suspect(
         self, book: Book, run: Run, suspect: Suspect, answered: Answered, *, now: int, is_only: bool
@@ -69,9 +82,9 @@ class Answering:
             is_omitted = self._was_there(answered, suspect)
             if is_omitted:
                 await book.void([question])
-                await book.write_findings([self._repairs.noted(omitted(suspect, answered.copy), run, now=now)])
+                await self._left_out(book, run, suspect, answered.copy, now=now)
             await self._close(book, suspect, question, followed)
-            return Followed("omitted", followed.finding, followed.event) if is_omitted else followed
+            return Followed("omitted", followed.finding, followed.repair) if is_omitted else followed
         if is_only and (suspect.missing is None or now - suspect.missing < self._period):
             marked = _marked(suspect, now) if suspect.missing is None else suspect
             await book.write_suspects({suspect.at: marked})
@@ -111,6 +124,16 @@ class Answering:
         await book.write_suspects({suspect.at: None})
         await book.answer(question, then=_then(followed))
 
+
+class Answering(Answers):
+    """Takes answers in for the scope of a copy."""
+
+    def __init__(self, capability: Capability, repairs: Repairs, differing: Differing, period: int) -> None:
+        super().__init__(period)
+        self._differing = differing
+        self._capability = capability
+        self._repairs = repairs
+
     def _was_there(self, answered: Answered, suspect: Suspect) -> bool:
         """Say whether the item existed, as it is, when the list did not show it."""
         copy = answered.copy
@@ -141,9 +164,9 @@ class Answering:
         purged, age = (await book.record()).purged, age_of(read, found.rank)
         difference = Difference(found.kind, copy.key, copy.at, found.rank, base, age, purged)
         time = copy.version if copy.version is not None and copy.version > 0 else found.rank.at
-        finding, event = self._repairs.repaired(difference, run, copy.row, now=now, time=min(time, now))
+        finding, repair = self._repairs.repaired(difference, run, copy.row, now=now, time=min(time, now))
         finding = await self._keep(book, finding, answered)
-        return Followed("repaired", finding, event)
+        return Followed("repaired", finding, repair)
 
     async def _gone(self, book: Book, run: Run, answered: Answered, as_of: int, *, now: int) -> Followed:
         base = await self._base(book, answered.at)
@@ -155,10 +178,13 @@ class Answering:
         purged = (await book.record()).purged
         difference = Difference(Kind.EXTRA, answered.key, answered.at, rank, base, purged=purged)
         time = min(as_of, now) if as_of > 0 else now
-        finding, event = self._repairs.repaired(difference, run, None, now=now, time=time)
+        finding, repair = self._repairs.repaired(difference, run, None, now=now, time=time)
         finding = await self._keep(book, finding, answered)
         await self._raise(book, answered, await book.key_floor(answered.at))
-        return Followed("gone", finding, event)
+        return Followed("gone", finding, repair)
+
+    async def _left_out(self, book: Book, run: Run, suspect: Suspect, copy: Copied, *, now: int) -> None:
+        await book.write_findings([self._repairs.noted(omitted(suspect, copy), run, now=now)])
 
     async def _keep(self, book: Book, finding: Finding, answered: Answered) -> Finding:
         copies = {} if answered.copy is None else {answered.key: answered.copy}
@@ -183,7 +209,8 @@ def omitted(suspect: Suspect, copy: Copied) -> Difference:
 
 
 def _then(followed: Followed) -> str | None:
-    return None if followed.finding is None else f"f:{followed.finding.id}"
+    found = followed.finding
+    return None if found is None or found.state != "open" else f"f:{found.id}"
 
 
 def _marked(suspect: Suspect, now: int) -> Suspect:

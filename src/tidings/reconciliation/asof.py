@@ -18,6 +18,8 @@ from tidings.store.note_store import NoteStore
 S = TypeVar("S", Suspect, Dirty, Waiting)
 EXCEPTIONS_MAX = 100
 """With more of them nothing is told: "right but for so many" says little."""
+DECIDED = frozenset({"conflict", "parked"})
+"""Reasons that no read takes away, but somebody who decides."""
 APPLY_US = 1_000_000
 """How long the copy may take to have what was appended; what takes longer is told as its consumer's lag."""
 
@@ -76,7 +78,7 @@ async def bounds_of(notes: NoteStore, scope: Scope, ran: Ran) -> Bounds:
     known = await _known(notes, name)
     exceptions = [Excepted(each.key, "suspect", each.since) for each in await _each(notes, name, "suspect", Suspect)]
     dirty = await _each(notes, name, "dirty", Dirty)
-    exceptions += [Excepted(each.key, "unreadable", each.since) for each in dirty if each.is_given_up]
+    exceptions += [Excepted(each.key, _reason(each), each.since) for each in dirty if each.is_given_up]
     exceptions += [Excepted(each.key, "parked", each.since) for each in await _each(notes, name, "parked", Waiting)]
     is_told = len(exceptions) <= EXCEPTIONS_MAX
     upserts = min(each.shown_put for each in known)
@@ -91,6 +93,11 @@ async def bounds_of(notes: NoteStore, scope: Scope, ran: Ran) -> Bounds:
         began=ran.began,
         expected=_expected(scope, ran.last),
     )
+
+
+def _reason(dirty: Dirty) -> str:
+    """Return why nothing is said of a key of which no more is to be read."""
+    return dirty.reason if dirty.reason in DECIDED else "unreadable"
 
 
 def _expected(scope: Scope, run: Run | None) -> int | None:

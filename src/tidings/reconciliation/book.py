@@ -32,6 +32,7 @@ from tidings.reconciliation.notes import end_of, pair
 from tidings.reconciliation.places import START, WHOLE, Place, Range
 from tidings.reconciliation.proofs import Proof
 from tidings.reconciliation.records import Record, Run
+from tidings.store.endpoint_deliveries import EndpointDelivery
 from tidings.store.note_store import Note
 from tidings.store.rows import Rank
 
@@ -145,6 +146,16 @@ class Book(Findings):
     async def write_key_floors(self, floors: Mapping[bytes, int | None]) -> None:
         """Keep these; None takes one away that its range's floor has passed."""
         await self._note("key_floor", {at: None if n is None else number_bytes(n) for at, n in floors.items()})
+
+    # what was sent
+    async def sent(self, places: Iterable[bytes]) -> Mapping[bytes, EndpointDelivery]:
+        found = await self._noted("sent", places)
+        return {at: msgspec.msgpack.decode(body, type=EndpointDelivery) for at, body in found.items()}
+
+    async def write_sent(self, sent: Mapping[bytes, EndpointDelivery | None]) -> None:
+        await self._note(
+            "sent", {at: None if each is None else msgspec.msgpack.encode(each) for at, each in sent.items()}
+        )
 
     # what the mirror holds
     async def kept(self, range: Range) -> Kept:

@@ -24,6 +24,7 @@ from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked
 from tidings.reconciliation.places import START, WHOLE, Place, Range
 from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf, unread
 from tidings.reconciliation.records import Record, Run, RunState
+from tidings.reconciliation.repairing import carried_out
 from tidings.reconciliation.taking import Taken, after
 
 RESTARTS = 3
@@ -161,7 +162,7 @@ class Changing:
             self._holding.ports.points.at("reconcile:page-judged")
             end = run.after if looked.range.end is None else place_key(looked.range.end)
             record, run = after(record, run, taken, found, cursor=cursor, end=end)
-            unit.emit(found.events)
+            await carried_out(unit, found.repairs)
             await book.write(record)
             await book.write_run(run)
         return run

@@ -117,9 +117,10 @@ class Field(msgspec.Struct, frozen=True, array_like=True):
 class Finding(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A difference that was found. Times are µs since 1970; `rank`: of its repair; `base`: of what was here.
 
-    `state`: proposed, open, merged, parked or waived. `cause`: why it came to be, as far as that is known. `arrived`:
-    when the event that it told of came after all. `due`: from when on it counts, if that has not come by then.
-    `changed`: when the item became so, by our clock, if its version says that. `subject`: of its repair.
+    `state`: proposed, open, merged, parked, waived, or asked: somebody has to decide. `cause`: why it came to be, as
+    far as that is known. `arrived`: when the event that it told of came after all. `due`: from when on it counts, if
+    that has not come by then. `changed`: when the item became so, by our clock, if its version says that. `subject`: of
+    its repair.
     """
 
     id: str
@@ -137,6 +138,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     due: int = 0
     changed: int | None = None
     subject: str | None = None
+
+    @property
+    def is_repaired(self) -> bool:
+        """Whether anything was done about it, if only that it was begun."""
+        return self.state not in ("proposed", "asked")
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

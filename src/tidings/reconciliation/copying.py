@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from struct import Struct
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -44,6 +44,17 @@ class Copied(msgspec.Struct, frozen=True, gc=False):
     hash: int
     version: int | None
     row: Row
+
+
+class Copies(Protocol):
+    """Reads rows as they are compared."""
+
+    def listed(self, row: Row, *, latest: int) -> Copied:
+        """Return a row of a list as it would be held here. `latest`: see `ReadOf`. UnreadableError."""
+
+    def contents(self, rows: Sequence[Row]) -> list[bytes]:
+        """Return what is kept of these rows if they are as they would be held, see `Mirrored.content`.
+        UnreadableError."""
 
 
 class Copying:
@@ -155,7 +166,7 @@ class Told:
     gone: Sequence[str]
 
 
-def copied(copying: Copying, rows: Sequence[Row], *, latest: int) -> Told:
+def copied(copies_of: Copies, rows: Sequence[Row], *, latest: int) -> Told:
     """Return rows as the copy would hold them. `latest`: see `ReadOf`."""
     copies: list[Copied] = []
     unreadable: dict[bytes, str] = {}
@@ -163,7 +174,7 @@ def copied(copying: Copying, rows: Sequence[Row], *, latest: int) -> Told:
         if row.gone:
             continue
         try:
-            copies.append(copying.listed(row, latest=latest))
+            copies.append(copies_of.listed(row, latest=latest))
         except UnreadableError:
             unreadable[place_key(place(row.key if row.order is None else row.order))] = row.key
     return Told(copies, unreadable, [row.key for row in rows if row.gone])

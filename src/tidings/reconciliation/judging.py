@@ -31,6 +31,9 @@ class Kind(StrEnum):
     """It was told that the copy has this state, and it had not."""
     PARKED = "parked"
     """Its repair waits with its subject, of which the copy could not take an event in."""
+    DELIVERY_LOST = "delivery_lost"
+    CONFLICT = "conflict"
+    UNEXPECTED = "unexpected"
 
 
 NOTED = frozenset({Kind.OMITTED, Kind.TOTAL_DIFFERS, Kind.ASOF_FALSE, Kind.PARKED})
@@ -39,10 +42,17 @@ BROKEN = frozenset({Kind.DIFFERS, Kind.WENT_BACK})
 """What no lost event explains: the provider changed an item without a new version, or went back to an old one."""
 
 
+OUTBOUND = {Kind.DELIVERY_LOST: "provider", Kind.CONFLICT: "foreign", Kind.UNEXPECTED: "lost"}
+"""Of what was sent: it was taken and is not there; it is there as it was not sent; it is there, and the answers that
+said so were lost."""
+
+
 def cause_of(kind: str) -> str:
     """Return why a difference came to be, as far as it says so itself."""
     if kind == Kind.PARKED:
         return "handler"
+    if kind in OUTBOUND:
+        return OUTBOUND[Kind(kind)]
     return "provider" if kind in BROKEN or kind in NOTED else "unknown"
 
 

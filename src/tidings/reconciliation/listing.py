@@ -71,8 +71,8 @@ class Hint:
     key: str
 
 
-class Listing(Protocol):
-    """An adapter of one kind of entity in one account of a provider.
+class Lists(Protocol):
+    """An adapter of what somebody lists over there.
 
     Its methods raise RateLimitedError, CursorExpiredError, ProviderUnavailableError or NotAuthorisedError where no
     read happened. What it lists is as little trusted as a webhook. `cursor_after` is
@@ -88,6 +88,10 @@ class Listing(Protocol):
 
     async def get_one(self, key: str) -> Answer:
         """Read one item."""
+
+
+class Listing(Lists, Protocol):
+    """An adapter of one kind of entity in one account of a provider, of which a copy is kept."""
 
     def observed(self, row: Row) -> Any:
         """Return the event that says of an item what a webhook would have said: an instance of an event class."""
@@ -114,21 +118,40 @@ class Filters(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """One kind of entity of one provider that a service keeps a copy of, and how often that is reconciled.
+    """What is compared with one list, and how often.
 
-    `view`: the class of the copy's rows, of which `service` has the view. `events`: the event classes that tell of it.
     `every`: when the whole list is read, `changes_every`: what has changed; see `tidings.reconciliation.times`; None:
-    only when it is asked for. `account`: scopes of one account share what it may be asked.
+    only when it is asked for. `account`: scopes of one account share what it may be asked. `service`: whose processes
+    run it; empty: any that send.
     """
 
     name: str
-    view: type
-    listing: Listing
-    events: tuple[type, ...]
+    listing: Lists
     every: Every | None = None
     changes_every: Every | None = None
     account: str = ""
     service: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyScope(Scope):
+    """One kind of entity of one provider that a service keeps a copy of.
+
+    `view`: the class of the copy's rows, of which `service` has the view. `events`: the event classes that tell of it.
+    """
+
+    listing: Listing
+    view: type
+    events: tuple[type, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointScope(Scope):
+    """What was delivered to an endpoint, as against what its receiver lists. `window`: how far back that list goes for
+    certain."""
+
+    endpoint: str
+    window: timedelta
 
 
 def server_date(headers: Mapping[str, str]) -> datetime | None:

@@ -20,7 +20,7 @@ from tidings.reconciliation.facts import Capability, Order, ProviderFacts, micro
 from tidings.reconciliation.findings import OPEN
 from tidings.reconciliation.floors import NEVER, Known
 from tidings.reconciliation.judging import DELETE, PUT, Kind
-from tidings.reconciliation.listing import Hint, Scope, Snapshot
+from tidings.reconciliation.listing import CopyScope, Hint, Snapshot
 from tidings.reconciliation.merging import Merge, is_tie, merged
 from tidings.reconciliation.places import place
 from tidings.reconciliation.records import Record
@@ -31,7 +31,7 @@ from tidings.store.unit import Unit
 from tidings.views.ranks import time_rank
 
 
-def mirror_name(scope: Scope) -> str:
+def mirror_name(scope: CopyScope) -> str:
     """Return the name of the consumer that keeps the copy."""
     return f"{scope.service}.{scope.name}"
 
@@ -71,7 +71,7 @@ class Mirror:
 
     def __init__(
         self,
-        scope: Scope,
+        scope: CopyScope,
         *,
         copying: Callable[[bytes], Copying],
         reads: Callable[[Entry], Any],

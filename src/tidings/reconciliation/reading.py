@@ -13,7 +13,7 @@ from msgspec import structs
 from tidings.errors import CursorExpiredError, NotAuthorisedError, RateLimitedError
 from tidings.reconciliation.budget import Budget, Priority
 from tidings.reconciliation.holding import Holding
-from tidings.reconciliation.listing import Answer, Filters, Listing, Page
+from tidings.reconciliation.listing import Answer, Filters, Lists, Page
 from tidings.reconciliation.records import Run
 from tidings.reconciliation.stamps import Asked, Stamps, latest
 from tidings.views.columns import microseconds
@@ -50,7 +50,7 @@ def unread(run: Run, error: NoReadError) -> Run:
 class Asking:
     """Asks one provider for one scope."""
 
-    def __init__(self, listing: Listing, budget: Budget, stamps: Stamps, holding: Holding) -> None:
+    def __init__(self, listing: Lists, budget: Budget, stamps: Stamps, holding: Holding) -> None:
         self.listing = listing
         self._budget = budget
         self._stamps = stamps

@@ -31,10 +31,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     `definition`: of the adapter and the view that the floors are of; `planned`: the one that a dry run was made of.
     `owner`, `epoch`, `until`: who reads the whole list now; `changes`: who reads what has changed, `pass_`: by which
     run. `least`: what reads proved that have ended, so that no later one proves less. `ticket`: the last one given.
-    `live`: how many items the mirror shows; `purged`: how many tombstones were removed. `deletes`: when, and how many,
-    of late. `breaches`: what the provider did not keep, when. `corrections`: findings that counted, by kind and cause.
-    `delays`: of events of late, from what they tell to when they came; `lates`: of those that came once a run had found
-    what they tell.
+    `live`: how many items the mirror shows; `mirrored`: the position up to which it has what is in the log, of an
+    endpoint when it knew last what has closed; `purged`: how many tombstones were removed. `deletes`: when, and how
+    many, of late; of an endpoint: what was sent once more. `breaches`: what the provider did not keep, when.
+    `corrections`: findings that counted, by kind and cause. `delays`: of events of late, from what they tell to when
+    they came; `lates`: of those that came once a run had found what they tell.
     """
 
     definition: str = ""
@@ -67,9 +68,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run. `cursor`, `after`: where its next page begins. `before`, `bounds`: how far was told before, after.
 
-    `control`: an item that its list showed, whose answer shows that answers can be believed. `since`: from when on a
-    pass reads what has changed; `goes_on`: where its cursors begin; `is_closing`: its last page is read once more.
-    `grace`: how old a change may be before its event is missed, µs.
+    `is_unseen_asked`: what a list did not show of which nothing is known page by page is suspected already.
+    `asked`: differences of which somebody has to decide. `control`: an item that its list showed, whose answer shows
+    that answers can be believed. `since`: from when on a pass reads what has changed; `goes_on`: where its cursors
+    begin; `is_closing`: its last page is read once more. `grace`: how old a change may be before its event is missed,
+    µs.
     `merges`: how many events the mirror had merged at its start. `why`: what it ended, or waits, for. `at_most`,
     `keys`: of an approval: how many deletes, and of which keys.
     """
@@ -86,6 +89,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     after: bytes = b""
     cursors: tuple[str, ...] = ()
     is_listed: bool = False
+    is_unseen_asked: bool = False
     pages: int = 0
     empty: int = 0
     rows: int = 0
@@ -95,6 +99,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     proposed: int = 0
     suspects: int = 0
     deleted: int = 0
+    asked: int = 0
     omitted: int = 0
     unreadable: int = 0
     restarts: int = 0

@@ -14,7 +14,7 @@ from tidings.reconciliation.coding import Finding
 from tidings.reconciliation.copying import Copying, UnreadableError
 from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.judging import DELETE, PUT, Kind
-from tidings.reconciliation.listing import Scope, Snapshot
+from tidings.reconciliation.listing import CopyScope, Snapshot
 from tidings.reconciliation.repairing import SOURCE
 from tidings.store.rows import Rank
 from tidings.views.fold import UNREADABLE
@@ -39,7 +39,7 @@ class Refolding:
     """Reads the entries of one item of a scope."""
 
     def __init__(
-        self, log: Entries, scope: Scope, *, copying: Callable[[bytes], Copying], reads: Callable[[Entry], Any]
+        self, log: Entries, scope: CopyScope, *, copying: Callable[[bytes], Copying], reads: Callable[[Entry], Any]
     ) -> None:
         self._log = log
         self._listing = scope.listing

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
@@ -17,6 +18,7 @@ from tidings.reconciliation.judging import DELETE, Kind, cause_of
 from tidings.reconciliation.listing import Listing, Row
 from tidings.reconciliation.records import Run
 from tidings.store.rows import Rank
+from tidings.store.unit import Unit
 
 SOURCE = "/tidings/reconcile"
 SCOPE, RANK = "reconcilescope", "reconcilerank"
@@ -36,6 +38,29 @@ def finding_id(scope: str, of: Difference) -> str:
 def noted_id(kind: Kind, id: str) -> str:
     """Return the id of what is noted beside a difference of this id."""
     return blake2b(f"{kind}:{id}".encode(), digest_size=16).hexdigest()
+
+
+class Repair(Protocol):
+    """What closes a difference."""
+
+    async def make(self, unit: Unit) -> None:
+        """Do it, in the transaction in which the difference is noted."""
+
+
+async def carried_out(unit: Unit, repairs: Iterable[Repair]) -> None:
+    """Make repairs, in their order."""
+    for each in repairs:
+        await each.make(unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """An event that says what is true."""
+
+    event: Envelope
+
+    async def make(self, unit: Unit) -> None:
+        unit.emit([self.event])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +113,16 @@ class Repairs:
         state = "parked" if of.kind is Kind.PARKED else "waived"
         return replace(found, id=noted_id(of.kind, found.id), state=state)
 
-    def repaired(self, of: Difference, run: Run, row: Row | None, *, now: int, time: int) -> tuple[Finding, Envelope]:
+    def repaired(self, of: Difference, run: Run, row: Row | None, *, now: int, time: int) -> tuple[Finding, Appended]:
         """Return what a run has found, and the event that repairs it. See `event`."""
         finding = self.finding(of, run, now=now)
-        event = self.event(finding, row, now=now, time=time)
-        return replace(finding, subject=lane_subject(event.source, event.id, event.subject)), event
+        repair = self.event(finding, row, now=now, time=time)
+        event = repair.event
+        return replace(finding, subject=lane_subject(event.source, event.id, event.subject)), repair
 
-    def event(self, finding: Finding, row: Row | None, *, now: int, time: int) -> Envelope:
-        """Return the event that repairs it. `row`: what the provider shows, None if it is gone; `time`: when it became
-        so, as far as that is known."""
+    def event(self, finding: Finding, row: Row | None, *, now: int, time: int) -> Appended:
+        """Return the event that repairs it, to be appended. `row`: what the provider shows, None if it is gone; `time`:
+        when it became so, as far as that is known."""
         event: Any = self._listing.deleted(finding.key) if row is None else self._listing.observed(row)
         made = self._catalog.envelope(
             event,
@@ -105,7 +131,7 @@ class Repairs:
             now_us=now,
             attributes={SCOPE: self._scope, RANK: rank_text(Rank(*finding.rank))},
         )
-        return replace(made, time=time_text(time), time_stamped=True)
+        return Appended(replace(made, time=time_text(time), time_stamped=True))
 
 
 def rank_text(rank: Rank) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from msgspec.structs import replace
@@ -12,19 +12,20 @@ from tidings.ports import Observer
 from tidings.reconciliation.beginning import Beginning, Wanted
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.coding import Suspect, key_place, place_key
-from tidings.reconciliation.copying import Copying, copied
+from tidings.reconciliation.copying import Copies, copied
 from tidings.reconciliation.facts import Capability, Order, Paging, ProviderFacts
-from tidings.reconciliation.floors import NEVER
+from tidings.reconciliation.floors import NEVER, Known
 from tidings.reconciliation.holding import Holding, LostLeaseError, breached
 from tidings.reconciliation.judging import PUT, Kind
 from tidings.reconciliation.listing import Page, Seeks
 from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked, hold_limit, look_at
 from tidings.reconciliation.places import START, WHOLE, Place
+from tidings.reconciliation.proofs import Proof
 from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf, unread
 from tidings.reconciliation.records import Record, Run, RunState
-from tidings.reconciliation.repairing import Difference
+from tidings.reconciliation.repairing import Difference, carried_out
 from tidings.reconciliation.showing import Shown, shown
-from tidings.reconciliation.taking import Seen, Taking, after
+from tidings.reconciliation.taking import Seen, TakingPages, after
 from tidings.reconciliation.verifying import DAY_US, Verifying
 from tidings.store.rows import Rank
 
@@ -41,8 +42,8 @@ class Running:
         holding: Holding,
         asking: Asking,
         *,
-        copying: Callable[[bytes], Copying],
-        taking: Taking,
+        copying: Callable[[bytes], Copies],
+        taking: TakingPages,
         verifying: Verifying,
         beginning: Beginning,
     ) -> None:
@@ -70,6 +71,8 @@ class Running:
         """
         run = await self._begin(wanted)
         try:
+            if why := await self._taking.prepare():
+                return await self._end(run, "failed", why)
             while run.state == "running" and not run.is_listed and not stopping.is_set():
                 run = await self._page(run)
             if run.state == "running" and run.is_listed:
@@ -133,14 +136,14 @@ class Running:
             kept = await book.run(run.id)
             if kept is None or (kept.after, kept.pages) != (run.after, run.pages):
                 raise LostLeaseError
-            taken, found = await self._taking.take(book, record, run, seen)
+            taken, found = await self._taking.take(book, record, run, self._taking.dated(record, seen))
             self._holding.ports.points.at("reconcile:page-judged")
             end = taken.looked.range.end
             record, run = after(
                 record, run, taken, found, cursor=page.next_cursor, end=b"" if end is None else place_key(end)
             )
             run = replace(run, total=run.total if page.total is None else page.total)
-            unit.emit(found.events)
+            await carried_out(unit, found.repairs)
             await book.write(record)
             await book.write_run(run)
         return run
@@ -190,13 +193,14 @@ class Running:
         if run.is_dry:
             return await self._end(run, "done", "")
         async with self._holding.held() as (_, book, record):
-            if run.presence_only and run.presence_only != "drift":
+            if run.presence_only and run.presence_only != "drift" and not run.is_unseen_asked:
                 run = await self._suspect_unseen(book, run)
             suspects = [each for each in (await book.suspects(WHOLE)).values() if each.run == run.id]
             is_incomplete = self._is_incomplete(run, record)
             if is_incomplete:
                 await book.void(f"s:{each.key}" for each in suspects)
-                await book.write_findings([self._taking.repairs.noted(_counted(run), run, now=self._holding.now)])
+                if self._taking.repairs is not None:
+                    await book.write_findings([self._taking.repairs.noted(_counted(run), run, now=self._holding.now)])
         if is_incomplete:
             why = f"the provider counts {run.total} items and has listed {run.rows}"
             return await self._end(run, "incomplete", why, breach="total")
@@ -204,7 +208,9 @@ class Running:
         limit = hold_limit(record.live)
         if not _may_delete(run, suspects, recent=recent, limit=limit):
             keys = tuple(sorted(each.key for each in suspects))[:HELD_KEPT]
-            why = f"{len(suspects)} items are not listed, and {recent} were deleted today: more than {limit}"
+            why = (
+                f"{len(suspects)} items are not listed, and {recent} were {self._taking.done} today: more than {limit}"
+            )
             return await self._end(replace(run, held=keys), "held", why)
         for start in range(0, len(suspects), GROUP):
             if stopping.is_set():
@@ -223,9 +229,18 @@ class Running:
         older = await book.suspects(WHOLE)
         await book.void(f"s:{each.key}" for each in older.values())
         await book.write_suspects({**dict.fromkeys(older), **suspects})
-        run = replace(run, suspects=run.suspects + len(suspects))
+        if self._taking.is_whole and not run.breaches and run.first_as_of is not None:
+            await self._prove_whole(book, run, as_of, suspects.values())
+        run = replace(run, suspects=run.suspects + len(suspects), is_unseen_asked=True)
         await book.write_run(run)
         return run
+
+    async def _prove_whole(self, book: Book, run: Run, as_of: int, suspects: Iterable[Suspect]) -> None:
+        open = (await book.open_findings(WHOLE)).values()
+        waits = frozenset({f"f:{each.id}" for each in open} | {f"s:{each.key}" for each in suspects})
+        floors = await book.floors(WHOLE)
+        raised = floors.raised(WHOLE, Known(put=as_of, delete=as_of))
+        await book.write_floors(floors, await book.prove(f"{run.id}.whole", Proof(WHOLE, as_of, waits, waits), raised))
 
     def _is_incomplete(self, run: Run, record: Record) -> bool:
         """Say whether the provider's own count differs by more than what changed meanwhile."""

@@ -1,121 +1,79 @@
-"""A scope put together: the copy that is kept, the runs that prove it, and what may be told of it."""
+"""A scope as others see it: the runs that prove it, and what may be told of it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import lru_cache
-from hashlib import blake2b
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from tidings.errors import NotFoundError, RefusedError, UnderWayError
-from tidings.events.catalog import Catalog
-from tidings.events.envelope import Entry
 from tidings.events.identity import uuid7
 from tidings.ports import Ports
-from tidings.reconciliation.answering import Answering
 from tidings.reconciliation.asof import Bounds, Ran, bounds_of
 from tidings.reconciliation.attributing import attributed
 from tidings.reconciliation.beginning import Approval, Beginning, Wanted
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.budget import Budget
-from tidings.reconciliation.changes import Changes
 from tidings.reconciliation.changing import Changing
 from tidings.reconciliation.coding import Finding
-from tidings.reconciliation.copying import Copying
 from tidings.reconciliation.delays import grace_of
-from tidings.reconciliation.differing import Differing
 from tidings.reconciliation.drift import Drift
 from tidings.reconciliation.facts import micros
-from tidings.reconciliation.holding import Holding, HoldingChanges, is_held
+from tidings.reconciliation.holding import is_held
 from tidings.reconciliation.listing import Scope
-from tidings.reconciliation.mirror import Mirror, mirror_name
+from tidings.reconciliation.mirror import Mirror
 from tidings.reconciliation.parking import Parking
 from tidings.reconciliation.purging import Purging
-from tidings.reconciliation.reading import Asking
 from tidings.reconciliation.records import Lease, Mode, Record, Run
-from tidings.reconciliation.refolding import Entries, Refolding
-from tidings.reconciliation.repairing import Repairs
 from tidings.reconciliation.running import Running
-from tidings.reconciliation.stamps import Stamps
-from tidings.reconciliation.taking import Taking
 from tidings.reconciliation.times import Every, is_due_at_first, is_kept, start_after
 from tidings.reconciliation.verifying import Verifying
 from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
-from tidings.store.rows import ViewTable
-from tidings.views.declaration import ViewSpec
-
-PERIOD_US = 60_000_000
+from tidings.wording import counted
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What all scopes of an application stand on. `owner`: the name of this process."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a scope is made of. `definition`: names what is compared with what; `mirror`: what keeps a copy, if it is
+    one; `changing`: None where what has changed cannot be read; `holds`: what a run may hold, in one word."""
 
-    catalog: Catalog
-    store: StoreDriver
-    ports: Ports
-    owner: str
-    log: Entries
+    definition: str
+    beginning: Beginning
+    running: Running
+    verifying: Verifying
+    changing: Changing | None = None
+    mirror: Mirror | None = None
+    drift: Drift | None = None
+    parking: Parking | None = None
+    purging: Purging | None = None
+    view: str = ""
+    holds: str = "delete"
 
 
 class Reconciliation:
-    """One scope of an open application. `reads`: an entry as an event; `table`: what the copy is read from."""
+    """One scope of an open application. See `tidings.reconciliation.assembling`."""
 
-    def __init__(
-        self,
-        scope: Scope,
-        view: ViewSpec,
-        ground: Ground,
-        *,
-        budget: Budget,
-        reads: Callable[[Entry], Any],
-        table: Callable[[], Awaitable[ViewTable | None]],
-    ) -> None:
+    def __init__(self, scope: Scope, parts: Parts, *, store: StoreDriver, ports: Ports, budget: Budget) -> None:
         self.scope = scope
-        self.view = view.name
+        self.view = parts.view
+        self.holds = parts.holds
+        self.mirror = parts.mirror
         self.budget = budget
-        self._store = ground.store
-        self._ports = ground.ports
-        facts = scope.listing.facts
-        copying = lru_cache(maxsize=4)(lambda secret: Copying(view, facts, secret))
-        repairs = Repairs(scope.name, scope.listing, ground.catalog)
-        holding = Holding(scope.name, ground.store, ground.ports, ground.owner)
-        asking = Asking(scope.listing, budget, Stamps(facts), holding)
-        period = micros(scope.every) if isinstance(scope.every, timedelta) else PERIOD_US
-        differing = Differing(copying(b""), table)
-        answering = Answering(facts.capability, repairs, differing, period)
-        taking = Taking(facts.capability, repairs, differing)
-        self._purging = Purging(holding, facts, copying=copying, table=table)
-        definition = self._definition = definition_of(scope, view)
-        self._changing = Changing(
-            HoldingChanges(scope.name, ground.store, ground.ports, ground.owner),
-            asking,
-            copying=copying,
-            taking=Changes(taking),
-            definition=definition,
-        )
-        refolding = Refolding(ground.log, scope, copying=copying, reads=reads)
-        self._drift = Drift(holding, ground.store, refolding)
-        self._parking = Parking(holding, ground.store, mirror_name(scope), repairs)
-        self._beginning = Beginning(facts, definition, ground.ports)
-        self._verifying = Verifying(holding, asking, copying=copying, answering=answering)
-        self._running = Running(
-            holding,
-            asking,
-            copying=copying,
-            taking=taking,
-            verifying=self._verifying,
-            beginning=self._beginning,
-        )
-        self.mirror = Mirror(scope, copying=copying, reads=reads, table=table, ports=ground.ports)
+        self._store = store
+        self._ports = ports
+        self._definition = parts.definition
+        self._changing = parts.changing
+        self._drift = parts.drift
+        self._parking = parts.parking
+        self._purging = parts.purging
+        self._beginning = parts.beginning
+        self._verifying = parts.verifying
+        self._running = parts.running
 
     async def run(self, mode: Mode, stopping: asyncio.Event | None = None, *, applies: bool = False) -> Run:
         """Run to the end. RefusedError while another process runs it."""
@@ -123,16 +81,19 @@ class Reconciliation:
 
     async def _ran(self, running: Awaitable[Run]) -> Run:
         run = await running
-        await self._parking.mark(run)
-        if run.state == "done" and not run.is_dry:
+        if self._parking is not None:
+            await self._parking.mark(run)
+        if self._purging is not None and run.state == "done" and not run.is_dry:
             await self._purging.purge()
         return run
 
     async def run_changed(self, stopping: asyncio.Event | None = None) -> Run:
         """Read what has changed since all states were proved, and prove them anew; what was deleted it does not show.
 
-        RefusedError while another process does, and until the whole list was proved once.
+        RefusedError while another process does, until the whole list was proved once, and where nothing lists that.
         """
+        if self._changing is None:
+            raise RefusedError(f"of {self.scope.name} nothing lists what has changed: run it whole")
         return await self._ran(self._changing.run(stopping or asyncio.Event()))
 
     async def run_key(self, key: str) -> Run:
@@ -150,7 +111,7 @@ class Reconciliation:
         """List once more, and delete what a run has held, up to so many. NotFoundError; RefusedError if it holds
         nothing, or more."""
         approval = await self.approval(id, at_most=at_most)
-        async with self._store.changing(self._change("reconcile-approved", who, _approved(id, at_most))):
+        async with self._store.changing(self._change("reconcile-approved", who, self._approved(id, at_most))):
             wanted = Wanted(mode="approve", applies=True, approval=approval)
         return await self._ran(self._running.run(wanted, stopping or asyncio.Event()))
 
@@ -160,14 +121,14 @@ class Reconciliation:
         if held.state != "held":
             raise RefusedError(f"the run {id} is {held.state}, so there is nothing to approve")
         if at_most < len(held.held):
-            raise RefusedError(f"the run {id} holds {len(held.held)} deletes, more than {at_most}")
+            raise RefusedError(f"the run {id} holds {counted(len(held.held), self.holds)}, more than {at_most}")
         return Approval(at_most, frozenset(held.held))
 
     async def begin(self, wanted: Wanted, *, who: str, of: str = "", store: StoreDriver | None = None) -> Run:
         """Have a run made by the process that carries the scope, soon. `of`: the run that is approved; `store`: that of
         a transaction that is open. UnderWayError while one is under way."""
         what: What = "reconcile-begun" if wanted.approval is None else "reconcile-approved"
-        why = wanted.mode if wanted.approval is None else _approved(of, wanted.approval.at_most)
+        why = wanted.mode if wanted.approval is None else self._approved(of, wanted.approval.at_most)
         async with self._audited(what, who, why, store) as (book, record):
             kept = await book.run(record.run) if record.run else None
             if kept is not None and kept.state == "running":
@@ -261,7 +222,7 @@ class Reconciliation:
 
     async def count_drift(self) -> int:
         """Count the findings whose events are missed by now; return how many were. See `attributing`."""
-        return await self._drift.count()
+        return 0 if self._drift is None else await self._drift.count()
 
     async def findings(self, *, run: str | None = None) -> Sequence[Finding]:
         """Return what was found, by one run or by all."""
@@ -299,19 +260,11 @@ class Reconciliation:
             raise self._absent(id)
         return found
 
+    def _approved(self, id: str, at_most: int) -> str:
+        return f"up to {counted(at_most, self.holds)} of the run {id}"
+
     def _absent(self, id: str) -> NotFoundError:
         return NotFoundError(f"there is no run {id[:64]!r} of {self.scope.name}")
-
-
-def definition_of(scope: Scope, view: ViewSpec) -> str:
-    """Return what names what is compared with what."""
-    listing = type(scope.listing)
-    parts = (scope.name, f"{listing.__module__}.{listing.__qualname__}", repr(scope.listing.facts), view.shape)
-    return blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
-
-
-def _approved(id: str, at_most: int) -> str:
-    return f"up to {at_most} deletes of the run {id}"
 
 
 def _end(run: str) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tidings.reconciliation.coding import Mirrored, place_key
-from tidings.reconciliation.copying import Copying, UnreadableError
+from tidings.reconciliation.copying import Copies, UnreadableError
 from tidings.reconciliation.listing import Row
 from tidings.reconciliation.places import Place, place
 
@@ -37,7 +37,7 @@ class Shown:
         return [self.rows[n] for n in found]
 
 
-def shown(copying: Copying, rows: Sequence[Row], *, latest: int) -> Shown:
+def shown(copying: Copies, rows: Sequence[Row], *, latest: int) -> Shown:
     """Return a page as columns. `latest`: see `ReadOf`."""
     live = [row for row in rows if not row.gone]
     keys = [row.key for row in live]
@@ -45,14 +45,14 @@ def shown(copying: Copying, rows: Sequence[Row], *, latest: int) -> Shown:
     return Shown(live, keys, places, [place_key(at) for at in places], _contents(copying, live, latest))
 
 
-def _contents(copying: Copying, rows: Sequence[Row], latest: int) -> Sequence[bytes]:
+def _contents(copying: Copies, rows: Sequence[Row], latest: int) -> Sequence[bytes]:
     try:
         return copying.contents(rows)
     except UnreadableError:  # one of them is: the others count
         return [_content(copying, row, latest) for row in rows]
 
 
-def _content(copying: Copying, row: Row, latest: int) -> bytes:
+def _content(copying: Copies, row: Row, latest: int) -> bytes:
     try:
         return Mirrored.content(copying.listed(row, latest=latest).hash)
     except UnreadableError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,6 @@ from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
-from tidings.events.envelope import Envelope
 from tidings.reconciliation.attributing import told_by
 from tidings.reconciliation.book import Book, Kept, Mirrors, newer
 from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
@@ -18,13 +18,13 @@ from tidings.reconciliation.differing import Differing
 from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER, Known
 from tidings.reconciliation.holding import breached
-from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
+from tidings.reconciliation.judging import OUTBOUND, PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
 from tidings.reconciliation.listing import Row
 from tidings.reconciliation.overlapping import of_page
 from tidings.reconciliation.paging import Looked, hold_limit
 from tidings.reconciliation.proofs import Proof
 from tidings.reconciliation.records import Record, Run
-from tidings.reconciliation.repairing import Difference, Repairs
+from tidings.reconciliation.repairing import Difference, Repair, Repairs
 from tidings.reconciliation.showing import Shown
 from tidings.store.rows import Rank
 
@@ -64,11 +64,13 @@ class Taken:
 
 @dataclass(slots=True)
 class Page:
-    """What came of a page. `noted`: findings that nothing repairs: here of what was told falsely."""
+    """What came of a page. `noted`: findings that nothing repairs: here of what was told falsely. `excepted`: keys of
+    which nothing is said until somebody has decided."""
 
     findings: list[Finding] = field(default_factory=list)
-    events: list[Envelope] = field(default_factory=list)
+    repairs: list[Repair] = field(default_factory=list)
     dirty: dict[str, Dirty] = field(default_factory=dict)
+    excepted: dict[str, Dirty] = field(default_factory=dict)
     suspects: dict[bytes, Suspect] = field(default_factory=dict)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     noted: list[Finding] = field(default_factory=list)
@@ -94,13 +96,39 @@ class There:
         return body is not None and Mirrored.shows(body, copy.hash) and copy.at not in self.kept.open
 
 
-class Taking:
-    """Takes pages in for one scope."""
+class TakingPages(ABC):
+    """Takes pages in for one scope: what a page is worth, whatever its rows are compared with.
 
-    def __init__(self, capability: Capability, repairs: Repairs, differing: Differing) -> None:
-        self._differing = differing
+    `repairs`: makes findings of copies; None of what was sent. `done`: what is done about items that are not there.
+    `is_whole`: a list of whose pages nothing is known shows what there was at its start all the same.
+    """
+
+    repairs: Repairs | None = None
+    done = "deleted"
+    is_whole = False
+
+    def __init__(self, capability: Capability) -> None:
         self._capability = capability
-        self.repairs = repairs
+
+    async def prepare(self) -> str:
+        """Bring up to date what a list is compared with; return why that cannot be, or nothing."""
+        return ""
+
+    def dated(self, record: Record, seen: Seen) -> Seen:
+        """Return the page as of when it may be said to be, by what is kept here."""
+        return seen
+
+    @abstractmethod
+    def judged(self, there: There, run: Run, taken: Taken) -> Page:
+        """Judge each row of the page."""
+
+    @abstractmethod
+    def _absent(self, there: There, seen: Seen) -> list[Mirrored]:
+        """Return what a page should show of its range, and does not."""
+
+    @abstractmethod
+    def _extra(self, held: Mirrored, run: Run, there: There, taken: Taken) -> Finding:
+        """Return the finding of such a one, in a dry run."""
 
     async def take(self, book: Book, record: Record, run: Run, seen: Seen) -> tuple[Taken, Page]:
         """Take a page in; the unit holds the scope, and run and record are as they are kept."""
@@ -137,15 +165,10 @@ class Taking:
         return taken, page
 
     async def keep(self, book: Book, page: Page, taken: Taken) -> None:
-        """Keep what was found. What an event had told too little of has been told."""
-        asked = await book.dirty_of(each.key for each in page.findings)
-        page.findings = [told_by(each, asked.get(each.key)) for each in page.findings]
+        """Keep what was found."""
         await self._keep(book, page, taken)
-        await book.watch(page.findings, by_key=self._capability is Capability.BARE)
 
     async def _keep(self, book: Book, page: Page, taken: Taken) -> None:
-        copies = {copy.key: copy for copy in taken.copies} if page.findings else {}
-        page.findings = await self._differing.of(book, page.findings, copies)
         await book.write_findings([*page.findings, *page.noted])
 
     async def _there(self, book: Book, record: Record, seen: Seen) -> There:
@@ -170,12 +193,51 @@ class Taking:
         }
         held: Mapping[str, Dirty] = {}
         if await book.dirty(limit=1):
-            held = await book.dirty_of({*keys} - page.dirty.keys() - given_up.keys())
+            asked = page.dirty.keys() | page.excepted.keys() | given_up.keys()
+            held = await book.dirty_of({*keys} - asked)
         over = [key for key, each in held.items() if each.is_given_up]
-        await book.write_dirty({**dict.fromkeys(over), **given_up, **page.dirty})
+        await book.write_dirty({**dict.fromkeys(over), **given_up, **page.excepted, **page.dirty})
         for key in over:
             repair = next((f"f:{each.id}" for each in page.findings if each.key == key), None)
             await book.answer(f"d:{key}", then=repair)
+
+    async def _close(self, book: Book, older: Mapping[bytes, Suspect]) -> None:
+        """Forget what was suspected of this range before, with the proofs that waited for it."""
+        await book.void(f"s:{each.key}" for each in older.values())
+        await book.write_suspects(dict.fromkeys(older))
+
+    async def _prove(self, book: Book, there: There, run: Run, taken: Taken, page: Page) -> None:
+        range, as_of = taken.looked.range, taken.as_of
+        open = {f"f:{each.id}" for each in (*there.kept.open.values(), *page.findings) if each.state == "open"}
+        read = {f"d:{key}" for key in page.dirty}
+        absent = {f"s:{each.key}" for each in page.suspects.values()}
+        raised = there.kept.floors.raised(range, Known(put=as_of, delete=as_of))
+        proof = Proof(range, as_of, frozenset(open | read), frozenset(open | read | absent))
+        told = await book.prove(f"{run.id}.{run.pages:08d}", proof, raised)
+        await book.write_floors(there.kept.floors, told)
+        passed = {at: None for at, floor in there.kept.key_floors.items() if floor <= as_of}
+        await book.write_key_floors(dict(passed))
+
+
+class Taking(TakingPages):
+    """Takes pages in for the scope of a copy."""
+
+    def __init__(self, capability: Capability, repairs: Repairs, differing: Differing) -> None:
+        super().__init__(capability)
+        self._differing = differing
+        self.repairs: Repairs = repairs
+
+    async def keep(self, book: Book, page: Page, taken: Taken) -> None:
+        """Keep what was found. What an event had told too little of has been told."""
+        asked = await book.dirty_of(each.key for each in page.findings)
+        page.findings = [told_by(each, asked.get(each.key)) for each in page.findings]
+        await self._keep(book, page, taken)
+        await book.watch(page.findings, by_key=self._capability is Capability.BARE)
+
+    async def _keep(self, book: Book, page: Page, taken: Taken) -> None:
+        copies = {copy.key: copy for copy in taken.copies} if page.findings else {}
+        page.findings = await self._differing.of(book, page.findings, copies)
+        await super()._keep(book, page, taken)
 
     def judged(self, there: There, run: Run, taken: Taken) -> Page:
         """Judge each row of the page."""
@@ -216,8 +278,8 @@ class Taking:
             finding = self.repairs.finding(difference, run, now=now)
         else:
             time = copy.version if copy.version is not None and copy.version > 0 else difference.rank.at
-            finding, event = self.repairs.repaired(difference, run, copy.row, now=now, time=min(time, now))
-            page.events.append(event)
+            finding, repair = self.repairs.repaired(difference, run, copy.row, now=now, time=min(time, now))
+            page.repairs.append(repair)
         page.findings.append(finding)
 
     def _absent(self, there: There, seen: Seen) -> list[Mirrored]:
@@ -234,23 +296,6 @@ class Taking:
         rank = gone(taken.as_of, taken.ticket, self._capability)
         difference = Difference(Kind.EXTRA, held.key, held.at, rank, held.rank, purged=there.purged)
         return self.repairs.finding(difference, run, now=taken.now)
-
-    async def _close(self, book: Book, older: Mapping[bytes, Suspect]) -> None:
-        """Forget what was suspected of this range before, with the proofs that waited for it."""
-        await book.void(f"s:{each.key}" for each in older.values())
-        await book.write_suspects(dict.fromkeys(older))
-
-    async def _prove(self, book: Book, there: There, run: Run, taken: Taken, page: Page) -> None:
-        range, as_of = taken.looked.range, taken.as_of
-        open = {f"f:{each.id}" for each in (*there.kept.open.values(), *page.findings) if each.state == "open"}
-        read = {f"d:{key}" for key in page.dirty}
-        absent = {f"s:{each.key}" for each in page.suspects.values()}
-        raised = there.kept.floors.raised(range, Known(put=as_of, delete=as_of))
-        proof = Proof(range, as_of, frozenset(open | read), frozenset(open | read | absent))
-        told = await book.prove(f"{run.id}.{run.pages:08d}", proof, raised)
-        await book.write_floors(there.kept.floors, told)
-        passed = {at: None for at, floor in there.kept.key_floors.items() if floor <= as_of}
-        await book.write_key_floors(dict(passed))
 
 
 def _taken(there: There, seen: Seen) -> Taken:
@@ -293,8 +338,9 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
         rows=run.rows + len(taken.copies) + taken.equal,
         equal=run.equal + verdicts[Verdict.EQUAL] + verdicts[Verdict.OLD],
         newer_here=run.newer_here + verdicts[Verdict.NEWER_HERE],
-        appended=run.appended + len(page.events),
+        appended=run.appended + len(page.repairs),
         proposed=run.proposed + (len(page.findings) if run.is_dry else 0),
+        asked=run.asked + (0 if run.is_dry else len(page.findings) - len(page.repairs)),
         suspects=run.suspects + len(page.suspects),
         unreadable=run.unreadable + len(taken.unreadable),
         omitted=run.omitted + page.omitted,
@@ -305,7 +351,9 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
         breaches=(*run.breaches, *doubts),
         tries=0,
     )
+    made = Counter(record.corrections)
+    made.update(f"{each.kind}/{each.cause}" for each in page.findings if each.kind in OUTBOUND and each.is_repaired)
     for doubt in doubts:
         record = breached(record, doubt, taken.now)
     violations, least = record.violations + len(page.noted), max(record.least, taken.as_of)
-    return replace(record, violations=violations, least=least), run
+    return replace(record, corrections=dict(made), violations=violations, least=least), run

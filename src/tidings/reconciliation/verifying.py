@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from tidings.reconciliation.answering import Answered, Answering, Followed
+from tidings.reconciliation.answering import Answered, Answers, Followed
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.coding import Dirty, Suspect, place_key
-from tidings.reconciliation.copying import Copying, UnreadableError
+from tidings.reconciliation.copying import Copies, UnreadableError
 from tidings.reconciliation.facts import Capability, Order
 from tidings.reconciliation.holding import Holding, breached
-from tidings.reconciliation.judging import PUT
+from tidings.reconciliation.judging import OUTBOUND, PUT
 from tidings.reconciliation.listing import Answer
 from tidings.reconciliation.overlapping import begin, end
 from tidings.reconciliation.paging import hold_limit
@@ -25,7 +25,7 @@ from tidings.store.unit import Unit
 DAY_US = 86_400_000_000
 DIRTY_TRIES = 3
 HELD_SECONDS = 60.0
-TOO_MANY = "as many were deleted today as may be without approval: run it whole"
+TOO_MANY = "as many were gone today as may be without approval: run it whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,12 @@ class Verifying:
         holding: Holding,
         asking: Asking,
         *,
-        copying: Callable[[bytes], Copying],
-        answering: Answering,
+        copying: Callable[[bytes], Copies],
+        answering: Answers,
+        places: Callable[[str], bytes] | None = None,
     ) -> None:
+        """`places`: where a key stands, if that follows from it."""
+        self._places = places
         self._listing = asking.listing
         self._holding = holding
         self._copying = copying
@@ -92,7 +95,7 @@ class Verifying:
                 run = replace(run, held=(key,))
             elif answered is not None:
                 followed = await self._answering.one(book, run, answered, now=self._holding.now)
-                record, run = self._followed(unit, _proved(record, answered), run, followed)
+                record, run = await self._followed(unit, _proved(record, answered), run, followed)
                 run = _counted(run, answered, followed)
                 await book.write(record)
         if answered is None and _is_gone(got):
@@ -161,7 +164,7 @@ class Verifying:
             is_only = not run.control
             now, record = self._holding.now, _proved(record, answered)
             followed = await self._answering.suspect(book, run, suspect, answered, now=now, is_only=is_only)
-            record, run = self._followed(unit, record, run, followed)
+            record, run = await self._followed(unit, record, run, followed)
             await book.write(record)
             await book.write_run(run)
             self._holding.ports.points.at("reconcile:suspect-answered")
@@ -185,7 +188,7 @@ class Verifying:
                 await book.write_dirty({dirty.key: _again(dirty, self._holding.now, HELD_SECONDS, gives_up=False)})
                 return False
             followed = await self._answering.dirty(book, run, dirty, answered, now=self._holding.now)
-            record, _ = self._followed(unit, _proved(record, answered), run, followed)
+            record, _ = await self._followed(unit, _proved(record, answered), run, followed)
             await book.write(record)
         return followed.outcome != "asked-again"
 
@@ -213,20 +216,29 @@ class Verifying:
         return Answered(key=key, at=at, copy=copy, as_of=as_of, ticket=ticket, is_overlapped=overlapped)
 
     async def _place_of(self, book: Book, key: str) -> bytes | None:
+        if self._places is not None:
+            return self._places(key)
         if self._listing.facts.order is Order.KEY:
             return place_key((key,))
         return (await book.places([key])).get(key)
 
-    def _followed(self, unit: Unit, record: Record, run: Run, followed: Followed) -> tuple[Record, Run]:
-        """Emit what follows, and count it."""
+    async def _followed(self, unit: Unit, record: Record, run: Run, followed: Followed) -> tuple[Record, Run]:
+        """Do what follows, and count it."""
         now = self._holding.now
-        if followed.event is not None and followed.finding is not None:
-            unit.emit([followed.event])
+        found = followed.finding
+        if found is not None and found.kind in OUTBOUND and found.is_repaired:
+            word = f"{found.kind}/{found.cause}"
+            record = replace(record, corrections={**record.corrections, word: record.corrections.get(word, 0) + 1})
+        if followed.repair is not None:
+            await followed.repair.make(unit)
             run = replace(run, appended=run.appended + 1)
-        if followed.outcome == "gone":
-            self._holding.ports.points.at("reconcile:delete-appended")
+        elif followed.finding is not None:
+            run = replace(run, asked=run.asked + 1)
+        if followed.outcome in ("gone", "sent"):
             recent = [(at, n) for at, n in record.deletes if at > now - DAY_US]
             record = replace(record, deletes=(*recent, (now, 1)))
+        if followed.outcome == "gone":
+            self._holding.ports.points.at("reconcile:delete-appended")
             run = replace(run, deleted=run.deleted + 1)
         if followed.outcome == "omitted":
             self._holding.ports.observer.breached(self._holding.scope, "omitted")

@@ -19,6 +19,8 @@ UNREADABLE = "version-unreadable"
 """Why one is held though its endpoint is not paused: see `EndpointStore.release_unreadable`."""
 LOST = "lost"
 GONE = "endpoint-removed"
+LISTED = "listed"
+"""Why one is delivered of which every attempt failed: its receiver lists it."""
 COUNTED = 10_000
 """No backlog is counted further."""
 
@@ -148,6 +150,25 @@ class UnreadableDelivery:
 
     n: int
     delivery: EndpointDelivery
+
+
+class ClosedDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One that is sent no more: `state` is delivered, dead, expired or cancelled. `body_hash`, `batch`: as claimed."""
+
+    delivery: EndpointDelivery
+    n: int
+    state: str
+    closed: int
+    body_hash: bytes | None
+    batch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPage:
+    """`at`: the store's time when it was read, by the clock that `closed` is of."""
+
+    deliveries: Sequence[ClosedDelivery]
+    at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

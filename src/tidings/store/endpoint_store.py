@@ -11,6 +11,7 @@ from tidings.store.endpoint_deliveries import (
     Backlog,
     ClaimedEndpointDelivery,
     Claiming,
+    ClosedPage,
     Decide,
     Ending,
     EndpointClaim,
@@ -138,6 +139,10 @@ class EndpointStore(Protocol):
         """Add deliveries of one run to one endpoint; say how many are new. Those that are there stay as they are.
 
         `missing_only`: not those whose entry was delivered to it before. NotFoundError."""
+
+    async def closed_deliveries(self, id: str, *, since: int, after: int = 0, limit: int = 1_000) -> ClosedPage:
+        """Return deliveries to the endpoint that have closed since then, in that order; of those that closed at that
+        very moment, those behind this `n`."""
 
     async def delivered(self, id: str, positions: Sequence[Position]) -> frozenset[Position]:
         """Return which of these entries were delivered to the endpoint, by any run, as far as that is kept."""

@@ -13,6 +13,7 @@ from tidings.store.endpoint_deliveries import (
     Backlog,
     ClaimedEndpointDelivery,
     Claiming,
+    ClosedPage,
     Decide,
     Ending,
     EndpointClaim,
@@ -160,6 +161,9 @@ class StatementEndpoints(StatementRuns[ConnectionT, NowT]):
             wanted = [each for each in wanted if each.position not in there]
         now = self._around.now()
         return await self._write(lambda to: self._around.statements.endpoints.deliver(to, wanted, now=now))
+
+    async def closed_deliveries(self, id: str, *, since: int, after: int = 0, limit: int = 1_000) -> ClosedPage:
+        return await self._look(standing.closed(id, since=since, after=after, now=self._now(), limit=limit))
 
     async def delivered(self, id: str, positions: Sequence[Position]) -> frozenset[Position]:
         return await self._look(reopening.delivered(id, positions))

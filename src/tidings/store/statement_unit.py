@@ -22,7 +22,7 @@ from tidings.store.parking import Parking
 from tidings.store.reason import Reason
 from tidings.store.receipts import Arrival, Identity, Judged
 from tidings.store.rows import Key, Rank, Row, ViewTable
-from tidings.store.scripts import keeping, noting, settling
+from tidings.store.scripts import keeping, noting, reopening, settling
 from tidings.store.staging import Staged
 from tidings.store.statements import Job, Statements, TableStatements
 from tidings.store.unit import Sql
@@ -141,6 +141,11 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
     async def deliver(self, deliveries: Sequence[EndpointDelivery]) -> int:
         now = self._around.now()
         return await self.run(lambda to: self._statements.endpoints.deliver(to, deliveries, now=now))
+
+    async def acknowledge(self, delivery: EndpointDelivery) -> bool:
+        now: Any = self._around.now()
+        script = reopening.acknowledge(delivery.key, now=now)
+        return await self.run(lambda to: self._statements.endpoints.run(to, script))
 
     async def settle(self, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide) -> Settled:
         now: Any = self._around.now()

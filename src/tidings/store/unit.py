@@ -106,6 +106,10 @@ class Unit(NoteUnit, Protocol):
         has none. Those stay as they are that are there already; entries from before an endpoint's time are left out,
         but for a replay."""
 
+    async def acknowledge(self, delivery: EndpointDelivery) -> bool:
+        """Close a delivery that is dead as delivered, since its receiver is known to have it: those of its subject that
+        were dead with it go on. False, and nothing is changed, if it is not dead."""
+
     async def settle(self, claimed: Sequence[ClaimedEndpointDelivery], decide: Decide) -> Settled:
         """As `EndpointStore.settle_endpoint_deliveries`, in one transaction with what is emitted about it."""
 

@@ -165,7 +165,7 @@ def _by_absence(patch: Patch) -> None:
                     continue
                 said = Answered(key=each.key, at=each.at, copy=None, as_of=each.as_of, ticket=each.ticket)
                 followed = await self._answering.suspect(book, run, each, said, now=self._holding.now, is_only=False)
-                record, run = self._followed(unit, record, run, followed)
+                record, run = await self._followed(unit, record, run, followed)
                 await book.write(record)
                 await book.write_run(run)
         return run

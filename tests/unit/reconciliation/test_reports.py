@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.reconciliation.shop import SECOND, Item, Shop, shop
+from tests.unit.reconciliation.test_outbound import FIXTURES as OUTBOUND
 from tests.unit.reconciliation.test_scope import filled
 from tidings.cli.reconcile import code_of
 from tidings.faces.scopes import KINDS, finding_object, run_line
@@ -96,7 +97,7 @@ NOTED = (omitted, total_differs, asof_false, parked)
 
 
 def test_every_finding_kind_has_a_fixture() -> None:
-    assert sorted(each.__name__ for each in (*REPAIRED, *NOTED)) == sorted(KINDS)
+    assert sorted([*(each.__name__ for each in (*REPAIRED, *NOTED)), *OUTBOUND]) == sorted(KINDS)
 
 
 @pytest.mark.parametrize("makes", REPAIRED, ids=[each.__name__ for each in REPAIRED])

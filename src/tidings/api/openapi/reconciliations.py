@@ -64,7 +64,7 @@ def reconciliation_schemas() -> dict[str, Object]:
 
 def _run() -> dict[str, Object]:
     pair = record({"upsert": MAYBE_TIME, "delete": MAYBE_TIME})
-    counts = ("pages", "rows", "equal", "proposed", "appended", "suspects", "deletes", "unreadable")
+    counts = ("pages", "rows", "equal", "proposed", "appended", "asked", "suspects", "deletes", "unreadable")
     return {
         "id": TEXT,
         "scope": TEXT,
@@ -75,7 +75,10 @@ def _run() -> dict[str, Object]:
         "started": TIME,
         "ended": MAYBE_TIME,
         **dict.fromkeys(counts, WHOLE),
-        "held": array(TEXT, description="The keys whose deletes wait for an approval."),
+        "held": array(
+            TEXT,
+            description="The keys that are deleted, or sent again, only once that is approved.",
+        ),
         "breaches": array(TEXT),
         "presence_only": MAYBE,
         "before": pair,

@@ -8,7 +8,7 @@ from typing import Any
 from tidings.errors import RefusedError
 from tidings.log.driver import Position
 from tidings.store.deliveries import no_delivery, not_open, not_to_retry
-from tidings.store.endpoint_deliveries import Page, Range
+from tidings.store.endpoint_deliveries import LISTED, Page, Range
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.scripts import keeping, line
 from tidings.store.scripts.script import Script, ask
@@ -17,16 +17,16 @@ _CANCELLED = (
     "UPDATE tidings.delivery SET state = 'cancelled', next_at = NULL, owner = NULL, until = NULL, held = NULL, "
     "closed = $2 WHERE n = $1 AND state <> 'cancelled' RETURNING 1"
 )
+_ASKED = "SELECT n, state, endpoint, subject FROM tidings.delivery WHERE key = $1"
 _FRESH = "attempts = 0, failed = 0, closed = NULL, first_at = NULL"
 
 
 def _found(key: str) -> Script[tuple[Any, ...]]:
     """Return n, state, endpoint and subject, which stay until the transaction ends. NotFoundError."""
-    asked = "SELECT n, state, endpoint, subject FROM tidings.delivery WHERE key = $1"
-    rows = yield from ask(asked, key)
+    rows = yield from ask(_ASKED, key)
     if rows and rows[0][2] is not None:
         yield from ask("SELECT id FROM tidings.endpoint WHERE id = $1 FOR UPDATE", rows[0][2])
-    rows = yield from ask(f"{asked} FOR UPDATE", key)
+    rows = yield from ask(f"{_ASKED} FOR UPDATE", key)
     if not rows:
         raise no_delivery(key)
     return rows[0]
@@ -75,6 +75,23 @@ def _reopen(endpoint: EndpointRecord, n: int, *, at: int) -> Script[None]:
     )
     if endpoint.condition.is_sending:
         yield from line.fall_in(endpoint, first=n, last=n, at=at)
+
+
+def acknowledge(key: str, *, now: int | None) -> Script[bool]:
+    """See `Unit.acknowledge`."""
+    at = yield from keeping.now_of(now)
+    rows = yield from ask(_ASKED, key)
+    endpoint = (yield from keeping.find(rows[0][2], lock=True)) if rows and rows[0][2] is not None else None
+    if endpoint is None:
+        return False
+    rows = yield from ask(
+        "UPDATE tidings.delivery SET state = 'delivered', reason = $3, error = NULL, closed = $2 WHERE key = $1 "
+        "AND state = 'dead' RETURNING n, subject",
+        *(key, at, LISTED),
+    )
+    for n, subject in rows if endpoint.pacing.ordering == "key" else ():
+        yield from line.rise(endpoint, subject, n=n, at=at)
+    return bool(rows)
 
 
 def cancel(key: str, *, at: int) -> Script[bool]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from tidings.log.driver import Position
 from tidings.store.deliveries import SHOWN
-from tidings.store.endpoint_deliveries import COUNTED, Backlog
+from tidings.store.endpoint_deliveries import COUNTED, Backlog, ClosedDelivery, ClosedPage, EndpointDelivery
+from tidings.store.scripts import keeping
 from tidings.store.scripts.script import Script, ask
 
 # Said as a range, so that PostgreSQL does not walk an index of all endpoints' deliveries, in the hope to meet some of
@@ -71,3 +72,29 @@ def deliveries_of(position: Position, *, limit: int) -> Script[Sequence[Mapping[
     """See `EndpointStore.deliveries_of`."""
     rows = yield from ask(OF_ENTRY, position, limit)
     return [dict(zip(SHOWN, row, strict=True)) for row in rows]
+
+
+# Two questions, so that each is served by its partial index.
+_CLOSED = (
+    "SELECT endpoint, position, type, subject, pin, expires, run, n, state, closed, body_hash, batch "
+    "FROM tidings.delivery WHERE endpoint = $1 AND state {} AND closed >= $2 AND (closed > $2 OR n > $3) "
+    "ORDER BY closed, n LIMIT $4"
+)
+
+
+def closed(id: str, *, since: int, after: int, now: int | None, limit: int) -> Script[ClosedPage]:
+    """See `EndpointStore.closed_deliveries`."""
+    at = yield from keeping.now_of(now)
+    rows = yield from ask(_CLOSED.format("IN ('delivered', 'expired', 'cancelled')"), id, since, after, limit)
+    rows += yield from ask(_CLOSED.format("= 'dead'"), id, since, after, limit)
+    found = sorted(map(_closed_of, rows), key=lambda each: (each.closed, each.n))
+    return ClosedPage(found[:limit], at)
+
+
+def _closed_of(row: Sequence[Any]) -> ClosedDelivery:
+    endpoint, position, type, subject, pin, expires, run, n, state, closed, body_hash, batch = row
+    delivery = EndpointDelivery(
+        endpoint=endpoint, position=position, type=type, subject=subject, pin=pin, expires=expires, run=run
+    )
+    hash = None if body_hash is None else bytes(body_hash)
+    return ClosedDelivery(delivery=delivery, n=n, state=state, closed=closed, body_hash=hash, batch=batch)

@@ -1,0 +1,143 @@
+"""Scopes put together: a copy of what a provider lists, or what an endpoint's receiver lists of what it was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+from tidings.events.catalog import Catalog
+from tidings.events.envelope import Entry
+from tidings.log.log import Log
+from tidings.ports import Ports
+from tidings.reconciliation.answering import Answering
+from tidings.reconciliation.beginning import Beginning
+from tidings.reconciliation.budget import Budget
+from tidings.reconciliation.changes import Changes
+from tidings.reconciliation.changing import Changing
+from tidings.reconciliation.copying import Copying
+from tidings.reconciliation.differing import Differing
+from tidings.reconciliation.drift import Drift
+from tidings.reconciliation.facts import Order, micros
+from tidings.reconciliation.holding import Holding, HoldingChanges
+from tidings.reconciliation.listing import CopyScope, EndpointScope, Scope
+from tidings.reconciliation.mirror import Mirror, mirror_name
+from tidings.reconciliation.outbound.answering import AnsweringSent
+from tidings.reconciliation.outbound.listed import Listed
+from tidings.reconciliation.outbound.noting import NamesMessage, Noting
+from tidings.reconciliation.outbound.sending import Findings
+from tidings.reconciliation.outbound.taking import TakingSent
+from tidings.reconciliation.parking import Parking
+from tidings.reconciliation.purging import Purging
+from tidings.reconciliation.reading import Asking
+from tidings.reconciliation.refolding import Refolding
+from tidings.reconciliation.repairing import Repairs
+from tidings.reconciliation.running import Running
+from tidings.reconciliation.scope import Parts, Reconciliation
+from tidings.reconciliation.stamps import Stamps
+from tidings.reconciliation.taking import Taking
+from tidings.reconciliation.verifying import Verifying
+from tidings.store.driver import StoreDriver
+from tidings.store.rows import ViewTable
+from tidings.views.declaration import ViewSpec
+
+PERIOD_US = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all scopes of an application stand on. `owner`: the name of this process."""
+
+    catalog: Catalog
+    store: StoreDriver
+    log: Log
+    ports: Ports
+    owner: str
+
+
+def of_copy(
+    scope: CopyScope,
+    view: ViewSpec,
+    ground: Ground,
+    *,
+    budget: Budget,
+    reads: Callable[[Entry], Any],
+    table: Callable[[], Awaitable[ViewTable | None]],
+) -> Reconciliation:
+    """Return the scope of a copy. `reads`: an entry as an event; `table`: what the copy is read from."""
+    store, ports, facts = ground.store, ground.ports, scope.listing.facts
+    copying = lru_cache(maxsize=4)(lambda secret: Copying(view, facts, secret))
+    repairs = Repairs(scope.name, scope.listing, ground.catalog)
+    holding, asking = _ways(scope, ground, budget)
+    differing = Differing(copying(b""), table)
+    answering, taking = (
+        Answering(facts.capability, repairs, differing, _period(scope)),
+        Taking(facts.capability, repairs, differing),
+    )
+    definition = definition_of(scope, repr(facts), view.shape)
+    refolding = Refolding(ground.log, scope, copying=copying, reads=reads)
+    beginning = Beginning(facts, definition, ports)
+    verifying = Verifying(holding, asking, copying=copying, answering=answering)
+    parts = Parts(
+        definition=definition,
+        beginning=beginning,
+        running=Running(holding, asking, copying=copying, taking=taking, verifying=verifying, beginning=beginning),
+        verifying=verifying,
+        changing=Changing(
+            HoldingChanges(scope.name, store, ports, ground.owner),
+            asking,
+            copying=copying,
+            taking=Changes(taking),
+            definition=definition,
+        ),
+        mirror=Mirror(scope, copying=copying, reads=reads, table=table, ports=ports),
+        drift=Drift(holding, store, refolding),
+        purging=Purging(holding, facts, copying=copying, table=table),
+        parking=Parking(holding, store, mirror_name(scope), repairs),
+        view=view.name,
+    )
+    return Reconciliation(scope, parts, store=store, ports=ports, budget=budget)
+
+
+def of_endpoint(scope: EndpointScope, ground: Ground, *, budget: Budget, names: NamesMessage) -> Reconciliation:
+    """Return the scope of an endpoint. `names`: the id under which its receiver knows a delivery."""
+    facts, store, ports = scope.listing.facts, ground.store, ground.ports
+    by_key = facts.order is Order.KEY
+    holding, asking = _ways(scope, ground, budget)
+    findings = Findings(scope.name)
+    listed = Listed(by_key=by_key)
+    definition = definition_of(scope, repr(facts), scope.endpoint)
+    # Where it stands in a list by anything else is not known here of what was sent.
+    beginning = Beginning(facts if by_key else replace(facts, order=Order.NONE), definition, ports)
+    answering = AnsweringSent(findings, _period(scope))
+    verifying = Verifying(holding, asking, copying=lambda _: listed, answering=answering, places=Listed.at)
+    noting = Noting(scope, holding, store=store, log=ground.log, names=names)
+    running = Running(
+        holding,
+        asking,
+        copying=lambda _: listed,
+        taking=TakingSent(findings, noting, by_key=by_key, is_whole=not by_key and facts.proves_absence),
+        verifying=verifying,
+        beginning=beginning,
+    )
+    parts = Parts(definition=definition, beginning=beginning, running=running, verifying=verifying, holds="repeat")
+    return Reconciliation(scope, parts, store=store, ports=ports, budget=budget)
+
+
+def _ways(scope: Scope, ground: Ground, budget: Budget) -> tuple[Holding, Asking]:
+    holding = Holding(scope.name, ground.store, ground.ports, ground.owner)
+    return holding, Asking(scope.listing, budget, Stamps(scope.listing.facts), holding)
+
+
+def _period(scope: Scope) -> int:
+    return micros(scope.every) if isinstance(scope.every, timedelta) else PERIOD_US
+
+
+def definition_of(scope: Scope, *parts: str) -> str:
+    """Return what names what is compared with what."""
+    listing = type(scope.listing)
+    said = (scope.name, f"{listing.__module__}.{listing.__qualname__}", *parts)
+    return blake2b("\n".join(said).encode(), digest_size=8).hexdigest()
