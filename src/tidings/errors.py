@@ -56,10 +56,12 @@ TidingsError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
+
+from tidings.wording import absent
 
 
 class TidingsError(Exception):
@@ -187,7 +189,21 @@ class PositionNotReachedError(CallerError):
 
 
 class NotFoundError(CallerError):
-    """There is nothing of that name; the message lists what there is."""
+    """There is nothing of that name; the message lists what there is, or says where to look.
+
+    Its parts are those of `tidings.wording.absent`, so that every face says it in the same words.
+    """
+
+    def __init__(
+        self, what: str, name: str, there: Iterable[str] | None = None, *, of: str = "", hint: str = ""
+    ) -> None:
+        self._parts = what, name, None if there is None else tuple(there), of
+        super().__init__(absent(what, name, self._parts[2], of=of, hint=hint))
+
+    def hinted(self, hint: str) -> NotFoundError:
+        """Return the same error with something else to do."""
+        what, name, there, of = self._parts
+        return NotFoundError(what, name, there, of=of, hint=hint)
 
 
 class MovedError(CallerError):

@@ -38,8 +38,8 @@ def check(ended: Ended, code: int, told: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (("fly",), 2, "No such command 'fly' (see `tidings --help`)"),
-        (("log", "show", "web", "x"), 1, "no event 'x' of 'web' is kept here"),
+        (("fly",), 2, "there is no command 'fly' of tidings; there is"),
+        (("log", "show", "web", "x"), 2, "there is no event 'x' of web;"),
         (("run", "ship:app"), 2, "there is no module 'ship' in"),
         (("run", "shop:app", "--host", "0.0.0.0"), 2, "TIDINGS_HOST"),
     ],
@@ -120,7 +120,7 @@ def test_bytes_that_are_no_text_are_refused(place: Place) -> None:
 
 def test_letters_that_the_encoding_does_not_have_are_written_as_escapes(place: Place) -> None:
     ended = place.tidings("log", "show", "é", "x", PYTHONIOENCODING="ascii")
-    check(ended, 1, r"no event 'x' of '\xe9' is kept here")
+    check(ended, 2, r"there is no event 'x' of \xe9;")
     said = place.tidings("emit", "order-placed", DATA, "--id", "é", "--app", "shop:app", PYTHONIOENCODING="ascii")
     assert (said.code, said.err) == (0, "")
     assert said.out.endswith(": /tidings/cli \\xe9\n")

@@ -87,7 +87,7 @@ def test_a_replay_is_alike_and_says_what_became(faces: Faces) -> None:
     still = tidings(faces, "replay", "till", "2")
     assert (still.code, "it is still no events: " in still.out) == (1, True)
     wrong = tidings(faces, "replay", "till", "99")
-    assert (wrong.code, wrong.err.startswith("tidings: there is no receipt 99")) == (1, True)
+    assert (wrong.code, wrong.err.startswith("tidings: there is no receipt '99'")) == (2, True)
 
 
 def test_people_see_what_came_and_what_it_became(faces: Faces) -> None:
@@ -107,10 +107,10 @@ def test_without_the_application_its_receipts_are_there_and_its_receivers_are_sa
 ) -> None:
     assert [each["receipt"] for each in tidings(faces, "receipts", "till", "--json", TIDINGS_APP="").json] == [2, 1]
     unknown = tidings(faces, "show", "till", TIDINGS_APP="")
-    assert (unknown.code, "for one that code declares give --app" in unknown.err) == (1, True)
+    assert (unknown.code, "for one that code declares give --app" in unknown.err) == (2, True)
     assert "--app MODULE:ATTRIBUTE" in tidings(faces, "list", TIDINGS_APP="").out
     nobody = tidings(faces, "receipts", "bank")
-    assert (nobody.code, nobody.err.count("\n")) == (1, 1)
+    assert (nobody.code, nobody.err.count("\n")) == (2, 1)
 
 
 def test_a_receiver_is_made_takes_webhooks_is_changed_and_retired(faces: Faces) -> None:

@@ -100,7 +100,7 @@ def test_names_that_are_not_there_are_told_in_one_line(place: Place) -> None:
     with place.serving():
         for words in (("asof", "x"), ("reconcile", "run", "x"), ("reconcile", "report", "till-orders", "x")):
             said = place.tidings(*words, "--app", "shop:app")
-            assert (said.code, said.err.count("\n")) == (1, 1)
+            assert (said.code, said.err.count("\n")) == (2, 1)
             assert "there is no" in said.err
 
 

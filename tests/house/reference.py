@@ -27,14 +27,15 @@ Exit codes:
 | code | means |
 |---|---|
 | 0 | it is done, or the answer is yes |
-| 1 | a clear no: refused, in conflict, not there, or a comparison that found a difference |
-| 2 | wrong use, or a failure, so that there is no answer: an option or a setting that is wrong, no database |
+| 1 | a clear no: refused, in conflict, or a comparison that found a difference |
+| 2 | wrong use, or a failure, so that there is no answer: an option or a setting that is wrong, no such thing |
 | 3 | nobody knows whether it was done: ask again with the same id |
 | 141 | nobody reads the output any more, as when `head` has its first lines: the code of what SIGPIPE ended |
 
-A consumer, a view, an event or a dead letter that is not there is a clear no, and the answer lists what there is. An
-event type that the application does not declare is wrong use, but one that the log has may be looked at all the same.
-A filter that finds nothing is an answer, so 0; `tidings log tail` warns on standard error if nothing has the name.
+What is not there is told in one sentence, the one that HTTP answers with 404: `there is no consumer 'ordres'; there is
+billing, orders: did you mean orders?` An event type that the application does not declare may be looked at all the same
+if the log has it. A filter that finds nothing is an answer, so 0; `tidings log tail` warns on standard error if nothing
+has the name.
 
 `tidings --install-completion` sets completion up for the shell that calls it (bash, zsh, fish): it offers commands and
 options, and the consumers, views, services, event types, endpoints and receivers that the database has.

@@ -134,7 +134,7 @@ class Application:
             await self._router(inner, receive, send)
         except HTTPException as error:
             if error.status_code != 405:
-                raise NotFoundError(f"nothing is at {path[:200]!r}; {self._whereabouts(path, scope)}") from None
+                raise NotFoundError("path", path, hint=self._whereabouts(path, scope)) from None
             allowed = ", ".join(sorted((error.headers or {})["Allow"].split(", ")))
             message = f"{scope['method'][:20]} is not allowed at {path[:200]!r}; allowed are {allowed}"
             raise Refusal(Problem.METHOD_NOT_ALLOWED, message, (b"allow", allowed.encode())) from None

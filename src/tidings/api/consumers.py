@@ -122,10 +122,10 @@ class Consumers:
             raise Refusal(Problem.INVALID_CONFIGURATION, f"from_time: {why}", errors=[("/from_time", why)]) from None
 
     async def _shown(self, name: str) -> Answer:
-        for each in await lag(self._log, self._store, self._clock, self._services):
-            if each.name == name:
-                return json_answer(await self._object(each), self._reading.reflects(each.head))
-        raise NotFoundError(f"there is no consumer {name[:100]!r}; GET /consumers lists those there are")
+        there = {each.name: each for each in await lag(self._log, self._store, self._clock, self._services)}
+        if name not in there:
+            raise NotFoundError("consumer", name, there)
+        return json_answer(await self._object(there[name]), self._reading.reflects(there[name].head))
 
     async def _object(self, found: ConsumerLag) -> dict[str, Any]:
         return consumer_object(self._tokens, found, await self._store.checkpoints(found.name))

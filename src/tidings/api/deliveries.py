@@ -18,11 +18,11 @@ from tidings.api.problems import Problem
 from tidings.api.queries import Query, limit, one, read_query
 from tidings.api.routing import principal_of
 from tidings.app.opened import Opened
-from tidings.errors import MalformedError, NotFoundError, RefusedError
+from tidings.errors import MalformedError, RefusedError
 from tidings.events.media import JSON
 from tidings.faces.deliveries import attempt_objects, delivery_object
 from tidings.operations import deliveries
-from tidings.store.deliveries import STATES, DeliveryFilter
+from tidings.store.deliveries import STATES, DeliveryFilter, no_delivery
 
 _KNOWN = frozenset(
     {"state", "service", "function", "endpoint", "type", "subject", "reason", "from", "to", "after", "limit"}
@@ -98,7 +98,7 @@ class Deliveries:
     async def _found(self, key: str) -> Mapping[str, Any]:
         found = await self._store.delivery(key)
         if found is None:
-            raise NotFoundError(f"there is no delivery {key[:100]!r}; GET /deliveries lists those there are")
+            raise no_delivery(key)
         return found
 
 

@@ -13,12 +13,12 @@ from tidings.api.paths import root_path, segment
 from tidings.api.queries import read_query
 from tidings.api.version_headers import schema_headers
 from tidings.app.opened import Opened
-from tidings.errors import NotFoundError
 from tidings.events.codec import encode_json
 from tidings.events.media import JSON
 from tidings.faces.asyncapi import asyncapi_document
 from tidings.faces.schemas import MEDIA_TYPE, schema_document
 from tidings.operations.census import census
+from tidings.store.versions import no_version
 from tidings.versions.ending import endings_of
 
 PUBLISHED_SECONDS = 86_400
@@ -40,9 +40,7 @@ class Descriptions:
         rows = await self._store.event_versions()
         row = next((each for each in rows if each.type == type and str(each.version) == number), None)
         if row is None:
-            raise NotFoundError(
-                f"there is no {type[:100]!r} version {number[:20]!r}; `/versions` lists those there are"
-            )
+            raise no_version(type, number, ((each.type, each.version) for each in rows))
         body = encode_json(schema_document(row, self._public_url or request.scope["tidings.root"]))
         kept = f"max-age={PUBLISHED_SECONDS}" if row.published else "no-cache"
         ends = schema_headers(endings_of(rows).get((type, row.version)), request.scope)

@@ -112,4 +112,4 @@ class Entries:
 
 
 def _unknown(source: str, id: str) -> NotFoundError:
-    return NotFoundError(f"no event {id[:100]!r} of {source[:100]!r} is kept here")
+    return NotFoundError("event", id, of=source)

@@ -16,6 +16,7 @@ from tidings.api.problems import Problem, Refusal
 from tidings.api.rates import Rates
 from tidings.api.tracing import trace_of, traced
 from tidings.app.opened import Opened
+from tidings.errors import NotFoundError
 from tidings.events.media import JSON, bare
 from tidings.ports import utc
 from tidings.store.receipts import Arrival
@@ -51,7 +52,7 @@ class Hooks:
         """Answer one request of a provider, as an ASGI application."""
         _check_length(scope)
         id = raw_path(scope)[len(HOOKS) :]
-        receiver = _taking(self._roster.declared.get(id) or await self._roster.find(id))
+        receiver = _taking(id, self._roster.declared.get(id) or await self._roster.find(id))
         answer = await self._answer(receiver, scope, receive)
         await answer(scope, receive, send)
         self._points.at("receiver:answered")
@@ -125,9 +126,9 @@ def _check_length(scope: Scope) -> None:
             raise Refusal(Problem.BODY_TOO_LARGE, f"the body is larger than {BODY_LIMIT_MAX:,} bytes")
 
 
-def _taking(receiver: Receiver | None) -> Receiver:
+def _taking(id: str, receiver: Receiver | None) -> Receiver:
     if receiver is None:
-        raise Refusal(Problem.NOT_FOUND, "there is no such receiver: look at the last part of the URL")
+        raise NotFoundError("receiver", id, hint="look at the last part of the URL")
     if receiver.is_retired:
         raise Refusal(Problem.RECEIVER_RETIRED, "this receiver is retired: switch the webhook off")
     return receiver

@@ -163,7 +163,8 @@ class Progress:
     async def _table(self, view: ViewSpec) -> ViewRecord:
         record = await self._tables.of(view)
         if record is None:
-            raise NotFoundError(f"{view} has no table yet: ask again when the application has made it")
+            hint = "ask again when the application has made it"
+            raise NotFoundError("table of the view", f"{view.service}.{view.name}", hint=hint)
         return record
 
     def _consumer(self, view: ViewSpec, record: ViewRecord) -> str | None:

@@ -12,9 +12,8 @@ from tidings.store.rows import Column, Key, Row
 def read_key(columns: Sequence[Column], key: Sequence[str], segments: Sequence[str]) -> Key:
     """Return the key that these path segments name, one for each column of the key."""
     if len(segments) != len(key):
-        raise NotFoundError(
-            f"a row is named by one path segment for each of {', '.join(key)}, so by {len(key)}, not {len(segments)}"
-        )
+        hint = f"a row is named by one path segment for each of {', '.join(key)}, so by {len(key)}, not {len(segments)}"
+        raise NotFoundError("row", "/".join(segments), hint=hint)
     named = {column.name: column for column in columns}
     return tuple(read_value(named[name], text) for name, text in zip(key, segments, strict=True))
 

@@ -20,10 +20,10 @@ from tidings.operations.asking import NUMBERS, WORDS, asked
 from tidings.operations.census import census
 from tidings.operations.planner import KINDS
 from tidings.operations.versions import Workshop
+from tidings.store.versions import no_version
 from tidings.versions.census import Census
 from tidings.versions.ending import endings_of
 from tidings.versions.lockfile import NAME
-from tidings.wording import absent
 
 _LONGEST = 9
 ASSUME = "assume_last"
@@ -55,7 +55,7 @@ class Versions:
         known = await self._census()
         rows = known.of_type(type)
         if not rows:
-            raise NotFoundError(absent("event type", type, {each.type for each in known.versions}))
+            raise NotFoundError("event type", type, {each.type for each in known.versions})
         return json_answer({"versions": [version_object(rows[number], known) for number in sorted(rows)]})
 
     async def get(self, request: Request) -> Answer:
@@ -66,7 +66,7 @@ class Versions:
         known = await self._census()
         row = known.of_type(type).get(_number(text)) if text.isascii() and text.isdigit() else None
         if row is None:
-            raise NotFoundError(f"there is no {type[:100]!r} version {text[:20]!r}; `/versions` lists those there are")
+            raise no_version(type, text, ((each.type, each.version) for each in known.versions))
         ending = endings_of(known.of_type(type).values()).get((type, row.version))
         return json_answer(schema_object(row, known), *schema_headers(ending, request.scope))
 
@@ -81,7 +81,7 @@ class Versions:
         kind = segment(request.path_params["predicate"])
         names = WORDS.get(kind)
         if names is None:
-            raise NotFoundError(absent("predicate", kind, KINDS))
+            raise NotFoundError("predicate", kind, KINDS)
         query = read_query(request.scope, known=(*names, ASSUME))
         given = {name: self._read(query, name) for name in names}
         assume = one(query, ASSUME)

@@ -61,9 +61,8 @@ class Views:
         scope, view = request.scope, self._named(request)
         choose(scope, JSON)
         if view.mode == "live":
-            raise NotFoundError(
-                f"{view} is live, folded when a row is read, so there is no list: GET {_row_path(view)}"
-            )
+            hint = f"it is live, folded when a row is read: GET {_row_path(view)}"
+            raise NotFoundError("list of the view", f"{view.service}.{view.name}", hint=hint)
         wanted, patience = self._reading.wanted(scope), self._waiting.patience(scope)
         _selection(scope, view.table(1))  # what cannot be asked is refused before anything is waited for
         headers, page = await self._read(view, wanted, patience, lambda record: self._page(scope, record))
@@ -79,8 +78,8 @@ class Views:
         wanted, patience = self._reading.wanted(scope), self._waiting.patience(scope)
         headers, found = await self._read(view, wanted, patience, lambda record: self._find(view, record, segments))
         if found is None:
-            named = ", ".join(f"{name}={text[:100]!r}" for name, text in zip(view.key, segments, strict=True))
-            raise Refusal(Problem.NOT_FOUND, f"{view} has no row with {named}", *headers)
+            named = ", ".join(f"{name}={text}" for name, text in zip(view.key, segments, strict=True))
+            raise Refusal(Problem.NOT_FOUND, absent("row", named, of=f"{view.service}.{view.name}"), *headers)
         tag, shown = found
         headers = ((b"etag", tag.encode()), *headers)
         return Answer(304, headers) if is_current(scope, tag) else json_answer({"row": shown}, *headers)
@@ -130,7 +129,7 @@ class Views:
         view = self._views.get((service, name))
         if view is None:
             there = (f"{view.service}.{view.name}" for view in self._views.values())
-            raise NotFoundError(absent("view", f"{service}.{name}", there))
+            raise NotFoundError("view", f"{service}.{name}", there)
         return view
 
     def _said(self, position: int, patience: Patience) -> tuple[Header, ...]:

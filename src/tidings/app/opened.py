@@ -99,7 +99,7 @@ class Opened:
         """See `App.unit`."""
         resources = self.resources.get(service)
         if resources is None:
-            raise NotFoundError(f"there is no service {service!r}; there is {', '.join(self.resources) or 'none'}")
+            raise NotFoundError("service", service, self.resources)
         return command(resources, self.store, self.log, self.ports, key=key)
 
     async def publish(self, event: Any, *, source: str, id: str | None, time: datetime | None) -> Position:

@@ -36,6 +36,7 @@ from tidings.views.inline import InlineFolds
 from tidings.webhooks.intake.alarms import Alarms
 from tidings.webhooks.intake.intake import Intake
 from tidings.webhooks.intake.roster import Roster
+from tidings.wording import absent
 
 
 @asynccontextmanager
@@ -156,5 +157,5 @@ def _carried(services: Sequence[Service], settings: Settings) -> Sequence[Servic
     there = {service.name: service for service in services}
     unknown = [name for name in settings.carried if name not in there]
     if unknown:
-        raise SettingError(f"there is no service {unknown[0]!r} in the application; there is {', '.join(there)}")
+        raise SettingError(absent("service", unknown[0], there))
     return [there[name] for name in dict.fromkeys(settings.carried)]

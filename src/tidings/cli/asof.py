@@ -29,14 +29,11 @@ def asof(
 
     Example: tidings asof till-orders --max-age 600 --app shop:app
     """
-    from tidings.errors import NotFoundError
     from tidings.faces.scopes import bounds_object
+    from tidings.operations.reconciling import find_scope
 
     async def work(opened: Opened) -> list[dict[str, Any]]:
-        if scope is not None and scope not in opened.scopes:
-            there = ", ".join(opened.scopes) or "none"
-            raise NotFoundError(f"there is no scope {scope!r:.64}; there is {there}: app.reconcile(…) declares one")
-        chosen = [each for name, each in opened.scopes.items() if scope in (None, name)]
+        chosen = opened.scopes.values() if scope is None else [find_scope(opened.scopes, scope)]
         return [bounds_object(await each.asof(), now=opened.ports.clock.now_us()) for each in chosen]
 
     found = Session(app).act(work, prepares=False)

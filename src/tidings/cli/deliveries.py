@@ -51,7 +51,7 @@ def list_(
 ) -> None:
     """List deliveries, oldest first, with the last error of those that failed.
 
-    Exit code 1 for a service or an endpoint that there is not, and with the application at hand for a function.
+    Exit code 2 for a service or an endpoint that there is not, and with the application at hand for a function.
 
     Example: tidings deliveries list --endpoint crm --state dead
     Example: tidings deliveries list --state dead --from 2026-05-04T10:00:00Z
@@ -83,7 +83,7 @@ def list_(
 
 @commands.command()
 def show(key: Key, as_json: AsJson = False) -> None:
-    """Show one delivery with each attempt at it that is still kept. Exit code 1 if there is none of this key.
+    """Show one delivery with each attempt at it that is still kept.
 
     Example: tidings deliveries show 019c1b7d-8c00-8abc-8def-0123456789ab
     """

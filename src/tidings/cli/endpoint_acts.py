@@ -161,7 +161,7 @@ def revoke(
     secret: Annotated[str, typer.Argument(help="Its id, as `tidings endpoints show` says it.")],
     as_json: AsJson = False,
 ) -> None:
-    """End one of the older secrets now. Exit code 1 if it is the newest, or there is none of this id.
+    """End one of the older secrets now. Exit code 1 if it is the newest.
 
     Example: tidings endpoints revoke crm s1
     """

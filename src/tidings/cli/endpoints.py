@@ -58,7 +58,7 @@ def list_(
 
 @commands.command()
 def show(endpoint: Id, as_json: AsJson = False) -> None:
-    """Show one endpoint: configured how, how it fares, what waits. No secrets. Exit code 1 if there is none.
+    """Show one endpoint: configured how, how it fares, what waits. No secrets.
 
     Example: tidings endpoints show crm
     """
@@ -132,7 +132,7 @@ def change(
 
 @commands.command()
 def remove(endpoint: Id, as_json: AsJson = False) -> None:
-    """Remove an endpoint and cancel what is open to it. Exit code 1 if there is none.
+    """Remove an endpoint and cancel what is open to it.
 
     Example: tidings endpoints remove crm
     """

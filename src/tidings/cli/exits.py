@@ -5,7 +5,7 @@ And 141, as shells say of whatever SIGPIPE ended (POSIX, Shell Command Language,
 
 from __future__ import annotations
 
-from tidings.errors import ConflictError, NotFoundError, OperatorError, RefusedError
+from tidings.errors import ConflictError, OperatorError, RefusedError
 
 OK = 0
 NO = 1
@@ -19,7 +19,7 @@ class UnknownOutcomeError(OperatorError):
 
 
 def code_of(error: Exception) -> int:
-    """Return the exit code of an error: a refusal is an answer, everything else is a failure."""
+    """Return the exit code of an error: a refusal is an answer, everything else a failure; so is a name of nothing."""
     if isinstance(error, UnknownOutcomeError):
         return UNKNOWN
-    return NO if isinstance(error, ConflictError | NotFoundError | RefusedError) else FAILED
+    return NO if isinstance(error, ConflictError | RefusedError) else FAILED

@@ -33,9 +33,10 @@ def export(
     from tidings import __version__
     from tidings.faces.exports import Form, exported
     from tidings.operations.census import census
+    from tidings.wording import absent
 
     if form not in get_args(Form):
-        raise SettingError(f"there is no form {form[:40]!r}; there is {', '.join(get_args(Form))}")
+        raise SettingError(absent("form", form, get_args(Form)))
 
     async def work(opened: Opened) -> Census:
         return await census(opened.store)

@@ -73,7 +73,6 @@ def show(
 ) -> None:
     """Show one event whole, what every consumer and endpoint has made of it, and the tree of its causes and effects.
 
-    Exit code 1 if it is not kept here.
 
     Example: tidings log show web bm-1
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -35,6 +36,7 @@ from tidings.cli.new import new
 from tidings.cli.run import run
 from tidings.cli.version import version
 from tidings.errors import TidingsError
+from tidings.wording import absent
 
 _MISUSE = typer.BadParameter.__mro__[2]
 """The class of everything that the parser says, wherever Typer keeps it."""
@@ -179,6 +181,9 @@ def _check_texts(arguments: Sequence[str]) -> None:
             raise typer.BadParameter(f"{argument!r:.80} is not UTF-8")
 
 
+_NO_COMMAND = re.compile(r"No such command '(.*?)'")
+
+
 def _misuse(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", "tidings")
@@ -188,6 +193,9 @@ def _misuse(error: Exception) -> str:
     words = getattr(error, "format_message", lambda: str(error))().rstrip(".")
     if words == "Missing command" and context is not None:
         words = f"{words}: {', '.join(context.command.commands)}"
+    unknown = _NO_COMMAND.match(words)
+    if unknown is not None and context is not None:
+        words = absent("command", unknown[1], context.command.commands, of=command)
     if words.startswith("Missing ") and getattr(error, "param", None) is not None:
         words = _missing(error, context)
     return f"{words} (see `{command} --help`)"

@@ -46,8 +46,6 @@ def receipts(
 ) -> None:
     """List what came to receivers, newest first, with the events that it became, or why it is none.
 
-    Exit code 1 for a receiver that there is not.
-
     Example: tidings receivers receipts till --outcome failed
     Example: tidings receivers receipts --from 2026-05-04T10:00:00Z
     """
@@ -86,7 +84,6 @@ def receipt(
 ) -> None:
     """Show one receipt: its request's headers, credentials masked, its body, and what it became.
 
-    Exit code 1 if there is none of this number.
 
     Example: tidings receivers receipt till 7
     Example: tidings receivers receipt till 7 --body > delivery.json
@@ -168,4 +165,4 @@ def with_receivers(app: str | None, work: Callable[[Opened], Awaitable[T]], *, m
     except NotFoundError as error:
         if session.services is not None:
             raise
-        raise NotFoundError(f"{error}; for one that code declares give --app or set TIDINGS_APP") from None
+        raise error.hinted("for one that code declares give --app or set TIDINGS_APP") from None

@@ -76,7 +76,7 @@ def _none(session: Session) -> str:
 
 @commands.command()
 def show(receiver: Id, app: AppName = None, as_json: AsJson = False) -> None:
-    """Show one receiver: configured how, what came, whether it is silent. No secrets. Exit code 1 if there is none.
+    """Show one receiver: configured how, what came, whether it is silent. No secrets.
 
     Example: tidings receivers show till --app shop:app
     """
@@ -129,7 +129,7 @@ def change(
 ) -> None:
     """Change what is given and leave the rest; --secret and --setting say all of them. A retired one takes again.
 
-    Exit code 1 if there is none, or if the application's code declares it.
+    Exit code 1 if the application's code declares it.
 
     Example: tidings receivers change till --secret - < new-and-old-secret.txt
     """
@@ -140,7 +140,7 @@ def change(
 
 @commands.command()
 def retire(receiver: Id, as_json: AsJson = False) -> None:
-    """Have a receiver take nothing any more: its door answers 410. What came to it stays. Exit code 1 if there is none.
+    """Have a receiver take nothing any more: its door answers 410. What came to it stays.
 
     Example: tidings receivers retire till
     """

@@ -140,14 +140,9 @@ async def _told(found: Reconciliation, scope: str, id: str | None, *, now: int) 
 
 
 async def _one(found: Reconciliation, scope: str, id: str) -> dict[str, Any]:
-    from tidings.errors import NotFoundError
     from tidings.faces.scopes import run_object
 
-    kept = await found.find(id)
-    if kept is None:
-        there = [each.id for each in await found.runs(limit=5)]
-        raise NotFoundError(f"there is no run {id!r:.64} of {scope}; the last are {', '.join(there) or 'none'}")
-    return run_object(kept, scope)
+    return run_object(await found.that(id), scope)
 
 
 def _ran(
@@ -192,13 +187,9 @@ def code_of(run: Run, *, in_flight: int = 0) -> int:
 
 
 def _scope_of(opened: Opened, scope: str) -> Reconciliation:
-    from tidings.errors import NotFoundError
+    from tidings.operations.reconciling import find_scope
 
-    found = opened.scopes.get(scope)
-    if found is None:
-        there = ", ".join(opened.scopes) or "none"
-        raise NotFoundError(f"there is no scope {scope!r:.64}; there is {there}: app.reconcile(…) declares one")
-    return found
+    return find_scope(opened.scopes, scope)
 
 
 def _line(run: dict[str, Any]) -> dict[str, Any]:

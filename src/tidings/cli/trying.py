@@ -116,7 +116,7 @@ async def _find(opened: Opened, id: str) -> Receiver:
 
     found = await opened.roster.find(id)
     if found is None:
-        raise no_receiver(id)
+        raise no_receiver(id, [each.id for each in await opened.roster.all()])
     return found
 
 

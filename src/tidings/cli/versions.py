@@ -69,8 +69,8 @@ def show(
     asked = lineage.newest if version is None else version
     schema = lineage.schema(asked)
     if schema is None:
-        there = ", ".join(str(each) for each in lineage.versions if lineage.schema(each) is not None)
-        raise NotFoundError(f"nothing tells the schema of {type} version {asked}; there is {there or 'none'}")
+        told = (str(each) for each in lineage.versions if lineage.schema(each) is not None)
+        raise NotFoundError("version", str(asked), told, of=type)
     if as_json:
         Output(as_json=True).json(schema)
     else:

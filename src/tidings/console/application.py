@@ -195,7 +195,7 @@ class Console:
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in TYPES:
-            raise NotFoundError(f"nothing is at {name[:100]}")
+            raise NotFoundError("file", name, there=TYPES)
         kept = {**HEADERS, "cache-control": "max-age=31536000, immutable"}
         return Response(self._pages.static[name], media_type=TYPES[name], headers=kept)
 

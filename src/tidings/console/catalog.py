@@ -15,7 +15,6 @@ from tidings.operations.census import census
 from tidings.store.versions import EventVersion
 from tidings.versions.census import Census
 from tidings.versions.marks import schema_uri
-from tidings.wording import absent
 
 
 async def every(visit: Visit) -> Response:
@@ -41,7 +40,7 @@ async def one(visit: Visit) -> Response:
     known = await census(visit.opened.store)
     rows = known.of_type(type)
     if not rows:
-        raise NotFoundError(absent("event type", type, {each.type for each in known.versions}))
+        raise NotFoundError("event type", type, {each.type for each in known.versions})
     said = said_by_services(known)
     doing = [(service, role, versions) for (service, of, role), versions in said.items() if of == type]
     return await visit.show(

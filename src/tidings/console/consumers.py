@@ -26,7 +26,7 @@ async def one(visit: Visit) -> Response:
     reader = named(await roster(opened.store, opened.services), name)
     consumer = next((each for each in await _lags(visit) if each.name == name), None)
     if consumer is None:
-        raise NotFoundError(f"there is no consumer {name!r} any more")
+        raise NotFoundError("consumer", name)
     return await visit.show(
         "consumer.html",
         consumer=consumer,

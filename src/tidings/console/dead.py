@@ -98,7 +98,7 @@ def cells_of(letter: Letter) -> dict[str, Any]:
                 "since": receipt.received,
             }
         case _:
-            raise NotFoundError(f"{letter.name} waits with its subject: look for that one")
+            raise NotFoundError("dead letter", letter.name, hint="it waits with its subject: look for that one")
 
 
 async def letter(visit: Visit) -> Response:

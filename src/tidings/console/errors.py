@@ -11,6 +11,7 @@ from types import MappingProxyType
 from starlette.exceptions import HTTPException
 
 from tidings import errors
+from tidings.wording import absent
 
 _TITLES: Mapping[int, str] = MappingProxyType(
     {
@@ -67,7 +68,7 @@ def _told(error: Exception, path: str) -> tuple[int, str]:
     if isinstance(error, HTTPException):
         if error.status_code == 405:
             return 405, f"{path[:200]} does not take this method: go back and use the page's own buttons."
-        return 404, f"Nothing is at {path[:200]}."
+        return 404, _sentence(absent("page", path, hint="its links lead to those there are"))
     for cls in type(error).__mro__:
         if cls in _STATUS:
             return _STATUS[cls], _sentence(str(error))

@@ -18,7 +18,6 @@ from tidings.store.versions import VersionLease
 from tidings.versions.census import Census
 from tidings.versions.plan import Plan
 from tidings.versions.reasons import name_of
-from tidings.wording import absent
 
 DRAWN_MOST = 24
 """More types are no picture any more: those that have several versions come first."""
@@ -50,7 +49,7 @@ async def one(visit: Visit) -> Response:
     known = await census(visit.opened.store)
     rows = known.of_type(type)
     if not rows:
-        raise NotFoundError(absent("event type", type, {each.type for each in known.versions}))
+        raise NotFoundError("event type", type, {each.type for each in known.versions})
     to = _asked(asked.get("to"), rows) or next_version(known, type) or max(known.produced(type), default=max(rows))
     plan = _planned(visit, known, type, to)
     leases = sorted(

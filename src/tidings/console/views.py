@@ -66,7 +66,7 @@ async def progress(verifications: Verifications, visit: Visit) -> Response:
     """Answer how far a verification is, for the page to show without being loaded again."""
     found = verifications.of(visit.segment("name"))
     if found is None:
-        raise NotFoundError("no verification of this view was begun since the server was started")
+        raise NotFoundError("verification", visit.segment("name"), hint="none was begun since the server was started")
     return JSONResponse({"done": found.done, "total": found.total, "ended": found.ended})
 
 

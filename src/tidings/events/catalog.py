@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -18,6 +17,7 @@ from tidings.events.rules import DATA_BYTES_MAX, SUBJECT_MAX, TIME_AHEAD_MAX, ch
 from tidings.events.strict import check_json
 from tidings.events.timestamp import time_text
 from tidings.events.whole import PLACES_MAX, TOO_LONG, declares_any, may_be_too_long, too_long, with_limits
+from tidings.wording import absent
 
 _JSON_ATTRIBUTES: Mapping[str, AttributeValue] = {"datacontenttype": JSON}
 
@@ -256,11 +256,9 @@ class Catalog:
     def _unknown(self, type: str, version: int) -> UnknownTypeError:
         versions = [str(known) for name, known in sorted({*self._known, *self._older}) if name == type]
         if versions:
-            why = f"{type} has no version {version} here; there is {', '.join(versions)}"
+            why = absent("version", str(version), versions, of=type)
             return UnknownTypeError(why, errors=[("/dataversion", why)])
-        names = sorted({name for name, _ in self._known})
-        near = difflib.get_close_matches(type[:255], names, n=5) or names[:10]
-        why = f"no event type {type[:255]!r} is declared here; there is {', '.join(near) or 'none'}"
+        why = absent("event type", type, {name for name, _ in self._known})
         return UnknownTypeError(why, errors=[("/type", why)])
 
 

@@ -13,7 +13,6 @@ from tidings.operations.versions import Workshop
 from tidings.store.driver import StoreDriver
 from tidings.versions.answer import Answer
 from tidings.versions.census import consumer_of
-from tidings.wording import absent
 
 WORDS: Mapping[str, tuple[str, ...]] = {
     "register": ("type", "version"),
@@ -47,7 +46,7 @@ async def asked_by_words(
     """Answer a question that is given in words. CallerError; NotFoundError. The rest as `asked` has it."""
     names = WORDS.get(kind)
     if names is None:
-        raise NotFoundError(absent("predicate", kind, KINDS))
+        raise NotFoundError("predicate", kind, KINDS)
     if len(words) != len(names):
         raise CallerError(f"{kind} takes {' '.join(name.upper() for name in names)}")
     given = {name: _read(name, word) for name, word in zip(names, words, strict=True)}
@@ -78,7 +77,7 @@ async def asked(
         raise CallerError("replay needs consumer, after", errors=[("/after", "missing")])
     readers = {each.consumer for each in known.leases if each.role == "accept"} | known.transit.keys()
     if consumer_of(given["consumer"]) not in readers:
-        raise NotFoundError(absent("consumer", given["consumer"], readers))
+        raise NotFoundError("consumer", given["consumer"], readers)
     entries = await replayed(store, given["after"])
     return ask(known, kind, {"consumer": given["consumer"], "entries": entries})
 

@@ -16,7 +16,6 @@ from tidings.versions.census import Census, Kind, Pinned, Transit, consumer_of
 from tidings.versions.said import said_of
 from tidings.webhooks.deliver.fanout import NAME as ENDPOINTS
 from tidings.webhooks.deliver.fanout import types_of
-from tidings.wording import absent
 
 READ_MOST = 100_000
 """More entries before a consumer are not read to be counted: their number is an upper bound."""
@@ -53,7 +52,7 @@ async def census(store: StoreDriver, *, assume: Collection[str] = ()) -> Census:
 def _known(assume: Collection[str], said: Sequence[VersionLease]) -> Collection[str]:
     there = {each.consumer for each in said if each.role == "accept"}
     for name in sorted({*assume} - there):
-        raise NotFoundError(absent("consumer", name, there))
+        raise NotFoundError("consumer", name, there)
     return assume
 
 

@@ -269,5 +269,5 @@ async def _parked(store: StoreDriver, consumer: str, subject: str) -> Parked:
     there = {each.consumer: each for each in await store.parked() if each.subject == subject}
     if consumer in there:
         return there[consumer]
-    told = f"it is for {', '.join(sorted(there))}" if there else "`tidings dead list` shows what is"
-    raise NotFoundError(f"{written(subject)!r} is not parked for {consumer}; {told}")
+    hint = f"there is one of {', '.join(sorted(there))}" if there else ""
+    raise NotFoundError("parked subject", written(subject), of=consumer, hint=hint)

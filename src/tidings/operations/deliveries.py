@@ -7,13 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from tidings.errors import NotFoundError
 from tidings.operations.filtered import check_delivered
 from tidings.ports import Clock
 from tidings.services.service import Service
 from tidings.store.attempts import Attempt
 from tidings.store.audit import Change
-from tidings.store.deliveries import EVERY, DeliveryFilter, State
+from tidings.store.deliveries import EVERY, DeliveryFilter, State, no_delivery
 from tidings.store.driver import StoreDriver
 
 
@@ -52,7 +51,7 @@ async def show(store: StoreDriver, key: str) -> Tried:
     """Return one delivery with its attempts. NotFoundError."""
     found = await store.delivery(key)
     if found is None:
-        raise NotFoundError(f"there is no delivery {key[:100]!r}: look for its key among those that are listed")
+        raise no_delivery(key)
     return Tried(delivery=_shown(found), attempts=await store.attempts(key))
 
 

@@ -14,12 +14,13 @@ from tidings.errors import CallerError
 from tidings.events.envelope import Entry
 from tidings.events.filter import EVERYTHING, Filter
 from tidings.log.log import Log
+from tidings.operations.filtered import find_endpoint
 from tidings.operations.progress import Progress, unwatched
 from tidings.ports import Ports
 from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
 from tidings.store.endpoint_deliveries import EndpointDelivery, Range
-from tidings.store.endpoints import EndpointRecord, no_endpoint
+from tidings.store.endpoints import EndpointRecord
 from tidings.webhooks.deliver.fanout import Wanting, delivery_of
 from tidings.webhooks.deliver.pinning import Lineages
 from tidings.webhooks.deliver.sendings import NEW_IDS
@@ -60,8 +61,7 @@ class Wanted:
 
 async def recoverable(store: StoreDriver, id: str, within: Range) -> Again:
     """Count the dead deliveries of these positions, and change nothing. NotFoundError."""
-    if await store.endpoint(id) is None:
-        raise no_endpoint(id)
+    await find_endpoint(store, id)
     return Again(endpoint=id, count=await store.count_dead(id, within), within=within, dry_run=True)
 
 
@@ -90,9 +90,7 @@ async def replay(log: Log, store: StoreDriver, ports: Ports, id: str, wanted: Wa
 
     NotFoundError; PositionExpiredError; CallerError if `run` is no run's name.
     """
-    endpoint = await store.endpoint(id)
-    if endpoint is None:
-        raise no_endpoint(id)
+    endpoint = await find_endpoint(store, id)
     run = _run_of(wanted, ports)
     if not wanted.dry_run:
         async with store.changing(_change("endpoint-replayed", id, wanted.within, who, run)):

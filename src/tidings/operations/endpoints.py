@@ -18,12 +18,13 @@ from tidings.operations.endpoint_again import Again, Wanted, recover, recoverabl
 from tidings.operations.endpoint_ids import checked
 from tidings.operations.endpoint_pins import newest_open
 from tidings.operations.endpoint_shown import Shown, shown
+from tidings.operations.filtered import find_endpoint
 from tidings.operations.progress import Progress, unwatched
 from tidings.ports import Ports
 from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
 from tidings.store.endpoint_deliveries import Backlog, Range
-from tidings.store.endpoints import EndpointRecord, no_endpoint
+from tidings.store.endpoints import EndpointRecord
 from tidings.webhooks.deliver import health, secrets
 from tidings.webhooks.deliver.addresses import Allowed
 from tidings.webhooks.deliver.configured import endpoint_of, members_of
@@ -267,10 +268,7 @@ class Endpoints:
         return shown(record, found.get(record.id, Backlog()), now=self.ports.clock.now_us())
 
     async def _record(self, id: str) -> EndpointRecord:
-        found = await self.store.endpoint(id)
-        if found is None:
-            raise no_endpoint(id)
-        return found
+        return await find_endpoint(self.store, id)
 
     async def _changed(
         self,

@@ -10,8 +10,8 @@ from tidings.operations.roster import roster
 from tidings.services.service import Service
 from tidings.store.deliveries import DeliveryFilter
 from tidings.store.driver import StoreDriver
+from tidings.store.endpoints import EndpointRecord, no_endpoint
 from tidings.webhooks.deliver.fanout import NAME as ENDPOINTS
-from tidings.wording import absent
 
 LISTED = 1_000
 
@@ -19,7 +19,15 @@ LISTED = 1_000
 def check_known(what: str, name: str, there: Collection[str]) -> None:
     """NotFoundError, with those there are and the nearest of them, if `name` is none of them. `what`: a "consumer"."""
     if name not in there:
-        raise NotFoundError(absent(what, name, there))
+        raise NotFoundError(what, name, there)
+
+
+async def find_endpoint(store: StoreDriver, id: str) -> EndpointRecord:
+    """Return the endpoint of this id; NotFoundError, with those there are, if there is none."""
+    found = await store.endpoint(id)
+    if found is None:
+        raise no_endpoint(id, [each.id for each in await store.endpoints(limit=LISTED)])
+    return found
 
 
 async def check_delivered(store: StoreDriver, services: Sequence[Service] | None, where: DeliveryFilter) -> None:

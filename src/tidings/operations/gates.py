@@ -17,7 +17,6 @@ from tidings.versions.answer import Answer, Reason
 from tidings.versions.census import Census
 from tidings.versions.predicates import may_retire, may_switch
 from tidings.versions.said import said_of
-from tidings.wording import absent
 
 Judge = Callable[[Census, EventVersion], list[Reason]]
 Changed = Callable[[EventVersion, int], EventVersion]
@@ -99,7 +98,7 @@ class Gatekeeping:
                 known = await census(deciding, assume=self._assume)
                 row = known.of_type(type).get(version)
                 if row is None:
-                    raise no_version(type, version)
+                    raise no_version(type, str(version), ((each.type, each.version) for each in known.versions))
                 answer = answered(_question(what, type, version), judge(known, row), known)
                 if answer.answer != "ok" and not self._forced:
                     raise _NoError(answer)
@@ -124,7 +123,7 @@ async def forget(store: StoreDriver, consumer: str, *, who: str, reason: str = "
     known = await census(store)
     said = [each for each in known.leases if each.role == "accept" and each.consumer == consumer]
     if not said:
-        raise NotFoundError(absent("consumer", consumer, {each.consumer for each in known.live("accept")}))
+        raise NotFoundError("consumer", consumer, {each.consumer for each in known.live("accept")})
     if consumer not in known.assumed and any(each.is_live(known.as_of.time) for each in said):
         raise RefusedError(f"an instance of {consumer} runs: stop it first")
     async with store.changing(Change(who=who, what="consumer-forgotten", on=consumer, reason=reason)) as changing:

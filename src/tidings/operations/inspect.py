@@ -123,7 +123,7 @@ async def show(log: Log, store: StoreDriver, services: Sequence[Service] | None,
     """Return one event with what every consumer and endpoint made of it. NotFoundError if it is not kept here."""
     entry = await log.find(source, id)
     if entry is None:
-        raise NotFoundError(f"no event {id[:100]!r} of {source[:100]!r} is kept here")
+        raise NotFoundError("event", id, of=source)
     standings = [await _standing(store, reader, entry) for reader in await roster(store, services)]
     deliveries = await store.deliveries_of(entry.position, limit=DELIVERIES)
     return Shown(entry=entry, standings=tuple(standings), deliveries=tuple(deliveries))

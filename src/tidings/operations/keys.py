@@ -14,6 +14,7 @@ from tidings.ports import Ports
 from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
 from tidings.store.keys import ApiKey
+from tidings.wording import absent
 
 SCOPES = (
     "events:write",
@@ -106,8 +107,8 @@ def _check(asked: Asked, now: int) -> None:
         raise CallerError(f"the owner {asked.owner[:100]!r} must be 1 to 100 characters without controls")
     unknown = sorted(set(asked.scopes) - set(SCOPES))
     if unknown or not asked.scopes:
-        wrong = f"there is no scope {unknown[0][:60]!r}" if unknown else "a key without a scope opens nothing"
-        raise CallerError(f"{wrong}; there is {', '.join(SCOPES)}")
+        none = f"a key without a scope opens nothing; there is {', '.join(SCOPES)}"
+        raise CallerError(absent("scope", unknown[0], SCOPES) if unknown else none)
     if asked.expires is not None and asked.expires <= now:
         raise CallerError("the key would have expired already: give a time to come")
     if asked.sources is None:

@@ -23,6 +23,7 @@ from tidings.store.driver import StoreDriver
 from tidings.store.letters import DeadDelivery, Mark
 from tidings.store.parking import DeadLetter, Parked
 from tidings.store.receipts import Receipt
+from tidings.wording import LOOK
 
 _NAME = re.compile(r"(.+):([1-9][0-9]{0,17})", re.DOTALL)
 _DELIVERY, _RECEIPT = "delivery:", "receipt:"
@@ -186,9 +187,7 @@ async def find(log: Log, store: StoreDriver, name: str) -> Letter:
     if found is None and read is not None:
         found = await _set_aside(log, store, read[1], int(read[2]))
     if found is None:
-        raise NotFoundError(
-            f"there is no dead letter {name[:100]!r}: it was handled or dropped, or its name is misspelt"
-        )
+        raise NotFoundError("dead letter", name, hint=f"it was handled or dropped, or is misspelt: {LOOK}")
     return found
 
 

@@ -14,7 +14,6 @@ from tidings.versions.answer import Answer, Reason
 from tidings.versions.census import Census, Transit
 from tidings.versions.plan import Plan, plan
 from tidings.versions.predicates import stored_notes
-from tidings.wording import absent
 
 KINDS = ("register", "switch", "retire-support", "retire-transformer", "rollback", "replay", "retire")
 """What may be asked."""
@@ -25,13 +24,13 @@ def ask(census: Census, kind: str, given: Given) -> Answer:
     """Answer a question. CallerError if a member of it is missing or unknown; NotFoundError for a type that is."""
     asked = _ASKED.get(kind)
     if asked is None:
-        raise NotFoundError(absent("predicate", kind, KINDS))
+        raise NotFoundError("predicate", kind, KINDS)
     members, question, judge = asked
     for name in members:
         if given.get(name) is None:
             raise CallerError(f"{kind} needs {', '.join(members)}: {name} is missing", errors=[(f"/{name}", "missing")])
     if "type" in given and given["type"] is not None and not census.of_type(given["type"]):
-        raise NotFoundError(absent("event type", given["type"], {each.type for each in census.versions}))
+        raise NotFoundError("event type", given["type"], {each.type for each in census.versions})
     told = {name: given[name] for name in members}
     return answered({"kind": question, **told}, judge(census, told), census)
 
@@ -67,7 +66,7 @@ async def replayed(store: StoreDriver, after: int) -> Mapping[tuple[str, int], i
 def planned(census: Census, type: str, to: int, *, opens_itself: bool) -> Plan:
     """Return the plan for taking a type to a version. NotFoundError for a type that nobody has registered."""
     if not census.of_type(type):
-        raise NotFoundError(absent("event type", type, {each.type for each in census.versions}))
+        raise NotFoundError("event type", type, {each.type for each in census.versions})
     made = plan(census, type, to, opens_itself=opens_itself)
     return replace(made, reasons=(*made.reasons, *forced(census, type), *assumed(census, type)))
 
@@ -75,7 +74,7 @@ def planned(census: Census, type: str, to: int, *, opens_itself: bool) -> Plan:
 def counts(census: Census, type: str | None) -> list[dict[str, Any]]:
     """Return a row for each version: produced, stored, before consumers, set aside, in the outbox, to be delivered."""
     if type is not None and not census.of_type(type):
-        raise NotFoundError(absent("event type", type, {each.type for each in census.versions}))
+        raise NotFoundError("event type", type, {each.type for each in census.versions})
     return [
         {
             "type": row.type,

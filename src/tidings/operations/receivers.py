@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tidings.errors import MovedError, RefusedError
+from tidings.errors import MovedError, NotFoundError, RefusedError
 from tidings.operations.receiver_shown import NEWEST, Shown, declared, is_silent, kept
 from tidings.ports import Ports
 from tidings.store.audit import Change, What
@@ -109,7 +109,7 @@ class Receivers:
         self._check_not_declared(id)
         found = await self.store.receiver(id)
         if found is None:
-            raise no_receiver(id)
+            raise await self._absent(id)
         seen = found.version if version is None else version
         await self._change("receiver-retired", replace(found, state="retired", version=seen), who)
         self.roster.look_anew()
@@ -138,10 +138,13 @@ class Receivers:
         """Return the same as parts of a transaction that is open."""
         return replace(self, store=store)
 
+    async def _absent(self, id: str) -> NotFoundError:
+        return no_receiver(id, [each.id for each in await self.roster.all()])
+
     async def _shown(self, id: str, record: ReceiverRecord | None) -> Shown:
         found = self.roster.declared.get(id)
         if found is None and record is None:
-            raise no_receiver(id)
+            raise await self._absent(id)
         last = (await self.store.last_received([id])).get(id)
         tally = await self.store.tally_receipts(id, newest=NEWEST)
         now = self.ports.clock.now_us()

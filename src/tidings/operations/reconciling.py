@@ -10,7 +10,7 @@ from tidings.reconciliation.coding import Finding
 from tidings.reconciliation.records import Run
 from tidings.reconciliation.scope import Reconciliation
 from tidings.store.host import Check
-from tidings.wording import absent, counted
+from tidings.wording import counted
 
 
 async def scopes_check(scopes: Mapping[str, Reconciliation], now: int) -> Check:
@@ -36,7 +36,7 @@ def overdue_told(bounds: Bounds, now: int) -> str:
 def find_scope(scopes: Mapping[str, Reconciliation], name: str) -> Reconciliation:
     """Return the scope of this name. NotFoundError."""
     if name not in scopes:
-        raise NotFoundError(absent("scope", name, scopes))
+        raise NotFoundError("scope", name, scopes, hint="app.reconcile(…) declares one")
     return scopes[name]
 
 
@@ -46,7 +46,7 @@ async def find_run(scopes: Mapping[str, Reconciliation], id: str) -> tuple[Recon
         run = await scope.find(id)
         if run is not None:
             return scope, run
-    raise NotFoundError(f"there is no run {id[:64]!r} of a scope that is reconciled here")
+    raise NotFoundError("run", id)
 
 
 async def runs_of(

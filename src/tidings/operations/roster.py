@@ -16,7 +16,6 @@ from tidings.store.driver import StoreDriver
 from tidings.store.rows import ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
 from tidings.webhooks.deliver.fanout import NAME as ENDPOINTS
-from tidings.wording import absent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +93,7 @@ def named(readers: Sequence[Reader], name: str) -> Reader:
     for reader in readers:
         if reader.name == name:
             return reader
-    raise NotFoundError(absent("consumer", name, (reader.name for reader in readers)))
+    raise NotFoundError("consumer", name, (reader.name for reader in readers))
 
 
 def _declared(

@@ -15,7 +15,6 @@ from tidings.versions.fixtures import FOLDER, Fixture, first_fixture, read_fixtu
 from tidings.versions.lineage import Lineage, Written, lineages_of
 from tidings.versions.lockfile import Lock, read_lock, text_of
 from tidings.versions.locking import locked
-from tidings.wording import absent
 
 NOBODY: Mapping[str, frozenset[int]] = MappingProxyType({})
 
@@ -57,7 +56,7 @@ class Workshop:
     def lineage(self, type: str) -> Lineage:
         """Return one type's versions; NotFoundError, with what there is."""
         if type not in self.lineages:
-            raise NotFoundError(absent("event type", type, self.lineages))
+            raise NotFoundError("event type", type, self.lineages)
         return self.lineages[type]
 
     def lock(self, *, day: str, publish: bool) -> list[str]:

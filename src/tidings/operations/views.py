@@ -18,7 +18,7 @@ from tidings.store.rows import Column, Key, Row, ViewRecord
 from tidings.views.declaration import ViewSpec, consumer_name
 from tidings.views.live import Live
 from tidings.views.rebuild import Progress as RebuildProgress
-from tidings.wording import absent, counted
+from tidings.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ def declared_view(views: Sequence[ViewSpec], name: str, others: Sequence[Listed]
     there = {f"{view.service}.{view.name}": view for view in views}
     if name in there:
         return there[name]
-    raise NotFoundError(absent("view", name, {*there, *(other.name for other in others)}))
+    raise NotFoundError("view", name, {*there, *(other.name for other in others)})
 
 
 async def show(

@@ -142,7 +142,7 @@ class Reconciliation:
         async with self._audited("reconcile-cancelled", who, id, store) as (book, record):
             run = await book.run(id)
             if run is None:
-                raise self._absent(id)
+                raise NotFoundError("run", id, of=self.scope.name)
             if run.state not in ("running", "paused"):
                 raise RefusedError(f"the run {id} is {run.state}, so there is nothing to cancel")
             ended = replace(run, state="failed", why="it was cancelled", ended=self._ports.clock.now_us())
@@ -257,14 +257,11 @@ class Reconciliation:
         """Return one run. NotFoundError."""
         found = await self.find(id)
         if found is None:
-            raise self._absent(id)
+            raise NotFoundError("run", id, of=self.scope.name)
         return found
 
     def _approved(self, id: str, at_most: int) -> str:
         return f"up to {counted(at_most, self.holds)} of the run {id}"
-
-    def _absent(self, id: str) -> NotFoundError:
-        return NotFoundError(f"there is no run {id[:64]!r} of {self.scope.name}")
 
 
 def _end(run: str) -> bytes:

@@ -69,7 +69,7 @@ class Call:
         function = self._functions.get(given.service, {}).get(given.function)
         if function is None:
             raise NotFoundError(
-                f"{given.service} has no delivery named {given.function!r}: run a release that declares it"
+                "function", given.function, of=given.service, hint="run a release that declares this delivery"
             )
         payload = self._read[given.service, given.function](given.payload)
         told = Delivery(

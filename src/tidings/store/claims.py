@@ -64,7 +64,7 @@ def lease_lost(consumer: str) -> CheckpointMovedError:
 
 
 def no_consumer(consumer: str) -> NotFoundError:
-    return NotFoundError(f"there is no consumer {consumer!r}; `tidings consumers` lists those there are")
+    return NotFoundError("consumer", consumer)
 
 
 def other_partitions(consumer: str, there: int, wanted: int) -> RefusedError:

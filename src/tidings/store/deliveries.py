@@ -110,7 +110,7 @@ def taken_over(claimed: ClaimedDelivery) -> CheckpointMovedError:
 
 
 def no_delivery(key: str) -> NotFoundError:
-    return NotFoundError(f"there is no delivery {key!r}; `tidings deliveries list` shows those there are")
+    return NotFoundError("delivery", key)
 
 
 _NOT_NOW = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -81,8 +82,8 @@ class EndpointRecord(msgspec.Struct, frozen=True, kw_only=True):
     secrets: bytes = b""
 
 
-def no_endpoint(id: str) -> NotFoundError:
-    return NotFoundError(f"there is no endpoint {id[:100]!r}: look for its id among those that are listed")
+def no_endpoint(id: str, there: Iterable[str] | None = None) -> NotFoundError:
+    return NotFoundError("endpoint", id, there)
 
 
 def wrong_state(id: str, state: str, wanted: str) -> RefusedError:

@@ -57,7 +57,7 @@ def key_of(id: str, owner: str, scopes: bytes, sources: bytes | None, *rest: Any
 
 
 def no_key(id: str) -> NotFoundError:
-    return NotFoundError(f"there is no key {id[:100]!r}; `tidings keys list` shows those there are")
+    return NotFoundError("key", id)
 
 
 class KeyStore(Protocol):

@@ -119,8 +119,10 @@ def not_parked_yet(parking: Parking) -> RefusedError:
 
 
 def not_parked(consumer: str, subject: str) -> NotFoundError:
-    return NotFoundError(f"{subject!r} is not parked for {consumer}; `tidings dead list` shows what is")
+    return NotFoundError("parked subject", subject, of=consumer)
 
 
 def no_dead_letter(consumer: str, subject: str, position: Position) -> NotFoundError:
-    return NotFoundError(f"{consumer} has no dead letter of {subject!r} at {position}; it was redriven or dropped")
+    return NotFoundError(
+        "dead letter", str(position), of=f"{subject!r} for {consumer}", hint="it was redriven or dropped"
+    )

@@ -5,7 +5,7 @@ Every event of a request has an identity: a key, unique within a source, and wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -233,11 +233,11 @@ ADDED = "n, receiver, source, received, forget_at, method, query, headers, body,
 
 
 def no_receipt(n: int) -> NotFoundError:
-    return NotFoundError(f"there is no receipt {n}: look for its number among those that are listed")
+    return NotFoundError("receipt", str(n))
 
 
-def no_receiver(id: str) -> NotFoundError:
-    return NotFoundError(f"there is no receiver {id[:100]!r}: look for its id among those that are listed")
+def no_receiver(id: str, there: Iterable[str] | None = None) -> NotFoundError:
+    return NotFoundError("receiver", id, there)
 
 
 def not_failed(n: int, outcome: str) -> RefusedError:

@@ -60,7 +60,7 @@ def built(records: Iterable[ViewRecord], record: ViewRecord) -> ViewRecord:
     """Return what is noted of the table; NotFoundError if it is not there."""
     there = _same_version(records, record)
     if there is None:
-        raise NotFoundError(f"there is no table {record.table.name}: build it first")
+        raise NotFoundError("table", record.table.name, hint="build it first")
     return there
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -137,5 +138,10 @@ def schema_changed(there: EventVersion, given: EventVersion) -> SchemaChangedErr
     )
 
 
-def no_version(type: str, version: int) -> NotFoundError:
-    return NotFoundError(f"there is no {type} version {version} here; `tidings versions list` shows those there are")
+def no_version(type: str, version: str, there: Iterable[tuple[str, int]]) -> NotFoundError:
+    """Return the error that there is no such version, or no such type. `there`: the versions that are registered."""
+    known = sorted(there)
+    numbers = [str(number) for name, number in known if name == type]
+    if not numbers:
+        return NotFoundError("event type", type, {name for name, _ in known})
+    return NotFoundError("version", version, numbers, of=type)

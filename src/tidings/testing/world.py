@@ -27,7 +27,6 @@ from tidings.views.values import RowCodec
 from tidings.webhooks.intake.translating import arrival_of
 from tidings.webhooks.receive.given import Given
 from tidings.webhooks.receive.verdict import Headers
-from tidings.wording import absent
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -85,7 +84,7 @@ class World:
         """Take a verified webhook in, and have all that follows from it done; return what became of it."""
         found = await self.opened.roster.find(receiver)
         if found is None:
-            raise NotFoundError(absent("receiver", receiver, self.app.receivers))
+            raise NotFoundError("receiver", receiver, self.app.receivers)
         arrival = arrival_of(found, Given(headers, body, found.facts("POST", b"")), self.opened.making())
         self._handed |= {(event.source, event.id) for events in arrival.events for event in events}
         kept = await self.surely(lambda: self.opened.intake.keep(arrival))

@@ -10,8 +10,9 @@ from tidings.ports import Clock
 from tidings.versions.gates import Gates
 from tidings.versions.lineage import Lineage
 from tidings.versions.marks import Marks, marks_of
-from tidings.versions.policy import DEFAULT, NOBODY, Policies, Told, refused, told
+from tidings.versions.policy import DEFAULT, NOBODY, Policies, Told, refused
 from tidings.versions.step import Unreadable, serve
+from tidings.wording import absent
 
 _UNKNOWN = "which versions are open is not known now; repeat the call"
 FRESH_SECONDS = 25.0
@@ -110,7 +111,7 @@ class Gatekeeper:
         if not self._is_open(envelope):
             gates = self.gates.types[envelope.type]
             if envelope.version not in gates.known:
-                why = f"{envelope.type} has no version {envelope.version}; there is {told(gates.known)}"
+                why = absent("version", str(envelope.version), map(str, gates.known), of=envelope.type)
                 raise UnknownTypeError(why, errors=[("/dataversion", why)])
             if self.policies.outside != "warn" or not self._may_be_forced(envelope):
                 raise refused(self.gates, envelope)

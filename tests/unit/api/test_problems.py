@@ -19,7 +19,7 @@ def conflict(kind: str) -> errors.ConflictError:
     [
         (errors.MalformedError("x"), 400, "malformed-request"),
         (Refusal(Problem.PATH_MISMATCH, "x"), 400, "path-mismatch"),
-        (errors.NotFoundError("x"), 404, "not-found"),
+        (errors.NotFoundError("view", "x"), 404, "not-found"),
         (conflict("id"), 409, "event-conflict"),
         (conflict("subject"), 409, "subject-moved"),
         (errors.PositionExpiredError("x", floor=3), 410, "position-expired"),

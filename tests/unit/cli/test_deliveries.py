@@ -75,8 +75,8 @@ def test_a_dead_delivery_is_retried(capsys: pytest.CaptureFixture[str]) -> None:
     assert "k-1' is cancelled: there is nothing to retry" in capsys.readouterr().err
 
 
-def test_a_delivery_that_is_not_there_is_a_clear_no(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_with(["deliveries", "retry", "k-9"]) == 1
+def test_a_delivery_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_with(["deliveries", "retry", "k-9"]) == 2
     assert "there is no delivery 'k-9'" in capsys.readouterr().err
 
 
@@ -88,7 +88,7 @@ def test_a_delivery_is_shown_with_its_attempts(capsys: pytest.CaptureFixture[str
     assert (attempt["attempt"], attempt["outcome"], attempt["error"]) == (1, "handler-failed", "OSError: no")
     assert run_with(["deliveries", "show", "k-1"]) == 0
     assert "handler-failed" in capsys.readouterr().out
-    assert run_with(["deliveries", "show", "k-9"]) == 1
+    assert run_with(["deliveries", "show", "k-9"]) == 2
     assert "there is no delivery 'k-9'" in capsys.readouterr().err
 
 
@@ -99,15 +99,17 @@ def test_a_delivery_is_cancelled_and_not_called_any_more(capsys: pytest.CaptureF
         assert (cancelled["key"], cancelled["state"]) == ("k-2", "cancelled")
     assert listed(capsys, "--state", "cancelled") == [("k-2", "cancelled", None)]
     assert [key for key, _, _ in listed(capsys, "--service", "shop", "--function", "mail")] == ["k-1", "k-2"]
-    assert run_with(["deliveries", "cancel", "k-9"]) == 1
+    assert run_with(["deliveries", "cancel", "k-9"]) == 2
     assert "there is no delivery 'k-9'" in capsys.readouterr().err
 
 
-def test_a_service_or_an_endpoint_that_there_is_not_is_a_clear_no(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_service_or_an_endpoint_that_there_is_not_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     for option, told in (
         ("--service", "there is no service 'shp'; there is shop: did you mean shop"),
         ("--endpoint", "there is no endpoint 'shp'; there is none"),
     ):
-        assert run_with(["deliveries", "list", option, "shp"]) == 1
+        assert run_with(["deliveries", "list", option, "shp"]) == 2
         assert told in capsys.readouterr().err
     assert listed(capsys, "--service", "shop", "--function", "mail", "--state", "delivered") == []

@@ -37,14 +37,14 @@ def test_a_revoked_key_stays_in_the_list(capsys: pytest.CaptureFixture[str]) -> 
     printed(capsys, "revoke", made["key"])
     printed(capsys, "revoke", made["key"])
     assert [each["state"] for each in printed(capsys, "list")] == ["revoked"]
-    assert run_with(["keys", "revoke", "nix"]) == 1
+    assert run_with(["keys", "revoke", "nix"]) == 2
     assert "there is no key 'nix'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["till", "--scope", "events:all"], "there is no scope 'events:all'; there is events:write"),
+        (["till", "--scope", "events:all"], "there is no scope 'events:all'; there is consumers:read"),
         (["till", "--scope", "views:read", "--source", "/till"], "a key for some sources can have"),
         (["till", "--scope", "events:read", "--source", "not a uri"], "is no URI-reference"),
         (["till", "--scope", "events:read", "--expires", "2020-01-01T00:00:00Z"], "would have expired already"),

@@ -85,8 +85,12 @@ async def test_a_page_that_is_refused_is_not_called_a_change(
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
-        ("/nowhere", 404, "Nothing is at /console/nowhere."),
-        ("/event?source=/web&id=none", 404, "No event 'none' of '/web' is kept here."),
+        ("/nowhere", 404, "There is no page '/console/nowhere'; its links lead to those there are."),
+        (
+            "/event?source=/web&id=none",
+            404,
+            "There is no event 'none' of /web; look for it among",
+        ),
         ("/event?source=/web", 400, "named by its source and its id"),
         ("/log?tpye=x", 400, "asks for 'tpye'; what this page can be asked for is before, source, subject, type"),
         ("/log?type=x&type=y", 400, "gives 'type' 2 times: give it once"),
@@ -97,9 +101,9 @@ async def test_a_page_that_is_refused_is_not_called_a_change(
         ("/views/nobody.nothing", 404, "There is no view 'nobody.nothing'; there is "),
         ("/views/orders.order?where-total=x", 400, "'x' is not a whole number"),
         ("/views/orders.order?after=x", 400, "is no cursor of this view"),
-        ("/views/orders.order/verify", 404, "No verification of this view"),
+        ("/views/orders.order/verify", 404, "There is no verification 'orders.order'"),
         ("/dead?consumer=nobody", 404, "There is no consumer 'nobody'"),
-        ("/dead/subject?consumer=stock&subject=x", 404, "'x' is not parked for stock"),
+        ("/dead/subject?consumer=stock&subject=x", 404, "There is no parked subject 'x' of stock"),
         ("/deliveries?state=lost", 400, "'lost' is no state"),
         ("/dead?state=lost", 400, "'lost' is no state"),
     ],

@@ -181,7 +181,7 @@ def test_what_is_not_of_this_application_is_refused() -> None:
     class Stranger:
         pass
 
-    with pytest.raises(UnknownTypeError, match="no event type 'day-began' is declared here; there is day-ended"):
+    with pytest.raises(UnknownTypeError, match="there is no event type 'day-began'; there is day-ended"):
         made(Stranger())
 
 
@@ -253,7 +253,7 @@ def test_another_subject_than_the_data_names_is_refused() -> None:
 
 def test_a_type_that_is_not_known_is_told_with_what_is_near() -> None:
     error = refused(UnknownTypeError, "order-place", b"{}")
-    assert str(error).startswith("no event type 'order-place' is declared here; there is order-placed")
+    assert str(error).startswith("there is no event type 'order-place'; there is ")
     assert error.errors[0][0] == "/type"
     assert "there is day-ended, order-paid, order-placed, order-shipped" in str(refused(UnknownTypeError, "zz", b"{}"))
     with pytest.raises(UnknownTypeError, match="there is none"):
@@ -262,7 +262,7 @@ def test_a_type_that_is_not_known_is_told_with_what_is_near() -> None:
 
 def test_a_version_that_is_not_known_is_told_with_those_that_are() -> None:
     error = refused(UnknownTypeError, "order-placed", b"{}", version=3)
-    assert str(error) == "order-placed has no version 3 here; there is 1, 2"
+    assert str(error) == "there is no version '3' of order-placed; there is 1, 2"
     assert error.errors[0][0] == "/dataversion"
 
 

@@ -78,16 +78,16 @@ async def test_a_subject_is_shown_with_its_entries_in_order(parked: Stage) -> No
 
 
 async def test_what_is_not_parked_is_refused(parked: Stage) -> None:
-    with pytest.raises(NotFoundError, match="'c' is not parked for billing; `tidings dead list` shows what is"):
+    with pytest.raises(NotFoundError, match="there is no parked subject 'c' of billing; look for it among"):
         await dead.show(parked.store, "billing", "c")
-    with pytest.raises(NotFoundError, match="is not parked"):
+    with pytest.raises(NotFoundError, match="no parked subject"):
         await dead.redrive(parked.store, parked.clock, SERVICES, "billing", "c", who="cli")
-    with pytest.raises(NotFoundError, match="is not parked"):
+    with pytest.raises(NotFoundError, match="no parked subject"):
         await dead.drop(parked.store, "billing", "c", reason="why not", who="cli")
 
 
 async def test_a_subject_that_is_parked_for_another_consumer_is_told_with_it(parked: Stage) -> None:
-    with pytest.raises(NotFoundError, match=r"'a' is not parked for orders\.order; it is for billing, rates$"):
+    with pytest.raises(NotFoundError, match=r"no parked subject 'a' of orders\.order; there is one of billing, rates$"):
         await dead.show(parked.store, "orders.order", "a")
 
 
@@ -166,7 +166,7 @@ async def test_only_the_first_is_dropped_whichever_is_named(parked: Stage) -> No
         await dead.drop(parked.store, "billing", "a", position=2, reason="twice", who="cli")
     dropped = await dead.drop(parked.store, "billing", "a", position=1, reason="twice", who="cli")
     assert (dropped.positions, dropped.left) == ((1,), 1)
-    with pytest.raises(NotFoundError, match="no dead letter of 'a' at 1"):
+    with pytest.raises(NotFoundError, match="no dead letter '1' of 'a' for billing"):
         await dead.drop(parked.store, "billing", "a", position=1, reason="twice", who="cli")
 
 

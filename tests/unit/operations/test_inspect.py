@@ -154,5 +154,5 @@ async def test_what_sends_to_endpoints_reads_every_type_whoever_asks(stage: Stag
 
 
 async def test_an_event_that_is_not_kept_is_refused(stage: Stage) -> None:
-    with pytest.raises(NotFoundError, match="no event 'x' of '/shop' is kept here"):
+    with pytest.raises(NotFoundError, match="there is no event 'x' of /shop; look for it"):
         await inspect.show(stage.log, stage.store, SERVICES, source="/shop", id="x")

@@ -262,12 +262,12 @@ def test_an_app_refuses_to_start_on_a_published_version_that_changed(repository:
     assert "is published with the schema" in out
 
 
-def test_wrong_use_is_2_and_no_such_type_is_1(repository: Repository) -> None:
+def test_wrong_use_is_2_and_so_is_a_type_that_is_not_there(repository: Repository) -> None:
     repository.write(FIRST)
     repository.run("lock")
     assert repository.run("check", "--mode", "SIDEWAYS")[0] == 2
     code, out = repository.run("show", "tweet-bookmark")
-    assert (code, "did you mean tweet-bookmarked?" in out) == (1, True)
+    assert (code, "did you mean tweet-bookmarked?" in out) == (2, True)
     code, out = repository.run("show", "tweet-bookmarked", "--json")
     assert json.loads(out)["properties"].keys() == {"tweet_id", "user_id"}
 

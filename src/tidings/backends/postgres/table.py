@@ -221,9 +221,7 @@ class Table:
         """Return rows that are not tombstones; NotFoundError for a column that is not there."""
         unknown = sorted(set(wanted) - set(self._types))
         if unknown:
-            raise NotFoundError(
-                f"{self.view.public_name} has no column {unknown[0]!r}; there is {', '.join(self._types)}"
-            )
+            raise NotFoundError("column", unknown[0], self._types, of=self.view.public_name)
         conditions = ["_kind = 0"]
         held: list[Any] = []
         for name, value in wanted.items():

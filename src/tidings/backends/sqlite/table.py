@@ -195,9 +195,7 @@ class Table:
         """Return rows that are not tombstones; NotFoundError for a column that is not there."""
         unknown = sorted(set(wanted) - set(self._types))
         if unknown:
-            raise NotFoundError(
-                f"{self.view.public_name} has no column {unknown[0]!r}; there is {', '.join(self._types)}"
-            )
+            raise NotFoundError("column", unknown[0], self._types, of=self.view.public_name)
         conditions = ["_kind = 0", *(f"{column_name(name)} IS ?" for name in wanted)]
         return self._page(connection, conditions, list(wanted.values()), after=after, limit=limit)
 

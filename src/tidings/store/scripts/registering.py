@@ -77,7 +77,7 @@ def write(version: EventVersion) -> Script[EventVersion]:
     there = {each.version: each for each in (yield from listed(version.type))}
     old = there.get(version.version)
     if old is None:
-        raise no_version(version.type, version.version)
+        raise no_version(version.type, str(version.version), ((version.type, each) for each in there))
     epoch = old.epoch
     if old.gate != version.gate:
         epoch = 1 + max(each.epoch for each in there.values())

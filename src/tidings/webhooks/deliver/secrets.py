@@ -14,7 +14,6 @@ from typing import Literal
 from tidings.errors import InvalidConfigurationError, NotFoundError, RefusedError, TooManySecretsError
 from tidings.webhooks import crypto
 from tidings.webhooks.sealing import Draw
-from tidings.wording import absent
 
 Kind = Literal["hmac", "ed25519"]
 HMAC_PREFIX, PRIVATE_PREFIX, PUBLIC_PREFIX = "whsec_", "whsk_", "whpk_"
@@ -108,7 +107,7 @@ def revoked(held: Sequence[Held], id: str, *, now: int) -> tuple[Held, ...]:
     living = alive(held, now=now)
     found = next((each for each in living if each.id == id), None)
     if found is None:
-        raise NotFoundError(absent("secret that signs", id, [each.id for each in living]))
+        raise NotFoundError("secret that signs", id, [each.id for each in living])
     if found.until is None:
         raise RefusedError(f"{id} is the newest secret: rotate first, with grace_s 0 if it must end at once")
     return tuple(each for each in living if each is not found)

@@ -77,7 +77,7 @@ async def _found(again: Again, n: int) -> tuple[Stored, Receiver]:
         raise RefusedError(f"the body of the receipt {n} is pruned, so it cannot be replayed")
     receiver = await again.roster.find(stored.receipt.receiver)
     if receiver is None:
-        raise NotFoundError(f"the receiver {stored.receipt.receiver!r} of the receipt {n} is not there any more")
+        raise NotFoundError("receiver", stored.receipt.receiver, hint=f"what the receipt {n} came to is removed")
     return stored, receiver
 
 
