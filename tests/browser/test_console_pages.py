@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
@@ -48,6 +49,24 @@ BROKEN = """() => [...document.querySelectorAll("main time")].filter((time) => {
   range.selectNodeContents(time);
   return new Set([...range.getClientRects()].map((line) => Math.round(line.top))).size > 1;
 }).map((time) => time.textContent)"""
+# Names that are broken elsewhere than between their parts, with what stands before the break.
+TORN = r"""() => [...document.querySelectorAll(".name a, .name code")].flatMap((name) => {
+  const range = document.createRange(), torn = [], walker = document.createTreeWalker(name, NodeFilter.SHOW_TEXT);
+  let before = "", top = null;
+  while (walker.nextNode()) for (let n = 0; n < walker.currentNode.length; n += 1) {
+    range.setStart(walker.currentNode, n);
+    range.setEnd(walker.currentNode, n + 1);
+    const at = Math.round(range.getBoundingClientRect().top);
+    if (top !== null && at > top && !/[._@-]$/.test(before)) torn.push(before);
+    top = at;
+    before += walker.currentNode.data[n];
+  }
+  return torn;
+})"""
+# Tables that are wider than their place, which cuts them off.
+OVER = """() => [...document.querySelectorAll(".table:not(.wide) > table")].filter((table) =>
+  table.getBoundingClientRect().width > table.parentElement.clientWidth + 1
+).map((table) => table.caption?.textContent)"""
 # Cells of cards whose text begins where the label beside it has not ended.
 COVERED = """() => [...document.querySelectorAll(".cards [data-label]")].filter((cell) => {
   const label = getComputedStyle(cell, "::before");
@@ -92,6 +111,40 @@ async def test_no_button_is_cut_off_while_a_subject_is_tried_again(browsing: Bro
         await expect(page.get_by_text("next try")).to_be_visible()
         assert await page.evaluate(CUT_OFF) == []
         assert await page.evaluate(BROKEN) == []
+
+
+@pytest.mark.parametrize("width", [1280, 1024, 320])
+@pytest.mark.parametrize("colours", ["light", "dark"])
+async def test_long_names_are_broken_between_their_parts_alone(
+    browsing: Browsing, tmp_path: Path, colours: str, width: int
+) -> None:
+    app = App(slow := Service("shipping_by_road_and_rail"))
+
+    @slow.view(key=("order_id",))
+    class OutstandingNotices:
+        order_id: str
+
+    @slow.fold(OutstandingNotices, OrderPlaced)
+    def noted(row: OutstandingNotices | None, event: OrderPlaced) -> OutstandingNotices:
+        return OutstandingNotices(event.order_id)
+
+    @slow.on(OrderPlaced)
+    async def book(event: OrderPlaced, ctx: Context) -> None:
+        raise NotRetryable("the carrier's booking service did not know the consignment's country of destination")
+
+    page = await browsing(viewport={"width": width, "height": 800}, color_scheme=colours)
+    async with open_shop(tmp_path, app) as shop:
+        await shop.order(f"order-{'0123456789-' * 6}", "x", "DE", 1)
+        while not await shop.opened.store.parked():
+            await shop.opened.ports.clock.sleep(0.02)
+        [entry] = (await shop.opened.log.read(after=0, limit=1)).entries
+        event = f"/event?source={quote(entry.envelope.source, safe='')}&id={quote(entry.envelope.id, safe='')}"
+        for path in ("/consumers", "/dead", "/views", "/", event):
+            await page.goto(shop.url + path)
+            assert await page.locator(".name").count() > 0, path
+            assert await page.evaluate(TORN) == [], path
+            assert await page.evaluate(CUT_OFF) == [], path
+            assert await page.evaluate(OVER) == [], path
 
 
 async def test_a_long_error_is_cut_in_a_list_and_whole_on_its_page(browsing: Browsing, tmp_path: Path) -> None:

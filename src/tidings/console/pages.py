@@ -50,7 +50,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        for name in ("visible", "moment", "machine_time", "span", "number"):
+        for name in ("visible", "parted", "moment", "machine_time", "span", "number"):
             self._templates.filters[name] = getattr(texts, name)
         self._templates.filters["counted"] = counted
 

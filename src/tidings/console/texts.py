@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
+from markupsafe import Markup, escape
 
 from tidings.events.timestamp import time_text
 from tidings.faces.visible import visible, visible_lines
 
 DATA_CHARACTERS_MAX = 65_536
 LINE_CHARACTERS = 140
+# What a name can be broken behind, and, of a part that is longer than any word, wherever a line would be full.
+_PARTS = re.compile(r"[^._@-]{1,24}[._@-]*|[._@-]+")
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
+
+
+def parted(name: str) -> Markup:
+    """Return a name of ours, such as a consumer's, that a browser breaks between its parts alone."""
+    return Markup("<wbr>").join(escape(part) for part in _PARTS.findall(name))
 
 
 def moment(microseconds: int) -> str:
