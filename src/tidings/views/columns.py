@@ -152,8 +152,9 @@ def _decimal(value: Any) -> str:
     return str(value)
 
 
+TEXT = Form("text", _text)
 _SIMPLE: dict[type, Form] = {
-    str: Form("text", _text),
+    str: TEXT,
     int: Form("integer", integer),
     bool: Form("boolean", _boolean),
     bytes: Form("blob", _blob),

@@ -13,7 +13,7 @@ from tidings.errors import DeclarationError
 from tidings.events.declaration import is_pydantic
 from tidings.events.whole import INT64_MAX, INT64_MIN
 from tidings.store.rows import Column, ColumnKind, Key
-from tidings.views.columns import Convert, Form
+from tidings.views.columns import TEXT, Convert, Form
 
 Values = tuple[Any, ...]
 """The values of a row, or of its key, as stored, parallel to the columns."""
@@ -101,7 +101,22 @@ def key_of(cls: type, members: Sequence[str], forms: Sequence[Form]) -> Callable
     stored = Stored(members, forms)
     if stored.is_plain and all(form.kind in ("boolean", "blob") for form in forms) and not is_pydantic(cls):
         return read  # the decoder saw to the types, and these have no limits beside them
-    return lambda instance: stored(read(instance))
+    return (
+        _texts_first(read, stored) if all(form is TEXT for form in forms) else lambda instance: stored(read(instance))
+    )
+
+
+def _texts_first(read: Callable[[Any], Values], stored: Stored) -> Callable[[Any], Values]:
+    """Return what reads keys of texts: most are ASCII, and every event has one, so these are not looked at for long."""
+
+    def key(instance: Any) -> Values:
+        values = read(instance)
+        for value in values:
+            if type(value) is not str or not value.isascii() or "\0" in value:
+                return stored(values)
+        return values
+
+    return key
 
 
 class RowCodec:
