@@ -124,7 +124,12 @@ async def test_what_was_done_cannot_be_told_by_somebody_else(browser: Browser) -
         ("/consumers/shipping/replay", {"position": "1"}, 409, "may not be replayed"),
         ("/dead/redrive", {"consumer": "stock", "subject": "mug"}, 404, "There is no parked subject 'mug'"),
         ("/dead/redrive-all", {"state": "sleeping"}, 422, "'sleeping' is no state"),
-        ("/dead/drop", {"consumer": "stock", "subject": "mug", "position": "1", "reason": "x"}, 404, "no parked subject"),
+        (
+            "/dead/drop",
+            {"consumer": "stock", "subject": "mug", "position": "1", "reason": "x"},
+            404,
+            "no parked subject",
+        ),
         ("/dead/drop", {"consumer": "stock", "subject": "mug", "position": "", "reason": "x"}, 422, "which entry"),
         ("/dead/drop", {"consumer": "stock", "subject": "mug", "position": "1"}, 422, "Say why it is given up"),
         ("/deliveries/retry", {"key": "none"}, 404, "There is no delivery 'none'"),
