@@ -103,7 +103,7 @@ class Answers(ABC):
         followed = await self.one(book, run, replace(answered, asked=dirty), now=now)
         if followed.outcome != "asked-again" and kept == dirty:
             await book.write_dirty({dirty.key: None})
-            await book.answer(f"d:{dirty.key}", then=_then(followed))
+            await book.answer(f"d:{dirty.key}", then=await _then(book, answered.at, followed))
         return followed
 
     async def unknown(self, book: Book, dirty: Dirty) -> None:
@@ -122,7 +122,7 @@ class Answers(ABC):
 
     async def _close(self, book: Book, suspect: Suspect, question: str, followed: Followed) -> None:
         await book.write_suspects({suspect.at: None})
-        await book.answer(question, then=_then(followed))
+        await book.answer(question, then=await _then(book, suspect.at, followed))
 
 
 class Answering(Answers):
@@ -208,8 +208,9 @@ def omitted(suspect: Suspect, copy: Copied) -> Difference:
     return Difference(Kind.OMITTED, suspect.key, suspect.at, rank, Rank(suspect.as_of, 1, DELETE, 0))
 
 
-def _then(followed: Followed) -> str | None:
-    found = followed.finding
+async def _then(book: Book, at: bytes, followed: Followed) -> str | None:
+    """Return what is still to be merged: the repair that follows, or the one by which the copy will be as was said."""
+    found = followed.finding or (await book.open_at([at])).get(at)
     return None if found is None or found.state != "open" else f"f:{found.id}"
 
 

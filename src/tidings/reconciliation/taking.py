@@ -90,6 +90,11 @@ class There:
         """Return what the mirror will hold at a place."""
         return newer(self.kept.mirror.of(at), self.kept.open.get(at))
 
+    def key(self, at: bytes) -> str:
+        """Return the key that stands at a place, in the mirror or once a repair is merged."""
+        body = self.kept.mirror.get(at)
+        return self.kept.open[at].key if body is None else Mirrored.of(at, body).key
+
     def shows(self, copy: Copied) -> bool:
         """Say whether the mirror holds this state already, and will go on to."""
         body = self.kept.mirror.get(copy.at)
@@ -181,7 +186,8 @@ class TakingPages(ABC):
         return There(kept=kept, purged=record.purged)
 
     async def _overlapped(self, book: Book, there: There, seen: Seen) -> There:
-        keys = {*seen.shown.keys, *(held.key for held in there.kept.mirror.all())}
+        held = {*(each.key for each in there.kept.mirror.all()), *(each.key for each in there.kept.open.values())}
+        keys = {*seen.shown.keys, *held}
         return replaced(there, overlapped=await of_page(book, keys, seen.ticket, now=seen.now))
 
     async def ask(self, book: Book, taken: Taken, page: Page, keys: Iterable[str]) -> None:
@@ -284,12 +290,12 @@ class Taking(TakingPages):
 
     def _absent(self, there: There, seen: Seen) -> list[Mirrored]:
         found = []
-        for at in sorted(there.kept.mirror.keys() - {*seen.shown.ats}):
+        for at in sorted((there.kept.mirror.keys() | there.kept.open.keys()) - {*seen.shown.ats}):
             base = there.base(at)
             if base is None or base.kind != PUT:
                 continue
             if is_absent(base, as_of=seen.as_of, ticket=seen.ticket, capability=self._capability):
-                found.append(Mirrored.of(at, there.kept.mirror[at]))
+                found.append(Mirrored(there.key(at), at, base))
         return found
 
     def _extra(self, held: Mirrored, run: Run, there: There, taken: Taken) -> Finding:

@@ -8,6 +8,7 @@ from tests.scale import SCALE
 from tests.unit.reconciliation.count import outcome_of, shown
 from tests.unit.reconciliation.model_two import Kind
 from tests.unit.reconciliation.rules import HONEST, LIES, MISSED, OFF
+from tidings.reconciliation.facts import Capability
 
 SEEDS = 10 * SCALE
 MOST = 12
@@ -24,6 +25,23 @@ def test_level_two_zeros(half: int) -> None:
         )
         checks += found.checks
     assert checks > 1_000 * SEEDS
+
+
+@pytest.mark.parametrize(
+    ("kind", "seed"),
+    [
+        # An item was gone before the copy had taken it in.
+        (Kind(index_lag=5.0, errors=0.08, short=0.2, changes=True), 7051),
+        # An answer said what a repair was to say that was not merged yet.
+        (
+            Kind(capability=Capability.BARE, cursor_life=0.9, seekable=False, errors=0.08, short=0.2, is_stressed=True),
+            7037,
+        ),
+    ],
+)
+def test_a_run_that_was_wrong_once_stays_right(kind: Kind, seed: int) -> None:
+    found = outcome_of(kind, seed)
+    assert (found.violations, found.wrong_deletes, found.is_wrong, found.differs) == (0, 0, False, 0), found.first
 
 
 def test_lists_that_lie_lead_to_no_wrong_end() -> None:

@@ -107,6 +107,19 @@ async def test_open_finding_is_the_base() -> None:
         assert ((await at.scope.asof()).upserts or 0) > (told or 0)
 
 
+async def test_an_item_that_is_gone_before_the_copy_has_taken_it_in_is_suspected_too() -> None:
+    async with shop() as at:
+        await filled(at)
+        at.provider.put("o99", 99)
+        at.pass_time(5)
+        assert (await at.scope.run("run", applies=True)).appended == 1  # and the copy has not taken it in yet
+        del at.provider.items["o99"]
+        at.pass_time(5)
+        assert (await at.scope.run("run", applies=True)).suspects == 1
+        await at.carry()
+        assert await at.shown() == at.true
+
+
 async def test_proof_waits_for_every_open_finding() -> None:
     async with shop() as at:
         await filled(at)
