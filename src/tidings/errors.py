@@ -189,11 +189,9 @@ class PositionNotReachedError(CallerError):
 
 
 class NotFoundError(CallerError):
-    """There is nothing of that name; the message lists what there is, or says where to look.
+    """There is nothing of that name; the message lists what there is, or says where to look."""
 
-    Its parts are those of `tidings.wording.absent`, so that every face says it in the same words.
-    """
-
+    # Of parts, as `absent` takes them, so that every face says it in the same words.
     def __init__(
         self, what: str, name: str, there: Iterable[str] | None = None, *, of: str = "", hint: str = ""
     ) -> None:

@@ -63,8 +63,8 @@ def test_pausing_twice_keeps_the_last_reason_and_resuming_twice_does_no_harm(pla
             "--reason REASON is missing: type `tidings consumers pause CONSUMER --reason REASON`",
         ),
         (("pause", "stock", "--reason", " "), 2, "say why it is paused"),
-        (("pause", "nobody", "--reason", "why"), 1, "nobody"),
-        (("resume", "nobody"), 1, "nobody"),
+        (("pause", "nobody", "--reason", "why"), 2, "nobody"),
+        (("resume", "nobody"), 2, "nobody"),
         (("--json", "resume", "stock"), 2, "write --app and --json behind resume"),
     ],
 )

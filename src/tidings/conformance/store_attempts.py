@@ -137,7 +137,7 @@ class Attempting:
         assert [each["state"] for each in await store.deliveries()] == ["cancelled"]
 
     async def test_a_dead_delivery_can_be_cancelled_and_a_done_one_cannot(self, store: StoreDriver) -> None:
-        with pytest.raises(NotFoundError, match="deliveries list"):
+        with pytest.raises(NotFoundError, match="there is no delivery"):
             await store.cancel_delivery("a", at=SOON)
         await intend(store, delivery("a"), delivery("b"))
         first, second = await claim(store)

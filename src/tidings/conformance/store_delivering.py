@@ -170,7 +170,7 @@ class Delivering:
         assert (again.attempt, again.failed) == (2, 1)
 
     async def test_no_call_is_retried_that_is_under_way_or_closed(self, store: StoreDriver) -> None:
-        with pytest.raises(NotFoundError, match="deliveries list"):
+        with pytest.raises(NotFoundError, match="there is no delivery"):
             await store.retry_delivery("a", at=0)
         await intend(store, delivery("a"))
         [claimed] = await claim(store)

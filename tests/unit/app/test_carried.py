@@ -107,7 +107,7 @@ async def test_all_services_are_carried_if_none_is_named(tmp_path: Path) -> None
 
 
 async def test_a_service_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="no service 'bill' in the application; there is shows, bills"):
+    with pytest.raises(SettingError, match="there is no service 'bill'; there is bills, shows: did you mean bills"):
         async with theatre([]).open(settings(tmp_path, "bill")):
             pass
 

@@ -156,7 +156,7 @@ async def test_a_function_that_this_release_does_not_have_is_tried_again_later()
         await at.results()
         found = await at.only()
     assert found["state"] == "due"
-    assert "no delivery named 'gone'" in found["error"]
+    assert "there is no function 'gone' of shop" in found["error"]
 
 
 async def test_a_call_that_takes_too_long_is_cancelled_and_has_failed() -> None:
