@@ -264,10 +264,9 @@ OFF: Mapping[str, Off] = {
     "R11 no overlap, index lag 5 s": Off(
         _stressed(Kind(changes=True, index_lag=5.0, **BUSY)),
         _set(changing, "since_of", lambda upserts, facts: upserts + facts.tick_us),
-        first=13,
     ),
     "no closing page, replica lag": Off(_stressed(Kind(changes=True, lag=3.0, **BUSY)), _no_closing),
-    "no closing page, index lag": Off(_stressed(Kind(changes=True, index_lag=5.0, **BUSY)), _no_closing),
+    "no closing page, index lag": Off(_stressed(Kind(changes=True, index_lag=5.0, **BUSY)), _no_closing, first=30),
     "R12 absence is a delete": Off(_stressed(Kind(drops=0.1)), _both(_by_absence, _no_breaker), "wrong_deletes"),
     "R12-R14 no control, no breaker": Off(
         _stressed(Kind(denies=0.02, **LIES)), _both(_no_control, _no_breaker), "wrong_deletes"
@@ -276,11 +275,18 @@ OFF: Mapping[str, Off] = {
     "R15 a proof waits for no finding": Off(_stressed(Kind()), _not_waiting("f:")),
     "R15 a proof waits for nothing": Off(_stressed(Kind()), _not_waiting("")),
     "R16 a refold decides by the present floor": Off((Kind(),), shows="differs_now"),
-    "R18 reads that overlap are taken": Off(_stressed(Kind(capability=X, **BUSY)), _overlaps, first=9),
+    "R18 reads that overlap are taken": Off(_stressed(Kind(capability=X, **BUSY)), _overlaps),
     "offset paging is declared keyset": Off(_stressed(Kind(paging=Paging.OFFSET, claims=(("paging", Paging.KEYSET),)))),
 }
-MISSED = frozenset({"R4 what a later read proves may be less", "R7 old reads are taken"})
-"""Those that the model does not see missed in so few runs as the suite makes."""
+MISSED = frozenset(
+    {
+        "R4 what a later read proves may be less",
+        "R7 old reads are taken",
+        "R11 no overlap, index lag 5 s",
+        "R18 reads that overlap are taken",
+    }
+)
+"""Those that the model does not see missed in so few runs as the suite makes: tests of their own hold them."""
 COMPARED: Mapping[str, Off] = {
     "lies, all rules": Off(_stressed(Kind(denies=0.02, **LIES))),
     "lies, R14 off": Off(_stressed(Kind(denies=0.02, **LIES)), _set(taking, "hold_limit", lambda live: 10**9)),
