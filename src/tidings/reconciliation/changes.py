@@ -7,10 +7,11 @@ from tidings.reconciliation.book import Book, Kept
 from tidings.reconciliation.coding import Dirty, Suspect
 from tidings.reconciliation.copying import Copied
 from tidings.reconciliation.floors import NEVER, UNPROVED, Floors, Known
+from tidings.reconciliation.pages import Page, Taken, There
 from tidings.reconciliation.places import WHOLE
 from tidings.reconciliation.proofs import Proof
 from tidings.reconciliation.records import Record, Run
-from tidings.reconciliation.taking import Page, Taken, Taking, There
+from tidings.reconciliation.taking import Taking
 
 
 class Changes:

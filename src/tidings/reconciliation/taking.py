@@ -4,101 +4,29 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
 from tidings.reconciliation.attributing import told_by
-from tidings.reconciliation.book import Book, Kept, Mirrors, newer
+from tidings.reconciliation.book import Book, Mirrors
 from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
-from tidings.reconciliation.copying import Copied, Told
+from tidings.reconciliation.copying import Copied
 from tidings.reconciliation.differing import Differing
 from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER, Known
 from tidings.reconciliation.holding import breached
 from tidings.reconciliation.judging import OUTBOUND, PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
-from tidings.reconciliation.listing import Row
 from tidings.reconciliation.overlapping import of_page
-from tidings.reconciliation.paging import Looked, hold_limit
+from tidings.reconciliation.pages import Page, Seen, Taken, There
+from tidings.reconciliation.paging import hold_limit
 from tidings.reconciliation.proofs import Proof
 from tidings.reconciliation.records import Record, Run
-from tidings.reconciliation.repairing import Difference, Repair, Repairs
-from tidings.reconciliation.showing import Shown
+from tidings.reconciliation.repairing import Difference, Repairs
 from tidings.store.rows import Rank
 
 CURSORS_KEPT = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """A page of a whole list as it was read. `told`: makes copies of those of its rows that have to be judged."""
-
-    shown: Shown
-    looked: Looked
-    as_of: int
-    ticket: int
-    now: int
-    told: Callable[[Sequence[Row]], Told]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """A page as it is taken in. `copies`: its rows, but for so many of a whole list that are `equal` to the copy.
-
-    `unreadable`: the keys of rows that the copy cannot hold, by their places; `gone`: those of rows listed as deleted,
-    of a page of what has changed; `control`: the key of a row that it shows.
-    """
-
-    copies: Sequence[Copied]
-    looked: Looked
-    as_of: int
-    ticket: int = 0
-    now: int = 0
-    equal: int = 0
-    control: str = ""
-    unreadable: Mapping[bytes, str] = field(default_factory=dict)
-    gone: Sequence[str] = ()
-
-
-@dataclass(slots=True)
-class Page:
-    """What came of a page. `noted`: findings that nothing repairs: here of what was told falsely. `excepted`: keys of
-    which nothing is said until somebody has decided."""
-
-    findings: list[Finding] = field(default_factory=list)
-    repairs: list[Repair] = field(default_factory=list)
-    dirty: dict[str, Dirty] = field(default_factory=dict)
-    excepted: dict[str, Dirty] = field(default_factory=dict)
-    suspects: dict[bytes, Suspect] = field(default_factory=dict)
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
-    noted: list[Finding] = field(default_factory=list)
-    omitted: int = 0
-    is_void: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class There:
-    """What a page is judged by. `overlapped`: the keys that were read while it was."""
-
-    kept: Kept
-    purged: int = 0
-    overlapped: frozenset[str] = frozenset()
-
-    def base(self, at: bytes) -> Rank | None:
-        """Return what the mirror will hold at a place."""
-        return newer(self.kept.mirror.of(at), self.kept.open.get(at))
-
-    def key(self, at: bytes) -> str:
-        """Return the key that stands at a place, in the mirror or once a repair is merged."""
-        body = self.kept.mirror.get(at)
-        return self.kept.open[at].key if body is None else Mirrored.of(at, body).key
-
-    def shows(self, copy: Copied) -> bool:
-        """Say whether the mirror holds this state already, and will go on to."""
-        body = self.kept.mirror.get(copy.at)
-        return body is not None and Mirrored.shows(body, copy.hash) and copy.at not in self.kept.open
 
 
 class TakingPages(ABC):

@@ -15,8 +15,9 @@ from tidings.reconciliation.outbound.judging import Shown, is_missed, shown
 from tidings.reconciliation.outbound.listed import Listed
 from tidings.reconciliation.outbound.noting import Noting, known_until
 from tidings.reconciliation.outbound.sending import Acknowledged, Findings
+from tidings.reconciliation.pages import Page, Seen, Taken, There
 from tidings.reconciliation.records import Record, Run
-from tidings.reconciliation.taking import Page, Seen, Taken, TakingPages, There
+from tidings.reconciliation.taking import TakingPages
 from tidings.store.endpoint_deliveries import EndpointDelivery
 
 _VERDICTS = {Shown.EQUAL: Verdict.EQUAL, Shown.PENDING: Verdict.NEWER_HERE, Shown.UNKNOWN: Verdict.NEWER_HERE}
