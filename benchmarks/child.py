@@ -20,7 +20,6 @@ import uvloop
 from benchmarks import listed
 from benchmarks.events import bookmarks
 from tidings import App
-from tidings.api.serve import spare_what_stays
 from tidings.settings import Settings
 
 _CHIRP = Path(__file__).parent.parent / "examples"
@@ -52,6 +51,8 @@ async def reconcile(path: str, rows: int) -> dict[str, float]:
 
     `bare`: the same of a loop that only reads, hashes and compares.
     """
+    from tidings.api.serve import spare_what_stays  # here, since those who wait are measured without a server
+
     listing = listed.Listed(rows, page=listed.PAGE)
     app = listed.shop(listing)
     async with app.open(_settings(path), consume=False) as opened:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Literal
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -101,6 +100,8 @@ def _loaded_public(kind: Kind, key: bytes) -> object:
     if kind == "ed25519" and len(key) == 32:
         return ed25519.Ed25519PublicKey.from_public_bytes(key)
     if _CERTIFICATE in key:
+        from cryptography import x509  # here, since it takes 1.5 MB and most have no certificates
+
         return x509.load_pem_x509_certificate(key).public_key()
     if _PEM in key:
         return serialization.load_pem_public_key(key)
