@@ -6,6 +6,7 @@ what lies before are written down, as the census would have written them.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks import bare_postgres, ours
 from benchmarks.events import envelopes
@@ -20,6 +22,7 @@ from benchmarks.figures import Check, Figure, Result
 from benchmarks.rounds import Stopwatch
 from benchmarks.sizes import Sizes
 from tidings.app.engines import BackEnd, open_back_end
+from tidings.log.driver import LogDriver
 from tidings.log.log import Log
 from tidings.operations.asking import asked
 from tidings.ports import Ports
@@ -35,6 +38,9 @@ STORED = 10_000_000
 ANSWERS = 20
 ANSWER_MS, SHARE = 100.0, 0.05
 BATCH = 100
+PROVED_SECONDS = 0.5
+"""Soon after it is read it is written down how far the log is final."""
+T = TypeVar("T")
 Seconds = Callable[[], Awaitable[float]]
 
 
@@ -57,12 +63,18 @@ async def measure_on(place: Place, name: str, sizes: Sizes) -> Result:
     log, seeds = Log(back_end.log, Ports()), count(1)
     for _ in range(sizes.rounds):
         given = envelopes(sizes.batches, seed=next(seeds))
-        appending.append(await _used(place, lambda given=given: _appended(log, given)) / sizes.batches * 1e6)
-        counting.append(await _used(place, lambda: _counted(back_end.store)) / sizes.batches * 1e6)
+        used, _ = await _used(place, lambda given=given: _appended(log, given))
+        appending.append(used / sizes.batches * 1e6)
+        await _read(back_end.log)
+        used, entries = await _used(place, lambda: _counted(back_end.store))
+        if entries != sizes.batches:
+            raise RuntimeError(f"{entries:,} entries are counted, {sizes.batches:,} were appended")
+        counting.append(used / sizes.batches * 1e6)
     await _written_down(place, back_end, log, next(seeds), sizes)
     for _ in range(sizes.rounds):
         begun = time.perf_counter()
-        answering.append(await _used(place, lambda: _answered(back_end.store)) / ANSWERS * 1000)
+        used, _ = await _used(place, lambda: _answered(back_end.store))
+        answering.append(used / ANSWERS * 1000)
         waiting.append((time.perf_counter() - begun) / ANSWERS * 1000)
     await log.close()
     await back_end.close()
@@ -87,21 +99,31 @@ async def measure_on(place: Place, name: str, sizes: Sizes) -> Result:
     )
 
 
-async def _used(place: Place, work: Callable[[], Awaitable[None]]) -> float:
-    """Return the seconds of processor time that some work takes here and in the server."""
+async def _used(place: Place, work: Callable[[], Awaitable[T]]) -> tuple[float, T]:
+    """Return the seconds of processor time that some work takes here and in the server, and what it returns."""
     before, watch = await place.server(), Stopwatch()
     with watch:
-        await work()
-    return watch.used + await place.server() - before
+        found = await work()
+    return watch.used + await place.server() - before, found
 
 
 async def _appended(log: Log, given: list) -> None:  # type: ignore[type-arg]
     await ours.append(log, given, batch=BATCH, watch=Stopwatch())
 
 
-async def _counted(store: StoreDriver) -> None:
-    while await store.fold_census():
-        pass
+async def _counted(store: StoreDriver) -> int:
+    counted = 0
+    while more := await store.fold_census():
+        counted += more
+    return counted
+
+
+async def _read(log: LogDriver) -> None:
+    """Read all there is, as consumers do: what nobody has read is not proved to be final, nor counted."""
+    head, after = (await log.head()).position, 0
+    while after < head:
+        after = (await log.read(after=after, limit=10_000)).upto
+    await asyncio.sleep(PROVED_SECONDS)
 
 
 async def _answered(store: StoreDriver) -> None:

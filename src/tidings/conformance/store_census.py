@@ -78,6 +78,23 @@ class Tallying:
         await _fold(store)
         assert counts(await store.tallies(known=known)) == {("a", 1): 1, ("a", 2): 3}
 
+    async def test_what_lies_behind_a_mark_is_known_where_the_segments_end_before_it(
+        self, store: StoreDriver, log: LogDriver
+    ) -> None:
+        await append(log, ("a", 1), ("a", 2))
+        await log.read(after=0, limit=10)
+        await _fold(store)
+        await append(log, ("a", 2), of="more")
+        head = (await log.head()).position
+        await append(log, ("a", 3), of="behind")
+        known = await store.tallies(marks=[head, 0])
+        assert counts(known) == {("a", 1): 1, ("a", 2): 2, ("a", 3): 1}
+        await append(log, ("a", 3), of="since")
+        behind = await store.tallies(after=head, known=known)
+        assert counts(behind) == {("a", 3): 1}
+        assert behind.is_exact
+        assert counts(await store.tallies(after=head - 1, known=known))[("a", 3)] == 2  # not marked: read again
+
     async def test_what_lies_before_a_consumer_is_counted_by_its_partitions(
         self, store: StoreDriver, log: LogDriver
     ) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from tidings.errors import NotFoundError
+from tidings.log.driver import Position
+from tidings.store.claims import Checkpoint
 from tidings.store.driver import StoreDriver
 from tidings.store.rows import ViewRecord
 from tidings.store.versions import Counted, VersionLease
@@ -27,10 +29,11 @@ async def census(store: StoreDriver, *, assume: Collection[str] = ()) -> Census:
 
     `assume`: consumers that count as they ran last, if nothing of them runs. NotFoundError for one that never did."""
     versions, said = await store.event_versions(), await store.version_leases()
-    counted = await store.tallies()
+    checkpoints = await _checkpoints(store)
+    counted = await store.tallies(marks=[_lowest(each) for each in checkpoints.values()])
     leases, assumed = assuming(said, _known(assume, said), now=counted.now)
     stored = _entries(counted)
-    transit = await _transit(store, counted)
+    transit = {consumer_of(name): await _before(store, name, each, counted) for name, each in checkpoints.items()}
     for each in leases:
         if each.role == "accept" and each.consumer not in transit and not said_of(each.details).reads_all:
             transit[each.consumer] = Transit(entries=stored)  # it has never run, and begins with the first entry
@@ -68,22 +71,25 @@ async def _again(
     return {name: _entries(await store.tallies(after=after, known=counted)) for name, after in begins.items()}
 
 
-async def _transit(store: StoreDriver, counted: Counted) -> dict[str, Transit]:
+async def _checkpoints(store: StoreDriver) -> dict[str, Mapping[int, Checkpoint]]:
+    """Return how far those consumers are that carry events on."""
     records = {record.table.consumer: record for record in await store.views()}
-    found: dict[str, Transit] = {}
-    for name in await store.consumers():
-        if name != ENDPOINTS and _carries(records.get(name)):
-            found[consumer_of(name)] = await _before(store, name, counted)
-    return found
+    names = [name for name in await store.consumers() if name != ENDPOINTS and _carries(records.get(name))]
+    return {name: await store.checkpoints(name) for name in names}
+
+
+def _lowest(checkpoints: Mapping[int, Checkpoint]) -> Position:
+    return min((each.position for each in checkpoints.values()), default=0)
 
 
 def _carries(record: ViewRecord | None) -> bool:
     return record is None or (record.state == "current" and record.mode == "async")
 
 
-async def _before(store: StoreDriver, consumer: str, counted: Counted) -> Transit:
-    checkpoints = await store.checkpoints(consumer)
-    lowest = min((each.position for each in checkpoints.values()), default=0)
+async def _before(
+    store: StoreDriver, consumer: str, checkpoints: Mapping[int, Checkpoint], counted: Counted
+) -> Transit:
+    lowest = _lowest(checkpoints)
     if lowest >= max((each.last for each in counted.tallies), default=0):
         return Transit(entries={})
     bound = await store.tallies(after=lowest, known=counted)

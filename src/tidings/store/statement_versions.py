@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -12,11 +12,12 @@ from tidings.log.driver import Position
 from tidings.store.driver import StoreDriver
 from tidings.store.scripts import instances, keeping, registering, tallying
 from tidings.store.statement_letters import StatementLetters
-from tidings.store.versions import Counted, EventVersion, Miscount, Tally, VersionLease, Waiting
+from tidings.store.versions import Counted, EventVersion, Miscount, Stretch, Tally, VersionLease, Waiting
 
 ConnectionT = TypeVar("ConnectionT")
 NowT = TypeVar("NowT")
 SLOTS = 1024
+LAST: Position = 2**63 - 1
 
 
 class StatementVersions(StatementLetters[ConnectionT, NowT]):
@@ -68,12 +69,15 @@ class StatementVersions(StatementLetters[ConnectionT, NowT]):
     async def fold_census(self, *, most: int = 16_384) -> int:
         return await self._write(lambda to: self._around.statements.census.fold(to, most=most))
 
-    async def tallies(self, *, after: Position = 0, known: Counted | None = None) -> Counted:
+    async def tallies(
+        self, *, after: Position = 0, known: Counted | None = None, marks: Collection[Position] = ()
+    ) -> Counted:
         upto, differs, found = await self._look(tallying.counted(after))
-        is_known = known is not None and known.upto == upto >= after
-        rest = known.rest if known is not None and is_known else tuple(await self._count(max(after, upto)))
+        begin = max(after, upto)
+        rest = tallying.known_after(begin, known, upto=upto) or await self._stretches(begin, marks)
         is_exact = all(each.first > after for each in found)
-        counted = await self._counted([*found, *rest], is_exact=is_exact, differs=differs)
+        within = [tally for each in rest for tally in each.tallies]
+        counted = await self._counted([*found, *within], is_exact=is_exact, differs=differs)
         return replace(counted, upto=upto, rest=rest)
 
     async def tallies_of(self, consumer: str) -> Counted:
@@ -97,8 +101,23 @@ class StatementVersions(StatementLetters[ConnectionT, NowT]):
     async def waiting_versions(self) -> Sequence[Waiting]:
         return await self._look(tallying.waiting())
 
-    async def _count(self, after: Position, slots: tuple[int, int] | None = None) -> Sequence[Tally]:
-        return await self._read(lambda of: self._around.statements.census.count(of, after=after, slots=slots))
+    async def _stretches(self, begin: Position, marks: Collection[Position]) -> tuple[Stretch, ...]:
+        """Count what lies after a position, entry by entry, each of them once, whatever is marked."""
+        begins = sorted({begin, *(mark for mark in marks if mark > begin)})
+        ends = [*begins[1:], LAST]
+        return tuple(
+            [
+                Stretch(after=after, tallies=tuple(await self._count(after, upto=upto)))
+                for after, upto in zip(begins, ends, strict=True)
+            ]
+        )
+
+    async def _count(
+        self, after: Position, slots: tuple[int, int] | None = None, *, upto: Position = LAST
+    ) -> Sequence[Tally]:
+        return await self._read(
+            lambda of: self._around.statements.census.count(of, after=after, upto=upto, slots=slots)
+        )
 
     async def _counted(self, tallies: Sequence[Tally], *, is_exact: bool, differs: bool = False) -> Counted:
         head = await self._read(self._around.statements.census.head)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Protocol, TypeVar
@@ -62,11 +62,14 @@ class VersionStore(Protocol[StoreT]):
     async def fold_census(self, *, most: int = 16_384) -> int:
         """Add up to so many positions to the counts of the segments; return how many were added."""
 
-    async def tallies(self, *, after: Position = 0, known: Counted | None = None) -> Counted:
+    async def tallies(
+        self, *, after: Position = 0, known: Counted | None = None, marks: Collection[Position] = ()
+    ) -> Counted:
         """Count the entries after a position by type and version.
 
         Exact for `after=0`. Else whole segments may be counted that begin before: what is 0 then is none. `known`: what
-        was just counted from 0, so that what lies in no segment is not read again; what came since is left out then."""
+        was just counted from 0, so that what lies in no segment is not read again if `after` was one of its `marks`;
+        what came since is left out then."""
 
     async def tallies_of(self, consumer: str) -> Counted:
         """Count, exactly, the entries after each checkpoint of a consumer. Reads every one of them."""

@@ -105,11 +105,19 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """What lies in the log after a position, up to where the next stretch begins."""
+
+    after: Position
+    tallies: tuple[Tally, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
     """Tallies, as of the database's time and the log's head. `is_exact`: False if they are upper bounds.
 
     `differs`: a recount found other numbers, and nobody has repaired them. `rest`: what is in no segment yet, which is
-    all that is after `upto`.
+    all that is after `upto`, in stretches.
     """
 
     tallies: tuple[Tally, ...]
@@ -118,7 +126,7 @@ class Counted:
     is_exact: bool = True
     differs: bool = False
     upto: Position = 0
-    rest: tuple[Tally, ...] = ()
+    rest: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

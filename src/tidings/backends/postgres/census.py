@@ -8,9 +8,10 @@ from tidings.log.driver import Position
 from tidings.store.scripts import tallying
 from tidings.store.versions import Tally
 
+# Of a range with one end the planner would think that it is a third of the log.
 _COUNT = (
-    "SELECT type, dataversion, count(*), min(pos), max(pos) FROM tidings.log WHERE pos > $1 "
-    "AND ($2::int IS NULL OR slot >= $2 AND slot < $3::int) GROUP BY type, dataversion ORDER BY type, dataversion"
+    "SELECT type, dataversion, count(*), min(pos), max(pos) FROM tidings.log WHERE pos > $1 AND pos <= $2 "
+    "AND ($3::int IS NULL OR slot >= $3 AND slot < $4::int) GROUP BY type, dataversion ORDER BY type, dataversion"
 )
 _FOLD = (
     f"SELECT pos >> {tallying.SEGMENT_BITS} AS segment, type, dataversion, count(*), min(pos), max(pos) "
@@ -24,8 +25,10 @@ async def head(connection: Connection) -> Position:
     return found
 
 
-async def count(connection: Connection, *, after: Position, slots: tuple[int, int] | None) -> list[Tally]:
-    rows = await connection.fetch(_COUNT, after, *(slots or (None, None)), timeout=UNBOUNDED)
+async def count(
+    connection: Connection, *, after: Position, upto: Position, slots: tuple[int, int] | None
+) -> list[Tally]:
+    rows = await connection.fetch(_COUNT, after, upto, *(slots or (None, None)), timeout=UNBOUNDED)
     return [_tally(*row) for row in rows]
 
 

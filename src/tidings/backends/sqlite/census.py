@@ -42,8 +42,10 @@ def head(connection: sqlite3.Connection) -> Position:
     return int(position)
 
 
-def count(connection: sqlite3.Connection, *, after: Position, slots: tuple[int, int] | None) -> list[Tally]:
-    return _tallies(_after(connection, after, upto=head(connection)), slots)
+def count(
+    connection: sqlite3.Connection, *, after: Position, upto: Position, slots: tuple[int, int] | None
+) -> list[Tally]:
+    return _tallies(_after(connection, after, upto=upto), slots)
 
 
 def fold(connection: sqlite3.Connection, *, most: int) -> int:

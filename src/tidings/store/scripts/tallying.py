@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from tidings.log.driver import Position
 from tidings.store.scripts.script import Script, ask
-from tidings.store.versions import Miscount, Place, Tally, Waiting
+from tidings.store.versions import Counted, Miscount, Place, Stretch, Tally, Waiting
 
 SEGMENT_BITS = 14
 """A segment is 2^14 positions."""
@@ -104,6 +104,13 @@ def waiting() -> Script[list[Waiting]]:
     for endpoint, type, pin, entries, oldest in (yield from ask(_DELIVERIES)):
         found.append(Waiting(place="delivery", of=endpoint, type=type, version=pin, entries=entries, oldest=oldest))
     return sorted(found, key=lambda each: (each.place, each.of, each.type, each.version))
+
+
+def known_after(begin: Position, known: Counted | None, *, upto: Position) -> tuple[Stretch, ...]:
+    """Return the stretches from a position on, where that is one at which a stretch begins; else none."""
+    if known is None or known.upto != upto or all(each.after != begin for each in known.rest):
+        return ()
+    return tuple(each for each in known.rest if each.after >= begin)
 
 
 def merged(tallies: Sequence[Tally]) -> tuple[Tally, ...]:
