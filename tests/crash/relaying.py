@@ -16,6 +16,7 @@ from tidings.consumers.relay import Relay
 from tidings.log.log import Log
 from tidings.ports import Ports
 from tidings.store.driver import StoreDriver
+from tidings.versions.retelling import Retelling
 
 UNITS = 20
 PAGE = 7
@@ -46,7 +47,8 @@ async def relay(folder: Path, ports: Ports, options: str) -> None:
                 unit.emit([event(id) for id in staged(n)])
         for id in staged(n):
             tell(id)
-    carrier = Relay(store, Log(log.log, Ports()), ports, page=PAGE)
+    to = Log(log.log, Ports())
+    carrier = Relay(store, to, ports, Retelling(to.find, {}), page=PAGE)
     while await carrier.carry():
         pass
     await log.close()

@@ -46,7 +46,6 @@ from tidings.log.driver import NOTHING_EXPECTED, Position, Receipt
 from tidings.services.origin import source_of
 from tidings.store.driver import StoreDriver
 from tidings.store.keyed import Keyed
-from tidings.versions.retelling import Retelling
 
 EVENT_BYTES_MAX = 1024 * 1024
 
@@ -60,7 +59,7 @@ class Ingest:
 
     def __init__(self, opened: Opened, tokens: Tokens, bodies: Bodies, repeats: Repeats, rates: Rates) -> None:
         self._log = opened.log
-        self._retelling = Retelling(opened.log.find, opened.known.versions.lineages)
+        self._retelling = opened.retelling
         self._catalog = opened.catalog
         self._keeper = opened.keeper
         self._clock = opened.ports.clock

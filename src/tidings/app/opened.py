@@ -9,18 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from msgspec.structs import replace
-
 from tidings.app.crew import Crew
 from tidings.app.declared import Known
 from tidings.app.heartbeat import Heartbeat
 from tidings.app.instance import Instance
 from tidings.app.tables import Carrying
 from tidings.app.webhooks import Webhooks, allowed, is_local, keyring
-from tidings.errors import ConflictError, EnvelopeError, NotFoundError, RefusedError
+from tidings.errors import EnvelopeError, NotFoundError, RefusedError
 from tidings.events.catalog import Catalog
-from tidings.events.codec import encode_json
-from tidings.events.declaration import declared_instance
 from tidings.events.envelope import Envelope
 from tidings.events.identity import uuid7
 from tidings.events.timestamp import time_text
@@ -40,7 +36,8 @@ from tidings.store.driver import StoreDriver
 from tidings.store.host import Host
 from tidings.store.staging import staged_text
 from tidings.telemetry.telemetry import Telemetry
-from tidings.versions.gatekeeper import Gatekeeper, brought_down
+from tidings.versions.gatekeeper import Gatekeeper
+from tidings.versions.retelling import Retelling
 from tidings.views.columns import microseconds
 from tidings.views.current import CurrentTables
 from tidings.views.declaration import ViewSpec
@@ -70,6 +67,7 @@ class Opened:
     known: Known
     instance: Instance
     log: Log
+    retelling: Retelling
     store: StoreDriver
     host: Host
     tables: CurrentTables
@@ -106,22 +104,8 @@ class Opened:
         """See `App.publish`."""
         with self.keeper.passing():
             envelope = self._envelope(event, source=source, id=id, time=time)
-            try:
-                receipt = await self.log.append((envelope,))
-            except ConflictError:
-                kept = await self._as_kept(event, envelope)
-                if kept is None:
-                    raise
-                receipt = await self.log.append((kept,))
+            receipt = await self.retelling.append(self.log.append, (envelope,))
             return receipt.positions[0]
-
-    async def _as_kept(self, event: Any, envelope: Envelope) -> Envelope | None:
-        """Return an event in the version that is kept of it, if a gate opened or closed since; None if none did."""
-        kept = await self.log.driver.find(envelope.source, envelope.id)
-        whole = replace(envelope, version=declared_instance(event).version, data=encode_json(event))
-        if kept is None or kept.envelope.version == envelope.version or kept.envelope.version > whole.version:
-            return None
-        return brought_down(whole, kept.envelope.version, self.known.versions.lineages)
 
     @property
     def endpoints(self) -> Endpoints:
@@ -145,7 +129,14 @@ class Opened:
     def letters(self, services: Sequence[Service] | None) -> LetterActs:
         """Return what may be done with what failed. `services`: of the application at hand, None if there is none."""
         making = self.making()
-        again = Again(store=self.store, roster=self.roster, catalog=self.catalog, new_id=making.new_id, now=making.now)
+        again = Again(
+            store=self.store,
+            retelling=self.retelling,
+            roster=self.roster,
+            catalog=self.catalog,
+            new_id=making.new_id,
+            now=making.now,
+        )
         return LetterActs(log=self.log, store=self.store, clock=self.ports.clock, services=services, again=again)
 
     def staged(self, event: Any, *, source: str, id: str | None, time: datetime | None) -> str:

@@ -31,6 +31,7 @@ from tidings.services.rows import Shelves
 from tidings.services.service import Service
 from tidings.settings import Settings
 from tidings.telemetry.telemetry import Telemetry
+from tidings.versions.retelling import Retelling
 from tidings.views.current import CurrentTables
 from tidings.views.inline import InlineFolds
 from tidings.webhooks.intake.alarms import Alarms
@@ -97,7 +98,8 @@ def _put_together(
     everything = carrying(services)
     here = everything if carried is services else carrying(carried)
     webhooks.join(here)
-    others = [*_beside_carrying(log, ground, deliverer), *schedules(scopes, carried, ports)]
+    retelling = Retelling(log.find, known.versions.lineages)
+    others = [*_beside_carrying(log, ground, deliverer, retelling), *schedules(scopes, carried, ports)]
     roster = Roster(declared.receivers, store, ports.clock, keyring(settings))
     alarms = Alarms(roster, store, log, ports.clock, on_overdue=telemetry.overdue)
     return Opened(
@@ -110,6 +112,7 @@ def _put_together(
         known=known,
         instance=instance,
         log=log,
+        retelling=retelling,
         store=store,
         host=back_end.host,
         tables=tables,
@@ -118,7 +121,7 @@ def _put_together(
         admission=Admission(store, ports.clock),
         resources=resources,
         roster=roster,
-        intake=Intake(store, ports),
+        intake=Intake(store, ports, retelling),
         alarms=alarms,
         telemetry=telemetry,
         webhooks=webhooks,
@@ -129,14 +132,14 @@ def _reactions(services: Sequence[Service], resources: Mapping[str, Resources], 
     return [Handlers(resources[each.name], telemetry.handlers(each)) for each in services if each.handlers]
 
 
-def _beside_carrying(log: Log, ground: Ground, deliverer: Deliverer) -> list[Runner]:
+def _beside_carrying(log: Log, ground: Ground, deliverer: Deliverer, retelling: Retelling) -> list[Runner]:
     """Return what runs beside what carries entries."""
     store, ports = ground.store, ground.ports
     found: list[Runner] = [Pruner(store, ports.clock)]
     if deliverer.has_work:
         found.append(deliverer)
     if store.facts.takes_staged or not store.facts.shares_transaction_with_log:
-        found.append(Relay(store, log, ports))
+        found.append(Relay(store, log, ports, retelling))
     return found
 
 

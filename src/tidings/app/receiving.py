@@ -14,6 +14,7 @@ def receivers_of(opened: Opened) -> Receivers:
         store=opened.store,
         ports=opened.ports,
         roster=opened.roster,
+        retelling=opened.retelling,
         making=opened.making,
         keyring=keyring(opened.settings),
         is_local=is_local(opened.settings),
@@ -23,4 +24,4 @@ def receivers_of(opened: Opened) -> Receivers:
 
 def trying_of(opened: Opened) -> Trying:
     """Return what tries requests to receivers, and keeps nothing."""
-    return Trying(store=opened.store, log=opened.log, making=opened.making)
+    return Trying(store=opened.store, log=opened.log, retelling=opened.retelling, making=opened.making)

@@ -17,7 +17,6 @@ from tidings.errors import CallerError, LogBusyError, LogUnavailableError
 if TYPE_CHECKING:
     from tidings.app import Opened
     from tidings.events.envelope import Envelope
-    from tidings.log.log import Log
     from tidings.operations.emit import Kept
 
 SOURCE = "/tidings/cli"
@@ -51,7 +50,7 @@ def emit(
     given = Given(type=type, data=raw, source=source, id=id, subject=subject, time=time, version=version)
 
     async def work(opened: Opened) -> tuple[Kept, dict[str, Any]]:
-        kept = await _kept(opened.log, envelope_of(opened.catalog, opened.ports, given))
+        kept = await _kept(opened, envelope_of(opened.catalog, opened.ports, given))
         return kept, result_object(await tokens_of(opened), (kept.source, kept.id), kept.position, kept.outcome)
 
     output = Output(as_json=as_json)
@@ -61,14 +60,14 @@ def emit(
     output.say(f"{kept.outcome} at position {kept.position}: {kept.source} {kept.id}")
 
 
-async def _kept(log: Log, envelope: Envelope) -> Kept:
+async def _kept(opened: Opened, envelope: Envelope) -> Kept:
     import asyncio
     from shlex import quote
 
     from tidings.operations.emit import emit_event
 
     try:
-        return await emit_event(log, envelope)
+        return await emit_event(opened.log, opened.retelling, envelope)
     except LogBusyError:
         raise
     except (LogUnavailableError, asyncio.CancelledError) as error:

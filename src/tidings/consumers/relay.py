@@ -21,6 +21,7 @@ from tidings.ports import Ports
 from tidings.store.driver import StoreDriver
 from tidings.store.reason import Reason
 from tidings.store.unit import Unit
+from tidings.versions.retelling import Retelling
 
 PAGE = 1_000
 LOOK_SECONDS = 0.5
@@ -39,10 +40,11 @@ class Relay:
 
     name = "relay"
 
-    def __init__(self, store: StoreDriver, log: Log, ports: Ports, *, page: int = PAGE) -> None:
+    def __init__(self, store: StoreDriver, log: Log, ports: Ports, retelling: Retelling, *, page: int = PAGE) -> None:
         self._store = store
         self._log = log
         self._ports = ports
+        self._retelling = retelling
         self._page = page
         self._woken = asyncio.Event()
         self._failures = 0
@@ -93,7 +95,8 @@ class Relay:
     async def carry(self) -> int:
         """Carry what waits, a page at most; return how many envelopes that was.
 
-        One whose id is kept with other content is set aside as a dead letter of `outbox`, and holds nobody up.
+        One whose id is kept with other content is set aside as a dead letter of `outbox`, and holds nobody up; one that
+        tells in another version what is kept is taken for the repeat that it is.
         """
         try:
             return await self._carry(self._page)
@@ -120,7 +123,7 @@ class Relay:
             staged = await unit.take_outbox(limit=limit)
             kept = [each for each in staged if refused is None or not _is_of(refused, each.envelope)]
             for each in staged:
-                if refused is not None and each not in kept:
+                if refused is not None and each not in kept and not await self._is_kept(each.envelope):
                     entry = Entry(each.n, self._ports.clock.now_us(), each.envelope)
                     await self._set_aside(unit, entry, refused)
             await self._append(unit, [each.envelope for each in kept])
@@ -144,8 +147,16 @@ class Relay:
         except NotFoundError:
             return  # another process was first
         except ConflictError as error:
+            is_kept = await self._is_kept(entry.envelope)
             async with self._store.unit() as unit:
-                await self._set_aside(unit, entry, error)
+                if is_kept:
+                    await unit.unpark(OUTBOX, subject, entry.position)
+                else:
+                    await self._set_aside(unit, entry, error)
+
+    async def _is_kept(self, envelope: Envelope) -> bool:
+        """Say whether an envelope that was refused is in the log in another version, and says the same there."""
+        return await self._retelling.as_kept([envelope]) != (envelope,)
 
     async def _append(self, unit: Unit, envelopes: Sequence[Envelope]) -> None:
         if self._store.facts.shares_transaction_with_log:

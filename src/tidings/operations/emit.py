@@ -12,6 +12,7 @@ from tidings.events.media import JSON
 from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.ports import Ports
+from tidings.versions.retelling import Retelling
 
 _ID_BITS = 74
 
@@ -58,11 +59,11 @@ def envelope_of(catalog: Catalog, ports: Ports, given: Given) -> Envelope:
     return catalog.admit(envelope, now_us=now)
 
 
-async def emit_event(log: Log, envelope: Envelope) -> Kept:
-    """Append one event; the same (source, id) again is answered with its old position.
+async def emit_event(log: Log, retelling: Retelling, envelope: Envelope) -> Kept:
+    """Append one event; the same (source, id) again, in whichever version, is answered with its old position.
 
     ConflictError if the id is kept with other content; LogUnavailableError.
     """
-    receipt = await log.append((envelope,))
+    receipt = await retelling.append(log.append, (envelope,))
     outcome: Literal["appended", "duplicate"] = "duplicate" if receipt.outcome == "duplicate" else "appended"
     return Kept(source=envelope.source, id=envelope.id, position=receipt.positions[0], outcome=outcome)

@@ -15,6 +15,7 @@ from tidings.operations.receiver_reasons import why_rejected
 from tidings.ports import utc
 from tidings.store.driver import StoreDriver
 from tidings.store.receipts import Arrival, fresh_events, judge
+from tidings.versions.retelling import Retelling
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.intake.translating import Making, arrival_of
 from tidings.webhooks.receive import handshake
@@ -74,6 +75,7 @@ class Trying:
 
     store: StoreDriver
     log: Log
+    retelling: Retelling
     making: Callable[[], Making]
 
     async def look(self, receiver: Receiver, request: Request, *, at: int) -> Trial:
@@ -120,7 +122,7 @@ class Trying:
 
     async def _other(self, events: Sequence[Envelope]) -> str | None:
         """Return the id of the first event that the log has with other content."""
-        for event in events:
+        for event in await self.retelling.as_kept(events):
             kept = await self.log.find(event.source, event.id)
             if kept is not None and content_hash(kept.envelope) != content_hash(event):
                 return event.id

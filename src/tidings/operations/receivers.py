@@ -12,6 +12,7 @@ from tidings.ports import Ports
 from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
 from tidings.store.receipts import Receipt, ReceiverRecord, no_receipt, no_receiver
+from tidings.versions.retelling import Retelling
 from tidings.webhooks.intake import records
 from tidings.webhooks.intake.records import Hidden, Wanted
 from tidings.webhooks.intake.replaying import Again, Replayed, replay
@@ -33,6 +34,7 @@ class Receivers:
     store: StoreDriver
     ports: Ports
     roster: Roster
+    retelling: Retelling
     making: Callable[[], Making]
     keyring: Keyring
     is_local: bool
@@ -130,7 +132,12 @@ class Receivers:
         await self.receipt(id, n)
         making = self.making()
         again = Again(
-            store=self.store, roster=self.roster, catalog=making.catalog, new_id=making.new_id, now=making.now
+            store=self.store,
+            retelling=self.retelling,
+            roster=self.roster,
+            catalog=making.catalog,
+            new_id=making.new_id,
+            now=making.now,
         )
         return await replay(again, n, nonce=nonce or f"{self.ports.random.getrandbits(NONCE_BITS):016x}", who=who)
 

@@ -11,6 +11,7 @@ from tidings.versions.gates import Gates
 from tidings.versions.lineage import Lineage
 from tidings.versions.marks import Marks, marks_of
 from tidings.versions.policy import DEFAULT, NOBODY, Policies, Told, refused
+from tidings.versions.retelling import HANDED_IN, handed_in
 from tidings.versions.step import Unreadable, serve
 from tidings.wording import absent
 
@@ -174,7 +175,9 @@ class Passing:
 
 
 def brought_down(envelope: Envelope, version: int, lineages: Mapping[str, Lineage]) -> Envelope:
-    """Return the event in an older version, by the steps that lead down. TransformError; VersionNotOpenError."""
+    """Return the event in an older version, by the steps that lead down, with what it was handed in as noted.
+
+    TransformError; VersionNotOpenError."""
     served = serve(Entry(0, 0, envelope), version, lineages)
     if isinstance(served, Unreadable):
         raise VersionNotOpenError(served.why, accepted=served.accepts)
@@ -186,6 +189,6 @@ def brought_down(envelope: Envelope, version: int, lineages: Mapping[str, Lineag
         subject=envelope.subject,
         time=envelope.time,
         time_stamped=envelope.time_stamped,
-        attributes=envelope.attributes,
+        attributes={**envelope.attributes, HANDED_IN: handed_in(envelope, lineages)},
         data=served.data,
     )

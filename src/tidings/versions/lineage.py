@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from tidings.errors import DeclarationError, InvalidDataError, TransformError
-from tidings.events.codec import Decoder
+from tidings.events.codec import Decoder, encode_json
 from tidings.events.declaration import Declared, declared
 from tidings.events.envelope import Envelope
 from tidings.events.transformers import Transformer, fixed_of, transformers_of
@@ -16,6 +18,9 @@ from tidings.versions.keeping import Keep, keeping
 from tidings.versions.schemas import schema_of
 
 Data = dict[str, Any]
+
+_members = msgspec.json.Decoder().decode
+_sorted = msgspec.json.Encoder(order="deterministic").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +122,34 @@ class Lineage:
         schema = self.schema(version)
         return [] if schema is None else problems(schema, data)
 
+    def whole(self, version: int, data: bytes) -> bytes:
+        """Return data with what its class fills in where it is not told, and all members sorted. InvalidDataError.
+
+        Of a version without a class its schema says that of the outermost members alone."""
+        members = _members(data)
+        if type(members) is dict:
+            members = self._filled(version, data) | members
+        return _sorted(members)
+
+    def _filled(self, version: int, data: bytes) -> Data:
+        native = self.natives.get(version)
+        if native is not None:
+            filled: Data = _members(encode_json(self._decoder(native).decode(data)))
+            return filled
+        properties = (self.schema(version) or {}).get("properties", {})
+        return {name: each["default"] for name, each in properties.items() if "default" in each}
+
     def _refused_by(self, native: Declared, data: bytes) -> Sequence[tuple[str, str]]:
-        if native.version not in self._decoders:
-            self._decoders[native.version] = Decoder(native.cls)
         try:
-            self._decoders[native.version].decode(data)
+            self._decoder(native).decode(data)
         except InvalidDataError as error:
             return error.errors
         return ()
+
+    def _decoder(self, native: Declared) -> Decoder[Any]:
+        if native.version not in self._decoders:
+            self._decoders[native.version] = Decoder(native.cls)
+        return self._decoders[native.version]
 
     def reads(self, reader: int, writer: int) -> Answer:
         """Say whether the one version's class reads what the other one's writes, as the codec does; `unknown` is no."""

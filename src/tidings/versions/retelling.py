@@ -1,31 +1,38 @@
-"""One event told in two versions: a repeat, where both say the same in the newer one."""
+"""One event told in two versions: a repeat, where both say the same in the newer one.
+
+An event that was brought down before it was kept counts as what was handed in: the version of that, and a hash, are
+noted in its attributes, since a way down may lose members.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-import msgspec
 from msgspec.structs import replace
 
 from tidings.errors import Conflict, ConflictError, InvalidDataError, TransformError
-from tidings.events.codec import Decoder, encode_json
 from tidings.events.content import content_hash
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Receipt
 from tidings.versions.lineage import Lineage
 from tidings.versions.step import Unreadable, serve
 
+HANDED_IN = "handedin"
+"""The attribute of an event that was brought down: the version it was handed in as, and the hash of that."""
+
 Append = Callable[[Sequence[Envelope]], Awaitable[Receipt]]
 Find = Callable[[str, str], Awaitable[Entry | None]]
+Lineages = Mapping[str, Lineage]
 
-_members = msgspec.json.Decoder().decode
-_sorted = msgspec.json.Encoder(order="deterministic").encode
+_HASH_DIGITS = 32
+_NOTED = re.compile(rf"([1-9][0-9]{{0,8}}):([0-9a-f]{{{_HASH_DIGITS}}})")
 
 
 class Retelling:
-    """Appends what is told from outside, whose teller may have come to know a newer version since. `find`: by id."""
+    """Knows again what is told in another version than it is kept in. `find`: by source and id, in the log."""
 
-    def __init__(self, find: Find, lineages: Mapping[str, Lineage]) -> None:
+    def __init__(self, find: Find, lineages: Lineages) -> None:
         self._find = find
         self._lineages = lineages
 
@@ -35,40 +42,62 @@ class Retelling:
             try:
                 return await append(envelopes)
             except ConflictError as error:
-                again = await self._as_kept(envelopes, error.conflict)
+                again = await self._again(envelopes, error.conflict)
                 if again is None:
                     raise
             envelopes = again  # each turn, one more of them is in the version that is kept
 
-    async def _as_kept(self, envelopes: Sequence[Envelope], conflict: Conflict) -> Sequence[Envelope] | None:
-        if conflict.source is None or conflict.id is None or not conflict.position:
+    async def as_kept(self, envelopes: Iterable[Envelope]) -> tuple[Envelope, ...]:
+        """Return the envelopes, each of them that is told again as it is kept."""
+        return tuple([await self._as_kept(each) for each in envelopes])
+
+    async def _again(self, envelopes: Sequence[Envelope], conflict: Conflict) -> Sequence[Envelope] | None:
+        if not conflict.position:
             return None
-        found, identity = await self._find(conflict.source, conflict.id), (conflict.source, conflict.id)
-        if found is None:
-            return None
-        told = [each for each in envelopes if (each.source, each.id) == identity]
-        if not all(is_same(found.envelope, each, self._lineages) for each in told):
-            return None
-        return [found.envelope if (each.source, each.id) == identity else each for each in envelopes]
+        of = conflict.source, conflict.id
+        again = [await self._as_kept(each) if (each.source, each.id) == of else each for each in envelopes]
+        return None if again == [*envelopes] else again
+
+    async def _as_kept(self, told: Envelope) -> Envelope:
+        found = await self._find(told.source, told.id)
+        return told if found is None or not is_same(found.envelope, told, self._lineages) else found.envelope
 
 
-def is_same(kept: Envelope, told: Envelope, lineages: Mapping[str, Lineage]) -> bool:
-    """Say whether an event in two versions is one and the same: its content is equal in the higher of the two."""
-    if kept.type != told.type or kept.version == told.version or told.type not in lineages:
+def is_same(kept: Envelope, told: Envelope, lineages: Lineages) -> bool:
+    """Say whether two envelopes, equal in neither version nor content, are one event: the higher of the versions that
+    they were handed in as has one content."""
+    if kept.type != told.type or kept.type not in lineages:
         return False
-    lineage, version = lineages[told.type], max(kept.version, told.version)
+    noted = [_noted(each) for each in (kept, told)]
+    if noted == [None, None] and kept.version == told.version:
+        return False
+    version = max(each.version if note is None else note[0] for each, note in zip((kept, told), noted, strict=True))
     try:
-        both = [serve(Entry(0, 0, each), version, lineages) for each in (kept, told)]
-        hashes = {content_hash(_whole(each, lineage)) for each in both if not isinstance(each, Unreadable)}
+        hashes = [_hash_in(version, each, lineages) for each in (kept, told)]
     except (TransformError, InvalidDataError):
         return False
-    return len(hashes) == 1 and not any(isinstance(each, Unreadable) for each in both)
+    return hashes[0] is not None and hashes[0] == hashes[1]
 
 
-def _whole(envelope: Envelope, lineage: Lineage) -> Envelope:
-    """Return an envelope with the members that its class fills in where they are not told, and all of them sorted."""
-    native = lineage.natives.get(envelope.version)
-    if native is None or envelope.data is None:
-        return envelope
-    filled = encode_json(Decoder(native.cls).decode(envelope.data))
-    return replace(envelope, data=_sorted(_members(filled) | _members(envelope.data)))
+def handed_in(envelope: Envelope, lineages: Lineages) -> str:
+    """Return what is noted in `HANDED_IN` of an event that is to be brought down."""
+    return f"{envelope.version}:{_hash_in(envelope.version, envelope, lineages)}"
+
+
+def _noted(envelope: Envelope) -> tuple[int, str] | None:
+    found = _NOTED.fullmatch(str(envelope.attributes.get(HANDED_IN, "")))
+    return None if found is None else (int(found[1]), found[2])
+
+
+def _hash_in(version: int, envelope: Envelope, lineages: Lineages) -> str | None:
+    """Return the hash of an event's content in a version; None if no steps lead there. InvalidDataError;
+    TransformError."""
+    noted = _noted(envelope)
+    if noted is not None and noted[0] == version:
+        return noted[1]
+    others = {name: value for name, value in envelope.attributes.items() if name != HANDED_IN}
+    told = serve(Entry(0, 0, replace(envelope, attributes=others)), version, lineages)
+    if isinstance(told, Unreadable):
+        return None
+    data = None if told.data is None else lineages[told.type].whole(version, told.data)
+    return content_hash(replace(told, data=data)).hex()[:_HASH_DIGITS]

@@ -18,6 +18,7 @@ from tidings.events.envelope import Envelope
 from tidings.log.driver import LogDriver
 from tidings.log.log import Log
 from tidings.ports import Ports
+from tidings.versions.retelling import Retelling
 
 PAGE = 4
 
@@ -45,7 +46,7 @@ async def at() -> AsyncIterator[Room]:
     store = SqliteStore(Database(":memory:"), Ports())
     elsewhere = open_sqlite(":memory:", Ports())
     log = Log(elsewhere.log, Ports())
-    yield Room(store, elsewhere.log, log, Relay(store, log, Ports(), page=PAGE))
+    yield Room(store, elsewhere.log, log, Relay(store, log, Ports(), Retelling(log.find, {}), page=PAGE))
     await log.close()
     await elsewhere.close()
     await store.close()

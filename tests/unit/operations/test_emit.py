@@ -12,7 +12,9 @@ def given(data: bytes = b'{"order_id": "a", "total": 1}', **fields: object) -> G
 
 
 async def emitted(stage: Stage, said: Given) -> tuple[int, str]:
-    kept = await emit_event(stage.log, envelope_of(stage.opened.catalog, stage.opened.ports, said))
+    kept = await emit_event(
+        stage.log, stage.opened.retelling, envelope_of(stage.opened.catalog, stage.opened.ports, said)
+    )
     return kept.position, kept.outcome
 
 

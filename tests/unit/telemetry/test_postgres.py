@@ -74,10 +74,10 @@ async def test_what_others_stage_is_counted_with_its_age_until_it_is_appended(po
         )
         count, age = await waiting()
         assert (count, 90 < age < 150) == (3, True)
-        assert await Relay(opened.store, opened.log, opened.ports, page=1).carry() == 1
+        assert await Relay(opened.store, opened.log, opened.ports, opened.retelling, page=1).carry() == 1
         count, younger = await waiting()
         assert (count, 0 < younger < age - 60) == (2, True)
-        assert await Relay(opened.store, opened.log, opened.ports).carry() == 2
+        assert await Relay(opened.store, opened.log, opened.ports, opened.retelling).carry() == 2
         assert await waiting() == (0, 0)
         await theirs.close()
 
@@ -90,7 +90,7 @@ async def test_nothing_waits_on_sqlite() -> None:
 
 async def test_each_page_that_the_relay_appends_is_timed(postgres_url: str) -> None:
     async with shop().open(Settings(database_url=postgres_url), consume=False) as opened:
-        relay = Relay(opened.store, opened.log, opened.ports, page=2)
+        relay = Relay(opened.store, opened.log, opened.ports, opened.retelling, page=2)
         assert await relay.carry() == 0
         assert (await scrape(opened))["tidings_relay_publish_seconds_count", ()] == 0
         theirs = await asyncpg.connect(postgres_url)

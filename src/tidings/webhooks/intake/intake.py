@@ -14,6 +14,7 @@ from tidings.errors import ConflictError, StoreUnavailableError
 from tidings.ports import Ports
 from tidings.store.driver import StoreDriver
 from tidings.store.receipts import Arrival, Judged
+from tidings.versions.retelling import Retelling
 
 TOGETHER_MAX = 256
 TOGETHER_BYTES = 4 * 1_048_576
@@ -43,9 +44,10 @@ class _Asked(NamedTuple):
 class Intake:
     """Keeps requests, each with its events in one transaction, and calls nobody's handler."""
 
-    def __init__(self, store: StoreDriver, ports: Ports) -> None:
+    def __init__(self, store: StoreDriver, ports: Ports, retelling: Retelling) -> None:
         self._store = store
         self._ports = ports
+        self._retelling = retelling
         self._waiting: deque[_Asked] = deque()
         self._unanswered: deque[_Asked] = deque()  # in the order in which they asked
         self._running: asyncio.Task[None] | None = None
@@ -123,11 +125,19 @@ class Intake:
         except ConflictError as error:
             if len(arrivals) > 1:
                 raise
-            judged = await self._kept([_refused(arrivals[0], error)])
+            judged = await self._again(arrivals[0], error)
         repeated = [arrival for arrival, each in zip(arrivals, judged, strict=True) if each.verdict == "duplicate"]
         if repeated:
             await self._wake(repeated)
         return [_kept_of(arrival, each) for arrival, each in zip(arrivals, judged, strict=True)]
+
+    async def _again(self, arrival: Arrival, error: ConflictError) -> Sequence[Judged]:
+        """Keep it with its events as they are in the log, where it tells them in another version; or as a conflict."""
+        events = tuple([await self._retelling.as_kept(of_item) for of_item in arrival.events])
+        try:
+            return await self._kept([Arrival(received=arrival.received, events=events)])
+        except ConflictError:
+            return await self._kept([_refused(arrival, error)])
 
     async def _kept(self, arrivals: Sequence[Arrival]) -> Sequence[Judged]:
         async with self._store.unit() as unit:

@@ -13,6 +13,7 @@ from tidings.events.catalog import Catalog
 from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
 from tidings.store.receipts import Arrival, Stored, no_receipt
+from tidings.versions.retelling import Retelling
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.intake.roster import Roster
 from tidings.webhooks.intake.translating import Making, arrival_of
@@ -34,6 +35,7 @@ class Again:
     """What a replay is done with. `new_id`: for deliveries that no id tells apart."""
 
     store: StoreDriver
+    retelling: Retelling
     roster: Roster
     catalog: Catalog
     new_id: Callable[[], str]
@@ -51,7 +53,7 @@ async def replay(again: Again, n: int, *, nonce: str, who: str = "local") -> Rep
     stored, receiver = await _found(again, n)
     is_new = stored.receipt.outcome in ("failed", "dropped")
     arrival = _translated(receiver, stored, again, nonce="" if is_new else f"~{nonce}")
-    events = [event for made in arrival.events for event in made]
+    events = await again.retelling.as_kept(event for made in arrival.events for event in made)
     error = arrival.received.error
     async with again.store.changing(_change(stored, who)) as changing:
         if error is None and stored.receipt.outcome == "failed":

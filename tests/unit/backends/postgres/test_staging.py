@@ -14,6 +14,7 @@ from tidings.events.envelope import Envelope
 from tidings.log.log import Log
 from tidings.ports import Ports
 from tidings.store.staging import staged_text
+from tidings.versions.retelling import Retelling
 
 STAGE = "SELECT tidings.stage($1)"
 
@@ -32,7 +33,8 @@ async def theirs(at: Opened, postgres_url: str) -> AsyncIterator[asyncpg.Connect
 
 
 async def relay(at: Opened) -> int:
-    return await Relay(at.store, Log(at.log, Ports()), Ports()).carry()
+    log = Log(at.log, Ports())
+    return await Relay(at.store, log, Ports(), Retelling(log.find, {})).carry()
 
 
 async def test_what_they_commit_is_appended_and_what_they_roll_back_is_not(
