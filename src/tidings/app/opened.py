@@ -67,7 +67,6 @@ class Opened:
     known: Known
     instance: Instance
     log: Log
-    retelling: Retelling
     store: StoreDriver
     host: Host
     tables: CurrentTables
@@ -92,6 +91,11 @@ class Opened:
     def keeper(self) -> Gatekeeper:
         """Which versions may be appended."""
         return self.known.keeper
+
+    @property
+    def retelling(self) -> Retelling:
+        """Knows again what is told in another version than it is kept in."""
+        return Retelling(self.log.find, self.known.versions.lineages)
 
     def unit(self, service: str, *, key: str | None = None) -> AbstractAsyncContextManager[Context]:
         """See `App.unit`."""

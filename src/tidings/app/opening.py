@@ -87,7 +87,7 @@ def _put_together(
     ground = Ground(known.catalog, store, log, ports, owner)
     scopes = reconciliations(declared.scopes, views, known, ground, tables)
     webhooks = webhooks_of(settings, known, log=log, store=store, ports=ports, owner=owner)
-    read_here = readings(carried, reading, known.versions)
+    read_here, retelling = readings(carried, reading, known.versions), Retelling(log.find, known.versions.lineages)
     instance = instance_of(known, declared, read_here, Kept(log, store), telemetry, settings)
 
     def carrying(those: Sequence[Service]) -> Carrying:
@@ -98,7 +98,6 @@ def _put_together(
     everything = carrying(services)
     here = everything if carried is services else carrying(carried)
     webhooks.join(here)
-    retelling = Retelling(log.find, known.versions.lineages)
     others = [*_beside_carrying(log, ground, deliverer, retelling), *schedules(scopes, carried, ports)]
     roster = Roster(declared.receivers, store, ports.clock, keyring(settings))
     alarms = Alarms(roster, store, log, ports.clock, on_overdue=telemetry.overdue)
@@ -112,7 +111,6 @@ def _put_together(
         known=known,
         instance=instance,
         log=log,
-        retelling=retelling,
         store=store,
         host=back_end.host,
         tables=tables,
