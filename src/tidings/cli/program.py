@@ -195,7 +195,8 @@ def _misuse(error: Exception) -> str:
         words = f"{words}: {', '.join(context.command.commands)}"
     unknown = _NO_COMMAND.match(words)
     if unknown is not None and context is not None:
-        words = absent("command", unknown[1], context.command.commands, of=command)
+        hint = f"`{command}` itself shows them" if context.command.invoke_without_command else ""
+        words = absent("command", unknown[1], context.command.commands, of=command, hint=hint)
     if words.startswith("Missing ") and getattr(error, "param", None) is not None:
         words = _missing(error, context)
     return f"{words} (see `{command} --help`)"
