@@ -45,7 +45,7 @@ def may_retire_support(census: Census, consumer: str, type: str, version: int) -
     if all(_is_led_on(each, version) for each in leases):
         return found
     if version in census.produced(type):
-        found.append(reasons.still_produced(type, version))
+        found.append(reasons.still_produced(census.of_type(type)[version]))
     reads_all = any(said_of(each.details).reads_all for each in leases)
     return found + list(_within_reach(census, consumer, type, version, reads_all=reads_all))
 
@@ -59,7 +59,7 @@ def _may_retire_up(census: Census, type: str, of: int) -> list[Reason]:
     found: list[Reason] = []
     for version in range(1, of + 1):
         if version in census.produced(type):
-            found.append(reasons.still_produced(type, version))
+            found.append(reasons.still_produced(census.of_type(type)[version]))
         for consumer in census.concerned(type):
             found += _in_transit(census, consumer, type, version)
         if census.outbox(type) and any(each.version == version for each in census.outbox(type)):
@@ -77,7 +77,8 @@ def _may_retire_down(census: Census, type: str, to: int) -> list[Reason]:
     found += [reasons.deliveries_pending(each) for each in pending if 0 < each.version <= to]
     behind = [each for each in census.live("accept", type) if max(each.versions, default=0) <= to]
     found += [reasons.does_not_accept(each, type, to + 1) for each in behind]
-    found += [reasons.still_produced(type, version) for version in sorted(census.produced(type)) if version <= to]
+    rows = census.of_type(type)
+    found += [reasons.still_produced(rows[version]) for version in sorted(census.produced(type)) if version <= to]
     return found
 
 
@@ -92,7 +93,8 @@ def may_rollback(census: Census, service: str, revision: str) -> list[Reason]:
         reach, _ = census.within_reach(lease.consumer, lease.type, reads_all=reads_all)
         for version in sorted({*census.produced(lease.type), *reach} - {*lease.versions}):
             if version in census.produced(lease.type):
-                found.append(reasons.still_produced_to(lease, version, _falls_back(census, lease.type, version)))
+                row = census.of_type(lease.type)[version]
+                found.append(reasons.still_produced_to(lease, row, _falls_back(census, lease.type, version)))
             else:
                 found += _within_reach(census, lease.consumer, lease.type, version, reads_all=reads_all)
     for lease in (each for each in said if each.role == "emit"):
@@ -147,7 +149,7 @@ def may_retire(census: Census, type: str, version: int) -> list[Reason]:
 def _not_over(census: Census, row: EventVersion) -> Iterator[Reason]:
     """Yield what is missing until a version is over: its date, that somebody saw it come, its gate."""
     if row.life == "active" and row.is_produced:
-        yield reasons.still_produced(row.type, row.version)
+        yield reasons.still_produced(row)
     if row.life != "sunset" and row.sunset is None:
         yield reasons.no_date(row)
     elif row.sunset is not None and row.sunset > census.as_of.time:

@@ -183,7 +183,10 @@ def writes_what_ended(lease: VersionLease, row: EventVersion) -> Reason:
     )
 
 
-def still_produced(type: str, version: int) -> Reason:
+def still_produced(row: EventVersion) -> Reason:
+    type, version = row.type, row.version
+    if row.gate == "closing":
+        return closing(type, version)
     return Reason(
         "still-produced",
         f"{type} {version} is open",
@@ -193,7 +196,10 @@ def still_produced(type: str, version: int) -> Reason:
     )
 
 
-def still_produced_to(lease: VersionLease, version: int, falls_back: Mapping[str, int]) -> Reason:
+def still_produced_to(lease: VersionLease, row: EventVersion, falls_back: Mapping[str, int]) -> Reason:
+    version = row.version
+    if row.gate == "closing":
+        return closing(row.type, version)
     back = ", ".join(f"{service} falls back to {to}" for service, to in falls_back.items())
     accepts = versions_told(lease.versions)
     return Reason(

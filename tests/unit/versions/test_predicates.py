@@ -173,9 +173,12 @@ def test_a_release_may_come_back_if_it_accepts_what_is_produced_and_what_waits()
     assert found[0].told == (
         "tidings versions close moved 3 (shop falls back to 2); when closed, let a settle its entries of 3; ask again"
     )
+    closing = replace(third, versions=(row(2, "open"), row(3, "closing")))
+    [waits] = may_rollback(closing, "a", "r0")
+    assert (waits.code, waits.told) == ("still-produced", "let every process that emits it renew its lease")
     assert told(may_rollback(census(before), "a", "r9")) == ("unknown", ["consumer-unseen"])
-    waits = census(before, transit={"a": Transit(entries={(TYPE, 3): 1})})
-    assert told(may_rollback(waits, "a", "r0")) == ("no", ["in-transit"])
+    under_way = census(before, transit={"a": Transit(entries={(TYPE, 3): 1})})
+    assert told(may_rollback(under_way, "a", "r0")) == ("no", ["in-transit"])
 
 
 @pytest.mark.parametrize("life", ["sunset", "retired"])
