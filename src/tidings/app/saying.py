@@ -18,6 +18,7 @@ from tidings.versions.engine import Schema
 from tidings.versions.known import Versions
 from tidings.versions.lockfile import Lock, LockedType
 from tidings.versions.said import Said, details_of, said_by_reader, steps_of
+from tidings.versions.schemas import check_whole
 from tidings.versions.step import Reader
 from tidings.webhooks.deliver.fanout import NAME as ENDPOINTS
 
@@ -77,7 +78,7 @@ class Saying:
 
     @property
     def registered(self) -> Sequence[EventVersion]:
-        """Every version that is declared here, with its schema."""
+        """Every version that is declared here, with its schema. DeclarationError for one that is not whole."""
         return [
             made
             for type, lineage in sorted(self._versions.lineages.items())
@@ -90,6 +91,7 @@ class Saying:
         schema = lineage.schema(version)
         if schema is None:
             return None
+        check_whole(type, version, schema)
         locked = LockedType() if self._lock is None else self._lock.types.get(type, LockedType())
         kept = locked.versions.get(str(version))
         return EventVersion(

@@ -150,8 +150,8 @@ class Catalog:
         checked(envelope, data_bytes_max=self._data_bytes_max)
         if envelope.time is not None:
             check_ahead(envelope.time, now_us=now_us, seconds=self._time_ahead_max)
-        door = self._doors.get((envelope.type, envelope.version)) or self._door(envelope.type, envelope.version)
         self._gates.check(envelope)
+        door = self._doors.get((envelope.type, envelope.version)) or self._door(envelope.type, envelope.version)
         if envelope.data is not None:
             _check_json(envelope)
         if door.older is not None:

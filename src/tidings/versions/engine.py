@@ -51,12 +51,21 @@ def refused(reader: Schema, writer: Schema) -> Schema | None:
 
 
 def is_valid(schema: Schema, value: Any) -> bool:
-    """Say whether a value is valid, formats asserted."""
-    return jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True).is_valid(value)
+    """Say whether a value is valid, formats asserted. DeclarationError."""
+    return _validator(schema).is_valid(value)
 
 
 def problems(schema: Schema, data: bytes) -> list[tuple[str, str]]:
-    """Return what is wrong with JSON data: a JSON pointer (RFC 6901) and a sentence each; formats asserted."""
-    value = json.loads(data)
-    validator = jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True)
-    return [("".join(f"/{step}" for step in each.instance_path), each.message) for each in validator.iter_errors(value)]
+    """Return what is wrong with JSON data: a JSON pointer (RFC 6901) and a sentence each; formats asserted.
+
+    DeclarationError."""
+    found = _validator(schema).iter_errors(json.loads(data))
+    return [("".join(f"/{step}" for step in each.instance_path), each.message) for each in found]
+
+
+def _validator(schema: Schema) -> jsonschema_rs.Draft202012Validator:
+    """Return what validates by a schema. Left to itself it would ask the network for what is not in it."""
+    try:
+        return jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True, offline=True)
+    except ValueError as error:
+        raise DeclarationError(f"a schema cannot be read: {str(error).splitlines()[0]}") from error

@@ -34,7 +34,7 @@ def schema_of(cls: type) -> Schema:
     """
     try:
         made = _of_pydantic(cls) if is_pydantic(cls) else with_times(cls, msgspec.json.schema(cls, schema_hook=_any))
-    except (TypeError, ValueError, NameError) as error:
+    except (TypeError, ValueError, NameError, LookupError) as error:
         raise DeclarationError(f"{cls.__module__}.{cls.__qualname__} has no JSON Schema: {error}") from error
     whole = _Plain(made).whole()
     known = declaration_of(cls)
@@ -84,6 +84,16 @@ def _any(_: type) -> dict[str, Any]:
     return {}
 
 
+def check_whole(type: str, version: int, schema: Schema) -> None:
+    """DeclarationError for a schema that refers to what is not in it: nothing is fetched, by nobody."""
+    elsewhere = sorted({each for each in _references(schema) if not each.startswith("#")})
+    if elsewhere:
+        raise DeclarationError(
+            f"{type} version {version}: its schema refers to {elsewhere[0]!r:.200}, which is not in it: put what that "
+            "says into the schema itself"
+        )
+
+
 class _Plain:
     """Writes a schema without names: each definition in the place of its reference, unless it is inside of itself."""
 
@@ -127,23 +137,27 @@ class _Plain:
 
     def _reaches(self, name: str) -> bool:
         seen: set[str] = set()
-        waiting = list(_references(self._definitions[name]))
+        waiting = list(_named_in(self._definitions[name]))
         while waiting:
             found = waiting.pop()
             if found == name:
                 return True
             if found not in seen and found in self._definitions:
                 seen.add(found)
-                waiting += _references(self._definitions[found])
+                waiting += _named_in(self._definitions[found])
         return False
+
+
+def _named_in(node: Any) -> Iterator[str]:
+    return (each.removeprefix(_REF) for each in _references(node))
 
 
 def _references(node: Any) -> Iterator[str]:
     if isinstance(node, Mapping):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"].removeprefix(_REF)
-        for inner in node.values():
-            yield from _references(inner)
+        yield from (node[name] for name in ("$ref", "$dynamicRef") if isinstance(node.get(name), str))
+        for name, inner in node.items():
+            if name not in _VALUES:
+                yield from _references(inner)
     elif isinstance(node, list):
         for inner in node:
             yield from _references(inner)

@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, ConfigDict
 
 from tests.unit.versions.bookmarks import second
-from tidings import App, Settings
+from tidings import App, Service, Settings, event
 from tidings.cli.program import run_with
+from tidings.errors import DeclarationError
 from tidings.store.versions import EventVersion
+from tidings.versions import engine
 from tidings.versions.checking import check
 from tidings.versions.lineage import lineages_of
 from tidings.versions.lockfile import Lock
+from tidings.versions.schemas import schema_of
 
 HEAD = """
 from tidings import App, Service, downcaster, event, upcaster
@@ -199,6 +203,26 @@ def test_a_step_that_is_wrong_is_found_by_its_fixture(repository: Repository, st
     assert said in out
 
 
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ('raise KeyError("user_id")', "failed on event"),
+        ('return {"order_id": 1}', "is not valid for version 3"),
+        ('import random; return {"tweet_id": str(random.random()), "owner": {}}', "return other data each time"),
+    ],
+)
+def test_an_example_proves_the_steps_though_it_does_not_say_what_becomes_of_it(
+    repository: Repository, step: str, said: str
+) -> None:
+    repository.write(SECOND)
+    repository.run("lock", "--publish")  # which writes a first example, before there is a version 3
+    repository.write(THIRD, UP[: UP.index("    return")], f"    {step}\n")
+    repository.run("lock")
+    code, out = repository.run("check")
+    assert code == 1
+    assert said in out
+
+
 def test_a_removed_name_does_not_come_back_as_something_else(repository: Repository) -> None:
     repository.write(SECOND)
     repository.run("lock", "--publish")
@@ -279,3 +303,18 @@ def test_a_schema_that_refers_to_somewhere_else_is_a_clear_no(target: str) -> No
     found = check(lineage, Lock(), (), mode="FULL", scope="TRANSITIVE")
     assert {"no-schema"} <= {each.code for each in found}
     assert [each for each in found if each.code == "no-schema" and "cannot be read" in each.text]
+
+
+@pytest.mark.parametrize("target", ["https://example.com/other.json", "http://example.com/other.json#/x"])
+async def test_nothing_is_fetched_for_a_schema_and_an_app_that_has_one_does_not_start(target: str) -> None:
+    @event("far", subject="id")
+    class Far(BaseModel):
+        model_config = ConfigDict(json_schema_extra={"properties": {"id": {"$ref": target}}})
+        id: str
+
+    for ask in (lambda: engine.is_valid(schema_of(Far), {}), lambda: engine.problems(schema_of(Far), b"{}")):
+        with pytest.raises(DeclarationError, match=r"a schema cannot be read: .*not present in a registry"):
+            ask()
+    with pytest.raises(DeclarationError, match=r"far version 1: its schema refers to .*, which is not in it"):
+        async with App(Service("far", emits=[Far])).open(Settings(database_url="sqlite:///:memory:"), consume=False):
+            pass
