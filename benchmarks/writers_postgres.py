@@ -78,7 +78,8 @@ async def measure(folder: Path, sizes: Sizes) -> Result:
             "the bare sides insert one row by a prepared statement of asyncpg, and notice no repeat",
             f"on the disk as it is plain inserts are {spell(bound.median)} times those under one lock, which is held "
             f"across a flush, and {OURS} {spell(found_bound.median)} times",
-            f"where a flush takes {SLOW_MS} ms more (`commit_delay`), {OURS} is {spell(on_slow.median)} of plain inserts",
+            f"where a flush takes {SLOW_MS} ms more (`commit_delay`), {OURS} is {spell(on_slow.median)} of plain "
+            "inserts",
         ],
     )
 
