@@ -24,6 +24,7 @@ from tidings.store.parking import Parked
 from tidings.views.verify import Difference
 
 DATA_SHOWN = 100
+DIGITS_SHOWN = 12
 
 
 def entry_line(entry: Entry) -> str:
@@ -151,6 +152,7 @@ def verified_object(tokens: Tokens, verified: Verified) -> dict[str, Any]:
         "equal": result.is_right,
         "upto": tokens.write(result.upto),
         "rows": result.rows,
+        "fingerprint": str(result.fingerprint),
         "tombstones": result.tombstones,
         "entries": result.entries,
         "dropped": result.dropped,
@@ -165,7 +167,8 @@ def verified_row(verified: Verified) -> dict[str, Any]:
     """Return what a verification counted, as a row for people."""
     counts = ("upto", "rows", "tombstones", "entries", "dropped", "parked", "unreadable", "differing")
     counted = {name: getattr(verified.result, name) for name in counts}
-    return {"view": verified.view, **counted, "equal": verified.result.is_right}
+    short = f"{verified.result.fingerprint.sum:032x}"[:DIGITS_SHOWN]
+    return {"view": verified.view, **counted, "equal": verified.result.is_right, "fingerprint": short}
 
 
 def difference_line(difference: Difference) -> str:

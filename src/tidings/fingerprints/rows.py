@@ -32,7 +32,7 @@ class RowHash:
         self.id = blake2b(b"id", key=secret, digest_size=8, person=b"fingerprint").digest()
 
     def __call__(self, key: bytes, state: bytes) -> int:
-        """Return the hash of a row. `state`: in its canonical form, see `canonical`."""
+        """Return the hash of a row. `state`: in a form in which equal rows are equal bytes."""
         digest = self._begun.copy()
         digest.update(b"%b%b%b%b" % (len(key).to_bytes(4), key, len(state).to_bytes(4), state))
         return int.from_bytes(digest.digest())
@@ -48,6 +48,9 @@ class Fingerprint(NamedTuple):
         """Return that of all rows together."""
         parts = (self, *others)
         return Fingerprint(sum(each.rows for each in parts), sum(each.sum for each in parts) % MODULUS)
+
+    def __str__(self) -> str:
+        return f"{self.rows}-{self.sum:032x}"
 
     def minus(self, other: Fingerprint) -> Fingerprint:
         """Return that of the rows that are left."""

@@ -5,18 +5,24 @@ spans subjects, if it is the fold of the entries noted for it. And every entry u
 Both are judged in pages, so memory stays bounded, and nothing has to stop: a row's position only rises. Entries that an
 operator dropped are in no row. Any other one that cannot be read any more is a difference: nobody can say what its row
 should be.
+
+Of the rows that readers see the fingerprint is told: two databases hold the same ones where it is the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Literal, Protocol
+
+import msgspec
 
 from tidings.errors import FoldError, RefusedError
 from tidings.events.envelope import Entry
 from tidings.events.filter import EVERYTHING, Filter
 from tidings.events.identity import lane_subject
+from tidings.fingerprints.rows import NONE, Fingerprint, RowHash, fingerprint
 from tidings.log.driver import Page, Position
 from tidings.store.driver import StoreDriver
 from tidings.store.rows import Key, Row, ViewRecord
@@ -57,10 +63,10 @@ class Difference:
 class Verification:
     """What was compared. `rows`: those that readers see; `tombstones`: those that they do not; `entries` up to `upto`:
     those that were dropped, those of parked subjects and those that cannot be read, which are differences, are counted
-    apart, too. `differing`: how many differences there are; `first`: the first of them."""
+    apart, too. `differing`: how many differences there are; `first`: the first of them. `fingerprint`: of the rows."""
 
     upto: Position
-    rows: int = 0
+    fingerprint: Fingerprint = NONE
     tombstones: int = 0
     entries: int = 0
     dropped: int = 0
@@ -68,6 +74,10 @@ class Verification:
     unreadable: int = 0
     differing: int = 0
     first: list[Difference] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return self.fingerprint.rows
 
     @property
     def is_right(self) -> bool:
@@ -92,6 +102,9 @@ class _Aside:
         return first is not None and first <= entry.position
 
 
+_encode = msgspec.json.encode
+
+
 class _Undo(Exception):
     """Leaves a unit so that nothing of it is kept; no error."""
 
@@ -109,6 +122,8 @@ class Verifier:
         self._log = log
         self._folding = Folding(view)
         self._consumer = consumer_name(record.table)
+        # No secret: it is compared by those who run both databases, and the key is the same in each of them.
+        self._hash = RowHash(sha256(f"{view.service}.{view.name}".encode()).digest())
 
     async def run(self) -> Verification:
         """Compare every row, and look for every entry; return the counts and the first differences."""
@@ -129,9 +144,9 @@ class Verifier:
             rows = {self._folding.codec.key(row.values): row for row in page}
             after = next(reversed(rows))
             compared, history = await self._history(rows)
-            tombstones = sum(row.is_tombstone for row in compared.values())
-            result.rows += len(compared) - tombstones
-            result.tombstones += tombstones
+            seen = {key: row for key, row in compared.items() if not row.is_tombstone}
+            result.fingerprint = result.fingerprint.plus(self._fingerprint(seen))
+            result.tombstones += len(compared) - len(seen)
             for key, row in compared.items():
                 if key not in history.unread:  # that is told where the entry itself is looked for
                     self._compare(key, row, history.steps, result)
@@ -147,6 +162,9 @@ class Verifier:
             members = await unit.members(self._table, sorted(rows))
             dropped = await unit.dropped(self._table)
         return now, await MemberHistory(self._folding, self._log, self._table).steps(members, dropped)
+
+    def _fingerprint(self, rows: Mapping[Key, Row]) -> Fingerprint:
+        return fingerprint(self._hash(_encode(key), _encode(row.values)) for key, row in rows.items())
 
     async def _dropped(self) -> frozenset[Position]:
         async with self._store.unit() as unit:
