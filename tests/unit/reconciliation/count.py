@@ -11,7 +11,8 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from tests.unit.reconciliation.model_two import Kind, Outcome, one
+from tests.unit.reconciliation.model_provider import Kind
+from tests.unit.reconciliation.model_two import Outcome, one
 from tests.unit.reconciliation.rules import COMPARED, HONEST, OFF, Off, scaled
 from tests.unit.reconciliation.virtual import run_virtually
 from tidings.errors import ConflictError

@@ -9,211 +9,33 @@ from __future__ import annotations
 
 import asyncio
 import random
-from bisect import bisect_right
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from tests.unit.reconciliation.declared import facts
-from tests.unit.reconciliation.shop import SECOND, Order, OrderGone, OrderSeen, orders_service
+from tests.unit.reconciliation.model_provider import KEYS, Kind, Till, Truth
+from tests.unit.reconciliation.shop import Order, OrderGone, OrderSeen, orders_service
 from tests.unit.reconciliation.virtual import VirtualClock
 from tidings import App
 from tidings.app.opened import Opened
-from tidings.errors import CursorExpiredError, ProviderUnavailableError, RefusedError
-from tidings.events.envelope import Envelope
+from tidings.errors import RefusedError
 from tidings.ports import Ports, utc
 from tidings.reconciliation.book import Mirrors
 from tidings.reconciliation.coding import Mirrored, key_place, known_of, number_of
-from tidings.reconciliation.facts import Capability, Paging, ProviderFacts, Rate
+from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER, UNPROVED, Floors
-from tidings.reconciliation.listing import Answer, Page, Row, Snapshot
 from tidings.reconciliation.mirror import _Page, _Told
 from tidings.settings import Settings
 from tidings.store.rows import Rank
 
-KEYS = [f"o{n:02}" for n in range(16)]
 CHANGES_END, END = 90.0, 120.0
 SCOPE = "till-orders"
 
 
 WORLD: list[World] = []
 """The one that runs, last."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """A kind of provider. `lag`, `index_lag`: how far reads really trail, s; `claims`: what it declares otherwise.
-
-    `is_busy`: four times as much changes, and of its webhooks more come late.
-    """
-
-    capability: Capability = Capability.VERSIONED
-    tick: float = 1.0
-    lag: float = 0.0
-    index_lag: float = 0.0
-    paging: Paging = Paging.KEYSET
-    cursor_life: float | None = None
-    seekable: bool = True
-    errors: float = 0.0
-    short: float = 0.0
-    changes: bool = False
-    is_stressed: bool = False
-    is_busy: bool = False
-    drops: float = 0.0
-    empties: float = 0.0
-    denies: float = 0.0
-    claims: tuple[tuple[str, Any], ...] = ()
-
-    def facts(self) -> ProviderFacts:
-        """Return what it declares."""
-        given: dict[str, Any] = {
-            "capability": self.capability,
-            "paging": self.paging,
-            "page_limit": 4,
-            "tick": timedelta(seconds=self.tick),
-            "replica_lag": timedelta(seconds=self.lag),
-            "index_lag": timedelta(seconds=self.index_lag),
-            "seekable": self.seekable,
-            "cursor_life": None if self.cursor_life is None else timedelta(seconds=self.cursor_life),
-            "filters_by_change": self.changes,
-            "rate": Rate(per_second=100, burst=1_000, bulk_share=0.012),
-        }
-        return facts(**{**given, **dict(self.claims)})
-
-
-@dataclass
-class Truth:
-    """What each key went through: (time in µs, amount; None where it was deleted)."""
-
-    clock: VirtualClock
-    history: dict[str, list[tuple[int, int | None]]] = field(default_factory=lambda: {key: [] for key in KEYS})
-
-    def index(self, key: str, at: int) -> int:
-        """Return the last change made by then; -1 if there was none."""
-        return bisect_right(self.history[key], at, key=lambda each: each[0]) - 1
-
-    def state(self, key: str, at: int) -> tuple[int, int] | None:
-        """Return when an item was changed last by then, and to what; None if there was none."""
-        index = self.index(key, at)
-        changed, amount = self.history[key][index] if index >= 0 else (0, None)
-        return None if amount is None else (changed, amount)
-
-
-class Till:
-    """The adapter of such a provider, and the provider."""
-
-    def __init__(self, kind: Kind, truth: Truth, draw: random.Random) -> None:
-        self.kind, self.truth, self.draw = kind, truth, draw
-        self.facts = kind.facts()
-        self.is_calm = False
-        self._denies_until = 0.0
-        self._numbers = count()
-        self._kept: dict[str, dict[str, tuple[int, int]]] = {}
-
-    async def _reading(self) -> tuple[int, datetime]:
-        """Take the time that a call takes; return the moment whose truth it shows, and what the answer's Date says."""
-        await asyncio.sleep(self.draw.uniform(0.001, 0.4))
-        if self._happens(self.kind.errors):
-            raise ProviderUnavailableError("503")
-        now = self.truth.clock.now_us()
-        shown = now - int(self.draw.uniform(0, self.kind.lag) * SECOND)
-        date = (now + int(self.draw.uniform(0, 0.1) * SECOND)) // SECOND * SECOND
-        return shown, utc(date)
-
-    async def _page(self, rows: list[Row], cursor: str | None, date: datetime) -> Page:
-        await self._come_back()
-        return Page(rows=rows, next_cursor=cursor, server_date=date)
-
-    async def _come_back(self) -> None:
-        await asyncio.sleep(self.draw.uniform(0.101, 0.4))
-
-    def _happens(self, share: float) -> bool:
-        return not self.is_calm and share > 0 and self.draw.random() < share
-
-    def _there(self, at: int) -> dict[str, tuple[int, int]]:
-        return {key: state for key in KEYS if (state := self.truth.state(key, at)) is not None}
-
-    def _row(self, key: str, state: tuple[int, int]) -> Row:
-        changed, amount = state
-        version = utc(changed // self.facts.tick_us * self.facts.tick_us)
-        is_versioned = self.kind.capability is Capability.VERSIONED
-        return Row(key=key, state={"order_id": key, "amount": amount}, version=version if is_versioned else None)
-
-    async def list_page(self, *, cursor: str | None, limit: int) -> Page:
-        at, date = await self._reading()
-        place, kept = self._place(cursor)
-        there = self._there(at) if kept is None else self._kept[kept]
-        if self.kind.paging is Paging.SNAPSHOT and kept is None:
-            kept = f"kept{next(self._numbers)}"
-            self._kept[kept] = there
-        keys = sorted(there)
-        start = int(place) if self._counts else bisect_right(keys, place)
-        chosen = keys[start : start + (self.draw.randrange(4) if self._happens(self.kind.short) else limit)]
-        is_last = start + limit >= len(keys) and chosen == keys[start:]
-        after = str(start + len(chosen)) if self._counts else (chosen[-1] if chosen else place)
-        rows = [self._row(key, there[key]) for key in chosen]
-        if self._happens(self.kind.drops):
-            rows = [row for row in rows if self.draw.random() < 0.6]
-        if self._happens(self.kind.empties):
-            rows, is_last = ([], True) if self.draw.random() < 0.5 else (rows, True)
-        return await self._page(rows, None if is_last else self._cursor(after, kept), date)
-
-    @property
-    def _counts(self) -> bool:
-        return self.kind.paging is Paging.OFFSET or dict(self.kind.claims).get("paging") is Paging.KEYSET
-
-    def _cursor(self, place: str, kept: str | None) -> str:
-        return f"{place} {kept or '-'} {self.truth.clock.now_us()} {next(self._numbers)}"
-
-    def _place(self, cursor: str | None) -> tuple[str, str | None]:
-        if cursor is None:
-            return "0" if self._counts else "", None
-        place, kept, issued, _ = cursor.split(" ")
-        life = self.kind.cursor_life
-        if life is not None and not self.is_calm and self.truth.clock.now_us() - int(issued) > life * SECOND:
-            raise CursorExpiredError
-        return place, None if kept == "-" else kept
-
-    def cursor_after(self, order_key: object) -> str:
-        return self._cursor(str(order_key), None)
-
-    async def list_changed(self, *, since: datetime, cursor: str | None, limit: int) -> Page:
-        at, date = await self._reading()
-        there = self._there(at - int(self.draw.uniform(0, self.kind.index_lag) * SECOND))
-        tick = self.facts.tick_us
-        found = sorted((f"{changed // tick * tick:020}|{key}", key) for key, (changed, _) in there.items())
-        begun = f"{int(since.timestamp() * SECOND + 0.5):020}"
-        place = begun if cursor is None else self._place(cursor)[0]
-        found = [each for each in found if each[0] >= begun and each[0] > place]
-        chosen = found[: self.draw.randrange(4) if self._happens(self.kind.short) else limit]
-        rows = [self._row(key, there[key]) for _, key in chosen]
-        is_last = len(chosen) == len(found)
-        after = chosen[-1][0] if chosen else place
-        return await self._page(rows, None if is_last else self._cursor(after, None), date)
-
-    async def get_one(self, key: str) -> Answer:
-        at, date = await self._reading()
-        now = asyncio.get_running_loop().time()
-        if self._happens(self.kind.denies):
-            self._denies_until = now + 4.0
-        state = None if now < self._denies_until else self.truth.state(key, at)
-        await self._come_back()
-        return Answer(row=None if state is None else self._row(key, state), server_date=date)
-
-    def observed(self, row: Row) -> OrderSeen:
-        return OrderSeen(row.key, row.state["amount"], row.version if isinstance(row.version, datetime) else utc(0))
-
-    def deleted(self, key: str) -> OrderGone:
-        return OrderGone(key)
-
-    def read(self, event: Any, envelope: Envelope) -> Snapshot:
-        if isinstance(event, OrderSeen):
-            state = {"order_id": event.order_id, "amount": event.amount}
-            return Snapshot(key=event.order_id, state=state, at=event.updated_at)
-        return Snapshot(key=event.order_id, state=None, at=event.at)
 
 
 @dataclass
@@ -246,14 +68,16 @@ class World:
         WORLD.append(self)
         consumers = await self.opened.carrying.consumers()
         self.mirror = consumers[f"orders.{SCOPE}"]
-        period = 7.0 if self.kind.is_stressed else 15.0
-        nap = 6.0 if self.kind.is_stressed else 1.5
+        period, nap = (7.0, 6.0) if self.kind.is_stressed else (self.kind.every, 0.1 if self.kind.is_close else 1.5)
         loops = [
             self._every(
                 lambda: self.draw.expovariate(1 / (0.1 if self.kind.is_busy else 0.4)), self._change, until=CHANGES_END
             ),
             self._every(lambda: self.draw.uniform(0.02, nap), self._carry),
-            self._every(lambda: self.draw.uniform(0.1, 0.9), self.scope.read_dirty),
+            *(
+                self._every(lambda: self.draw.uniform(0.1, 0.9), self.scope.read_dirty)
+                for _ in range(3 if self.kind.is_close else 1)
+            ),
             self._every(lambda: 0.7, self._check),
             self._listing(5.0, period, lambda: self.scope.run("run", applies=True), until=END),
             *([self._listing(20.0, 4.0, self.scope.run_changed, until=END)] if self.kind.changes else []),
@@ -295,15 +119,18 @@ class World:
             await asyncio.sleep(max(due - asyncio.get_running_loop().time(), 0.1))
 
     async def _carry(self) -> None:
+        carried = 0
         while await self.mirror.step(asyncio.Event()) is None:
-            pass
+            carried += 1
+        if carried and self.kind.capability is Capability.BARE:
+            self._note_steps_back(await self._amounts())
 
     # the provider's side
     async def _change(self) -> None:
         key, now = self.draw.choice(KEYS), self.clock.now_us()
         is_live = self.truth.state(key, now) is not None
         amount = None if is_live and self.draw.random() < 0.3 else next(self.amounts)
-        self.truth.history[key].append((now, amount))
+        self.truth.changed(key, now, amount)
         if self.draw.random() < (0.5 if self.kind.is_stressed else 0.25):
             return
         at = utc(now // self.till.facts.tick_us * self.till.facts.tick_us)
@@ -320,6 +147,16 @@ class World:
         await self.opened.publish(told, source="/till", id=id, time=utc(0))
 
     # the truth
+    async def _amounts(self) -> dict[str, int]:
+        async with self.opened.store.unit() as unit:
+            return dict(await unit.sql.fetch("SELECT order_id, amount FROM orders_order"))
+
+    def _note_steps_back(self, shown: dict[str, int]) -> None:
+        for key, amount in shown.items():
+            index = self.truth.of[key, amount]
+            self.outcome.back += index < self.seen.get(key, -1)
+            self.seen[key] = index
+
     async def _shown(self) -> dict[str, int]:
         async with self.opened.store.unit() as unit:
             shown = dict(await unit.sql.fetch("SELECT order_id, amount FROM orders_order"))
@@ -334,10 +171,6 @@ class World:
         shown = await self._shown()
         for key in KEYS:
             amount = shown.get(key)
-            if amount is not None:
-                index = self._index(key, amount)
-                self.outcome.back += index < self.seen.get(key, -1)
-                self.seen[key] = index
             known = self.floors.at((key,))
             if known.shown_put != NEVER and key not in self.suspected:
                 self._hold(key, amount, known.shown_put, deletes=False)
@@ -353,15 +186,12 @@ class World:
             holds = any(each is None for _, each in history[least:])
         else:
             is_gone = any(each is None for _, each in history[least:])
-            holds = self._index(key, amount) >= least or (is_gone and not deletes)
+            holds = self.truth.of[key, amount] >= least or (is_gone and not deletes)
         if not holds:
             self.outcome.violations += 1
             if not self.outcome.first:
                 now = self.clock.now_us()
                 self.outcome.first = f"{key} {history} shown {amount} told {told} deletes {deletes} at {now}"
-
-    def _index(self, key: str, amount: int) -> int:
-        return next(n for n, (_, each) in enumerate(self.truth.history[key]) if each == amount)
 
     async def _judge(self) -> None:
         now = self.clock.now_us()
