@@ -10,7 +10,7 @@ import msgspec
 
 from tidings.errors import DeclarationError
 from tidings.events.codec import encode_json
-from tidings.events.declaration import declared
+from tidings.events.declaration import declared, declared_class
 from tidings.services.service import Service
 from tidings.store.versions import EventVersion, VersionLease
 from tidings.versions.canonical import sha256_of
@@ -59,7 +59,7 @@ class Saying:
         self._lock = lock
         self._owners = {declared(cls).type: service.name for service in services for cls in service.emits}
         self._types = {type: frozenset(lineage.natives) for type, lineage in versions.lineages.items()}
-        self._emitted = _emitted_by(services)
+        self._written = {service.name: _written_by(service) for service in services}
         self._again_after: dict[str, int] = {}
 
     @property
@@ -69,12 +69,12 @@ class Saying:
 
     @property
     def emitted(self) -> Mapping[str, Natives]:
-        """By service, what it emits: what it says so of, not what it has a handler of; "": what comes from outside,
-        since no service says that it emits it."""
-        found: dict[str, dict[str, frozenset[int]]] = {}
-        for type, versions in self._types.items():
-            found.setdefault(self._owners.get(type, ""), {})[type] = self._emitted.get(type, versions)
-        return found
+        """By service, what it emits: what it says so of, not what it has a handler of, and the repairs of its copies;
+        "": what comes from outside, since no service does."""
+        found = {service: types for service, types in self._written.items() if types}
+        written = {type for types in found.values() for type in types}
+        outside = {type: versions for type, versions in self._types.items() if type not in written}
+        return {**found, "": outside} if outside else found
 
     @property
     def registered(self) -> Sequence[EventVersion]:
@@ -167,11 +167,16 @@ class Saying:
         )
 
 
-def _emitted_by(services: Sequence[Service]) -> Natives:
+def _written_by(service: Service) -> Natives:
+    """Return what a service emits, by type. A repair is of the newest class that its copy reads, unless `emits` says of
+    which it is: an older one is there to be read."""
     found: dict[str, frozenset[int]] = {}
-    for each in (declared(cls) for service in services for cls in service.emits):
+    for each in map(declared, service.emits):
         found[each.type] = found.get(each.type, frozenset()) | {each.version}
-    return found
+    newest: dict[str, int] = {}
+    for each in (declared_class(cls) for events in service.copies.values() for cls in events):
+        newest[each.type] = max(each.version, newest.get(each.type, 0))
+    return {**{type: frozenset([version]) for type, version in newest.items()}, **found}
 
 
 def _hash_of(schema: Schema) -> str:

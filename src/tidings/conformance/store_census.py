@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from msgspec.structs import replace
+
+from tidings.conformance import endpoint_samples as endpoints
 from tidings.conformance.samples import SOURCE, event, keep
 from tidings.conformance.store_samples import FAILED, claimed, entry, park
 from tidings.log.driver import LogDriver
@@ -130,6 +133,18 @@ class Waiting:
         found = [(each.place, each.of, each.version, each.entries) for each in await store.waiting_versions()]
         assert found == [("dead", "suite", 1, 1), ("dead", "suite", 2, 2)]
         assert {each.subject for each in await store.waiting_versions()} == {"subject/1"}
+
+    async def test_dead_deliveries_are_counted_by_the_version_they_are_told_in(self, store: StoreDriver) -> None:
+        await endpoints.keep(store, endpoints.endpoint())
+        told = [replace(endpoints.sent(n, subject=f"s{n}"), pin=pin) for n, pin in ((1, 1), (2, 1), (3, 2))]
+        await endpoints.deliver(store, *told)
+        taken = await endpoints.take(store)
+        for each in taken:
+            if each.delivery.pin == 1:
+                await endpoints.settle(store, each, endpoints.DEAD)
+        found = [(each.place, each.of, each.version, each.entries) for each in await store.waiting_versions()]
+        assert found == [("delivery", "e", 2, 1), ("given-up", "e", 1, 2)]
+        assert [each.subjects for each in await store.waiting_versions() if each.place == "given-up"] == [2]
 
 
 async def _fold(store: StoreDriver) -> None:

@@ -17,7 +17,7 @@ from tidings.versions.assuming import assuming
 from tidings.versions.census import Census, Kind, Pinned, Transit, consumer_of
 from tidings.versions.said import said_of
 from tidings.webhooks.deliver.fanout import NAME as ENDPOINTS
-from tidings.webhooks.deliver.fanout import types_of
+from tidings.webhooks.deliver.fanout import reads_data_of, types_of
 
 READ_MOST = 100_000
 """More entries before a consumer are not read to be counted: their number is an upper bound."""
@@ -110,5 +110,6 @@ async def _endpoints(store: StoreDriver) -> tuple[Pinned, ...]:
     while page := await store.endpoints(after=found[-1].endpoint if found else None, limit=_PAGE):
         for each in page:
             config = msgspec.json.decode(each.config)
-            found.append(Pinned(endpoint=each.id, pins=config.get("pin") or {}, types=types_of(config)))
+            pins, reads_data = config.get("pin") or {}, reads_data_of(config)
+            found.append(Pinned(endpoint=each.id, pins=pins, types=types_of(config), reads_data=reads_data))
     return tuple(found)

@@ -86,7 +86,8 @@ def counts(census: Census, type: str | None) -> list[dict[str, Any]]:
             "in_transit": sum(
                 before.entries.get((row.type, row.version), 0) for before in _on_their_way(census, row.type)
             ),
-            **{place: _waiting(census, place, row) for place in ("dead", "retry", "outbox", "delivery")},
+            "dead": _waiting(census, "dead", row) + _waiting(census, "given-up", row),
+            **{place: _waiting(census, place, row) for place in ("retry", "outbox", "delivery")},
         }
         for row in census.versions
         if type in (None, row.type)

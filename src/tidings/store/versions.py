@@ -15,7 +15,8 @@ Life = Literal["active", "deprecated", "sunset", "retired"]
 Role = Literal["accept", "emit", "serve"]
 """`accept`: reads; `emit`: appends; `serve`: hands out to endpoints in the version that they are pinned to."""
 Admission = Literal["held", "admitted", "left"]
-Place = Literal["dead", "retry", "outbox", "delivery"]
+Place = Literal["dead", "retry", "outbox", "delivery", "given-up"]
+"""`given-up`: a delivery to an endpoint that is dead, and may be made again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

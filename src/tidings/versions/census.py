@@ -21,11 +21,14 @@ class Transit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pinned:
-    """An endpoint: in which version it is told of a type. `types`: those that may be sent to it; None: any."""
+    """An endpoint: in which version it is told of a type. `types`: those that may be sent to it; None: any.
+
+    `reads_data`: its pattern does, so that it is written for one version of each type."""
 
     endpoint: str
     pins: Mapping[str, int]
     types: frozenset[str] | None = None
+    reads_data: bool = False
 
     def may_match(self, type: str) -> bool:
         return self.types is None or type in self.types
@@ -115,6 +118,10 @@ class Census:
     def outbox(self, type: str) -> tuple[Waiting, ...]:
         """Return what waits to be appended."""
         return tuple(each for each in self.waiting if each.place == "outbox" and each.type == type)
+
+    def given_up(self, type: str) -> tuple[Waiting, ...]:
+        """Return the deliveries to endpoints that are dead, and may be made again."""
+        return tuple(each for each in self.waiting if each.place == "given-up" and each.type == type)
 
     def within_reach(self, consumer: str, type: str, *, reads_all: bool) -> tuple[Mapping[int, int], bool]:
         """R: what is on its way to a consumer, and what it may read again."""

@@ -67,9 +67,12 @@ class Plan:
 
 def plan(census: Census, type: str, to: int, *, opens_itself: bool) -> Plan:
     """Return the plan for a type."""
-    producers = sorted({each.service for each in census.live("emit", type) if each.service}) or [""]
+    emitting = [each for each in census.live("emit", type) if each.service]
+    producers = sorted(
+        {each.service for each in emitting if to in each.versions} or {each.service for each in emitting}
+    )
     reasons: list[Reason] = []
-    for producer in producers:
+    for producer in producers or [""]:
         reasons += [each for each in may_switch(census, producer, type, to) if each not in reasons]
     produced = census.produced(type)
     about = _About(census, type, to, verdict_of(reasons))

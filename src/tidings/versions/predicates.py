@@ -75,6 +75,7 @@ def _may_retire_down(census: Census, type: str, to: int) -> list[Reason]:
     ]
     pending = [each for each in census.waiting if each.place == "delivery" and each.type == type]
     found += [reasons.deliveries_pending(each) for each in pending if 0 < each.version <= to]
+    found += [reasons.given_up(each) for each in census.given_up(type) if 0 < each.version <= to]
     behind = [each for each in census.live("accept", type) if max(each.versions, default=0) <= to]
     found += [reasons.does_not_accept(each, type, to + 1) for each in behind]
     rows = census.of_type(type)
@@ -140,6 +141,7 @@ def may_retire(census: Census, type: str, version: int) -> list[Reason]:
         if (each.place, each.type, each.version) == ("delivery", type, version)
         and each.of not in {one.endpoint for one in pinned}
     ]
+    found += [reasons.given_up(each) for each in census.given_up(type) if each.version == version]
     found += _not_over(census, row)
     for consumer in census.readers(type):
         found += may_retire_support(census, consumer, type, version)
@@ -204,6 +206,8 @@ def _endpoints_are_served(census: Census, type: str, version: int) -> Iterator[R
     serving = [each for each in census.live("serve", type) if each.instance not in behind]
     for each in census.endpoints:
         pin = each.pins.get(type)
+        if pin is None and each.reads_data and each.may_match(type):
+            yield reasons.pattern_unbound(each, type, version)
         if pin is None or not each.may_match(type):
             continue
         if pin != version and not census.live("serve", type):

@@ -161,6 +161,16 @@ def not_served(endpoint: Pinned, lease: VersionLease, type: str, version: int) -
     )
 
 
+def pattern_unbound(endpoint: Pinned, type: str, version: int) -> Reason:
+    return Reason(
+        "pattern-version",
+        f"{endpoint.endpoint}'s pattern reads the data of {type}, and is bound to no version of it",
+        {"endpoint": endpoint.endpoint, "type": type, "needs": version},
+        step={"do": "set-pin", "endpoint": endpoint.endpoint, "type": type},
+        told=f"pin {endpoint.endpoint} to the version of {type} that its pattern was written for",
+    )
+
+
 def nobody_serves(endpoint: Pinned, pin: int) -> Reason:
     return Reason(
         "consumer-unseen",
@@ -233,6 +243,16 @@ def set_aside(consumer: str, each: Waiting) -> Reason:
         f"{consumer}: {each.entries:,} of {where}, oldest {second_of(each.oldest)}",
         {"consumer": consumer, "version": each.version, "entries": each.entries},
         step={"do": "redrive", "consumer": consumer},
+        told="redrive the dead letters",
+    )
+
+
+def given_up(each: Waiting) -> Reason:
+    return Reason(
+        "dead-letters",
+        f"{each.of}: {each.entries:,} dead deliveries, oldest {second_of(each.oldest)}",
+        {"endpoint": each.of, "version": each.version, "entries": each.entries},
+        step={"do": "redrive", "endpoint": each.of},
         told="redrive the dead letters",
     )
 

@@ -16,11 +16,13 @@ from tidings import App, Service
 from tidings.errors import DeclarationError, RefusedError
 from tidings.events.envelope import Envelope
 from tidings.operations.asking import asked
+from tidings.operations.census import census
 from tidings.operations.lag import lag
 from tidings.operations.replay import replay_from_position
 from tidings.operations.roster import named, roster
 from tidings.settings import Settings
 from tidings.testing.clock import StandingClock
+from tidings.versions.sunset import writers
 
 TYPE = "tweet-bookmarked"
 NAME = "orders.till-orders"
@@ -38,11 +40,11 @@ class OfBookmarks(Orders):
         self._read.append(event)
 
 
-def copies(bookmarked: type, read: list[Any] | None = None, **more: Any) -> App:
+def copies(*bookmarked: type, read: list[Any] | None = None, **more: Any) -> App:
     service = Service("orders", **more)
     service.view(key=("order_id",))(Order)
     app = App(service)
-    app.reconcile("till-orders", Order, OfBookmarks([] if read is None else read), events=[bookmarked])
+    app.reconcile("till-orders", Order, OfBookmarks([] if read is None else read), events=list(bookmarked))
     return app
 
 
@@ -83,6 +85,21 @@ class Copying:
         answer = await asked(bookmarks.store, "switch", SWITCH)
         assert (answer.answer, answer.reasons[0].code) == ("no", "consumer-does-not-accept")
 
+    async def test_the_service_of_a_copy_writes_the_version_that_its_repairs_are_of(self, town: Town) -> None:
+        await town.deploy("copies", copies(at.first()), "r1")
+        bookmarks = await town.deploy("bookmarks", at.bookmarks(at.second()), "r76")
+        await town.beat()
+        assert (await town.gates())[2] == "open"
+        assert writers(await census(bookmarks.store), TYPE, 1) == ("orders",)
+        assert (await town.plan(2))[0] == f"ok   {TYPE} 1 -> 2"
+        await town.stop("copies")
+        await town.deploy("copies", copies(at.first(), at.second()), "r2")
+        assert writers(await census(bookmarks.store), TYPE, 1) == ()
+        await town.stop("copies")
+        first = at.first()
+        await town.deploy("copies", copies(first, at.second(), emits=[first]), "r3")
+        assert writers(await census(bookmarks.store), TYPE, 1) == ("orders",)
+
     async def test_support_that_a_copy_still_needs_does_not_retire(self, town: Town) -> None:
         first = at.first()
         await town.deploy("copies", copies(first), "r1")
@@ -96,10 +113,10 @@ class Copying:
         bookmarks = await town.deploy("bookmarks", at.bookmarks(third), "r77")
         await town.beat()
         assert await publish(bookmarks, third(tweet_id="1", owner={"kind": "user", "id": "jo"})) == 3
-        held = await town.deploy("old", copies(at.first(), old), "r1")
+        held = await town.deploy("old", copies(at.first(), read=old), "r1")
         assert f"{NAME} is held: it accepts {TYPE}" in held.instance.held[NAME]
         assert not await held.instance.may_read(NAME)
-        await town.deploy("new", copies(at.third(), new), "r2")
+        await town.deploy("new", copies(at.third(), read=new), "r2")
         async with asyncio.timeout(20):
             while not new:
                 await asyncio.sleep(0.05)

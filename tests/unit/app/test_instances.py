@@ -205,6 +205,18 @@ class Living:
         with pytest.raises(ConflictError):
             await said("open first", folder="b")
 
+    async def test_a_gate_stays_shut_while_a_pattern_that_reads_data_is_bound_to_no_version(self, town: Town) -> None:
+        bookmarks = await town.deploy("bookmarks", at.bookmarks(at.third()), "r77")
+        pattern = {"type": [TYPE], "data": {"user_id": ["jo"]}}
+        wanted = {"url": "https://partner.example/", "pattern": pattern, "pin": {}}
+        await bookmarks.endpoints.add(wanted, id="partner")
+        await town.deploy("lists", at.lists(at.third()), "r42")
+        switch = {"producer": "bookmarks", "type": TYPE, "version": 3}
+        answer = await asked(bookmarks.store, "switch", switch)
+        assert (answer.answer, [each.code for each in answer.reasons]) == ("no", ["pattern-version"])
+        await bookmarks.endpoints.change("partner", {"pin": {TYPE: 3}})
+        assert (await asked(bookmarks.store, "switch", switch)).answer == "ok"
+
     async def test_what_is_refused_from_outside_names_what_is_open(self, town: Town) -> None:
         await town.deploy("lists", at.lists(at.first()), "r41")
         third = at.third()

@@ -164,6 +164,30 @@ def test_a_downcaster_may_go_once_nobody_is_served_or_falls_back_by_it() -> None
     assert told(may_retire_step(census(), TYPE, 2, 1)) == ("no", ["still-produced"])
 
 
+def test_a_dead_delivery_may_be_made_again_and_so_keeps_its_version_and_the_way_down_to_it() -> None:
+    dead = Waiting(place="given-up", of="partner", type=TYPE, version=1, entries=2, oldest=NOW, subjects=1)
+    known = census(versions=(row(1, life="sunset"), row(2, "open")), waiting=(dead,))
+    assert told(may_retire(known, TYPE, 1)) == ("no", ["dead-letters"])
+    found = may_retire_step(known, TYPE, 2, 1)
+    assert told(found) == ("no", ["dead-letters"])
+    assert found[0].text == "partner: 2 dead deliveries, oldest 1970-01-01T00:16:40Z"
+    assert told(may_retire_step(known, TYPE, 3, 2)) == ("no", ["dead-letters", "still-produced"])
+    assert [each["dead"] for each in counts(known, TYPE)] == [2, 0]
+
+
+def test_a_pattern_that_reads_data_and_is_bound_to_no_version_would_match_no_more() -> None:
+    unbound = Pinned(endpoint="partner", pins={}, reads_data=True)
+    found = may_switch(census(EMITS, endpoints=(unbound,)), "shop", TYPE, 3)
+    assert told(found) == ("no", ["pattern-version"])
+    assert found[0].told == f"pin partner to the version of {TYPE} that its pattern was written for"
+    for bound in (
+        replace(unbound, pins={TYPE: 3}),
+        replace(unbound, reads_data=False),
+        replace(unbound, types=frozenset({"other"})),
+    ):
+        assert verdict_of(may_switch(census(EMITS, endpoints=(bound,)), "shop", TYPE, 3)) == "ok"
+
+
 def test_a_release_may_come_back_if_it_accepts_what_is_produced_and_what_waits() -> None:
     before = lease("a", 1, 2, admission="left", revision="r0")
     assert told(may_rollback(census(before), "a", "r0")) == ("ok", [])

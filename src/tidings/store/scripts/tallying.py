@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tidings.log.driver import Position
 from tidings.store.scripts.script import Script, ask
@@ -31,6 +32,11 @@ _OUTBOX = "SELECT type, dataversion, count(*), min(staged) FROM tidings.outbox G
 _DELIVERIES = (
     "SELECT endpoint, type, coalesce(pin, 0), count(*), min(intended) FROM tidings.delivery "
     "WHERE state IN ('due', 'leased', 'behind', 'held') AND endpoint IS NOT NULL AND type IS NOT NULL "
+    "GROUP BY endpoint, type, pin"
+)
+_GIVEN_UP = (
+    "SELECT endpoint, type, coalesce(pin, 0), count(*), min(closed), count(DISTINCT subject), min(subject) "
+    "FROM tidings.delivery WHERE state = 'dead' AND endpoint IS NOT NULL AND type IS NOT NULL "
     "GROUP BY endpoint, type, pin"
 )
 _PLACES: dict[str, Place] = {"dead": "dead", "retrying": "retry"}
@@ -86,19 +92,8 @@ def miscounts(counted: Sequence[Tally], found: Sequence[Tally]) -> list[Miscount
 
 
 def waiting() -> Script[list[Waiting]]:
-    found = [
-        Waiting(
-            place=_PLACES[state],
-            of=consumer,
-            type=type,
-            version=version,
-            entries=entries,
-            oldest=oldest,
-            subjects=subjects,
-            subject=subject,
-        )
-        for state, consumer, type, version, entries, oldest, subjects, subject in (yield from ask(_PARKED))
-    ]
+    found = [_waiting(_PLACES[state], *rest) for state, *rest in (yield from ask(_PARKED))]
+    found += [_waiting("given-up", *row) for row in (yield from ask(_GIVEN_UP))]
     for type, version, entries, oldest in (yield from ask(_OUTBOX)):
         found.append(Waiting(place="outbox", of="", type=type, version=version, entries=entries, oldest=oldest))
     for endpoint, type, pin, entries, oldest in (yield from ask(_DELIVERIES)):
@@ -111,6 +106,20 @@ def known_after(begin: Position, known: Counted | None, *, upto: Position) -> tu
     if known is None or known.upto != upto or all(each.after != begin for each in known.rest):
         return ()
     return tuple(each for each in known.rest if each.after >= begin)
+
+
+def _waiting(place: Place, *row: Any) -> Waiting:
+    of, type, version, entries, oldest, subjects, subject = row
+    return Waiting(
+        place=place,
+        of=of,
+        type=type,
+        version=version,
+        entries=entries,
+        oldest=oldest,
+        subjects=subjects,
+        subject=subject,
+    )
 
 
 def merged(tallies: Sequence[Tally]) -> tuple[Tally, ...]:

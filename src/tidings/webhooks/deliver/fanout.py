@@ -168,6 +168,11 @@ def types_of(config: Mapping[str, Any]) -> frozenset[str] | None:
     return _types_named(pattern) if all(exact) else None
 
 
+def reads_data_of(config: Mapping[str, Any]) -> bool:
+    """Say whether an endpoint of this configuration has a pattern that looks into data."""
+    return bool(config.get("pattern")) and compile_pattern(config["pattern"]).reads_data
+
+
 def _is_exact(field: Field) -> bool:
     """Say whether the field holds for some types that it names, and no others."""
     return field.path == _TYPE and bool(field.values) and not (field.matchers or field.is_absent or field.together)
