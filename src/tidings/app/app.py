@@ -15,7 +15,7 @@ from tidings import settings as setting
 from tidings.app.declared import Declared
 from tidings.app.opened import Opened
 from tidings.app.opening import open_services
-from tidings.app.reconciling import checked_copy, checked_endpoint
+from tidings.app.reconciling import checked_copy, checked_endpoint, checked_party
 from tidings.errors import DeclarationError, RefusedError, SettingError
 from tidings.events.catalog import Catalog
 from tidings.events.declaration import declared_class
@@ -24,6 +24,7 @@ from tidings.operations.endpoints import Endpoints
 from tidings.ports import Ports
 from tidings.reconciliation.listing import CopyScope, EndpointScope, Listing, Lists, Scope
 from tidings.reconciliation.mirror import mirror_name
+from tidings.reconciliation.outbound.party.holds import Holds, PartyScope
 from tidings.reconciliation.times import Every
 from tidings.services.context import Context
 from tidings.services.service import Service
@@ -174,6 +175,23 @@ class App:
         )
         self.scopes[name] = checked_endpoint(scope)
         return scope
+
+    def reconcile_party(
+        self, name: str, listing: Lists, holds: Holds, *, every: Every | None = None, account: str = ""
+    ) -> PartyScope:
+        """Compare what a party should hold of ours with what it lists: what it never took in is pushed again, and what
+        others have changed there is decided field by field.
+
+        `name`: of the scope, such as `shop-prices`. `listing`: rows whose key names the item as `holds.key` does, and
+        whose state has the fields that are ours; `observed` and `deleted` only if something is taken over. `holds`: by
+        which delivery the items are pushed, and what is done about differences. `every`, `account`: as of `reconcile`.
+        DeclarationError.
+        """
+        self._check_scope(name)
+        scope = PartyScope(name=name, listing=listing, holds=holds, every=every, account=account)
+        made = checked_party(scope, tuple(self.services.values()), tuple(self.scopes.values()))
+        self.scopes[name] = made
+        return made
 
     def _check_scope(self, name: str) -> None:
         if name in self.scopes:

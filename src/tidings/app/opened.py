@@ -13,6 +13,7 @@ from tidings.app.crew import Crew
 from tidings.app.declared import Known
 from tidings.app.heartbeat import Heartbeat
 from tidings.app.instance import Instance
+from tidings.app.reconciling import functions_of
 from tidings.app.tables import Carrying
 from tidings.app.webhooks import Webhooks, allowed, is_local, keyring
 from tidings.errors import EnvelopeError, NotFoundError, RefusedError
@@ -30,6 +31,7 @@ from tidings.ports import Ports
 from tidings.reconciliation.scope import Reconciliation
 from tidings.services.command import command
 from tidings.services.context import Context, Resources
+from tidings.services.functions import Function
 from tidings.services.service import Service
 from tidings.settings import Settings
 from tidings.store.driver import StoreDriver
@@ -81,6 +83,11 @@ class Opened:
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
     telemetry: Telemetry
     webhooks: Webhooks
+
+    @property
+    def functions(self) -> Mapping[str, Mapping[str, Function]]:
+        """What deliveries call, by service and name."""
+        return {each.name: functions_of(self.scopes, each) for each in self.services}
 
     @property
     def catalog(self) -> Catalog:

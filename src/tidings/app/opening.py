@@ -12,7 +12,7 @@ from tidings.app.engines import BackEnd, open_back_end
 from tidings.app.instance import Kept
 from tidings.app.joining import instance_of, readings
 from tidings.app.opened import Opened
-from tidings.app.reconciling import mirrors, reconciliations, schedules
+from tidings.app.reconciling import functions_of, mirrors, pushings, reconciliations, schedules
 from tidings.app.tables import Carrying
 from tidings.app.watched import admitting, passing
 from tidings.app.webhooks import keyring, webhooks_of
@@ -24,6 +24,7 @@ from tidings.operations.admission import Admission
 from tidings.operations.pruning import Pruner
 from tidings.ports import Ports, this_process
 from tidings.reconciliation.assembling import Ground
+from tidings.reconciliation.scope import Reconciliation
 from tidings.services.context import Resources
 from tidings.services.deliverer import Deliverer
 from tidings.services.handlers import Handlers
@@ -81,11 +82,11 @@ def _put_together(
     reading = {service.name: tuple(view.reading(known.versions) for view in service.views) for service in services}
     ports, store, owner = telemetry.ports, passing(telemetry.store(back_end.store), known.keeper), this_process()
     tables, views = CurrentTables(store), tuple(view for each in reading.values() for view in each)
-    deliverer = Deliverer({each.name: each.functions for each in carried}, store=store, ports=ports, owner=owner)
-    shelves = {each.name: Shelves(each.name, reading[each.name], tables, log) for each in services}
-    resources = {each.name: _resources(each, known, shelves[each.name], deliverer) for each in services}
     ground = Ground(known.catalog, store, log, ports, owner)
     scopes = reconciliations(declared.scopes, views, known, ground, tables)
+    deliverer = _deliverer(carried, scopes, ground)
+    shelves = {each.name: Shelves(each.name, reading[each.name], tables, log) for each in services}
+    resources = {each.name: _resources(each, known, shelves[each.name], deliverer, scopes) for each in services}
     webhooks = webhooks_of(settings, known, log=log, store=store, ports=ports, owner=owner)
     read_here, retelling = readings(carried, reading, known.versions), Retelling(log.find, known.versions.lineages)
     instance = instance_of(known, declared, read_here, Kept(log, store), telemetry, settings)
@@ -141,7 +142,14 @@ def _beside_carrying(log: Log, ground: Ground, deliverer: Deliverer, retelling: 
     return found
 
 
-def _resources(service: Service, known: Known, shelves: Shelves, deliverer: Deliverer) -> Resources:
+def _deliverer(carried: Sequence[Service], scopes: Mapping[str, Reconciliation], ground: Ground) -> Deliverer:
+    called = {each.name: functions_of(scopes, each) for each in carried}
+    return Deliverer(called, store=ground.store, ports=ground.ports, owner=ground.owner)
+
+
+def _resources(
+    service: Service, known: Known, shelves: Shelves, deliverer: Deliverer, scopes: Mapping[str, Reconciliation]
+) -> Resources:
     return Resources(
         service=service.name,
         catalog=known.catalog,
@@ -149,6 +157,7 @@ def _resources(service: Service, known: Known, shelves: Shelves, deliverer: Deli
         shelves=shelves,
         payloads={name: function.decoder() for name, function in service.functions.items()},
         on_intend=deliverer.wake,
+        expects=pushings(scopes, service),
     )
 
 

@@ -18,14 +18,17 @@ from tidings.events.declaration import declared_class, value_class
 from tidings.events.envelope import Entry, Envelope
 from tidings.operations.reconciling import overdue_told
 from tidings.ports import Ports
-from tidings.reconciliation.assembling import Ground, of_copy, of_endpoint
+from tidings.reconciliation.assembling import Ground, of_copy, of_endpoint, of_party
 from tidings.reconciliation.budget import Budget
 from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.listing import CopyScope, EndpointScope, Scope
 from tidings.reconciliation.mirror import Mirror
+from tidings.reconciliation.outbound.party.holds import PartyScope
+from tidings.reconciliation.outbound.party.pushing import Pushing
 from tidings.reconciliation.records import Run
 from tidings.reconciliation.scope import Reconciliation
 from tidings.reconciliation.times import checked_every
+from tidings.services.functions import Function
 from tidings.services.service import Service
 from tidings.store.endpoint_deliveries import EndpointDelivery
 from tidings.store.rows import ViewTable
@@ -52,6 +55,8 @@ def reconciliations(
         budget = budgets.setdefault(scope.account or scope.name, Budget(scope.listing.facts.rate, ground.ports))
         if isinstance(scope, EndpointScope):
             found[scope.name] = of_endpoint(scope, ground, budget=budget, names=_message)
+        elif isinstance(scope, PartyScope):
+            found[scope.name] = of_party(scope, ground, budget=budget)
         elif isinstance(scope, CopyScope):
             [view] = [each for each in views if each.row is scope.view]
             reads, table = _reading(known, scope), _table_of(tables, view)
@@ -132,6 +137,50 @@ def checked_endpoint(scope: EndpointScope) -> EndpointScope:
     if scope.window <= timedelta(0):
         raise DeclarationError(f"{scope.name}: window={scope.window} goes back no time at all")
     return scope
+
+
+def checked_party(scope: PartyScope, services: Sequence[Service], others: Sequence[Scope]) -> PartyScope:
+    """Return a scope of a party, once it is known whose delivery pushes its items. DeclarationError."""
+    _check(scope)
+    holds = scope.holds
+    holds.check(scope.name, scope.listing)
+    if scope.listing.facts.capability is not Capability.EVENT_TIMED:
+        raise DeclarationError(
+            f"{scope.name}: what a party should hold is compared without versions: declare "
+            "capability=Capability.EVENT_TIMED"
+        )
+    pushes = [each for each in (holds.by, holds.removed_by) if each is not None]
+    found = [each for each in services if any(one.call is holds.by for one in each.functions.values())]
+    declared = [one.call for each in found for one in each.functions.values()]
+    for each in pushes:
+        if each not in declared:
+            called = getattr(each, "__qualname__", repr(each))
+            raise DeclarationError(
+                f"{scope.name}: {called} is no delivery of the service: write @orders.delivery above it"
+            )
+    taken = [each.name for each in others if isinstance(each, PartyScope) for one in pushes if _pushes(each, one)]
+    if taken:
+        raise DeclarationError(f"{scope.name}: what it is pushed by is that of {taken[0]}: give each party its own")
+    return replace(scope, service=found[0].name)
+
+
+def _pushes(scope: PartyScope, function: object) -> bool:
+    return function in (scope.holds.by, scope.holds.removed_by)
+
+
+def pushings(scopes: Mapping[str, Reconciliation], service: Service) -> Mapping[str, Pushing]:
+    """Return, by the name of each delivery of a service that pushes to a party, what notes it."""
+    its = [each.pushing for each in scopes.values() if each.pushing is not None and each.scope.service == service.name]
+    return {name: pushing for pushing in its for name in pushing.functions}
+
+
+def functions_of(scopes: Mapping[str, Reconciliation], service: Service) -> Mapping[str, Function]:
+    """Return the deliveries of a service, with what is noted of those that push to a party."""
+    around = pushings(scopes, service)
+    return {
+        name: around[name].around(function) if name in around else function
+        for name, function in service.functions.items()
+    }
 
 
 def _check(scope: Scope) -> None:

@@ -59,6 +59,19 @@ class Delivering:
         ]
         assert list(await claim(store)) == []
 
+    async def test_it_is_known_which_deliveries_are_not_closed(self, store: StoreDriver) -> None:
+        await intend(store, *(delivery(key) for key in ("a", "b", "c")))
+        [first, second] = await claim(store, limit=2)
+        await store.settle_delivery(first, None)
+        async with store.unit() as unit:
+            assert await unit.open_deliveries(["a", "b", "c", "d"]) == {"b", "c"}
+            await unit.intend([delivery("d")])
+            assert await unit.open_deliveries(["d"]) == {"d"}
+            assert await unit.open_deliveries([]) == frozenset()
+        await store.settle_delivery(second, reason(next_at=None))
+        async with store.unit() as unit:
+            assert await unit.open_deliveries([f"{n}" for n in range(300)] + ["b", "c", "d"]) == {"c", "d"}
+
     async def test_many_are_intended_and_claimed_oldest_first(self, store: StoreDriver) -> None:
         wanted = [f"{n:04}" for n in range(600)]
         await intend(store, *(delivery(key) for key in wanted))

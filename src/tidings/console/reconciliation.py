@@ -37,6 +37,7 @@ async def one(visit: Visit) -> Response:
         each=await scope.asof(),
         copy=f"{scope.scope.service}.{scope.view}",
         endpoint=_endpoint(scope),
+        is_party=scope.pushing is not None,
         now=visit.opened.ports.clock.now_us(),
         runs=runs,
         is_first=after is None,
@@ -59,7 +60,9 @@ async def run(visit: Visit) -> Response:
     return await visit.show(
         "run.html",
         scope=scope.scope.name,
-        endpoint=_endpoint(scope),
+        is_sent=scope.mirror is None,
+        repaired=_repaired(scope),
+        holds=scope.holds,
         run=shown,
         about=run_object(shown, scope.scope.name),
         now=visit.opened.ports.clock.now_us(),
@@ -94,8 +97,7 @@ async def approve(visit: Visit) -> Response:
     approval = await scope.approval(held.id, at_most=int(text))
     wanted = Wanted(mode="approve", applies=True, approval=approval)
     begun = await scope.begin(wanted, who=visit.who, of=held.id)
-    done = "sent again" if _endpoint(scope) else "deleted"
-    return visit.done(f"Everything is listed once more, and what is gone is {done}.", _at(scope, begun.id))
+    return visit.done(f"Everything is listed once more, and what is gone is {_repaired(scope)}.", _at(scope, begun.id))
 
 
 async def cancel(visit: Visit) -> Response:
@@ -108,6 +110,11 @@ async def cancel(visit: Visit) -> Response:
 def _endpoint(scope: Reconciliation) -> str:
     """Return the endpoint whose receiver is asked; nothing of a scope that is a copy."""
     return scope.scope.endpoint if isinstance(scope.scope, EndpointScope) else ""
+
+
+def _repaired(scope: Reconciliation) -> str:
+    """Return what is done about an item that is not listed."""
+    return "deleted" if scope.mirror is not None else "sent again" if _endpoint(scope) else "pushed again, or removed"
 
 
 def _scope(visit: Visit) -> Reconciliation:

@@ -12,11 +12,13 @@ from tidings.reconciliation.listing import (
     raise_for_status,
     server_date,
 )
+from tidings.reconciliation.outbound.party.holds import Holds
 
 __all__ = [
     "Answer",
     "Capability",
     "Hint",
+    "Holds",
     "Listing",
     "Order",
     "Page",

@@ -18,7 +18,7 @@ from tidings.store.note_store import NoteStore
 S = TypeVar("S", Suspect, Dirty, Waiting)
 EXCEPTIONS_MAX = 100
 """With more of them nothing is told: "right but for so many" says little."""
-DECIDED = frozenset({"conflict", "parked"})
+DECIDED = frozenset({"absent", "conflict", "foreign", "parked"})
 """Reasons that no read takes away, but somebody who decides."""
 APPLY_US = 1_000_000
 """How long the copy may take to have what was appended; what takes longer is told as its consumer's lag."""

@@ -1,4 +1,4 @@
-"""Scopes put together: a copy of what a provider lists, or what an endpoint's receiver lists of what it was sent."""
+"""Scopes put together: a copy of what a provider lists, what a receiver lists of what it was sent, a party's items."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 
 from tidings.events.catalog import Catalog
 from tidings.events.envelope import Entry
@@ -23,11 +23,18 @@ from tidings.reconciliation.differing import Differing
 from tidings.reconciliation.drift import Drift
 from tidings.reconciliation.facts import Order, micros
 from tidings.reconciliation.holding import Holding, HoldingChanges
-from tidings.reconciliation.listing import CopyScope, EndpointScope, Scope
+from tidings.reconciliation.listing import CopyScope, EndpointScope, Listing, Scope
 from tidings.reconciliation.mirror import Mirror, mirror_name
 from tidings.reconciliation.outbound.answering import AnsweringSent
 from tidings.reconciliation.outbound.listed import Listed
 from tidings.reconciliation.outbound.noting import NamesMessage, Noting
+from tidings.reconciliation.outbound.party.answering import AnsweringHeld
+from tidings.reconciliation.outbound.party.deciding import Deciding
+from tidings.reconciliation.outbound.party.holds import PartyScope
+from tidings.reconciliation.outbound.party.knowing import Knowing
+from tidings.reconciliation.outbound.party.pushing import Pushing
+from tidings.reconciliation.outbound.party.states import States
+from tidings.reconciliation.outbound.party.taking import TakingHeld
 from tidings.reconciliation.outbound.sending import Findings
 from tidings.reconciliation.outbound.taking import TakingSent
 from tidings.reconciliation.parking import Parking
@@ -124,6 +131,33 @@ def of_endpoint(scope: EndpointScope, ground: Ground, *, budget: Budget, names: 
         beginning=beginning,
     )
     parts = Parts(definition=definition, beginning=beginning, running=running, verifying=verifying, holds="repeat")
+    return Reconciliation(scope, parts, store=store, ports=ports, budget=budget)
+
+
+def of_party(scope: PartyScope, ground: Ground, *, budget: Budget) -> Reconciliation:
+    """Return the scope of a party, with what its pushes are made by."""
+    facts, store, ports, holds = scope.listing.facts, ground.store, ground.ports, scope.holds
+    by_key = facts.order is Order.KEY
+    holding, asking = _ways(scope, ground, budget)
+    states = lru_cache(maxsize=4)(lambda secret: States(holds.fields, secret, by_key=by_key))
+    # It tells what was taken over: what a listing has to have for that is checked where the scope is declared.
+    repairs = Repairs(scope.name, cast(Listing, scope.listing), ground.catalog)
+    deciding = Deciding(scope, states=states, findings=Findings(scope.name), repairs=repairs)
+    knowing = Knowing(holding, facts, store=store, by_key=by_key)
+    definition = definition_of(scope, repr(facts), repr(holds))
+    beginning = Beginning(facts if by_key else replace(facts, order=Order.NONE), definition, ports)
+    answering = AnsweringHeld(scope.name, deciding, knowing, _period(scope))
+    verifying = Verifying(holding, asking, copying=states, answering=answering, places=Listed.at)
+    is_whole = not by_key and facts.proves_absence
+    taking = TakingHeld(scope.name, deciding, knowing, by_key=by_key, is_whole=is_whole)
+    parts = Parts(
+        definition=definition,
+        beginning=beginning,
+        running=Running(holding, asking, copying=states, taking=taking, verifying=verifying, beginning=beginning),
+        verifying=verifying,
+        pushing=Pushing(scope, store=store, ports=ports, states=states),
+        holds="repair",
+    )
     return Reconciliation(scope, parts, store=store, ports=ports, budget=budget)
 
 

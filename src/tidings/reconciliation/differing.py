@@ -42,13 +42,14 @@ class Differing:
         if here is None or copy is None or not _is_of_both(found):
             return found
         fields = self._copying.differing(here, copy)[:FIELDS_MAX]
-        return replace(found, fields=tuple(Field(name, _text(one), _text(other)) for name, one, other in fields))
+        return replace(found, fields=tuple(Field(name, text_of(one), text_of(other)) for name, one, other in fields))
 
 
 def _is_of_both(found: Finding) -> bool:
     return found.base is not None and found.base[2] == PUT and found.rank[2] != DELETE
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """Return a value as a finding tells it: JSON, cut where it is long."""
     text = msgspec.json.encode(value, enc_hook=str).decode()
     return text if len(text) <= TEXT_MAX else f"{text[: TEXT_MAX - 1]}…"

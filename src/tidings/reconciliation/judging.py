@@ -34,6 +34,8 @@ class Kind(StrEnum):
     DELIVERY_LOST = "delivery_lost"
     CONFLICT = "conflict"
     UNEXPECTED = "unexpected"
+    FOREIGN = "foreign"
+    """Changed at the party that should hold it, or removed, by somebody else."""
 
 
 NOTED = frozenset({Kind.OMITTED, Kind.TOTAL_DIFFERS, Kind.ASOF_FALSE, Kind.PARKED})
@@ -42,9 +44,14 @@ BROKEN = frozenset({Kind.DIFFERS, Kind.WENT_BACK})
 """What no lost event explains: the provider changed an item without a new version, or went back to an old one."""
 
 
-OUTBOUND = {Kind.DELIVERY_LOST: "provider", Kind.CONFLICT: "foreign", Kind.UNEXPECTED: "lost"}
+OUTBOUND = {
+    Kind.DELIVERY_LOST: "provider",
+    Kind.CONFLICT: "foreign",
+    Kind.UNEXPECTED: "lost",
+    Kind.FOREIGN: "foreign",
+}
 """Of what was sent: it was taken and is not there; it is there as it was not sent; it is there, and the answers that
-said so were lost."""
+said so were lost; somebody else has changed it."""
 
 
 def cause_of(kind: str) -> str:

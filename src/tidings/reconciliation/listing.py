@@ -23,7 +23,7 @@ class Row:
 
     `state`: what the copy holds of it. `order`: its place in the list's order, which never changes for an item; None:
     the key is. `version`: of a versioned item, the time of its last change, with an offset. `gone`: the provider lists
-    it as deleted.
+    it as deleted. `etag`: of what is pushed to a party that takes `If-Match`, what it would have to be.
     """
 
     key: str
@@ -31,6 +31,7 @@ class Row:
     order: OrderKey | None = None
     version: datetime | None = None
     gone: bool = False
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from tidings.reconciliation.facts import micros
 from tidings.reconciliation.holding import is_held
 from tidings.reconciliation.listing import Scope
 from tidings.reconciliation.mirror import Mirror
+from tidings.reconciliation.outbound.party.pushing import Pushing
 from tidings.reconciliation.parking import Parking
 from tidings.reconciliation.purging import Purging
 from tidings.reconciliation.records import Lease, Mode, Record, Run
@@ -40,7 +41,8 @@ from tidings.wording import counted
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What a scope is made of. `definition`: names what is compared with what; `mirror`: what keeps a copy, if it is
-    one; `changing`: None where what has changed cannot be read; `holds`: what a run may hold, in one word."""
+    one; `changing`: None where what has changed cannot be read; `pushing`: what a party's items are pushed by; `holds`:
+    what a run may hold, in one word."""
 
     definition: str
     beginning: Beginning
@@ -51,6 +53,7 @@ class Parts:
     drift: Drift | None = None
     parking: Parking | None = None
     purging: Purging | None = None
+    pushing: Pushing | None = None
     view: str = ""
     holds: str = "delete"
 
@@ -63,6 +66,7 @@ class Reconciliation:
         self.view = parts.view
         self.holds = parts.holds
         self.mirror = parts.mirror
+        self.pushing = parts.pushing
         self.budget = budget
         self._store = store
         self._ports = ports

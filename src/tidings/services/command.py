@@ -44,7 +44,7 @@ async def _command(resources: Resources, store: StoreDriver, log: Log, origin: C
             if origin.key is not None:
                 await unit.remember(origin.service, origin.key, len(act.emitted))
             if act.intended:
-                await unit.intend(act.intended)
+                await resources.intend(unit, act.intended)
     except _Repeated:
         return
     if unit.receipts:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from tidings.errors import DeclarationError, RefusedError, UnknownTypeError
@@ -20,11 +20,21 @@ from tidings.services.act import Act, ActSql
 from tidings.services.delivery import Delivery
 from tidings.services.rows import Given, Shelves
 from tidings.store import deliveries as store
-from tidings.store.unit import Sql
+from tidings.store.unit import Sql, Unit
 from tidings.versions.known import Versions
 
 R = TypeVar("R")
 P = TypeVar("P")
+
+
+class Expects(Protocol):
+    """Notes, of each call of a function, what whoever is called should hold from then on. `scope`: what is locked."""
+
+    @property
+    def scope(self) -> str: ...
+
+    async def expect(self, unit: Unit, delivery: store.Delivery) -> store.Delivery:
+        """Note it in the transaction that intends the delivery, and return that with a key which follows from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +42,7 @@ class Resources:
     """What a service's acts share.
 
     `payloads`: by the name of each declared delivery, what reads its payload. `on_intend` is called when deliveries
-    were intended, which are there once the transaction commits.
+    were intended, which are there once the transaction commits. `expects`: by the name of a delivery, see `Expects`.
     """
 
     service: str
@@ -41,6 +51,15 @@ class Resources:
     shelves: Shelves
     payloads: Mapping[str, Callable[[bytes], Any]]
     on_intend: Callable[[], None]
+    expects: Mapping[str, Expects] = field(default_factory=dict)
+
+    async def intend(self, unit: Unit, deliveries: Sequence[store.Delivery]) -> None:
+        """Add what acts have intended to the transaction, as its last act but for what it emits."""
+        made = list(deliveries)
+        expected = [n for n, each in enumerate(made) if each.function in self.expects]
+        for n in sorted(expected, key=lambda n: self.expects[made[n].function].scope):  # locked in one order by all
+            made[n] = await self.expects[made[n].function].expect(unit, made[n])
+        await unit.intend(made)
 
 
 class Context:

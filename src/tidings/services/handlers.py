@@ -52,7 +52,7 @@ class Handlers:
                 await self._call(handler, event, act)
                 intended += act.intended
         if intended and not gated:
-            await unit.intend(intended)
+            await self._resources.intend(unit, intended)
             self._resources.on_intend()
 
     async def _call(self, handler: Handler, event: Any, act: Act) -> None:

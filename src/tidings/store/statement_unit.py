@@ -22,7 +22,7 @@ from tidings.store.parking import Parking
 from tidings.store.reason import Reason
 from tidings.store.receipts import Arrival, Identity, Judged
 from tidings.store.rows import Key, Rank, Row, ViewTable
-from tidings.store.scripts import keeping, noting, reopening, settling
+from tidings.store.scripts import keeping, noting, reopening, settling, standing
 from tidings.store.staging import Staged
 from tidings.store.statements import Job, Statements, TableStatements
 from tidings.store.unit import Sql
@@ -134,6 +134,9 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
     async def intend(self, deliveries: Sequence[Delivery]) -> None:
         now = self._around.now()
         await self.run(lambda to: self._statements.deliveries.intend(to, deliveries, now=now))
+
+    async def open_deliveries(self, keys: Sequence[str]) -> frozenset[str]:
+        return await self.run(lambda to: self._statements.endpoints.run(to, standing.open_among(keys)))
 
     async def endpoints(self) -> Sequence[EndpointRecord]:
         return await self.run(lambda to: self._statements.endpoints.run(to, keeping.every()))

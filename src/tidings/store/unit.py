@@ -96,6 +96,9 @@ class Unit(NoteUnit, Protocol):
     async def intend(self, deliveries: Sequence[Delivery]) -> None:
         """Add deliveries; one whose key is there already is left as it is."""
 
+    async def open_deliveries(self, keys: Sequence[str]) -> frozenset[str]:
+        """Return which of these deliveries are not closed yet: they are made, or made again."""
+
     async def endpoints(self) -> Sequence[EndpointRecord]:
         """Return every endpoint. Until the unit ends none is added, changed or removed; their states may change."""
 

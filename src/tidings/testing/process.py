@@ -49,8 +49,7 @@ class Process:
             ports=opened.ports,
             owner=self._owner,
         )
-        functions = {service.name: service.functions for service in opened.services}
-        self._call = Call(functions, store=opened.store, ports=opened.ports)
+        self._call = Call(opened.functions, store=opened.store, ports=opened.ports)
 
     async def settle(self) -> None:
         """Carry all there is to all consumers, and what follows from it, until nothing more follows."""

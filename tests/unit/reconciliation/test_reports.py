@@ -10,10 +10,11 @@ import pytest
 
 from tests.unit.reconciliation.shop import SECOND, Item, Shop, shop
 from tests.unit.reconciliation.test_outbound import FIXTURES as OUTBOUND
+from tests.unit.reconciliation.test_party import FIXTURES as PARTY
 from tests.unit.reconciliation.test_scope import filled
 from tidings.cli.reconcile import code_of
 from tidings.faces.scopes import KINDS, finding_object, run_line
-from tidings.reconciliation.differing import TEXT_MAX, _text
+from tidings.reconciliation.differing import TEXT_MAX, text_of
 from tidings.reconciliation.records import Run, RunState
 
 DAY = 24 * 3_600
@@ -97,7 +98,7 @@ NOTED = (omitted, total_differs, asof_false, parked)
 
 
 def test_every_finding_kind_has_a_fixture() -> None:
-    assert sorted([*(each.__name__ for each in (*REPAIRED, *NOTED)), *OUTBOUND]) == sorted(KINDS)
+    assert sorted([*(each.__name__ for each in (*REPAIRED, *NOTED)), *OUTBOUND, *PARTY]) == sorted(KINDS)
 
 
 @pytest.mark.parametrize("makes", REPAIRED, ids=[each.__name__ for each in REPAIRED])
@@ -188,7 +189,7 @@ async def test_of_an_item_that_is_asked_for_alone_it_is_told_what_differs() -> N
 
 
 async def test_a_long_value_is_cut() -> None:
-    assert _text("x" * 1_000) == f'"{"x" * (TEXT_MAX - 2)}…'
+    assert text_of("x" * 1_000) == f'"{"x" * (TEXT_MAX - 2)}…'
 
 
 async def test_what_is_only_proposed_was_not_lost() -> None:

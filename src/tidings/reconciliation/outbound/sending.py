@@ -49,21 +49,22 @@ class Findings:
     def lost(self, held: Mirrored, run: Run, *, as_of: int, now: int) -> Finding:
         """Return that a receiver does not have what it took."""
         state = "proposed" if run.is_dry else "open"
-        return self._finding(Kind.DELIVERY_LOST, held, run, (as_of, 1, DELETE, 0), now=now, state=state)
+        return self.made(Kind.DELIVERY_LOST, held, run, (as_of, 1, DELETE, 0), now=now, state=state)
 
     def conflict(self, held: Mirrored, run: Run, *, hash: int, as_of: int, now: int) -> Finding:
         """Return that it has something else under that id; somebody has to decide."""
         state = "proposed" if run.is_dry else "asked"
-        return self._finding(Kind.CONFLICT, held, run, (as_of, 1, PUT, hash), now=now, state=state)
+        return self.made(Kind.CONFLICT, held, run, (as_of, 1, PUT, hash), now=now, state=state)
 
     def unexpected(self, held: Mirrored, run: Run, *, as_of: int, now: int) -> Finding:
         """Return that it has what was given up here."""
         state = "proposed" if run.is_dry else "merged"
-        return self._finding(Kind.UNEXPECTED, held, run, (as_of, 1, PUT, held.rank.hash), now=now, state=state)
+        return self.made(Kind.UNEXPECTED, held, run, (as_of, 1, PUT, held.rank.hash), now=now, state=state)
 
-    def _finding(
+    def made(
         self, kind: Kind, held: Mirrored, run: Run, rank: tuple[int, int, int, int], *, now: int, state: str
     ) -> Finding:
+        """Return a finding of this kind. `held`: what is kept here of its key."""
         base = held.rank
         return Finding(
             id=finding_id(self._scope, Difference(kind, held.key, held.at, Rank(*rank), base)),

@@ -1,4 +1,4 @@
-"""Scripts that say how much of what is sent to endpoints is open or dead, and where an entry was sent."""
+"""Scripts that say how much of what is sent is open or dead, and where an entry was sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from tidings.log.driver import Position
 from tidings.store.deliveries import SHOWN
 from tidings.store.endpoint_deliveries import COUNTED, Backlog, ClosedDelivery, ClosedPage, EndpointDelivery
 from tidings.store.scripts import keeping
-from tidings.store.scripts.script import Script, ask
+from tidings.store.scripts.line import OPEN
+from tidings.store.scripts.script import Script, ask, pieces, places
 
 # Said as a range, so that PostgreSQL does not walk an index of all endpoints' deliveries, in the hope to meet some of
 # this one soon: it takes the partial index that has the same condition, and the endpoint as its first column.
@@ -98,3 +99,14 @@ def _closed_of(row: Sequence[Any]) -> ClosedDelivery:
     )
     hash = None if body_hash is None else bytes(body_hash)
     return ClosedDelivery(delivery=delivery, n=n, state=state, closed=closed, body_hash=hash, batch=batch)
+
+
+def open_among(keys: Sequence[str]) -> Script[frozenset[str]]:
+    """See `Unit.open_deliveries`."""
+    found: set[str] = set()
+    for piece in pieces(sorted(set(keys))):
+        rows = yield from ask(
+            f"SELECT key FROM tidings.delivery WHERE key IN ({places(1, len(piece))}) AND state IN {OPEN}", *piece
+        )
+        found.update(key for (key,) in rows)
+    return frozenset(found)
