@@ -74,12 +74,13 @@ def _beat(town: Town) -> None:
 
 # entries
 def _publish(town: Town) -> None:
-    emitting = [each for each in town.awake() if each.service.emits]
+    """Have a service say something of its own, or repair its copy: by its class, as its gates are."""
+    emitting = [each for each in town.awake() if each.service.writes]
     if emitting:
         one = town.draw.choice(emitting)
         generation = one.keeper.begin()
         try:
-            made = town.judge(one, town.draw.choice(one.service.emits))
+            made = town.judge(one, town.draw.choice(one.service.writes))
         except LogUnavailableError:
             made = None
         if made is None:
@@ -125,15 +126,18 @@ def _refold(town: Town) -> None:
 def _drop(town: Town) -> None:
     """Drop the log's beginning, as far as nobody has anything left to do with it."""
     needed = [place for each in town.consumers.values() for place in (each.at, *each.letters, *each.again)]
-    needed += [place for each in town.endpoints for place, _ in each.pending]
+    needed += [place for each in town.endpoints for place, _ in (*each.pending, *each.dead)]
     town.floor = max(town.floor, min([*needed, len(town.log)]))
 
 
 # endpoints
 def _pin(town: Town) -> None:
     for each in town.endpoints:
-        for type in town.draw.sample(sorted(each.pins), 1):
-            each.pins[type] = mostly_last(town, sorted(town.open_versions(type)) or [each.pins[type]])
+        for type in town.draw.sample(sorted(town.shapes), 1):
+            if type in each.pins:
+                each.pins[type] = mostly_last(town, sorted(town.open_versions(type)) or [each.pins[type]])
+            elif each.reads_data and town.draw.random() < 0.3:
+                each.pins[type] = 1  # what its pattern was written for
 
 
 def _deliver(town: Town) -> None:
@@ -145,6 +149,18 @@ def _deliver(town: Town) -> None:
                 endpoint.pending.append((place, pin))  # for another process
             elif told.version != pin:
                 raise Stuck(f"{endpoint.name} is pinned to {pin}, and was told {told.version}")
+
+
+def _give_up(town: Town) -> None:
+    for endpoint in town.endpoints:
+        if endpoint.pending:
+            endpoint.dead.append(endpoint.pending.pop(0))
+
+
+def _recover(town: Town) -> None:
+    for endpoint in town.endpoints:
+        endpoint.pending += endpoint.dead
+        endpoint.dead = []
 
 
 _ACTS: Mapping[str, tuple[int, Callable[[Town], None]]] = {
@@ -165,6 +181,8 @@ _ACTS: Mapping[str, tuple[int, Callable[[Town], None]]] = {
     "drop": (1, _drop),
     "pin": (3, _pin),
     "deliver": (4, _deliver),
+    "give up": (2, _give_up),
+    "recover": (1, _recover),
     "open": (12, deciding.open),
     "close": (7, deciding.close),
     "settle": (4, deciding.settle),
@@ -192,10 +210,12 @@ def calm_down(town: Town) -> None:
         _redrive(town)
         while town.read(name, emits=False):
             pass
-        wanted = {place for place, each in enumerate(town.log) if each.type in consumer.service.reads}
+        wanted = {place for place, each in enumerate(town.log) if each.type in consumer.reads}
         if consumer.at < len(town.log) or consumer.letters or wanted - consumer.settled:
             raise Stuck(f"{name} is at {consumer.at} of {len(town.log)}, with {consumer.letters} set aside")
     for type in town.shapes:
+        for endpoint in town.endpoints:
+            endpoint.pins.setdefault(type, 1)
         _expect_switch(town, type)
 
 

@@ -33,8 +33,8 @@ def open(town: Town) -> None:
         return
     for one in town.live():
         for endpoint in town.endpoints:
-            if not _is_served(one, type, version, endpoint.pins[type]):
-                raise Stuck(f"{one.number} has no way from {type} {version} to {endpoint.pins[type]}")
+            if not _is_served(one, type, version, endpoint.pins.get(type, version)):
+                raise Stuck(f"{one.number} has no way from {type} {version} to {endpoint.pins}")
     town.write(row, "open", by_hand=False)
 
 
@@ -49,7 +49,7 @@ def close(town: Town) -> None:
     for one in town.live():
         known, told = one.release[type], one.told[type]
         lands = [releases.lands(known, told, open_) for open_ in (before, town.open_versions(type))]
-        if type in one.service.emits and lands[0] is not None and lands[1] is None:
+        if type in one.service.writes and lands[0] is not None and lands[1] is None:
             raise Stuck(f"{one.number} can append no {type} once {version} is closed")
 
 
@@ -73,10 +73,13 @@ def retire(town: Town) -> None:
         return
     for name, each in town.consumers.items():
         places = {*range(each.at, len(town.log)), *each.letters}
-        if type in each.service.reads and any(_kind(town, place) == (type, version) for place in places):
+        if type in each.reads and any(_kind(town, place) == (type, version) for place in places):
             raise Stuck(f"{type} {version} is retired, and under way to {name}")
-    if any(each.pins[type] == version for each in town.endpoints):
+    if any(each.pins.get(type) == version for each in town.endpoints):
         raise Stuck(f"{type} {version} is retired, and an endpoint is pinned to it")
+    due = [pair for each in town.endpoints for pair in (*each.pending, *each.dead)]
+    if any((town.log[place].type, pin) == (type, version) for place, pin in due):
+        raise Stuck(f"{type} {version} is retired, and is still to be delivered")
     town.write(row, "closed", life="retired", by_hand=True)
 
 
@@ -88,7 +91,7 @@ def support(town: Town) -> None:
             continue
         for one in town.live():
             left = one.release[type].without_class(version)
-            if name not in town.carried(one) or type not in one.service.reads or left is None:
+            if name not in town.carried(one) or type not in town.consumers[name].reads or left is None:
                 continue
             if version in may_meet(town, name, type) - releases.accepts(left, one.told[type]):
                 raise Stuck(f"{name} {one.number} may meet {type} {version}, whose class may go")
@@ -106,16 +109,16 @@ def _check_step(town: Town, one: Process, type: str, edge: tuple[int, int]) -> N
     known, told = one.release[type], one.told[type]
     left = known.without_step(*edge)
     for name in town.carried(one):
-        if type in one.service.reads:
+        if type in town.consumers[name].reads:
             lost = releases.accepts(known, told) - releases.accepts(left, told)
             if lost & may_meet(town, name, type):
                 raise Stuck(f"{name} {one.number} may meet {type} {lost}, which the step {edge} leads on")
     open_ = town.open_versions(type)
-    if type in one.service.emits and releases.lands(known, told, open_) != releases.lands(left, told, open_):
+    if type in one.service.writes and releases.lands(known, told, open_) != releases.lands(left, told, open_):
         raise Stuck(f"{one.number} appends {type} by the step {edge}")
-    due = [(town.log[place], pin) for each in town.endpoints for place, pin in each.pending]
+    due = [(town.log[place], pin) for each in town.endpoints for place, pin in (*each.pending, *each.dead)]
     pairs = {(each.version, pin) for each, pin in due if each.type == type}
-    pairs |= {(version, each.pins[type]) for version in open_ for each in town.endpoints}
+    pairs |= {(version, each.pins[type]) for version in open_ for each in town.endpoints if type in each.pins}
     if any(_is_served(one, type, *pair) and not releases.is_served(left, told, *pair) for pair in pairs):
         raise Stuck(f"{one.number} serves {type} by the step {edge}")
 
@@ -126,7 +129,7 @@ def roll_back(town: Town) -> None:
         return
     made = town.deploy(old.service, old.release)
     for name in town.carried(made):
-        for type in made.service.reads:
+        for type in town.consumers[name].reads:
             if missing := may_meet(town, name, type) - made.accepts(type):
                 raise Stuck(f"{name} went back to {old.number}, and may meet {type} {missing}")
         if why := lacking(town.census(), list(town._accepting(made, name))):
@@ -142,7 +145,7 @@ def replay(town: Town) -> None:
     entries = Counter((each.type, each.version) for each in town.log[after:])
     if town.may(town.rules.replay(town.seen(), name, entries)):
         for one in [each for each in town.live() if name in each.admitted]:
-            if strange := [each for each in entries if each[0] in consumer.service.reads and not _reads(one, *each)]:
+            if strange := [each for each in entries if each[0] in consumer.reads and not _reads(one, *each)]:
                 raise Stuck(f"{name} {one.number} is to read {strange} again, and cannot")
         consumer.letters = [place for place in consumer.letters if place < after]
         consumer.again = [place for place in consumer.again if place < after]

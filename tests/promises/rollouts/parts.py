@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.promises.rollouts import releases
@@ -31,10 +32,20 @@ class Service:
     reads: tuple[str, ...]
     emits: tuple[str, ...]
     keeps_view: bool
+    copies: tuple[str, ...] = ()
 
     @property
-    def consumers(self) -> tuple[str, ...]:
-        return (self.name, f"{self.name}.view") if self.keeps_view else (self.name,)
+    def consumers(self) -> Mapping[str, tuple[str, ...]]:
+        """The types that each of its consumers reads."""
+        found = {self.name: self.reads} if self.reads else {}
+        if self.reads and self.keeps_view:
+            found[f"{self.name}.view"] = self.reads
+        return {**found, f"{self.name}.copy": self.copies} if self.copies else found
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """What it emits, and what it repairs."""
+        return tuple(dict.fromkeys((*self.emits, *self.copies)))
 
 
 @dataclass
@@ -42,6 +53,7 @@ class Consumer:
     """`at`: where its checkpoint stands; `letters`: entries set aside; `again`: entries to be read anew."""
 
     service: Service
+    reads: tuple[str, ...]
     reads_all: bool
     at: int = 0
     letters: list[int] = field(default_factory=list)
@@ -77,6 +89,12 @@ class Process:
 
 @dataclass
 class Endpoint:
+    """`reads_data`: its pattern asks for the member that version 1 needs; where it has no pin, of what was stored.
+
+    `pending`, `dead`: places, and the version in which each is told."""
+
     name: str
     pins: dict[str, int]
+    reads_data: bool = False
     pending: list[tuple[int, int]] = field(default_factory=list)
+    dead: list[tuple[int, int]] = field(default_factory=list)

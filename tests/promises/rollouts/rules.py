@@ -37,6 +37,7 @@ class Rules:
     asks_at_join: bool = True
     asks_on_waking: bool = True
     waits_for_appends: bool = True
+    counts_repairs: bool = True
 
 
 def _always(*_: Any) -> list[Reason]:
@@ -53,6 +54,10 @@ def _newest(census: Census) -> Census:
 
 def _without(place: str) -> Callable[[Census], Census]:
     return lambda census: replace(census, waiting=tuple(each for each in census.waiting if each.place != place))
+
+
+def _without_patterns(census: Census) -> Census:
+    return replace(census, endpoints=tuple(replace(each, reads_data=False) for each in census.endpoints))
 
 
 def _closing_closed(census: Census) -> Census:
@@ -77,11 +82,14 @@ FAULTS: Mapping[str, Rules] = {
     "admission is skipped at join": Rules(asks_at_join=False),
     "admission is skipped on waking": Rules(asks_on_waking=False),
     "what is under way counts as appended": Rules(waits_for_appends=False),
+    "repairs of copies are no emission": Rules(counts_repairs=False),
     # each fact, left out of what they are asked of
     "only the newest instance is judged": Rules(seen=_newest),
     "dead letters are left out": Rules(seen=_without("dead")),
     "the outbox is left out": Rules(seen=_without("outbox")),
     "deliveries are left out": Rules(seen=_without("delivery")),
+    "dead deliveries are left out": Rules(seen=_without("given-up")),
+    "the version of a pattern is ignored": Rules(seen=_without_patterns),
     "pins are left out": Rules(seen=lambda census: replace(census, endpoints=())),
     "what a view reads again is left out": Rules(seen=lambda census: replace(census, stored={})),
     "what stands before a checkpoint is left out": Rules(seen=lambda census: replace(census, transit={})),

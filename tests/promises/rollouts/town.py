@@ -56,16 +56,19 @@ class Town:
                 reads=tuple(each for each in types if draw.random() < 0.6),
                 emits=tuple(each for each in types if owners[each] == name),
                 keeps_view=draw.random() < 0.4,
+                copies=tuple(each for each in types if draw.random() < 0.15),
             )
             for name in names
         ]
         self.consumers = {
-            name: Consumer(service, reads_all=name != service.name)
+            name: Consumer(service, reads, reads_all=name == f"{service.name}.view")
             for service in self.services
-            if service.reads
-            for name in service.consumers
+            for name, reads in service.consumers.items()
         }
-        self.endpoints = [Endpoint(f"e{n}", dict.fromkeys(types, 1)) for n in range(draw.randint(0, 2))]
+        self.endpoints = [
+            Endpoint(f"e{n}", {each: 1 for each in types if draw.random() < 0.8}, reads_data=draw.random() < 0.3)
+            for n in range(draw.randint(0, 2))
+        ]
 
     # processes
     def deploy(self, service: Service, release: Release) -> Process:
@@ -111,7 +114,7 @@ class Town:
         return self.rules.lacks(census, list(self._accepting(one, name)))
 
     def carried(self, one: Process) -> Sequence[str]:
-        return [name for name in one.service.consumers if name in self.consumers]
+        return list(one.service.consumers)
 
     def remove(self, one: Process) -> None:
         """End a process in order: what it said last is kept."""
@@ -148,8 +151,12 @@ class Town:
         """Append, and note what is to be delivered of it."""
         if self.rows[envelope.type, envelope.version].gate == "closed":
             raise Stuck(f"{envelope.type} {envelope.version} was appended, and is closed")
+        shape = self.shapes[envelope.type]
         for endpoint in self.endpoints:
-            endpoint.pending.append((len(self.log), endpoint.pins[envelope.type]))
+            pin = endpoint.pins.get(envelope.type)
+            if endpoint.reads_data and pin is None and shape.key(envelope.version) != shape.key(1):
+                raise Stuck(f"{endpoint.name} is told no {envelope.type} any more, and nobody was asked")
+            endpoint.pending.append((len(self.log), envelope.version if pin is None else pin))
         self.log.append(envelope)
 
     def read(self, name: str, *, fails: bool = False, emits: bool = True) -> bool:
@@ -163,7 +170,7 @@ class Town:
         if place == consumer.at:
             consumer.at += 1
         envelope = self.log[place]
-        if envelope.type in consumer.service.reads:
+        if envelope.type in consumer.reads:
             self._handle(one, name, envelope)
             if place in consumer.letters:
                 consumer.letters.remove(place)
@@ -204,7 +211,9 @@ class Town:
             segments={},
             transit={name: Transit(entries=self._before(each)) for name, each in self.consumers.items()},
             waiting=tuple(self._waiting()),
-            endpoints=tuple(Pinned(endpoint=each.name, pins=dict(each.pins)) for each in self.endpoints),
+            endpoints=tuple(
+                Pinned(endpoint=each.name, pins=dict(each.pins), reads_data=each.reads_data) for each in self.endpoints
+            ),
         )
 
     def _before(self, consumer: Consumer) -> Counter[Kind]:
@@ -221,6 +230,9 @@ class Town:
             for place, pin in to.pending:
                 type = self.log[place].type
                 yield Waiting(place="delivery", of=to.name, type=type, version=pin, entries=1, oldest=0)
+            for place, pin in to.dead:
+                type = self.log[place].type
+                yield Waiting(place="given-up", of=to.name, type=type, version=pin, entries=1, oldest=0)
 
     def _said(self, one: Process) -> tuple[VersionLease, ...]:
         if not one.leases:
@@ -234,10 +246,12 @@ class Town:
             steps = releases.steps(known, one.told[type])
             if type in one.service.emits:
                 yield self._lease(one, "", type, "emit", tuple(sorted(known.natives)), steps)
+            elif type in one.service.copies and self.rules.counts_repairs:
+                yield self._lease(one, "", type, "emit", (known.top,), steps)
             yield self._lease(one, "endpoints", type, "serve", tuple(sorted(known.natives)), steps)
 
     def _accepting(self, one: Process, name: str) -> Iterator[VersionLease]:
-        for type in one.service.reads:
+        for type in self.consumers[name].reads:
             said = releases.said(one.release[type], one.told[type], reads_all=self.consumers[name].reads_all)
             yield self._lease(one, name, type, "accept", tuple(sorted(one.accepts(type))), said)
 
