@@ -211,6 +211,8 @@ class Mirror:
         await book.write_places(dict(page.places))
         await book.write_tombstones(page.tombstones)
         await book.write_late([each.entry.position for each in page.late])
+        if page.late:
+            self._ports.points.at("reconcile:late-recorded")
         there = await book.dirty_of(page.dirty)
         await book.write_dirty({key: _once_more(there.get(key), each) for key, each in page.dirty.items()})
         for id in page.repaired:

@@ -92,6 +92,8 @@ class Running:
                 await book.forget_proofs()  # they are of another adapter, or of another view
                 taken = replace(taken, definition=run.definition)
             await book.write(replace(taken, run=run.id))
+        if run.at_most is not None:
+            self._holding.ports.points.at("reconcile:approval-begun")
         return run
 
     # the list
