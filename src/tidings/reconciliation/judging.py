@@ -126,6 +126,9 @@ def judge(read: Read, base: Rank | None, floor: int, capability: Capability) -> 
         return Judgement(Verdict.OLD)
     if base is not None and base.kind == PUT and base.hash == read.hash:
         return Judgement(Verdict.EQUAL)
+    if base is None and capability is Capability.VERSIONED and rank.at <= floor:
+        # By proof there was none by then: it is back as it was, and the log may have a delete that is later than that.
+        return Judgement(Verdict.REPAIR, Kind.MISSING, Rank(read.as_of, 1, PUT, read.hash))
     if base is None or rank > base:
         return Judgement(Verdict.REPAIR, _kind_of(read, rank, base), rank)
     if capability is Capability.VERSIONED and base.at <= read.as_of:

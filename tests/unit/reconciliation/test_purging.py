@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.reconciliation.declared import facts
 from tests.unit.reconciliation.shop import SECOND, Item, OrderGone, OrderSeen, Shop, shop
+from tidings.conformance.samples import everything
 from tidings.ports import utc
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.coding import Suspect, place_key
@@ -149,6 +150,38 @@ async def test_an_item_that_comes_back_as_it_was_is_found_anew_each_time(capabil
             assert (await at.run()).appended == 1
             assert await at.shown() == at.true
             at.pass_time(10)
+
+
+async def told_again(at: Shop) -> None:
+    """Take all that is in the log in once more, as a replay does."""
+    entries = await everything(at.opened.log.driver)
+    async with at.opened.store.unit() as unit:
+        await at.scope.mirror.apply(unit, entries, gated=True)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("asked", ["list", "one"])
+async def test_an_item_that_is_restored_as_it_was_stays_whoever_reads_the_log_again(asked: str) -> None:
+    """Its delete is in the log, with a later time than its version has, and nothing else knows of it any more."""
+    async with shop() as at:
+        await filled(at)
+        as_it_was = at.provider.items["o03"]
+        await gone(at)
+        at.pass_time(10)
+        await at.run()
+        assert await tombstones(at) == []
+        at.pass_time(10)
+        at.provider.items["o03"] = as_it_was
+        at.provider.put("o09", 9)  # as any other, it is ranked by its version
+        at.pass_time(10)
+        await (at.run() if asked == "list" else at.scope.run_key("o03"))
+        await at.carry()
+        assert (await at.shown())["o03"] == 3
+        found = {each.key: each for each in await at.scope.findings() if each.kind == "missing"}
+        assert found["o03"].rank[0] > as_it_was.changed
+        if asked == "list":
+            assert found["o09"].rank[0] == at.provider.items["o09"].changed // SECOND * SECOND
+        await told_again(at)
+        assert (await at.shown())["o03"] == 3
 
 
 async def test_where_nothing_is_proved_a_tombstone_stays_for_the_redelivery_horizon() -> None:
