@@ -96,6 +96,8 @@ async def test_a_version_that_ends_says_when_and_where_to_read_on(town: Shop, pa
     row = page.get_by_role("row").filter(has=page.get_by_role("link", name=f"{TYPE} 1, its schema"))
     await expect(row).to_contain_text("deprecated")
     await expect(row).to_contain_text("ends 2027-03-01")
+    written = page.get_by_role("row").filter(has=page.get_by_role("link", name=f"{TYPE} 2, its schema"))
+    await expect(written).to_contain_text("bookmarks, brought down")
     await expect(row.get_by_role("link", name="how to move on")).to_have_attribute("href", "https://example.org/v3")
 
 

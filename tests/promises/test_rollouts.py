@@ -37,6 +37,7 @@ def lives(seed: int, rules: Rules | None = None) -> Town:
     return town
 
 
+@pytest.mark.timeout(max(300, ROLLOUTS))
 def test_no_rollout_leaves_a_reader_before_what_it_cannot_read() -> None:
     seen: Counter[str] = Counter()
     for seed in range(FIRST, FIRST + ROLLOUTS):

@@ -14,10 +14,11 @@ from tidings.faces.flow import flow_of, next_version, sentences
 from tidings.faces.versions import version_object
 from tidings.operations.census import census
 from tidings.operations.planner import counts, planned
-from tidings.store.versions import VersionLease
+from tidings.store.versions import EventVersion, VersionLease
 from tidings.versions.census import Census
 from tidings.versions.plan import Plan
 from tidings.versions.reasons import name_of
+from tidings.versions.sunset import writers
 
 DRAWN_MOST = 24
 """More types are no picture any more: those that have several versions come first."""
@@ -86,10 +87,19 @@ def rows_of(known: Census, type: str | None) -> list[dict[str, Any]]:
             **counted,
             "row": there[counted["type"], counted["version"]],
             "told": version_object(there[counted["type"], counted["version"]], known),
+            "emitted_by": emitted_by(known, there[counted["type"], counted["version"]]),
             "under_way": sum(counted[place] for place in _PLACES),
         }
         for counted in counts(known, type)
     ]
+
+
+def emitted_by(known: Census, row: EventVersion) -> list[str]:
+    """Return the services that have a class of a version, and those that bring theirs down to it now."""
+    having = {each.service for each in known.live("emit", row.type) if each.service and row.version in each.versions}
+    return sorted(
+        [*having, *(f"{each}, brought down" for each in writers(known, row.type, row.version) if each not in having)]
+    )
 
 
 def _drawing(known: Census, types: Iterable[str], notes: Mapping[str, str] = NO_NOTES) -> dict[str, Any]:
