@@ -100,6 +100,7 @@ class OrderingForEndpoints:
         [head] = await take(store)
         settled = await store.settle_endpoint_deliveries([head], lambda _: DEAD)
         assert (settled.after.condition.state, settled.after.condition.why) == ("paused", "fifo-head-dead")
+        assert settled.after.condition.since >= START_US
         assert await states(store) == {1: "dead", 2: "held", 3: "held"}
         await store.retry_delivery("e:1", at=START_US)
         assert await states(store) == dict.fromkeys((1, 2, 3), "held")

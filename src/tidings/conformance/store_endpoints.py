@@ -97,6 +97,14 @@ class KeepingEndpoints:
         assert paused.condition.health == b"paused"
         assert (await store.resume_endpoint("e", at=START_US, health=b"new")).condition.health == b"new"
 
+    async def test_it_is_kept_since_when_a_state_is(self, store: StoreDriver) -> None:
+        await keep(store, replace(endpoint(), condition=Condition(since=1)))
+        assert (await condition(store)).since == 1
+        assert (await store.pause_endpoint("e", at=2, why="by hand")).condition.since == 2
+        assert (await store.pause_endpoint("e", at=3, why="by another hand")).condition.since == 2
+        assert (await store.pause_endpoint("e", at=4, why="gone", state="disabled")).condition.since == 4
+        assert (await store.resume_endpoint("e", at=5)).condition.since == 5
+
     async def test_who_changes_an_endpoint_has_seen_the_version_that_is_kept(self, store: StoreDriver) -> None:
         await keep(store, endpoint())
         one, two = replace(endpoint(), config=b"1"), replace(endpoint(), config=b"2")

@@ -37,11 +37,12 @@ class Pacing:
 class Condition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How an endpoint fares: written with each result, in its transaction.
 
-    `why`: of a state that is not `active`. `health`: JSON, for the dispatcher alone. `not_before`: nothing is claimed
-    earlier, the next probe included. `slowed_until`: half of the slots until then.
+    `since`: when the state began. `why`: of one that is not `active`. `health`: JSON, for the dispatcher alone.
+    `not_before`: nothing is claimed earlier, the next probe included. `slowed_until`: half of the slots until then.
     """
 
     state: EndpointState = "active"
+    since: int = 0
     why: str | None = None
     health: bytes = b""
     not_before: int = 0

@@ -55,10 +55,10 @@ CREATE TABLE tidings_command (service TEXT, key TEXT, emitted INTEGER NOT NULL, 
   WITHOUT ROWID;
 CREATE TABLE tidings_endpoint (id TEXT PRIMARY KEY, config BLOB NOT NULL, version INTEGER NOT NULL DEFAULT 1,
   ordering TEXT NOT NULL, slots INTEGER NOT NULL, reserved INTEGER NOT NULL, rate INTEGER, batch INTEGER NOT NULL,
-  linger INTEGER NOT NULL, state TEXT NOT NULL, why TEXT, health BLOB, not_before INTEGER NOT NULL DEFAULT 0,
-  slowed_until INTEGER NOT NULL DEFAULT 0, tokens REAL NOT NULL DEFAULT 0, tokens_at INTEGER NOT NULL DEFAULT 0,
-  claimed_at INTEGER NOT NULL DEFAULT 0, starts_after INTEGER NOT NULL, secrets BLOB, created INTEGER NOT NULL) STRICT,
-  WITHOUT ROWID;
+  linger INTEGER NOT NULL, state TEXT NOT NULL, since INTEGER NOT NULL, why TEXT, health BLOB,
+  not_before INTEGER NOT NULL DEFAULT 0, slowed_until INTEGER NOT NULL DEFAULT 0, tokens REAL NOT NULL DEFAULT 0,
+  tokens_at INTEGER NOT NULL DEFAULT 0, claimed_at INTEGER NOT NULL DEFAULT 0, starts_after INTEGER NOT NULL,
+  secrets BLOB, created INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX tidings_endpoint_turn ON tidings_endpoint (claimed_at, id) WHERE state IN ('active', 'degraded');
 CREATE TABLE tidings_delivery (n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, service TEXT,
   function TEXT, payload BLOB, ordering TEXT, endpoint TEXT, position INTEGER, run TEXT NOT NULL DEFAULT '',

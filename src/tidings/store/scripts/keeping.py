@@ -10,8 +10,8 @@ from tidings.store.scripts.line import CHUNK, arrange, hold, release
 from tidings.store.scripts.script import Rows, Script, ask, count, pieces, places
 
 COLUMNS = (
-    "id, config, starts_after, created, version, ordering, slots, reserved, rate, batch, linger, state, why, health, "
-    "not_before, slowed_until, claimed_at, tokens, tokens_at, secrets"
+    "id, config, starts_after, created, version, ordering, slots, reserved, rate, batch, linger, state, since, why, "
+    "health, not_before, slowed_until, claimed_at, tokens, tokens_at, secrets"
 )
 ALONE = "endpoints: alone"
 """A lock, for a statement: nobody else adds, changes or removes one, and nobody is under way who reads them all."""
@@ -24,8 +24,8 @@ def record_of(row: Sequence[Any]) -> EndpointRecord:
     """Return what a row of `COLUMNS` says."""
     id, config, starts_after, created, version, *rest, secrets = row
     ordering, slots, reserved, rate, batch, linger = rest[:6]
-    state, why, health, not_before, slowed_until = rest[6:11]
-    claimed_at, tokens, tokens_at = rest[11:]
+    state, since, why, health, not_before, slowed_until = rest[6:12]
+    claimed_at, tokens, tokens_at = rest[12:]
     return EndpointRecord(
         id=id,
         config=config,
@@ -34,7 +34,12 @@ def record_of(row: Sequence[Any]) -> EndpointRecord:
         version=version,
         pacing=Pacing(ordering=ordering, slots=slots, reserved=reserved, rate=rate, batch=batch, linger=linger),
         condition=Condition(
-            state=state, why=why, health=health or b"", not_before=not_before, slowed_until=slowed_until
+            state=state,
+            since=since,
+            why=why,
+            health=health or b"",
+            not_before=not_before,
+            slowed_until=slowed_until,
         ),
         turn=Turn(claimed_at=claimed_at, tokens=tokens, tokens_at=tokens_at),
         secrets=secrets or b"",
@@ -58,10 +63,11 @@ def add(endpoint: EndpointRecord) -> Script[bool]:
     condition = endpoint.condition
     added = yield from count(
         "INSERT INTO tidings.endpoint (id, config, ordering, slots, reserved, rate, batch, linger, secrets, "
-        "starts_after, created, state, why, health) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING RETURNING 1",
+        "starts_after, created, state, since, why, health) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING RETURNING 1",
         *_configured(endpoint),
-        *(endpoint.starts_after, endpoint.created, condition.state, condition.why, condition.health),
+        *(endpoint.starts_after, endpoint.created, condition.state, condition.since),
+        *(condition.why, condition.health),
     )
     return added == 1
 
@@ -138,9 +144,10 @@ def every() -> Script[list[EndpointRecord]]:
 def write(id: str, condition: Condition) -> Script[EndpointRecord]:
     """Keep how it fares."""
     rows = yield from ask(
-        "UPDATE tidings.endpoint SET state = $2, why = $3, health = $4, not_before = $5, slowed_until = $6 "
-        f"WHERE id = $1 RETURNING {COLUMNS}",
+        "UPDATE tidings.endpoint SET state = $2, why = $3, health = $4, not_before = $5, slowed_until = $6, "
+        f"since = $7 WHERE id = $1 RETURNING {COLUMNS}",
         *(id, condition.state, condition.why, condition.health, condition.not_before, condition.slowed_until),
+        condition.since,
     )
     return record_of(rows[0])
 
@@ -157,7 +164,9 @@ def fare(before: EndpointRecord, condition: Condition, *, at: int) -> Script[End
 
 def pause(id: str, *, at: int, why: str, state: EndpointState, health: bytes | None) -> Script[EndpointRecord]:
     before = yield from locked(id)
-    after = Condition(state=state, why=why, health=before.condition.health if health is None else health)
+    since = before.condition.since if before.condition.state == state else at
+    kept = before.condition.health if health is None else health
+    after = Condition(state=state, since=since, why=why, health=kept)
     return (yield from fare(before, after, at=at))
 
 
@@ -165,4 +174,4 @@ def resume(id: str, *, at: int, health: bytes) -> Script[EndpointRecord]:
     before = yield from locked(id)
     if before.condition.is_sending:
         raise wrong_state(id, before.condition.state, "paused or disabled")
-    return (yield from fare(before, Condition(health=health), at=at))
+    return (yield from fare(before, Condition(since=at, health=health), at=at))

@@ -78,7 +78,7 @@ def settle_each(ended: Sequence[Ended], *, now: int | None) -> Script[list[Settl
     """See `Unit.settle_each`. Rows of endpoints are read and written once, whatever the number of their attempts."""
     at = yield from keeping.now_of(now)
     before = yield from _endpoints(ended)
-    settled, after = _decided(ended, before)
+    settled, after = _decided(ended, before, at=at)
     yield from _write(ended, settled, at=at)
     for id, endpoint in after.items():
         if endpoint.condition.is_sending != before[id].condition.is_sending:
@@ -109,13 +109,13 @@ def _endpoints(ended: Sequence[Ended]) -> Script[dict[str, EndpointRecord]]:
 
 
 def _decided(
-    ended: Sequence[Ended], endpoints: Mapping[str, EndpointRecord]
+    ended: Sequence[Ended], endpoints: Mapping[str, EndpointRecord], *, at: int
 ) -> tuple[list[Settled], Mapping[str, EndpointRecord]]:
     """Return what each attempt came to, asked one after the other, and how the endpoints fare after all of them."""
     known, settled = dict(endpoints), []
     for claimed, decide in ended:
         before = known[claimed[0].delivery.endpoint]
-        result = _fitted(decide(before), before)
+        result = _fitted(decide(before), before, at=at)
         after = before if result.condition is None else replace(before, condition=result.condition)
         settled.append(Settled(before=before, after=after, result=result))
         known[after.id] = after
@@ -133,11 +133,11 @@ def _go_on(
             yield from line.go_on(endpoint, each.delivery.subject, at=at)
 
 
-def _fitted(result: Result, endpoint: EndpointRecord) -> Result:
+def _fitted(result: Result, endpoint: EndpointRecord, *, at: int) -> Result:
     """Return the result with the endpoint paused if the head of all that is sent to it has died."""
     condition = result.condition or endpoint.condition
     if result.state == "dead" and endpoint.pacing.ordering == "fifo" and condition.is_sending:
-        return replace(result, condition=replace(condition, state="paused", why=HEAD_DIED))
+        return replace(result, condition=replace(condition, state="paused", since=at, why=HEAD_DIED))
     return result
 
 

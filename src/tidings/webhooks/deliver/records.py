@@ -43,6 +43,7 @@ def condition_of(state: Health) -> Condition:
     """Return the health as a record keeps it: what claims look at in columns of its own, the rest as JSON."""
     return Condition(
         state=state.state,
+        since=state.since,
         why=state.why,
         health=_encode(state),
         not_before=state.not_before,
@@ -58,11 +59,10 @@ def health_of(condition: Condition, *, now: int) -> Health:
     written = (known.state, known.why, known.not_before, known.slowed_until)
     if written == (condition.state, condition.why, condition.not_before, condition.slowed_until):
         return known
-    since = known.since if condition.state == known.state else now
     return replace(
         known,
         state=condition.state,
-        since=since,
+        since=known.since if condition.state == known.state else condition.since,
         why=condition.why,
         not_before=condition.not_before,
         slowed_until=condition.slowed_until,

@@ -87,8 +87,8 @@ def test_health_is_counted_anew_where_the_store_resumed_the_endpoint() -> None:
 
 def test_a_pause_by_the_store_is_seen() -> None:
     before = condition_of(health.new(NOW - 9))
-    paused = Condition(state="paused", why="operator", health=before.health)
-    assert health_of(paused, now=NOW) == Health(state="paused", since=NOW, why="operator", quiet_since=NOW - 9)
+    paused = Condition(state="paused", since=NOW - 5, why="operator", health=before.health)
+    assert health_of(paused, now=NOW) == Health(state="paused", since=NOW - 5, why="operator", quiet_since=NOW - 9)
 
 
 def test_secrets_are_kept_and_found() -> None:

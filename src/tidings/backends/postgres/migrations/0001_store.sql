@@ -110,6 +110,7 @@ CREATE TABLE tidings.endpoint (
   batch int NOT NULL,
   linger bigint NOT NULL,
   state text NOT NULL,
+  since bigint NOT NULL,
   why text,
   health bytea,
   not_before bigint NOT NULL DEFAULT 0,
