@@ -90,6 +90,22 @@ def test_a_replay_is_alike_and_says_what_became(faces: Faces) -> None:
     assert (wrong.code, wrong.err.startswith("tidings: there is no receipt '99'")) == (2, True)
 
 
+def test_all_that_came_since_a_time_is_counted_then_replayed(faces: Faces) -> None:
+    since = ("--since", "2026-01-01T00:00:00Z")
+    counted = faces.cli("receivers", "replay", "till", *since, "--dry-run")
+    assert (counted["receipts"], counted["dry_run"], counted["run"]) == (2, True, None)
+    assert "2 receipts would be replayed" in tidings(faces, "replay", "till", *since, "--dry-run").out
+    done = tidings(faces, "replay", "till", *since, "--json")
+    assert (done.code, done.json["receipts"], done.json["events"]) == (1, 1, 1)
+    assert [each["receipt"] for each in done.json["left"]] == [2]
+    again = tidings(faces, "replay", "till", *since, "--run", done.json["run"])
+    assert (again.code, again.out) == (0, f"0 receipts became 0 events in the run {done.json['run']}\n")
+    told = tidings(faces, "replay", "till", *since)
+    assert (told.code, "2 is no events: " in told.out) == (1, True)
+    for wrong in (("till",), ("till", "1", *since), ("till", "1", "--dry-run"), ("till", "--since", "noon")):
+        assert tidings(faces, "replay", *wrong).code == 2
+
+
 def test_people_see_what_came_and_what_it_became(faces: Faces) -> None:
     listed = tidings(faces, "list").out
     assert all(word in listed for word in ("till", "stripe", "/till", "active"))

@@ -1,4 +1,4 @@
-"""What `tidings receivers` does with what came to receivers: lists it, shows one whole, and replays it."""
+"""What `tidings receivers` shows of what came to receivers: a list of it, and one whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from tidings.cli import completing
 from tidings.cli.output import Output
-from tidings.cli.session import WHO, AppName, AsJson, Session
+from tidings.cli.session import AppName, AsJson, Session
 from tidings.cli.times import time_of
 
 if TYPE_CHECKING:
@@ -125,31 +125,6 @@ def _write(number: int, stored: Stored | None) -> None:
     if stored is None:
         raise RefusedError(f"the body of the receipt {number} is not kept any more")
     sys.stdout.buffer.write(stored.body)
-
-
-def replay(receiver: Id, number: Number, app: AppName = None, as_json: AsJson = False) -> None:
-    """Make a receipt's bytes into events again, by the code as it is now.
-
-    One that failed becomes the events that it should have been, once; any other becomes new events, with ids of their
-    own. Exit code 1 if it still cannot be read, or its body is not kept any more.
-
-    Example: tidings receivers replay till 7 --app shop:app
-    """
-    from tidings.app.receiving import receivers_of
-    from tidings.cli.exits import NO
-    from tidings.faces.receivers import replayed_object
-
-    async def work(opened: Opened) -> dict[str, Any]:
-        return replayed_object(receiver, await receivers_of(opened).replay(receiver, number, who=WHO))
-
-    done = with_receivers(app, work)
-    output = Output(as_json=as_json)
-    if as_json:
-        output.json(done)
-    if done["error"] is not None:
-        output.say(f"it is still no events: {done['error']}")
-        raise typer.Exit(NO)
-    output.say("\n".join(f"{each['type']} {each['id']}" for each in done["events"]) or "it says nothing here")
 
 
 def with_receivers(app: str | None, work: Callable[[Opened], Awaitable[T]], *, makes: bool = False) -> T:

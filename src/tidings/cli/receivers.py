@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidings.cli import completing, receipts, trying
+from tidings.cli import completing, receipt_acts, receipts, trying
 from tidings.cli.members import members_of, secrets_of
 from tidings.cli.output import Output
 from tidings.cli.session import WHO, AppName, AsJson, Session
@@ -31,7 +31,7 @@ Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="MEMBER=JSON", help="Such as public_url=null; give it for each.")
 ]
 
-for _act in (receipts.receipts, receipts.receipt, receipts.replay):
+for _act in (receipts.receipts, receipts.receipt, receipt_acts.replay):
     commands.command()(_act)
 commands.command("try")(trying.try_)
 commands.command()(trying.sign)

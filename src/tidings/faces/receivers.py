@@ -9,6 +9,7 @@ import msgspec
 
 from tidings.events.cloudevents import write_structured
 from tidings.events.timestamp import time_text
+from tidings.operations.receipts_again import ReplayedAll
 from tidings.operations.receiver_shown import Shown
 from tidings.operations.receiver_trial import Trial
 from tidings.store.receipts import Receipt, Stored
@@ -79,6 +80,18 @@ def replayed_object(receiver: str, done: Replayed) -> dict[str, Any]:
         "outcome": done.outcome,
         "error": done.error,
         "events": [{"type": type, "id": id} for type, id in done.events],
+    }
+
+
+def replayed_all_object(receiver: str, done: ReplayedAll) -> dict[str, Any]:
+    """Return what became of all that was replayed. `run`: null for a dry run. `left`: what is no events, and why."""
+    return {
+        "receiver": receiver,
+        "run": None if done.run is None else time_text(done.run),
+        "dry_run": done.run is None,
+        "receipts": done.receipts,
+        "events": done.events,
+        "left": [{"receipt": n, "error": error} for n, error in done.left],
     }
 
 
