@@ -67,12 +67,8 @@ class Plan:
 
 def plan(census: Census, type: str, to: int, *, opens_itself: bool) -> Plan:
     """Return the plan for a type."""
-    emitting = [each for each in census.live("emit", type) if each.service]
-    producers = sorted(
-        {each.service for each in emitting if to in each.versions} or {each.service for each in emitting}
-    )
     reasons: list[Reason] = []
-    for producer in producers or [""]:
+    for producer in _producers(census, type, to):
         reasons += [each for each in may_switch(census, producer, type, to) if each not in reasons]
     produced = census.produced(type)
     about = _About(census, type, to, verdict_of(reasons))
@@ -87,6 +83,15 @@ def plan(census: Census, type: str, to: int, *, opens_itself: bool) -> Plan:
         reasons=tuple(reasons),
         next_steps=_next(reasons, opens_itself=opens_itself),
     )
+
+
+def _producers(census: Census, type: str, to: int) -> list[str]:
+    """Return the services that are to switch: those that run and have the version, else all that emit the type; where
+    none runs, whose it is; "": whoever sends from outside."""
+    emitting = [each for each in census.live("emit", type) if each.service]
+    having = {each.service for each in emitting if to in each.versions}
+    row = census.of_type(type).get(to)
+    return sorted(having or {each.service for each in emitting}) or ["" if row is None else row.owner]
 
 
 def edges_of(census: Census) -> Mapping[str, set[str]]:

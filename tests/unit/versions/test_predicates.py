@@ -12,6 +12,7 @@ from tidings.operations.planner import counts
 from tidings.store.versions import EventVersion, VersionLease, Waiting
 from tidings.versions.answer import AsOf, Reason, verdict_of
 from tidings.versions.census import Census, Pinned, Transit
+from tidings.versions.plan import plan
 from tidings.versions.predicates import (
     may_replay,
     may_retire,
@@ -295,3 +296,13 @@ def test_an_endpoint_that_is_never_sent_a_type_keeps_no_version_of_it() -> None:
         pinned = Pinned(endpoint="e", pins={TYPE: 1}, types=types)
         known = census(versions=(over, row(2, "open")), stored={}, endpoints=(pinned,))
         assert [each.code for each in may_retire(known, TYPE, 1)] == code
+
+
+def test_a_plan_asks_those_who_have_the_version_and_where_none_runs_whose_it_is() -> None:
+    rows = (row(1, "open", owner="shop"), row(2, owner="shop"))
+    [none_runs] = plan(census(versions=rows), TYPE, 2, opens_itself=True).reasons
+    assert none_runs.text == f"shop has no class for {TYPE} 2, or does not run"
+    other = lease("other", 1, role="emit")
+    assert plan(census(lease("shop", 2, role="emit"), other, versions=rows), TYPE, 2, opens_itself=True).answer == "ok"
+    [behind] = plan(census(other, versions=rows), TYPE, 2, opens_itself=True).reasons
+    assert behind.text == f"other has no class for {TYPE} 2, or does not run"
