@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace as Listing
 from typing import Any
 
 import pytest
 
 from tests.unit.reconciliation.declared import facts
-from tests.unit.reconciliation.party import Party, PriceGone, Prices, PriceTakenOver, Seller, seller, selling_service
+from tests.unit.reconciliation.party import (
+    SCOPE,
+    Party,
+    PriceGone,
+    Prices,
+    PriceTakenOver,
+    Seller,
+    seller,
+    selling_service,
+)
 from tidings import App, DeclarationError, InvalidDataError, NotRetryable
 from tidings.cli.reconcile import code_of
 from tidings.reconciliation.facts import Capability, Order
@@ -384,6 +395,60 @@ async def given_up(at: Seller, sku: str, cents: int, what: str) -> None:
     assert delivery["state"] == "dead"
     at.party.does, at.party.error = lambda asked: "take", ConnectionError
     at.pass_time(60)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    found: str = (
+        request.getfixturevalue("postgres_url") if request.param == "postgres" else f"sqlite:///{tmp_path}/s.db"
+    )
+    return found
+
+
+async def test_in_a_file_and_on_postgresql_it_is_repaired_and_proved(url: str) -> None:
+    async with seller(url=url, absent="recreate") as at:
+        await at.pushed(6)
+        at.party.items["p01"]["cents"] = 777
+        del at.party.items["p02"]
+        await given_up(at, "p03", 500, "down")
+        run = await at.again()
+        found = [("delivery_lost", "p03", "merged"), ("foreign", "p01", "merged"), ("foreign", "p02", "merged")]
+        assert (sorted(await at.kinds(run)), run.state) == (found, "done")
+        assert (await at.again()).equal == 6
+        assert (await at.scope.asof()).deletes is not None
+
+
+async def test_decisions_about_one_item_are_told_apart_whoever_makes_them(url: str) -> None:
+    async with seller(url=url) as at:
+        await asyncio.gather(*(at.decide("p1", cents) for cents in range(8)))
+        deliveries = await at.opened.store.deliveries(limit=20)
+        assert (len({each["key"] for each in deliveries}), (await at.expected("p1")).version) == (8, 8)
+        while await at.calls():
+            pass
+        assert len(at.party.effects) == 1  # those that the last one has overtaken are not made
+
+
+async def test_what_is_rolled_back_is_not_expected(url: str) -> None:
+    async with seller(url=url) as at:
+        with pytest.raises(ZeroDivisionError):
+            async with at.opened.unit("shop") as ctx:
+                await ctx.deliver(at.deliveries["push_price"], {"sku": "p1", "cents": 1, "note": ""})
+                raise ZeroDivisionError
+        assert await at.opened.store.notes_between(SCOPE, "expected") == []
+
+
+async def test_item_that_is_gone_for_long_is_forgotten() -> None:
+    async with seller() as at:
+        await at.pushed(3)
+        await at.decide("p01", None)
+        await at.calls()
+        at.pass_time(60)
+        await at.again()
+        assert (await at.expected("p01")).state == "gone"
+        at.pass_time(31 * 86_400)
+        await at.again()
+        kept = await at.opened.store.notes_between(SCOPE, "expected")
+        assert len(kept) == len(await at.opened.store.notes_between(SCOPE, "mirror")) == 2
 
 
 async def test_declaration_says_what_cannot_be() -> None:
