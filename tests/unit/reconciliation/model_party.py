@@ -56,7 +56,7 @@ class ItemGone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nature:
-    """How a party is. Shares of pushes: `lost` before it takes them in, answered and `forgotten`, taken in and
+    """How a party is. Shares of pushes: `lost` on the way, or late, answered and `forgotten`, taken in and
     `unanswered`, `repeated` by the network later. `edits`: how often others write, s. `lag`: of its reads, s."""
 
     lost: float = 0.15
@@ -71,11 +71,13 @@ class Nature:
 
 @dataclass
 class Item:
-    """`edited`: the fields that others have written since they were decided here last; `changes`: counts all writes."""
+    """`edited`: the fields that others have written since they were pushed last; `changes`: counts all writes;
+    `is_over_edit`: what is here was pushed over such, or as the item was gone."""
 
     state: dict[str, int]
     changes: int
     edited: dict[str, int] = field(default_factory=dict)
+    is_over_edit: bool = False
 
 
 @dataclass
@@ -111,18 +113,20 @@ class Party:
         self.decided: set[str] = set()
         self.numbers, self.outcome, self.is_calm = count(1), Outcome(), False
         self.late: set[asyncio.Task[None]] = set()
+        self.had: set[str] = set()
         self.told: set[tuple[str, str, int]] = set()
 
     # pushes
     async def push(self, sku: str, state: dict[str, int] | None, told: Delivery) -> None:
         """Take one in over a bad network."""
         await asyncio.sleep(self.draw.uniform(0.01, 0.5))
-        if self._happens(self.nature.lost):
+        is_lost = self._happens(self.nature.lost)
+        if self._happens(0.5 if is_lost else self.nature.repeated):
+            self.late.add(asyncio.create_task(self._late(sku, state, told)))
+        if is_lost:
             raise self._failure()
-        if self._happens(self.nature.repeated):
-            task = asyncio.create_task(self._repeated(sku, state, told))
-            self.late.add(task)
         if self._happens(self.nature.forgotten):
+            self.had.add(sku)
             return
         self._take(sku, state, told)
         await asyncio.sleep(self.draw.uniform(0.01, 0.5))
@@ -132,8 +136,9 @@ class Party:
     def _failure(self) -> Exception:
         return NotRetryable("no answer") if self.draw.random() < 0.6 else ConnectionError("no answer")
 
-    async def _repeated(self, sku: str, state: dict[str, int] | None, told: Delivery) -> None:
-        await asyncio.sleep(self.draw.uniform(0.5, KEY_LIFE / 3))  # while it surely remembers the key
+    async def _late(self, sku: str, state: dict[str, int] | None, told: Delivery) -> None:
+        """Have the network bring a copy later, while the party surely remembers the key if it was used."""
+        await asyncio.sleep(self.draw.uniform(0.5, 0.8 * KEY_LIFE))
         with suppress(NotRetryable):
             self._take(sku, state, told, is_late=True)
 
@@ -145,21 +150,30 @@ class Party:
             raise NotRetryable("412")
         self.used[key] = now
         self.outcome.effects += 1
-        if item is not None and item.state == state:
+        # What others had written, or removed, is pushed with another key, of which a late first one is no repeat.
+        if item is not None and item.state == state and not (is_late and item.is_over_edit):
             self.outcome.wrong("doubled", f"{sku} {state} {told} at {now}")
         is_run = told.if_match is not None or key not in self.decided
         if is_run and not is_late and item is not None and state is not None:
             for name, value in item.edited.items():
                 if name in ("ask", "theirs") and state[name] != value and (sku, name, value) not in self.told:
                     self.outcome.wrong("overwritten", f"{sku}.{name}={value} by {state} {told} at {now}")
-        self._write(sku, state)
+        self._write(sku, state, is_over_edit=sku in self.had if item is None else bool(item.edited))
+        self.had.add(sku)
 
     # what it holds, and others
-    def _write(self, sku: str, state: dict[str, int] | None, edited: dict[str, int] | None = None) -> None:
+    def _write(
+        self,
+        sku: str,
+        state: dict[str, int] | None,
+        edited: dict[str, int] | None = None,
+        *,
+        is_over_edit: bool = False,
+    ) -> None:
         if state is None:
             self.items.pop(sku, None)
         else:
-            self.items[sku] = Item(dict(state), next(self.numbers), edited or {})
+            self.items[sku] = Item(dict(state), next(self.numbers), edited or {}, is_over_edit)
         there = {name: (dict(each.state), each.changes) for name, each in self.items.items()}
         self.history.append((self.clock.now_us(), there))
 

@@ -180,6 +180,26 @@ async def test_same_foreign_edit_made_twice_is_undone_twice() -> None:
         assert len({each.key for each in at.party.effects}) == len(at.party.effects)
 
 
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_what_was_decided_and_lost_is_pushed_with_its_own_key(is_gone: bool) -> None:
+    """Rules 3 to 5: the second push of one decision is a repeat, whatever it was decided over."""
+    async with seller(absent="recreate") as at:
+        await at.pushed(3)
+        if is_gone:
+            del at.party.items["p01"]
+        else:
+            at.party.items["p01"]["cents"] = 777
+        await at.run()
+        at.party.does, at.party.error = lambda asked: "down", NotRetryable
+        await at.calls()
+        at.party.does = lambda asked: "take"
+        at.pass_time(60)
+        run = await at.again()
+        assert await at.kinds(run) == [("delivery_lost", "p01", "merged")]
+        first, decided, again = [each.key for each in at.party.asked if each.sku == "p01"]
+        assert (first == decided, decided == again, at.party.items["p01"]["cents"]) == (False, True, 101)
+
+
 async def test_field_that_nobody_changed_there_is_ours_whatever_its_policy() -> None:
     """Rule 4: it lacks what we sent, and another field of the item is somebody else's."""
     async with seller(fields={"cents": "theirs", "note": "theirs"}) as at:

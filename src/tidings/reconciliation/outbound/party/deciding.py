@@ -129,7 +129,7 @@ class Deciding:
             hash=states.hash(fields),
         )
         is_theirs = made.hash == read.hash
-        made = made.acknowledged(fields, now=read.now) if is_theirs else replace(made, etag=read.etag)
+        made = made.acknowledged(fields, now=read.now) if is_theirs else replace(made, etag=read.etag, over=read.hash)
         found = self._found(Kind.FOREIGN, held, read, run, state="merged" if is_theirs else "open")
         found = replace(found, fields=_fields(ours, theirs))
         told: tuple[Repair, ...] = ()
@@ -144,7 +144,7 @@ class Deciding:
         if policy == "ask":
             return self._asked(held, read, run, "absent")
         if policy == "recreate":
-            made = held.anew(self._key(held, read), now=read.now)
+            made = replace(held.anew(self._key(held, read), now=read.now), base=None)  # it has nothing of us any more
             found = self._found(Kind.FOREIGN, held, read, run, state="open")
             return Decided(finding=found, repair=self._pushed(made), expected=made)
         found = self._found(Kind.FOREIGN, held, read, run, state="merged")

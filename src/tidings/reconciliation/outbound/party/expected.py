@@ -33,7 +33,8 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     `hash`: of our fields in it; `is_removed`: it says that there is to be none. `first`: when its idempotency key was
     handed out first, or the party was last asked for the item before it was handed out again. `base`: our fields as the
     party is known to have had them last, JSON; `older`: hashes of what was decided before. `pushes`: how many
-    deliveries were made with this key; `was_repeated`: it was pushed once more after it was acknowledged.
+    deliveries were made with this key; `was_repeated`: it was pushed once more after it was acknowledged. `over`: the
+    hash of what others had made of it, over which it was decided to push this.
     """
 
     key: str
@@ -54,6 +55,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     etag: str | None = None
     pushes: int = 1
     was_repeated: bool = False
+    over: int = NOTHING
 
     @property
     def changed(self) -> int:
@@ -102,6 +104,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
             older=tuple(each for each in dict.fromkeys(over) if each not in (told, NOTHING))[:OLDER_KEPT],
             pushes=1,
             was_repeated=False,
+            over=NOTHING,
         )
 
     def mirrored(self, at: bytes) -> Mirrored:

@@ -36,7 +36,8 @@ def shown(hash: int, held: Expected | None, *, as_of: int, is_pending: bool) -> 
         return Shown.EXTRA
     if hash == NOTHING:
         return Shown.LOST if held.base is None else Shown.ABSENT
-    return Shown.LOST if hash in held.older else Shown.FOREIGN
+    is_decided = hash == held.over and not held.is_settled  # it lacks what that was decided to be overwritten with
+    return Shown.LOST if hash in held.older or is_decided else Shown.FOREIGN
 
 
 def decided(
