@@ -8,14 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
 from chirp.reconciled import TillOrders
 
 from tests.conformance.linked import FACTS, Linked
-from tests.conformance.listing_harness import LikeForge, LikeTill
+from tests.conformance.listing_harness import LikeForge, LikeTill, Served
 from tidings.conformance.listing_provider import Behaviour
 from tidings.conformance.listing_suite import ListingSuite
-from tidings.errors import NotAuthorisedError, ProviderError
-from tidings.reconciliation import Answer, Capability, Order, Page, Paging, ProviderFacts, Rate, Row
+from tidings.errors import NotAuthorisedError, ProviderError, ProviderUnavailableError
+from tidings.reconciliation import Answer, Capability, Listing, Order, Page, Paging, ProviderFacts, Rate, Row
 
 
 class TestTill(ListingSuite):
@@ -132,3 +133,42 @@ async def fails(name: str, adapter: Callable[[str], Linked], behaviour: Behaviou
             await test(**taken, **({"fault": more[0]} if more else {}))
     finally:
         await harness.close()
+
+
+class Elsewhere(LikeForge):
+    """Links to the next page, which another origin has. `asked`: whoever asks that one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.other = Served(TRUE)
+
+    async def open(self) -> Listing:
+        async def steal(request: web.Request) -> web.Response:
+            self.asked.append(request.path)
+            return web.json_response([])
+
+        self.elsewhere = await self.other.serve(web.get("/{path:.*}", steal))
+        return await super().open()
+
+    async def _list(self, request: web.Request) -> web.Response:
+        found = await super()._list(request)
+        found.headers["Link"] = f'<{self.elsewhere}/issues?page=2>; rel="next"'
+        return found
+
+
+async def test_next_link_origin() -> None:
+    """A link to another origin is refused before it is asked, which would be told our credentials; one of ours leads
+    on, see `TestForge`."""
+    harness = Elsewhere()
+    listing = await harness.open()
+    try:
+        for n in range(50):
+            harness.provider.put(f"item-{n:05}", n)
+        harness.provider.pass_time(timedelta(minutes=1))
+        with pytest.raises(ProviderUnavailableError, match="elsewhere"):
+            await listing.list_page(cursor=None, limit=20)
+        assert harness.asked == []
+    finally:
+        await harness.close()
+        await harness.other.close()

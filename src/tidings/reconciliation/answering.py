@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from tidings.errors import CallerError
 from tidings.reconciliation.attributing import told_by
 from tidings.reconciliation.book import Book, newer
 from tidings.reconciliation.coding import Dirty, Finding, Suspect, key_place
-from tidings.reconciliation.copying import Copied
+from tidings.reconciliation.copying import Copied, UnreadableError
 from tidings.reconciliation.differing import Differing
 from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.floors import NEVER
@@ -164,7 +165,10 @@ class Answering(Answers):
         purged, age = (await book.record()).purged, age_of(read, found.rank)
         difference = Difference(found.kind, copy.key, copy.at, found.rank, base, age, purged)
         time = copy.version if copy.version is not None and copy.version > 0 else found.rank.at
-        finding, repair = self._repairs.repaired(difference, run, copy.row, now=now, time=min(time, now))
+        try:
+            finding, repair = self._repairs.repaired(difference, run, copy.row, now=now, time=min(time, now))
+        except CallerError as error:  # no event can say it, as one that is too large
+            raise UnreadableError(f"{copy.key!r:.80}: {error}") from error
         finding = await self._keep(book, finding, answered)
         return Followed("repaired", finding, repair)
 

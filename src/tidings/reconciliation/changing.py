@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace as replaced
 from itertools import pairwise
 
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from tidings.ports import utc
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.changes import Changes
 from tidings.reconciliation.coding import key_place, place_key
-from tidings.reconciliation.copying import Copying, Told, copied
+from tidings.reconciliation.copying import Copying, Told, copied, stood
 from tidings.reconciliation.delays import grace_of
 from tidings.reconciliation.facts import ProviderFacts, micros
 from tidings.reconciliation.floors import NEVER, Floors
@@ -144,12 +145,18 @@ class Changing:
 
     async def _take(self, run: Run, read: ReadOf[Page]) -> Run:
         cursor = read.what.next_cursor
-        told = copied(self._copying(self._secret), read.what.rows, latest=read.latest)
+        copying = self._copying(self._secret)
+        told = copied(copying, read.what.rows, latest=read.latest)
         async with self._holding.held() as (unit, book, record):
             kept = await book.run(run.id)
             if kept is None or (kept.after, kept.pages) != (run.after, run.pages):
                 raise LostLeaseError
-            looked = await self._looked(book, run, told, cursor)
+            known = await book.places([copy.key for copy in told.copies])
+            looked = _looked(run, told, known, cursor)
+            if looked.doubt:  # its rows are judged where they stood
+                told = copied(copying, stood(read.what.rows, known), latest=read.latest)
+            elif read.nameless:
+                looked = replaced(looked, doubt="key")
             taken = Taken(
                 copies=told.copies,
                 looked=looked,
@@ -167,15 +174,6 @@ class Changing:
             await book.write(record)
             await book.write_run(run)
         return run
-
-    async def _looked(self, book: Book, run: Run, told: Told, cursor: str | None) -> Looked:
-        """Look whether versions rise, or are equal, and whether all items stand where they did."""
-        known = await book.places([copy.key for copy in told.copies])
-        is_moved = any(known.get(copy.key, copy.at) != copy.at for copy in told.copies)
-        versions = [(copy.version,) for copy in told.copies if copy.version is not None]
-        places: list[Place] = [key_place(run.after), *versions]
-        is_drift = is_moved or any(one > other for one, other in pairwise(places))
-        return Looked(Range(START, None if cursor is None else max(places)), "order" if is_drift else "")
 
     async def _no_read(self, run: Run, error: NoReadError) -> Run:
         if error.why == "authorisation":
@@ -228,6 +226,15 @@ class Changing:
             await book.write(record)
             await book.write_run(run)
         return run
+
+
+def _looked(run: Run, told: Told, known: Mapping[str, bytes], cursor: str | None) -> Looked:
+    """Look whether versions rise, or are equal, and whether all items stand where they did. `known`: where that is."""
+    is_moved = any(known.get(copy.key, copy.at) != copy.at for copy in told.copies)
+    versions = [(copy.version,) for copy in told.copies if copy.version is not None]
+    places: list[Place] = [key_place(run.after), *versions]
+    is_drift = is_moved or any(one > other for one, other in pairwise(places))
+    return Looked(Range(START, None if cursor is None else max(places)), "order" if is_drift else "")
 
 
 def _closing(run: Run, facts: ProviderFacts) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from struct import Struct
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tidings.reconciliation.coding import Mirrored, place_key
+from tidings.reconciliation.coding import Mirrored, key_place, place_key
 from tidings.reconciliation.facts import Capability, ProviderFacts
 from tidings.reconciliation.listing import Row, Snapshot
 from tidings.reconciliation.places import OrderKey, Place, place
@@ -178,6 +178,11 @@ def copied(copies_of: Copies, rows: Sequence[Row], *, latest: int) -> Told:
         except UnreadableError:
             unreadable[place_key(place(row.key if row.order is None else row.order))] = row.key
     return Told(copies, unreadable, [row.key for row in rows if row.gone])
+
+
+def stood(rows: Sequence[Row], known: Mapping[str, bytes]) -> Sequence[Row]:
+    """Return rows with their items where those are known to stand: one that has moved is the one that it was."""
+    return [replace(row, order=key_place(known[row.key])) if row.key in known else row for row in rows]
 
 
 def order_of(snapshot: Snapshot, *, by_key: bool) -> OrderKey | None:

@@ -28,9 +28,11 @@ def look_at(
     next_cursor: str | None,
     seen: Collection[str],
     moved: Collection[Place] = (),
+    nameless: int = 0,
 ) -> Looked:
     """Look at the places of a page's rows. `after`: where the one before ended; `seen`: the cursors of the run;
-    `moved`: the places of rows that stood somewhere else before."""
+    `moved`: the places of rows that stood somewhere else before; `nameless`: how many more rows there were of which
+    nobody knows what they are of."""
     end = None if next_cursor is None else (places[-1] if places else after)
     try:
         rises = all(one < other for one, other in zip((after, *places), places, strict=False))
@@ -39,7 +41,9 @@ def look_at(
     doubt = "" if rises and not moved else "order"
     if doubt and end is not None:
         end = after
-    return Looked(Range(after, end), doubt, next_cursor is not None and next_cursor in seen)
+    return Looked(
+        Range(after, end), doubt or ("key" if nameless else ""), next_cursor is not None and next_cursor in seen
+    )
 
 
 def hold_limit(live: int) -> int:

@@ -12,9 +12,11 @@ from msgspec import structs
 
 from tidings.errors import CursorExpiredError, NotAuthorisedError, RateLimitedError
 from tidings.reconciliation.budget import Budget, Priority
+from tidings.reconciliation.facts import Order
 from tidings.reconciliation.holding import Holding
 from tidings.reconciliation.listing import Answer, Filters, Lists, Page
 from tidings.reconciliation.records import Run
+from tidings.reconciliation.sound import sound_answer, sound_page
 from tidings.reconciliation.stamps import Asked, Stamps, latest
 from tidings.views.columns import microseconds
 
@@ -34,11 +36,13 @@ class NoReadError(Exception):
 @dataclass(frozen=True, slots=True)
 class ReadOf(Generic[T]):
     """What was read, and as of when: the start of the last tick that had closed before, µs since 1970. `latest`: the
-    last tick that a stamp in it is believed to be of."""
+    last tick that a stamp in it is believed to be of. `nameless`: how many rows it had of which nobody knows what they
+    are of, so that it proves nothing."""
 
     what: T
     as_of: int
     latest: int
+    nameless: int = 0
 
 
 def unread(run: Run, error: NoReadError) -> Run:
@@ -58,25 +62,33 @@ class Asking:
 
     async def page(self, cursor: str | None, limit: int, *, tries: int) -> ReadOf[Page]:
         """Read a page of the whole list. NoReadError."""
-        return await self._read(lambda: self.listing.list_page(cursor=cursor, limit=limit), Priority.BULK, tries)
+        call = partial(self.listing.list_page, cursor=cursor, limit=limit)
+        return await self._read(partial(self._page, call), Priority.BULK, tries)
 
     async def changed(self, since: datetime, cursor: str | None, limit: int, *, tries: int) -> ReadOf[Page]:
         """Read a page of what has changed since then. The list that is filtered may trail what it is made of."""
         filters: Filters = self.listing  # type: ignore[assignment]
         call = partial(filters.list_changed, since=since, cursor=cursor, limit=limit)
-        found = await self._read(call, Priority.VERIFY, tries)
+        found = await self._read(partial(self._page, call), Priority.VERIFY, tries)
         return replace(found, as_of=found.as_of - self.listing.facts.index_ticks)
 
     async def one(self, key: str, *, tries: int = 0) -> ReadOf[Answer]:
         """Read one item. NoReadError."""
-        return await self._read(lambda: self.listing.get_one(key), Priority.VERIFY, tries)
+        return await self._read(partial(self._answer, key), Priority.VERIFY, tries)
 
-    async def _read(self, call: Callable[[], Awaitable[T]], priority: Priority, tries: int) -> ReadOf[T]:
+    async def _page(self, call: Callable[[], Awaitable[Page]]) -> tuple[Page, int]:
+        return sound_page(await call(), by_key=self.listing.facts.order is Order.KEY)
+
+    async def _answer(self, key: str) -> tuple[Answer, int]:
+        return sound_answer(await self.listing.get_one(key), key), 0
+
+    async def _read(self, call: Callable[[], Awaitable[tuple[T, int]]], priority: Priority, tries: int) -> ReadOf[T]:
         await self._budget.take(priority)
         least = await self._holding.least()
         began = self._now()
         try:
-            found = await call()
+            found, nameless = await call()
+            date = None if found.server_date is None else microseconds(found.server_date)
         except RateLimitedError as error:
             seconds = None if error.retry_after is None else error.retry_after.total_seconds()
             raise NoReadError("rate", str(error), self._budget.rest(seconds, tries)) from error
@@ -87,10 +99,9 @@ class Asking:
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
             raise NoReadError("unavailable", text[:500], self._budget.rest(None, tries)) from error
-        if found.server_date is None:
+        if date is None:
             raise NoReadError("date", "the answer has no Date", 1.0)
-        date = microseconds(found.server_date)
-        return ReadOf(found, await self._stamp(began, date, least), latest(date, self.listing.facts))
+        return ReadOf(found, await self._stamp(began, date, least), latest(date, self.listing.facts), nameless)
 
     async def _stamp(self, began: int, date: int, least: int) -> int:
         """Return as of when a read is that began then. NoReadError if its date is not believed."""

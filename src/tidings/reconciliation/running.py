@@ -12,7 +12,7 @@ from tidings.ports import Observer
 from tidings.reconciliation.beginning import Beginning, Wanted
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.coding import Suspect, key_place, place_key
-from tidings.reconciliation.copying import Copies, copied
+from tidings.reconciliation.copying import Copies, copied, stood
 from tidings.reconciliation.facts import Capability, Order, Paging, ProviderFacts
 from tidings.reconciliation.floors import NEVER, Known
 from tidings.reconciliation.holding import Holding, LostLeaseError, breached
@@ -107,7 +107,10 @@ class Running:
         self._holding.ports.points.at("reconcile:page-received")
         copying = self._copying(self._secret)
         page = shown(copying, read.what.rows, latest=read.latest)
-        looked = self._look(run, read.what, page, await self._places(page.keys))
+        known = await self._places(page.keys)
+        looked = self._look(run, read, page, known)
+        if looked.doubt == "order" and known:  # its rows are judged where they stood
+            page = shown(copying, stood(read.what.rows, known), latest=read.latest)
         if looked.loops or run.pages >= CURSORS_MAX:
             return await self._end(run, "failed", "the cursors go round in circles", breach="cursor")
         if run.empty >= EMPTY_MAX and not page.keys:
@@ -164,10 +167,17 @@ class Running:
         async with self._holding.open() as (_, book, _record):
             return await book.places(keys)
 
-    def _look(self, run: Run, page: Page, shown: Shown, known: Mapping[str, bytes]) -> Looked:
+    def _look(self, run: Run, read: ReadOf[Page], shown: Shown, known: Mapping[str, bytes]) -> Looked:
         columns = zip(shown.keys, shown.ats, shown.places, strict=True) if known else ()
         moved = [place for key, at, place in columns if known.get(key, at) != at]
-        return look_at(shown.places, after=_began(run), next_cursor=page.next_cursor, seen=run.cursors, moved=moved)
+        return look_at(
+            shown.places,
+            after=_began(run),
+            next_cursor=read.what.next_cursor,
+            seen=run.cursors,
+            moved=moved,
+            nameless=read.nameless,
+        )
 
     async def _no_read(self, run: Run, error: NoReadError) -> Run:
         if error.why == "cursor":

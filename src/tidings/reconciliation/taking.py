@@ -9,6 +9,7 @@ from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
+from tidings.errors import CallerError
 from tidings.reconciliation.attributing import told_by
 from tidings.reconciliation.book import Book, Mirrors
 from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
@@ -20,7 +21,7 @@ from tidings.reconciliation.holding import breached
 from tidings.reconciliation.judging import OUTBOUND, PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
 from tidings.reconciliation.overlapping import of_page
 from tidings.reconciliation.pages import Page, Seen, Taken, There
-from tidings.reconciliation.paging import hold_limit
+from tidings.reconciliation.paging import Looked, hold_limit
 from tidings.reconciliation.proofs import Proof
 from tidings.reconciliation.records import Record, Run
 from tidings.reconciliation.repairing import Difference, Repairs
@@ -71,7 +72,7 @@ class TakingPages(ABC):
         taken = _taken(there, seen)
         page = self.judged(there, run, taken)
         page.verdicts[Verdict.EQUAL] += taken.equal
-        absent = [] if run.presence_only else self._absent(there, seen)
+        absent = [] if run.presence_only or seen.looked.doubt == "key" else self._absent(there, seen)
         for held in [each for each in absent if each.key in there.overlapped]:
             absent.remove(held)
             page.dirty[held.key] = _read_again(held.key, taken)
@@ -121,10 +122,7 @@ class TakingPages(ABC):
     async def ask(self, book: Book, taken: Taken, page: Page, keys: Iterable[str]) -> None:
         """Have the keys read of which a page says too little, except those that no read can make readable; what such a
         key was excepted for is over once it is shown as it can be held. `keys`: all that the page shows."""
-        given_up = {
-            key: Dirty(key=key, reason="unreadable", since=taken.now, due=taken.now, is_given_up=True)
-            for key in taken.unreadable.values()
-        }
+        given_up = {key: unreadable(key, taken.now) for key in taken.unreadable.values()}
         held: Mapping[str, Dirty] = {}
         if await book.dirty(limit=1):
             asked = page.dirty.keys() | page.excepted.keys() | given_up.keys()
@@ -200,7 +198,10 @@ class Taking(TakingPages):
                 assert found.rank is not None
                 age = age_of(read, found.rank)
                 difference = Difference(found.kind, copy.key, copy.at, found.rank, base, age, there.purged)
-                self._repair(page, run, copy, difference, now=taken.now)
+                try:
+                    self._repair(page, run, copy, difference, now=taken.now)
+                except CallerError:  # no event can say it, as one that is too large
+                    page.excepted[copy.key] = unreadable(copy.key, taken.now)
                 if _was_told(copy, base, known):
                     false = replaced(difference, kind=Kind.ASOF_FALSE)
                     page.noted.append(self.repairs.noted(false, run, now=taken.now))
@@ -248,6 +249,11 @@ def _taken(there: There, seen: Seen) -> Taken:
     )
 
 
+def unreadable(key: str, now: int) -> Dirty:
+    """Return what is kept of a key of which no read can be taken in."""
+    return Dirty(key=key, reason="unreadable", since=now, due=now, is_given_up=True)
+
+
 def _read_again(key: str, taken: Taken) -> Dirty:
     return Dirty(key=key, reason="overlap", since=taken.now, due=taken.now)
 
@@ -255,6 +261,12 @@ def _read_again(key: str, taken: Taken) -> Dirty:
 def _was_told(copy: Copied, base: Rank | None, known: Known) -> bool:
     """Say whether it was told that the copy has this state, or a later one, which it has not."""
     return base is not None and copy.version is not None and base.at < copy.version <= known.shown_put
+
+
+def _is_drift(run: Run, looked: Looked) -> bool:
+    """Say whether a page has shown that no page of this run proves anything any more. A pass over changes is one proof,
+    so a page that proves nothing leaves none of it."""
+    return looked.doubt == "order" or (looked.doubt != "" and run.mode == "changed")
 
 
 def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | None, end: bytes) -> tuple[Record, Run]:
@@ -278,7 +290,7 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
         suspects=run.suspects + len(page.suspects),
         unreadable=run.unreadable + len(taken.unreadable),
         omitted=run.omitted + page.omitted,
-        presence_only=run.presence_only or ("drift" if taken.looked.doubt == "order" else ""),
+        presence_only=run.presence_only or ("drift" if _is_drift(run, taken.looked) else ""),
         control=taken.control or run.control,
         first_as_of=taken.as_of if run.first_as_of is None else run.first_as_of,
         first_ticket=run.first_ticket or taken.ticket,

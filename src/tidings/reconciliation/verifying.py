@@ -89,6 +89,18 @@ class Verifying:
             got = await self._checked(key, control)
         except NoReadError as error:
             return await self._ended(run, "incomplete", str(error))
+        try:
+            answered, run = await self._answer_one(run, key, got)
+        except UnreadableError:
+            await self._drop(key, got.ticket)
+            answered = None
+        if answered is None and _is_gone(got):
+            return await self._ended(replace(run, equal=1), "done", "")
+        if answered is None:
+            return await self._ended(run, "failed", f"the copy cannot hold {key!r:.80} as the provider shows it")
+        return await self._ended(run, "held" if run.held else "done", TOO_MANY if run.held else "")
+
+    async def _answer_one(self, run: Run, key: str, got: _Got) -> tuple[Answered | None, Run]:
         async with self._holding.open() as (unit, book, record):
             answered = await self._answered(book, record, key, got, None)
             if answered is not None and await self._is_held(book, record, answered):
@@ -98,11 +110,7 @@ class Verifying:
                 record, run = await self._followed(unit, _proved(record, answered), run, followed)
                 run = _counted(run, answered, followed)
                 await book.write(record)
-        if answered is None and _is_gone(got):
-            return await self._ended(replace(run, equal=1), "done", "")
-        if answered is None:
-            return await self._ended(run, "failed", f"the copy cannot hold {key!r:.80} as the provider shows it")
-        return await self._ended(run, "held" if run.held else "done", TOO_MANY if run.held else "")
+        return answered, run
 
     async def _ended(self, run: Run, state: RunState, why: str) -> Run:
         async with self._holding.open() as (_, book, _record):
@@ -157,6 +165,13 @@ class Verifying:
 
     # what follows
     async def _suspect(self, run: Run, suspect: Suspect, got: _Got) -> Run:
+        try:
+            return await self._answer(run, suspect, got)
+        except UnreadableError:  # it is there, so it stays as it is until it can be read
+            await self._drop(suspect.key, got.ticket)
+            return run
+
+    async def _answer(self, run: Run, suspect: Suspect, got: _Got) -> Run:
         async with self._holding.held() as (unit, book, record):
             answered = await self._answered(book, record, suspect.key, got, suspect.at)
             if answered is None:
@@ -176,6 +191,15 @@ class Verifying:
         except NoReadError as error:
             await self._put_off(dirty, error)
             return False
+        try:
+            return await self._answer_dirty(run, dirty, got)
+        except UnreadableError:
+            async with self._holding.open() as (_, book, record):
+                await self._answered(book, record, dirty.key, got, None)
+                await book.write_dirty({dirty.key: _again(dirty, self._holding.now, 1.0, gives_up=True)})
+            return False
+
+    async def _answer_dirty(self, run: Run, dirty: Dirty, got: _Got) -> bool:
         async with self._holding.open() as (unit, book, record):
             answered = await self._answered(book, record, dirty.key, got, None)
             if answered is None and _is_gone(got):  # and nobody here knows of it
