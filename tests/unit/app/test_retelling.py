@@ -168,17 +168,34 @@ class Telling:
         await publish(old, first(tweet_id="1", user_id="jo"), "late")
         await town.stop("bookmarks")
         app = with_till(second)
-        translation = app.receivers["till"].translations.pop("stripe.marked", None)
-        assert translation is not None
-        app.receivers["till"].translate("marked")(lambda item: 1 // 0)
+        till = app.receivers["till"].translations
+        translation = till["stripe.marked"]
+        till["stripe.marked"] = lambda item: 1 // 0
         new = await town.deploy("bookmarks", app, "r76", gates="manual")
         await self.opens(town, new)
         assert await hook(new, "late") == "failed"
-        app.receivers["till"].translations["stripe.marked"] = translation
+        till["stripe.marked"] = translation
         [receipt] = await new.store.receipts(receiver="till")
         done = await receivers_of(new).replay("till", receipt.n)
         assert (done.outcome, done.events) == ("stored", ((TYPE, "late"),))
         assert await ids(new) == ["late"]
+
+    async def test_a_receipt_that_failed_becomes_an_event_of_a_version_that_is_open_then(self, town: Town) -> None:
+        app = with_till(at.second())
+        till = app.receivers["till"].translations
+        translation = till["stripe.marked"]
+        till["stripe.marked"] = lambda item: 1 // 0
+        new = await town.deploy("bookmarks", app, "r76", gates="manual")
+        await town.beat()
+        assert [await hook(new, id) for id in ("shut", "open")] == ["failed", "failed"]
+        assert await new.store.waiting_versions() == []
+        till["stripe.marked"] = translation
+        opened, shut = [each.n for each in await new.store.receipts(receiver="till")]
+        assert (await receivers_of(new).replay("till", shut)).outcome == "stored"
+        assert await kept_as(new, "shut") == 1
+        await self.opens(town, new)
+        assert (await receivers_of(new).replay("till", opened)).outcome == "stored"
+        assert await kept_as(new, "open") == 2
 
 
 class TestOnSqlite(Telling):
