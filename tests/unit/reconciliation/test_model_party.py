@@ -12,12 +12,14 @@ from tests.scale import SCALE
 from tests.unit.reconciliation.model_party import Nature, Outcome, one
 from tests.unit.reconciliation.shop import SECOND
 from tests.unit.reconciliation.virtual import run_virtually
-from tidings.reconciliation.outbound.party import answering, deciding, knowing, policy, pushing, taking
+from tidings.reconciliation.outbound.party import answering, deciding, knowing, policy, taking
 from tidings.reconciliation.outbound.party.deciding import Deciding
 from tidings.reconciliation.outbound.party.policy import Shown
 
 SEEDS = 8 * SCALE
 MOST = 12
+"""In how many runs it has to show that a rule is taken out. Those that show in fewer than three of them, of what is
+pending, of keys, and of If-Match, have tests of their own beside."""
 NATURES = [Nature(), Nature(lag=3.0), Nature(absent="ask"), Nature(absent="accept", edits=2.0)]
 Patch = pytest.MonkeyPatch
 
@@ -57,11 +59,6 @@ def told(change: Callable[[Shown, dict[str, Any]], Shown]) -> Callable[[Patch], 
     return off
 
 
-def no_pending(found: Shown, given: dict[str, Any]) -> Shown:
-    is_known = given["held"] is not None
-    return policy.shown(**{**given, "is_pending": False, "as_of": 2**62}) if is_known else found
-
-
 def same_key_never(patch: Patch) -> None:
     real = Deciding.lost
 
@@ -80,40 +77,23 @@ def ask_nobody(patch: Patch) -> None:
     )
 
 
-def keys_live_for_ever(patch: Patch) -> None:
-    for module in (deciding, pushing):
-        patch.setattr(module, "is_past_life", lambda *_: False)
-
-
 OFF: dict[str, tuple[Callable[[Patch], None], str]] = {
-    "2: pending": (told(no_pending), "unlike"),
     "2: equal is recorded": (lambda patch: patch.setattr(taking.TakingHeld, "_equal", lambda *_: None), "unlike"),
     "3: never acknowledged and missing": (
         told(lambda found, given: Shown.PENDING if found is Shown.LOST and given["hash"] == 0 else found),
         "unlike",
     ),
     "3: the same key": (same_key_never, "doubled"),
-    "4: another key": (
-        lambda patch: patch.setattr(Deciding, "_key", lambda _, held, read: held.idempotency_key),
-        "unlike",
-    ),
     "4: ask": (ask_nobody, "overwritten"),
     "5: once acknowledged and gone": (
         told(lambda found, _: Shown.PENDING if found is Shown.ABSENT else found),
         "unlike",
     ),
-    "6: key life": (keys_live_for_ever, "doubled"),
-    "6: If-Match": (lambda patch: patch.setattr(deciding.Read, "etag", None), "overwritten"),
 }
-
-
-FIRST = {"2: pending": 6, "3: the same key": 3, "4: another key": 3, "6: key life": 4, "6: If-Match": 57}
-"""The first run in which it shows, where that is none of the first two."""
 
 
 @pytest.mark.parametrize("rule", OFF)
 def test_each_rule_taken_out_shows(rule: str, monkeypatch: Patch) -> None:
     off, shows = OFF[rule]
     off(monkeypatch)
-    first = FIRST.get(rule, 0)
-    assert any(getattr(outcome_of(seed), shows) for seed in range(first, first + MOST))
+    assert any(getattr(outcome_of(seed), shows) for seed in range(MOST))
