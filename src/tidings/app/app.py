@@ -16,6 +16,7 @@ from tidings.app.declared import Declared
 from tidings.app.opened import Opened
 from tidings.app.opening import open_services
 from tidings.app.reconciling import checked_copy, checked_endpoint, checked_party
+from tidings.app.recovering import recover
 from tidings.errors import DeclarationError, RefusedError, SettingError
 from tidings.events.catalog import Catalog
 from tidings.events.declaration import declared_class
@@ -31,6 +32,7 @@ from tidings.services.service import Service
 from tidings.settings import Settings
 from tidings.versions.known import Versions
 from tidings.views.declaration import ViewSpec
+from tidings.webhooks.intake.intake import Outcome
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.receive.keys import Key
 from tidings.webhooks.receive.preset import Preset
@@ -241,6 +243,18 @@ class App:
         is; ConflictError if the id is kept with other content; LogUnavailableError: repeat it with the same id.
         """
         return await self.opened.publish(event, source=source, id=id, time=time)
+
+    async def recover(
+        self, receiver: str, body: bytes, *, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Outcome:
+        """Take in a delivery that a provider's own log has, as if it had come to the receiver, by its translations.
+
+        Return what became of it: `stored`, it never came and is in the log now, under its own source and id;
+        `duplicate`, as mostly; `failed`, it cannot be read and waits as a dead letter; `conflict`. No signature is
+        looked at, since whoever calls has read that log with credentials of his own. `headers`: those that the preset
+        reads, such as a delivery's id. NotFoundError; StoreUnavailableError: once more does no harm.
+        """
+        return await recover(self.opened, receiver, body, headers)
 
     def staged(self, event: Any, *, source: str, id: str | None = None, time: datetime | None = None) -> str:
         """Return one event as a text for `SELECT tidings.stage(:text)`, in a transaction of yours on this PostgreSQL.
