@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -131,3 +131,26 @@ def test_what_has_changed_and_one_item_are_compared_alone_once_all_was(place: Pl
 
         wrong = place.tidings(*run, "--changed", "--key", "o-1")
         assert (wrong.code, "say one of" in wrong.err) == (2, True)
+
+
+def test_whoever_waits_is_told_of_each_difference_whether_its_event_came_after_all(place: Place) -> None:
+    app = ("--app", "shop:app")
+    run = ("reconcile", "run", "till-orders", "--apply", "--wait", "--json", *app)
+    with place.serving():
+        items = {f"o-{n}": (n, HOUR_AGO) for n in range(30)}
+        almost_a_minute = datetime.now(UTC) - timedelta(seconds=57)  # of which it is known in a moment
+        items["o-1"] = (99, almost_a_minute.isoformat())
+        has(place, items)
+        missed = place.tidings(*run)
+        assert (missed.code, missed.json["causes"]) == (1, {"unknown": 30})
+        assert datetime.now(UTC) > almost_a_minute + timedelta(seconds=60)
+        place.eventually("asof", "till-orders", *app, until=lambda found: found[0]["delete"]["as_of"])
+
+        at = datetime.now(UTC).replace(microsecond=0).isoformat()
+        has(place, {**items, "o-2": (77, at)})
+        waiting = place.begin(*run)
+        place.eventually("reconcile", "report", "till-orders", *app, until=lambda runs: runs[0]["appended"] == 1)
+        told = json.dumps({"order_id": "o-2", "amount": 77, "updated_at": at})
+        assert place.tidings("emit", "order-seen", told, "--id", "w-2", "--source", "/till", *app).code == 0
+        out, errors = waiting.communicate(timeout=60)
+        assert (waiting.returncode, json.loads(out)["causes"]) == (0, {"in_flight": 1}), errors
