@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tidings.conformance.store_harness import START_US
 from tidings.conformance.store_samples import OWNER, TTL
+from tidings.store.deliveries import OPEN
 from tidings.store.driver import StoreDriver
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Claiming, EndpointDelivery, Result, Settled
 from tidings.store.endpoints import Condition, EndpointRecord, Pacing
@@ -64,6 +65,7 @@ def faring(result: Result, **condition: Any) -> Callable[[EndpointRecord], Resul
 async def states(store: StoreDriver, *more: str) -> dict[int, Any]:
     """Return the state of each delivery by its position, and these columns."""
     found = await store.deliveries(limit=10_000)
+    assert all((each["closed"] is None) == (each["state"] in OPEN) for each in found)
     return {
         each["position"]: tuple(each[name] for name in ("state", *more)) if more else each["state"] for each in found
     }

@@ -42,7 +42,7 @@ CLAIM = (
 # Its attempts go first: without their delivery nobody would find them.
 OLD = (
     "DELETE FROM tidings.delivery WHERE n IN (SELECT d.n FROM tidings.delivery d "
-    "WHERE d.state IN ('delivered', 'expired', 'cancelled') AND d.closed < $1 "
+    "WHERE d.state <> 'dead' AND d.closed < $1 "
     "AND (SELECT a.n FROM tidings.attempt a WHERE a.delivery = d.n LIMIT 1) IS NULL "  # which no hash of all answers
     "ORDER BY d.closed LIMIT $2 FOR UPDATE OF d SKIP LOCKED) RETURNING 1"
 )

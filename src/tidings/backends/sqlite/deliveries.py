@@ -30,7 +30,7 @@ DUE = (
 # Its attempts go first: without their delivery nobody would find them.
 OLD = (
     "DELETE FROM tidings_delivery WHERE n IN (SELECT d.n FROM tidings_delivery d "
-    "WHERE d.state IN ('delivered', 'expired', 'cancelled') AND d.closed < ? "
+    "WHERE d.state <> 'dead' AND d.closed < ? "
     "AND NOT EXISTS (SELECT 1 FROM tidings_attempt a WHERE a.delivery = d.n) ORDER BY d.closed LIMIT ?)"
 )
 

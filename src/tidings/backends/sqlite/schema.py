@@ -72,7 +72,7 @@ CREATE INDEX tidings_delivery_order ON tidings_delivery (service, ordering, n)
   WHERE state IN ('due', 'leased') AND ordering IS NOT NULL;
 CREATE INDEX tidings_delivery_owner ON tidings_delivery (owner, until) WHERE state = 'leased';
 CREATE INDEX tidings_delivery_closed ON tidings_delivery (closed)
-  WHERE state IN ('delivered', 'expired', 'cancelled');
+  WHERE closed IS NOT NULL AND state <> 'dead';
 CREATE UNIQUE INDEX tidings_delivery_of ON tidings_delivery (endpoint, position, run) WHERE endpoint IS NOT NULL;
 CREATE INDEX tidings_delivery_first ON tidings_delivery (endpoint, next_at, position)
   WHERE state = 'due' AND attempts = 0 AND endpoint IS NOT NULL;
@@ -82,9 +82,9 @@ CREATE INDEX tidings_delivery_leased ON tidings_delivery (endpoint, attempts, ba
   WHERE state = 'leased' AND endpoint IS NOT NULL;
 CREATE INDEX tidings_delivery_until ON tidings_delivery (until) WHERE state = 'leased' AND endpoint IS NOT NULL;
 CREATE INDEX tidings_delivery_open ON tidings_delivery (endpoint, n)
-  WHERE state IN ('due', 'leased', 'behind', 'held') AND endpoint IS NOT NULL;
+  WHERE closed IS NULL AND endpoint IS NOT NULL;
 CREATE INDEX tidings_delivery_line ON tidings_delivery (endpoint, subject, n)
-  WHERE state IN ('due', 'leased', 'behind', 'held') AND endpoint IS NOT NULL AND subject IS NOT NULL;
+  WHERE closed IS NULL AND endpoint IS NOT NULL AND subject IS NOT NULL;
 CREATE INDEX tidings_delivery_waiting ON tidings_delivery (endpoint, n)
   WHERE state IN ('due', 'behind') AND endpoint IS NOT NULL;
 CREATE INDEX tidings_delivery_behind ON tidings_delivery (n) WHERE state = 'behind';
@@ -93,7 +93,7 @@ CREATE INDEX tidings_delivery_holding ON tidings_delivery (endpoint, n) WHERE st
 CREATE INDEX tidings_delivery_unreadable ON tidings_delivery (n)
   WHERE state = 'held' AND reason = 'version-unreadable';
 CREATE INDEX tidings_delivery_expires ON tidings_delivery (expires)
-  WHERE state IN ('due', 'behind', 'held') AND expires IS NOT NULL;
+  WHERE expires IS NOT NULL AND state IN ('due', 'behind', 'held');
 CREATE INDEX tidings_delivery_dead ON tidings_delivery (endpoint, position)
   WHERE state = 'dead' AND endpoint IS NOT NULL;
 CREATE INDEX tidings_delivery_parked ON tidings_delivery (endpoint, subject, n)

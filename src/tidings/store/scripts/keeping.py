@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from tidings.store.endpoints import Condition, EndpointRecord, EndpointState, Pacing, Turn, no_endpoint, wrong_state
-from tidings.store.scripts.line import CHUNK, arrange, hold, release
+from tidings.store.scripts.line import CHUNK, OPEN, arrange, hold, release
 from tidings.store.scripts.script import Rows, Script, ask, count, pieces, places
 
 COLUMNS = (
@@ -94,7 +94,7 @@ def remove(id: str, *, at: int) -> Script[int]:
     cancelled = yield from count(
         "UPDATE tidings.delivery SET state = 'cancelled', reason = 'endpoint-removed', closed = $2, next_at = NULL, "
         "owner = NULL, until = NULL, held = NULL "
-        "WHERE endpoint = $1 AND state IN ('due', 'leased', 'behind', 'held') RETURNING 1",
+        f"WHERE endpoint = $1 AND {OPEN} RETURNING 1",
         id,
         at,
     )

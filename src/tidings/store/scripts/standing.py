@@ -14,7 +14,7 @@ from tidings.store.scripts.script import Script, ask, pieces, places
 
 # Said as a range, so that PostgreSQL does not walk an index of all endpoints' deliveries, in the hope to meet some of
 # this one soon: it takes the partial index that has the same condition, and the endpoint as its first column.
-_OF = "FROM tidings.delivery WHERE endpoint >= e.id AND endpoint <= e.id AND state"
+_OF = "FROM tidings.delivery WHERE endpoint >= e.id AND endpoint <= e.id AND"
 
 
 def _count(states: str) -> str:
@@ -28,10 +28,10 @@ def _first(what: str, states: str, column: str) -> str:
 BACKLOGS = "SELECT e.id, {} FROM tidings.endpoint e WHERE e.id >= $1 AND e.id <= $2".format(
     ", ".join(
         (
-            *map(_count, ("IN ('due', 'behind')", "= 'leased'", "= 'held'", "= 'dead'")),
-            _first("intended", "IN ('due', 'leased', 'behind', 'held')", "n"),
-            _first("next_at", "= 'due' AND attempts = 0", "next_at"),
-            _first("next_at", "= 'due' AND attempts > 0", "next_at"),
+            *map(_count, ("state IN ('due', 'behind')", "state = 'leased'", "state = 'held'", "state = 'dead'")),
+            _first("intended", OPEN, "n"),
+            _first("next_at", "state = 'due' AND attempts = 0", "next_at"),
+            _first("next_at", "state = 'due' AND attempts > 0", "next_at"),
         )
     )
 )
@@ -86,7 +86,7 @@ _CLOSED = (
 def closed(id: str, *, since: int, after: int, now: int | None, limit: int) -> Script[ClosedPage]:
     """See `EndpointStore.closed_deliveries`."""
     at = yield from keeping.now_of(now)
-    rows = yield from ask(_CLOSED.format("IN ('delivered', 'expired', 'cancelled')"), id, since, after, limit)
+    rows = yield from ask(_CLOSED.format("<> 'dead'"), id, since, after, limit)
     rows += yield from ask(_CLOSED.format("= 'dead'"), id, since, after, limit)
     found = sorted(map(_closed_of, rows), key=lambda each: (each.closed, each.n))
     return ClosedPage(found[:limit], at)
@@ -106,7 +106,7 @@ def open_among(keys: Sequence[str]) -> Script[frozenset[str]]:
     found: set[str] = set()
     for piece in pieces(sorted(set(keys))):
         rows = yield from ask(
-            f"SELECT key FROM tidings.delivery WHERE key IN ({places(1, len(piece))}) AND state IN {OPEN}", *piece
+            f"SELECT key FROM tidings.delivery WHERE key IN ({places(1, len(piece))}) AND {OPEN}", *piece
         )
         found.update(key for (key,) in rows)
     return frozenset(found)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tidings.log.driver import Position
+from tidings.store.scripts.line import OPEN
 from tidings.store.scripts.script import Script, ask
 from tidings.store.versions import Counted, Miscount, Place, Stretch, Tally, Waiting
 
@@ -31,8 +32,7 @@ _PARKED = (
 _OUTBOX = "SELECT type, dataversion, count(*), min(staged) FROM tidings.outbox GROUP BY type, dataversion"
 _DELIVERIES = (
     "SELECT endpoint, type, coalesce(pin, 0), count(*), min(intended) FROM tidings.delivery "
-    "WHERE state IN ('due', 'leased', 'behind', 'held') AND endpoint IS NOT NULL AND type IS NOT NULL "
-    "GROUP BY endpoint, type, pin"
+    f"WHERE {OPEN} AND endpoint IS NOT NULL AND type IS NOT NULL GROUP BY endpoint, type, pin"
 )
 _GIVEN_UP = (
     "SELECT endpoint, type, coalesce(pin, 0), count(*), min(closed), count(DISTINCT subject), min(subject) "

@@ -68,7 +68,7 @@ async def test_what_is_behind_nothing_is_promoted(empty: Opened) -> None:
     store = empty.store
     await keep(store, endpoint(ordering="key"))
     await deliver(store, *(sent(n, subject="a") for n in (1, 2, 3)))
-    await empty.rows("UPDATE tidings_delivery SET state = 'delivered' WHERE position = 1")
+    await empty.rows("UPDATE tidings_delivery SET state = 'delivered', closed = 1 WHERE position = 1")
     assert await take(store) == []
     swept = await store.sweep_endpoint_deliveries(stale=MONTH)
     assert (swept.promoted, swept.last) == (1, 0)

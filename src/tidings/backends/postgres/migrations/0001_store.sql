@@ -162,7 +162,7 @@ CREATE INDEX delivery_order ON tidings.delivery (service, ordering, n)
   WHERE state IN ('due', 'leased') AND ordering IS NOT NULL;
 CREATE INDEX delivery_owner ON tidings.delivery (owner, until) WHERE state = 'leased';
 CREATE INDEX delivery_closed ON tidings.delivery (closed)
-  WHERE state IN ('delivered', 'expired', 'cancelled');
+  WHERE closed IS NOT NULL AND state <> 'dead';
 CREATE UNIQUE INDEX delivery_of ON tidings.delivery (endpoint, position, run) WHERE endpoint IS NOT NULL;
 CREATE INDEX delivery_first ON tidings.delivery (endpoint, next_at, position)
   WHERE state = 'due' AND attempts = 0 AND endpoint IS NOT NULL;
@@ -172,9 +172,9 @@ CREATE INDEX delivery_leased ON tidings.delivery (endpoint, attempts, batch)
   WHERE state = 'leased' AND endpoint IS NOT NULL;
 CREATE INDEX delivery_until ON tidings.delivery (until) WHERE state = 'leased' AND endpoint IS NOT NULL;
 CREATE INDEX delivery_open ON tidings.delivery (endpoint, n)
-  WHERE state IN ('due', 'leased', 'behind', 'held') AND endpoint IS NOT NULL;
+  WHERE closed IS NULL AND endpoint IS NOT NULL;
 CREATE INDEX delivery_line ON tidings.delivery (endpoint, subject, n)
-  WHERE state IN ('due', 'leased', 'behind', 'held') AND endpoint IS NOT NULL AND subject IS NOT NULL;
+  WHERE closed IS NULL AND endpoint IS NOT NULL AND subject IS NOT NULL;
 CREATE INDEX delivery_waiting ON tidings.delivery (endpoint, n)
   WHERE state IN ('due', 'behind') AND endpoint IS NOT NULL;
 CREATE INDEX delivery_behind ON tidings.delivery (n) WHERE state = 'behind';
