@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.browser.reconciling import Reconciled, reconciled
+from tests.browser.shop import open_shop
 from tests.unit.console.browsing import Browser, browsing, key
 from tests.unit.console.test_login import log_in
+from tests.unit.reconciliation.party import SCOPE, Party, selling_app
+from tidings.ports import Ports
 
 
 @pytest.fixture
@@ -48,3 +51,15 @@ async def test_what_is_not_there_is_said_to_be_missing(browser: Browser, made: R
     for path in ("/reconciliation/nobody", "/reconciliation/till-orders/none"):
         assert (await browser.get(path)).status == 404, path
     assert (await browser.get(f"{made.page}?kind=nothing")).status == 400
+
+
+async def test_party_is_shown_with_what_it_holds_otherwise(tmp_path: Path) -> None:
+    party = Party(Ports().clock)  # type: ignore[arg-type]
+    app, _ = selling_app(party)
+    party.items["x1"] = {"cents": 1, "note": "", "stock": 0}
+    async with open_shop(tmp_path, app) as shop, browsing(shop) as browser:
+        run = await shop.opened.scopes[SCOPE].run("run", applies=True)
+        page = await browser.get(f"/reconciliation/{SCOPE}/{run.id}")
+        assert (page.status, "unexpected" in page.words, "To decide" in page.words) == (200, True, True)
+        page = await browser.get(f"/reconciliation/{SCOPE}")
+        assert (page.status, "Whatever was pushed and answered by then the party holds" in page.words) == (200, True)
