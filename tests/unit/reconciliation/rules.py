@@ -18,11 +18,12 @@ from tidings.reconciliation.book import Book
 from tidings.reconciliation.facts import Capability, Paging
 from tidings.reconciliation.floors import NEVER, NOTHING, Known
 from tidings.reconciliation.holding import Holding
-from tidings.reconciliation.judging import Judgement, Verdict, judge
+from tidings.reconciliation.judging import Judgement, Read, Verdict, judge, rank_of
 from tidings.reconciliation.judging import Kind as Found
 from tidings.reconciliation.merging import Merge, merged
 from tidings.reconciliation.proofs import Proof
 from tidings.reconciliation.stamps import Stamp, Stamps
+from tidings.store.rows import Rank
 
 V, C, X = Capability.VERSIONED, Capability.EVENT_TIMED, Capability.BARE
 Patch = pytest.MonkeyPatch
@@ -148,13 +149,20 @@ def _old_reads(patch: Patch) -> None:
         patch.setattr(module, "floor_of", lambda *given: NEVER)
 
 
-def _ours_is_newer(patch: Patch) -> None:
-    def lenient(*given: Any) -> Judgement:
-        found = judge(*given)
-        return Judgement(Verdict.NEWER_HERE) if found.kind in (Found.WENT_BACK, Found.DIFFERS) else found
+def _ours_is_newer(*, by_version: bool = False) -> Callable[[Patch], None]:
+    """Leave what went back. `by_version`: rank by its version also what is back once its tombstone was purged."""
 
-    for module in (taking, answering):
-        patch.setattr(module, "judge", lenient)
+    def apply(patch: Patch) -> None:
+        def lenient(read: Read, base: Rank | None, floor: int, capability: Capability) -> Judgement:
+            found = judge(read, base, floor, capability)
+            if by_version and found.kind is Found.MISSING:
+                return replace(found, rank=rank_of(read, capability))
+            return Judgement(Verdict.NEWER_HERE) if found.kind in (Found.WENT_BACK, Found.DIFFERS) else found
+
+        for module in (taking, answering):
+            patch.setattr(module, "judge", lenient)
+
+    return apply
 
 
 async def _nothing(*given: Any) -> None:
@@ -277,8 +285,8 @@ OFF: Mapping[str, Off] = {
     "R7 old reads are taken": Off(
         tuple(Kind(capability=each, changes=True, index_lag=5.0, **CLOSE) for each in (V, C)), _old_reads, first=2
     ),
-    "R8 what went back is left, deletes by absence": Off(
-        _stressed(Kind(drops=0.1)), _both(_by_absence, _no_breaker, _ours_is_newer), "differs"
+    "R8 what went back is left, or ranked by its version, deletes by absence": Off(
+        _stressed(Kind(drops=0.1)), _both(_by_absence, _no_breaker, _ours_is_newer(by_version=True)), "differs"
     ),
     "R10 no floors of keys": Off(
         _stressed(*(Kind(capability=each, changes=True, **BUSY) for each in (V, C))),
@@ -310,5 +318,8 @@ COMPARED: Mapping[str, Off] = {
     "lies, all rules": Off(_stressed(Kind(denies=0.02, **LIES))),
     "lies, R14 off": Off(_stressed(Kind(denies=0.02, **LIES)), _set(taking, "hold_limit", lambda live: 10**9)),
     "lies, R19 off": Off(_stressed(Kind(denies=0.02, **LIES)), _late_is_late),
+    "R8 what went back is left, deletes by absence": Off(
+        _stressed(Kind(drops=0.1)), _both(_by_absence, _no_breaker, _ours_is_newer()), "differs"
+    ),
     "absence is a delete, R8 on": Off(_stressed(Kind(drops=0.1)), _both(_by_absence, _no_breaker), "differs"),
 }

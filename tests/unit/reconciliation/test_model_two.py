@@ -34,23 +34,6 @@ def test_level_two_zeros(part: int) -> None:
     assert checks > 1_000 * SEEDS / 4
 
 
-@pytest.mark.parametrize(
-    ("kind", "seed"),
-    [
-        # An item was gone before the copy had taken it in.
-        (Kind(index_lag=5.0, errors=0.08, short=0.2, changes=True), 7051),
-        # An answer said what a repair was to say that was not merged yet.
-        (
-            Kind(capability=Capability.BARE, cursor_life=0.9, seekable=False, errors=0.08, short=0.2, is_stressed=True),
-            7037,
-        ),
-    ],
-)
-def test_a_run_that_was_wrong_once_stays_right(kind: Kind, seed: int) -> None:
-    found = outcome_of(kind, seed)
-    assert has_nothing_wrong(kind, found), found
-
-
 def test_lists_that_lie_lead_to_no_wrong_end() -> None:
     for seed in range(4 * SCALE):
         found = outcome_of(Kind(denies=0.02, **LIES), seed)

@@ -56,6 +56,29 @@ async def test_a_page_does_not_take_an_item_back_that_was_read_meanwhile() -> No
         assert await at.shown() == at.true
 
 
+async def test_an_answer_that_says_what_a_repair_will_say_is_waited_for_until_that_is_merged() -> None:
+    async with shop(capability=BARE) as at:
+        await filled(at, 8)
+        told = (await at.scope.asof()).upserts
+
+        async def read_meanwhile() -> None:
+            await at.webhook("o02", id="hint")
+            await at.carry()
+            assert await at.scope.read_dirty() == 1
+
+        at.provider.before = read_meanwhile
+        await at.run()  # whose page waits for one more read of it
+        at.provider.put("o02", 99)
+        at.pass_time(2)
+        assert (await at.scope.run_key("o02")).appended == 1
+        at.pass_time(2)
+        assert await at.scope.read_dirty() == 1
+        assert (await at.scope.asof()).upserts == told
+        await at.carry()
+        assert ((await at.scope.asof()).upserts or 0) > (told or 0)
+        assert await at.shown() == at.true
+
+
 async def test_an_answer_that_a_page_overlapped_is_asked_for_again() -> None:
     async with shop(capability=BARE) as at:
         await filled(at, 8)
