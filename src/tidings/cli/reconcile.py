@@ -119,7 +119,7 @@ def report(
         output.json({"line": shown}) if as_json else output.say(shown)
         return
     if run is None:
-        rows = shown if as_json else [_line(each) for each in shown]
+        rows = shown if as_json else [_row(each) for each in shown]
         output.rows(rows, empty=f"{scope} was not run yet")
         return
     about, findings = shown
@@ -207,6 +207,11 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
         "held": len(run["held"]),
         "consistent as of": run["after"]["delete"],
     }
+
+
+def _row(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a run as a row among others: those that were dry say so in their state."""
+    return {"repaired" if name == "would repair" else name: value for name, value in _line(run).items()}
 
 
 def _finding_line(found: dict[str, Any]) -> dict[str, Any]:
