@@ -17,6 +17,9 @@ from tidings.ports import Clock
 
 SILENCE_SECONDS = 10
 BODY_SECONDS = 60
+SMALL_BYTES = 64 * 1024
+LARGE_BYTES_MAX = 128 * 1024 * 1024
+"""What all bodies on their way may hold together of what each has beyond `SMALL_BYTES`."""
 _DIGITS_MAX = 18
 _CODINGS = {b"content-encoding": b"identity", b"transfer-encoding": b"chunked"}
 """What may be said of how a body is coded."""
@@ -45,6 +48,7 @@ class Bodies:
         self._silence = silence
         self._whole = whole
         self._arriving: dict[asyncio.Task[Any], _Arrival] = {}
+        self._large = 0
         self._watch: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -54,8 +58,9 @@ class Bodies:
         """Return the body, at most `most` bytes of it.
 
         `unsupported-media-type` if it is compressed, since tidings does not decompress what strangers send;
-        `body-too-large` as soon as the limit is passed, whatever Content-Length says; `body-timeout`. MalformedError if
-        it has another length than Content-Length says. DisconnectedError.
+        `body-too-large` as soon as the limit is passed, whatever Content-Length says; `overloaded` if it is a large one
+        and all that are on their way hold too much; `body-timeout`. MalformedError if it has another length than
+        Content-Length says. DisconnectedError.
         """
         length = _length(scope, most)
         exchange: Exchange | None = scope.get(EXCHANGE)
@@ -91,10 +96,32 @@ class Bodies:
             message = await receive()
             body: bytes = message.get("body", b"")
             if message.get("more_body"):
-                body = await _rest(receive, arrival, bytearray(body), most)
+                body = await self._rest(receive, arrival, bytearray(body), most)
             elif message["type"] != "http.request":
                 raise _gone()
         return body
+
+    async def _rest(self, receive: Receive, arrival: _Arrival, body: bytearray, most: int) -> bytes:
+        held = 0
+        try:
+            while True:
+                if len(body) > most:
+                    raise _too_large(most)
+                beyond = max(0, len(body) - SMALL_BYTES)
+                self._large, held = self._large + beyond - held, beyond
+                if held and self._large > LARGE_BYTES_MAX:
+                    raise Refusal(Problem.OVERLOADED, "many large bodies are on their way at once: send it again later")
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise _gone()
+                more = message.get("body", b"")
+                if more:
+                    arrival.silence = 0
+                    body += more
+                if not message.get("more_body"):
+                    return bytes(body)
+        finally:
+            self._large -= held
 
     @contextmanager
     def _waited_for(self, arrival: _Arrival) -> Iterator[None]:
@@ -129,21 +156,6 @@ class Bodies:
     def _too_slow(self) -> SlowBodyError:
         why = f"the body was not whole after {self._whole} s, or for {self._silence} s no byte of it came"
         return SlowBodyError(f"{why}: send it again")
-
-
-async def _rest(receive: Receive, arrival: _Arrival, body: bytearray, most: int) -> bytes:
-    while True:
-        if len(body) > most:
-            raise _too_large(most)
-        message = await receive()
-        if message["type"] != "http.request":
-            raise _gone()
-        more = message.get("body", b"")
-        if more:
-            arrival.silence = 0
-            body += more
-        if not message.get("more_body"):
-            return bytes(body)
 
 
 def _length(scope: Scope, most: int) -> int | None:

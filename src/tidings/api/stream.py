@@ -38,6 +38,8 @@ BUFFER = 256
 STUCK_SECONDS = 1
 PIECE_BYTES = 64 * 1024
 _PAGE = 64
+_PAGE_BYTES = 256 * 1024
+"""What one who takes nothing keeps in memory, or one entry."""
 _LOOK_AGAIN = timedelta(seconds=COMMENT_SECONDS)
 _COMMENT = b":\n\n"
 _KNOWN = FILTERS | {"after"}
@@ -131,7 +133,7 @@ class Following:
         stream, commented = self._stream, self._stream.clock.monotonic()
         while True:
             awaited.look()
-            page = await search(stream.log, self._sought, after=self._at, limit=_PAGE)
+            page = await search(stream.log, self._sought, after=self._at, limit=_PAGE, size=_PAGE_BYTES)
             if await self._is_shut_out():
                 return
             for piece in self._pieces(page.entries):

@@ -23,6 +23,7 @@ from tidings.errors import AuthorError, CallerError, NotFoundError
 from tidings.events.media import JSON
 from tidings.faces.views import view_object
 from tidings.log.driver import Position
+from tidings.operations.fitting import PAGE_BYTES, fits, row_size
 from tidings.operations.rows import read_cursor, read_value, row_object, write_cursor
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.views.declaration import ViewSpec
@@ -104,11 +105,17 @@ class Views:
     async def _page(self, scope: Scope, record: ViewRecord | None) -> dict[str, Any]:
         assert record is not None  # a live view has no list
         table = record.table
-        equal, after, most = _selection(scope, table)
-        rows = await self._store.select(table, equal=equal, after=after, limit=most)
+        equal, after, limit = _selection(scope, table)
+        rows, used, is_last = list[Row](), 0, False
+        while not is_last and used < PAGE_BYTES and len(rows) < limit:
+            most = min(fits(PAGE_BYTES - used, seen=len(rows), used=used), limit - len(rows))
+            found = await self._store.select(table, equal=equal, after=after, limit=most)
+            rows += found
+            used += sum(row_size(row.values) for row in found)
+            is_last, after = len(found) < most, _key(table, found[-1]) if found else after
         return {
             "rows": [row_object(table.columns, row) for row in rows],
-            "next": write_cursor(_key(table, rows[-1])) if len(rows) == most else None,
+            "next": None if is_last or after is None else write_cursor(after),
         }
 
     async def _find(

@@ -7,7 +7,7 @@ What is committed are the deliveries of a page, each by its number, so that none
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -17,7 +17,9 @@ from msgspec.structs import replace
 from tidings.errors import MalformedError, RefusedError
 from tidings.events.codec import encode_json
 from tidings.events.envelope import Entry
+from tidings.log.driver import Position
 from tidings.log.log import Log
+from tidings.operations.fitting import PAGE_BYTES, entry_size, fits
 from tidings.ports import Ports
 from tidings.store.driver import StoreDriver
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, EndpointClaim, Result
@@ -75,9 +77,8 @@ class Polling:
         now = self.ports.clock.now_us()
         record, prepared = await self._ready(id, now)
         while True:
-            claimed = await self.store.polled(id, limit=limit)
-            positions = sorted({each.delivery.position for each in claimed})
-            entries = {entry.position: entry for entry in (await self.log.at(positions) if positions else ())}
+            due = await self.store.polled(id, limit=limit)
+            claimed, entries = await self._with_entries(due)
             sendings = sendings_of(EndpointClaim(endpoint=record, deliveries=claimed), entries)
             made = [self._made(each, prepared, now) for each in sendings]
             ready = [each for each in made if isinstance(each, Polled)]
@@ -86,7 +87,20 @@ class Polling:
                 await self.store.settle_polled(id, failed)
             if ready or not failed:
                 iterator = _written([each.claimed.n for each in ready]) if ready else None
-                return PolledPage(deliveries=ready, iterator=iterator, done=len(claimed) < limit)
+                return PolledPage(deliveries=ready, iterator=iterator, done=len(claimed) == len(due) < limit)
+
+    async def _with_entries(
+        self, due: Sequence[ClaimedEndpointDelivery]
+    ) -> tuple[Sequence[ClaimedEndpointDelivery], Mapping[Position, Entry]]:
+        """Return the first deliveries, of some `PAGE_BYTES`, and the entries that they are of."""
+        entries, seen, used = dict[Position, Entry](), 0, 0
+        while seen < len(due) and used < PAGE_BYTES:
+            some = due[seen : seen + fits(PAGE_BYTES, seen=seen, used=used)]
+            for entry in await self.log.at(sorted({each.delivery.position for each in some})):
+                entries[entry.position] = entry
+                used += entry_size(entry)
+            seen += len(some)
+        return due[:seen], entries
 
     async def commit(self, id: str, iterator: str) -> int:
         """Note that the deliveries of a page are with the receiver; say how many were still open. Twice is once.

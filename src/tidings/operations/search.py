@@ -10,9 +10,9 @@ from tidings.events.patterns.document import wants
 from tidings.events.patterns.pattern import Pattern
 from tidings.log.driver import Page, Position
 from tidings.log.log import Log
+from tidings.operations.fitting import PAGE_BYTES, entry_size, fits
 
-PAGE = 500
-PAGES = 10
+LOOKED_AT = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,24 +54,26 @@ class Sought:
         )
 
 
-async def search(log: Log, sought: Sought, *, after: Position, limit: int) -> Page:
-    """Return the next wanted entries after a position, oldest first, at most `limit`.
+async def search(log: Log, sought: Sought, *, after: Position, limit: int, size: int = PAGE_BYTES) -> Page:
+    """Return the next wanted entries after a position, oldest first, at most `limit`, and of some `size` bytes.
 
-    No more than `PAGE * PAGES` entries are looked at, so there may be fewer, or none, and more behind `upto`.
+    No more than `LOOKED_AT` entries are looked at where the log cannot tell. So there may be fewer, or none, and more
+    behind `upto`.
     """
-    if sought.is_simple:
-        return await log.read(after=after, limit=limit, where=sought.where)
-    upto = after
+    upto, found, left = after, list[Entry](), size
     if sought.recorded_from is not None:
         upto = max(after, await log.recorded_from(sought.recorded_from))
-    found: list[Entry] = []
-    for _ in range(PAGES):
-        page = await log.read(after=upto, limit=PAGE, where=sought.where)
-        for entry in filter(sought.matches, page.entries):
-            found.append(entry)
-            if len(found) == limit:
+    seen = used = 0
+    while most := min(fits(size, seen=seen, used=used), (limit if sought.is_simple else LOOKED_AT) - seen):
+        page = await log.read(after=upto, limit=most, where=sought.where)
+        for entry in page.entries:
+            seen, used = seen + 1, used + entry_size(entry)
+            if sought.matches(entry):
+                found.append(entry)
+                left -= entry_size(entry)
+            if len(found) == limit or left <= 0:
                 return Page(tuple(found), entry.position)
         upto = page.upto
-        if len(page.entries) < PAGE:
+        if len(page.entries) < most:
             break
     return Page(tuple(found), upto)

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.api.scopes import receiving, scope
 
 from tidings.api.answer import Message, Receive, Scope
-from tidings.api.bodies import Bodies, DisconnectedError
+from tidings.api.bodies import LARGE_BYTES_MAX, SMALL_BYTES, Bodies, DisconnectedError
 from tidings.api.problems import Problem, Refusal, answer_to
 from tidings.errors import MalformedError, SlowBodyError
 from tidings.ports import SystemClock
@@ -225,3 +225,34 @@ async def test_whoever_else_cancels_the_request_is_obeyed() -> None:
     with pytest.raises(asyncio.CancelledError):
         await upload.task
     assert len(bodies) == 0
+
+
+async def test_large_bodies_on_their_way_have_a_bound_together_and_small_ones_none() -> None:
+    """What the first 64 KiB hold is bounded by the number of connections, so it does not count."""
+    bodies, size = Bodies(SystemClock()), SMALL_BYTES + 8 * 1024 * 1024
+    most = LARGE_BYTES_MAX // (size - SMALL_BYTES)
+    waits = asyncio.Event()
+
+    def slow(size: int) -> Receive:
+        messages = [{"type": "http.request", "body": b"x" * size, "more_body": True}, {"type": "http.request"}]
+
+        async def receive() -> Message:
+            if len(messages) == 1:
+                await waits.wait()
+            return messages.pop(0)
+
+        return receive
+
+    async def begun(size: int) -> asyncio.Task[bytes]:
+        task = asyncio.create_task(bodies.read(scope(), slow(size), most=2 * size))
+        await turns()
+        return task
+
+    held = [await begun(size) for _ in range(most)]
+    with pytest.raises(Refusal) as refused:
+        await (await begun(size))
+    assert refused.value.problem is Problem.OVERLOADED
+    held += [await begun(SMALL_BYTES) for _ in range(3)]
+    waits.set()
+    assert {len(await each) for each in held} == {size, SMALL_BYTES}
+    assert len(await (await begun(size))) == size  # they hold nothing any more

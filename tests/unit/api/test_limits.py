@@ -46,3 +46,24 @@ async def test_an_event_has_256_kibibytes_of_data_at_most(size: int, status: int
         assert len(body) == size
         headers = {"ce-type": "order-placed", "content-type": "application/json"}
         assert (await ask(shop.http, "PUT", "/events/web/1", headers, body)).status == status
+
+
+@pytest.mark.parametrize(("path", "name"), [("/events", "entries"), ("/views/stock/line", "rows")])
+async def test_a_page_of_large_items_ends_after_4_mebibytes_and_the_next_one_goes_on(path: str, name: str) -> None:
+    async with open_shop() as shop:
+        headers = {"ce-type": "order-placed", "content-type": "application/json"}
+        for n in range(100):
+            data = {"order_id": str(n), "customer": "ann", "amount": 1, "note": "x" * 100_000}
+            sent = await ask(shop.http, "PUT", f"/events/web/{n}", headers, json.dumps(data).encode())
+            assert sent.status == 201
+        pages = []
+        after = ""
+        while not pages or pages[-1][name]:
+            reply = await ask(shop.http, "GET", f"{path}?limit=1000{after}")
+            pages.append(reply.json)
+            assert len(reply.body) < 5 * MIB
+            if reply.json["next"] is None:
+                break
+            after = f"&after={reply.json['next']}"
+    assert [len(page[name]) for page in pages[:2]] == [42, 42]
+    assert sum(len(page[name]) for page in pages) == 100
