@@ -21,13 +21,12 @@ from tidings.reconciliation.facts import ProviderFacts, micros
 from tidings.reconciliation.floors import NEVER, Floors
 from tidings.reconciliation.holding import HoldingChanges, LostLeaseError
 from tidings.reconciliation.listing import Page
-from tidings.reconciliation.pages import Taken
+from tidings.reconciliation.pages import Taken, after
 from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked
 from tidings.reconciliation.places import START, WHOLE, Place, Range
 from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf, unread
 from tidings.reconciliation.records import Record, Run, RunState
 from tidings.reconciliation.repairing import carried_out
-from tidings.reconciliation.taking import after
 
 RESTARTS = 3
 NAP_SECONDS = 15.0

@@ -1,4 +1,4 @@
-"""A page of a list: as it was read, as it is taken in, what it is judged by, and what came of it."""
+"""A page of a list: as it was read, as it is taken in, what it is judged by, and what came of it for its run."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from tidings.reconciliation.book import Kept, newer
 from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
 from tidings.reconciliation.copying import Copied, Told
-from tidings.reconciliation.judging import Verdict
+from tidings.reconciliation.holding import breached
+from tidings.reconciliation.judging import OUTBOUND, Verdict
 from tidings.reconciliation.listing import Row
 from tidings.reconciliation.paging import Looked
+from tidings.reconciliation.records import Record, Run
 from tidings.reconciliation.repairing import Repair
 from tidings.reconciliation.showing import Shown
 from tidings.store.rows import Rank
+
+CURSORS_KEPT = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,3 +91,45 @@ class There:
         """Say whether the mirror holds this state already, and will go on to."""
         body = self.kept.mirror.get(copy.at)
         return body is not None and Mirrored.shows(body, copy.hash) and copy.at not in self.kept.open
+
+
+def _is_drift(run: Run, looked: Looked) -> bool:
+    """Say whether a page has shown that no page of this run proves anything any more. A pass over changes is one proof,
+    so a page that proves nothing leaves none of it."""
+    return looked.doubt == "order" or (looked.doubt != "" and run.mode == "changed")
+
+
+def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | None, end: bytes) -> tuple[Record, Run]:
+    """Return the scope and the run once a page is taken in. `end`: where its range ends."""
+    verdicts, is_last = page.verdicts, cursor is None
+    doubts = (*([taken.looked.doubt] if taken.looked.doubt else []), *["omitted"] * page.omitted)
+    run = replace(
+        run,
+        cursor=cursor,
+        cursors=(*run.cursors, cursor)[-CURSORS_KEPT:] if cursor is not None else run.cursors,
+        after=run.after if is_last else end,
+        is_listed=is_last,
+        pages=run.pages + 1,
+        empty=run.empty + 1 if not taken.control else 0,
+        rows=run.rows + len(taken.copies) + taken.equal,
+        equal=run.equal + verdicts[Verdict.EQUAL] + verdicts[Verdict.OLD],
+        newer_here=run.newer_here + verdicts[Verdict.NEWER_HERE],
+        appended=run.appended + len(page.repairs),
+        proposed=run.proposed + (len(page.findings) if run.is_dry else 0),
+        asked=run.asked + (0 if run.is_dry else len(page.findings) - len(page.repairs)),
+        suspects=run.suspects + len(page.suspects),
+        unreadable=run.unreadable + len(taken.unreadable),
+        omitted=run.omitted + page.omitted,
+        presence_only=run.presence_only or ("drift" if _is_drift(run, taken.looked) else ""),
+        control=taken.control or run.control,
+        first_as_of=taken.as_of if run.first_as_of is None else run.first_as_of,
+        first_ticket=run.first_ticket or taken.ticket,
+        breaches=(*run.breaches, *doubts),
+        tries=0,
+    )
+    made = Counter(record.corrections)
+    made.update(f"{each.kind}/{each.cause}" for each in page.findings if each.kind in OUTBOUND and each.is_repaired)
+    for doubt in doubts:
+        record = breached(record, doubt, taken.now)
+    violations, least = record.violations + len(page.noted), max(record.least, taken.as_of)
+    return replace(record, corrections=dict(made), violations=violations, least=least), run

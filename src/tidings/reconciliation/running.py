@@ -18,7 +18,7 @@ from tidings.reconciliation.floors import NEVER, Known
 from tidings.reconciliation.holding import Holding, LostLeaseError, breached
 from tidings.reconciliation.judging import PUT, Kind
 from tidings.reconciliation.listing import Page, Seeks
-from tidings.reconciliation.pages import Seen
+from tidings.reconciliation.pages import Seen, after
 from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked, hold_limit, look_at
 from tidings.reconciliation.places import START, WHOLE, Place
 from tidings.reconciliation.proofs import Proof
@@ -26,7 +26,7 @@ from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf, u
 from tidings.reconciliation.records import Record, Run, RunState
 from tidings.reconciliation.repairing import Difference, carried_out
 from tidings.reconciliation.showing import Shown, shown
-from tidings.reconciliation.taking import TakingPages, after
+from tidings.reconciliation.taking import TakingPages
 from tidings.reconciliation.verifying import DAY_US, Verifying
 from tidings.store.rows import Rank
 
