@@ -7,11 +7,13 @@ import gc
 import hashlib
 import json
 import logging
+import random
 import re
 import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
+from string import ascii_letters
 from typing import Any
 from urllib.parse import quote
 
@@ -128,12 +130,13 @@ HOSTILE = [
     "\u202eright to left\u202c",
     "שלום",
     "\u0007bell\x1b[31m",
-    "x" * 10_000,
+    "x" * 1_999,
     " ",
     "\U0001f600",
 ]
 NUL = "a\x00b"
-LONG = "x" * 65_536
+LONGEST = "".join(random.Random(1).choices("\U0001f600\U0001f601\U0001f602\U0001f603", k=499)) + "xx"
+TOO_LONG = ["".join(random.Random(2).choices(ascii_letters, k=size)) for size in (2_000, 3_000, 65_536)]
 
 
 @pytest.mark.parametrize("url", ["sqlite:///:memory:", "file"])
@@ -147,21 +150,25 @@ async def test_hostile_keys_round_trip_on_every_back_end_with_postgresql(bare_po
 
 async def round_trip(settings: Settings) -> None:
     async with serving(program(), settings) as caller:
-        texts = [*HOSTILE, LONG]
-        for n, text in enumerate([*texts, NUL]):
+        texts = [*HOSTILE, LONGEST]
+        for n, text in enumerate([*texts, *TOO_LONG, NUL]):
             body = json.dumps({"tweet_id": str(n), "user_id": text})
             token = (await caller.put(f"/events/web/{n}", BOOKMARKED, body)).position
             assert (await caller.get(f"/events/web/{n}")).json["data"]["user_id"] == text
         waited = {"tidings_min_position": token, "prefer": "wait=20"}
         rows = (await caller.get("/views/bookmarks/bookmark?limit=100", **waited)).json["rows"]
         assert sorted(row["user_id"] for row in rows) == sorted(texts)
-        for n, text in enumerate(texts[:-1]):
+        for n, text in enumerate(texts):
             row = await caller.get(f"/views/bookmarks/bookmark/{quote(text, safe='')}/{n}")
             assert (row.status, row.json["row"]["user_id"]) == (200, text)
             found = (await caller.get(f"/views/bookmarks/bookmark?user_id={quote(text, safe='')}")).json["rows"]
             assert [each["tweet_id"] for each in found] == [str(n)]
-        [letter] = (await caller.get("/dead-letters")).json["dead_letters"]  # the log keeps it, and no view can
-        assert (letter["reason"], "U+0000" in letter["error"]) == ("undecodable", True)
+        letters = (await caller.get("/dead-letters")).json["dead_letters"]  # the log keeps them, and no view can
+        assert {(each["state"], each["reason"]) for each in letters} == {("dead", "undecodable")}
+        errors = "\n".join(each["error"] for each in letters)
+        assert [len(letters), errors.count("U+0000")] == [len(TOO_LONG) + 1, 1]
+        for text in TOO_LONG:
+            assert f"(user_id {len(text):,}, tweet_id 2), and every back end finds rows by at most 2,000" in errors
 
 
 @pytest.mark.parametrize("text", [text for text in HOSTILE if text.isprintable()])

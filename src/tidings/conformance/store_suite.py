@@ -32,6 +32,7 @@ from tidings.conformance.store_keyed import Answering, AppendingKeyed
 from tidings.conformance.store_keys import Admitting
 from tidings.conformance.store_leases import Leasing
 from tidings.conformance.store_letters import FindingWhatFailed
+from tidings.conformance.store_long_keys import FindingByLongKeys
 from tidings.conformance.store_notes import Noting
 from tidings.conformance.store_parking import Parking
 from tidings.conformance.store_polling import Polling
@@ -75,6 +76,7 @@ class _Chapters(
     Joining,
     Waiting,
     Noting,
+    FindingByLongKeys,
 ):
     @pytest.fixture
     async def store(self, harness: StoreHarness) -> StoreDriver:

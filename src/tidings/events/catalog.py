@@ -13,7 +13,17 @@ from tidings.events.codec import Decoder, encode_json, has_non_finite, pointer
 from tidings.events.declaration import Declared, check_subject_type, declared, declared_instance, is_pydantic
 from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Envelope
 from tidings.events.media import JSON, is_json
-from tidings.events.rules import DATA_BYTES_MAX, SUBJECT_MAX, TIME_AHEAD_MAX, check_ahead, checked, is_text, wrong
+from tidings.events.rules import (
+    DATA_BYTES_MAX,
+    INDEXED_BYTES_MAX,
+    SUBJECT_MAX,
+    TIME_AHEAD_MAX,
+    check_ahead,
+    checked,
+    is_indexed,
+    is_text,
+    wrong,
+)
 from tidings.events.strict import check_json
 from tidings.events.timestamp import time_text
 from tidings.events.whole import PLACES_MAX, TOO_LONG, declares_any, may_be_too_long, too_long, with_limits
@@ -278,8 +288,11 @@ def _subject(found: Declared, envelope: Envelope, event: Any) -> str | None:
 def _subject_of(found: Declared, event: Any) -> str:
     assert found.subject is not None
     subject = str(getattr(event, found.subject))
-    if not 0 < len(subject) <= SUBJECT_MAX or not is_text(subject):
-        why = f"it names the subject, so it needs 1 to {SUBJECT_MAX:,} characters, none of them control characters"
+    if not 0 < len(subject) <= SUBJECT_MAX or not is_text(subject) or not is_indexed(subject):
+        why = (
+            f"it names the subject, so it needs 1 to {SUBJECT_MAX:,} characters, none of them control characters, "
+            f"and at most {INDEXED_BYTES_MAX:,} bytes of UTF-8"
+        )
         raise InvalidDataError(f"/{found.subject}: {why}", errors=[(pointer(found.subject), why)])
     return subject
 

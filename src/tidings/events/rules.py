@@ -18,6 +18,9 @@ TIME_AHEAD_MAX = 86_400.0  # seconds
 ATTRIBUTES_BYTES_MAX = 16 * 1024
 EXTENSIONS_MAX = 32
 SUBJECT_MAX = 1024
+INDEXED_BYTES_MAX = 2_000
+"""Bytes of UTF-8 of what anything is found by. PostgreSQL indexes no more than 2,704 with all that stands beside it."""
+TOO_LONG = f"more than {INDEXED_BYTES_MAX:,} bytes of UTF-8, by which not every store can find it"
 
 _INT32 = 2**31
 _NAME = re.compile(r"[a-z0-9]+")
@@ -52,6 +55,8 @@ def checked(envelope: Envelope, *, data_bytes_max: int = DATA_BYTES_MAX) -> Enve
         raise wrong("dataversion", f"expected a whole number from 1 to {_INT32 - 1}")
     if envelope.subject is not None:
         _check_text("subject", envelope.subject, SUBJECT_MAX)
+        if not is_indexed(envelope.subject):
+            raise wrong("subject", TOO_LONG)
     if envelope.time is not None:
         _check_time("time", envelope.time)
     more = _check_attributes(envelope.attributes) if envelope.attributes else 0
@@ -77,6 +82,11 @@ def is_text(text: str) -> bool:
 def is_kept(text: str) -> bool:
     """Say whether every log and store keeps this text: it has no U+0000 and no half of a surrogate pair."""
     return _NOT_KEPT.search(text) is None
+
+
+def is_indexed(text: str) -> bool:
+    """Say whether every store can find something by this text, which has no half of a surrogate pair."""
+    return len(text) <= INDEXED_BYTES_MAX // 4 or len(text.encode()) <= INDEXED_BYTES_MAX
 
 
 def _check_text(name: str, text: str, most: int) -> None:

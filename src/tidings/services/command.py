@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 
 from tidings.errors import InvalidDataError
-from tidings.events.rules import is_kept
+from tidings.events.rules import TOO_LONG, is_indexed, is_kept
 from tidings.log.log import Log
 from tidings.ports import Ports
 from tidings.services.act import Act
@@ -54,8 +54,12 @@ async def _command(resources: Resources, store: StoreDriver, log: Log, origin: C
 
 
 def _check_key(key: object) -> None:
-    if key is not None and not (isinstance(key, str) and key and is_kept(key)):
+    if key is None:
+        return
+    if not (isinstance(key, str) and key and is_kept(key)):
         raise InvalidDataError(f"key={key!r:.200} must be a text that names the command, such as a UUID, or None")
+    if not is_indexed(key):
+        raise InvalidDataError(f"key={key!r:.200} has {TOO_LONG}: name the command by a UUID or a hash")
 
 
 async def _begun(unit: Unit, origin: Command, log: Log) -> Act:

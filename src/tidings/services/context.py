@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from tidings.errors import DeclarationError, RefusedError, UnknownTypeError
+from tidings.errors import DeclarationError, InvalidDataError, RefusedError, UnknownTypeError
 from tidings.events.catalog import Catalog
 from tidings.events.codec import encode_json
 from tidings.events.envelope import Envelope
+from tidings.events.rules import INDEXED_BYTES_MAX, is_indexed, is_kept
 from tidings.events.timestamp import time_text
 from tidings.log.driver import Position
 from tidings.ports import utc
@@ -175,7 +176,8 @@ class Context:
         """Have a declared delivery called after the transaction, at least once, always with the same key.
 
         `payload` travels as JSON. `order`: deliveries of one value are made one after the other. DeclarationError if
-        the function is no delivery of this service; InvalidDataError if the payload is not what its annotation says.
+        the function is no delivery of this service; InvalidDataError if the payload is not what its annotation says,
+        or `order` has more than 2,000 bytes of UTF-8.
         """
         self._act.check()
         name = getattr(function, "__name__", repr(function))
@@ -183,6 +185,9 @@ class Context:
         read = self._resources.payloads.get(name)
         if read is None:
             raise DeclarationError(f"{name} is no delivery of {service}: write @{service}.delivery above it")
+        if order is not None and not (isinstance(order, str) and is_kept(order) and is_indexed(order)):
+            why = f"must be a text without U+0000 of at most {INDEXED_BYTES_MAX:,} bytes of UTF-8, or None"
+            raise InvalidDataError(f"order={order!r:.200} {why}")
         data = encode_json(payload)
         read(data)
         key = self._act.origin.made_id("delivery", len(self._act.intended))

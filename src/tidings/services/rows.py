@@ -14,7 +14,7 @@ from tidings.views.columns import forms_of
 from tidings.views.declaration import ViewSpec
 from tidings.views.live import Live, Subjects
 from tidings.views.ranks import member_rank
-from tidings.views.values import RowCodec, Stored, Values
+from tidings.views.values import LongKeyError, RowCodec, Stored, Values, indexed
 
 R = TypeVar("R")
 
@@ -79,6 +79,10 @@ class Shelves:
         await self._keep(act, shelf.view, key, lambda kept: _written(act.origin, values, kept, at=None, kind=1))
 
     async def _keep(self, act: Act, view: ViewSpec, key: Key, made: Callable[[Row | None], Row]) -> None:
+        try:
+            indexed(view.key, key)
+        except LongKeyError as error:
+            raise InvalidDataError(f"{view} cannot keep this row: {error}") from error
         table, name, row = await self._table(act.unit, view), (view.row, key), made(None)
         if act.origin.entry is not None and name not in act.written and not row.rank.kind:
             act.written[name] = None

@@ -26,7 +26,7 @@ from tidings.versions.step import Unreadable
 from tidings.views.columns import forms_of, forms_of_members
 from tidings.views.declaration import FoldSpec, ViewSpec
 from tidings.views.ranks import member_rank, time_rank
-from tidings.views.values import RowCodec, TooLargeError, Values, key_of, reader_of
+from tidings.views.values import LongKeyError, RowCodec, TooLargeError, Values, key_of, reader_of
 
 UNREADABLE = (UnknownTypeError, InvalidDataError, EnvelopeError, TransformError, VersionUnreadableError)
 """What `Folding.read` raises: an entry that does not become readable by trying again."""
@@ -170,6 +170,11 @@ class Folding:
         if isinstance(error, InvalidDataError):
             return InvalidDataError(f"{_place(entry)} cannot be read: {error}", errors=error.errors)
         why = f"{type(error).__name__}: {_said(error)}"
+        if isinstance(error, LongKeyError):
+            why = (
+                f"{error}: correct who sends it and drop this entry, or key the view by something shorter, such as a "
+                "hash, and rebuild it"
+            )
         return InvalidDataError(f"{_place(entry)} cannot be placed in {self.view}: {why}")
 
     def _elsewhere(self, entry: Entry, key: Key) -> InvalidDataError:
@@ -209,7 +214,7 @@ def _rule(view: ViewSpec, fold: FoldSpec) -> _Rule:
     rank = reader_of(known.cls, (view.rank,)) if view.rank else None
     return _Rule(
         decode=Decoder(known.cls).decode,
-        key=key_of(known.cls, members, [forms[member] for member in members]),
+        key=key_of(known.cls, members, [forms[member] for member in members], view.key),
         rank=(lambda event: rank(event)[0]) if rank else None,
         function=fold.function,
     )

@@ -11,6 +11,7 @@ import msgspec
 
 from tidings.errors import DeclarationError
 from tidings.events.declaration import is_pydantic
+from tidings.events.rules import INDEXED_BYTES_MAX
 from tidings.events.whole import INT64_MAX, INT64_MIN
 from tidings.store.rows import Column, ColumnKind, Key
 from tidings.views.columns import TEXT, Convert, Form
@@ -28,6 +29,7 @@ _EMPTY: dict[ColumnKind, Any] = {
     "decimal": "0",
     "json": "null",
 }
+_SHORT = frozenset({"integer", "real", "boolean", "time"})
 
 
 def reader_of(cls: type, members: Sequence[str]) -> Callable[[Any], Values]:
@@ -42,6 +44,10 @@ def reader_of(cls: type, members: Sequence[str]) -> Callable[[Any], Values]:
 
 class TooLargeError(ValueError):
     """A number that its column cannot hold."""
+
+
+class LongKeyError(ValueError):
+    """A key that not every back end can index."""
 
 
 class Stored:
@@ -95,25 +101,44 @@ class Stored:
             raise ValueError(f"{name}: {error}") from error
 
 
-def key_of(cls: type, members: Sequence[str], forms: Sequence[Form]) -> Callable[[Any], Values]:
-    """Return the function that reads a key from an instance that was decoded by its types; it raises as `Stored`."""
+def key_of(cls: type, members: Sequence[str], forms: Sequence[Form], key: Sequence[str]) -> Callable[[Any], Values]:
+    """Return the function that reads a key from an instance that was decoded by its types; it raises as `Stored`, and
+    `LongKeyError`. `key`: the view's columns that the members stand for."""
     read = reader_of(cls, members)
     stored = Stored(members, forms)
-    if stored.is_plain and all(form.kind in ("boolean", "blob") for form in forms) and not is_pydantic(cls):
+    if stored.is_plain and all(form.kind == "boolean" for form in forms) and not is_pydantic(cls):
         return read  # the decoder saw to the types, and these have no limits beside them
-    return (
-        _texts_first(read, stored) if all(form is TEXT for form in forms) else lambda instance: stored(read(instance))
+    if all(form is TEXT for form in forms):
+        return _texts_first(read, lambda values: indexed(key, stored(values)), INDEXED_BYTES_MAX // len(members))
+    if all(form.kind in _SHORT for form in forms):
+        return lambda instance: stored(read(instance))
+    return lambda instance: indexed(key, stored(read(instance)))
+
+
+def indexed(names: Sequence[str], key: Values) -> Values:
+    """Return a key as it is stored if every back end can index it; LongKeyError."""
+    sizes = [
+        len(each.encode()) if isinstance(each, str) else len(each) if isinstance(each, bytes) else 0 for each in key
+    ]
+    if sum(sizes) <= INDEXED_BYTES_MAX:
+        return key
+    each = ", ".join(f"{name} {size:,}" for name, size in zip(names, sizes, strict=True) if size)
+    raise LongKeyError(
+        f"its key has {sum(sizes):,} bytes ({each}), and every back end finds rows by at most {INDEXED_BYTES_MAX:,}"
     )
 
 
-def _texts_first(read: Callable[[Any], Values], stored: Stored) -> Callable[[Any], Values]:
-    """Return what reads keys of texts: most are ASCII, and every event has one, so these are not looked at for long."""
+def _texts_first(
+    read: Callable[[Any], Values], judged: Callable[[Values], Values], share: int
+) -> Callable[[Any], Values]:
+    """Return what reads keys of texts: most are short and ASCII, and every event has one, so these are not looked at
+    for long. `share`: so many bytes may each of them have, whatever the others have."""
 
     def key(instance: Any) -> Values:
         values = read(instance)
         for value in values:
-            if type(value) is not str or not value.isascii() or "\0" in value:
-                return stored(values)
+            if type(value) is not str or len(value) > share or not value.isascii() or "\0" in value:
+                return judged(values)
         return values
 
     return key

@@ -47,9 +47,17 @@ def refuses(name: str, value: Any) -> str:
 )
 def test_a_text_is_at_least_one_character_and_at_most_its_limit(name: str, most: int) -> None:
     accepts(**{name: "x"})
-    accepts(**{name: "😀" * most})
+    accepts(**{name: "x" * most})
+    accepts(**{name: "😀" * (500 if name == "subject" else most)})
     assert refuses(name, "x" * (most + 1)) == f"expected 1 to {most:,} characters, got {most + 1:,}"
     assert refuses(name, "") == f"expected 1 to {most:,} characters, got 0"
+
+
+def test_a_subject_has_at_most_as_many_bytes_as_every_store_finds_it_by() -> None:
+    accepts(subject="😀" * 499 + "éé")
+    assert (
+        refuses("subject", "😀" * 500 + "x") == "more than 2,000 bytes of UTF-8, by which not every store can find it"
+    )
 
 
 @pytest.mark.parametrize("name", ["id", "type", "subject", "correlationid", "partitionkey", "traceparent", "myext"])
@@ -185,7 +193,7 @@ def test_all_attributes_together_have_at_most_16_kib(filler: str) -> None:
 
 
 def test_the_longest_fields_alone_are_within_the_total() -> None:
-    accepts(id="😀" * 256, type="😀" * 255, subject="😀" * 1024, source="x" * 1024, time="2026-01-01T00:00:00Z")
+    accepts(id="😀" * 256, type="😀" * 255, subject="😀" * 500, source="x" * 1024, time="2026-01-01T00:00:00Z")
 
 
 def test_data_has_at_most_256_kib_unless_set_otherwise() -> None:

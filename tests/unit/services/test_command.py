@@ -159,6 +159,21 @@ async def test_a_key_that_cannot_be_kept_is_refused(key: Any) -> None:
                 pass
 
 
+async def test_a_key_and_an_order_have_at_most_2000_bytes() -> None:
+    shop, longest = Shop(), "😀" * 500
+    async with shop.open():
+        async with shop.app.unit("shop", key=longest) as ctx:
+            await ctx.deliver(shop.tell, {"to": "me"}, order=longest)
+        with pytest.raises(InvalidDataError, match="more than 2,000 bytes of UTF-8"):
+            async with shop.app.unit("shop", key=longest + "x"):
+                pass
+        for order in (longest + "x", "a\x00b", "\ud800"):
+            with pytest.raises(InvalidDataError, match=r"order=.* must be a text .* at most 2,000 bytes"):
+                async with shop.app.unit("shop") as ctx:
+                    await ctx.deliver(shop.tell, {"to": "me"}, order=order)
+        assert len(await shop.opened.store.deliveries()) == 1
+
+
 async def test_commands_without_a_key_are_each_their_own() -> None:
     shop = Shop()
     async with shop.open():

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.consumers.room import until_idle
 from tests.unit.services.shop import IN_MEMORY
 from tidings import App, Context, Service, event
+from tidings.errors import InvalidDataError
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -103,3 +104,17 @@ async def test_a_command_that_comes_late_by_rank_changes_nothing_however_often_i
                 for version in versions:
                     await ctx.put(desk.Page("1", "late", version))
         assert await desk.shown() == (None, "first")
+
+
+async def test_a_row_whose_key_not_every_back_end_can_index_is_neither_put_nor_deleted() -> None:
+    desk = Desk()
+    async with desk.app.open(IN_MEMORY, consume=False):
+        async with desk.app.unit("desk") as ctx:
+            await ctx.put(desk.Note("😀" * 500, "kept"))
+        for write in (lambda ctx, key: ctx.put(desk.Note(key, "lost")), lambda ctx, key: ctx.delete(desk.Note, key)):
+            with pytest.raises(InvalidDataError, match=r"its key has 2,001 bytes \(id 2,001\)"):
+                async with desk.app.unit("desk") as ctx:
+                    await write(ctx, "😀" * 500 + "x")
+        async with desk.app.unit("desk") as ctx:
+            assert await ctx.get(desk.Note, "😀" * 500 + "x") is None
+            assert await ctx.get(desk.Note, "😀" * 500) == desk.Note("😀" * 500, "kept")

@@ -15,7 +15,7 @@ import msgspec
 
 from tidings.errors import MalformedError, TranslationError
 from tidings.events.media import JSON
-from tidings.events.rules import SUBJECT_MAX, is_text
+from tidings.events.rules import SUBJECT_MAX, TOO_LONG, is_indexed, is_text
 from tidings.events.strict import decode_json, read_json
 from tidings.events.timestamp import time_text
 from tidings.webhooks.receive.finding import Delivery, Find, Instant, finder_of, instants_of, name_of
@@ -109,6 +109,8 @@ class Reader:
             self._check_agreement(kind, of)
         id, type = self._ids.id(of, index, data), _type_of(preset.name, kind)
         subject = _found("subject", self._subject, of, SUBJECT_MAX)
+        if subject is not None and not is_indexed(subject):
+            raise untranslatable("", f"the subject {subject[:64]!r} has {TOO_LONG}")
         time = self._time(of)
         return Item(
             id=id,
