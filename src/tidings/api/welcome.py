@@ -6,6 +6,7 @@ from html import escape
 
 from tidings.api.answer import Answer, Scope
 from tidings.api.paths import raw_path, root_path
+from tidings.api.problems import Problem, Refusal
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -32,6 +33,13 @@ def is_visit(scope: Scope) -> bool:
     if raw_path(scope) != "/" or scope["method"] not in ("GET", "HEAD"):
         return False
     return any(name == b"accept" and b"text/html" in value.lower() for name, value in scope["headers"])
+
+
+def check_visits(scope: Scope) -> None:
+    """Refuse, as `method-not-allowed`, what nobody may do at the server's address."""
+    if scope["method"] not in ("GET", "HEAD"):
+        why = f"{scope['method'][:20]} is not allowed at '/'; allowed are GET, HEAD"
+        raise Refusal(Problem.METHOD_NOT_ALLOWED, why, (b"allow", b"GET, HEAD"))
 
 
 def welcome(scope: Scope, console: str) -> Answer:

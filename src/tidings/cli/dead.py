@@ -57,7 +57,7 @@ def list_(
     Example: tidings dead list --consumer bookmarks --state dead
     Example: tidings dead list --kind delivery --endpoint crm
     """
-    from tidings.cli.shapes import letter_row, parked_row
+    from tidings.cli.shapes import in_a_line, letter_row, parked_row
     from tidings.faces.letters import letter_object
     from tidings.operations.counts import count, letters_told
     from tidings.operations.letters import HandlerLetter, heads
@@ -75,9 +75,9 @@ def list_(
         output.json([letter_object(tokens, each) for each in found])
         return
     parked = [each.parked for each in found if isinstance(each, HandlerLetter)]
-    others = [letter_row(each) for each in found if not isinstance(each, HandlerLetter)]
+    others = [in_a_line(letter_row(each)) for each in found if not isinstance(each, HandlerLetter)]
     if parked or not others:
-        output.rows([parked_row(each) for each in parked], empty="no dead letters")
+        output.rows([in_a_line(parked_row(each)) for each in parked], empty="no dead letters")
     if parked:
         output.say(f"\n{letters_told(count(parked))}")
     if others:

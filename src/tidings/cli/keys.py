@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tidings.operations import keys
     from tidings.store.keys import ApiKey
 
+SHOWN = 3
 commands = typer.Typer(help="API keys: whom the HTTP API lets in. With the first one every caller needs one.")
 
 
@@ -67,8 +69,10 @@ def list_(as_json: AsJson = False) -> None:
 
     found = Session().look(work)
     if not as_json:
-        lists = ("scopes", "sources")
-        found = [row | {name: " ".join(row[name]) for name in lists if row[name] is not None} for row in found]
+        found = [
+            row | {"scopes": _in_short(row["scopes"]), "sources": row["sources"] and " ".join(row["sources"])}
+            for row in found
+        ]
     empty = "there are no keys: whoever is on this machine may call, and nobody else"
     Output(as_json=as_json).rows(found, empty=empty)
 
@@ -92,6 +96,16 @@ def revoke(
     if as_json:
         output.json({"key": key, "state": "revoked"})
     output.say(f"{key} opens nothing any more")
+
+
+def _in_short(scopes: Sequence[str]) -> str:
+    """Return scopes as a line has room for them; `--json` has all."""
+    from tidings.operations.keys import SCOPES
+
+    if len(scopes) == len(SCOPES):
+        return f"all {len(scopes)}"
+    more = f" and {len(scopes) - SHOWN} more" if len(scopes) > SHOWN else ""
+    return " ".join(scopes[:SHOWN]) + more
 
 
 def _row(key: ApiKey, now: int) -> dict[str, Any]:

@@ -90,6 +90,13 @@ def parked_row(parked: Parked) -> dict[str, Any]:
     }
 
 
+def in_a_line(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with the first line of its error, as a table has room for; whoever shows one thing shows all."""
+    error = row["error"]
+    first, *more = (error or "").strip().splitlines() or [""]
+    return {**row, "error": f"{first} …" if more else error and first}
+
+
 def letter_row(letter: DeliveryLetter | ReceiptLetter) -> dict[str, Any]:
     """Return a dead letter of no handler as a row."""
     if isinstance(letter, DeliveryLetter):

@@ -35,6 +35,14 @@ async def test_a_program_is_told_where_both_are() -> None:
     assert "/openapi.json lists what is, and /console shows it in a browser" in reply.json["detail"]
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "TRACE", "OPTIONS"])
+async def test_what_is_no_visit_is_not_allowed_there(method: str) -> None:
+    app = shop()
+    async with app.open(Settings(database_url="sqlite:///:memory:"), consume=False):
+        reply = await ask(asgi(app), method, "/")
+    assert (reply.status, reply.slug, reply.headers["allow"]) == (405, "method-not-allowed", "GET, HEAD")
+
+
 async def test_where_there_is_no_console_nobody_is_sent_there() -> None:
     app = shop()
     async with app.open(Settings(database_url="sqlite:///:memory:", console="off"), consume=False):

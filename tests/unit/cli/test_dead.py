@@ -96,3 +96,22 @@ def test_a_redrive_can_be_counted_first(place: Place, capsys: pytest.CaptureFixt
     assert run_with(["dead", "redrive", "--all", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"subjects": 2, "entries": 3, "failed": 0, "dry_run": False}
     assert place.audit() == [("cli", "redrive", "")] * 2
+
+
+def test_a_list_shows_the_first_line_of_an_error_and_what_is_shown_alone_all(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fill(store: StoreDriver) -> None:
+        failed = Reason(kind="handler-failed", error="ValueError: one\n  two\nthree", next_at=None)
+        async with store.unit() as unit:
+            await unit.park("billing", "c", [entry(4, subject="c")], failed)
+
+    place.ask(fill)
+    assert run_with(["dead", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert "ValueError: one …" in listed
+    assert "two" not in listed
+    assert run_with(["dead", "show", "billing", "c"]) == 0
+    assert "three" in capsys.readouterr().out
+    assert run_with(["dead", "list", "--json"]) == 0
+    assert [each["error"] for each in json.loads(capsys.readouterr().out)][-1] == "ValueError: one\n  two\nthree"

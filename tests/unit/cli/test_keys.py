@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tidings.cli.program import run_with
+from tidings.operations.keys import SCOPES
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +31,20 @@ def test_a_key_is_made_before_there_is_a_database_and_its_token_shown_once(capsy
     assert "token" not in listed
     assert run_with(["keys", "list"]) == 0
     assert made["token"] not in capsys.readouterr().out
+
+
+def test_people_are_shown_so_many_scopes_as_a_line_has_room_for_and_programs_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for owner, scopes in (("all", SCOPES), ("some", sorted(SCOPES)[:5]), ("few", sorted(SCOPES)[:2])):
+        printed(capsys, "add", owner, *(part for scope in scopes for part in ("--scope", scope)))
+    assert run_with(["keys", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) < 200
+    assert f"all {len(SCOPES)}" in lines[1]
+    assert f"{' '.join(sorted(SCOPES)[:3])} and 2 more" in lines[2]
+    assert f"{' '.join(sorted(SCOPES)[:2])} " in lines[3]
+    assert [len(each["scopes"]) for each in printed(capsys, "list")] == [len(SCOPES), 5, 2]
 
 
 def test_a_revoked_key_stays_in_the_list(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,6 +83,8 @@ def described(error: BaseException) -> str:
     """Return one line about an error, also where it has no text of its own, or none that an operator understands."""
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
         return "every server that TIDINGS_DATABASE_URL leads to is a standby, and the log is read from the primary"
+    if isinstance(error, asyncpg.InternalClientError) and is_transient(error):
+        return "the connection was lost"
     return str(error).partition("\n")[0] or type(error).__name__
 
 

@@ -55,6 +55,14 @@ def test_a_passing_failure_becomes_ours_and_says_to_repeat(
     assert told.value.__cause__ is error
 
 
+@pytest.mark.parametrize("number", [11, 12])
+def test_a_connection_that_was_lost_is_told_as_that_and_not_by_states_of_the_driver(number: int) -> None:
+    error = asyncpg.InternalClientError(f"cannot switch to state {number}; another operation (2) is in progress")
+    said = r"now \(the connection was lost\); repeat the call"
+    with pytest.raises(LogUnavailableError, match=said), translated(LogUnavailableError):
+        raise error
+
+
 @pytest.mark.parametrize("error", STAYING, ids=repr)
 def test_any_other_error_stays_what_it_is(error: Exception) -> None:
     assert not is_transient(error)
