@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from tidings.api.answer import Answer, Receive, Scope, Send
+from tidings.api.answer import Receive, Scope, Send
 from tidings.api.listening import Http
 from tidings.api.paths import whole_path
-from tidings.api.problems import MEDIA_TYPE, Problem
-from tidings.events.codec import encode_json
+from tidings.api.problems import Problem, Refusal, answer_to
 
 
 @asynccontextmanager
@@ -28,13 +27,6 @@ async def answering(listening: socket.socket, why: str) -> AsyncIterator[None]:
 
 
 async def _tell(why: str, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer the problem `internal`, with a reason that only whoever changes the source is there to read."""
-    headers = ((b"content-type", MEDIA_TYPE.encode()), (b"retry-after", b"1"), (b"connection", b"close"))
-    document = {
-        "type": Problem.INTERNAL.type,
-        "title": Problem.INTERNAL.title,
-        "status": 503,
-        "detail": why,
-        "instance": whole_path(scope),
-    }
-    await Answer(503, headers, encode_json(document))(scope, receive, send)
+    """Answer the problem `not-running`, with a reason that only whoever changes the source is there to read."""
+    refusal = Refusal(Problem.NOT_RUNNING, why, (b"connection", b"close"))
+    await answer_to(refusal, instance=whole_path(scope))(scope, receive, send)

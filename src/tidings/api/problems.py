@@ -66,6 +66,7 @@ class Problem(Enum):
     LOG_UNAVAILABLE = "log-unavailable", 503, "The log cannot be reached now", 1
     STORE_UNAVAILABLE = "store-unavailable", 503, "The store cannot be reached now", 1
     OVERLOADED = "overloaded", 503, "The server has more to do than it can take", 1
+    NOT_RUNNING = "not-running", 503, "The application cannot run as it is", 1
 
     def __init__(self, slug: str, status: int, title: str, retry_after: int | None = None) -> None:
         self.slug = slug

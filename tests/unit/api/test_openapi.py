@@ -37,7 +37,7 @@ TABLE = {
     428: "precondition-required",
     429: "rate-limited",
     500: "internal",
-    503: "log-unavailable store-unavailable overloaded",
+    503: "log-unavailable store-unavailable overloaded not-running",
 }
 
 
