@@ -185,7 +185,7 @@ async def test_while_the_source_has_a_mistake_callers_are_told_which_and_where(t
                 told = await answer.json(content_type="application/problem+json")
             assert (answer.status, told["status"], told["instance"]) == (503, 503, path.partition("?")[0])
             assert f"{source}, line 2): SyntaxError" in told["detail"]
-            assert told["type"] == "urn:tidings:problem:internal"
+            assert told["type"] == "urn:tidings:problem:not-running"
         source.write_text(PROGRAM.replace("WORD", "second"))
 
         async def answers() -> bool:

@@ -16,6 +16,7 @@ _COMMON = (
     Problem.INTERNAL,
     Problem.STORE_UNAVAILABLE,
     Problem.OVERLOADED,
+    Problem.NOT_RUNNING,
 )
 
 

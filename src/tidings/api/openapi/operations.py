@@ -23,6 +23,7 @@ EVERYWHERE = (
     Problem.LOG_UNAVAILABLE,
     Problem.STORE_UNAVAILABLE,
     Problem.OVERLOADED,
+    Problem.NOT_RUNNING,
 )
 _WRITE = (
     Problem.INVALID_POSITION,

@@ -37,7 +37,8 @@ def _is_alive() -> Object:
     return {
         "operationId": "isAlive",
         "summary": "Whether the process lives; a lost database does not fail it",
-        "responses": _healthy() | problems(Problem.MALFORMED_REQUEST, Problem.INTERNAL, Problem.OVERLOADED),
+        "responses": _healthy()
+        | problems(Problem.MALFORMED_REQUEST, Problem.INTERNAL, Problem.OVERLOADED, Problem.NOT_RUNNING),
     }
 
 
@@ -52,6 +53,7 @@ def _is_ready() -> Object:
             Problem.LOG_UNAVAILABLE,
             Problem.STORE_UNAVAILABLE,
             Problem.OVERLOADED,
+            Problem.NOT_RUNNING,
         ),
     }
 
@@ -67,6 +69,7 @@ def _measure() -> Object:
             Problem.RATE_LIMITED,
             Problem.INTERNAL,
             Problem.OVERLOADED,
+            Problem.NOT_RUNNING,
         ),
     }
 
