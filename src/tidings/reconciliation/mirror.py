@@ -25,6 +25,7 @@ from tidings.reconciliation.merging import Merge, is_tie, merged
 from tidings.reconciliation.places import place
 from tidings.reconciliation.records import Record
 from tidings.reconciliation.repairing import RANK, SCOPE, SOURCE, noted_id, rank_told
+from tidings.reconciliation.sound import sound_said
 from tidings.reconciliation.stamps import latest
 from tidings.store.rows import Rank, Row, ViewTable
 from tidings.store.unit import Unit
@@ -123,7 +124,7 @@ class Mirror:
         envelope = entry.envelope
         if envelope.source == SOURCE and envelope.attributes.get(SCOPE) != self._scope:
             return None
-        return self._listing.read(self._reads(entry), envelope)
+        return sound_said(self._listing.read(self._reads(entry), envelope))
 
     async def _places(self, book: Book, said: Sequence[tuple[Entry, Snapshot | Hint | None]]) -> Mapping[str, bytes]:
         if self._facts.order is Order.KEY:

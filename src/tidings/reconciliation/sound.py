@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from tidings.reconciliation.listing import Answer, Page, Row
+from tidings.errors import InvalidDataError
+from tidings.events.rules import INDEXED_BYTES_MAX, TOO_LONG, is_indexed
+from tidings.reconciliation.listing import Answer, Hint, Page, Row, Snapshot
 
 CURSOR_MAX = 64 * 1024
 _NUMBER_MAX = 2**64
@@ -44,11 +46,20 @@ def sound_answer(answer: Any, key: str) -> Answer:
     return answer
 
 
+def sound_said(said: Snapshot | Hint | None) -> Snapshot | Hint | None:
+    """Return what an event says. InvalidDataError of an item that nothing can be noted of."""
+    if said is None or (is_indexed(said.key) and _is_place(getattr(said, "order", None))):
+        return said
+    raise InvalidDataError(f"the item {said.key!r:.80} has a key or a place of {TOO_LONG}, or what is none")
+
+
 def _are_named(rows: Sequence[Any]) -> bool:
     """Say so at once where all of a page do, and stand where their keys say."""
     try:
         keys = [row.key for row in rows]
         "".join(keys).encode()
+        if max(map(len, keys), default=0) > INDEXED_BYTES_MAX // 4:
+            return False
         return "" not in keys and {type(row) for row in rows} <= {Row} and {row.order for row in rows} <= {None}
     except (AttributeError, TypeError, UnicodeEncodeError):
         return False
@@ -56,7 +67,7 @@ def _are_named(rows: Sequence[Any]) -> bool:
 
 def _is_text(value: Any) -> bool:
     try:
-        return isinstance(value, str) and value.encode() != b""
+        return isinstance(value, str) and 0 < len(value.encode()) <= INDEXED_BYTES_MAX
     except UnicodeEncodeError:
         return False
 
@@ -65,6 +76,10 @@ def _is_place(order: Any) -> bool:
     parts = order if isinstance(order, tuple) else (order,)
     if order is None:
         return True
-    return bool(parts) and all(
-        abs(part) < _NUMBER_MAX // 2 if isinstance(part, int) else part == "" or _is_text(part) for part in parts
+    return (
+        bool(parts)
+        and is_indexed("".join(part for part in parts if _is_text(part)))
+        and all(
+            abs(part) < _NUMBER_MAX // 2 if isinstance(part, int) else part == "" or _is_text(part) for part in parts
+        )
     )

@@ -501,7 +501,8 @@ async def test_declaration_says_what_cannot_be() -> None:
 
 async def test_payload_that_says_no_item_is_refused_in_its_transaction() -> None:
     async with seller() as at:
-        for payload in ({"cents": 1, "note": ""}, {"sku": "p1", "cents": 1}):
+        longer = {"sku": "\U0001f600" * 500 + "x", "cents": 1, "note": ""}
+        for payload in ({"cents": 1, "note": ""}, {"sku": "p1", "cents": 1}, longer):
             with pytest.raises(InvalidDataError):
                 async with at.opened.unit("shop") as ctx:
                     await ctx.deliver(at.deliveries["push_price"], payload)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from tidings.errors import InvalidDataError
 from tidings.events.codec import encode_json
+from tidings.events.rules import TOO_LONG, is_indexed
 from tidings.ports import Ports
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.coding import Dirty
@@ -144,6 +145,8 @@ class Pushing:
             raise InvalidDataError(
                 f"{function}: {self.scope} needs a payload with the member {self._declared.holds.key}"
             )
+        if not is_indexed(self._key(found)):
+            raise InvalidDataError(f"{function}: the payload's {self._declared.holds.key} has {TOO_LONG}")
         return found
 
     def _key(self, item: Mapping[str, Any]) -> str:
