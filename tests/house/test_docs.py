@@ -32,7 +32,7 @@ from tests.house.pages import (
 from tests.postgres.fixtures import Postgres
 from tidings import App, Settings, errors
 from tidings.api.application import UNDER_WAY_MAX, WAITING_MAX, application
-from tidings.api.bodies import BODY_SECONDS, SILENCE_SECONDS
+from tidings.api.bodies import BODY_SECONDS, LARGE_BYTES_MAX, SILENCE_SECONDS, SMALL_BYTES
 from tidings.api.connection import CONNECTIONS_MAX, HEAD_SECONDS
 from tidings.api.ingest import EVENT_BYTES_MAX
 from tidings.api.problems import TYPE_BASE, Problem
@@ -40,7 +40,8 @@ from tidings.api.queries import LIMIT_DEFAULT, LIMIT_MAX
 from tidings.api.unreadable import HEAD_BYTES_MAX
 from tidings.cli.program import build
 from tidings.events.cloudevents import BATCH_BYTES_MAX, BATCH_EVENTS_MAX
-from tidings.events.rules import ATTRIBUTES_BYTES_MAX, DATA_BYTES_MAX, EXTENSIONS_MAX, TIME_AHEAD_MAX
+from tidings.events.rules import ATTRIBUTES_BYTES_MAX, DATA_BYTES_MAX, EXTENSIONS_MAX, INDEXED_BYTES_MAX, TIME_AHEAD_MAX
+from tidings.operations.fitting import PAGE_BYTES
 
 
 def name(page: Path) -> str:
@@ -221,10 +222,15 @@ def test_the_page_of_http_states_the_limits_of_the_code() -> None:
         "time of an event": f"{TIME_AHEAD_MAX / 3600:.0f} h ahead of the server's clock (setting `time_ahead_max`)",
         "data of one event": f"{DATA_BYTES_MAX // kib} KiB (setting `data_bytes_max`)",
         "all attributes of one event": f"{ATTRIBUTES_BYTES_MAX // kib} KiB",
+        "texts and bytes of the key of a view's row, together": f"{INDEXED_BYTES_MAX:,} bytes of UTF-8",
         "extension attributes": str(EXTENSIONS_MAX),
         "body with one event": f"{EVENT_BYTES_MAX // kib // kib} MiB",
         "batch": f"{BATCH_EVENTS_MAX} events, {BATCH_BYTES_MAX // kib // kib} MiB",
         "`limit` of a page": f"1 to {LIMIT_MAX:,}, {LIMIT_DEFAULT} if left out",
+        "a page of events, rows or deliveries that are polled": f"{PAGE_BYTES // kib // kib} MiB or so, and one item at "
+        "least: what is left is behind `next`",
+        "bodies on their way together": f"{LARGE_BYTES_MAX // kib // kib} MiB beyond the first {SMALL_BYTES // kib} KiB "
+        "of each",
         "`Prefer: wait`": "30 s",
         "request line and headers": f"{HEAD_BYTES_MAX // kib} KiB, whole within {HEAD_SECONDS} s",
         "body on its way": f"{SILENCE_SECONDS} s without a byte, {BODY_SECONDS} s in all",
