@@ -227,10 +227,12 @@ def test_the_page_of_http_states_the_limits_of_the_code() -> None:
         "body with one event": f"{EVENT_BYTES_MAX // kib // kib} MiB",
         "batch": f"{BATCH_EVENTS_MAX} events, {BATCH_BYTES_MAX // kib // kib} MiB",
         "`limit` of a page": f"1 to {LIMIT_MAX:,}, {LIMIT_DEFAULT} if left out",
-        "a page of events, rows or deliveries that are polled": f"{PAGE_BYTES // kib // kib} MiB or so, and one item at "
-        "least: what is left is behind `next`",
-        "bodies on their way together": f"{LARGE_BYTES_MAX // kib // kib} MiB beyond the first {SMALL_BYTES // kib} KiB "
-        "of each",
+        "a page of events, rows or deliveries that are polled": (
+            f"{PAGE_BYTES // kib // kib} MiB or so, and one item at least: what is left is behind `next`"
+        ),
+        "bodies on their way together": (
+            f"{LARGE_BYTES_MAX // kib // kib} MiB beyond the first {SMALL_BYTES // kib} KiB of each"
+        ),
         "`Prefer: wait`": "30 s",
         "request line and headers": f"{HEAD_BYTES_MAX // kib} KiB, whole within {HEAD_SECONDS} s",
         "body on its way": f"{SILENCE_SECONDS} s without a byte, {BODY_SECONDS} s in all",
