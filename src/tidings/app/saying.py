@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -60,6 +60,7 @@ class Saying:
         self._owners = {declared(cls).type: service.name for service in services for cls in service.emits}
         self._types = {type: frozenset(lineage.natives) for type, lineage in versions.lineages.items()}
         self._written = {service.name: _written_by(service) for service in services}
+        self._taken = frozenset(versions.older())
         self._again_after: dict[str, int] = {}
 
     @property
@@ -136,7 +137,7 @@ class Saying:
 
     def _emitting(self) -> Sequence[VersionLease]:
         return [
-            self._lease(service, "", type, "emit", tuple(sorted(versions)), self._steps(type))
+            self._lease(service, "", type, "emit", tuple(sorted(versions)), self._emits(type, versions))
             for service, types in self.emitted.items()
             for type, versions in types.items()
         ]
@@ -147,6 +148,11 @@ class Saying:
             for type, versions in self._types.items()
             if len(self._versions.lineages[type].versions) > 1
         ]
+
+    def _emits(self, type: str, versions: Collection[int]) -> Said:
+        older = {version for name, version in self._taken if name == type}
+        takes = sorted((self._types[type] | older) - {*versions})
+        return msgspec.structs.replace(self._steps(type), takes=tuple(takes))
 
     def _steps(self, type: str) -> Said:
         return Said(steps=steps_of(self._versions.lineages[type]))

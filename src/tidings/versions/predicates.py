@@ -26,14 +26,21 @@ def may_switch(
     if row is None or row.life not in lives:
         return [reasons.not_active(type, version, row)]
     found: list[Reason] = []
-    emitting = [each for each in census.live("emit", type) if each.service == producer]
-    if not any(version in each.versions for each in emitting):
+    if not _has(census, producer, type, version):
         found.append(reasons.no_class(producer, type, version))
     found += _readers_accept(census, type, version)
     found += _endpoints_are_served(census, type, version)
     if not found and not census.readers(type) and not any(each.may_match(type) for each in census.endpoints):
         found.append(reasons.nobody_reads(type))
     return found
+
+
+def _has(census: Census, producer: str, type: str, version: int) -> bool:
+    """Say whether the producer can say it: a service by its class, and who is outside by any process that takes it."""
+    emitting = census.live("emit", type)
+    if any(each.service == producer and version in each.versions for each in emitting):
+        return True
+    return not producer and any(version in said_of(each.details).takes for each in emitting)
 
 
 def may_retire_support(census: Census, consumer: str, type: str, version: int) -> list[Reason]:

@@ -90,13 +90,17 @@ def release_unseen(service: str, revision: str) -> Reason:
 
 
 def no_class(producer: str, type: str, version: int) -> Reason:
-    who = producer or "the door for what comes from outside"
+    text = f"{producer} has no class for {type} {version}, or does not run"
+    to_do = f"deploy a release of {producer} that has the class"
+    if not producer:
+        text = f"nothing that runs takes {type} {version} from outside: by a class, or by its schema and steps from it"
+        to_do = "deploy a release that has the class, or whose lock file has the version and that has the steps from it"
     return Reason(
         "missing-step",
-        f"{who} has no class for {type} {version}, or does not run",
+        text,
         {"producer": producer, "version": version},
         step={"do": "deploy", "service": producer},
-        told=f"deploy a release of {who} that has the class",
+        told=to_do,
     )
 
 

@@ -17,7 +17,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `reads_all`: it may read any stored entry again, as views do; else only what lies before its checkpoint. `steps`:
     from a version to a neighbour, with the members that are lost. `standing`: it counts while nothing of it runs.
-    `again_after`: what stands behind this position it may be made to read again; None: nothing.
+    `again_after`: what stands behind this position it may be made to read again; None: nothing. `takes`: of who emits,
+    which versions beside those of its lease this process takes from outside: by a class, or by schema and steps.
     """
 
     natives: tuple[int, ...] = ()
@@ -26,6 +27,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     steps: tuple[tuple[int, int, tuple[str, ...]], ...] = ()
     standing: bool = False
     again_after: int | None = None
+    takes: tuple[int, ...] = ()
 
     @property
     def edges(self) -> Mapping[Edge, tuple[str, ...]]:

@@ -12,14 +12,17 @@ import pytest
 
 from tests.unit.app import bookmarking as at
 from tests.unit.app.test_instances import Town, made, publish
+from tidings import App, Service
 from tidings.cli.times import time_of
 from tidings.errors import RefusedError, VersionNotOpenError, VersionSunsetError
 from tidings.operations.census import census
 from tidings.operations.gates import Gatekeeping
 from tidings.operations.planner import answered
 from tidings.operations.sunset import sunset_check
+from tidings.operations.versions import Workshop
 from tidings.store.driver import StoreDriver
 from tidings.telemetry import exposition
+from tidings.versions.lockfile import NAME
 from tidings.versions.sunset import DAY_US
 
 TYPE = "tweet-bookmarked"
@@ -146,6 +149,32 @@ class Ending:
         bookmarks.keeper.check(made(1))
         [row] = [each for each in await store.event_versions(TYPE) if each.version == 1]
         assert (row.life, row.migration) == ("deprecated", PAGE)
+
+    async def test_a_version_without_a_class_opens_again_where_its_schema_and_steps_are_known(
+        self, town: Town, tmp_path: Path
+    ) -> None:
+        path = tmp_path / NAME
+        for cls in (at.first(), at.second(), at.third()):
+            Workshop([cls], (), path).lock(day="2026-12-01", publish=True)
+        third = at.third()
+        bookmarks = await town.deploy("bookmarks", App(Service("bookmarks", emits=[third]), lock=path), "r77")
+        await town.beat()
+        store = bookmarks.store
+        gates = Gatekeeping(store, who="test")
+        bookmarks.keeper.check(made(1))
+        assert (await gates.close(TYPE, 1)).answer == "ok"
+        await town.beat()
+        with pytest.raises(VersionNotOpenError):
+            bookmarks.keeper.check(made(1))
+        again = await gates.open(TYPE, 1)
+        assert (again.answer, [each.code for each in again.reasons]) == ("ok", ["no-consumers"])
+        await town.beat()
+        bookmarks.keeper.check(made(1))
+        await ends(store, 1)
+        await town.beat()
+        assert (await town.gates())[1] == "closed"
+        await gates.deprecate(TYPE, 1, sunset=await now_of(store) + 9 * DAY_US, migration="")
+        assert (await gates.open(TYPE, 1)).answer == "ok"
 
     async def test_to_warn_is_to_append_what_is_not_open_to_tell_and_to_write_it_down(
         self, town: Town, caplog: pytest.LogCaptureFixture

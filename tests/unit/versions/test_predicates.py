@@ -101,6 +101,16 @@ def test_who_has_no_class_may_not_switch_nor_to_what_is_not_registered_or_not_ac
     assert told(may_switch(burnt, "shop", TYPE, 2)) == ("no", ["number-burnt"])
 
 
+def test_whoever_is_outside_may_send_what_is_taken_by_its_schema_and_a_service_only_what_it_has_a_class_of() -> None:
+    takes = lease("shop", 3, role="emit", said=Said(takes=(1,)))
+    reads = lease("a", 1, 2, 3)
+    assert told(may_switch(census(takes, reads), "", TYPE, 1)) == ("ok", [])
+    assert told(may_switch(census(takes, reads), "shop", TYPE, 1)) == ("no", ["missing-step"])
+    assert told(may_switch(census(takes, reads), "", TYPE, 2)) == ("no", ["missing-step"])
+    gone = lease("shop", 3, role="emit", said=Said(takes=(1,)), expires_at=NOW)
+    assert told(may_switch(census(gone, reads), "", TYPE, 1)) == ("no", ["missing-step"])
+
+
 def test_a_pin_has_to_be_reached_by_every_dispatcher() -> None:
     pinned = (Pinned(endpoint="partner", pins={TYPE: 1}),)
     serves = lease("", 3, role="serve")
