@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from tidings.events.envelope import Entry
@@ -13,6 +14,8 @@ from tidings.log.log import Log
 from tidings.operations.fitting import PAGE_BYTES, entry_size, fits
 
 LOOKED_AT = 5_000
+_TURN_BYTES = 64 * 1024
+"""How much is looked at in one turn of the event loop: patterns take time, and others are waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +61,19 @@ async def search(log: Log, sought: Sought, *, after: Position, limit: int, size:
     """Return the next wanted entries after a position, oldest first, at most `limit`, and of some `size` bytes.
 
     No more than `LOOKED_AT` entries are looked at where the log cannot tell. So there may be fewer, or none, and more
-    behind `upto`.
+    behind `upto`. Others have their turn of the event loop between entries that a pattern is asked of.
     """
     upto, found, left = after, list[Entry](), size
     if sought.recorded_from is not None:
         upto = max(after, await log.recorded_from(sought.recorded_from))
-    seen = used = 0
+    seen = used = turn = 0
     while most := min(fits(size, seen=seen, used=used), (limit if sought.is_simple else LOOKED_AT) - seen):
         page = await log.read(after=upto, limit=most, where=sought.where)
         for entry in page.entries:
             seen, used = seen + 1, used + entry_size(entry)
+            if sought.pattern is not None and used - turn >= _TURN_BYTES:
+                await asyncio.sleep(0)  # noqa: TID251 - one turn of the event loop, no time
+                turn = used
             if sought.matches(entry):
                 found.append(entry)
                 left -= entry_size(entry)

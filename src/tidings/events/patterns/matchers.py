@@ -66,21 +66,23 @@ Place = Literal["whole", "prefix", "suffix"]
 class IgnoringCase:
     """Each character of the text stands for its lower-case or its upper-case form, full mappings included.
 
-    This is no case folding: `straße` matches `STRASSE`, and `strasse` does not match it.
+    This is no case folding: `straße` matches `STRASSE`, and `strasse` does not match it. `forms`: as a regular
+    expression. `longest`: how many characters it may match.
     """
 
-    __slots__ = ("_found", "_place", "_text")
+    __slots__ = ("_found", "_text", "forms", "longest", "place")
 
     def __init__(self, text: str, place: Place = "whole") -> None:
         self._text = text
-        self._place = place
-        forms = "".join(f"(?:{re.escape(each.lower())}|{re.escape(each.upper())})" for each in text)
-        compiled = re.compile(f"{forms}\\Z" if place == "suffix" else forms, re.DOTALL)
+        self.place = place
+        self.forms = "".join(f"(?:{re.escape(each.lower())}|{re.escape(each.upper())})" for each in text)
+        self.longest = sum(max(map(len, _forms(each))) for each in text)
+        compiled = re.compile(f"{self.forms}\\Z" if place == "suffix" else self.forms)
         self._found = {"whole": compiled.fullmatch, "prefix": compiled.match, "suffix": compiled.search}[place]
 
     @property
     def key(self) -> Key:
-        is_found = self._place == "whole" and all(folded(form) == folded(c) for c in self._text for form in _forms(c))
+        is_found = self.place == "whole" and all(folded(form) == folded(c) for c in self._text for form in _forms(c))
         return Key("folded", folded(self._text)) if is_found else ANY
 
     def matches(self, value: Scalar) -> bool:

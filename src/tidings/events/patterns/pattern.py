@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from tidings.events.patterns.looks import Addresses, Look
 from tidings.events.patterns.matchers import Matcher
 from tidings.events.patterns.scalars import Scalar
 from tidings.events.patterns.walk import OUTSIDE, Chain, Found, Path, Paths, agree, find
@@ -27,19 +28,21 @@ class Field:
     matchers: tuple[Matcher, ...] = ()
     is_absent: bool = False
     together: tuple[frozenset[Scalar], ...] = ()
+    look: Look | None = field(init=False, compare=False, repr=False)
 
-    def chains(self, found: Found) -> Sequence[Chain]:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "look", Look(self.matchers) if self.matchers else None)
+
+    def chains(self, found: Found, addresses: Addresses) -> Sequence[Chain]:
         """Return in which elements of arrays the field holds; none: it does not."""
         there = found.get(self.path)
         if there is None:
             return FREE if self.is_absent else ()
-        if len(there) == 1 and not there[0][1]:
-            return FREE if self._takes(there[0][0]) else ()
-        chains = [chain for value, chain in there if self._takes(value)]
+        values, look = self.values, self.look
+        chains = [
+            chain for value, chain in there if value in values or (look is not None and look.takes(value, addresses))
+        ]
         return [*chains, *self._arrays(there)] if self.together else chains
-
-    def _takes(self, value: Scalar) -> bool:
-        return value in self.values or (self.matchers != () and any(each.matches(value) for each in self.matchers))
 
     def _arrays(self, there: Sequence[tuple[Scalar, Chain]]) -> Iterator[Chain]:
         arrays: dict[tuple[Chain, int], set[Scalar]] = {}
@@ -55,16 +58,28 @@ Clause = tuple[Field, ...]
 """Fields that must hold together."""
 
 
-def holds(clause: Clause, found: Found) -> bool:
-    """Say whether all fields hold, those within one array in the same element of it."""
-    bound: list[Sequence[Chain]] = []
-    for field in clause:
-        chains = field.chains(found)
-        if not chains:
-            return False
-        if chains[0]:
-            bound.append(chains)
-    return len(bound) < 2 or agree(bound)
+class Asked:
+    """What was found in one event, and what was answered of it: each field is asked once, in however many clauses."""
+
+    __slots__ = ("_addresses", "_chains", "_found")
+
+    def __init__(self, found: Found) -> None:
+        self._found = found
+        self._addresses: Addresses = {}
+        self._chains: dict[int, Sequence[Chain]] = {}
+
+    def holds(self, clause: Clause) -> bool:
+        """Say whether all fields hold, those within one array in the same element of it."""
+        bound: list[Sequence[Chain]] = []
+        for each in clause:
+            chains = self._chains.get(id(each))
+            if chains is None:
+                chains = self._chains[id(each)] = each.chains(self._found, self._addresses)
+            if not chains:
+                return False
+            if chains[0]:
+                bound.append(chains)
+        return len(bound) < 2 or agree(bound)
 
 
 class Pattern:
@@ -80,7 +95,7 @@ class Pattern:
     @property
     def paths(self) -> frozenset[Path]:
         """The paths whose values it looks at."""
-        return frozenset(field.path for clause in self.clauses for field in clause)
+        return frozenset(each.path for clause in self.clauses for each in clause)
 
     @property
     def reads_data(self) -> bool:
@@ -89,14 +104,14 @@ class Pattern:
 
     def matches(self, event: Mapping[str, Any]) -> bool:
         """Say whether the event matches; its numbers are exact where floats were read as `decimal.Decimal`."""
-        found = find(event, self._paths)
-        return any(holds(clause, found) for clause in self.clauses)
+        asked = Asked(find(event, self._paths))
+        return any(asked.holds(clause) for clause in self.clauses)
 
     def may_match(self, event: Mapping[str, Any]) -> bool:
         """Say whether an event may match of which the data is not known: the rest of it does."""
-        found = find(event, self._paths)
-        known = (tuple(field for field in clause if field.path[0] != "data") for clause in self.clauses)
-        return any(holds(clause, found) for clause in known)
+        asked = Asked(find(event, self._paths))
+        known = (tuple(each for each in clause if each.path[0] != "data") for clause in self.clauses)
+        return any(asked.holds(clause) for clause in known)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pattern) and other.text == self.text

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 from tidings.events.patterns.matchers import Key, folded
-from tidings.events.patterns.pattern import Clause, Field, Pattern, holds
+from tidings.events.patterns.pattern import Asked, Clause, Field, Pattern
 from tidings.events.patterns.scalars import Constant, Scalar
 from tidings.events.patterns.walk import Path, Paths, find
 
@@ -57,10 +57,10 @@ class PatternSet(Generic[NameT]):
             if file is not None:
                 for value, _ in there:
                     file.collect(value, candidates)
-        matched: set[int] = set()
+        asked, matched = Asked(found), set[int]()
         for candidate in candidates:
             n, clause = self._clauses[candidate]
-            if n not in matched and holds(clause, found):
+            if n not in matched and asked.holds(clause):
                 matched.add(n)
         return [self._names[n] for n in sorted(matched)]
 

@@ -16,7 +16,7 @@ from tidings.events.patterns.scalars import scalar_of
 
 NAMES = st.sampled_from(["a", "b", "c", "a.b"])
 SCALARS = st.one_of(
-    st.sampled_from(["", "a", "ab", "AB", "b", "ba", "1", "ß", "SS", "10.0.0.1"]),
+    st.sampled_from(["", "a", "ab", "AB", "b", "ba", "1", "ß", "SS", "10.0.0.1", "10.0.0.2", "::1:2"]),
     st.integers(-1, 3),
     st.booleans(),
     st.none(),
@@ -34,15 +34,17 @@ ALTERNATIVES = st.one_of(
     st.builds(lambda text: {"wildcard": text}, st.sampled_from(["a*", "*b", "*", "a*b", "ab"])),
     st.builds(lambda but: {"anything-but": but}, st.sampled_from(["a", ["a", "b"], 1, [0, 1], {"prefix": "a"}])),
     st.builds(
-        lambda bounds: {"numeric": bounds}, st.sampled_from([["=", 1], [">", 0], ["<=", 2], [">=", 0, "<", 2.5]])
+        lambda bounds: {"numeric": bounds},
+        st.sampled_from([["=", 1], [">", 0], ["<=", 0], ["<", 1], [">", 1, "<=", 2], [">=", 0, "<", 2.5]]),
     ),
     st.builds(lambda is_there: {"exists": is_there}, st.booleans()),
     st.builds(
         lambda values: {"contains-all": values}, st.lists(st.sampled_from(["a", "b", 1]), min_size=1, max_size=2)
     ),
-    st.just({"cidr": "10.0.0.0/8"}),
+    st.builds(lambda text: {"suffix": {"equals-ignore-case": text}}, TEXTS),
+    st.builds(lambda text: {"cidr": text}, st.sampled_from(["10.0.0.0/8", "10.0.0.2/31", "::/0", "::1:0/112"])),
 )
-LEAVES = st.lists(ALTERNATIVES, min_size=1, max_size=2)
+LEAVES = st.lists(ALTERNATIVES, min_size=1, max_size=5)
 FIELDS = st.recursive(
     st.dictionaries(NAMES, LEAVES, min_size=1, max_size=2),
     lambda inner: st.dictionaries(NAMES, LEAVES | inner, min_size=1, max_size=3),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -235,6 +236,45 @@ def test_long_arrays_cost_linear_time() -> None:
         return {"a": halves, "d": halves}
 
     assert calls_of(pattern, event(3_000)) < 2.2 * calls_of(pattern, event(1_500))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda n: {"cidr": f"10.{n}.0.0/16"},
+        lambda n: {"cidr": f"2001:db8:{n}::/48"},
+        lambda n: {"prefix": f"{n}."},
+        lambda n: {"suffix": f".{n}"},
+        lambda n: {"equals-ignore-case": f"a{n}"},
+        lambda n: {"prefix": {"equals-ignore-case": f"a{n}"}},
+        lambda n: {"suffix": {"equals-ignore-case": f"a{n}"}},
+        lambda n: {"numeric": [">", 10 * n, "<", 10 * n + 5]},
+        lambda n: {"anything-but": ["9.9.9.9", f"9.9.{n}.9"]},
+    ],
+)
+def test_many_alternatives_cost_what_few_do(kind: Callable[[int], Any]) -> None:
+    event = {"x": [each for n in range(100) for each in (f"9.9.{n}.9", "9.9.9.9", 9)]}
+    few, many = ({"x": [kind(n) for n in range(20, 20 + count)]} for count in (2, 40))
+    assert calls_of(many, event) < 1.2 * calls_of(few, event)
+
+
+@pytest.mark.parametrize("name", ["prefix", "suffix", "equals-ignore-case"])
+def test_many_excluded_texts_cost_what_few_do(name: str) -> None:
+    event = {"x": ["9.9.9.9"] * 100}
+    few, many = ({"x": [{"anything-but": {name: ["9.9.9.9", *(f"a{n}" for n in range(count))]}}]} for count in (2, 40))
+    assert calls_of(many, event) <= calls_of(few, event)
+
+
+def test_a_text_is_read_as_an_address_once_whichever_fields_ask() -> None:
+    event = {"x": [f"9.9.{n}.9" for n in range(100)]}
+    few, many = ({"$or": [{"x": [{"cidr": f"10.{n}.0.0/16"}], "y": [1]} for n in range(count)]} for count in (2, 20))
+    assert calls_of(many, event) < 6 * calls_of(few, event)
+
+
+def test_a_field_that_stands_in_many_combinations_is_asked_once() -> None:
+    event = {"x": list(range(100))}
+    few, many = ({"x": [{"anything-but": -1}], "$or": [{"y": [n]} for n in range(count)]} for count in (2, 30))
+    assert calls_of(many, event) < 3 * calls_of(few, event)
 
 
 # 7. $or
