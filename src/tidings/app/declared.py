@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tidings.events.catalog import Catalog
 from tidings.ports import Clock
@@ -13,9 +16,23 @@ from tidings.services.service import Service
 from tidings.settings import Settings
 from tidings.versions.gatekeeper import Gatekeeper
 from tidings.versions.known import Versions, versions_of
+from tidings.versions.lineage import lineages_of
 from tidings.versions.lockfile import told_by
 from tidings.versions.policy import Policies
 from tidings.webhooks.intake.receiver import Receiver
+
+_JUDGED: ContextVar[bool] = ContextVar("judged elsewhere", default=False)
+"""An application is made where it is imported, so whoever imports it can say this in no argument."""
+
+
+@contextmanager
+def judged_elsewhere() -> Iterator[None]:
+    """Within, an application is made whatever is wrong with its versions: for who reports just that."""
+    token = _JUDGED.set(True)
+    try:
+        yield
+    finally:
+        _JUDGED.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +54,8 @@ class Declared:
 
     def versions(self) -> Versions:
         """Return what is known of their versions. TransformerChainError; SchemaChangedError."""
+        if _JUDGED.get():
+            return Versions(MappingProxyType(lineages_of(self.events)))
         return versions_of(self.events, None if self.lock is None else told_by(self.lock, self.events))
 
 

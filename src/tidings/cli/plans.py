@@ -127,7 +127,7 @@ def may(
     async def work(opened: Opened) -> Answer:
         return await asked_by_words(opened.store, kind, about, assume=assume_last or (), code=code)
 
-    session = Session(app, loads=kind == "register")
+    session = Session(app, loads=kind == "register", judges=True)
     code = workshop_of(session.app, lock) if kind == "register" else None
     _told(session.look(work), as_json=as_json)
 

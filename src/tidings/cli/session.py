@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from tidings.cli.loading import load_app
+from tidings.cli.loading import load_app, load_app_to_judge
 from tidings.errors import SettingError
 
 if TYPE_CHECKING:
@@ -33,12 +33,14 @@ LAST = 2**63 - 1
 class Session:
     """The settings, and the application that they or the command line name. SettingError; DeclarationError.
 
-    `loads`: False to leave the application alone, whatever names it.
+    `loads`: False to leave the application alone, whatever names it. `judges`: whether the versions of its events are
+    what is asked about, so that nothing that is wrong with them keeps it from being loaded.
     """
 
-    def __init__(self, app: str | None = None, *, loads: bool = True) -> None:
+    def __init__(self, app: str | None = None, *, loads: bool = True, judges: bool = False) -> None:
         self.settings = read_settings(app=app)
-        self._app = load_app(self.settings.app) if loads and self.settings.app is not None else None
+        load = load_app_to_judge if judges else load_app
+        self._app = load(self.settings.app) if loads and self.settings.app is not None else None
 
     @property
     def app(self) -> App:

@@ -91,7 +91,7 @@ def lock_(
     from tidings.ports import SystemClock, utc
 
     day = utc(SystemClock().now_us()).date().isoformat()
-    written = _workshop(app, lock).lock(day=day, publish=publish)
+    written = plans.workshop_of(Session(app, judges=True).app, lock).lock(day=day, publish=publish)
     Output(as_json=as_json).rows([{"written": each} for each in written], empty=f"{lock} says what the code says")
 
 
@@ -119,7 +119,7 @@ def check(
 
     if mode not in get_args(Mode) or scope not in get_args(Scope):
         raise SettingError(f"--mode is one of {', '.join(get_args(Mode))}, --scope one of {', '.join(get_args(Scope))}")
-    session = Session(app)
+    session = Session(app, judges=True)
     live = plans.living(session) if scope == "LIVE" and not offline else {}
     found = plans.workshop_of(session.app, lock).check(mode=mode, scope=scope, live=live)  # type: ignore[arg-type]
     output = Output(as_json=as_json)

@@ -102,6 +102,31 @@ def test_a_version_is_locked_published_and_then_never_changes(repository: Reposi
     assert repository.run("lock")[0] == 2
 
 
+NAMED = ', lock="events.lock.json"'
+
+
+def test_an_application_that_names_its_lock_file_is_judged_as_one_that_does_not(repository: Repository) -> None:
+    repository.write(FIRST, lock=NAMED)
+    assert repository.run("lock", "--publish")[0] == 0  # which there was none of
+    assert repository.run("check") == (0, "ok\n")
+    asked = (("check",), ("check", "--json"), ("check", "--github"))
+    for changed in (FIRST + "    note: str\n", THIRD.replace("version=3", "version=2")):
+        repository.write(changed)
+        told = [repository.run(*each) for each in asked]
+        assert [code for code, _ in told] == [1, 1, 1]
+        repository.write(changed, lock=NAMED)
+        assert [repository.run(*each) for each in asked] == told
+
+
+def test_steps_that_do_not_join_are_found_where_the_program_would_not_start(repository: Repository) -> None:
+    repository.write(FIRST)
+    repository.run("lock")
+    lone = UP.replace("owner_from_user", "other").replace("from_version=2", "from_version=7")
+    repository.write(THIRD + UP + lone)
+    code, found = repository.codes()
+    assert (code, "missing-step" in found) == (1, True)
+
+
 def test_a_lock_file_is_written_the_same_and_says_nothing_of_names_in_the_code(repository: Repository) -> None:
     repository.write(FIRST)
     repository.run("lock")
