@@ -95,6 +95,17 @@ async def test_a_question_that_lacks_something_is_refused_and_says_what(caller: 
     assert (await caller.get("/versions/may/replay?consumer=lists&after=zz")).problem == (400, "invalid-position")
 
 
+async def test_a_step_leads_between_neighbours_that_there_are(caller: Caller) -> None:
+    asked = f"/versions/may/retire-transformer?type={TYPE}"
+    for of, to in ((1, 3), (1, 1)):
+        refused = await caller.get(f"{asked}&from={of}&to={to}")
+        assert refused.problem == (400, "malformed-request")
+        assert "differ by one" in refused.json["detail"]
+    assert (await caller.get(f"{asked}&from=5&to=6")).problem == (404, "not-found")
+    assert (await caller.get(f"{asked}&from=3&to=4")).problem == (404, "not-found")
+    assert (await caller.get(f"{asked}&from=1&to=0")).problem == (404, "not-found")
+
+
 async def test_all_questions_are_asked_over_http(caller: Caller) -> None:
     asked = {
         "register": f"type={TYPE}&version=3",

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tidings.errors import CallerError, NotFoundError
+from tidings.errors import CallerError, MalformedError, NotFoundError
 from tidings.store.driver import StoreDriver
-from tidings.store.versions import EventVersion, VersionLease
+from tidings.store.versions import EventVersion, VersionLease, no_version
 from tidings.versions import predicates, reasons
 from tidings.versions.answer import Answer, Reason
 from tidings.versions.census import Census, Transit
@@ -149,9 +149,13 @@ def _support(census: Census, given: Given) -> list[Reason]:
 
 
 def _step(census: Census, given: Given) -> list[Reason]:
-    if abs(given["from"] - given["to"]) != 1:
-        raise CallerError("a transformer leads from a version to a neighbour: from and to differ by one")
-    return predicates.may_retire_step(census, given["type"], given["from"], given["to"])
+    type, ends = given["type"], (given["from"], given["to"])
+    if abs(ends[0] - ends[1]) != 1:
+        raise MalformedError("a transformer leads from a version to a neighbour: from and to differ by one")
+    for version in ends:
+        if not 1 <= version <= max(census.of_type(type)):  # one between may be known to no database, and have steps
+            raise no_version(type, str(version), ((each.type, each.version) for each in census.versions))
+    return predicates.may_retire_step(census, type, *ends)
 
 
 def _rollback(census: Census, given: Given) -> list[Reason]:

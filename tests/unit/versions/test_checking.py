@@ -248,6 +248,22 @@ def test_an_example_proves_the_steps_though_it_does_not_say_what_becomes_of_it(
     assert said in out
 
 
+def test_a_step_down_that_follows_loses_what_it_drops(repository: Repository) -> None:
+    repository.write(FIRST)
+    repository.run("lock", "--publish")
+    second = FIRST.replace("version=1", "version=2") + "    name: str\n"
+    up = '@upcaster(TweetBookmarked, from_version=1)\ndef named(data):\n    return {**data, "name": NAME}\n'
+    repository.write(second, up.replace("NAME", '"x"'))
+    repository.run("lock")
+    repository.fixture(2, '{"data": {"tweet_id": "20", "user_id": "jack", "name": "mine"}}')
+    repository.run("lock")
+    assert repository.run("check") == (0, "ok\n")
+    other = up.replace("{**data,", '{**data, "user_id": "me",')
+    repository.write(second, other.replace("NAME", '"x"'))
+    code, out = repository.run("check")
+    assert (code, "which the step down does not drop" in out) == (1, True)
+
+
 def test_a_removed_name_does_not_come_back_as_something_else(repository: Repository) -> None:
     repository.write(SECOND)
     repository.run("lock", "--publish")
