@@ -75,7 +75,8 @@ class Observer(Protocol):
         """Be told that a unit of the consumer is done again, since it and another one waited for each other."""
 
     def sent(self, endpoint: str, outcome: str) -> None:
-        """Be told what became of an attempt to deliver to an endpoint: delivered, retry, dead, held, expired."""
+        """Be told what became of an attempt to deliver to an endpoint: delivered, retry, dead, held, expired or
+        cancelled."""
 
     def unreadable(self, consumer: str) -> None:
         """Be told that the consumer stopped, or left a subject, before an entry of a version that it cannot read."""

@@ -136,7 +136,7 @@ class Polling:
         return found
 
     def _made(self, sending: Sending, prepared: Prepared, now: int) -> Polled | tuple[int, Result]:
-        found = brought(sending, self.manner.lineages, self.manner.marks())
+        found = brought(sending, self.manner.lineages, self.manner.marks(), prepared.pattern)
         told = found.sending
         content = found.failed[0][1] if told is None else rendered(told, prepared.endpoint)
         if isinstance(content, Failure) or told is None:

@@ -96,7 +96,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `leaves`: whether it is no member of its batch any more. `condition`: what the endpoint becomes; None: as it is.
     """
 
-    state: Literal["delivered", "due", "dead", "held", "expired"]
+    state: Literal["delivered", "due", "dead", "held", "expired", "cancelled"]
     outcome: str
     next_at: int | None = None
     reason: str | None = None

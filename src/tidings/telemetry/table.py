@@ -103,7 +103,7 @@ RELAY_SECONDS = _histogram(
 )
 SENT = _counter(
     "tidings_webhook_deliveries_total",
-    "Attempts to deliver to endpoints by what became of them: delivered, retry, dead, held, expired",
+    "Attempts to deliver to endpoints by what became of them: delivered, retry, dead, held, expired, cancelled",
     "endpoint",
     "outcome",
 )

@@ -27,7 +27,7 @@ from tidings.store.scripts.script import CHANGED, Columns, Script, ask, chunks, 
 
 CLAIMED = "n, endpoint, position, run, subject, type, pin, expires, attempts, epoch, batch, body_hash"
 HEAD_DIED = "fifo-head-dead"
-_CLOSED = ("delivered", "dead", "expired")
+_CLOSED = ("delivered", "dead", "expired", "cancelled")
 _DELIVERY: Columns = (
     *(("n", "bigint"), ("epoch", "bigint"), ("state", "text")),
     *(("next_at", "bigint"), ("closed", "bigint"), ("held", "bigint")),

@@ -12,6 +12,7 @@ FailureKind = Literal[
     "secret-unreadable",
     "transform-error",  # a step to the version that the endpoint is pinned to raised
     "version-unreadable",  # this process has no such step
+    "not-wanted",  # the pattern was asked once it could be brought to the pin, and takes it not
     "proxy-failed",  # our own
     "lost",  # the process that had claimed it ended, or lost its claim
     "dns",

@@ -64,7 +64,7 @@ class Attempting:
             self._results.put(sending, lambda _: EXPIRED)
             return
         prepared = self._preparing.of(sending.record, now=now)
-        found = brought(sending, self._manner.lineages, self._manner.marks())
+        found = brought(sending, self._manner.lineages, self._manner.marks(), prepared.pattern)
         for failed, why in found.failed:
             self._results.put(failed, self._decide(failed, why, None))
         if found.sending is not None:

@@ -49,10 +49,11 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the delivery becomes. `next_at`: when it is due again, in µs since 1970; state `due` only.
 
-    `reason`: why it is `dead` or `held`. `is_spent`: False if the attempt that the claim counted is given back.
+    `reason`: why it is `dead`, `held` or `cancelled`. `is_spent`: False if the attempt that the claim counted is given
+    back.
     """
 
-    state: Literal["delivered", "due", "dead", "held"]
+    state: Literal["delivered", "due", "dead", "held", "cancelled"]
     next_at: int | None = None
     reason: str | None = None
     is_spent: bool = True
@@ -114,6 +115,8 @@ def _of_failure(failure: Failure, tried: Try) -> Decision:
         return Decision(state="dead", reason=kind)
     if kind == "version-unreadable":
         return Decision(state="held", reason=kind, is_spent=False)
+    if kind == "not-wanted":
+        return Decision(state="cancelled", reason=kind, is_spent=False)
     if kind == "proxy-failed":
         until = tried.now + PROXY_PAUSE_US
         return Decision(state="due", next_at=until, is_spent=False, effects=Effects(all_not_before=until))

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 
 from tidings.errors import InvalidDataError, TransformError
 from tidings.events.envelope import Entry
+from tidings.events.patterns.document import wants
+from tidings.events.patterns.pattern import Pattern
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, EndpointDelivery
 from tidings.versions.lineage import Lineage
 from tidings.versions.marks import Marks
@@ -27,25 +29,27 @@ class Brought(msgspec.Struct, frozen=True, gc=False):
     failed: Sequence[tuple[Sending, Failure]] = ()
 
 
-def brought(sending: Sending, lineages: Lineages, marks: Marks) -> Brought:
+def brought(sending: Sending, lineages: Lineages, marks: Marks, pattern: Pattern | None) -> Brought:
     """Return the sending with each entry as its endpoint is told it, and marked so.
 
-    Of a batch that was sent before all fail with the first one: its members are the same in each attempt.
+    Of a batch that was sent before all fail with the first one: its members are the same in each attempt. `pattern`: of
+    the endpoint, if it looks into data. It is asked of what was brought and never sent: whoever added the delivery may
+    have had no step to the pin, and so could not ask.
     """
-    found = _brought(sending, lineages)
+    found = _brought(sending, lineages, pattern)
     if found.sending is None or not marks:
         return found
     entries = [marks.on(each) for each in found.sending.entries]
     return Brought(replace(found.sending, entries=entries), found.failed)
 
 
-def _brought(sending: Sending, lineages: Lineages) -> Brought:
+def _brought(sending: Sending, lineages: Lineages, pattern: Pattern | None) -> Brought:
     if len(sending.entries) < len(sending.claimed):
         return Brought(None, [(sending, _FORGOTTEN)])
     pairs = zip(sending.claimed, sending.entries, strict=True)
     if all(each.delivery.pin in (None, entry.envelope.version) for each, entry in pairs):
         return Brought(sending)
-    told = [_told(*pair, lineages) for pair in zip(sending.claimed, sending.entries, strict=True)]
+    told = [_told(*pair, lineages, pattern) for pair in zip(sending.claimed, sending.entries, strict=True)]
     failures = [each for each in told if isinstance(each, Failure)]
     if not failures:
         return Brought(replace(sending, entries=[each for each in told if isinstance(each, Entry)]))
@@ -60,7 +64,9 @@ def _brought(sending: Sending, lineages: Lineages) -> Brought:
     return Brought(rest, [(one, so) for one, so in each if isinstance(so, Failure)])
 
 
-def _told(claimed: ClaimedEndpointDelivery, entry: Entry, lineages: Lineages) -> Entry | Failure:
+def _told(
+    claimed: ClaimedEndpointDelivery, entry: Entry, lineages: Lineages, pattern: Pattern | None
+) -> Entry | Failure:
     pin = claimed.delivery.pin
     if pin is None or pin == entry.envelope.version:
         return entry
@@ -70,7 +76,14 @@ def _told(claimed: ClaimedEndpointDelivery, entry: Entry, lineages: Lineages) ->
         return Failure(kind="transform-error", error=str(error))
     if isinstance(envelope, Unreadable):
         return Failure(kind="version-unreadable", error=envelope.why)
+    if pattern is not None and not _was_sent(claimed) and not wants(pattern, envelope):
+        return Failure(kind="not-wanted", error=f"the endpoint's pattern does not take it in version {pin}")
     return Entry(entry.position, entry.recorded, envelope)
+
+
+def _was_sent(claimed: ClaimedEndpointDelivery) -> bool:
+    """Say whether it may have been: a batch whose attempt was lost leaves no body."""
+    return claimed.body_hash is not None or (claimed.attempt > 1 and claimed.batch is not None)
 
 
 def is_told(delivery: EndpointDelivery, entry: Entry, lineages: Lineages) -> bool:

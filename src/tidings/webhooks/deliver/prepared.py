@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
+from tidings.events.patterns.grammar import compile_pattern
+from tidings.events.patterns.pattern import Pattern
 from tidings.store.endpoints import EndpointRecord
 from tidings.webhooks.deliver.answer import Failure
 from tidings.webhooks.deliver.endpoint import Endpoint
@@ -19,11 +21,15 @@ KEPT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An endpoint as it is configured: its health is as old as this. `opening`: of a sealed secret."""
+    """An endpoint as it is configured: its health is as old as this. `opening`: of a sealed secret.
+
+    `pattern`: None unless it looks into data.
+    """
 
     endpoint: Endpoint
     held: Sequence[Held]
     opening: Opening
+    pattern: Pattern | None
 
     def signers(self, *, now: int) -> tuple[Secret, ...] | Failure:
         """See `tidings.webhooks.deliver.sealing.signers`."""
@@ -43,12 +49,19 @@ class Preparing:
         known = self._made.get(record.id)
         if known is not None and known[0] == version:
             return known[1]
+        endpoint = endpoint_of_record(record, now=now)
         made = Prepared(
-            endpoint_of_record(record, now=now),
+            endpoint,
             secrets_of(record.secrets),
             cache(partial(opened, keyring=self._keyring, about=record.id)),
+            _reading_data(endpoint),
         )
         if known is None and len(self._made) >= KEPT:
             del self._made[next(iter(self._made))]
         self._made[record.id] = (version, made)
         return made
+
+
+def _reading_data(endpoint: Endpoint) -> Pattern | None:
+    pattern = compile_pattern(endpoint.pattern) if endpoint.pattern else None
+    return pattern if pattern is not None and pattern.reads_data else None

@@ -15,7 +15,7 @@ from tidings.webhooks.deliver.sendings import Sending
 
 EXHAUSTED = "exhausted"
 ID_BITS = 74
-_WORDS = {"delivered": "delivered", "due": "retry", "dead": "dead", "held": "held", "expired": "expired"}
+_WORDS = {"due": "retry"}
 _LEVELS = {"delivered": logging.DEBUG, "due": logging.WARNING, "dead": logging.ERROR, "held": logging.WARNING}
 _log = logging.getLogger("tidings.endpoints")
 
@@ -53,8 +53,8 @@ def _said_of(sending: Sending, settled: Settled) -> list[tuple[Operational, dict
 
 
 def word_of(result: Result) -> str:
-    """Return how a result is counted: delivered, retry, dead, held or expired."""
-    return _WORDS[result.state]
+    """Return how a result is counted: delivered, retry, dead, held, expired or cancelled."""
+    return _WORDS.get(result.state, result.state)
 
 
 def tell(sending: Sending, settled: Settled) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.versions.bookmarks import ONE, THREE, TYPE, first, said, third
-from tests.unit.webhooks.deliver.desk import Desk, Sink, desk, sink
+from tests.unit.webhooks.deliver.desk import Desk, Sink, always, desk, eventually, sink
 from tests.unit.webhooks.deliver.test_pinning import release
+from tidings.operations import deliveries as operating
 from tidings.operations.endpoint_again import Wanted
 from tidings.store.endpoint_deliveries import Range
 
@@ -83,6 +85,91 @@ async def test_what_cannot_be_brought_to_the_pin_is_not_lost_by_a_pattern(url: s
         await publish(at, 1, ONE, "one")
         [row] = await at.until("held")
     assert (row["endpoint"], row["reason"]) == ("e", "version-unreadable")
+
+
+OF_JILL = ONE.replace(b"jack", b"jill")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database that outlives a program."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/kept.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.mark.parametrize("ordering", ["none", "key", "fifo"])
+async def test_who_could_not_be_asked_is_asked_once_there_is_a_step(kept: str, to: Sink, ordering: str) -> None:
+    async with desk(kept, app=release(third(steps=False))) as at:
+        await at.add(to.url(), pin={TYPE: 3}, pattern=OF_OWNER, ordering=ordering)
+        await publish(at, 1, OF_JILL, "jill")
+        await publish(at, 1, ONE, "jack")
+        await at.until("held", "held" if ordering == "none" else "behind")
+    async with desk(kept, app=release(third())) as at:
+        row, _ = await at.until("cancelled", "delivered")
+        assert list(await at.store.attempts(row["key"])) == []
+    assert got(to, "/") == ["jack"]
+    assert (row["reason"], row["error"], row["attempts"]) == (
+        "not-wanted",
+        "the endpoint's pattern does not take it in version 3",
+        0,
+    )
+    assert row["closed"] is not None
+
+
+async def test_who_polls_is_given_what_its_pattern_takes_once_there_is_a_step(kept: str) -> None:
+    async with desk(kept, app=release(third(steps=False))) as at:
+        await at.endpoints.add({"via": "poll", "pin": {TYPE: 3}, "pattern": OF_OWNER}, id="e")
+        await publish(at, 1, OF_JILL, "jill")
+        await publish(at, 1, ONE, "jack")
+        await at.until("due", "due")
+    async with desk(kept, app=release(third())) as at:
+        page = await at.opened.polling.page("e", limit=10)
+        rows = await at.rows()
+    assert [each.entry.envelope.id for each in page.deliveries] == ["jack"]
+    assert [(each["state"], each["reason"]) for each in rows] == [("cancelled", "not-wanted"), ("due", None)]
+
+
+async def test_who_could_not_be_asked_for_a_failing_step_is_asked_in_the_retry(kept: str, to: Sink) -> None:
+    def broken(data: dict[str, Any]) -> dict[str, Any]:
+        raise KeyError("user_id")
+
+    async with desk(kept, app=release(third(up=broken))) as at:
+        await at.add(to.url(), pin={TYPE: 3}, pattern=OF_OWNER)
+        await publish(at, 1, OF_JILL, "jill")
+        [row] = await at.until("dead")
+    async with desk(kept, app=release(third())) as at:
+        await operating.retry(at.store, row["key"], at.opened.ports.clock, who="cli")
+        [row] = await at.until("cancelled")
+    assert (row["reason"], to.got) == ("not-wanted", [])
+
+
+async def test_a_batch_goes_without_what_its_pattern_does_not_take(kept: str, to: Sink) -> None:
+    async with desk(kept, app=release(third(steps=False))) as at:
+        await at.add(to.url(), pin={TYPE: 3}, pattern=OF_OWNER, batch={"size": 3, "linger_ms": 200})
+        for id, data in (("jack", ONE), ("jill", OF_JILL), ("jack again", ONE)):
+            await publish(at, 1, data, id)
+        await at.until(*["held"] * 3)
+    async with desk(kept, app=release(third())) as at:
+        await at.until("delivered", "cancelled", "delivered")
+    assert [each["id"] for batch in to.got for each in json.loads(batch.body)] == ["jack", "jack again"]
+
+
+async def test_what_was_sent_is_sent_again_whatever_the_pattern_has_become(kept: str, to: Sink) -> None:
+    to.answer = always(500)
+    async with desk(kept, app=release(third()), delivery_delays="0,600") as at:
+        await at.add(to.url(), pin={TYPE: 3}, pattern=OF_OWNER)
+        await publish(at, 1, ONE, "jack")
+        await eventually(lambda: _is_failing(at))
+        await at.endpoints.change("e", {"pattern": {"data": {"owner": {"id": ["jill"]}}}})
+        to.answer = always(200)
+        [row] = await at.rows()
+        await operating.retry(at.store, row["key"], at.opened.ports.clock, who="cli")
+        await at.until("delivered")
+
+
+async def _is_failing(at: Desk) -> bool:
+    return [(each["state"], each["attempts"]) for each in await at.rows(endpoint="e")][:1] == [("due", 1)]
 
 
 async def test_an_endpoint_is_pinned_to_the_newest_version_that_is_open_when_it_is_made(url: str, to: Sink) -> None:
