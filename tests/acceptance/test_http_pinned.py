@@ -57,6 +57,21 @@ async def test_an_endpoint_that_nothing_leads_to_is_told_why_and_spends_no_attem
         assert receiver.got == []
 
 
+async def test_an_endpoint_is_pinned_to_what_somebody_has_declared(tmp_path: Path) -> None:
+    async with serving(at.bookmarks(at.second()), in_file(tmp_path)) as caller:
+        wanted = {"url": "https://partner.example/"}
+        refused = await ask(caller, "PUT", "/endpoints/e", {**wanted, "pin": {TYPE: 9, "nope": 1}})
+        assert refused.problem == (422, "invalid-configuration")
+        told = {each["pointer"]: each["detail"] for each in refused.json["errors"]}
+        assert told == {
+            f"/pin/{TYPE}": f"there is no version '9' of {TYPE}; there is 2",
+            "/pin/nope": f"there is no event type 'nope'; there is {TYPE}",
+        }
+        assert (await ask(caller, "PUT", "/endpoints/e", {**wanted, "pin": {TYPE: 2}})).status == 201
+        assert (await ask(caller, "PATCH", "/endpoints/e", {"pin": {TYPE: 3}}, if_match="*")).status == 422
+        assert (await ask(caller, "PATCH", "/endpoints/e", {"pin": {TYPE: 2}}, if_match="*")).status == 200
+
+
 async def test_an_endpoint_is_told_the_schema_of_the_version_it_is_pinned_to(
     tmp_path: Path, partner: tuple[Partner, str]
 ) -> None:

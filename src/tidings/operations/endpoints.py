@@ -16,7 +16,7 @@ from tidings.log.driver import Receipt
 from tidings.log.log import Log
 from tidings.operations.endpoint_again import Again, Wanted, recover, recoverable, replay
 from tidings.operations.endpoint_ids import checked
-from tidings.operations.endpoint_pins import newest_open
+from tidings.operations.endpoint_pins import check_pins, newest_open
 from tidings.operations.endpoint_shown import Shown, shown
 from tidings.operations.filtered import find_endpoint
 from tidings.operations.progress import Progress, unwatched
@@ -97,6 +97,7 @@ class Endpoints:
         now = self.ports.clock.now_us()
         id = checked(id) if id is not None else f"ep_{self.ports.random.getrandbits(64):016x}"
         endpoint = endpoint_of(members, id=id, health=health.new(now), allowed=self.allowed)
+        await check_pins(self.store, endpoint.pin, self.lineages)
         if members.get("pin") is None:
             endpoint = replace(endpoint, pin=await newest_open(self.store, types_of(members)))
         key = self._secret(secret, kind)
@@ -156,6 +157,8 @@ class Endpoints:
                 raise InvalidConfigurationError(f"via: {why}", errors=[("/via", why)])
             return structs.replace(record, config=config_of(endpoint), pacing=pacing_of(endpoint))
 
+        before = endpoint_of_record(await self._record(id), now=self.ports.clock.now_us()).pin
+        await check_pins(self.store, members.get("pin"), self.lineages, before=before)
         return await self._shown(await self._changed(self._change("endpoint-changed", id, who), changed))
 
     async def remove(self, id: str, *, version: int | None = None, who: str = "local") -> int:

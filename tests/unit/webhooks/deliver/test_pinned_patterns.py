@@ -79,7 +79,7 @@ async def test_a_replay_asks_the_pattern_of_the_version_that_is_told(url: str, t
 
 async def test_what_cannot_be_brought_to_the_pin_is_not_lost_by_a_pattern(url: str, to: Sink) -> None:
     """Its delivery is held, and says why, for those whose pattern takes the rest of it."""
-    async with desk(url, app=release(first())) as at:
+    async with desk(url, app=release(third(steps=False))) as at:
         await at.add(to.url(), "e", pin={TYPE: 2}, pattern=of_user("jack"))
         await at.add(to.url(), "other", pin={TYPE: 2}, pattern={"type": ["another"], "data": {"user_id": ["jack"]}})
         await publish(at, 1, ONE, "one")

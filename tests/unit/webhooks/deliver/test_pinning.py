@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.app.bookmarking import extended
 from tests.unit.versions.bookmarks import ONE, THREE, TWO, TYPE, first, owner_from_user, said, second, third
 from tests.unit.webhooks.deliver.desk import Desk, Sink, always, desk, eventually, sink
 from tidings import App, Service
@@ -66,8 +67,8 @@ async def test_an_endpoint_is_told_each_event_in_its_version(url: str, to: Sink)
 
 
 async def test_one_without_a_pin_is_told_events_as_they_were_published(url: str, to: Sink) -> None:
-    async with desk(url, app=release(third())) as at:
-        await at.add(to.url(), pin={"another-type": 1})
+    async with desk(url, app=release(third(), extended())) as at:
+        await at.add(to.url(), pin={"list-extended": 1})
         await publish(at, 3, THREE, datacontenttype="application/json")
         await at.until("delivered")
     [got] = told(to)
