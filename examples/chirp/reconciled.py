@@ -22,6 +22,7 @@ from tidings.reconciliation import (
     Row,
     Snapshot,
     raise_for_status,
+    read_json,
     server_date,
 )
 
@@ -60,9 +61,9 @@ class TillOrders:
 
     async def _get(self, path: str, asked: dict[str, Any]) -> tuple[Any, Any]:
         url = f"{self._url}/v1/orders{path}"
-        async with aiohttp.ClientSession() as session, session.get(url, params=asked) as answer:
+        async with aiohttp.ClientSession() as session, session.get(url, params=asked, allow_redirects=False) as answer:
             raise_for_status(answer.status, answer.headers, but=(404,) if path else ())
-            return await answer.json(), answer.headers
+            return await read_json(answer.content.iter_any()), answer.headers
 
     def observed(self, row: Row) -> object:
         said = {name: value for name, value in row.state.items() if name != "state"}

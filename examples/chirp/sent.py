@@ -17,6 +17,7 @@ from tidings.reconciliation import (
     Rate,
     Row,
     raise_for_status,
+    read_json,
     server_date,
 )
 
@@ -48,9 +49,9 @@ class PartnerTaken:
 
     async def _get(self, path: str, asked: dict[str, Any]) -> tuple[Any, Any]:
         url = f"{self._url}/v1/taken{path}"
-        async with aiohttp.ClientSession() as session, session.get(url, params=asked) as answer:
+        async with aiohttp.ClientSession() as session, session.get(url, params=asked, allow_redirects=False) as answer:
             raise_for_status(answer.status, answer.headers, but=(404,) if path else ())
-            return await answer.json(), answer.headers
+            return await read_json(answer.content.iter_any()), answer.headers
 
 
 def _row(each: dict[str, str]) -> Row:

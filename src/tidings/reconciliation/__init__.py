@@ -10,6 +10,7 @@ from tidings.reconciliation.listing import (
     Snapshot,
     next_link,
     raise_for_status,
+    read_json,
     server_date,
 )
 from tidings.reconciliation.outbound.party.holds import Holds
@@ -29,5 +30,6 @@ __all__ = [
     "Snapshot",
     "next_link",
     "raise_for_status",
+    "read_json",
     "server_date",
 ]

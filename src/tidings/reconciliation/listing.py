@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -10,11 +10,15 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
+import msgspec
+
 from tidings.errors import NotAuthorisedError, ProviderUnavailableError, RateLimitedError
 from tidings.events.envelope import Envelope
 from tidings.reconciliation.facts import ProviderFacts
 from tidings.reconciliation.places import OrderKey
 from tidings.reconciliation.times import Every
+
+BODY_MAX = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +184,20 @@ def raise_for_status(status: int, headers: Mapping[str, str], *, but: Collection
     if status == HTTPStatus.TOO_MANY_REQUESTS or "retry-after" in found:
         raise RateLimitedError(_retry_after(found))
     raise ProviderUnavailableError(f"the provider answered {status}")
+
+
+async def read_json(body: AsyncIterable[bytes], *, most: int = BODY_MAX) -> Any:
+    """Return what the body of an answer says, in pieces as its client hands them over; what a provider lists is as
+    little trusted as a webhook. ProviderUnavailableError if it is larger than `most` bytes, or no JSON."""
+    whole = bytearray()
+    async for piece in body:
+        whole += piece
+        if len(whole) > most:
+            raise ProviderUnavailableError(f"the provider's answer has over {most:,} bytes: ask for smaller pages")
+    try:
+        return msgspec.json.decode(whole)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ProviderUnavailableError(f"the provider's answer is no JSON: {error}"[:500]) from error
 
 
 def next_link(url: str, link: str | None) -> str | None:

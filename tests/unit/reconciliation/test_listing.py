@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tidings.errors import NotAuthorisedError, ProviderUnavailableError, RateLimitedError
-from tidings.reconciliation import next_link, raise_for_status, server_date
+from tidings.reconciliation import next_link, raise_for_status, read_json, server_date
 
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 
@@ -71,3 +72,32 @@ def test_a_next_link_is_followed_within_its_origin(link: str) -> None:
 def test_next_link_of_another_origin_is_refused(link: str) -> None:
     with pytest.raises(ProviderUnavailableError, match="elsewhere"):
         next_link("https://api.till.example/orders", link)
+
+
+async def pieces(*said: bytes) -> AsyncIterator[bytes]:
+    for each in said:
+        yield each
+
+
+async def test_an_answer_is_read_in_pieces() -> None:
+    assert await read_json(pieces(b'{"data": [', b"1]}")) == {"data": [1]}
+
+
+async def test_an_answer_that_has_no_end_is_given_up() -> None:
+    handed_over = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal handed_over
+        while True:
+            handed_over += 1
+            yield b" " * 100
+
+    with pytest.raises(ProviderUnavailableError, match="over 1,000 bytes"):
+        await read_json(endless(), most=1_000)
+    assert handed_over == 11
+
+
+@pytest.mark.parametrize("said", [b"", b"<html>", b"{", b"\xff", b"[" * 100_000])
+async def test_what_is_no_json_is_no_read(said: bytes) -> None:
+    with pytest.raises(ProviderUnavailableError, match="is no JSON"):
+        await read_json(pieces(said))
