@@ -128,6 +128,11 @@ def test_a_step_that_raises_and_a_step_that_is_missing_differ() -> None:
     assert decided(Failure(kind="version-unreadable"), 10) == held
 
 
+def test_what_the_pattern_does_not_take_is_cancelled_and_spends_no_attempt() -> None:
+    expected = Decision(state="cancelled", reason="not-wanted", is_spent=False)
+    assert decided(Failure(kind="not-wanted"), 10) == expected
+
+
 def test_a_fault_of_our_proxy_spends_no_attempt_and_stops_everything_for_a_while() -> None:
     until = NOW + 30 * SECOND
     expected = Decision(state="due", next_at=until, is_spent=False, effects=Effects(all_not_before=until))
@@ -154,7 +159,7 @@ results = st.one_of(
 def test_every_outcome_has_one_decision_that_makes_sense(result: Answer | Failure, attempt: int, draw: float) -> None:
     decision = decide(result, attempt=attempt, now=NOW, draw=draw)
     assert (decision.state == "due") == (decision.next_at is not None)
-    assert (decision.state in ("dead", "held")) == (decision.reason is not None)
+    assert (decision.state in ("dead", "held", "cancelled")) == (decision.reason is not None)
     if decision.next_at is not None:
         assert NOW < decision.next_at <= NOW + round(86_400 * 1.2) * SECOND
         assert attempt < TRIES or not decision.is_spent
