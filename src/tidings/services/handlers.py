@@ -9,7 +9,7 @@ from typing import Any
 
 from tidings.errors import UnknownTypeError, VersionUnreadableError
 from tidings.events.envelope import Entry
-from tidings.events.patterns.document import wants
+from tidings.events.patterns.document import wants_as
 from tidings.services.act import Act, Written
 from tidings.services.context import Context, Resources
 from tidings.services.functions import Handler
@@ -46,7 +46,7 @@ class Handlers:
             handlers, event, entry = self._read(entry)
             written: Written = {}
             for handler in handlers:
-                if handler.pattern is not None and not wants(handler.pattern, entry.envelope):
+                if handler.pattern is not None and not wants_as(handler.pattern, entry.envelope, event):
                     continue
                 act = Act(unit, Cause(service=self.name, handler=handler.name, entry=entry), gated, written)
                 await self._call(handler, event, act)

@@ -356,3 +356,50 @@ async def test_a_handler_is_called_for_what_its_pattern_matches_as_the_version_o
         await until_idle(consumer)
         await consumer.release()
     assert (good, every) == ([50, 41], [40, 50, 40, 41])
+
+
+@dataclass
+class Place:
+    shelf: str = "new"
+    row: int = 1
+
+
+async def test_a_pattern_sees_what_is_left_out_as_the_class_has_it_and_all_else_as_it_was_written() -> None:
+    @event("kept", version=2)
+    class Kept:
+        places: list[Place]
+        folder: str = "all"
+        note: str | None = None
+
+    @upcaster(Kept, from_version=1)
+    def with_places(data: dict[str, Any]) -> dict[str, Any]:
+        return {**data, "places": [{}]}
+
+    patterns: list[dict[str, Any]] = [
+        {"folder": ["all"]},
+        {"folder": [{"exists": False}]},
+        {"note": [None]},
+        {"places": {"shelf": ["new"], "row": [2]}},
+        {"price": [0.1]},
+    ]
+    keeping, seen = Service("keeping"), [list[str]() for _ in patterns]
+    for n, pattern in enumerate(patterns):
+
+        async def note(event: Kept, ctx: Context, n: int = n) -> None:
+            seen[n].append(ctx.envelope.id)
+
+        note.__name__ = f"note_{n}"
+        keeping.on(Kept, pattern={"data": pattern})(note)
+    written = {
+        "left out": (2, b'{"places":[]}'),
+        "other": (2, b'{"places":[{"row":2}],"folder":"x","note":"n"}'),
+        "apart": (2, b'{"places":[{"shelf":"old","row":2},{}],"folder":"all","price":0.1}'),
+        "older": (1, b"{}"),
+    }
+    async with App(keeping).open(IN_MEMORY, consume=False) as opened:
+        for id, (version, data) in written.items():
+            await opened.log.append([Envelope(source="/web", id=id, type="kept", version=version, data=data)])
+        consumer = (await opened.carrying.consumers())["keeping"]
+        await until_idle(consumer)
+        await consumer.release()
+    assert seen == [["left out", "apart", "older"], [], ["left out", "apart", "older"], ["other"], ["apart"]]

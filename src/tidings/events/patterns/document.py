@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from tidings.errors import InvalidDataError
 from tidings.events.envelope import Envelope
 from tidings.events.media import is_json
+from tidings.events.patterns.filling import filled
 from tidings.events.patterns.pattern import Pattern
 
 _exact = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -41,6 +44,16 @@ def document_of(envelope: Envelope, *, with_data: bool = True) -> dict[str, Any]
 def wants(pattern: Pattern, envelope: Envelope) -> bool:
     """Say whether the pattern matches the envelope as it is given: a pattern that looks into data sees that version."""
     return pattern.matches(document_of(envelope, with_data=pattern.reads_data))
+
+
+def wants_as(pattern: Pattern, envelope: Envelope, event: Any) -> bool:
+    """As `wants`; what its data leaves out stands there as `event` has it, the instance that was read from it."""
+    if not pattern.reads_data:
+        return wants(pattern, envelope)
+    document = document_of(envelope)
+    with suppress(InvalidDataError):  # a class may hold what it cannot write
+        document["data"] = filled(document.get("data", {}), event)
+    return pattern.matches(document)
 
 
 def _is_json(envelope: Envelope) -> bool:
