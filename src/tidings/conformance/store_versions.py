@@ -123,6 +123,22 @@ class Joining:
         [again] = await store.version_leases()
         assert (again.admission, again.is_live(harness.clock.now_us())) == ("held", True)
 
+    async def test_what_was_said_by_a_clock_far_ahead_counts_no_more_once_it_is_set_right(
+        self, store: StoreDriver, harness: StoreHarness
+    ) -> None:
+        harness.clock.move(3600)
+        await store.join_versions([lease(), lease("two", consumer="other")], ttl=TTL)
+        await store.admit_consumer("one", "shop")
+        harness.clock.move(-29)
+        assert all(each.is_live(harness.clock.now_us()) for each in await store.version_leases())
+        harness.clock.move(-3571)
+        assert not any(each.is_live(harness.clock.now_us()) for each in await store.version_leases())
+        assert not await store.renew_versions("one", {}, ttl=TTL)
+        await store.forget_leases("other")
+        await store.join_versions([lease("three")], ttl=TTL)
+        [now] = await store.version_leases()
+        assert (now.instance, now.is_live(harness.clock.now_us())) == ("three", True)
+
     async def test_nobody_renews_what_never_joined(self, store: StoreDriver) -> None:
         assert not await store.renew_versions("nobody", {}, ttl=TTL)
 

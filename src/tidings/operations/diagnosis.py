@@ -17,6 +17,8 @@ from tidings.store.driver import StoreDriver
 from tidings.store.host import Check, Host
 
 AHEAD_SECONDS = 60
+_LAST = 2**62
+"""No entry stands higher: nothing is counted."""
 
 
 async def diagnose(
@@ -37,7 +39,7 @@ async def diagnose(
     beneath = await host.look()
     if any(check.problem for check in found if check.name == "log"):
         return (*found, *beneath)
-    return (*found, *beneath, await _clock(log, ports))
+    return (*found, *beneath, await _clock(log, store, ports))
 
 
 async def _letters(store: StoreDriver) -> Check:
@@ -47,11 +49,19 @@ async def _letters(store: StoreDriver) -> Check:
     return Check("dead letters", told) if totals.need_somebody else Check("dead letters", note=told)
 
 
-async def _clock(log: Log, ports: Ports) -> Check:
-    """Compare this machine's clock with the newest entry: times are stamped by it, and folds go by them."""
+async def _clock(log: Log, store: StoreDriver, ports: Ports) -> Check:
+    """Compare this machine's clock with the newest entry: times are stamped by it, and folds go by them. And the
+    store's with what was said by it of who runs."""
     head = (await log.head()).position
     newest = await log.at([head])
     ahead = (newest[-1].recorded - ports.clock.now_us()) / 1_000_000 if newest else 0
-    if ahead <= AHEAD_SECONDS:
+    if ahead > AHEAD_SECONDS:
+        return Check("clock", f"it is {ahead:,.0f} s behind the log's newest entry: set this machine's clock")
+    leases = await store.version_leases()
+    now = (await store.tallies(after=_LAST)).now
+    found = max((each for each in leases if each.is_ahead(now)), key=lambda each: each.renewed_at, default=None)
+    ahead = 0 if found is None else (found.renewed_at - now) / 1_000_000
+    if found is None or ahead <= AHEAD_SECONDS:
         return Check("clock")
-    return Check("clock", f"it is {ahead:,.0f} s behind the log's newest entry: set this machine's clock")
+    told = f"{found.instance} said {ahead:,.0f} s ahead of now that it runs, and counts as gone: a clock was set back"
+    return Check("clock", told)

@@ -72,7 +72,13 @@ class VersionLease:
 
     def is_live(self, now: int) -> bool:
         """Say whether it counts: it has not left, and its lease has not lapsed."""
-        return self.admission != "left" and self.expires_at > now
+        return self.admission != "left" and self.expires_at > now and not self.is_ahead(now)
+
+    def is_ahead(self, now: int) -> bool:
+        """Say whether it was renewed by a clock that was set back since, by more than a lease lives.
+
+        By less it may be a renewal that came behind the look at the clock, of who runs."""
+        return 0 < self.expires_at - self.renewed_at < self.renewed_at - now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

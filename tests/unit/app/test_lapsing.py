@@ -132,7 +132,7 @@ async def test_a_clock_that_jumps_ahead_opens_nothing_for_a_consumer_of_which_al
     assert (await place.gates(bookmarks))[3] == "closed"
 
 
-async def test_after_a_clock_was_set_back_who_is_gone_counts_for_longer_never_for_less(place: Place) -> None:
+async def test_after_a_clock_was_set_back_who_is_gone_is_seen_no_more_which_opens_nothing(place: Place) -> None:
     place.clock.wall = HOUR
     old = await place.deploy(at.lists(at.first()), "r41")
     bookmarks = await place.deploy(at.bookmarks(at.third()), "r77")
@@ -141,5 +141,5 @@ async def test_after_a_clock_was_set_back_who_is_gone_counts_for_longer_never_fo
     place.clock.pass_by(31)
     await beat(bookmarks)
     answer = await asked(bookmarks.store, "switch", SWITCH)
-    assert (answer.answer, [each.code for each in answer.reasons]) == ("no", ["consumer-does-not-accept"])
+    assert (answer.answer, [each.code for each in answer.reasons]) == ("unknown", ["consumer-unseen"])
     assert (await place.gates(bookmarks))[3] == "closed"

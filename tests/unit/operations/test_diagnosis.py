@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
@@ -8,6 +9,7 @@ from tests.unit.operations.stage import SERVICES, OrderPlaced, Stage
 from tidings.backends.sqlite.wal import caution_with
 from tidings.operations.diagnosis import diagnose
 from tidings.store.host import Check
+from tidings.store.versions import VersionLease
 
 
 async def problems(stage: Stage) -> dict[str, str]:
@@ -22,6 +24,17 @@ async def test_a_clock_behind_the_log_is_a_problem(stage: Stage) -> None:
     assert "clock" not in await problems(stage)
     stage.clock.pass_by(seconds=-1)
     told = "it is 61 s behind the log's newest entry: set this machine's clock"
+    assert (await problems(stage))["clock"] == told
+
+
+async def test_what_a_clock_far_ahead_said_of_who_runs_is_a_problem(stage: Stage) -> None:
+    stage.clock.pass_by(seconds=3600)
+    said = VersionLease(
+        instance="host:1", service="shop", consumer="shop", type="order-placed", role="accept", versions=(1,)
+    )
+    await stage.store.join_versions([said], ttl=timedelta(seconds=30))
+    stage.clock.pass_by(seconds=-3600)
+    told = "host:1 said 3,600 s ahead of now that it runs, and counts as gone: a clock was set back"
     assert (await problems(stage))["clock"] == told
 
 

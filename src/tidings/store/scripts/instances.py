@@ -13,7 +13,8 @@ _COLUMNS = (
     "instance, service, consumer, type, role, versions, revision, gate_epoch, admission, details, renewed_at, "
     "expires_at"
 )
-_GONE = "(admission = 'left' OR expires_at <= ${n})"
+_GONE = "(admission = 'left' OR expires_at <= ${n} OR renewed_at - ${n} > expires_at - renewed_at)"
+"""As `VersionLease.is_live` has it."""
 _SAME = "service = $1 AND consumer = $2 AND type = $3 AND role = $4 AND revision = $5"
 
 
@@ -38,11 +39,11 @@ def join(leases: Sequence[VersionLease], *, ttl: int, now: int | None) -> Script
 def renew(instance: str, epochs: Mapping[str, int], *, ttl: int, now: int | None) -> Script[bool]:
     at = yield from now_of(now)
     rows = yield from ask(
-        "SELECT type, role, gate_epoch, admission, expires_at FROM tidings.version_lease WHERE instance = $1 "
-        "FOR UPDATE",
-        instance,
+        f"SELECT type, role, gate_epoch, CASE WHEN {_GONE.format(n=2)} THEN 1 ELSE 0 END FROM tidings.version_lease "
+        "WHERE instance = $1 FOR UPDATE",
+        *(instance, at),
     )
-    if not rows or any(admission == "left" or expires <= at for *_, admission, expires in rows):
+    if not rows or any(is_gone for *_, is_gone in rows):
         return False
     yield from ask(
         "UPDATE tidings.version_lease SET renewed_at = $2, expires_at = $3 WHERE instance = $1 RETURNING 1",
