@@ -164,7 +164,9 @@ def close(type: Type, version: Version, reason: Why = "", force: Force = False, 
 def deprecate(
     type: Type,
     version: Version,
-    sunset: Annotated[str | None, typer.Option(metavar="DATE", help="When it ends, as 2027-03-01.")] = None,
+    sunset: Annotated[
+        str | None, typer.Option(metavar="DATE", help="When it ends, as 2027-03-01, or a time in RFC 3339.")
+    ] = None,
     migration: Annotated[str, typer.Option(metavar="URL", help="Where to read on.")] = "",
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Take it back, before the version has ended.")] = False,
     reason: Why = "",
@@ -277,4 +279,6 @@ def _told(answer: Answer, *, as_json: bool, forced: bool = False) -> None:
         steps = dict.fromkeys(each.told for each in in_order(answer.reasons) if each.told)
         for line in reason_lines(answer.reasons, tuple(steps), answer.notes):
             output.say(line)
+        if forced and answer.answer != "ok":
+            output.say("it was done all the same, since --force was given: the audit keeps that")
     raise typer.Exit(OK if forced else CODES[answer.answer])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
-from tidings.errors import NotFoundError, RefusedError
+from tidings.errors import CallerError, NotFoundError, RefusedError
 from tidings.operations.census import census
 from tidings.operations.planner import answered
 from tidings.store.audit import Change, What
@@ -61,7 +62,9 @@ class Gatekeeping:
     async def deprecate(self, type: str, version: int, *, sunset: int | None, migration: str) -> Answer:
         """Say that a version ends, and when, in µs since 1970. A date may move later, never earlier.
 
-        One that has ended goes on until a later date; its gate, if it is shut by then, may be opened again."""
+        One that has ended goes on until a later date; its gate, if it is shut by then, may be opened again.
+        `migration`: the URL of a page, or "". CallerError if it is none."""
+        _check_page(migration)
 
         def dated(each: EventVersion, now: int) -> EventVersion:
             _check_date(each, sunset, now)
@@ -225,6 +228,17 @@ def may_retire_row(known: Census, row: EventVersion) -> list[Reason]:
 
 def _may_keep(known: Census, row: EventVersion) -> list[Reason]:
     return []
+
+
+def _check_page(url: str) -> None:
+    """CallerError for what is no address of a page: it goes into headers, and is followed from there."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    is_page = parts.scheme in ("http", "https") and parts.hostname and not any(each.isspace() for each in parts.netloc)
+    if url and not is_page:
+        raise CallerError(f"migration: {url[:80]!r} is no address of a page: write it whole, as https://example.org/v2")
 
 
 def _check_date(row: EventVersion, sunset: int | None, now: int) -> None:

@@ -18,8 +18,8 @@ _NO_LINK = str.maketrans({"<": "%3C", ">": "%3E", '"': "%22", " ": "%20"})
 class Ending:
     """One version that is deprecated, or over. `since`, `sunset`: µs since 1970; `sunset` None: nobody said when.
 
-    `is_over`: it is taken from nobody outside any more. `successor`: the next version that does not end, if there is
-    one.
+    `is_over`: it is taken from nobody outside any more. `successor`: the next version that may be published and does
+    not end, if there is one.
     """
 
     type: str
@@ -67,7 +67,7 @@ def endings_of(versions: Iterable[EventVersion]) -> dict[tuple[str, int], Ending
     rows = list(versions)
     going_on: dict[str, list[int]] = {}
     for each in rows:
-        if each.life == "active":
+        if each.life == "active" and each.is_produced:
             going_on.setdefault(each.type, []).append(each.version)
     return {
         (each.type, each.version): Ending(

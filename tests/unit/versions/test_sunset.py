@@ -6,10 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from typer import Exit
 
 from tests.unit.versions.test_predicates import DOWN, NOW, TYPE, census, lease, replace_said, row, told
+from tidings.cli.plans import _told
+from tidings.errors import CallerError
 from tidings.events.envelope import Entry, Envelope
+from tidings.operations.gates import Gatekeeping
 from tidings.store.versions import EventVersion, VersionLease
+from tidings.versions.answer import Answer, AsOf, Reason
 from tidings.versions.ending import endings_of
 from tidings.versions.marks import Marks
 from tidings.versions.predicates import may_retire
@@ -50,6 +55,29 @@ def test_what_is_said_of_a_version_that_ends_is_in_headers_and_in_attributes() -
     }
     assert [name for name, _ in endings_of(rows)[TYPE, 2].headers()] == ["deprecation", "link"]
     assert (TYPE, 3) not in endings_of(rows)
+
+
+def test_the_version_that_follows_is_one_that_may_be_published() -> None:
+    rows = (deprecated(), row(2), row(3, "open"))
+    assert endings_of(rows)[TYPE, 1].successor == 3
+    assert endings_of(rows[:2])[TYPE, 1].successor is None
+
+
+@pytest.mark.parametrize("page", ["javascript:alert(1)", "not a url at all", "/v2", "https://", "https://a b/"])
+async def test_where_to_read_on_is_an_absolute_url(page: str) -> None:
+    gates = Gatekeeping(None, who="test")  # type: ignore[arg-type]
+    with pytest.raises(CallerError, match="https://"):
+        await gates.deprecate(TYPE, 1, sunset=None, migration=page)
+
+
+def test_what_was_forced_is_said_to_be_done(capsys: pytest.CaptureFixture[str]) -> None:
+    why = Reason("not-active", "it is not", {}, "no")
+    question = {"kind": "version-opened", "type": TYPE, "version": 2}
+    answer = Answer(question=question, reasons=(why,), evidence=(), as_of=AsOf(time=NOW, position=5), notes=())
+    with pytest.raises(Exit) as ended:
+        _told(answer, as_json=False, forced=True)
+    assert ended.value.exit_code == 0
+    assert "it was done all the same, since --force was given" in capsys.readouterr().out
 
 
 def test_an_event_is_marked_when_it_is_shown_and_what_its_publisher_says_stays() -> None:
