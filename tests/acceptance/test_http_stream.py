@@ -143,6 +143,7 @@ async def test_a_filter_that_cannot_be_read_is_refused(caller: Caller) -> None:
         refused = await caller.get(f"{route}?pattern=%7B%22data%22:%7B%22folder%22:%22all%22%7D%7D")
         assert refused.problem == (422, "invalid-pattern")
         assert [each["pointer"] for each in refused.json["errors"]] == ["/data/folder"]
+        assert refused.json["code"] == "leaf-not-array"
     assert (await caller.get("/events/stream", accept="text/html")).problem == (406, "not-acceptable")
 
 

@@ -175,6 +175,8 @@ def answer_to(error: BaseException, *, instance: str) -> Answer:
         headers += ((b"connection", b"close"),)
     if isinstance(error, errors.VersionNotOpenError):
         document["accepted"] = list(error.accepted)
+    if isinstance(error, errors.PatternError):
+        document["code"] = error.code
     if isinstance(error, Refusal):
         headers += error.headers
         document |= error.members

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ DIGITS_MAX = 1_000
 ATTRIBUTES_MAX = 100  # more than an event may have
 
 _decode = msgspec.json.Decoder().decode
+_exact = msgspec.json.Decoder(float_hook=Decimal).decode
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _STRING = re.compile(_TEXT, re.DOTALL)
 _COLON_AFTER_QUOTE = re.compile(rb'"[ \t\n\r]*+:')
@@ -35,19 +37,21 @@ _TOO_MANY_VALUES_AND_ATTRIBUTES = re.compile(_VALUES % (_TEXT, NODES_MAX + ATTRI
 _LONG_NUMBER = re.compile(rb'(?:[^"0-9]++|%b|[0-9]{1,%d}+(?![0-9]))*+[0-9]' % (_TEXT, DIGITS_MAX), re.DOTALL)
 
 
-def decode_json(data: bytes, *, is_event: bool = False) -> Any:
+def decode_json(data: bytes, *, is_event: bool = False, is_exact: bool = False) -> Any:
     """Return the value of a JSON text (RFC 8259) that every reader understands alike.
 
     MalformedError for anything else: invalid UTF-8, a byte order mark, NaN, a member name twice in one object, a lone
     surrogate, more than `DEPTH_MAX` levels, `NODES_MAX` values or `DIGITS_MAX` digits in a number, a number that no
     float holds. Values and digits are counted before any is built, so that refusing a long text costs little.
     `is_event`: the text is a whole event, and what is allowed is allowed to its data, so that data which is read alone
-    is read within an event too.
+    is read within an event too. `is_exact`: numbers that are not whole are decimals, whatever a float holds.
     """
     if len(data) > DIGITS_MAX:
         _check_size(data, _TOO_MANY_VALUES_AND_ATTRIBUTES if is_event else _TOO_MANY_VALUES)
     try:
-        value = _decode(data)
+        value = _exact(data) if is_exact else _decode(data)
+    except InvalidOperation:
+        raise _malformed("a number is out of range") from None
     except (UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
         raise unreadable(data, error) from None
     if value.__class__ is dict or value.__class__ is list:

@@ -170,7 +170,7 @@ def _cidr(operand: Any) -> Alternative:
         raise PatternError("", "bad-cidr", str(error)) from None
     if isinstance(first, IPv6Address) and (first.ipv4_mapped is not None or first.scope_id is not None):
         raise PatternError("", "bad-cidr", "an IPv4 address within IPv6, or a zone, is not compared: write it plainly")
-    if not (mask.isascii() and mask.isdigit() and len(mask) <= 3 and int(mask) <= longest):
+    if not (mask.isascii() and mask.isdigit() and len(mask) <= 3 and mask == str(int(mask)) and int(mask) <= longest):
         raise PatternError(
             "", "bad-cidr", f"the length of the prefix is 0 to {longest}; name a single host as a string"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -19,7 +18,7 @@ CHARACTERS_MAX = 4_096
 STARS_MAX = 32
 ALTERNATIVES_MAX = 1_000
 
-_exact = msgspec.json.Decoder(float_hook=Decimal).decode
+_as_numbers = msgspec.json.Encoder(decimal_format="number").encode
 _Pointer = tuple[str, ...]
 
 
@@ -41,7 +40,7 @@ def compile_pattern(pattern: Mapping[str, Any] | str | bytes) -> Pattern:
     clauses = found.object(value, (), ())
     if found.stars > STARS_MAX:
         raise PatternError("", "too-complex", f"it has {found.stars} stars in wildcards; {STARS_MAX} are the most")
-    return Pattern(msgspec.json.encode(msgspec.json.decode(text)).decode(), clauses)
+    return Pattern(_as_numbers(value).decode(), clauses)
 
 
 def _written(pattern: Mapping[str, Any]) -> str:
@@ -54,8 +53,7 @@ def _written(pattern: Mapping[str, Any]) -> str:
 def _read(text: str) -> Any:
     data = text.encode("utf-8", "surrogatepass")
     try:
-        decode_json(data)
-        return _exact(data)
+        return decode_json(data, is_exact=True)
     except MalformedError as error:
         code = "duplicate-key" if "stands twice" in str(error) else "not-json"
         raise PatternError("", code, error.errors[0][1]) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -213,6 +214,15 @@ def test_a_dotted_field_is_free_of_the_array_beside_it() -> None:
     assert matches(pattern, {"a.b": [1], "a": [{"b": 1, "c": 0}, {"c": 2, "d": 3}]})
 
 
+def test_a_number_that_no_float_holds_is_one() -> None:
+    within = compile_pattern('{"x": [{"numeric": [">", 1e399, "<=", 1e400]}]}')
+    assert [each for each in (Decimal("1e399"), Decimal("1e400"), 5) if within.matches({"x": each})] == [
+        Decimal("1e400")
+    ]
+    assert compile_pattern(within.text) == within
+    assert code('{"x": [1e99999999999999999999]}') == ("", "not-json")
+
+
 def calls_of(pattern: Any, event: Any) -> int:
     compiled, calls = compile_pattern(pattern), 0
 
@@ -309,7 +319,18 @@ def test_cidr_compares_addresses() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["10.0.0.1", "10.0.0.1/32", "::1/128", "::ffff:10.0.0.1/100", "10.0.0/8", "10.0.0.0/-1", "10.0.0.0/٣", "/8"]
+    "text",
+    [
+        "10.0.0.1",
+        "10.0.0.1/32",
+        "::1/128",
+        "::ffff:10.0.0.1/100",
+        "10.0.0/8",
+        "10.0.0.0/-1",
+        "10.0.0.0/٣",
+        "10.0.0.0/08",
+        "/8",
+    ],
 )
 def test_a_cidr_that_is_none_is_refused(text: str) -> None:
     assert code({"x": [{"cidr": text}]}) == ("/x/0/cidr", "bad-cidr")
