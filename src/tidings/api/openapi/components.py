@@ -185,6 +185,7 @@ def _problem() -> Object:
             "status": {"type": "integer"},
             "detail": _TEXT,
             "instance": _TEXT,
+            "code": {**_TEXT, "description": "What is wrong with an event pattern in the query, such as bad-range."},
             "errors": array(
                 record({"pointer": {"type": "string", "format": "json-pointer"}, "detail": _TEXT}),
                 description="The parts of the body at fault.",
