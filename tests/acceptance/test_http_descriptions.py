@@ -132,6 +132,20 @@ async def test_a_version_that_ends_is_marked(running: tuple[Caller, Opened]) -> 
     assert "deprecated" not in messages[f"{TYPE}.v3"]["payload"]
 
 
+async def test_what_follows_a_version_that_ends_is_named_as_its_schema_names_itself(tmp_path: Path) -> None:
+    settings = replace(in_file(tmp_path), public_url="https://x.example/api")
+    async with at.bookmarks(at.first()).open(settings):
+        """Makes version 1 known."""
+    app = at.bookmarks(at.second())
+    async with serving(app, settings) as caller:
+        await app.opened.instance.beat()
+        assert (await Gatekeeping(app.opened.store, who="a test").open(TYPE, 2)).answer == "ok"
+        await Gatekeeping(app.opened.store, who="a test").deprecate(TYPE, 1, sunset=None, migration="")
+        found = await caller.get(f"/schemas/{TYPE}/1")
+        assert found.json["$id"] == f"https://x.example/api/schemas/{TYPE}/1"
+        assert found.headers["link"] == f'<https://x.example/api/schemas/{TYPE}/2>; rel="successor-version"'
+
+
 async def test_nobody_has_to_say_where_the_server_is(tmp_path: Path) -> None:
     async with serving(at.bookmarks(at.first()), in_file(tmp_path)) as caller:
         found = (await caller.get("/asyncapi.json")).json

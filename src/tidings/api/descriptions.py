@@ -43,7 +43,8 @@ class Descriptions:
             raise no_version(type, number, ((each.type, each.version) for each in rows))
         body = encode_json(schema_document(row, self._public_url or request.scope["tidings.root"]))
         kept = f"max-age={PUBLISHED_SECONDS}" if row.published else "no-cache"
-        ends = schema_headers(endings_of(rows).get((type, row.version)), request.scope)
+        ending = endings_of(rows).get((type, row.version))
+        ends = schema_headers(ending, request.scope, base=self._public_url)
         headers = ((b"content-type", chosen.encode()), (b"cache-control", kept.encode()), *ends)
         return tagged(request.scope, body, *headers)
 

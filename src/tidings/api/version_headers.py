@@ -41,13 +41,13 @@ def ended(error: VersionSunsetError, ending: Ending | None, scope: Scope) -> Ref
     return Refusal(Problem.VERSION_SUNSET, str(error), *headers, errors=error.errors, members=members)
 
 
-def schema_headers(ending: Ending | None, scope: Scope) -> tuple[Header, ...]:
-    """Return the same with the schema of one version."""
-    return () if ending is None else _written(ending, scope)
+def schema_headers(ending: Ending | None, scope: Scope, *, base: str | None = None) -> tuple[Header, ...]:
+    """Return the same with the schema of one version. `base`: the URL that its `$id` begins with, if one is set."""
+    return () if ending is None else _written(ending, scope, base)
 
 
-def _written(ending: Ending, scope: Scope) -> tuple[Header, ...]:
-    pairs = ending.headers(root=scope.get("tidings.root", root_path(scope)))
+def _written(ending: Ending, scope: Scope, base: str | None = None) -> tuple[Header, ...]:
+    pairs = ending.headers(root=base or scope.get("tidings.root", root_path(scope)))
     return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in pairs)
 
 
