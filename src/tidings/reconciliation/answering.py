@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from msgspec import structs
+
 from tidings.errors import CallerError
 from tidings.reconciliation.attributing import told_by
 from tidings.reconciliation.book import Book, newer
@@ -66,6 +68,10 @@ class Answers(ABC):
     async def _left_out(self, book: Book, run: Run, suspect: Suspect, copy: Copied, *, now: int) -> None:
         """Note that a list has left it out."""
 
+    async def _is_shown_since(self, book: Book, suspect: Suspect) -> bool:
+        """Say whether something has shown the item since an answer first said that it is gone."""
+        return False
+
     async def suspect(
         self, book: Book, run: Run, suspect: Suspect, answered: Answered, *, now: int, is_only: bool
     ) -> Followed:
@@ -86,9 +92,11 @@ class Answers(ABC):
                 await self._left_out(book, run, suspect, answered.copy, now=now)
             await self._close(book, suspect, question, followed)
             return Followed("omitted", followed.finding, followed.repair) if is_omitted else followed
-        if is_only and (suspect.missing is None or now - suspect.missing < self._period):
-            marked = _marked(suspect, now) if suspect.missing is None else suspect
-            await book.write_suspects({suspect.at: marked})
+        missing = None if await self._is_shown_since(book, suspect) else suspect.missing
+        if is_only and (missing is None or now - missing < self._period):
+            if missing is None:
+                said = answered.ticket or answered.as_of
+                await book.write_suspects({suspect.at: structs.replace(suspect, missing=now, said=said)})
             return Followed("marked")
         as_of = max(answered.as_of, suspect.as_of)
         followed = await self._gone(book, run, answered, as_of, now=now)
@@ -197,6 +205,10 @@ class Answering(Answers):
         await book.watch([finding], by_key=self._capability is Capability.BARE)
         return finding
 
+    async def _is_shown_since(self, book: Book, suspect: Suspect) -> bool:
+        base, said = await self._base(book, suspect.at), suspect.said
+        return base is not None and not is_absent(base, as_of=said, ticket=said, capability=self._capability)
+
     async def _base(self, book: Book, at: bytes) -> Rank | None:
         held, open = await book.mirrored([at]), await book.open_at([at])
         return newer(held.of(at), open.get(at))
@@ -216,15 +228,3 @@ async def _then(book: Book, at: bytes, followed: Followed) -> str | None:
     """Return what is still to be merged: the repair that follows, or the one by which the copy will be as was said."""
     found = followed.finding or (await book.open_at([at])).get(at)
     return None if found is None or found.state != "open" else f"f:{found.id}"
-
-
-def _marked(suspect: Suspect, now: int) -> Suspect:
-    return Suspect(
-        key=suspect.key,
-        at=suspect.at,
-        run=suspect.run,
-        as_of=suspect.as_of,
-        ticket=suspect.ticket,
-        since=suspect.since,
-        missing=now,
-    )

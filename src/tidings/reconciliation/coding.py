@@ -6,8 +6,9 @@ from struct import Struct as Packing
 from typing import ClassVar
 
 import msgspec
+from msgspec.structs import replace
 
-from tidings.reconciliation.floors import Known
+from tidings.reconciliation.floors import NEVER, Known
 from tidings.reconciliation.judging import PUT
 from tidings.reconciliation.places import Place, Range
 from tidings.reconciliation.proofs import Proof
@@ -154,8 +155,9 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Suspect(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A key that is live here and absent from a whole list. `as_of`: of that read; `missing`: when an answer first said
-    that it is gone, where one such answer is not enough."""
+    """A key that is live here and absent from a whole list. `as_of`: of that read; `since`: of the first one in a row.
+    `missing`: when an answer first said that it is gone, where one such answer is not enough; `said`: what orders that
+    answer among ranks."""
 
     key: str
     at: bytes
@@ -164,6 +166,13 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     ticket: int
     since: int
     missing: int | None = None
+    said: int = NEVER
+
+    def after(self, older: Suspect | None) -> Suspect:
+        """Return what is suspected once more, with what was answered before: the list has not shown it since."""
+        if older is None or older.key != self.key:
+            return self
+        return replace(self, since=older.since, missing=older.missing, said=older.said)
 
 
 class Dirty(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -69,6 +69,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run. `cursor`, `after`: where its next page begins. `before`, `bounds`: how far was told before, after.
 
     `is_unseen_asked`: what a list did not show of which nothing is known page by page is suspected already.
+    `open_suspects`: of those not listed, how many it could not decide.
     `asked`: differences of which somebody has to decide. `control`: an item that its list showed, whose answer shows
     that answers can be believed. `since`: from when on a pass reads what has changed; `goes_on`: where its cursors
     begin; `is_closing`: its last page is read once more. `grace`: how old a change may be before its event is missed,
@@ -102,6 +103,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     asked: int = 0
     omitted: int = 0
     unreadable: int = 0
+    open_suspects: int = 0
     restarts: int = 0
     tries: int = 0
     first_as_of: int | None = None

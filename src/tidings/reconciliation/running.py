@@ -26,6 +26,7 @@ from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf, u
 from tidings.reconciliation.records import Record, Run, RunState
 from tidings.reconciliation.repairing import Difference, carried_out
 from tidings.reconciliation.showing import Shown, shown
+from tidings.reconciliation.suspecting import asked_told
 from tidings.reconciliation.taking import TakingPages
 from tidings.reconciliation.verifying import DAY_US, Verifying
 from tidings.store.rows import Rank
@@ -229,17 +230,26 @@ class Running:
             if stopping.is_set():
                 return run
             run = await self._verifying.suspects(run, suspects[start : start + GROUP])
-        return await self._end(run, "done", "")
+        return await self._asked(run)
+
+    async def _asked(self, run: Run) -> Run:
+        """End a run that has asked for all that it suspects: what of an approval is left open stays held."""
+        async with self._holding.open() as (_, book, _record):
+            left = [each for each in (await book.suspects(WHOLE)).values() if each.run == run.id]
+        run = replace(run, open_suspects=len(left))
+        if run.at_most is None or not left:
+            return await self._end(run, "done", asked_told(run, left))
+        held = tuple(sorted(each.key for each in left))[:HELD_KEPT]
+        return await self._end(replace(run, held=held), "held", asked_told(run, left))
 
     async def _suspect_unseen(self, book: Book, run: Run) -> Run:
         """Have asked for what a list did not show that moves between pages: of itself nothing follows from that."""
         as_of = NEVER if run.first_as_of is None else run.first_as_of
-        unseen = await book.unseen(run.id)
-        suspects = {
-            each.at: Suspect(key=each.key, at=each.at, run=run.id, as_of=as_of, ticket=0, since=self._holding.now)
-            for each in unseen
-        }
-        older = await book.suspects(WHOLE)
+        unseen, older = await book.unseen(run.id), await book.suspects(WHOLE)
+        suspects = {}
+        for each in unseen:
+            found = Suspect(key=each.key, at=each.at, run=run.id, as_of=as_of, ticket=0, since=self._holding.now)
+            suspects[each.at] = found.after(older.get(each.at))
         await book.void(f"s:{each.key}" for each in older.values())
         await book.write_suspects({**dict.fromkeys(older), **suspects})
         if self._taking.is_whole and not run.breaches and run.first_as_of is not None:

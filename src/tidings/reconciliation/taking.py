@@ -78,9 +78,10 @@ class TakingPages(ABC):
             await self._keep(book, page, taken)
             return taken, page
         for held in absent:
-            page.suspects[held.at] = Suspect(
+            suspect = Suspect(
                 key=held.key, at=held.at, run=run.id, as_of=taken.as_of, ticket=taken.ticket, since=taken.now
             )
+            page.suspects[held.at] = suspect.after(there.kept.suspects.get(held.at))
         if run.presence_only:
             await book.write_seen(run.id, seen.shown.ats)
         else:

@@ -20,6 +20,7 @@ from tidings.reconciliation.paging import hold_limit
 from tidings.reconciliation.places import WHOLE
 from tidings.reconciliation.reading import Asking, NoReadError, ReadOf
 from tidings.reconciliation.records import KEYS, Record, Run, RunState
+from tidings.reconciliation.suspecting import TWICE
 from tidings.store.unit import Unit
 
 DAY_US = 86_400_000_000
@@ -86,31 +87,46 @@ class Verifying:
     async def one(self, run: Run, key: str, *, control: str) -> Run:
         """Ask for one item, as somebody wants to know."""
         try:
-            got = await self._checked(key, control)
+            got = await (self._checked(key, control) if control else self._get(key))
         except NoReadError as error:
             return await self._ended(run, "incomplete", str(error))
         try:
-            answered, run = await self._answer_one(run, key, got)
+            answered, run = await self._answer_one(run, key, got, control)
         except UnreadableError:
             await self._drop(key, got.ticket)
             answered = None
+        if run.why:
+            return await self._ended(run, "incomplete", run.why)
         if answered is None and _is_gone(got):
             return await self._ended(replace(run, equal=1), "done", "")
         if answered is None:
             return await self._ended(run, "failed", f"the copy cannot hold {key!r:.80} as the provider shows it")
         return await self._ended(run, "held" if run.held else "done", TOO_MANY if run.held else "")
 
-    async def _answer_one(self, run: Run, key: str, got: _Got) -> tuple[Answered | None, Run]:
+    async def _answer_one(self, run: Run, key: str, got: _Got, control: str) -> tuple[Answered | None, Run]:
         async with self._holding.open() as (unit, book, record):
             answered = await self._answered(book, record, key, got, None)
             if answered is not None and await self._is_held(book, record, answered):
                 run = replace(run, held=(key,))
             elif answered is not None:
-                followed = await self._answering.one(book, run, answered, now=self._holding.now)
+                followed = await self._follow_one(book, run, answered, is_only=not control)
                 record, run = await self._followed(unit, _proved(record, answered), run, followed)
                 run = _counted(run, answered, followed)
+                if followed.outcome == "marked":
+                    run = replace(run, why=f"it is said to be gone, and {TWICE}")
                 await book.write(record)
         return answered, run
+
+    async def _follow_one(self, book: Book, run: Run, answered: Answered, *, is_only: bool) -> Followed:
+        """Take in what was said of one item; that it is gone counts only once, where no other is there, for one that
+        a list has not shown either: of that it is kept when it was said first."""
+        now = self._holding.now
+        if not is_only or answered.copy is not None or not await self._is_live(book, answered):
+            return await self._answering.one(book, run, answered, now=now)
+        suspect = await book.suspect(answered.at)
+        if suspect is None:
+            return Followed("marked")
+        return await self._answering.suspect(book, run, suspect, answered, now=now, is_only=True)
 
     async def _ended(self, run: Run, state: RunState, why: str) -> Run:
         async with self._holding.open() as (_, book, _record):
@@ -159,9 +175,12 @@ class Verifying:
         """Say whether this would be one more delete than may be without somebody who looks."""
         if answered.copy is not None:
             return False
-        held = (await book.mirrored([answered.at])).of(answered.at)
         recent = sum(n for at, n in record.deletes if at > self._holding.now - DAY_US)
-        return held is not None and held.rank.kind == PUT and recent >= hold_limit(record.live)
+        return await self._is_live(book, answered) and recent >= hold_limit(record.live)
+
+    async def _is_live(self, book: Book, answered: Answered) -> bool:
+        held = (await book.mirrored([answered.at])).of(answered.at)
+        return held is not None and held.rank.kind == PUT
 
     # what follows
     async def _suspect(self, run: Run, suspect: Suspect, got: _Got) -> Run:

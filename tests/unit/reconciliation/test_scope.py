@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.reconciliation.declared import facts
 from tests.unit.reconciliation.shop import SECOND, Item, Shop, shop
+from tidings.cli.reconcile import code_of
 from tidings.errors import (
     CursorExpiredError,
     NotAuthorisedError,
@@ -22,6 +23,8 @@ from tidings.reconciliation.listing import Page
 from tidings.reconciliation.reading import TRIES, Asking
 from tidings.reconciliation.records import Record
 from tidings.reconciliation.stamps import Stamps
+
+PERIOD = 60  # seconds: what counts as one where nothing runs by itself
 
 
 async def filled(at: Shop, count: int = 10) -> None:
@@ -229,9 +232,63 @@ async def test_single_entity_needs_two_answers() -> None:
         await filled(at, 1)
         at.provider.items.clear()
         assert (await at.run()).deleted == 0
+        [since] = [each.since for each in (await at.scope.asof()).exceptions]
+        told = (await at.scope.asof()).deletes or 0
         at.pass_time(10)
-        assert (await at.run()).deleted == 0
-        assert await at.shown() == {"o00": 0}
+        assert (await at.run()).deleted == 0  # it is said once more, and too soon
+        assert ([each.since for each in (await at.scope.asof()).exceptions], await at.shown()) == ([since], {"o00": 0})
+        at.pass_time(PERIOD)
+        run = await at.run()
+        assert (run.state, run.deleted, run.open_suspects, await at.shown()) == ("done", 1, 0, {})
+        bounds = await at.scope.asof()
+        assert (bounds.exceptions, (bounds.deletes or 0) > told) == ((), True)
+
+
+async def test_a_first_answer_counts_no_more_once_something_has_shown_the_item() -> None:
+    async with shop() as at:
+        await filled(at, 1)
+        at.provider.items.clear()
+        assert (await at.run()).open_suspects == 1
+        at.pass_time(10)
+        at.provider.put("o00", 7)
+        at.pass_time(10)
+        await at.webhook("o00", id="back")
+        await at.carry()
+        at.provider.items.clear()
+        at.pass_time(PERIOD)
+        assert ((await at.run()).deleted, await at.shown()) == (0, {"o00": 7})
+        at.pass_time(PERIOD)
+        assert ((await at.run()).deleted, await at.shown()) == (1, {})
+
+
+async def test_an_item_asked_for_alone_is_gone_by_its_second_answer_where_no_other_is_there() -> None:
+    async with shop() as at:
+        await filled(at, 1)
+        at.provider.items.clear()
+        await at.run()
+        early = await at.scope.run_key("o00")
+        assert (early.state, early.deleted) == ("incomplete", 0)
+        assert "no other item is there" in early.why
+        at.pass_time(PERIOD)
+        late = await at.scope.run_key("o00")
+        await at.carry()
+        assert (late.state, late.deleted, await at.shown()) == ("done", 1, {})
+
+
+async def test_approving_that_all_is_gone_takes_two_answers_and_says_so() -> None:
+    async with shop() as at:
+        await filled(at, 30)
+        at.provider.items.clear()
+        at.pass_time(10)
+        held = await at.run()
+        first = await at.scope.approve(held.id, at_most=30)
+        assert (first.state, first.deleted, len(first.held), code_of(first)) == ("held", 0, 30, 1)
+        assert "approve it once more" in first.why
+        at.pass_time(PERIOD)
+        assert (await at.run()).state == "held"  # of itself it asks for none of so many
+        second = await at.scope.approve(first.id, at_most=30)
+        await at.carry()
+        assert (second.state, second.deleted, await at.shown()) == ("done", 30, {})
 
 
 @pytest.mark.parametrize("error", [NotAuthorisedError(), ProviderUnavailableError("502"), ValueError("<html>")])

@@ -1,0 +1,29 @@
+"""What is said of items that a list does not show, once they were asked for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tidings.reconciliation.coding import Suspect
+from tidings.reconciliation.records import Run
+from tidings.wording import counted
+
+TWICE = "no other item is there by which answers could be checked: a second one, a period later, counts"
+
+
+def asked_told(run: Run, left: Sequence[Suspect]) -> str:
+    """Return why a run leaves open what it suspects, or why an approval has done nothing; nothing if there is none."""
+    is_approval = run.at_most is not None
+    if not left:
+        return _nothing_told(run) if is_approval and not run.appended else ""
+    marked = sum(each.missing is not None for each in left)
+    if not marked or run.control:
+        return f"{counted(len(left), 'item')} not listed, and no answer that can be believed says that they are gone"
+    once = f", then approve it once more: tidings reconcile approve … {run.id}" if is_approval else ""
+    return f"{counted(marked, 'item')} said to be gone, and {TWICE}{once}"
+
+
+def _nothing_told(run: Run) -> str:
+    if not run.suspects:
+        return "nothing was to be done: all that was held is listed again"
+    return "nothing was to be done: of what is not listed, all is there, or was decided meanwhile"
