@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from tidings.errors import RefusedError
 from tidings.ports import Ports, is_gone
 from tidings.reconciliation.book import Book
-from tidings.reconciliation.floors import NEVER
 from tidings.reconciliation.records import Lease, Record
+from tidings.reconciliation.stamps import Agreed
 from tidings.store.driver import StoreDriver
 from tidings.store.unit import Unit
 
@@ -85,15 +85,16 @@ class Holding:
             await book.write(replace(record, ticket=record.ticket + 1))
         return record.ticket + 1
 
-    async def least(self) -> int:
-        """Return what reads of the scope have proved that have ended, in any process."""
+    async def record(self) -> Record:
+        """Return what is kept of the scope as a whole."""
         rows = await self._store.notes_between(self.scope, "scope")
-        return msgspec.json.decode(rows[0][1], type=Record).least if rows else NEVER
+        return msgspec.json.decode(rows[0][1], type=Record) if rows else Record()
 
-    async def start_afresh(self, as_of: int) -> None:
-        """Have nothing follow any more from what reads proved before the provider's clock was set."""
+    async def set_line(self, line: Agreed | None, *, least: int | None) -> None:
+        """Keep what the provider's clock is off by. `least`: where its clock was set, so that nothing follows any more
+        from what reads proved before."""
         async with self.open() as (_, book, record):
-            await book.write(replace(record, least=as_of))
+            await book.write(replace(record, line=line, least=record.least if least is None else least))
 
     async def breach(self, fact: str) -> None:
         """Note that the provider did not keep what was declared of it."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tidings.reconciliation.book import Kept, newer
 from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
 from tidings.reconciliation.copying import Copied, Told
+from tidings.reconciliation.floors import NEVER
 from tidings.reconciliation.holding import breached
 from tidings.reconciliation.judging import OUTBOUND, Verdict
 from tidings.reconciliation.listing import Row
@@ -131,5 +132,5 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
     made.update(f"{each.kind}/{each.cause}" for each in page.findings if each.kind in OUTBOUND and each.is_repaired)
     for doubt in doubts:
         record = breached(record, doubt, taken.now)
-    violations, least = record.violations + len(page.noted), max(record.least, taken.as_of)
+    violations, least = record.violations + len(page.noted), max(record.least, NEVER if run.is_dry else taken.as_of)
     return replace(record, corrections=dict(made), violations=violations, least=least), run

@@ -15,9 +15,9 @@ from tidings.reconciliation.budget import Budget, Priority
 from tidings.reconciliation.facts import Order
 from tidings.reconciliation.holding import Holding
 from tidings.reconciliation.listing import Answer, Filters, Lists, Page
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.records import Record, Run
 from tidings.reconciliation.sound import sound_answer, sound_page
-from tidings.reconciliation.stamps import Asked, Stamps, latest
+from tidings.reconciliation.stamps import SECOND, Asked, Stamps, latest, most_ahead
 from tidings.views.columns import microseconds
 
 TRIES = 5
@@ -58,12 +58,13 @@ class Asking:
         self.listing = listing
         self._budget = budget
         self._stamps = stamps
+        self._dry = Stamps(listing.facts)  # what a dry run reads dates no other read
         self._holding = holding
 
-    async def page(self, cursor: str | None, limit: int, *, tries: int) -> ReadOf[Page]:
-        """Read a page of the whole list. NoReadError."""
+    async def page(self, cursor: str | None, limit: int, *, tries: int, is_dry: bool = False) -> ReadOf[Page]:
+        """Read a page of the whole list. `is_dry`: nothing is kept of when that was. NoReadError."""
         call = partial(self.listing.list_page, cursor=cursor, limit=limit)
-        return await self._read(partial(self._page, call), Priority.BULK, tries)
+        return await self._read(partial(self._page, call), Priority.BULK, tries, is_dry=is_dry)
 
     async def changed(self, since: datetime, cursor: str | None, limit: int, *, tries: int) -> ReadOf[Page]:
         """Read a page of what has changed since then. The list that is filtered may trail what it is made of."""
@@ -82,9 +83,11 @@ class Asking:
     async def _answer(self, key: str) -> tuple[Answer, int]:
         return sound_answer(await self.listing.get_one(key), key), 0
 
-    async def _read(self, call: Callable[[], Awaitable[tuple[T, int]]], priority: Priority, tries: int) -> ReadOf[T]:
+    async def _read(
+        self, call: Callable[[], Awaitable[tuple[T, int]]], priority: Priority, tries: int, *, is_dry: bool = False
+    ) -> ReadOf[T]:
         await self._budget.take(priority)
-        least = await self._holding.least()
+        record = await self._holding.record()
         began = self._now()
         try:
             found, nameless = await call()
@@ -101,17 +104,32 @@ class Asking:
             raise NoReadError("unavailable", text[:500], self._budget.rest(None, tries)) from error
         if date is None:
             raise NoReadError("date", "the answer has no Date", 1.0)
-        return ReadOf(found, await self._stamp(began, date, least), latest(date, self.listing.facts), nameless)
+        asked = Asked(began=began, ended=self._now(), wall=self._holding.now, date=date)
+        as_of = await self._stamp(asked, record, is_dry=is_dry)
+        return ReadOf(found, as_of, latest(date, self.listing.facts), nameless)
 
-    async def _stamp(self, began: int, date: int, least: int) -> int:
-        """Return as of when a read is that began then. NoReadError if its date is not believed."""
-        stamp = self._stamps.stamp(Asked(began=began, ended=self._now(), date=date), least=least)
+    async def _stamp(self, asked: Asked, record: Record, *, is_dry: bool) -> int:
+        """Return as of when a read is. `record`: as it was before. NoReadError if its date is not believed."""
+        stamps = self._dry if is_dry else self._stamps
+        stamp = stamps.stamp(asked, least=record.least, kept=record.line)
+        agreed = stamps.agreed(asked)
+        is_afresh = stamp is not None and stamp.is_afresh
+        if not is_dry and (is_afresh or (agreed is not None and agreed.is_news(record.line))):
+            await self._holding.set_line(agreed, least=stamp.as_of if stamp is not None and is_afresh else None)
         if stamp is None:
             await self._holding.breach("clock")
-            raise NoReadError("clock", "the Date of the answer jumped", 1.0)
-        if stamp.is_afresh:
-            await self._holding.start_afresh(stamp.as_of)
+            raise NoReadError("clock", self._doubt(asked), 1.0)
         return stamp.as_of
+
+    def _doubt(self, asked: Asked) -> str:
+        """Return why a date is not believed, in words."""
+        ahead, most = (asked.date or 0) - asked.wall, most_ahead(self.listing.facts)
+        if ahead <= most:
+            return "the Date of the answer jumped"
+        return (
+            f"the Date of the answer is {ahead // SECOND:,} s ahead of this machine's clock, and no more than "
+            f"{most // SECOND:,} s are believed: set the clock that is wrong, or declare its clock_skew"
+        )
 
     def _now(self) -> int:
         return int(self._holding.ports.clock.monotonic() * 1_000_000)

@@ -8,6 +8,7 @@ import msgspec
 
 from tidings.reconciliation.delays import GRACE_US, Delays
 from tidings.reconciliation.floors import NEVER
+from tidings.reconciliation.stamps import Agreed
 
 Mode = Literal["plan", "run", "approve", "changed", "key"]
 RunState = Literal["running", "paused", "held", "incomplete", "failed", "done"]
@@ -30,7 +31,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     `definition`: of the adapter and the view that the floors are of; `planned`: the one that a dry run was made of.
     `owner`, `epoch`, `until`: who reads the whole list now; `changes`: who reads what has changed, `pass_`: by which
-    run. `least`: what reads proved that have ended, so that no later one proves less. `ticket`: the last one given.
+    run. `least`: what reads proved that have ended, so that no later one proves less; `line`: what the provider's
+    clock is off from ours, so that a process's first date is compared with it. `ticket`: the last one given.
     `live`: how many items the mirror shows; `mirrored`: the position up to which it has what is in the log, of an
     endpoint when it knew last what has closed; `purged`: how many tombstones were removed. `deletes`: when, and how
     many, of late; of an endpoint: what was sent once more. `breaches`: what the provider did not keep, when.
@@ -47,6 +49,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     changes: Lease = Lease()
     pass_: str = ""
     least: int = NEVER
+    line: Agreed | None = None
     ticket: int = 0
     live: int = 0
     purged: int = 0

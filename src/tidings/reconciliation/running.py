@@ -101,7 +101,8 @@ class Running:
     async def _page(self, run: Run) -> Run:
         ticket = await self._ticket(run)
         try:
-            read = await self._asking.page(run.cursor, self._facts.page_limit, tries=run.tries)
+            limit = self._facts.page_limit
+            read = await self._asking.page(run.cursor, limit, tries=run.tries, is_dry=run.is_dry)
         except NoReadError as error:
             self._observer.listed(self._holding.scope, "failed")
             return await self._no_read(run, error)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_low
+
+import msgspec
 
 from tidings.reconciliation.facts import ProviderFacts, micros
 from tidings.reconciliation.floors import NEVER
@@ -20,17 +23,46 @@ JUMP = 2 * SECOND
 AGREEING = 600 * SECOND
 """How long dates that are off must agree before they are believed."""
 
+AHEAD = 300 * SECOND
+"""How far a `Date` may be ahead of our own wall clock, beside the declared skew, whatever it was before."""
+
 _RECENT = 15
+
+Span = tuple[int, int]
+"""At least, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One call: when it began and ended by a clock that goes on while the machine sleeps, and the provider's answer to
-    what time it is, all in µs. `date` None: it did not say."""
+    """One call: when it began and ended by a clock that goes on while the machine sleeps, what our wall clock said when
+    it ended, and the provider's answer to what time it is, all in µs. `date` None: it did not say."""
 
     began: int
     ended: int
+    wall: int
     date: int | None
+
+
+class Agreed(msgspec.Struct, frozen=True):
+    """What a provider's clock is off from ours, as recent dates agree, µs, so that a new process begins with it.
+
+    `doubted`: what later ones say instead, `since` then.
+    """
+
+    off: Span
+    doubted: Span | None = None
+    since: int = 0
+
+    def moved(self, by: int) -> Agreed:
+        """Return the same against a clock of ours that is behind by so much."""
+        doubted = None if self.doubted is None else _moved(self.doubted, by)
+        return Agreed(_moved(self.off, by), doubted, 0 if doubted is None else self.since - by)
+
+    def is_news(self, before: Agreed | None) -> bool:
+        """Say whether it has to be kept in place of what is."""
+        if before is None or (before.doubted is None) != (self.doubted is None):
+            return True
+        return abs(before.since - self.since) > SECOND or _apart(before.off, self.off) > SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,34 +87,53 @@ def latest(now: int, facts: ProviderFacts) -> int:
     return (now + SECOND + micros(facts.clock_skew)) // facts.tick_us * facts.tick_us + facts.tick_us
 
 
+def most_ahead(facts: ProviderFacts) -> int:
+    """Return how far a `Date` may be ahead of our own wall clock, µs."""
+    return AHEAD + micros(facts.clock_skew)
+
+
 class Stamps:
     """Dates the reads of one scope. What a later read proves is never less than what one proves that ended before."""
 
     def __init__(self, facts: ProviderFacts) -> None:
         self._tick = facts.tick_us
         self._margin = margin(facts)
-        self._line = Line(JUMP + micros(facts.clock_skew))
+        self._ahead = most_ahead(facts)
+        self._tolerance = JUMP + micros(facts.clock_skew)
+        self._line: Line | None = None
         self._least: int | None = None
         self._ended: list[int] = []
         self._proved: list[int] = []
 
-    def stamp(self, asked: Asked, *, least: int = NEVER) -> Stamp | None:
-        """Return as of when the read is; None if the answer has no date, or one that jumped: then it counts as no read.
+    def stamp(self, asked: Asked, *, least: int = NEVER, kept: Agreed | None = None) -> Stamp | None:
+        """Return as of when the read is; None if the answer has no date, one that jumped, or one that is further ahead
+        of our own clock than any is believed to be: then it counts as no read.
 
-        `least`: what reads of the scope have proved that had ended before this one began, whoever made them.
+        `least`: what reads of the scope have proved that had ended before this one began, whoever made them; one that
+        is further ahead was made by a clock that was wrong. `kept`: what the provider's clock was off by, for the first
+        call.
         """
-        if asked.date is None:
+        if asked.date is None or asked.date - asked.wall > self._ahead:
             return None
-        line = self._line.judge(asked.ended, asked.date)
+        if self._line is None:
+            self._line = Line(self._tolerance, None if kept is None else kept.moved(asked.wall - asked.ended))
+        line = self._line.judge(asked.began, asked.ended, asked.date)
         if line == "jumped":
             return None
-        if line == "new":
+        known = max(self._before(asked.began), least)
+        is_afresh = line == "new" or known - asked.wall > self._ahead
+        if is_afresh:
             self._forget()
+            known = NEVER
         earliest = asked.date - (asked.ended - asked.began) - self._margin
-        known = NEVER if line == "new" else max(self._before(asked.began), least)
         found = max(known, (earliest // self._tick - 1) * self._tick)
         self._remember(asked.ended, found)
-        return Stamp(found, is_afresh=line == "new")
+        return Stamp(found, is_afresh=is_afresh)
+
+    def agreed(self, asked: Asked) -> Agreed | None:
+        """Return what the provider's clock is off from our wall clock, once this call was stamped."""
+        found = None if self._line is None else self._line.agreed
+        return None if found is None else found.moved(asked.ended - asked.wall)
 
     def _before(self, began: int) -> int:
         """Return the highest stamp of the reads that had ended by then."""
@@ -109,32 +160,57 @@ class Stamps:
 
 
 class Line:
-    """What a provider's clock is off from ours, by its recent answers: one that is far off it is not believed."""
+    """What a provider's clock is off from ours, by its recent answers: one that is far off it is not believed.
 
-    def __init__(self, tolerance: int) -> None:
+    Of a slow call nobody knows when its date was made: it is off by something between what it was when the call began,
+    and when it ended.
+    """
+
+    def __init__(self, tolerance: int, kept: Agreed | None = None) -> None:
         self._tolerance = tolerance
-        self._recent: deque[int] = deque(maxlen=_RECENT)
-        self._doubted: deque[tuple[int, int]] = deque(maxlen=_RECENT)
-        self._since: int | None = None
+        doubted = None if kept is None else kept.doubted
+        self._recent: deque[Span] = deque([] if kept is None else [kept.off], maxlen=_RECENT)
+        self._doubted: deque[Span] = deque([] if doubted is None else [doubted], maxlen=_RECENT)
+        self._since = None if kept is None or doubted is None else kept.since
 
-    def judge(self, now: int, date: int) -> str:
+    @property
+    def agreed(self) -> Agreed | None:
+        """What is kept of it; None before the first answer."""
+        if not self._recent:
+            return None
+        doubted = _middle(self._doubted) if self._doubted else None
+        return Agreed(_middle(self._recent), doubted, self._since or 0)
+
+    def judge(self, began: int, now: int, date: int) -> str:
         """Return `agrees`, `jumped`, or `new` if this date makes those that jumped believed."""
-        offset = date - now
-        if not self._recent or abs(offset - median_low(self._recent)) <= self._tolerance:
-            self._recent.append(offset)
+        off = (date - now, date - began)
+        if not self._recent or _apart(off, _middle(self._recent)) <= self._tolerance:
+            self._recent.append(off)
             self._doubted.clear()
             self._since = None
             return "agrees"
-        offsets = [each for _, each in self._doubted]
-        if offsets and abs(offset - median_low(offsets)) > self._tolerance:
+        if self._doubted and _apart(off, _middle(self._doubted)) > self._tolerance:
             self._doubted.clear()
             self._since = None
         self._since = now if self._since is None else self._since
-        self._doubted.append((now, offset))
+        self._doubted.append(off)
         if now - self._since < AGREEING:
             return "jumped"
         self._recent.clear()
-        self._recent.extend(each for _, each in self._doubted)
+        self._recent.extend(self._doubted)
         self._doubted.clear()
         self._since = None
         return "new"
+
+
+def _middle(spans: Sequence[Span]) -> Span:
+    return median_low(least for least, _ in spans), median_low(most for _, most in spans)
+
+
+def _apart(a: Span, b: Span) -> int:
+    """Return how far two spans are from each other; 0 where they touch."""
+    return max(0, a[0] - b[1], b[0] - a[1])
+
+
+def _moved(span: Span, by: int) -> Span:
+    return span[0] + by, span[1] + by
