@@ -48,7 +48,7 @@ class ReadOf(Generic[T]):
 def unread(run: Run, error: NoReadError) -> Run:
     """Return a run once a page of its was no read. Of one whose list has dates that jump it is told."""
     breaches = (*run.breaches, "clock") if error.why == "clock" and "clock" not in run.breaches else run.breaches
-    return structs.replace(run, tries=run.tries + (error.why != "rate"), breaches=breaches)
+    return structs.replace(run, tries=run.tries + 1, breaches=breaches)
 
 
 class Asking:

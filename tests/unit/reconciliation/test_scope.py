@@ -435,14 +435,15 @@ async def test_troubles_in_the_middle_are_waited_out_and_the_same_page_is_read_a
         assert await at.shown() == at.true
 
 
-async def test_a_provider_that_stays_away_pauses_the_run_which_goes_on_days_later() -> None:
+@pytest.mark.parametrize("error", [ProviderUnavailableError("503"), RateLimitedError(timedelta(seconds=1))])
+async def test_a_provider_that_stays_away_pauses_the_run_which_goes_on_days_later(error: Exception) -> None:
     async with shop() as at:
         await filled(at, 12)
         pages = iter([False, *[True] * 5])
 
         def trouble(what: str) -> None:
             if next(pages, False):
-                raise ProviderUnavailableError("503")
+                raise error
 
         at.provider.trouble = trouble
         paused = await at.run()
