@@ -24,8 +24,8 @@ def asof(
 ) -> None:
     """Show how far each copy of a provider's items is proved right, and but for which items.
 
-    Exit code 0 within the bound, 1 if it is older, or twice as old as it should become, or deletes are held, 2 if the
-    last run failed, 3 if it was never proved.
+    Exit code 0 within the bound, 1 if it is older, or twice as old as it should become, or of a time that is still to
+    come, or deletes are held, 2 if the last run failed, 3 if it was never proved.
 
     Example: tidings asof till-orders --max-age 600 --app shop:app
     """
@@ -48,17 +48,20 @@ def _code(found: dict[str, Any], max_age: float | None) -> int:
     if state == "failed":
         return FAILED
     if age is None:
-        return UNKNOWN
-    return NO if state == "held" or found["overdue"] or (max_age is not None and age > max_age) else OK
+        return NO if found["ahead_s"] > 0 else UNKNOWN
+    is_doubtful = state == "held" or found["overdue"] or found["ahead_s"] > 0
+    return NO if is_doubtful or (max_age is not None and age > max_age) else OK
 
 
 def _line(found: dict[str, Any]) -> dict[str, Any]:
     """Return the bounds as people read them."""
     keys = ", ".join(each["key"] for each in found["exceptions"][:5])
+    seconds = found["ahead_s"]
+    ahead = f"; in part {seconds:,.0f} s from now: `tidings doctor` says what to do" if seconds else ""
     return {
         "scope": found["scope"],
         "upserts as of": found["upsert"]["as_of"] or "never",
-        "deletes as of": found["delete"]["as_of"] or "never",
+        "deletes as of": (found["delete"]["as_of"] or "never") + ahead,
         "except": keys if len(found["exceptions"]) <= 5 else f"{keys} and {len(found['exceptions']) - 5} more",
         "last run": "none" if found["run"] is None else found["run"]["state"],
     }

@@ -201,6 +201,7 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
         "started": run["started"],
         "rows": run["rows"],
         "equal": run["equal"],
+        "old": run["old"],
         "would repair" if run["dry"] else "repaired": run["proposed"] if run["dry"] else run["appended"],
         "to decide": run["asked"],
         "deleted": run["deletes"],

@@ -30,6 +30,7 @@ def bounds_object(found: Bounds, *, now: int) -> dict[str, Any]:
         ],
         "expected_s": None if found.expected is None else found.expected / 1_000_000,
         "overdue": found.is_overdue(now),
+        "ahead_s": found.ahead(now) / 1_000_000,
         "run": None if found.run is None else {"id": found.run.id, "state": found.run.state},
     }
 
@@ -48,6 +49,7 @@ def run_object(run: Run, scope: str) -> dict[str, Any]:
         "pages": run.pages,
         "rows": run.rows,
         "equal": run.equal,
+        "old": run.old,
         "proposed": run.proposed,
         "appended": run.appended,
         "asked": run.asked,
@@ -75,6 +77,7 @@ def run_line(run: Run, scope: str, found: Sequence[Finding], *, now: int) -> str
     parts = [f"{run.rows:,} rows", f"{made} ({kinds})" if kinds else made]
     causes = causes_object(found, now=now)
     parts += [", ".join(f"{count:,} {cause.replace('_', ' ')}" for cause, count in causes.items())] if causes else []
+    parts += [f"{run.old:,} older than what is known"] if run.old else []
     parts += [f"{run.asked:,} to decide"] if run.asked else []
     parts += [f"{len(run.held):,} held"] if run.held else []
     state = run.state if not run.why else f"{run.state}, {run.why}"

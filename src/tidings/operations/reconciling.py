@@ -20,9 +20,20 @@ async def scopes_check(scopes: Mapping[str, Reconciliation], now: int) -> Check:
         bounds = await scope.asof()
         if bounds.run is not None and bounds.run.state == "held":
             told.append(f"{name} holds {counted(len(bounds.run.held), scope.holds)}: `tidings reconcile report {name}`")
+        if bounds.ahead(now):
+            told.append(f"{name} {ahead_told(bounds, now)}")
         if bounds.is_overdue(now):
             told.append(f"{name} {overdue_told(bounds, now)}")
     return Check("reconciliation", "; ".join(told) or None)
+
+
+def ahead_told(bounds: Bounds, now: int) -> str:
+    """Return that something is taken for known up to a time that is still to come, and what to do, in words."""
+    return (
+        f"was proved right up to {bounds.ahead(now) / 1_000_000:,.0f} s from now, by a clock that was wrong: until "
+        "then what changes is taken for late; compare this machine's clock and the provider's, then change a fact of "
+        "its adapter, as clock_skew, and `tidings reconcile run --apply` proves all anew"
+    )
 
 
 def overdue_told(bounds: Bounds, now: int) -> str:

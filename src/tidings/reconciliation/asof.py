@@ -39,7 +39,7 @@ class Bounds:
     that moment or later; `deletes`: what is absent, too. µs since 1970, None: never proved.
 
     `began`: when the scope was run first, None if it was not. `expected`: how old `deletes` may become before the next
-    run has proved it anew, µs; None where nothing runs by itself.
+    run has proved it anew, µs; None where nothing runs by itself. `furthest`: up to when anything is known of any part.
     """
 
     scope: str
@@ -50,11 +50,19 @@ class Bounds:
     run: Run | None
     began: int | None = None
     expected: int | None = None
+    furthest: int = NEVER
 
     def staleness(self, now: int) -> int | None:
-        """Return how old `deletes` is, µs; as old as the first run while nothing was proved."""
+        """Return how old `deletes` is, µs; as old as the first run while nothing was proved. Below 0: see `ahead`."""
         since = self.began if self.deletes is None else self.deletes
-        return None if since is None else max(0, now - since)
+        return None if since is None else now - since
+
+    def ahead(self, now: int) -> int:
+        """Return how far the time is off, µs, up to which something is taken for known; 0 where it is past.
+
+        A clock was wrong, the provider's or ours: until then events are taken for late, and rows for old.
+        """
+        return max(0, self.furthest - now)
 
     def is_overdue(self, now: int) -> bool:
         """Say whether it is twice as old as it should become: runs fail, prove nothing, or are not made."""
@@ -92,6 +100,7 @@ async def bounds_of(notes: NoteStore, scope: Scope, ran: Ran) -> Bounds:
         run=ran.last,
         began=ran.began,
         expected=_expected(scope, ran.last),
+        furthest=max(max(each.put, each.delete, each.shown_put, each.shown_delete) for each in known),
     )
 
 

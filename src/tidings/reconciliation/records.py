@@ -71,8 +71,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run. `cursor`, `after`: where its next page begins. `before`, `bounds`: how far was told before, after.
 
-    `is_unseen_asked`: what a list did not show of which nothing is known page by page is suspected already.
-    `open_suspects`: of those not listed, how many it could not decide.
+    `old`: rows that say less than what is known already. `is_unseen_asked`: what a list did not show of which nothing
+    is known page by page is suspected already. `open_suspects`: of those not listed, how many it could not decide.
     `asked`: differences of which somebody has to decide. `control`: an item that its list showed, whose answer shows
     that answers can be believed. `since`: from when on a pass reads what has changed; `goes_on`: where its cursors
     begin; `is_closing`: its last page is read once more. `grace`: how old a change may be before its event is missed,
@@ -98,6 +98,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     empty: int = 0
     rows: int = 0
     equal: int = 0
+    old: int = 0
     newer_here: int = 0
     appended: int = 0
     proposed: int = 0

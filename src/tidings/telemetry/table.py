@@ -149,7 +149,7 @@ ASOF = _gauge(
 )
 STALENESS = _gauge(
     "tidings_staleness_seconds",
-    "How old that is; while nothing was proved, how long ago the scope was run first",
+    "How old that is, negative where a clock was wrong; while nothing was proved, how long ago the scope was run first",
     "scope",
     "kind",
 )

@@ -51,6 +51,11 @@ def reconciliation_schemas() -> dict[str, Object]:
                 "expected_s": _MAYBE_NUMBER
                 | {"description": "How old it may become; null where nothing runs by itself."},
                 "overdue": YES | {"description": "It is twice as old as that."},
+                "ahead_s": {
+                    "type": "number",
+                    "description": "How far a time is off up to which something is taken for known; over 0 where a "
+                    "clock was wrong.",
+                },
                 "run": {"anyOf": [record({"id": TEXT, "state": _STATE}), {"type": "null"}]},
             }
         ),
@@ -64,7 +69,7 @@ def reconciliation_schemas() -> dict[str, Object]:
 
 def _run() -> dict[str, Object]:
     pair = record({"upsert": MAYBE_TIME, "delete": MAYBE_TIME})
-    counts = ("pages", "rows", "equal", "proposed", "appended", "asked", "suspects", "deletes", "unreadable")
+    counts = ("pages", "rows", "equal", "old", "proposed", "appended", "asked", "suspects", "deletes", "unreadable")
     return {
         "id": TEXT,
         "scope": TEXT,

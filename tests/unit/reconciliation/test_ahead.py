@@ -1,0 +1,76 @@
+"""A scope that was proved of a time that is still to come, by a clock that was wrong."""
+
+from __future__ import annotations
+
+from tests.unit.reconciliation.shop import SECOND, Shop, shop
+from tests.unit.reconciliation.test_dates import filled
+from tests.unit.reconciliation.test_told import problem
+from tests.unit.telemetry.scrape import named, scrape
+from tidings.cli.asof import _code
+from tidings.cli.exits import NO, OK
+from tidings.faces.scopes import bounds_object, run_line, run_object
+from tidings.reconciliation.floors import Known
+from tidings.reconciliation.places import START, WHOLE, Range
+
+HOUR = 3_600 * SECOND
+
+
+async def proved_ahead(at: Shop, range: Range = WHOLE) -> None:
+    """Have all of the range be proved of an hour from now."""
+    await filled(at)
+    await at.run()
+    to = at.clock.now_us() + HOUR
+    async with at.scope._running._holding.open() as (_, book, _record):
+        floors = await book.floors(WHOLE)
+        await book.write_floors(floors, floors.raised(range, Known(to, to, to, to)))
+
+
+async def test_a_row_that_is_read_below_its_floor_is_old_and_not_equal() -> None:
+    async with shop() as at:
+        await proved_ahead(at)
+        at.provider.put("o03", 77)
+        at.pass_time(10)
+        run = await at.run()
+        assert (run.state, run.rows, run.equal, run.old, run.appended) == ("done", 6, 5, 1, 0)
+        assert run_object(run, "till-orders")["old"] == 1
+        assert "1 older than what is known" in run_line(run, "till-orders", [], now=at.clock.now_us())
+
+
+async def test_what_is_proved_of_a_time_to_come_is_an_alarm() -> None:
+    async with shop() as at:
+        await filled(at)
+        await at.run()
+        assert await problem(at) is None
+        assert bounds_object(await at.scope.asof(), now=at.clock.now_us())["ahead_s"] == 0
+        await proved_ahead(at)
+        now = at.clock.now_us()
+        bounds = await at.scope.asof()
+        assert bounds.staleness(now) == -HOUR
+        assert bounds_object(bounds, now=now)["ahead_s"] == 3_600
+        told = await problem(at)
+        assert told is not None
+        assert "till-orders was proved right up to 3,600 s from now" in told
+        ages = named(await scrape(at.opened), "tidings_staleness_seconds")
+        assert ages["delete", "till-orders"] == -3_600
+        assert bounds.ahead(now + HOUR) == 0
+        assert [_code(bounds_object(bounds, now=each), None) for each in (now, now + HOUR)] == [NO, OK]
+
+
+async def test_one_range_that_is_known_of_a_time_to_come_is_an_alarm_though_no_bound_says_so() -> None:
+    async with shop() as at:
+        await proved_ahead(at, Range(START, ("o02",)))
+        bounds, now = await at.scope.asof(), at.clock.now_us()
+        assert (bounds.staleness(now) or 0) > 0
+        assert bounds.ahead(now) == HOUR
+        assert await problem(at) is not None
+
+
+async def test_another_declaration_proves_it_anew() -> None:
+    async with shop() as at:
+        await proved_ahead(at)
+        at.provider.put("o03", 77)
+        at.pass_time(10)
+        at.scope._beginning._definition = "another"
+        assert (await at.run()).appended == 1
+        assert (await at.scope.asof()).ahead(at.clock.now_us()) == 0
+        assert await at.shown() == at.true
