@@ -17,7 +17,6 @@ from tidings.reconciliation.answering import Answered
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.facts import Capability, Paging
 from tidings.reconciliation.floors import NEVER, NOTHING, Known
-from tidings.reconciliation.holding import Holding
 from tidings.reconciliation.judging import Judgement, Read, Verdict, judge, rank_of
 from tidings.reconciliation.judging import Kind as Found
 from tidings.reconciliation.merging import Merge, merged
@@ -101,17 +100,15 @@ class Off:
 
 
 def _stamped_when_written(patch: Patch) -> None:
-    def stamp(self: Any, asked: Any, *, least: int) -> Stamp:
+    def stamp(self: Any, asked: Any, *, least: int, kept: Any) -> Stamp:
         return Stamp(asked.date // self._tick * self._tick)
 
     patch.setattr(Stamps, "stamp", stamp)
 
 
 def _may_fall(patch: Patch) -> None:
-    async def least(self: Any) -> int:
-        return NEVER
-
-    patch.setattr(Holding, "least", least)
+    stamp = Stamps.stamp
+    patch.setattr(Stamps, "stamp", lambda self, asked, *, least, kept: stamp(self, asked, kept=kept))
     patch.setattr(Stamps, "_before", lambda self, began: NEVER)
 
 
