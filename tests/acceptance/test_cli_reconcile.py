@@ -79,6 +79,8 @@ def test_a_copy_is_planned_repaired_told_and_approved(place: Place) -> None:
         has(place, {"o-1": (99, NOW), **{f"o-{n}": (n, HOUR_AGO) for n in range(2, 15)}})
         held = place.tidings("reconcile", "run", "till-orders", *app, "--json")
         assert (held.code, held.json["state"], len(held.json["held"]), held.json["appended"]) == (1, "held", 16, 1)
+        named = place.tidings("reconcile", "report", "till-orders", held.json["id"], *app)
+        assert ("no difference" in named.out, "o-0, o-15, " in named.out) == (False, True)
         few = place.tidings("reconcile", "approve", "till-orders", held.json["id"], "--at-most", "3", *app)
         assert (few.code, "16 deletes, more than 3" in few.err) == (1, True)
         done = place.tidings("reconcile", "approve", "till-orders", held.json["id"], "--at-most", "16", *app, "--json")

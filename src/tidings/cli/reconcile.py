@@ -46,7 +46,8 @@ def run(
 
     `--changed` and `--key` compare less, once the whole was compared.
 
-    Exit code 0 if nothing differed but what is on its way, 1 if something did or deletes are held, 2 if it failed, 3 if
+    Exit code 0 if nothing differed but what is on its way, 1 if something did, deletes are held, items are suspected to
+    be gone or the provider did not keep what is declared of it, 2 if it failed or another process runs the scope, 3 if
     it was not whole. On its way is what its provider says has just changed.
 
     Example: tidings reconcile run till-orders --app shop:app
@@ -79,7 +80,9 @@ def approve(
     app: AppName = None,
     as_json: AsJson = False,
 ) -> None:
-    """List once more, ask for each item that a run holds, and delete those that are gone. Exit codes as of run.
+    """List once more, ask for each item that a run holds, and delete those that are gone.
+
+    Exit codes as of run, and 1 if it deletes nothing: it says why.
 
     Example: tidings reconcile approve till-orders 0190a7b2-8c6e-7c3a-9f00-5d2b7a1c4e10 --at-most 40
     """
@@ -101,6 +104,7 @@ def report(
     Example: tidings reconcile report till-orders --app shop:app
     """
     from tidings.faces.scopes import causes_object, finding_object, run_object
+    from tidings.reconciliation.suspecting import named
 
     async def work(opened: Opened) -> Any:
         found, now = _scope_of(opened, scope), opened.ports.clock.now_us()
@@ -126,8 +130,10 @@ def report(
     if as_json:
         output.json({**about, "findings": findings})
         return
-    output.fields({**_line(about), "causes": _causes_line(about["causes"])})
-    output.rows([_finding_line(each) for each in findings], empty="it found no difference")
+    held = {"held items": named(about["held"])} if about["held"] else {}
+    output.fields({**_line(about), **_doubts(about), **held, "causes": _causes_line(about["causes"])})
+    empty = "of what is listed, nothing differed" if held else "it found no difference"
+    output.rows([_finding_line(each) for each in findings], empty=empty)
 
 
 async def _told(found: Reconciliation, scope: str, id: str | None, *, now: int) -> str:
@@ -161,7 +167,7 @@ def _ran(
     done, causes, in_flight = Session(app).act(ran)
     output = Output(as_json=as_json)
     shown = {**run_object(done, scope), "causes": causes}
-    output.fields(shown if as_json else {**_line(shown), "causes": _causes_line(causes)})
+    output.fields(shown if as_json else {**_line(shown), **_doubts(shown), "causes": _causes_line(causes)})
     raise typer.Exit(code_of(done, in_flight=in_flight))
 
 
@@ -178,12 +184,15 @@ async def _known(found: Reconciliation, run: Run, clock: Clock, *, waits: bool) 
 
 
 def code_of(run: Run, *, in_flight: int = 0) -> int:
-    """Return the exit code of a run: 0 nothing differed, 1 something did or deletes are held, 2 failed, 3 not whole.
+    """Return the exit code of a run: 0 nothing was found, 1 something was or deletes are held, 2 failed, 3 not whole.
 
     `in_flight`: how many of its findings are known to be of events that were on their way.
     """
     code = ENDS[run.state]
-    return NO if code == OK and run.appended + run.proposed + run.asked > in_flight else code
+    differs = run.appended + run.proposed + run.asked > in_flight
+    is_doubted = bool(run.open_suspects or run.omitted or run.breaches)
+    is_idle = run.mode == "approve" and not run.appended
+    return NO if code == OK and (differs or is_doubted or is_idle) else code
 
 
 def _scope_of(opened: Opened, scope: str) -> Reconciliation:
@@ -208,6 +217,12 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
         "held": len(run["held"]),
         "consistent as of": run["after"]["delete"],
     }
+
+
+def _doubts(run: dict[str, Any]) -> dict[str, Any]:
+    """Return what is to be looked at of a run, if anything is."""
+    counts = {"suspected": run["open_suspects"], "omitted": run["omitted"], "breaches": ", ".join(run["breaches"])}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _row(run: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,8 @@ def run_object(run: Run, scope: str) -> dict[str, Any]:
         "appended": run.appended,
         "asked": run.asked,
         "suspects": run.suspects,
+        "open_suspects": run.open_suspects,
+        "omitted": run.omitted,
         "deletes": run.deleted,
         "held": list(run.held),
         "unreadable": run.unreadable,

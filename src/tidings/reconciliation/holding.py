@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import msgspec
 from msgspec.structs import replace
 
-from tidings.errors import RefusedError
+from tidings.errors import UnderWayError
 from tidings.ports import Ports, is_gone
 from tidings.reconciliation.book import Book
 from tidings.reconciliation.records import Lease, Record
@@ -56,10 +56,10 @@ class Holding:
             yield unit, book, self._with(record, self._owner, self.now + LEASE_US)
 
     def taken(self, record: Record) -> Record:
-        """Return the record once the scope is ours to run. RefusedError while another process runs it."""
+        """Return the record once the scope is ours to run. UnderWayError while another process runs it."""
         lease = self._lease(record)
         if lease.owner != self._owner and is_held(lease, self.now):
-            raise RefusedError(f"{self.scope} is being run by another process: wait for its end")
+            raise UnderWayError(f"{self.scope} is being run by another process: wait for its end")
         self._epoch = lease.epoch + 1
         return self._with(record, self._owner, self.now + LEASE_US)
 

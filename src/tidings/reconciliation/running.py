@@ -26,7 +26,7 @@ from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf, u
 from tidings.reconciliation.records import Record, Run, RunState
 from tidings.reconciliation.repairing import Difference, carried_out
 from tidings.reconciliation.showing import Shown, shown
-from tidings.reconciliation.suspecting import asked_told
+from tidings.reconciliation.suspecting import asked_told, changed_told
 from tidings.reconciliation.taking import TakingPages
 from tidings.reconciliation.verifying import DAY_US, Verifying
 from tidings.store.rows import Rank
@@ -222,11 +222,10 @@ class Running:
         recent = sum(n for at, n in record.deletes if at > self._holding.now - DAY_US)
         limit = hold_limit(record.live)
         if not _may_delete(run, suspects, recent=recent, limit=limit):
-            keys = tuple(sorted(each.key for each in suspects))[:HELD_KEPT]
-            why = (
-                f"{len(suspects)} items are not listed, and {recent} were {self._taking.done} today: more than {limit}"
-            )
-            return await self._end(replace(run, held=keys), "held", why)
+            keys = tuple(sorted(each.key for each in suspects))
+            why = f"{len(keys)} items are not listed, and {recent} were {self._taking.done} today: more than {limit}"
+            why = changed_told(run, keys) if run.at_most is not None else why
+            return await self._end(replace(run, held=keys[:HELD_KEPT]), "held", why)
         for start in range(0, len(suspects), GROUP):
             if stopping.is_set():
                 return run

@@ -8,6 +8,7 @@ from tidings.reconciliation.coding import Suspect
 from tidings.reconciliation.records import Run
 from tidings.wording import counted
 
+NAMED = 20
 TWICE = "no other item is there by which answers could be checked: a second one, a period later, counts"
 
 
@@ -27,3 +28,17 @@ def _nothing_told(run: Run) -> str:
     if not run.suspects:
         return "nothing was to be done: all that was held is listed again"
     return "nothing was to be done: of what is not listed, all is there, or was decided meanwhile"
+
+
+def changed_told(run: Run, missing: Sequence[str]) -> str:
+    """Return why an approval does not hold for what is missing now."""
+    more = sorted({*missing} - {*run.keys})
+    if not more:
+        return f"{counted(len(missing), 'item')} not listed, which is more than the {run.at_most} that were approved"
+    return f"what is missing now is not what was approved: {counted(len(more), 'more item')} not listed: {named(more)}"
+
+
+def named(keys: Sequence[str]) -> str:
+    """Return keys as people read them: so many, and how many more there are."""
+    more = f" and {len(keys) - NAMED:,} more" if len(keys) > NAMED else ""
+    return ", ".join(keys[:NAMED]) + more

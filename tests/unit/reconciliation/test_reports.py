@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace as replace_run
 
 from tests.unit.reconciliation.shop import SECOND, Item, Shop, shop
 from tests.unit.reconciliation.test_outbound import FIXTURES as OUTBOUND
 from tests.unit.reconciliation.test_party import FIXTURES as PARTY
 from tests.unit.reconciliation.test_scope import filled
+from tidings.cli.exits import code_of as code_of_error
 from tidings.cli.reconcile import code_of
+from tidings.errors import UnderWayError
 from tidings.faces.scopes import KINDS, finding_object, run_line
 from tidings.reconciliation.differing import TEXT_MAX, text_of
 from tidings.reconciliation.records import Run, RunState
@@ -242,6 +246,31 @@ async def test_an_event_that_comes_a_moment_after_its_repair_was_in_flight(secon
 def test_exit_codes(state: RunState, appended: int, proposed: int, code: int) -> None:
     run = Run(id="r", mode="run", definition="d", state=state, appended=appended, proposed=proposed)
     assert code_of(run) == code
+
+
+@pytest.mark.parametrize("found", [{"open_suspects": 1}, {"omitted": 1}, {"breaches": ("order",)}])
+def test_what_is_suspected_or_was_not_kept_is_something(found: dict[str, Any]) -> None:
+    assert code_of(Run(id="r", mode="run", definition="d", state="done", **found)) == 1
+
+
+def test_an_approval_that_has_done_nothing_is_no_success() -> None:
+    run = Run(id="r", mode="approve", definition="d", state="done")
+    assert (code_of(run), code_of(replace_run(run, appended=1), in_flight=1)) == (1, 0)
+
+
+async def test_a_scope_that_another_process_runs_could_not_be_run() -> None:
+    async with shop() as at:
+        await filled(at, 1)
+        codes = []
+
+        async def beside() -> None:
+            with pytest.raises(UnderWayError) as told:
+                await at.other_process().run("run")
+            codes.append(code_of_error(told.value))
+
+        at.provider.before = beside
+        await at.run()
+        assert codes == [2]
 
 
 @pytest.mark.parametrize(("state", "code"), [("done", 0), ("held", 1), ("failed", 2), ("incomplete", 3)])

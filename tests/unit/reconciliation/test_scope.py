@@ -332,6 +332,8 @@ async def test_approval_is_a_ceiling_on_count_and_keys() -> None:
         at.pass_time(5)
         again = await at.scope.approve(held.id, at_most=20)
         assert (again.state, again.deleted) == ("held", 0)
+        assert "not what was approved: 1 more item" in again.why
+        assert "o29" in again.why
         approved = await at.scope.approve(again.id, at_most=16)
         await at.carry()
         assert (approved.state, approved.deleted) == ("done", 16)

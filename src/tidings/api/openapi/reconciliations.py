@@ -69,7 +69,8 @@ def reconciliation_schemas() -> dict[str, Object]:
 
 def _run() -> dict[str, Object]:
     pair = record({"upsert": MAYBE_TIME, "delete": MAYBE_TIME})
-    counts = ("pages", "rows", "equal", "old", "proposed", "appended", "asked", "suspects", "deletes", "unreadable")
+    changed = ("proposed", "appended", "asked", "deletes")
+    counts = ("pages", "rows", "equal", "old", *changed, "suspects", "open_suspects", "omitted", "unreadable")
     return {
         "id": TEXT,
         "scope": TEXT,
