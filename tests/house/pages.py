@@ -241,7 +241,7 @@ def curl(arguments: list[str]) -> Request:
 
 def _code(shown: str) -> int:
     """Return the exit code of a command that shows this: a clear no, a refusal, or that all is well."""
-    return 1 if shown.startswith("no ") else 2 if shown.startswith("tidings: ") else 0
+    return 1 if shown.startswith(("no ", "error: ")) else 2 if shown.startswith("tidings: ") else 0
 
 
 def _is_taken(port: int) -> bool:
