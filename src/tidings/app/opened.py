@@ -139,14 +139,11 @@ class Opened:
 
     def letters(self, services: Sequence[Service] | None) -> LetterActs:
         """Return what may be done with what failed. `services`: of the application at hand, None if there is none."""
-        making = self.making()
         again = Again(
             store=self.store,
             retelling=self.retelling,
             roster=self.roster,
-            catalog=self.catalog,
-            new_id=making.new_id,
-            now=making.now,
+            making=self.making(),
         )
         return LetterActs(log=self.log, store=self.store, clock=self.ports.clock, services=services, again=again)
 

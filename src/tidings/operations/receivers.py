@@ -130,14 +130,11 @@ class Receivers:
         `nonce`: None for a new one.
         """
         await self.receipt(id, n)
-        making = self.making()
         again = Again(
             store=self.store,
             retelling=self.retelling,
             roster=self.roster,
-            catalog=making.catalog,
-            new_id=making.new_id,
-            now=making.now,
+            making=self.making(),
         )
         return await replay(again, n, nonce=nonce or f"{self.ports.random.getrandbits(NONCE_BITS):016x}", who=who)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from tidings.errors import NotFoundError, RefusedError
-from tidings.events.catalog import Catalog
 from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
 from tidings.store.receipts import Arrival, Stored, no_receipt
@@ -32,14 +31,12 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
-    """What a replay is done with. `new_id`: for deliveries that no id tells apart."""
+    """What a replay is done with."""
 
     store: StoreDriver
     retelling: Retelling
     roster: Roster
-    catalog: Catalog
-    new_id: Callable[[], str]
-    now: int
+    making: Making
 
 
 async def replay(again: Again, n: int, *, nonce: str, who: str = "local") -> Replayed:
@@ -58,9 +55,9 @@ async def replay(again: Again, n: int, *, nonce: str, who: str = "local") -> Rep
     async with again.store.changing(_change(stored, who)) as changing:
         if error is None and stored.receipt.outcome == "failed":
             received = arrival.received
-            await changing.finish_receipt(n, received.identities, received.items, at=again.now)
+            await changing.finish_receipt(n, received.identities, received.items, at=again.making.now)
         else:
-            await changing.note_replay(n, error, at=again.now)
+            await changing.note_replay(n, error, at=again.making.now)
         if events:
             changing.emit(events)
     return Replayed(
@@ -92,5 +89,5 @@ def _change(stored: Stored, who: str) -> Change:
 def _translated(receiver: Receiver, stored: Stored, again: Again, *, nonce: str) -> Arrival:
     pairs = msgspec.json.decode(stored.headers, type=list[tuple[str, str]])
     headers = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs)
-    making = Making(catalog=again.catalog, now=again.now, new_id=again.new_id, nonce=nonce)
+    making = replace(again.making, nonce=nonce)
     return arrival_of(receiver, Given(headers, stored.body, receiver.facts(stored.method, stored.query)), making)

@@ -145,14 +145,11 @@ async def test_a_receiver_that_refuses_most_is_told_once_an_hour(opened: Opened,
 
 
 async def again(opened: Opened, n: int, nonce: str = "1") -> Replayed:
-    making = opened.making()
     with_what = Again(
         store=opened.store,
         retelling=opened.retelling,
         roster=opened.roster,
-        catalog=opened.catalog,
-        new_id=making.new_id,
-        now=making.now,
+        making=opened.making(),
     )
     return await replay(with_what, n, nonce=nonce)
 
