@@ -12,8 +12,8 @@ from tidings.conformance.listing_pages import fill, first, key, settle, whole
 from tidings.errors import RateLimitedError
 from tidings.events.declaration import declared_instance
 from tidings.events.envelope import Envelope
-from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.listing import Hint, Listing, Row, Snapshot
+from tidings.reconciliation.rules.facts import Capability
 
 SECOND = timedelta(seconds=1)
 

@@ -11,10 +11,10 @@ import pytest
 
 from tidings.conformance.listing_harness import ListingHarness
 from tidings.errors import CursorExpiredError
-from tidings.reconciliation.facts import Order
-from tidings.reconciliation.facts import Paging as Declared
 from tidings.reconciliation.listing import Listing, Page, Row
-from tidings.reconciliation.places import place
+from tidings.reconciliation.rules.facts import Order
+from tidings.reconciliation.rules.facts import Paging as Declared
+from tidings.reconciliation.rules.places import place
 
 LONG = timedelta(days=30)
 PAGES_MAX = 1_000

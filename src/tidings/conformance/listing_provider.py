@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 from tidings.conformance.store_harness import StillClock
-from tidings.reconciliation.facts import Order, Paging, ProviderFacts, micros
+from tidings.reconciliation.rules.facts import Order, Paging, ProviderFacts, micros
 
 SECOND = 1_000_000
 Place = tuple[str | int, ...]

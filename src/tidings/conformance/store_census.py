@@ -10,6 +10,7 @@ from tidings.conformance import endpoint_samples as endpoints
 from tidings.conformance.samples import SOURCE, event, keep
 from tidings.conformance.store_samples import FAILED, claimed, entry, park
 from tidings.log.driver import LogDriver
+from tidings.ports import SystemClock
 from tidings.store.driver import StoreDriver
 from tidings.store.versions import Counted
 
@@ -146,4 +147,4 @@ async def _fold(store: StoreDriver, log: LogDriver, *, most: int = 1_000) -> Non
     async with asyncio.timeout(30):
         while (await store.tallies()).upto < head:
             await store.fold_census(most=most)
-            await asyncio.sleep(0.01)
+            await SystemClock().sleep(0.01)
