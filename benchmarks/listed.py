@@ -15,9 +15,9 @@ from tidings import App, Service, event
 from tidings.app.opened import Opened
 from tidings.events.envelope import Envelope
 from tidings.reconciliation import Answer, Capability, Order, Page, Paging, ProviderFacts, Rate, Row, Snapshot
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.coding import Mirrored
-from tidings.reconciliation.copying import Copying
+from tidings.reconciliation.copy.copying import Copying
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import Mirrored
 from tidings.store.rows import Rank
 
 SCOPE = "till-orders"

@@ -13,7 +13,7 @@ from tests.browser.shop import Shop, open_shop
 from tests.unit.reconciliation.shop import Order, OrderGone, Orders, OrderSeen, Provider, orders_service
 from tidings import App
 from tidings.ports import SystemClock, utc
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.kept.records import Run
 from tidings.reconciliation.scope import Reconciliation
 from tidings.testing.clock import StandingClock
 

@@ -14,7 +14,7 @@ from tidings import App
 from tidings.app.opened import Opened
 from tidings.consumers.consumer import Consumer
 from tidings.ports import Ports, utc
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.kept.records import Run
 
 FIRST = {f"o{n:02}": n for n in range(15)}
 THEN = {**{key: amount + 100 * (key < "o03") for key, amount in FIRST.items() if key not in ("o04", "o08")}, "o99": 99}

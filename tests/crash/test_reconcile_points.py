@@ -13,7 +13,7 @@ from tests.crash.processes import run_killed, run_whole
 from tests.crash.reconciling import FIRST, LEFT, SCOPE, UPDATED, carry, copied, made, runs
 from tidings.conformance.samples import everything
 from tidings.ports import Ports
-from tidings.reconciliation.repairing import SOURCE
+from tidings.reconciliation.copy.repairing import SOURCE
 
 NTH = {
     "reconcile:page-received": 2,

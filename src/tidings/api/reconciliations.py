@@ -23,8 +23,8 @@ from tidings.events.codec import encode_json
 from tidings.events.media import JSON
 from tidings.faces.scopes import bounds_object, causes_object, finding_object, run_object
 from tidings.operations.reconciling import find_run, find_scope, page_of, runs_of
-from tidings.reconciliation.beginning import Wanted
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.kept.records import Run
+from tidings.reconciliation.runs.beginning import Wanted
 from tidings.reconciliation.scope import Reconciliation
 from tidings.store.driver import StoreDriver
 from tidings.store.keyed import Keyed

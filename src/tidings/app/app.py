@@ -23,10 +23,10 @@ from tidings.events.declaration import declared_class
 from tidings.log.driver import Position
 from tidings.operations.endpoints import Endpoints
 from tidings.ports import Ports
+from tidings.reconciliation.copy.mirror import mirror_name
 from tidings.reconciliation.listing import CopyScope, EndpointScope, Listing, Lists, Scope
-from tidings.reconciliation.mirror import mirror_name
 from tidings.reconciliation.outbound.party.holds import Holds, PartyScope
-from tidings.reconciliation.times import Every
+from tidings.reconciliation.rules.times import Every
 from tidings.services.context import Context
 from tidings.services.service import Service
 from tidings.settings import Settings

@@ -19,15 +19,15 @@ from tidings.events.envelope import Entry, Envelope
 from tidings.operations.reconciling import overdue_told
 from tidings.ports import Ports
 from tidings.reconciliation.assembling import Ground, of_copy, of_endpoint, of_party
-from tidings.reconciliation.budget import Budget
-from tidings.reconciliation.facts import Capability
+from tidings.reconciliation.copy.mirror import Mirror
+from tidings.reconciliation.kept.records import Run
 from tidings.reconciliation.listing import CopyScope, EndpointScope, Scope
-from tidings.reconciliation.mirror import Mirror
 from tidings.reconciliation.outbound.party.holds import PartyScope
 from tidings.reconciliation.outbound.party.pushing import Pushing
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.rules.facts import Capability
+from tidings.reconciliation.rules.times import checked_every
+from tidings.reconciliation.runs.budget import Budget
 from tidings.reconciliation.scope import Reconciliation
-from tidings.reconciliation.times import checked_every
 from tidings.services.functions import Function
 from tidings.services.service import Service
 from tidings.store.endpoint_deliveries import EndpointDelivery

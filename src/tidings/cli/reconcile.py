@@ -14,8 +14,8 @@ from tidings.cli.session import AppName, AsJson, Session
 if TYPE_CHECKING:
     from tidings.app import Opened
     from tidings.ports import Clock
-    from tidings.reconciliation.coding import Finding
-    from tidings.reconciliation.records import Run
+    from tidings.reconciliation.kept.coding import Finding
+    from tidings.reconciliation.kept.records import Run
     from tidings.reconciliation.scope import Reconciliation
 
 commands = typer.Typer(help="Copies of what a provider has: compared with what it lists, and repaired by events.")
@@ -104,7 +104,7 @@ def report(
     Example: tidings reconcile report till-orders --app shop:app
     """
     from tidings.faces.scopes import causes_object, finding_object, run_object
-    from tidings.reconciliation.suspecting import named
+    from tidings.reconciliation.kept.suspecting import named
 
     async def work(opened: Opened) -> Any:
         found, now = _scope_of(opened, scope), opened.ports.clock.now_us()
@@ -155,7 +155,7 @@ def _ran(
     scope: str, app: str | None, as_json: bool, work: Callable[[Reconciliation], Awaitable[Run]], *, waits: bool = False
 ) -> None:
     from tidings.faces.scopes import causes_object, run_object
-    from tidings.reconciliation.attributing import is_no_drift
+    from tidings.reconciliation.kept.attributing import is_no_drift
 
     async def ran(opened: Opened) -> tuple[Run, dict[str, int], int]:
         found = _scope_of(opened, scope)
@@ -173,7 +173,7 @@ def _ran(
 
 async def _known(found: Reconciliation, run: Run, clock: Clock, *, waits: bool) -> Sequence[Finding]:
     """Return what a run has found; `waits`: once it is known of each whether its event still comes."""
-    from tidings.reconciliation.attributing import is_in_flight
+    from tidings.reconciliation.kept.attributing import is_in_flight
 
     findings = await found.findings(run=run.id)
     while waits and any(each.arrived is None and is_in_flight(each, now=clock.now_us()) for each in findings):

@@ -10,10 +10,10 @@ from tidings.console.visit import Visit
 from tidings.errors import MalformedError
 from tidings.faces.scopes import KINDS, causes_object, run_object
 from tidings.operations.reconciling import find_scope, page_of
-from tidings.reconciliation.attributing import is_in_flight
-from tidings.reconciliation.beginning import Wanted
+from tidings.reconciliation.kept.attributing import is_in_flight
+from tidings.reconciliation.kept.records import Run
 from tidings.reconciliation.listing import EndpointScope
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.runs.beginning import Wanted
 from tidings.reconciliation.scope import Reconciliation
 
 PATH = "/reconciliation"

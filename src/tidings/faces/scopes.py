@@ -8,11 +8,11 @@ from typing import Any
 
 from tidings.events.timestamp import time_text
 from tidings.reconciliation.asof import Bounds
-from tidings.reconciliation.attributing import IN_FLIGHT, is_in_flight, told_cause
-from tidings.reconciliation.coding import Finding
-from tidings.reconciliation.floors import NEVER
-from tidings.reconciliation.judging import Kind
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.kept.attributing import IN_FLIGHT, is_in_flight, told_cause
+from tidings.reconciliation.kept.coding import Finding
+from tidings.reconciliation.kept.records import Run
+from tidings.reconciliation.rules.floors import NEVER
+from tidings.reconciliation.rules.judging import Kind
 
 KINDS = tuple(each.value for each in Kind)
 FINDING_STATES = ("proposed", "open", "merged", "parked", "waived", "asked")

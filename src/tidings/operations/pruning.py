@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tidings.ports import Clock
-from tidings.reconciliation.forgetting import forget_runs
+from tidings.reconciliation.kept.forgetting import forget_runs
 from tidings.store.driver import StoreDriver
 
 CHUNK = 1_000

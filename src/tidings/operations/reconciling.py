@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tidings.errors import NotFoundError
 from tidings.reconciliation.asof import Bounds
-from tidings.reconciliation.coding import Finding
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.kept.coding import Finding
+from tidings.reconciliation.kept.records import Run
 from tidings.reconciliation.scope import Reconciliation
 from tidings.store.host import Check
 from tidings.wording import counted

@@ -1,6 +1,5 @@
 """Comparing with what another system lists: what was missed is found, and how far the copy is right is proved."""
 
-from tidings.reconciliation.facts import Capability, Order, Paging, ProviderFacts, Rate
 from tidings.reconciliation.listing import (
     Answer,
     Hint,
@@ -14,6 +13,7 @@ from tidings.reconciliation.listing import (
     server_date,
 )
 from tidings.reconciliation.outbound.party.holds import Holds
+from tidings.reconciliation.rules.facts import Capability, Order, Paging, ProviderFacts, Rate
 
 __all__ = [
     "Answer",

@@ -7,12 +7,12 @@ from typing import TypeVar
 
 import msgspec
 
-from tidings.reconciliation.coding import Dirty, Suspect, Waiting, known_of
-from tidings.reconciliation.floors import NEVER, NOTHING, Known
+from tidings.reconciliation.kept.coding import Dirty, Suspect, Waiting, known_of
+from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.listing import Scope
-from tidings.reconciliation.records import Record, Run
-from tidings.reconciliation.stamps import margin
-from tidings.reconciliation.times import period_of
+from tidings.reconciliation.rules.floors import NEVER, NOTHING, Known
+from tidings.reconciliation.rules.stamps import margin
+from tidings.reconciliation.rules.times import period_of
 from tidings.store.note_store import NoteStore
 
 S = TypeVar("S", Suspect, Dirty, Waiting)

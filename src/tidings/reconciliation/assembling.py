@@ -13,18 +13,12 @@ from tidings.events.catalog import Catalog
 from tidings.events.envelope import Entry
 from tidings.log.log import Log
 from tidings.ports import Ports
-from tidings.reconciliation.answering import Answering
-from tidings.reconciliation.beginning import Beginning
-from tidings.reconciliation.budget import Budget
-from tidings.reconciliation.changes import Changes
-from tidings.reconciliation.changing import Changing
-from tidings.reconciliation.copying import Copying
-from tidings.reconciliation.differing import Differing
-from tidings.reconciliation.drift import Drift
-from tidings.reconciliation.facts import Order, micros
-from tidings.reconciliation.holding import Holding, HoldingChanges
+from tidings.reconciliation.copy.copying import Copying
+from tidings.reconciliation.copy.differing import Differing
+from tidings.reconciliation.copy.mirror import Mirror, mirror_name
+from tidings.reconciliation.copy.refolding import Refolding
+from tidings.reconciliation.copy.repairing import Repairs
 from tidings.reconciliation.listing import CopyScope, EndpointScope, Listing, Scope
-from tidings.reconciliation.mirror import Mirror, mirror_name
 from tidings.reconciliation.outbound.answering import AnsweringSent
 from tidings.reconciliation.outbound.listed import Listed
 from tidings.reconciliation.outbound.noting import NamesMessage, Noting
@@ -37,16 +31,22 @@ from tidings.reconciliation.outbound.party.states import States
 from tidings.reconciliation.outbound.party.taking import TakingHeld
 from tidings.reconciliation.outbound.sending import Findings
 from tidings.reconciliation.outbound.taking import TakingSent
-from tidings.reconciliation.parking import Parking
-from tidings.reconciliation.purging import Purging
-from tidings.reconciliation.reading import Asking
-from tidings.reconciliation.refolding import Refolding
-from tidings.reconciliation.repairing import Repairs
-from tidings.reconciliation.running import Running
+from tidings.reconciliation.rules.facts import Order, micros
+from tidings.reconciliation.rules.stamps import Stamps
+from tidings.reconciliation.runs.answering import Answering
+from tidings.reconciliation.runs.beginning import Beginning
+from tidings.reconciliation.runs.budget import Budget
+from tidings.reconciliation.runs.changes import Changes
+from tidings.reconciliation.runs.changing import Changing
+from tidings.reconciliation.runs.drift import Drift
+from tidings.reconciliation.runs.holding import Holding, HoldingChanges
+from tidings.reconciliation.runs.parking import Parking
+from tidings.reconciliation.runs.purging import Purging
+from tidings.reconciliation.runs.reading import Asking
+from tidings.reconciliation.runs.running import Running
+from tidings.reconciliation.runs.taking import Taking
+from tidings.reconciliation.runs.verifying import Verifying
 from tidings.reconciliation.scope import Parts, Reconciliation
-from tidings.reconciliation.stamps import Stamps
-from tidings.reconciliation.taking import Taking
-from tidings.reconciliation.verifying import Verifying
 from tidings.store.driver import StoreDriver
 from tidings.store.rows import ViewTable
 from tidings.views.declaration import ViewSpec

@@ -14,9 +14,9 @@ import msgspec
 
 from tidings.errors import NotAuthorisedError, ProviderUnavailableError, RateLimitedError
 from tidings.events.envelope import Envelope
-from tidings.reconciliation.facts import ProviderFacts
-from tidings.reconciliation.places import OrderKey
-from tidings.reconciliation.times import Every
+from tidings.reconciliation.rules.facts import ProviderFacts
+from tidings.reconciliation.rules.places import OrderKey
+from tidings.reconciliation.rules.times import Every
 
 BODY_MAX = 16 * 1024 * 1024
 
@@ -125,9 +125,9 @@ class Filters(Protocol):
 class Scope:
     """What is compared with one list, and how often.
 
-    `every`: when the whole list is read, `changes_every`: what has changed; see `tidings.reconciliation.times`; None:
-    only when it is asked for. `account`: scopes of one account share what it may be asked. `service`: whose processes
-    run it; empty: any that send.
+    `every`: when the whole list is read, `changes_every`: what has changed; see
+    `tidings.reconciliation.rules.times`; None: only when it is asked for. `account`: scopes of one account share
+    what it may be asked. `service`: whose processes run it; empty: any that send.
     """
 
     name: str

@@ -14,25 +14,25 @@ from tidings.errors import NotFoundError, RefusedError, UnderWayError
 from tidings.events.identity import uuid7
 from tidings.ports import Ports
 from tidings.reconciliation.asof import Bounds, Ran, bounds_of
-from tidings.reconciliation.attributing import attributed
-from tidings.reconciliation.beginning import Approval, Beginning, Wanted
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.budget import Budget
-from tidings.reconciliation.changing import Changing
-from tidings.reconciliation.coding import Finding
-from tidings.reconciliation.delays import grace_of
-from tidings.reconciliation.drift import Drift
-from tidings.reconciliation.facts import micros
-from tidings.reconciliation.holding import is_held
+from tidings.reconciliation.copy.mirror import Mirror
+from tidings.reconciliation.kept.attributing import attributed
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import Finding
+from tidings.reconciliation.kept.records import Lease, Mode, Record, Run
 from tidings.reconciliation.listing import Scope
-from tidings.reconciliation.mirror import Mirror
 from tidings.reconciliation.outbound.party.pushing import Pushing
-from tidings.reconciliation.parking import Parking
-from tidings.reconciliation.purging import Purging
-from tidings.reconciliation.records import Lease, Mode, Record, Run
-from tidings.reconciliation.running import Running
-from tidings.reconciliation.times import Every, is_due_at_first, is_kept, start_after
-from tidings.reconciliation.verifying import Verifying
+from tidings.reconciliation.rules.delays import grace_of
+from tidings.reconciliation.rules.facts import micros
+from tidings.reconciliation.rules.times import Every, is_due_at_first, is_kept, start_after
+from tidings.reconciliation.runs.beginning import Approval, Beginning, Wanted
+from tidings.reconciliation.runs.budget import Budget
+from tidings.reconciliation.runs.changing import Changing
+from tidings.reconciliation.runs.drift import Drift
+from tidings.reconciliation.runs.holding import is_held
+from tidings.reconciliation.runs.parking import Parking
+from tidings.reconciliation.runs.purging import Purging
+from tidings.reconciliation.runs.running import Running
+from tidings.reconciliation.runs.verifying import Verifying
 from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
 from tidings.wording import counted

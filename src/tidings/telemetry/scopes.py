@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tidings.ports import Clock
 from tidings.reconciliation.asof import Bounds
-from tidings.reconciliation.budget import Budget, Priority
+from tidings.reconciliation.runs.budget import Budget, Priority
 from tidings.reconciliation.scope import Reconciliation
 from tidings.telemetry import table
 from tidings.telemetry.series import Counter, Gauge, Histogram, Labels, Series

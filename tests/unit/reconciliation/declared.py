@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from tidings.reconciliation.facts import Capability, Order, Paging, ProviderFacts, Rate
+from tidings.reconciliation.rules.facts import Capability, Order, Paging, ProviderFacts, Rate
 
 USUAL: dict[str, Any] = {
     "capability": Capability.VERSIONED,

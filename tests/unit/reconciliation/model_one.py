@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import count
 
-from tidings.reconciliation.facts import Capability
-from tidings.reconciliation.floors import NEVER, UNPROVED, Floors, Known
-from tidings.reconciliation.judging import DELETE, PUT, Read, Verdict, floor_of, gone, is_absent, judge
-from tidings.reconciliation.merging import Merge, is_tie, merged
-from tidings.reconciliation.places import START, Place, Range
-from tidings.reconciliation.proofs import Proof
+from tidings.reconciliation.rules.facts import Capability
+from tidings.reconciliation.rules.floors import NEVER, UNPROVED, Floors, Known
+from tidings.reconciliation.rules.judging import DELETE, PUT, Read, Verdict, floor_of, gone, is_absent, judge
+from tidings.reconciliation.rules.merging import Merge, is_tie, merged
+from tidings.reconciliation.rules.places import START, Place, Range
+from tidings.reconciliation.rules.proofs import Proof
 from tidings.store.rows import Rank
 
 MS, SECOND = 1_000, 1_000_000

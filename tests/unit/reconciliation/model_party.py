@@ -25,10 +25,10 @@ from tidings import App, Delivery, NotRetryable, Service, event
 from tidings.app.opened import Opened
 from tidings.errors import ProviderUnavailableError, RefusedError
 from tidings.ports import Ports, utc
-from tidings.reconciliation.facts import Capability, Rate
 from tidings.reconciliation.listing import Answer, Page, Row
 from tidings.reconciliation.outbound.party.expected import KIND, Expected
 from tidings.reconciliation.outbound.party.holds import Holds
+from tidings.reconciliation.rules.facts import Capability, Rate
 from tidings.services.call import Call
 from tidings.settings import Settings
 

@@ -16,8 +16,8 @@ from tests.unit.reconciliation.virtual import VirtualClock
 from tidings.errors import CursorExpiredError, ProviderUnavailableError, RateLimitedError
 from tidings.events.envelope import Envelope
 from tidings.ports import utc
-from tidings.reconciliation.facts import Capability, Paging, ProviderFacts, Rate
 from tidings.reconciliation.listing import Answer, Page, Row, Snapshot
+from tidings.reconciliation.rules.facts import Capability, Paging, ProviderFacts, Rate
 
 KEYS = [f"o{n:02}" for n in range(16)]
 

@@ -22,11 +22,11 @@ from tidings import App
 from tidings.app.opened import Opened
 from tidings.errors import RefusedError
 from tidings.ports import Ports, utc
-from tidings.reconciliation.book import Mirrors
-from tidings.reconciliation.coding import Mirrored, key_place, known_of, number_of
-from tidings.reconciliation.facts import Capability
-from tidings.reconciliation.floors import NEVER, UNPROVED, Floors
-from tidings.reconciliation.mirror import _Page, _Told
+from tidings.reconciliation.copy.mirror import _Page, _Told
+from tidings.reconciliation.kept.book import Mirrors
+from tidings.reconciliation.kept.coding import Mirrored, key_place, known_of, number_of
+from tidings.reconciliation.rules.facts import Capability
+from tidings.reconciliation.rules.floors import NEVER, UNPROVED, Floors
 from tidings.settings import Settings
 from tidings.store.rows import Rank
 

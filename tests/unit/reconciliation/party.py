@@ -17,12 +17,12 @@ from tests.unit.reconciliation.shop import SECOND
 from tidings import App, Delivery, NotRetryable, Service, event
 from tidings.app.opened import Opened
 from tidings.ports import Ports, utc
-from tidings.reconciliation.facts import Capability, Order, ProviderFacts
+from tidings.reconciliation.kept.records import Run
 from tidings.reconciliation.listing import Answer, Page, Row
 from tidings.reconciliation.outbound.listed import Listed
 from tidings.reconciliation.outbound.party.expected import Expectations, Expected
 from tidings.reconciliation.outbound.party.holds import Holds
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.rules.facts import Capability, Order, ProviderFacts
 from tidings.reconciliation.scope import Reconciliation
 from tidings.services.call import Call
 from tidings.settings import Settings

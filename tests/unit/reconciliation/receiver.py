@@ -20,9 +20,9 @@ from tidings import App, Service
 from tidings.app.opened import Opened
 from tidings.consumers.consumer import Consumer
 from tidings.ports import Ports, utc
-from tidings.reconciliation.facts import Capability, Order, ProviderFacts
+from tidings.reconciliation.kept.records import Run
 from tidings.reconciliation.listing import Answer, Page, Row
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.rules.facts import Capability, Order, ProviderFacts
 from tidings.reconciliation.scope import Reconciliation
 from tidings.settings import Settings
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Claiming, Result

@@ -12,16 +12,17 @@ from typing import Any
 import pytest
 
 from tests.unit.reconciliation.model_provider import Kind
-from tidings.reconciliation import answering, changing, mirror, pages, running, taking, verifying
-from tidings.reconciliation.answering import Answered
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.facts import Capability, Paging
-from tidings.reconciliation.floors import NEVER, NOTHING, Known
-from tidings.reconciliation.judging import Judgement, Read, Verdict, judge, rank_of
-from tidings.reconciliation.judging import Kind as Found
-from tidings.reconciliation.merging import Merge, merged
-from tidings.reconciliation.proofs import Proof
-from tidings.reconciliation.stamps import Stamp, Stamps
+from tidings.reconciliation.copy import mirror
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.rules.facts import Capability, Paging
+from tidings.reconciliation.rules.floors import NEVER, NOTHING, Known
+from tidings.reconciliation.rules.judging import Judgement, Read, Verdict, judge, rank_of
+from tidings.reconciliation.rules.judging import Kind as Found
+from tidings.reconciliation.rules.merging import Merge, merged
+from tidings.reconciliation.rules.proofs import Proof
+from tidings.reconciliation.rules.stamps import Stamp, Stamps
+from tidings.reconciliation.runs import answering, changing, pages, running, taking, verifying
+from tidings.reconciliation.runs.answering import Answered
 from tidings.store.rows import Rank
 
 V, C, X = Capability.VERSIONED, Capability.EVENT_TIMED, Capability.BARE
@@ -83,7 +84,7 @@ def scaled() -> Iterator[Patch]:
             patch.setattr(module, "hold_limit", lambda live: max(3, live // 3))
             patch.setattr(module, "DAY_US", 10_000_000)
         patch.setattr(
-            "tidings.reconciliation.beginning.LIES", 10**9
+            "tidings.reconciliation.runs.beginning.LIES", 10**9
         )  # else lies end in presence only, and prove nothing
         yield patch
 

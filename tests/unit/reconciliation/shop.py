@@ -18,10 +18,10 @@ from tidings.app.opened import Opened
 from tidings.consumers.consumer import Consumer
 from tidings.events.envelope import Envelope
 from tidings.ports import Ports, utc
-from tidings.reconciliation.facts import Capability, ProviderFacts
-from tidings.reconciliation.holding import Holding
+from tidings.reconciliation.kept.records import Run
 from tidings.reconciliation.listing import Answer, Hint, Page, Row, Snapshot
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.rules.facts import Capability, ProviderFacts
+from tidings.reconciliation.runs.holding import Holding
 from tidings.reconciliation.scope import Reconciliation
 from tidings.settings import Settings
 from tidings.testing.clock import StandingClock

@@ -9,8 +9,8 @@ from tests.unit.telemetry.scrape import named, scrape
 from tidings.cli.asof import _code
 from tidings.cli.exits import NO, OK
 from tidings.faces.scopes import bounds_object, run_line, run_object
-from tidings.reconciliation.floors import Known
-from tidings.reconciliation.places import START, WHOLE, Range
+from tidings.reconciliation.rules.floors import Known
+from tidings.reconciliation.rules.places import START, WHOLE, Range
 
 HOUR = 3_600 * SECOND
 

@@ -7,8 +7,8 @@ import pytest
 from tests.unit.reconciliation.shop import Item, Shop, shop
 from tests.unit.reconciliation.test_drift import corrections, found, settled
 from tests.unit.reconciliation.test_scope import filled
-from tidings.reconciliation.attributing import is_in_flight
-from tidings.reconciliation.facts import Capability
+from tidings.reconciliation.kept.attributing import is_in_flight
+from tidings.reconciliation.rules.facts import Capability
 
 DAY = 24 * 3_600
 

@@ -12,7 +12,7 @@ from tests.unit.reconciliation.shop import SECOND, Shop, shop
 from tests.unit.reconciliation.test_scope import filled
 from tidings.app.reconciling import Schedule
 from tidings.errors import NotFoundError, RefusedError, UnderWayError
-from tidings.reconciliation.beginning import Wanted
+from tidings.reconciliation.runs.beginning import Wanted
 from tidings.store.driver import StoreDriver
 from tidings.store.keyed import Request
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from tests.unit.reconciliation.shop import shop
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.coding import Finding, place_key
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import Finding, place_key
 
 AT = place_key(("o1",))
 FIRST = Finding(id="1", kind="missing", key="o1", at=AT, rank=(1, 1, 0, 5), base=None, run="r", since=1, state="open")

@@ -15,12 +15,12 @@ from tests.unit.reconciliation.declared import facts
 from tests.unit.reconciliation.shop import SECOND, Item, OrderGone, Shop, shop
 from tidings.errors import CursorExpiredError, DeclarationError, ProviderUnavailableError, RefusedError
 from tidings.ports import utc
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.changing import has_gap, since_of
-from tidings.reconciliation.coding import place_key
-from tidings.reconciliation.facts import Capability
-from tidings.reconciliation.floors import NEVER
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import place_key
 from tidings.reconciliation.listing import Page
+from tidings.reconciliation.rules.facts import Capability
+from tidings.reconciliation.rules.floors import NEVER
+from tidings.reconciliation.runs.changing import has_gap, since_of
 
 LAG = timedelta(seconds=5)
 

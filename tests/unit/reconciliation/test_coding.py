@@ -3,9 +3,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidings.reconciliation.coding import Mirrored, key_place, place_key, proof_bytes, proof_of
-from tidings.reconciliation.places import START, Range
-from tidings.reconciliation.proofs import Proof
+from tidings.reconciliation.kept.coding import Mirrored, key_place, place_key, proof_bytes, proof_of
+from tidings.reconciliation.rules.places import START, Range
+from tidings.reconciliation.rules.proofs import Proof
 from tidings.store.rows import Rank
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=4)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.unit.reconciliation.declared import facts
 from tidings import Service
-from tidings.reconciliation.coding import Mirrored
-from tidings.reconciliation.copying import Copied, Copying, copied
+from tidings.reconciliation.copy.copying import Copied, Copying, copied
+from tidings.reconciliation.kept.coding import Mirrored
 from tidings.reconciliation.listing import Row
 from tidings.store.rows import Rank
 

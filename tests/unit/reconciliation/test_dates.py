@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from tests.unit.reconciliation.declared import facts
 from tests.unit.reconciliation.shop import SECOND, Shop, shop
-from tidings.reconciliation.reading import Asking
-from tidings.reconciliation.records import Record
+from tidings.reconciliation.kept.records import Record
+from tidings.reconciliation.rules.stamps import AGREEING, Stamps
+from tidings.reconciliation.runs.reading import Asking
 from tidings.reconciliation.scope import Reconciliation
-from tidings.reconciliation.stamps import AGREEING, Stamps
 
 HOUR = 3_600
 

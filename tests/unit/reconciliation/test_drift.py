@@ -6,10 +6,10 @@ import pytest
 
 from tests.unit.reconciliation.shop import SECOND, Item, Shop, shop
 from tests.unit.reconciliation.test_scope import filled
-from tidings.reconciliation.attributing import is_in_flight, is_surely_in_flight
-from tidings.reconciliation.coding import Finding
-from tidings.reconciliation.delays import BOUNDS, GRACE_US, RECENT, Delays, grace_of
-from tidings.reconciliation.facts import Capability
+from tidings.reconciliation.kept.attributing import is_in_flight, is_surely_in_flight
+from tidings.reconciliation.kept.coding import Finding
+from tidings.reconciliation.rules.delays import BOUNDS, GRACE_US, RECENT, Delays, grace_of
+from tidings.reconciliation.rules.facts import Capability
 
 DAY_US = 86_400 * SECOND
 

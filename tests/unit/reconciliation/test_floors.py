@@ -5,8 +5,8 @@ from bisect import bisect_left
 
 import pytest
 
-from tidings.reconciliation.floors import NEVER, Floors, Known
-from tidings.reconciliation.places import START, WHOLE, Place, Range
+from tidings.reconciliation.rules.floors import NEVER, Floors, Known
+from tidings.reconciliation.rules.places import START, WHOLE, Place, Range
 
 PLACES = [(n,) for n in range(20)]
 

@@ -11,7 +11,7 @@ from tests.unit.reconciliation.test_drift import corrections, settled
 from tests.unit.reconciliation.test_reports import parked
 from tests.unit.reconciliation.test_scope import filled
 from tidings.operations.pruning import RUNS_DAYS, prune
-from tidings.reconciliation.forgetting import forget_runs
+from tidings.reconciliation.kept.forgetting import forget_runs
 
 DAY = 24 * 3_600
 

@@ -13,8 +13,8 @@ import pytest
 
 from tests.scale import SCALE
 from tests.unit.reconciliation.shop import OrderSeen, Shop, shop
-from tidings.reconciliation.facts import Capability, Order
 from tidings.reconciliation.listing import Answer, Page, Row
+from tidings.reconciliation.rules.facts import Capability, Order
 
 SEEDS = 40 * SCALE
 ITEMS = 12

@@ -6,7 +6,7 @@ import pytest
 
 from tests.scale import SCALE
 from tests.unit.reconciliation.model_one import MS, SECOND, Model, Variant
-from tidings.reconciliation.facts import Capability
+from tidings.reconciliation.rules.facts import Capability
 
 SEEDS = 12 * SCALE
 MOST = 400

@@ -9,7 +9,7 @@ from tests.unit.reconciliation.count import outcome_of, shown
 from tests.unit.reconciliation.model_provider import Kind
 from tests.unit.reconciliation.model_two import Outcome
 from tests.unit.reconciliation.rules import HONEST, LIES, OFF
-from tidings.reconciliation.facts import Capability
+from tidings.reconciliation.rules.facts import Capability
 
 SEEDS = 200 * SCALE
 MOST = 12

@@ -19,10 +19,10 @@ from tidings.cli.reconcile import code_of
 from tidings.errors import NotAuthorisedError, RefusedError
 from tidings.faces.scopes import KINDS, finding_object
 from tidings.ports import Ports
-from tidings.reconciliation.facts import Capability, Order, Paging
+from tidings.reconciliation.kept.records import Mode
 from tidings.reconciliation.listing import Answer, Page
 from tidings.reconciliation.outbound import noting
-from tidings.reconciliation.records import Mode
+from tidings.reconciliation.rules.facts import Capability, Order, Paging
 from tidings.testing.clock import StandingClock
 
 HOUR_US = 3_600 * SECOND

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.unit.reconciliation.shop import Item, Shop, shop
 from tests.unit.reconciliation.test_scope import filled
 from tidings.errors import ProviderUnavailableError
-from tidings.reconciliation.facts import Capability
 from tidings.reconciliation.listing import Answer, Page
+from tidings.reconciliation.rules.facts import Capability
 
 BARE = Capability.BARE
 

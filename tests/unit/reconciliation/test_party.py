@@ -23,9 +23,9 @@ from tests.unit.reconciliation.party import (
 )
 from tidings import App, DeclarationError, InvalidDataError, NotRetryable
 from tidings.cli.reconcile import code_of
-from tidings.reconciliation.facts import Capability, Order
 from tidings.reconciliation.listing import Page
 from tidings.reconciliation.outbound.party.holds import Holds, Policy
+from tidings.reconciliation.rules.facts import Capability, Order
 from tidings.testing.clock import StandingClock
 
 

@@ -12,12 +12,12 @@ from tests.unit.reconciliation.declared import facts
 from tests.unit.reconciliation.shop import SECOND, Item, OrderGone, OrderSeen, Shop, shop
 from tidings.conformance.samples import everything
 from tidings.ports import utc
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.coding import Suspect, place_key
-from tidings.reconciliation.facts import Capability, Order, Paging
-from tidings.reconciliation.floors import NEVER, Known
-from tidings.reconciliation.places import WHOLE
-from tidings.reconciliation.purging import is_needed
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import Suspect, place_key
+from tidings.reconciliation.rules.facts import Capability, Order, Paging
+from tidings.reconciliation.rules.floors import NEVER, Known
+from tidings.reconciliation.rules.places import WHOLE
+from tidings.reconciliation.runs.purging import is_needed
 from tidings.store.rows import Rank
 
 AT = place_key(("o03",))

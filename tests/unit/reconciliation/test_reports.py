@@ -18,8 +18,8 @@ from tidings.cli.exits import code_of as code_of_error
 from tidings.cli.reconcile import code_of
 from tidings.errors import UnderWayError
 from tidings.faces.scopes import KINDS, finding_object, run_line
-from tidings.reconciliation.differing import TEXT_MAX, text_of
-from tidings.reconciliation.records import Run, RunState
+from tidings.reconciliation.copy.differing import TEXT_MAX, text_of
+from tidings.reconciliation.kept.records import Run, RunState
 
 DAY = 24 * 3_600
 

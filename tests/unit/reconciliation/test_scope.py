@@ -17,12 +17,12 @@ from tidings.errors import (
     RateLimitedError,
     RefusedError,
 )
-from tidings.reconciliation.facts import Capability, Paging
-from tidings.reconciliation.holding import breached
+from tidings.reconciliation.kept.records import Record
 from tidings.reconciliation.listing import Page
-from tidings.reconciliation.reading import TRIES, Asking
-from tidings.reconciliation.records import Record
-from tidings.reconciliation.stamps import Stamps
+from tidings.reconciliation.rules.facts import Capability, Paging
+from tidings.reconciliation.rules.stamps import Stamps
+from tidings.reconciliation.runs.holding import breached
+from tidings.reconciliation.runs.reading import TRIES, Asking
 
 PERIOD = 60  # seconds: what counts as one where nothing runs by itself
 

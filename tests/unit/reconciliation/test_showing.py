@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.reconciliation.test_copying import LATEST, copying, row
-from tidings.reconciliation.coding import Mirrored, place_key
-from tidings.reconciliation.copying import UnreadableError
+from tidings.reconciliation.copy.copying import UnreadableError
+from tidings.reconciliation.copy.showing import Shown, shown
+from tidings.reconciliation.kept.coding import Mirrored, place_key
 from tidings.reconciliation.listing import Row
-from tidings.reconciliation.showing import Shown, shown
 from tidings.store.rows import Rank
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40)

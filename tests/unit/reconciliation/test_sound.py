@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tidings.errors import InvalidDataError
+from tidings.reconciliation.copy.sound import sound_page, sound_said
 from tidings.reconciliation.listing import Hint, Page, Row, Snapshot
-from tidings.reconciliation.places import OrderKey
-from tidings.reconciliation.sound import sound_page, sound_said
+from tidings.reconciliation.rules.places import OrderKey
 
 LONGEST = "\U0001f600" * 500
 

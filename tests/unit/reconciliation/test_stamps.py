@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.reconciliation.declared import facts
-from tidings.reconciliation.floors import NEVER
-from tidings.reconciliation.stamps import AGREEING, SECOND, Asked, Stamps
+from tidings.reconciliation.rules.floors import NEVER
+from tidings.reconciliation.rules.stamps import AGREEING, SECOND, Asked, Stamps
 
 TRUE_AT_ZERO = 1_700_000_000 * SECOND
 

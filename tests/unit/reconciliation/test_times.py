@@ -11,7 +11,7 @@ from tests.unit.reconciliation.shop import SECOND, Order, OrderGone, Orders, Ord
 from tidings import App
 from tidings.app.reconciling import Schedule
 from tidings.errors import DeclarationError
-from tidings.reconciliation.times import checked_every, is_kept, start_after
+from tidings.reconciliation.rules.times import checked_every, is_kept, start_after
 from tidings.testing.clock import NOON_US, StandingClock
 from tidings.views.columns import microseconds
 

@@ -11,8 +11,8 @@ from tidings.api.openapi.parts import Object, array, parameter, record, response
 from tidings.api.problems import Problem
 from tidings.events.media import JSON
 from tidings.faces.scopes import CAUSES, FINDING_STATES, KINDS
-from tidings.reconciliation.attributing import IN_FLIGHT
-from tidings.reconciliation.records import Mode, RunState
+from tidings.reconciliation.kept.attributing import IN_FLIGHT
+from tidings.reconciliation.kept.records import Mode, RunState
 
 _MAYBE_NUMBER: Object = {"type": ["number", "null"]}
 _SCOPE = parameter("path", "scope", "The scope's name.", TEXT)

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tidings.reconciliation.coding import Mirrored, key_place, place_key
-from tidings.reconciliation.facts import Capability, ProviderFacts
+from tidings.reconciliation.kept.coding import Mirrored, key_place, place_key
 from tidings.reconciliation.listing import Row, Snapshot
-from tidings.reconciliation.places import OrderKey, Place, place
+from tidings.reconciliation.rules.facts import Capability, ProviderFacts
+from tidings.reconciliation.rules.places import OrderKey, Place, place
 from tidings.store.rows import Key
 from tidings.views.columns import forms_of
 from tidings.views.declaration import ViewSpec

@@ -8,10 +8,10 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from tidings.reconciliation.coding import Field, Finding
-from tidings.reconciliation.copying import Copied, Copying
-from tidings.reconciliation.judging import DELETE, PUT
-from tidings.reconciliation.notes import Notes
+from tidings.reconciliation.copy.copying import Copied, Copying
+from tidings.reconciliation.kept.coding import Field, Finding
+from tidings.reconciliation.kept.notes import Notes
+from tidings.reconciliation.rules.judging import DELETE, PUT
 from tidings.store.rows import ViewTable
 from tidings.store.unit import Unit
 

@@ -12,21 +12,21 @@ from tidings.errors import PositionNotReachedError
 from tidings.events.declaration import declared_class
 from tidings.events.envelope import Entry
 from tidings.ports import Ports
-from tidings.reconciliation.attributing import is_its_event
-from tidings.reconciliation.book import Book, Mirrors
-from tidings.reconciliation.coding import Dirty, Mirrored, content_key, key_place, place_key
-from tidings.reconciliation.copying import Copying, UnreadableError, order_of
-from tidings.reconciliation.facts import Capability, Order, ProviderFacts, micros
-from tidings.reconciliation.findings import OPEN
-from tidings.reconciliation.floors import NEVER, Known
-from tidings.reconciliation.judging import DELETE, PUT, Kind
+from tidings.reconciliation.copy.copying import Copying, UnreadableError, order_of
+from tidings.reconciliation.copy.repairing import RANK, SCOPE, SOURCE, noted_id, rank_told
+from tidings.reconciliation.copy.sound import sound_said
+from tidings.reconciliation.kept.attributing import is_its_event
+from tidings.reconciliation.kept.book import Book, Mirrors
+from tidings.reconciliation.kept.coding import Dirty, Mirrored, content_key, key_place, place_key
+from tidings.reconciliation.kept.findings import OPEN
+from tidings.reconciliation.kept.records import Record
 from tidings.reconciliation.listing import CopyScope, Hint, Snapshot
-from tidings.reconciliation.merging import Merge, is_tie, merged
-from tidings.reconciliation.places import place
-from tidings.reconciliation.records import Record
-from tidings.reconciliation.repairing import RANK, SCOPE, SOURCE, noted_id, rank_told
-from tidings.reconciliation.sound import sound_said
-from tidings.reconciliation.stamps import latest
+from tidings.reconciliation.rules.facts import Capability, Order, ProviderFacts, micros
+from tidings.reconciliation.rules.floors import NEVER, Known
+from tidings.reconciliation.rules.judging import DELETE, PUT, Kind
+from tidings.reconciliation.rules.merging import Merge, is_tie, merged
+from tidings.reconciliation.rules.places import place
+from tidings.reconciliation.rules.stamps import latest
 from tidings.store.rows import Rank, Row, ViewTable
 from tidings.store.unit import Unit
 from tidings.views.ranks import time_rank

@@ -10,12 +10,12 @@ from tidings.events.declaration import declared_class
 from tidings.events.envelope import Entry
 from tidings.events.identity import lane_subject
 from tidings.log.driver import History
-from tidings.reconciliation.coding import Finding
-from tidings.reconciliation.copying import Copying, UnreadableError
-from tidings.reconciliation.facts import Capability
-from tidings.reconciliation.judging import DELETE, PUT, Kind
+from tidings.reconciliation.copy.copying import Copying, UnreadableError
+from tidings.reconciliation.copy.repairing import SOURCE
+from tidings.reconciliation.kept.coding import Finding
 from tidings.reconciliation.listing import CopyScope, Snapshot
-from tidings.reconciliation.repairing import SOURCE
+from tidings.reconciliation.rules.facts import Capability
+from tidings.reconciliation.rules.judging import DELETE, PUT, Kind
 from tidings.store.rows import Rank
 from tidings.views.fold import UNREADABLE
 from tidings.views.ranks import time_rank

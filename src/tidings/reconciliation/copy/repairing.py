@@ -13,10 +13,10 @@ from tidings.events.catalog import Catalog
 from tidings.events.envelope import Envelope
 from tidings.events.identity import lane_subject
 from tidings.events.timestamp import time_text
-from tidings.reconciliation.coding import Finding
-from tidings.reconciliation.judging import DELETE, Kind, cause_of
+from tidings.reconciliation.kept.coding import Finding
+from tidings.reconciliation.kept.records import Run
 from tidings.reconciliation.listing import Listing, Row
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.rules.judging import DELETE, Kind, cause_of
 from tidings.store.rows import Rank
 from tidings.store.unit import Unit
 

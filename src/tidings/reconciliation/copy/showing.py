@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from tidings.reconciliation.coding import Mirrored, place_key
-from tidings.reconciliation.copying import Copies, UnreadableError
+from tidings.reconciliation.copy.copying import Copies, UnreadableError
+from tidings.reconciliation.kept.coding import Mirrored, place_key
 from tidings.reconciliation.listing import Row
-from tidings.reconciliation.places import Place, place
+from tidings.reconciliation.rules.places import Place, place
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from tidings.reconciliation.coding import Dirty, Finding
-from tidings.reconciliation.judging import NOTED, Kind
+from tidings.reconciliation.kept.coding import Dirty, Finding
+from tidings.reconciliation.rules.judging import NOTED, Kind
 from tidings.store.rows import Rank
 
 IN_FLIGHT = "in_flight"

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import structs
 
-from tidings.reconciliation.coding import (
+from tidings.reconciliation.kept.coding import (
     Dirty,
     Finding,
     Mirrored,
@@ -25,13 +25,13 @@ from tidings.reconciliation.coding import (
     proof_bytes,
     proof_of,
 )
-from tidings.reconciliation.findings import Findings
-from tidings.reconciliation.floors import NOTHING, Floors, Known
-from tidings.reconciliation.judging import PUT
-from tidings.reconciliation.notes import end_of, pair
-from tidings.reconciliation.places import START, WHOLE, Place, Range
-from tidings.reconciliation.proofs import Proof
-from tidings.reconciliation.records import Record, Run
+from tidings.reconciliation.kept.findings import Findings
+from tidings.reconciliation.kept.notes import end_of, pair
+from tidings.reconciliation.kept.records import Record, Run
+from tidings.reconciliation.rules.floors import NOTHING, Floors, Known
+from tidings.reconciliation.rules.judging import PUT
+from tidings.reconciliation.rules.places import START, WHOLE, Place, Range
+from tidings.reconciliation.rules.proofs import Proof
 from tidings.store.endpoint_deliveries import EndpointDelivery
 from tidings.store.note_store import Note
 from tidings.store.rows import Rank

@@ -8,10 +8,10 @@ from typing import ClassVar
 import msgspec
 from msgspec.structs import replace
 
-from tidings.reconciliation.floors import NEVER, Known
-from tidings.reconciliation.judging import PUT
-from tidings.reconciliation.places import Place, Range
-from tidings.reconciliation.proofs import Proof
+from tidings.reconciliation.rules.floors import NEVER, Known
+from tidings.reconciliation.rules.judging import PUT
+from tidings.reconciliation.rules.places import Place, Range
+from tidings.reconciliation.rules.proofs import Proof
 from tidings.store.rows import Rank
 
 _TEXT, _NUMBER, _END = b"\x02", b"\x01", b"\x00"

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from tidings.reconciliation.coding import Finding, Waiting, content_key, number_bytes
-from tidings.reconciliation.judging import NOTED
-from tidings.reconciliation.notes import Notes, pair
-from tidings.reconciliation.places import Range
+from tidings.reconciliation.kept.coding import Finding, Waiting, content_key, number_bytes
+from tidings.reconciliation.kept.notes import Notes, pair
+from tidings.reconciliation.rules.judging import NOTED
+from tidings.reconciliation.rules.places import Range
 from tidings.store.rows import Rank
 
 OPEN = ("open", "parked")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tidings.events.identity import uuid7
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.findings import OPEN
-from tidings.reconciliation.records import KEYS, Record, Run
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.findings import OPEN
+from tidings.reconciliation.kept.records import KEYS, Record, Run
 from tidings.store.driver import StoreDriver
 
 RUNS = 1_000

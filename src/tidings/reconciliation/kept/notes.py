@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tidings.reconciliation.coding import place_key
-from tidings.reconciliation.places import Range
+from tidings.reconciliation.kept.coding import place_key
+from tidings.reconciliation.rules.places import Range
 from tidings.store.note_store import NoteUnit
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.coding import Reading
-from tidings.reconciliation.records import Record
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import Reading
+from tidings.reconciliation.kept.records import Record
 
 READING_US = 60_000_000
 """After so long whoever reads a key has gone."""

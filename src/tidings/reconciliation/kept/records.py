@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from tidings.reconciliation.delays import GRACE_US, Delays
-from tidings.reconciliation.floors import NEVER
-from tidings.reconciliation.stamps import Agreed
+from tidings.reconciliation.rules.delays import GRACE_US, Delays
+from tidings.reconciliation.rules.floors import NEVER
+from tidings.reconciliation.rules.stamps import Agreed
 
 Mode = Literal["plan", "run", "approve", "changed", "key"]
 RunState = Literal["running", "paused", "held", "incomplete", "failed", "done"]

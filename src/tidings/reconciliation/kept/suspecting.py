@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tidings.reconciliation.coding import Suspect
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.kept.coding import Suspect
+from tidings.reconciliation.kept.records import Run
 from tidings.wording import counted
 
 NAMED = 20

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from tidings.reconciliation.answering import Answered, Answers, Followed
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.coding import Mirrored, Suspect
-from tidings.reconciliation.copying import Copied
-from tidings.reconciliation.judging import PUT
+from tidings.reconciliation.copy.copying import Copied
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import Mirrored, Suspect
+from tidings.reconciliation.kept.records import Run
 from tidings.reconciliation.outbound.judging import Shown, shown
 from tidings.reconciliation.outbound.sending import Acknowledged, Findings, again
 from tidings.reconciliation.outbound.taking import excepted
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.rules.judging import PUT
+from tidings.reconciliation.runs.answering import Answered, Answers, Followed
 
 
 class AnsweringSent(Answers):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from tidings.reconciliation.judging import PUT
 from tidings.reconciliation.outbound.listed import UNTOLD
+from tidings.reconciliation.rules.judging import PUT
 from tidings.store.rows import Rank
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tidings.reconciliation.coding import Mirrored, place_key
-from tidings.reconciliation.copying import Copied
+from tidings.reconciliation.copy.copying import Copied
+from tidings.reconciliation.kept.coding import Mirrored, place_key
 from tidings.reconciliation.listing import Row
-from tidings.reconciliation.places import Place, place
+from tidings.reconciliation.rules.places import Place, place
 
 HASH = "sha256"
 """The member of a row's state that says the SHA-256 of the body as it was taken, in hexadecimal digits."""

@@ -9,15 +9,15 @@ from msgspec.structs import replace
 
 from tidings.events.envelope import Envelope
 from tidings.log.log import Log
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.coding import Dirty, Finding, Mirrored
-from tidings.reconciliation.facts import micros
-from tidings.reconciliation.holding import Holding
-from tidings.reconciliation.judging import DELETE, PUT
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import Dirty, Finding, Mirrored
+from tidings.reconciliation.kept.records import Record
 from tidings.reconciliation.listing import EndpointScope
 from tidings.reconciliation.outbound.listed import Listed, hash_of
 from tidings.reconciliation.outbound.sending import run_of
-from tidings.reconciliation.records import Record
+from tidings.reconciliation.rules.facts import micros
+from tidings.reconciliation.rules.judging import DELETE, PUT
+from tidings.reconciliation.runs.holding import Holding
 from tidings.store.driver import StoreDriver
 from tidings.store.endpoint_deliveries import ClosedDelivery, EndpointDelivery
 from tidings.store.endpoints import EndpointRecord

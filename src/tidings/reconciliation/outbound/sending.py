@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from tidings.reconciliation.coding import Finding, Mirrored
-from tidings.reconciliation.judging import DELETE, PUT, Kind, cause_of
-from tidings.reconciliation.records import Run
-from tidings.reconciliation.repairing import Difference, finding_id
+from tidings.reconciliation.copy.repairing import Difference, finding_id
+from tidings.reconciliation.kept.coding import Finding, Mirrored
+from tidings.reconciliation.kept.records import Run
+from tidings.reconciliation.rules.judging import DELETE, PUT, Kind, cause_of
 from tidings.store.endpoint_deliveries import EndpointDelivery
 from tidings.store.rows import Rank
 from tidings.store.unit import Unit

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tidings.reconciliation.book import Book, Kept
-from tidings.reconciliation.coding import Dirty, Finding, Mirrored
-from tidings.reconciliation.copying import Copied
-from tidings.reconciliation.facts import Capability
-from tidings.reconciliation.floors import UNPROVED
-from tidings.reconciliation.judging import PUT, Verdict
+from tidings.reconciliation.copy.copying import Copied
+from tidings.reconciliation.kept.book import Book, Kept
+from tidings.reconciliation.kept.coding import Dirty, Finding, Mirrored
+from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.outbound.judging import Shown, is_missed, shown
 from tidings.reconciliation.outbound.listed import Listed
 from tidings.reconciliation.outbound.noting import Noting, known_until
 from tidings.reconciliation.outbound.sending import Acknowledged, Findings
-from tidings.reconciliation.pages import Page, Seen, Taken, There
-from tidings.reconciliation.records import Record, Run
-from tidings.reconciliation.taking import TakingPages
+from tidings.reconciliation.rules.facts import Capability
+from tidings.reconciliation.rules.floors import UNPROVED
+from tidings.reconciliation.rules.judging import PUT, Verdict
+from tidings.reconciliation.runs.pages import Page, Seen, Taken, There
+from tidings.reconciliation.runs.taking import TakingPages
 from tidings.store.endpoint_deliveries import EndpointDelivery
 
 _VERDICTS = {Shown.EQUAL: Verdict.EQUAL, Shown.PENDING: Verdict.NEWER_HERE, Shown.UNKNOWN: Verdict.NEWER_HERE}

@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tidings.reconciliation.places import START, Place, Range
+from tidings.reconciliation.rules.places import START, Place, Range
 
 NEVER = -(2**63)
 """The floor of what was never proved."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tidings.reconciliation.facts import Capability
-from tidings.reconciliation.floors import Known
+from tidings.reconciliation.rules.facts import Capability
+from tidings.reconciliation.rules.floors import Known
 from tidings.store.rows import Rank
 
 PUT, DELETE = 0, 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from tidings.reconciliation.places import Place, Range
+from tidings.reconciliation.rules.places import Place, Range
 
 EMPTY_MAX = 100
 CURSORS_MAX = 100_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tidings.reconciliation.floors import Floors, shown
-from tidings.reconciliation.places import Range
+from tidings.reconciliation.rules.floors import Floors, shown
+from tidings.reconciliation.rules.places import Range
 
 
 @dataclass(frozen=True, slots=True)

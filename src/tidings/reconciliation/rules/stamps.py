@@ -13,8 +13,8 @@ from statistics import median_low
 
 import msgspec
 
-from tidings.reconciliation.facts import ProviderFacts, micros
-from tidings.reconciliation.floors import NEVER
+from tidings.reconciliation.rules.facts import ProviderFacts, micros
+from tidings.reconciliation.rules.floors import NEVER
 
 SECOND = 1_000_000
 JUMP = 2 * SECOND

@@ -9,7 +9,7 @@ from cronsim import CronSim, CronSimError
 
 from tidings.errors import DeclarationError
 from tidings.ports import utc
-from tidings.reconciliation.facts import micros
+from tidings.reconciliation.rules.facts import micros
 from tidings.views.columns import microseconds
 
 Every: TypeAlias = timedelta | str

@@ -9,16 +9,27 @@ from typing import Literal
 from msgspec import structs
 
 from tidings.errors import CallerError
-from tidings.reconciliation.attributing import told_by
-from tidings.reconciliation.book import Book, newer
-from tidings.reconciliation.coding import Dirty, Finding, Suspect, key_place
-from tidings.reconciliation.copying import Copied, UnreadableError
-from tidings.reconciliation.differing import Differing
-from tidings.reconciliation.facts import Capability
-from tidings.reconciliation.floors import NEVER
-from tidings.reconciliation.judging import DELETE, PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
-from tidings.reconciliation.records import Run
-from tidings.reconciliation.repairing import Difference, Repair, Repairs
+from tidings.reconciliation.copy.copying import Copied, UnreadableError
+from tidings.reconciliation.copy.differing import Differing
+from tidings.reconciliation.copy.repairing import Difference, Repair, Repairs
+from tidings.reconciliation.kept.attributing import told_by
+from tidings.reconciliation.kept.book import Book, newer
+from tidings.reconciliation.kept.coding import Dirty, Finding, Suspect, key_place
+from tidings.reconciliation.kept.records import Run
+from tidings.reconciliation.rules.facts import Capability
+from tidings.reconciliation.rules.floors import NEVER
+from tidings.reconciliation.rules.judging import (
+    DELETE,
+    PUT,
+    Kind,
+    Read,
+    Verdict,
+    age_of,
+    floor_of,
+    gone,
+    is_absent,
+    judge,
+)
 from tidings.store.rows import Rank
 
 Outcome = Literal["same", "repaired", "gone", "asked-again", "omitted", "marked", "superseded", "sent"]

@@ -8,12 +8,12 @@ from msgspec.structs import replace
 
 from tidings.events.identity import uuid7
 from tidings.ports import Ports
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.delays import grace_of
-from tidings.reconciliation.facts import Paging, ProviderFacts, micros
-from tidings.reconciliation.floors import Floors
-from tidings.reconciliation.places import WHOLE
-from tidings.reconciliation.records import Mode, Record, Run
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.records import Mode, Record, Run
+from tidings.reconciliation.rules.delays import grace_of
+from tidings.reconciliation.rules.facts import Paging, ProviderFacts, micros
+from tidings.reconciliation.rules.floors import Floors
+from tidings.reconciliation.rules.places import WHOLE
 
 LIES, LIES_US = 3, 7 * 86_400_000_000
 _ID_BITS = 74

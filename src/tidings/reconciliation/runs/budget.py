@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from tidings.ports import Ports
-from tidings.reconciliation.facts import Rate
+from tidings.reconciliation.rules.facts import Rate
 
 REST_MAX = 3_600.0
 BACKOFF_FIRST, BACKOFF_MAX = 1.0, 60.0

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from tidings.reconciliation.answering import omitted
-from tidings.reconciliation.book import Book, Kept
-from tidings.reconciliation.coding import Dirty, Suspect
-from tidings.reconciliation.copying import Copied
-from tidings.reconciliation.floors import NEVER, UNPROVED, Floors, Known
-from tidings.reconciliation.pages import Page, Taken, There
-from tidings.reconciliation.places import WHOLE
-from tidings.reconciliation.proofs import Proof
-from tidings.reconciliation.records import Record, Run
-from tidings.reconciliation.taking import Taking
+from tidings.reconciliation.copy.copying import Copied
+from tidings.reconciliation.kept.book import Book, Kept
+from tidings.reconciliation.kept.coding import Dirty, Suspect
+from tidings.reconciliation.kept.records import Record, Run
+from tidings.reconciliation.rules.floors import NEVER, UNPROVED, Floors, Known
+from tidings.reconciliation.rules.places import WHOLE
+from tidings.reconciliation.rules.proofs import Proof
+from tidings.reconciliation.runs.answering import omitted
+from tidings.reconciliation.runs.pages import Page, Taken, There
+from tidings.reconciliation.runs.taking import Taking
 
 
 class Changes:

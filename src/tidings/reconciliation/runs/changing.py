@@ -12,21 +12,21 @@ from msgspec.structs import replace
 from tidings.errors import RefusedError
 from tidings.events.identity import uuid7
 from tidings.ports import utc
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.changes import Changes
-from tidings.reconciliation.coding import key_place, place_key
-from tidings.reconciliation.copying import Copying, Told, copied, stood
-from tidings.reconciliation.delays import grace_of
-from tidings.reconciliation.facts import ProviderFacts, micros
-from tidings.reconciliation.floors import NEVER, Floors
-from tidings.reconciliation.holding import HoldingChanges, LostLeaseError
+from tidings.reconciliation.copy.copying import Copying, Told, copied, stood
+from tidings.reconciliation.copy.repairing import carried_out
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import key_place, place_key
+from tidings.reconciliation.kept.records import Record, Run, RunState
 from tidings.reconciliation.listing import Page
-from tidings.reconciliation.pages import Taken, after
-from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked
-from tidings.reconciliation.places import START, WHOLE, Place, Range
-from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf, unread
-from tidings.reconciliation.records import Record, Run, RunState
-from tidings.reconciliation.repairing import carried_out
+from tidings.reconciliation.rules.delays import grace_of
+from tidings.reconciliation.rules.facts import ProviderFacts, micros
+from tidings.reconciliation.rules.floors import NEVER, Floors
+from tidings.reconciliation.rules.paging import CURSORS_MAX, EMPTY_MAX, Looked
+from tidings.reconciliation.rules.places import START, WHOLE, Place, Range
+from tidings.reconciliation.runs.changes import Changes
+from tidings.reconciliation.runs.holding import HoldingChanges, LostLeaseError
+from tidings.reconciliation.runs.pages import Taken, after
+from tidings.reconciliation.runs.reading import TRIES, Asking, NoReadError, ReadOf, unread
 
 RESTARTS = 3
 NAP_SECONDS = 15.0

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from tidings.reconciliation.attributing import is_in_flight
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.coding import Finding, number_of
-from tidings.reconciliation.holding import Holding
-from tidings.reconciliation.judging import BROKEN, PUT, Kind
-from tidings.reconciliation.refolding import Refolding, Said, refolded_cause
-from tidings.reconciliation.repairing import Difference, finding_id
+from tidings.reconciliation.copy.refolding import Refolding, Said, refolded_cause
+from tidings.reconciliation.copy.repairing import Difference, finding_id
+from tidings.reconciliation.kept.attributing import is_in_flight
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import Finding, number_of
+from tidings.reconciliation.rules.judging import BROKEN, PUT, Kind
+from tidings.reconciliation.runs.holding import Holding
 from tidings.store.driver import StoreDriver
 from tidings.store.rows import Rank
 

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from tidings.errors import UnderWayError
 from tidings.ports import Ports, is_gone
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.records import Lease, Record
-from tidings.reconciliation.stamps import Agreed
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.records import Lease, Record
+from tidings.reconciliation.rules.stamps import Agreed
 from tidings.store.driver import StoreDriver
 from tidings.store.unit import Unit
 

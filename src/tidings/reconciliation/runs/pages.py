@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from tidings.reconciliation.book import Kept, newer
-from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
-from tidings.reconciliation.copying import Copied, Told
-from tidings.reconciliation.floors import NEVER
-from tidings.reconciliation.holding import breached
-from tidings.reconciliation.judging import OUTBOUND, Verdict
+from tidings.reconciliation.copy.copying import Copied, Told
+from tidings.reconciliation.copy.repairing import Repair
+from tidings.reconciliation.copy.showing import Shown
+from tidings.reconciliation.kept.book import Kept, newer
+from tidings.reconciliation.kept.coding import Dirty, Finding, Mirrored, Suspect
+from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.listing import Row
-from tidings.reconciliation.paging import Looked
-from tidings.reconciliation.records import Record, Run
-from tidings.reconciliation.repairing import Repair
-from tidings.reconciliation.showing import Shown
+from tidings.reconciliation.rules.floors import NEVER
+from tidings.reconciliation.rules.judging import OUTBOUND, Verdict
+from tidings.reconciliation.rules.paging import Looked
+from tidings.reconciliation.runs.holding import breached
 from tidings.store.rows import Rank
 
 CURSORS_KEPT = 50

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from tidings.reconciliation.holding import Holding
-from tidings.reconciliation.judging import Kind
-from tidings.reconciliation.places import WHOLE
-from tidings.reconciliation.records import Run
-from tidings.reconciliation.repairing import Difference, Repairs, noted_id
+from tidings.reconciliation.copy.repairing import Difference, Repairs, noted_id
+from tidings.reconciliation.kept.records import Run
+from tidings.reconciliation.rules.judging import Kind
+from tidings.reconciliation.rules.places import WHOLE
+from tidings.reconciliation.runs.holding import Holding
 from tidings.store.driver import StoreDriver
 from tidings.store.rows import Rank
 

@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.coding import Mirrored, key_place
-from tidings.reconciliation.copying import Copying
-from tidings.reconciliation.facts import Capability, ProviderFacts, micros
-from tidings.reconciliation.floors import NEVER
-from tidings.reconciliation.holding import Holding
-from tidings.reconciliation.judging import DELETE
-from tidings.reconciliation.places import START, Range
+from tidings.reconciliation.copy.copying import Copying
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import Mirrored, key_place
+from tidings.reconciliation.rules.facts import Capability, ProviderFacts, micros
+from tidings.reconciliation.rules.floors import NEVER
+from tidings.reconciliation.rules.judging import DELETE
+from tidings.reconciliation.rules.places import START, Range
+from tidings.reconciliation.runs.holding import Holding
 from tidings.store.rows import Rank, ViewTable
 
 CHUNK = 1_000

@@ -11,13 +11,13 @@ from typing import Generic, TypeVar
 from msgspec import structs
 
 from tidings.errors import CursorExpiredError, NotAuthorisedError, RateLimitedError
-from tidings.reconciliation.budget import Budget, Priority
-from tidings.reconciliation.facts import Order
-from tidings.reconciliation.holding import Holding
+from tidings.reconciliation.copy.sound import sound_answer, sound_page
+from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.listing import Answer, Filters, Lists, Page
-from tidings.reconciliation.records import Record, Run
-from tidings.reconciliation.sound import sound_answer, sound_page
-from tidings.reconciliation.stamps import SECOND, Asked, Stamps, latest, most_ahead
+from tidings.reconciliation.rules.facts import Order
+from tidings.reconciliation.rules.stamps import SECOND, Asked, Stamps, latest, most_ahead
+from tidings.reconciliation.runs.budget import Budget, Priority
+from tidings.reconciliation.runs.holding import Holding
 from tidings.views.columns import microseconds
 
 TRIES = 5

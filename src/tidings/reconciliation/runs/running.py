@@ -9,26 +9,26 @@ from functools import partial
 from msgspec.structs import replace
 
 from tidings.ports import Observer
-from tidings.reconciliation.beginning import Beginning, Wanted
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.coding import Suspect, key_place, place_key
-from tidings.reconciliation.copying import Copies, copied, stood
-from tidings.reconciliation.facts import Capability, Order, Paging, ProviderFacts
-from tidings.reconciliation.floors import NEVER, Known
-from tidings.reconciliation.holding import Holding, LostLeaseError, breached
-from tidings.reconciliation.judging import PUT, Kind
+from tidings.reconciliation.copy.copying import Copies, copied, stood
+from tidings.reconciliation.copy.repairing import Difference, carried_out
+from tidings.reconciliation.copy.showing import Shown, shown
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import Suspect, key_place, place_key
+from tidings.reconciliation.kept.records import Record, Run, RunState
+from tidings.reconciliation.kept.suspecting import asked_told, changed_told
 from tidings.reconciliation.listing import Page, Seeks
-from tidings.reconciliation.pages import Seen, after
-from tidings.reconciliation.paging import CURSORS_MAX, EMPTY_MAX, Looked, hold_limit, look_at
-from tidings.reconciliation.places import START, WHOLE, Place
-from tidings.reconciliation.proofs import Proof
-from tidings.reconciliation.reading import TRIES, Asking, NoReadError, ReadOf, unread
-from tidings.reconciliation.records import Record, Run, RunState
-from tidings.reconciliation.repairing import Difference, carried_out
-from tidings.reconciliation.showing import Shown, shown
-from tidings.reconciliation.suspecting import asked_told, changed_told
-from tidings.reconciliation.taking import TakingPages
-from tidings.reconciliation.verifying import DAY_US, Verifying
+from tidings.reconciliation.rules.facts import Capability, Order, Paging, ProviderFacts
+from tidings.reconciliation.rules.floors import NEVER, Known
+from tidings.reconciliation.rules.judging import PUT, Kind
+from tidings.reconciliation.rules.paging import CURSORS_MAX, EMPTY_MAX, Looked, hold_limit, look_at
+from tidings.reconciliation.rules.places import START, WHOLE, Place
+from tidings.reconciliation.rules.proofs import Proof
+from tidings.reconciliation.runs.beginning import Beginning, Wanted
+from tidings.reconciliation.runs.holding import Holding, LostLeaseError, breached
+from tidings.reconciliation.runs.pages import Seen, after
+from tidings.reconciliation.runs.reading import TRIES, Asking, NoReadError, ReadOf, unread
+from tidings.reconciliation.runs.taking import TakingPages
+from tidings.reconciliation.runs.verifying import DAY_US, Verifying
 from tidings.store.rows import Rank
 
 GROUP = 20

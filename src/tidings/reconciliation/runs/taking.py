@@ -7,20 +7,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace as replaced
 
 from tidings.errors import CallerError
-from tidings.reconciliation.attributing import told_by
-from tidings.reconciliation.book import Book, Mirrors
-from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
-from tidings.reconciliation.copying import Copied
-from tidings.reconciliation.differing import Differing
-from tidings.reconciliation.facts import Capability
-from tidings.reconciliation.floors import NEVER, Known
-from tidings.reconciliation.judging import PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
-from tidings.reconciliation.overlapping import of_page
-from tidings.reconciliation.pages import Page, Seen, Taken, There
-from tidings.reconciliation.paging import hold_limit
-from tidings.reconciliation.proofs import Proof
-from tidings.reconciliation.records import Record, Run
-from tidings.reconciliation.repairing import Difference, Repairs
+from tidings.reconciliation.copy.copying import Copied
+from tidings.reconciliation.copy.differing import Differing
+from tidings.reconciliation.copy.repairing import Difference, Repairs
+from tidings.reconciliation.kept.attributing import told_by
+from tidings.reconciliation.kept.book import Book, Mirrors
+from tidings.reconciliation.kept.coding import Dirty, Finding, Mirrored, Suspect
+from tidings.reconciliation.kept.overlapping import of_page
+from tidings.reconciliation.kept.records import Record, Run
+from tidings.reconciliation.rules.facts import Capability
+from tidings.reconciliation.rules.floors import NEVER, Known
+from tidings.reconciliation.rules.judging import PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
+from tidings.reconciliation.rules.paging import hold_limit
+from tidings.reconciliation.rules.proofs import Proof
+from tidings.reconciliation.runs.pages import Page, Seen, Taken, There
 from tidings.store.rows import Rank
 
 

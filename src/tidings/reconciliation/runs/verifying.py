@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from tidings.reconciliation.answering import Answered, Answers, Followed
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.coding import Dirty, Suspect, place_key
-from tidings.reconciliation.copying import Copies, UnreadableError
-from tidings.reconciliation.facts import Capability, Order
-from tidings.reconciliation.holding import Holding, breached
-from tidings.reconciliation.judging import OUTBOUND, PUT
+from tidings.reconciliation.copy.copying import Copies, UnreadableError
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import Dirty, Suspect, place_key
+from tidings.reconciliation.kept.overlapping import begin, end
+from tidings.reconciliation.kept.records import KEYS, Record, Run, RunState
+from tidings.reconciliation.kept.suspecting import TWICE
 from tidings.reconciliation.listing import Answer
-from tidings.reconciliation.overlapping import begin, end
-from tidings.reconciliation.paging import hold_limit
-from tidings.reconciliation.places import WHOLE
-from tidings.reconciliation.reading import Asking, NoReadError, ReadOf
-from tidings.reconciliation.records import KEYS, Record, Run, RunState
-from tidings.reconciliation.suspecting import TWICE
+from tidings.reconciliation.rules.facts import Capability, Order
+from tidings.reconciliation.rules.judging import OUTBOUND, PUT
+from tidings.reconciliation.rules.paging import hold_limit
+from tidings.reconciliation.rules.places import WHOLE
+from tidings.reconciliation.runs.answering import Answered, Answers, Followed
+from tidings.reconciliation.runs.holding import Holding, breached
+from tidings.reconciliation.runs.reading import Asking, NoReadError, ReadOf
 from tidings.store.unit import Unit
 
 DAY_US = 86_400_000_000

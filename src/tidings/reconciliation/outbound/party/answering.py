@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tidings.reconciliation.answering import Answered, Answers, Followed, Outcome
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.coding import Suspect
-from tidings.reconciliation.copying import Copied
+from tidings.reconciliation.copy.copying import Copied
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import Suspect
+from tidings.reconciliation.kept.records import Run
 from tidings.reconciliation.outbound.party.deciding import Decided, Deciding, Read, follows
 from tidings.reconciliation.outbound.party.expected import NOTHING, Expectations, Expected
 from tidings.reconciliation.outbound.party.knowing import Knowing
@@ -15,7 +15,7 @@ from tidings.reconciliation.outbound.party.policy import Shown, shown
 from tidings.reconciliation.outbound.party.pushing import KEY_LIFE, acknowledged
 from tidings.reconciliation.outbound.party.taking import EXTRA, superseded
 from tidings.reconciliation.outbound.taking import excepted
-from tidings.reconciliation.records import Run
+from tidings.reconciliation.runs.answering import Answered, Answers, Followed, Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ import msgspec
 from msgspec.structs import replace
 
 from tidings.events.codec import encode_json
-from tidings.reconciliation.coding import Field, Finding, Mirrored
-from tidings.reconciliation.differing import text_of
-from tidings.reconciliation.judging import DELETE, PUT, Kind
+from tidings.reconciliation.copy.differing import text_of
+from tidings.reconciliation.copy.repairing import Repair, Repairs
+from tidings.reconciliation.kept.coding import Field, Finding, Mirrored
+from tidings.reconciliation.kept.records import Run
 from tidings.reconciliation.listing import Row
 from tidings.reconciliation.outbound.party.expected import NOTHING, Expected, made_key
 from tidings.reconciliation.outbound.party.holds import PartyScope
@@ -21,8 +22,7 @@ from tidings.reconciliation.outbound.party.policy import Shown, decided
 from tidings.reconciliation.outbound.party.pushing import is_past_life
 from tidings.reconciliation.outbound.party.states import States
 from tidings.reconciliation.outbound.sending import Findings
-from tidings.reconciliation.records import Run
-from tidings.reconciliation.repairing import Repair, Repairs
+from tidings.reconciliation.rules.judging import DELETE, PUT, Kind
 from tidings.store.deliveries import Delivery
 from tidings.store.rows import Rank
 from tidings.store.unit import Unit

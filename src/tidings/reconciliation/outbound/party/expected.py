@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias, cast
 import msgspec
 from msgspec.structs import replace
 
-from tidings.reconciliation.coding import Mirrored
-from tidings.reconciliation.judging import DELETE, PUT
-from tidings.reconciliation.notes import Notes
+from tidings.reconciliation.kept.coding import Mirrored
+from tidings.reconciliation.kept.notes import Notes
+from tidings.reconciliation.rules.judging import DELETE, PUT
 from tidings.store.deliveries import Delivery
 from tidings.store.rows import Rank
 from tidings.store.unit import Unit

@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from tidings.reconciliation.coding import Dirty
-from tidings.reconciliation.facts import ProviderFacts
-from tidings.reconciliation.holding import Holding
+from tidings.reconciliation.kept.coding import Dirty
+from tidings.reconciliation.kept.records import Record
 from tidings.reconciliation.outbound.noting import SETTLING_US
 from tidings.reconciliation.outbound.party.expected import KIND, Expectations, Expected
-from tidings.reconciliation.records import Record
-from tidings.reconciliation.stamps import margin
+from tidings.reconciliation.rules.facts import ProviderFacts
+from tidings.reconciliation.rules.stamps import margin
+from tidings.reconciliation.runs.holding import Holding
 from tidings.store.driver import StoreDriver
 
 CHUNK = 1_000

@@ -16,14 +16,14 @@ from tidings.errors import InvalidDataError
 from tidings.events.codec import encode_json
 from tidings.events.rules import TOO_LONG, is_indexed
 from tidings.ports import Ports
-from tidings.reconciliation.book import Book
-from tidings.reconciliation.coding import Dirty
-from tidings.reconciliation.copying import UnreadableError
-from tidings.reconciliation.facts import micros
+from tidings.reconciliation.copy.copying import UnreadableError
+from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.coding import Dirty
 from tidings.reconciliation.outbound.listed import Listed
 from tidings.reconciliation.outbound.party.expected import NOTHING, Expectations, Expected, made_key, original_key
 from tidings.reconciliation.outbound.party.holds import PartyScope
 from tidings.reconciliation.outbound.party.states import States
+from tidings.reconciliation.rules.facts import micros
 from tidings.services.delivery import Delivery as Told
 from tidings.services.functions import Function
 from tidings.store.deliveries import Delivery

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from tidings.reconciliation.coding import Mirrored
-from tidings.reconciliation.copying import Copied, UnreadableError
+from tidings.reconciliation.copy.copying import Copied, UnreadableError
+from tidings.reconciliation.kept.coding import Mirrored
 from tidings.reconciliation.listing import Row
 from tidings.reconciliation.outbound.listed import Listed
-from tidings.reconciliation.places import Place, place
+from tidings.reconciliation.rules.places import Place, place
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 

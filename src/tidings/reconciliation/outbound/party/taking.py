@@ -8,12 +8,10 @@ from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
-from tidings.reconciliation.book import Book, Kept
-from tidings.reconciliation.coding import Dirty, Finding, Mirrored, Suspect
-from tidings.reconciliation.copying import Copied
-from tidings.reconciliation.facts import Capability
-from tidings.reconciliation.floors import UNPROVED
-from tidings.reconciliation.judging import Verdict
+from tidings.reconciliation.copy.copying import Copied
+from tidings.reconciliation.kept.book import Book, Kept
+from tidings.reconciliation.kept.coding import Dirty, Finding, Mirrored, Suspect
+from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.outbound.listed import Listed
 from tidings.reconciliation.outbound.party.deciding import Deciding, Read, follows
 from tidings.reconciliation.outbound.party.expected import NOTHING, Expectations, Expected
@@ -21,9 +19,11 @@ from tidings.reconciliation.outbound.party.knowing import Knowing
 from tidings.reconciliation.outbound.party.policy import Shown, shown
 from tidings.reconciliation.outbound.party.pushing import KEY_LIFE, acknowledged
 from tidings.reconciliation.outbound.taking import excepted
-from tidings.reconciliation.pages import Page, Seen, Taken, There
-from tidings.reconciliation.records import Record, Run
-from tidings.reconciliation.taking import TakingPages
+from tidings.reconciliation.rules.facts import Capability
+from tidings.reconciliation.rules.floors import UNPROVED
+from tidings.reconciliation.rules.judging import Verdict
+from tidings.reconciliation.runs.pages import Page, Seen, Taken, There
+from tidings.reconciliation.runs.taking import TakingPages
 
 EXTRA = -1
 """The ticket of a suspect that is there, has our mark, and is not expected."""

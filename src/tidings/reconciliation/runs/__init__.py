@@ -1,0 +1,1 @@
+"""Runs of a scope: whole lists, changes, single items, each page in one transaction."""
