@@ -141,6 +141,7 @@ async def test_what_cannot_be_an_endpoint_is_told_with_its_place(caller: Caller)
         ({"url": "https://10.1.2.3/"}, "endpoint-refused", ["/url"]),
         ({"url": "ftp://example.com/"}, "endpoint-refused", ["/url"]),
         ({**PUBLIC, "pattern": {"type": []}}, "invalid-pattern", ["/pattern/type"]),
+        ({**PUBLIC, "pattern": {"type": []}, "slots": 0}, "invalid-configuration", ["/slots", "/pattern/type"]),
         ({**PUBLIC, "secret": "whsec_AAAA"}, "invalid-configuration", ["/secret"]),
         ({**PUBLIC, "secret": 5}, "invalid-configuration", ["/secret"]),
         ({**PUBLIC, "kind": "rsa"}, "invalid-configuration", ["/kind"]),
@@ -149,6 +150,19 @@ async def test_what_cannot_be_an_endpoint_is_told_with_its_place(caller: Caller)
         reply = await ask(caller, "POST", "/endpoints", members)
         assert (reply.problem, reply.pointers) == ((422, problem), pointers), members
     assert (await caller.get("/endpoints")).json["endpoints"] == []
+
+
+async def test_what_is_wrong_with_the_pattern_of_an_endpoint_has_its_code(caller: Caller) -> None:
+    for pattern, code in [
+        ({"type": []}, "empty-array"),
+        ({"type": "a"}, "leaf-not-array"),
+        ({"data": {"a": [{"numeric": [">", 2, "<", 1]}]}}, "bad-range"),
+    ]:
+        reply = await ask(caller, "POST", "/endpoints", {**PUBLIC, "pattern": pattern})
+        assert (reply.problem, reply.json.get("code")) == ((422, "invalid-pattern"), code)
+    made_now = await made(caller)
+    changed = await ask(caller, "PATCH", "/endpoints/crm", {"pattern": {"a": [{}]}}, if_match=made_now.headers["etag"])
+    assert (changed.problem, changed.json.get("code")) == ((422, "invalid-pattern"), "empty-object")
 
 
 async def test_secrets_follow_each_other_and_the_last_one_stays(caller: Caller) -> None:

@@ -182,3 +182,24 @@ async def test_what_is_told_again_in_the_version_that_follows_is_a_repeat_if_it_
         told = await place.caller.post(headers, batch)
         assert told.json["results"][1]["position"] == old.json["position"]
     assert (await place.caller.get("/events/web/a")).json["dataversion"] == 1
+
+
+async def test_what_follows_a_version_that_ends_is_named_by_the_public_url(tmp_path: Path) -> None:
+    settings = replace(in_file(tmp_path), public_url="https://x.example/api")
+    app = both()
+    async with at.lists(at.first()).open(settings) as beside, serving(app, settings) as caller:
+        for _ in range(2):
+            await beside.instance.beat()
+            await app.opened.instance.beat()
+        place = Place(caller, app, beside)
+        await place.deprecate(days=1)
+        link = f'<https://x.example/api/schemas/{TYPE}/2>; rel="successor-version"'
+        assert link in (await place.put("a")).headers["link"]
+        assert link in (await caller.get(f"/versions/{TYPE}/1")).headers["link"]
+        event = {"specversion": "1.0", "id": "b", "source": "web", "type": TYPE, "dataversion": 1}
+        batch = json.dumps([{**event, "data": {"tweet_id": "20", "user_id": "jo"}}])
+        assert link in (await caller.post(BATCH, batch)).headers["link"]
+        await place.deprecate(days=-3)
+        refused = await place.put("c")
+        assert refused.status == 410
+        assert link in refused.headers["link"]

@@ -11,7 +11,7 @@ from tidings.api.answer import Answer, Header, Scope
 from tidings.api.headers import choose, is_current, pick
 from tidings.api.paths import root_path, segment
 from tidings.api.queries import read_query
-from tidings.api.version_headers import schema_headers
+from tidings.api.version_headers import ending_headers
 from tidings.app.opened import Opened
 from tidings.events.codec import encode_json
 from tidings.events.media import JSON
@@ -44,7 +44,7 @@ class Descriptions:
         body = encode_json(schema_document(row, self._public_url or request.scope["tidings.root"]))
         kept = f"max-age={PUBLISHED_SECONDS}" if row.published else "no-cache"
         ending = endings_of(rows).get((type, row.version))
-        ends = schema_headers(ending, request.scope, base=self._public_url)
+        ends = ending_headers(ending, request.scope, base=self._public_url)
         headers = ((b"content-type", chosen.encode()), (b"cache-control", kept.encode()), *ends)
         return tagged(request.scope, body, *headers)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal, cast
 
@@ -16,7 +14,7 @@ from tidings.api.headers import choose
 from tidings.api.members import read_members, read_object, refused_as
 from tidings.api.paths import segment, to_path
 from tidings.api.preconditions import check_put, check_seen, etag_header, etag_of
-from tidings.api.problems import Problem, Refusal
+from tidings.api.problems import Problem
 from tidings.api.queries import limit, one, read_query
 from tidings.api.repeats import Repeats, need_key, read_key
 from tidings.api.routing import principal_of
@@ -148,10 +146,9 @@ class Endpoints:
             return None
 
     async def _changed(self, scope: Scope, seen: Shown, members: dict[str, Any], *, whole: bool) -> Answer:
-        with patterns_told():
-            changed = await self._operations.change(
-                seen.id, members, whole=whole, version=seen.version, who=principal_of(scope).who
-            )
+        changed = await self._operations.change(
+            seen.id, members, whole=whole, version=seen.version, who=principal_of(scope).who
+        )
         return _shown(changed)
 
 
@@ -164,17 +161,6 @@ def within(operations: Operations, keyed: Keyed[StoreDriver]) -> Operations:
     return replace(operations, store=keyed.store, append=append)
 
 
-@contextmanager
-def patterns_told() -> Iterator[None]:
-    """Refuse as `invalid-pattern` a configuration of which the pattern alone is wrong."""
-    try:
-        yield
-    except InvalidConfigurationError as error:
-        if error.errors and all(where.startswith("/pattern") for where, _ in error.errors):
-            raise Refusal(Problem.INVALID_PATTERN, str(error), errors=error.errors) from None
-        raise
-
-
 async def _add(operations: Operations, scope: Scope, members: dict[str, Any], *, id: str | None = None) -> Made:
     given = {name: value for name, value in members.items() if name not in _ONCE}
     secret, kind = members.get("secret"), cast("Kind", members.get("kind") or "hmac")
@@ -184,7 +170,7 @@ async def _add(operations: Operations, scope: Scope, members: dict[str, Any], *,
     ]
     if faults:
         raise InvalidConfigurationError(f"{faults[0][0]}: {faults[0][1]}", errors=faults)
-    with patterns_told(), refused_as(Problem.ENDPOINT_STATE, RefusedError):
+    with refused_as(Problem.ENDPOINT_STATE, RefusedError):
         who = principal_of(scope).who
         return await operations.add(given, id=id, secret=cast("str | None", secret), kind=kind, who=who)
 

@@ -169,7 +169,8 @@ class Ingest:
             self._on_refused(envelope.type)
             told = placed(error, mode, index=index)
             if isinstance(told, VersionSunsetError):
-                told = ended(told, self._keeper.gates.ending(envelope.type, envelope.version), scope)
+                ending = self._keeper.gates.ending(envelope.type, envelope.version)
+                told = ended(told, ending, scope, base=self._keeper.public_url)
             raise told from None
 
     async def _expected(self, headers: Mapping[bytes, str], envelopes: Sequence[Envelope]) -> Mapping[str, Position]:

@@ -24,29 +24,27 @@ def version_headers(keeper: Gatekeeper, envelopes: Sequence[Envelope], scope: Sc
     if gates.endings:
         found = {gates.ending(each.type, each.version) for each in envelopes} - {None}
         if found:
-            headers = _written(min((each for each in found if each), key=_end), scope)
+            headers = ending_headers(min((each for each in found if each), key=_end), scope, base=keeper.public_url)
     if keeper.policies.outside == "warn":
         headers += _warning(gates, envelopes)
     return headers
 
 
-def ended(error: VersionSunsetError, ending: Ending | None, scope: Scope) -> Refusal:
-    """Return the refusal of an event whose version has ended, with where to read on."""
+def ended(error: VersionSunsetError, ending: Ending | None, scope: Scope, *, base: str | None) -> Refusal:
+    """Return the refusal of an event whose version has ended, with where to read on. `base`: as below."""
     members: dict[str, object] = {"accepted": list(error.accepted)}
     headers: tuple[Header, ...] = ()
     if ending is not None:
         members["sunset"] = None if ending.sunset is None else time_text(ending.sunset)
         members["migration"] = ending.migration or None
-        headers = _written(ending, scope)
+        headers = ending_headers(ending, scope, base=base)
     return Refusal(Problem.VERSION_SUNSET, str(error), *headers, errors=error.errors, members=members)
 
 
-def schema_headers(ending: Ending | None, scope: Scope, *, base: str | None = None) -> tuple[Header, ...]:
-    """Return the same with the schema of one version. `base`: the URL that its `$id` begins with, if one is set."""
-    return () if ending is None else _written(ending, scope, base)
-
-
-def _written(ending: Ending, scope: Scope, base: str | None = None) -> tuple[Header, ...]:
+def ending_headers(ending: Ending | None, scope: Scope, *, base: str | None) -> tuple[Header, ...]:
+    """Return the headers of one version, if it ends. `base`: the URL that schemas' ids begin with, if one is set."""
+    if ending is None:
+        return ()
     pairs = ending.headers(root=base or scope.get("tidings.root", root_path(scope)))
     return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in pairs)
 

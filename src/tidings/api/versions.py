@@ -10,7 +10,7 @@ from tidings.api.answer import Answer, json_answer
 from tidings.api.headers import choose
 from tidings.api.paths import segment
 from tidings.api.queries import Query, one, read_query
-from tidings.api.version_headers import schema_headers
+from tidings.api.version_headers import ending_headers
 from tidings.app.opened import Opened
 from tidings.errors import MalformedError, NotFoundError
 from tidings.events.media import JSON
@@ -39,6 +39,7 @@ class Versions:
         self._known = opened.known
         self._services = opened.services
         self._tokens = tokens
+        self._public_url = opened.settings.public_url
 
     async def list(self, request: Request) -> Answer:
         """Answer every version of every type, by type and number."""
@@ -68,7 +69,7 @@ class Versions:
         if row is None:
             raise no_version(type, text, ((each.type, each.version) for each in known.versions))
         ending = endings_of(known.of_type(type).values()).get((type, row.version))
-        return json_answer(schema_object(row, known), *schema_headers(ending, request.scope))
+        return json_answer(schema_object(row, known), *ending_headers(ending, request.scope, base=self._public_url))
 
     async def _census(self) -> Census:
         known = await census(self._store)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 NAME = "events.lock.json"
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 LockFile = Annotated[Path, typer.Option("--lock", metavar="FILE", help="The lock file, kept in your repository.")]
 Type = Annotated[str, typer.Argument(metavar="TYPE", help="The event type.")]
 Version = Annotated[int, typer.Argument(metavar="VERSION", help="One of its versions.", min=1)]
@@ -179,7 +177,7 @@ def deprecate(
 
     Example: tidings versions deprecate tweet-bookmarked 1 --sunset 2027-03-01 --migration https://example.org/v2
     """
-    from tidings.cli.times import time_of
+    from tidings.cli.times import day_or_time_of
     from tidings.errors import SettingError
 
     if withdraw:
@@ -187,7 +185,7 @@ def deprecate(
             raise SettingError("--withdraw takes back date and page: leave --sunset and --migration out")
         _decided(lambda gates: gates.keep(type, version), reason=reason, force=False, as_json=as_json)
         return
-    at = time_of("--sunset", f"{sunset}T00:00:00Z" if sunset is not None and _DATE.fullmatch(sunset) else sunset)
+    at = day_or_time_of("--sunset", sunset)
     _decided(
         lambda gates: gates.deprecate(type, version, sunset=at, migration=migration),
         reason=reason,
@@ -272,13 +270,14 @@ def _told(answer: Answer, *, as_json: bool, forced: bool = False) -> None:
     from tidings.versions.answer import in_order
 
     output = Output(as_json=as_json)
+    overruled = forced and answer.answer != "ok"
     if as_json:
-        output.json(answer_object(answer))
+        output.json(answer_object(answer) | ({"forced": True} if overruled else {}))
     else:
         output.say(head_line(answer.answer, titled(answer), answer.as_of))
         steps = dict.fromkeys(each.told for each in in_order(answer.reasons) if each.told)
         for line in reason_lines(answer.reasons, tuple(steps), answer.notes):
             output.say(line)
-        if forced and answer.answer != "ok":
+        if overruled:
             output.say("it was done all the same, since --force was given: the audit keeps that")
     raise typer.Exit(OK if forced else CODES[answer.answer])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import overload
 
 from tidings.errors import CallerError, EnvelopeError
 from tidings.events.timestamp import time_us
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @overload
@@ -20,3 +23,14 @@ def time_of(option: str, text: str | None) -> int | None:
         return None if text is None else time_us(text)
     except EnvelopeError as error:
         raise CallerError(f"{option}: {str(error).removeprefix('time: ')}") from None
+
+
+def day_or_time_of(option: str, text: str | None) -> int | None:
+    """Return the same of what may be a day, which begins at midnight in UTC. CallerError."""
+    if text is None:
+        return None
+    try:
+        return time_us(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)
+    except EnvelopeError:
+        accepted = "write a day, as 2027-03-01, or a time in RFC 3339, as 2027-03-01T12:00:00Z"
+        raise CallerError(f"{option}: {accepted}, not {text[:64]!r}") from None

@@ -20,8 +20,8 @@ from tidings.versions.predicates import may_retire, may_switch
 from tidings.versions.said import said_of
 
 Judge = Callable[[Census, EventVersion], list[Reason]]
-Changed = Callable[[EventVersion, int], EventVersion]
-"""Returns what becomes of a version at a time, in µs since 1970. RefusedError."""
+Changed = Callable[[EventVersion, int, bool], EventVersion]
+"""Returns what becomes of a version at a time, in µs since 1970, and whether no is overruled by it. RefusedError."""
 
 
 class _NoError(Exception):
@@ -53,7 +53,7 @@ class Gatekeeping:
 
     async def open(self, type: str, version: int) -> Answer:
         """Let a version be appended: every service that emits it may switch."""
-        return await self._decide(type, version, "version-opened", _may_open, self._opened)
+        return await self._decide(type, version, "version-opened", _may_open, _opened)
 
     async def close(self, type: str, version: int) -> Answer:
         """Have a version appended no more, once every process that emits it knows. Another one has to be open."""
@@ -66,7 +66,7 @@ class Gatekeeping:
         `migration`: the URL of a page, or "". CallerError if it is none."""
         _check_page(migration)
 
-        def dated(each: EventVersion, now: int) -> EventVersion:
+        def dated(each: EventVersion, now: int, overrules: bool) -> EventVersion:
             _check_date(each, sunset, now)
             gate: Gate = "open" if each.life == "sunset" and each.gate == "closing" else each.gate
             return replace(
@@ -83,7 +83,7 @@ class Gatekeeping:
     async def keep(self, type: str, version: int) -> Answer:
         """Take back that a version ends, before it has ended."""
 
-        def kept(each: EventVersion, now: int) -> EventVersion:
+        def kept(each: EventVersion, now: int, overrules: bool) -> EventVersion:
             if each.life not in ("active", "deprecated"):
                 raise RefusedError(f"{type} {version} is {each.life}: move its date later first")
             return replace(each, life="active", deprecated=None, sunset=None, migration="")
@@ -105,13 +105,10 @@ class Gatekeeping:
                 answer = answered(_question(what, type, version), judge(known, row), known)
                 if answer.answer != "ok" and not self._forced:
                     raise _NoError(answer)
-                await deciding.write_version(changed(row, known.as_of.time))
+                await deciding.write_version(changed(row, known.as_of.time, answer.answer != "ok"))
         except _NoError as no:
             return no.answer
         return answer
-
-    def _opened(self, row: EventVersion, now: int) -> EventVersion:
-        return replace(row, gate="open", by_hand=False, forced=now if self._forced else None)
 
     @property
     def _told(self) -> str:
@@ -254,11 +251,15 @@ def _check_date(row: EventVersion, sunset: int | None, now: int) -> None:
         raise RefusedError(f"{name} has ended: name a later date, so that it goes on until then")
 
 
-def _closed(row: EventVersion, now: int) -> EventVersion:
+def _opened(row: EventVersion, now: int, overrules: bool) -> EventVersion:
+    return replace(row, gate="open", by_hand=False, forced=now if overrules else None)
+
+
+def _closed(row: EventVersion, now: int, overrules: bool) -> EventVersion:
     return row if row.gate == "closed" else replace(row, gate="closing", by_hand=True)
 
 
-def _retired(row: EventVersion, now: int) -> EventVersion:
+def _retired(row: EventVersion, now: int, overrules: bool) -> EventVersion:
     return replace(row, life="retired", gate="closed", by_hand=True)
 
 

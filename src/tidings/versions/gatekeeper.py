@@ -39,7 +39,7 @@ class Gatekeeper:
         self.policies = policies
         self.told = told
         self.marks = Marks()
-        self._public_url = public_url
+        self.public_url = public_url
         self._lineages = lineages
         self._clock = clock
         self._forced: set[tuple[str, int]] = set()
@@ -67,7 +67,7 @@ class Gatekeeper:
         if gates != self.gates:
             self._generation += 1
             self.gates = self._seen[self._generation] = gates
-            self.marks = marks_of(gates, self._public_url)
+            self.marks = marks_of(gates, self.public_url)
             self._forget()
 
     def passing(self) -> Passing:

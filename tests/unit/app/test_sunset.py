@@ -199,6 +199,19 @@ class Ending:
         notes = [each for each in await bookmarks.store.audit() if each.what == "version-forced"]
         assert [(each.who, each.on) for each in notes] == [("tidings", f"{TYPE} 3")]
 
+    async def test_what_was_to_be_forced_and_might_open_anyway_is_not_called_forced(self, town: Town) -> None:
+        lists = await town.deploy("lists", at.lists(at.first()), "r41", gates="manual")
+        await town.deploy("bookmarks", at.bookmarks(at.second()), "r76", gates="manual")
+        await town.beat()
+        gates = Gatekeeping(lists.store, who="a test", forced=True)
+        assert (await gates.open(TYPE, 2)).answer == "ok"
+        rows = {each.version: each for each in await lists.store.event_versions(TYPE)}
+        assert (rows[2].gate, rows[2].forced) == ("open", None)
+        await town.deploy("bookmarks", at.bookmarks(at.third()), "r77", gates="manual")
+        assert (await gates.open(TYPE, 3)).answer == "no"
+        rows = {each.version: each for each in await lists.store.event_versions(TYPE)}
+        assert (rows[3].gate, rows[3].forced is not None) == ("open", True)
+
     async def test_to_refuse_is_to_bring_nothing_down(self, town: Town) -> None:
         await town.deploy("lists", at.lists(at.first()), "r41")
         second = at.second()

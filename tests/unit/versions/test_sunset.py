@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from typer import Exit
 
 from tests.unit.versions.test_predicates import DOWN, NOW, TYPE, census, lease, replace_said, row, told
 from tidings.cli.plans import _told
+from tidings.cli.times import day_or_time_of
 from tidings.errors import CallerError
 from tidings.events.envelope import Entry, Envelope
 from tidings.operations.gates import Gatekeeping
@@ -78,6 +80,31 @@ def test_what_was_forced_is_said_to_be_done(capsys: pytest.CaptureFixture[str]) 
         _told(answer, as_json=False, forced=True)
     assert ended.value.exit_code == 0
     assert "it was done all the same, since --force was given" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("forced", "reasons"), [(True, True), (False, True), (True, False)])
+def test_what_was_forced_says_so_to_programs(capsys: pytest.CaptureFixture[str], forced: bool, reasons: bool) -> None:
+    why = (Reason("not-active", "it is not", {}, "no"),) if reasons else ()
+    question = {"kind": "version-opened", "type": TYPE, "version": 2}
+    answer = Answer(question=question, reasons=why, evidence=(), as_of=AsOf(time=NOW, position=5), notes=())
+    with pytest.raises(Exit):
+        _told(answer, as_json=True, forced=forced)
+    assert json.loads(capsys.readouterr().out).get("forced", False) is (forced and reasons)
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "2027-13-01", "2027-03-01T12:00", "1.3.2027", ""])
+def test_a_date_that_is_none_is_told_what_is_accepted(text: str) -> None:
+    with pytest.raises(CallerError) as told_so:
+        day_or_time_of("--sunset", text)
+    why = str(told_so.value)
+    assert why == (
+        f"--sunset: write a day, as 2027-03-01, or a time in RFC 3339, as 2027-03-01T12:00:00Z, not {text!r}"
+    )
+
+
+def test_a_day_begins_at_midnight_in_utc() -> None:
+    assert day_or_time_of("--sunset", "2027-03-01") == day_or_time_of("--sunset", "2027-03-01T01:00:00+01:00")
+    assert day_or_time_of("--sunset", None) is None
 
 
 def test_an_event_is_marked_when_it_is_shown_and_what_its_publisher_says_stays() -> None:

@@ -31,11 +31,15 @@ def endpoint_of(members: Mapping[str, Any], *, id: str, health: Health, allowed:
     """Return the endpoint that these members of a JSON object say.
 
     InvalidConfigurationError for members that are unknown, missing or break a rule; EndpointRefusedError if only the
-    URL is at fault, in that nothing may be sent to it.
+    URL is at fault, in that nothing may be sent to it; PatternError if only the pattern is.
     """
-    faults = _faults(members)
+    faults, wrong = _faults(members), _wrong_pattern(members.get("pattern"))
     url = members.get("url")
     why = target.fault_of(url, allowed) if isinstance(url, str) else None
+    if wrong is not None:
+        if not faults and not why:
+            raise wrong
+        faults += wrong.errors
     if faults:
         raise _invalid([*faults, *([("/url", why)] if why else [])])
     if why:
@@ -88,7 +92,6 @@ def _faults(members: Mapping[str, Any]) -> list[Fault]:
     faults += _faults_of_pace(given)
     faults += _faults_of_batch(given)
     faults += _faults_of_maps(given)
-    faults += _faults_of_pattern(given.get("pattern"))
     return faults
 
 
@@ -102,14 +105,15 @@ def _faults_of_polled(given: Mapping[str, Any]) -> list[Fault]:
     ]
 
 
-def _faults_of_pattern(pattern: Any) -> list[Fault]:
+def _wrong_pattern(pattern: Any) -> PatternError | None:
+    """Return what is wrong with a pattern, with its place among the members."""
     if not isinstance(pattern, Mapping) or not pattern:  # an empty object: every event
-        return []
+        return None
     try:
         compile_pattern(pattern)
     except PatternError as error:
-        return [(f"/pattern{error.at}", error.why)]
-    return []
+        return PatternError(f"/pattern{error.at}", error.code, error.why)
+    return None
 
 
 def _unknown(members: Mapping[str, Any]) -> list[str]:
