@@ -10,7 +10,7 @@ from tidings.operations.sunset import end_what_is_over, note_forced
 from tidings.ports import Clock
 from tidings.store.driver import StoreDriver
 from tidings.versions.gatekeeper import Gatekeeper
-from tidings.versions.sunset import TOLD_DAYS, Nearing, nearing
+from tidings.versions.sunset import TOLD_DAYS, Nearing, ended_early, nearing
 
 LOOK_SECONDS = 3_600.0
 _log = logging.getLogger("tidings.versions")
@@ -37,6 +37,7 @@ class Sunsets:
         self._seconds = seconds
         self._strict = strict
         self._told: dict[tuple[str, int], int] = {}
+        self._early: set[tuple[str, int]] = set()
         self._next_look = float("-inf")
 
     async def look(self) -> int:
@@ -46,6 +47,7 @@ class Sunsets:
             await note_forced(self._store, forced)
             self._keeper.noted(forced)
         self._note_seconds()
+        await self._look_for_early_ends()
         if not self._seconds:
             return 0
         ended = await end_what_is_over(self._store, strict=self._strict)
@@ -54,6 +56,15 @@ class Sunsets:
             for each in nearing(await census(self._store)):
                 self._tell(each)
         return ended
+
+    async def _look_for_early_ends(self) -> None:
+        """Warn, once, of versions that a clock which was ahead has ended; nothing is asked unless there may be one."""
+        now, endings = self._clock.now_us(), self._keeper.gates.endings.items()
+        early = {kind for kind, each in endings if each.is_over and each.sunset is not None and each.sunset > now}
+        if early - self._early:
+            for text in ended_early(await census(self._store)):
+                _log.warning("%s", text)
+        self._early = early
 
     def _note_seconds(self) -> None:
         now = self._clock.now_us()

@@ -247,7 +247,7 @@ def _check_date(row: EventVersion, sunset: int | None, now: int) -> None:
         raise RefusedError(f"{name} ends {reasons.second_of(row.sunset)}: a date may move later, never earlier")
     if sunset is not None and sunset <= now and sunset != row.sunset:
         raise RefusedError(f"{name} cannot end {reasons.second_of(sunset)}, which is over: name a later date")
-    if row.life == "sunset" and sunset == row.sunset:
+    if row.life == "sunset" and sunset == row.sunset and (sunset is None or sunset <= now):
         raise RefusedError(f"{name} has ended: name a later date, so that it goes on until then")
 
 

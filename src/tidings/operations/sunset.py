@@ -11,7 +11,7 @@ from tidings.store.driver import StoreDriver
 from tidings.store.host import Check
 from tidings.store.versions import EventVersion
 from tidings.versions.census import Kind
-from tidings.versions.sunset import may_end, nearing
+from tidings.versions.sunset import ended_early, may_end, nearing
 
 WHO = "tidings"
 """Who did it, for the audit, where nobody was asked."""
@@ -59,9 +59,11 @@ async def note_forced(store: StoreDriver, kinds: Collection[Kind]) -> None:
 
 
 async def sunset_check(store: StoreDriver) -> Check:
-    """Say which versions services write that end soon, or ought to have ended: a problem once one is overdue."""
-    found = list(nearing(await census(store)))
-    text = "; ".join(each.text for each in found) or None
-    if any(each.is_overdue for each in found):
+    """Say which versions services write that end soon, or ought to have ended, and which ended before their date: a
+    problem once one is overdue, or ended early."""
+    known = await census(store)
+    found, early = list(nearing(known)), list(ended_early(known))
+    text = "; ".join([*early, *(each.text for each in found)]) or None
+    if early or any(each.is_overdue for each in found):
         return Check("versions", text)
     return Check("versions", note=text)

@@ -12,6 +12,7 @@ from tidings.versions.census import Census
 from tidings.versions.said import said_of
 
 DAY_US = 86_400_000_000
+_SECOND_US = 1_000_000
 TOLD_DAYS = (30, 7, 1)
 """So many days before the date it is told, while a service still writes the version."""
 
@@ -68,6 +69,21 @@ def nearing(census: Census) -> Iterator[Nearing]:
         who = writers(census, row.type, row.version) if days < max(TOLD_DAYS) else ()
         if who:
             yield Nearing(type=row.type, version=row.version, sunset=row.sunset, days=days, writers=who)
+
+
+def ended_early(census: Census) -> Iterator[str]:
+    """Yield, as sentences, the versions that are over before their date, and how they go on."""
+    for row in census.versions:
+        if row.life == "sunset" and row.sunset is not None and row.sunset > census.as_of.time:
+            named = f"{row.type} {row.version}"
+            date = reasons.second_of(
+                -(-row.sunset // _SECOND_US) * _SECOND_US
+            )  # none earlier than the one that was said
+            yield (
+                f"{row.type} version {row.version} ended before its date, {date}: a clock was ahead when it did, or is "
+                f"behind now. To have it go on: `tidings versions deprecate {named} --sunset {date}`, and then "
+                f"`tidings versions open {named}`"
+            )
 
 
 def _written(lease: VersionLease, open_: Sequence[int]) -> Iterator[int]:

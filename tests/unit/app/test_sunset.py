@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -149,6 +150,36 @@ class Ending:
         bookmarks.keeper.check(made(1))
         [row] = [each for each in await store.event_versions(TYPE) if each.version == 1]
         assert (row.life, row.migration) == ("deprecated", PAGE)
+
+    async def test_what_a_clock_that_was_ahead_has_ended_is_told_and_goes_on_with_its_own_date(
+        self, town: Town, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await town.deploy("lists", at.lists(at.first()), "r41")
+        bookmarks = await town.deploy("bookmarks", at.bookmarks(at.second()), "r76")
+        await town.beat()
+        store = bookmarks.store
+        await ends(store, 1)
+        await town.beat()
+        assert (await sunset_check(store)).problem is None
+        [row] = [each for each in await store.event_versions(TYPE) if each.version == 1]
+        assert (row.life, row.gate) == ("sunset", "closed")
+        to_come = (await now_of(store)) + DAY_US + 7
+        await store.write_version(replace(row, sunset=to_come))  # as after a clock was set back by a day
+        with caplog.at_level(logging.WARNING, "tidings.versions"):
+            await town.beat()
+            await town.beat()
+        found = (await sunset_check(store)).problem
+        assert found is not None
+        assert f"{TYPE} version 1 ended before its date" in found
+        assert warned(caplog).count(found) == len(town.running)
+        named = re.search(r"`tidings versions deprecate tweet-bookmarked 1 --sunset (\S+)`", found)
+        assert named is not None
+        gates = Gatekeeping(store, who="test")
+        assert (await gates.deprecate(TYPE, 1, sunset=time_of("--sunset", named[1]), migration="")).answer == "ok"
+        assert (await gates.open(TYPE, 1)).answer == "ok"
+        await town.beat()
+        bookmarks.keeper.check(made(1))
+        assert (await sunset_check(store)).problem is None
 
     async def test_a_version_without_a_class_opens_again_where_its_schema_and_steps_are_known(
         self, town: Town, tmp_path: Path
