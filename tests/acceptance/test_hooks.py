@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.http_server import Caller, in_file, serving
+from tests.acceptance.http_server import JSON, Caller, in_file, serving
 from tests.acceptance.webhooks import STRIPE, Till, delivery, entries, send, signed
 from tidings.app import Opened
 from tidings.errors import StoreUnavailableError
+from tidings.webhooks.receive.places import Query
 from tidings.webhooks.receive.presets import PRESETS
+from tidings.webhooks.receive.scheme import Scheme
 
 PATIENCE = 10
 
@@ -157,6 +159,29 @@ async def test_what_cannot_be_translated_is_answered_and_kept_as_failed(till: Ti
     assert await entries(caller) == []
 
 
+class Unspeakable(Exception):
+    """What cannot even be said."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("its author was in a hurry")
+
+
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        (ValueError("\x00\ud800"), "ValueError: \\x00\\ud800"),
+        (Unspeakable(), "Unspeakable: its message cannot be read (RuntimeError)"),
+    ],
+)
+async def test_whatever_a_translation_raises_is_kept_and_answered(
+    till: Till, caller: Caller, mistake: Exception, said: str
+) -> None:
+    till.broken = mistake
+    assert (await send(caller, delivery("evt_1"))).status == 202
+    [receipt] = await opened(till).store.receipts()
+    assert (receipt.outcome, receipt.error) == ("failed", said)
+
+
 async def test_duplicate_wakes_unfinished_and_dead_work(till: Till, caller: Caller) -> None:
     till.broken = True
     await send(caller, delivery("evt_1"))
@@ -255,6 +280,23 @@ async def test_credentials_are_masked_in_receipts(tmp_path: Path) -> None:
         assert stored is not None
         assert (b"a-token-of-ours" in stored.headers, b'["cookie","***"]' in stored.headers) == (False, True)
         assert stored.query == b"token=***&x=1"
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("apiKey", "apiKey"), ("apiKey", "api%4Bey"), ("a key", "a+key"), ("a key", "a%20key")]
+)
+async def test_a_secret_in_the_query_is_masked_however_its_name_is_written(
+    tmp_path: Path, name: str, written: str
+) -> None:
+    till = Till()
+    token = Scheme(algorithm="token", signature=Query(name), encoding="none", signed=(), tolerance=None)
+    till.app.receiver("lab", token, secrets=("a-token-of-ours",), source="/lab")
+    async with serving(till.app, in_file(tmp_path)) as caller:
+        assert (await caller.ask("POST", f"/hooks/lab?{written}=a-token-of-ours", JSON, b"{}")).status == 202
+        [receipt] = await opened(till).store.receipts()
+        stored = await opened(till).store.stored_receipt(receipt.n)
+        assert stored is not None
+        assert stored.query == f"{written}=***".encode()
 
 
 async def test_what_becomes_of_webhooks_is_counted(till: Till, caller: Caller) -> None:

@@ -31,10 +31,11 @@ class Broken(Exception):
 
 
 class Till:
-    """The application. `broken`: whether the translation has a mistake; `failing`: whether the handler has."""
+    """The application. `broken`: whether its translation has a mistake, or which; `failing`: its handler."""
 
     def __init__(self, *, expected_every: timedelta | None = None, preset: Preset = STRIPE) -> None:
-        self.broken = self.failing = False
+        self.broken: bool | Exception = False
+        self.failing = False
         self.handled: list[str] = []
         orders = Service("orders")
 
@@ -62,7 +63,7 @@ class Till:
 
     def translate(self, item: Item) -> Any:
         if self.broken:
-            raise Broken("a mistake of ours")
+            raise self.broken if isinstance(self.broken, Exception) else Broken("a mistake of ours")
         about = item.payload["data"]["object"]
         return OrderPaid(order=about["id"], amount=about["amount"])
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from tidings.conformance.endpoint_samples import again, deliver, endpoint, keep, positions, sent, states, take
+from tidings.conformance.endpoint_samples import DEAD, again, deliver, endpoint, keep, positions, sent, states, take
 from tidings.conformance.store_harness import StoreHarness
 from tidings.errors import NotFoundError
 from tidings.store.driver import StoreDriver
@@ -50,6 +51,14 @@ class Polling:
         harness.clock.move(6)
         page = await store.polled("e", limit=9)
         assert [(each.delivery.position, each.attempt) for each in page] == [(1, 2), (2, 1)]
+
+    async def test_why_one_cannot_be_told_may_say_anything(self, store: StoreDriver) -> None:
+        await keep(store, endpoint(slots=0))
+        await deliver(store, sent(1))
+        [first] = await store.polled("e", limit=9)
+        assert await store.settle_polled("e", [(first.n, replace(DEAD, error="\x00\ud800"))]) == 1
+        [tried] = await store.attempts("e:1")
+        assert tried.error == "\\x00\\ud800"
 
     async def test_what_arrived_before_a_pause_may_be_said_after_it(self, store: StoreDriver) -> None:
         await keep(store, endpoint(slots=0))

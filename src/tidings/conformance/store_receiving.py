@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from tidings.conformance.samples import event
 from tidings.conformance.store_samples import undone
@@ -183,6 +184,16 @@ class Receiving:
         with pytest.raises(NotFoundError):
             await store.drop_receipt(10**9)
         assert await verdicts(store, came("b")) == ["duplicate"]
+
+    async def test_why_a_request_failed_may_say_anything(self, store: StoreDriver) -> None:
+        [failed] = await receive(store, replace(came("a", outcome="failed"), error="\x00\ud800"))
+        found = await store.receipt(failed.n)
+        assert found is not None
+        assert found.error == "\\x00\\ud800"
+        await store.note_replay(failed.n, "still \x00\ud800", at=5)
+        again = await store.receipt(failed.n)
+        assert again is not None
+        assert again.error == "still \\x00\\ud800"
 
     async def test_a_replay_is_noted(self, store: StoreDriver) -> None:
         fine, failed = await receive(store, came("a"), came("b", outcome="failed"))

@@ -16,3 +16,8 @@ class Reason:
     kind: str
     error: str
     next_at: int | None
+
+
+def readable(text: str | None) -> str | None:
+    """Return the text without what a database cannot hold: an error may quote anything."""
+    return None if text is None else text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()

@@ -13,6 +13,7 @@ import msgspec
 
 from tidings.errors import NotFoundError, RefusedError
 from tidings.events.envelope import Envelope
+from tidings.store.reason import readable
 
 ReceiptOutcome = Literal["stored", "failed", "conflict", "dropped"]
 Verdict = Literal["new", "duplicate", "unfinished", "conflict"]
@@ -224,7 +225,7 @@ def row_of(received: Received, judged: Judged) -> tuple[object, ...]:
         received.body,
         received.items,
         "conflict" if judged.verdict == "conflict" else received.outcome,
-        received.error,
+        readable(received.error),
         received.received,
     )
 

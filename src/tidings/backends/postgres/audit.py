@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tidings.backends.postgres.connection import Connection
-from tidings.backends.postgres.stored import readable, subject_bytes
+from tidings.backends.postgres.stored import subject_bytes
 from tidings.store.audit import Audited, Change
+from tidings.store.reason import readable
 
 _COLUMNS = "at, who, what, done_to, subject, pos, reason"
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidings.backends.postgres.connection import Connection
-from tidings.backends.postgres.stored import readable
 from tidings.ports import is_gone
 from tidings.store.claims import Lease
 from tidings.store.deliveries import (
@@ -19,7 +18,7 @@ from tidings.store.deliveries import (
     settled,
     taken_over,
 )
-from tidings.store.reason import Reason
+from tidings.store.reason import Reason, readable
 
 # Those that another one is just claiming are passed over, and so is what waits for an earlier one of its order.
 _DUE = (
@@ -99,7 +98,7 @@ async def _let_go_of_the_dead(connection: Connection, *, now: int | None) -> Non
 async def settle(connection: Connection, claimed: ClaimedDelivery, reason: Reason | None, *, now: int | None) -> None:
     """Write the result; CheckpointMovedError if another owner has it by now. `now`: as of `Lease`."""
     state, next_at, kind, error = settled(reason)
-    told = state, next_at, kind, None if error is None else readable(error)
+    told = state, next_at, kind, readable(error)
     if await connection.fetchval(SETTLE, claimed.delivery.key, claimed.epoch, *told, now) is None:
         raise taken_over(claimed)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from tidings.backends.postgres import audit, leases
 from tidings.backends.postgres.connection import Connection
-from tidings.backends.postgres.stored import STORED, readable, stored_arrays, stored_columns, subject_bytes
+from tidings.backends.postgres.stored import STORED, stored_arrays, stored_columns, subject_bytes
 from tidings.events.codec import Stored, envelope_of
 from tidings.events.envelope import Entry, Envelope
 from tidings.log.driver import Position
@@ -28,7 +28,7 @@ from tidings.store.parking import (
     parked_of,
     told,
 )
-from tidings.store.reason import Reason
+from tidings.store.reason import Reason, readable
 from tidings.store.rows import ViewTable
 
 _LETTERS = "FROM tidings.dead_letter d WHERE d.consumer = p.consumer AND d.subject = p.subject"
@@ -86,7 +86,7 @@ async def _note(connection: Connection, parking: Parking, reason: Reason) -> Non
     )
 
 
-def _told(reason: Reason) -> tuple[str, int | None, str, str]:
+def _told(reason: Reason) -> tuple[str, int | None, str, str | None]:
     state, next_at, kind, error = told(reason)
     return state, next_at, kind, readable(error)
 

@@ -25,8 +25,3 @@ def stored_arrays(first: int) -> str:
 def subject_bytes(subject: str) -> bytes:
     """Return the subject as it is kept."""
     return subject.encode()
-
-
-def readable(text: str) -> str:
-    """Return the text without what no text here can hold: an error may quote anything."""
-    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tidings.store.reason import readable
 from tidings.store.receipts import (
     Receipt,
     ReceiptOutcome,
@@ -102,7 +103,7 @@ def note_replay(n: int, error: str | None, *, at: int) -> Script[None]:
     changed = yield from count(
         "UPDATE tidings.receipt SET replayed = $2, replays = replays + 1, error = coalesce($3, error) "
         "WHERE n = $1 RETURNING 1",
-        *(n, at, error),
+        *(n, at, readable(error)),
     )
     if not changed:
         raise no_receipt(n)

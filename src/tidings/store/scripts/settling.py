@@ -22,6 +22,7 @@ from tidings.store.endpoint_deliveries import (
 )
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.ladder import TRIES
+from tidings.store.reason import readable
 from tidings.store.scripts import keeping, line
 from tidings.store.scripts.script import CHANGED, Columns, Script, ask, chunks, count, from_table, pieces, places
 
@@ -172,19 +173,14 @@ def _delivery(claimed: ClaimedEndpointDelivery, so: Settled, *, at: int) -> tupl
         at if state == "held" else None,
     )
     alone = int(result.leaves or (claimed.attempt == 1 and not result.is_spent))
-    why = (result.reason, _readable(result.error))
+    why = (result.reason, readable(result.error))
     return claimed.n, claimed.epoch, state, *times, *why, result.body_hash, unspent, alone
 
 
 def _attempt(claimed: ClaimedEndpointDelivery, so: Settled, *, at: int) -> tuple[Any, ...]:
     """Return a row of `_ATTEMPT`."""
     result = so.result
-    return claimed.n, claimed.epoch, at, result.outcome, _readable(result.error), result.answer
-
-
-def _readable(text: str | None) -> str | None:
-    """Return the text without what a database cannot hold: an error may quote anything."""
-    return None if text is None else text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
+    return claimed.n, claimed.epoch, at, result.outcome, readable(result.error), result.answer
 
 
 def holders(*, now: int | None) -> Script[tuple[list[str], list[str]]]:

@@ -186,4 +186,5 @@ def _credentials(preset: Preset) -> tuple[frozenset[bytes], frozenset[str]]:
     """Return the headers and parameters whose values would let whoever reads a receipt send one."""
     shown = [scheme.signature for scheme in preset.schemes if scheme.algorithm in ("token", "basic")]
     headers = {place.name.encode() for place in shown if place is not None and not isinstance(place, Member | Query)}
-    return _CREDENTIALS | headers, frozenset({"token"} | {each.name for each in shown if isinstance(each, Query)})
+    parameters = {each.name.lower() for each in shown if isinstance(each, Query)}
+    return _CREDENTIALS | headers, frozenset({"token"} | parameters)

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
+from urllib.parse import unquote_plus
 
 import msgspec
 
+from tidings.consumers.retry import told
 from tidings.errors import TidingsError
 from tidings.events.catalog import Catalog
 from tidings.events.codec import encode_json
@@ -51,8 +53,7 @@ def arrival_of(receiver: Receiver, request: Given, making: Making) -> Arrival:
 
 
 def _told(failure: Exception) -> str:
-    told = str(failure) if isinstance(failure, TidingsError) else f"{type(failure).__name__}: {failure}"
-    return told[:_ERROR_MAX]
+    return str(failure)[:_ERROR_MAX] if isinstance(failure, TidingsError) else told(failure)
 
 
 def _events(receiver: Receiver, item: Item, making: Making) -> tuple[Envelope, ...]:
@@ -143,6 +144,7 @@ def _masked_headers(headers: Sequence[tuple[bytes, bytes]], masked: frozenset[by
 
 def _masked_query(query: bytes, masked: frozenset[str]) -> bytes:
     def hide(found: re.Match[bytes]) -> bytes:
-        return found[1] + b"=***" if found[1].decode("latin-1").lower() in masked else found[0]
+        name = unquote_plus(found[1].decode("latin-1")).lower()  # as it is compared with what a scheme asks for
+        return found[1] + b"=***" if name in masked else found[0]
 
     return _PARAMETER.sub(hide, query) if query else b""
