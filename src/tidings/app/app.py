@@ -15,11 +15,10 @@ from tidings import settings as setting
 from tidings.app.declared import Declared
 from tidings.app.opened import Opened
 from tidings.app.opening import open_services
-from tidings.app.reconciling import checked_copy, checked_endpoint, checked_party
 from tidings.app.recovering import recover
+from tidings.app.scopes import checked_copy, checked_endpoint, checked_party, event_classes, times_of
 from tidings.errors import DeclarationError, RefusedError, SettingError
 from tidings.events.catalog import Catalog
-from tidings.events.declaration import declared_class
 from tidings.log.driver import Position
 from tidings.operations.endpoints import Endpoints
 from tidings.ports import Ports
@@ -138,8 +137,8 @@ class App:
         changed is read; None: only when asked for. `account`: scopes of one account share its rate. DeclarationError.
         """
         self._check_scope(name)
-        classes = tuple(declared_class(each).cls for each in events)
-        whole, changes = every if isinstance(every, tuple) else (every, None)
+        classes = event_classes(name, events)
+        whole, changes = times_of(name, every)
         scope = CopyScope(
             name=name,
             view=view,
@@ -149,7 +148,7 @@ class App:
             changes_every=changes,
             account=account,
         )
-        made = checked_copy(scope, self.views)
+        made = checked_copy(scope, self.views, self.scopes.values())
         self.scopes[name] = made
         keeping = self.services[made.service].with_copy(mirror_name(made), made.events)
         self.services = MappingProxyType({**self.services, made.service: keeping})
@@ -175,7 +174,7 @@ class App:
         scope = EndpointScope(
             name=name, listing=listing, endpoint=endpoint, window=window, every=every, account=account
         )
-        self.scopes[name] = checked_endpoint(scope)
+        self.scopes[name] = checked_endpoint(scope, self.scopes.values())
         return scope
 
     def reconcile_party(
@@ -191,7 +190,7 @@ class App:
         """
         self._check_scope(name)
         scope = PartyScope(name=name, listing=listing, holds=holds, every=every, account=account)
-        made = checked_party(scope, tuple(self.services.values()), tuple(self.scopes.values()))
+        made = checked_party(scope, tuple(self.services.values()), self.scopes.values())
         self.scopes[name] = made
         return made
 

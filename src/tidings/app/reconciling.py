@@ -7,14 +7,12 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from tidings.app.declared import Known
-from tidings.errors import DeclarationError, RefusedError, UnknownTypeError, VersionUnreadableError
-from tidings.events.declaration import declared_class, value_class
+from tidings.errors import RefusedError, UnknownTypeError, VersionUnreadableError
+from tidings.events.declaration import declared_class
 from tidings.events.envelope import Entry, Envelope
 from tidings.operations.reconciling import overdue_told
 from tidings.ports import Ports
@@ -24,8 +22,6 @@ from tidings.reconciliation.kept.records import Run
 from tidings.reconciliation.listing import CopyScope, EndpointScope, Scope
 from tidings.reconciliation.outbound.party.holds import PartyScope
 from tidings.reconciliation.outbound.party.pushing import Pushing
-from tidings.reconciliation.rules.facts import Capability
-from tidings.reconciliation.rules.times import checked_every
 from tidings.reconciliation.runs.budget import Budget
 from tidings.reconciliation.scope import Reconciliation
 from tidings.services.functions import Function
@@ -99,75 +95,6 @@ def _reading(known: Known, scope: CopyScope) -> Callable[[Entry], Any]:
     return read
 
 
-def checked_copy(scope: CopyScope, views: Sequence[ViewSpec]) -> CopyScope:
-    """Return a scope, once it is known whose view it keeps. DeclarationError if it is nobody's, or folds make it."""
-    name = scope.name
-    _check(scope)
-    found = next((each for each in views if each.row is value_class(scope.view)), None)
-    if found is None:
-        called = getattr(scope.view, "__qualname__", repr(scope.view))
-        raise DeclarationError(f"{called} is no view of a service: write @orders.view(key=('id',)) above it")
-    if found.folds or found.mode != "async" or len(found.key) != 1:
-        raise DeclarationError(
-            f"{found} cannot be a copy: that is a view with one member as its key and without folds, which only what "
-            "is reconciled writes"
-        )
-    folding = [each for each in views if each.folds and (each.service, each.name) == (found.service, name)]
-    if folding:
-        raise DeclarationError(f"the copy {name} and {folding[0]} would be one consumer: give the scope another name")
-    if not scope.events:
-        raise DeclarationError(f"{name}: name the event classes that its listing reads, events=[…]")
-    if scope.changes_every is not None:
-        checked_every(scope.changes_every, f"{name}: every")
-        if not scope.listing.facts.filters_by_change:
-            raise DeclarationError(
-                f"{name}: every=(…, {scope.changes_every}), and its listing does not filter by change"
-            )
-    return replace(scope, service=found.service, view=found.row)
-
-
-def checked_endpoint(scope: EndpointScope) -> EndpointScope:
-    """Return a scope of what is sent to an endpoint, once it is known to be one. DeclarationError."""
-    _check(scope)
-    if scope.listing.facts.capability is not Capability.EVENT_TIMED:
-        raise DeclarationError(
-            f"{scope.name}: what a receiver took does not change, so its list has no versions: declare "
-            "capability=Capability.EVENT_TIMED"
-        )
-    if scope.window <= timedelta(0):
-        raise DeclarationError(f"{scope.name}: window={scope.window} goes back no time at all")
-    return scope
-
-
-def checked_party(scope: PartyScope, services: Sequence[Service], others: Sequence[Scope]) -> PartyScope:
-    """Return a scope of a party, once it is known whose delivery pushes its items. DeclarationError."""
-    _check(scope)
-    holds = scope.holds
-    holds.check(scope.name, scope.listing)
-    if scope.listing.facts.capability is not Capability.EVENT_TIMED:
-        raise DeclarationError(
-            f"{scope.name}: what a party should hold is compared without versions: declare "
-            "capability=Capability.EVENT_TIMED"
-        )
-    pushes = [each for each in (holds.by, holds.removed_by) if each is not None]
-    found = [each for each in services if any(one.call is holds.by for one in each.functions.values())]
-    declared = [one.call for each in found for one in each.functions.values()]
-    for each in pushes:
-        if each not in declared:
-            called = getattr(each, "__qualname__", repr(each))
-            raise DeclarationError(
-                f"{scope.name}: {called} is no delivery of the service: write @orders.delivery above it"
-            )
-    taken = [each.name for each in others if isinstance(each, PartyScope) for one in pushes if _pushes(each, one)]
-    if taken:
-        raise DeclarationError(f"{scope.name}: what it is pushed by is that of {taken[0]}: give each party its own")
-    return replace(scope, service=found[0].name)
-
-
-def _pushes(scope: PartyScope, function: object) -> bool:
-    return function in (scope.holds.by, scope.holds.removed_by)
-
-
 def pushings(scopes: Mapping[str, Reconciliation], service: Service) -> Mapping[str, Pushing]:
     """Return, by the name of each delivery of a service that pushes to a party, what notes it."""
     its = [each.pushing for each in scopes.values() if each.pushing is not None and each.scope.service == service.name]
@@ -181,13 +108,6 @@ def functions_of(scopes: Mapping[str, Reconciliation], service: Service) -> Mapp
         name: around[name].around(function) if name in around else function
         for name, function in service.functions.items()
     }
-
-
-def _check(scope: Scope) -> None:
-    if not _NAME.fullmatch(scope.name):
-        raise DeclarationError(f"{scope.name!r:.80} is no name of a scope: use small letters, digits and hyphens")
-    if scope.every is not None:
-        checked_every(scope.every, f"{scope.name}: every")
 
 
 class Schedule:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, get_type_hints
@@ -13,6 +13,7 @@ from tidings.events.codec import Decoder
 from tidings.events.declaration import Declared
 from tidings.events.patterns.pattern import Pattern
 from tidings.events.strict import decode_json
+from tidings.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,31 +37,41 @@ class Function:
     name: str
     call: Callable[[Any, Any], Awaitable[None]]
 
-    def decoder(self) -> Callable[[bytes], Any]:
-        """Return what reads the payload as the type that the function's first parameter is annotated with.
-
-        DeclarationError if values of that type cannot be read from JSON.
-        """
+    def payload(self) -> Any:
+        """Return the type that the function's first parameter is annotated with. DeclarationError."""
         try:
             hints = get_type_hints(self.call)
         except NameError as error:
             raise DeclarationError(f"the delivery {self.name}: {error}; import it in that module") from error
-        first = next(iter(inspect.signature(self.call).parameters))
-        found = hints.get(first, Any)
+        return hints.get(next(iter(inspect.signature(self.call).parameters)), Any)
+
+    def decoder(self) -> Callable[[bytes], Any]:
+        """Return what reads a payload. DeclarationError if values of its type cannot be read from JSON."""
+        found = self.payload()
         return decode_json if found is Any else Decoder(found).decode
 
 
-def check_call(function: object, *, form: str, must_be: Literal["plain", "async", "either"] = "either") -> None:
-    """DeclarationError, which shows `form`, unless the function can be called with two positional arguments."""
+def check_call(
+    function: object,
+    *,
+    form: str,
+    must_be: Literal["plain", "async", "either"] = "either",
+    arguments: int = 2,
+    keywords: Sequence[str] = (),
+) -> None:
+    """DeclarationError, which shows `form`, unless the function can be called with so many positional arguments, and
+    with these keywords."""
     if not callable(function):
         raise DeclarationError(f"{function!r:.80} is no function: write {form}")
     name = getattr(function, "__qualname__", repr(function))
     if isinstance(function, type):
         raise DeclarationError(f"{name} is a class, not a function: write {form}")
     try:
-        inspect.signature(function).bind(None, None)
+        inspect.signature(function).bind(*[None] * arguments, **dict.fromkeys(keywords))
     except (TypeError, ValueError) as error:
-        raise DeclarationError(f"{name} cannot be called with two arguments ({error}): write {form}") from None
+        given = [counted(arguments, "argument")] if arguments else []
+        given += [f"{', '.join(keywords)} by keyword"] if keywords else []
+        raise DeclarationError(f"{name} cannot be called with {' and '.join(given)} ({error}): write {form}") from None
     # An object is called by its class's method, and that is what is plain or async.
     called = function if inspect.isroutine(function) or isinstance(function, partial) else type(function).__call__
     is_async = inspect.iscoroutinefunction(called)

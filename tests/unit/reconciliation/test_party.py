@@ -479,7 +479,7 @@ async def test_declaration_says_what_cannot_be() -> None:
         ({"fields": {}}, "name the fields that are ours"),
         ({"fields": {"cents": "mine"}}, "cents='mine' is none of"),
         ({"absent": "keep"}, "absent='keep' is none of"),
-        ({"key_life": timedelta(0)}, "is no time at all"),
+        ({"key_life": timedelta(0)}, "is no span of time"),
         ({"removes": lambda row: True}, "needs a delivery that does it"),
         ({"by": party.push}, "is no delivery of the service"),
     ]

@@ -112,7 +112,7 @@ def test_a_key_is_a_tuple_of_names(key: Any, told: str) -> None:
         (AsyncCall(), "must not be async"),
         (GeneratorCall(), "is a generator"),
         (NoFunction, "NoFunction is a class, not a function"),
-        (lambda row: None, "cannot be called with two arguments"),
+        (lambda row: None, "cannot be called with 2 arguments"),
         (5, "is no function"),
     ],
 )

@@ -9,11 +9,14 @@ from cronsim import CronSim, CronSimError
 
 from tidings.errors import DeclarationError
 from tidings.ports import utc
-from tidings.reconciliation.rules.facts import micros
+from tidings.reconciliation.rules.facts import SPAN_MAX, micros
 from tidings.views.columns import microseconds
 
 Every: TypeAlias = timedelta | str
 """From the start of one run to the start of the next, or five fields as cron has them, such as `0 3 * * *`, in UTC."""
+
+FIELDS = 5
+"""Where there are six, some put seconds first and some put years last."""
 
 JITTER = 0.1
 """By which share starts differ, so that scopes do not march in step."""
@@ -24,15 +27,22 @@ LATE_US = 300_000_000
 
 def checked_every(every: Every, what: str) -> Every:
     """Return it, once it is known that it has a next time. DeclarationError. `what`: as the caller names it."""
-    if isinstance(every, timedelta):
-        if every <= timedelta(0):
-            raise DeclarationError(f"{what}={every} is no time between two runs")
+    if isinstance(every, timedelta) and timedelta(0) < every <= SPAN_MAX:
         return every
+    if not isinstance(every, str):
+        given = f"{every}" if isinstance(every, timedelta) else f"{every!r:.80}"
+        raise DeclarationError(
+            f"{what}={given} is no time between two runs: write timedelta(minutes=10), at most ten years, or when they "
+            "start, as cron says it, '0 3 * * *'"
+        )
     try:
+        if len(every.split()) != FIELDS:
+            raise CronSimError("it has not five fields")
         next(CronSim(every, datetime(2000, 1, 1, tzinfo=UTC)))
     except (CronSimError, StopIteration) as error:
+        why = error or "it has no next time"
         raise DeclarationError(
-            f"{what}={every!r:.80} is no cron schedule ({error or 'it has no next time'}): write five fields, such as "
+            f"{what}={every!r:.80} is no cron schedule ({why}): write timedelta(minutes=10), or five fields, such as "
             "'0 3 * * *'"
         ) from error
     return every

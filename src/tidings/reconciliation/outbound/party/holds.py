@@ -9,7 +9,9 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from tidings.errors import DeclarationError
 from tidings.reconciliation.listing import Row, Scope
+from tidings.reconciliation.rules.facts import check_span
 from tidings.services.delivery import Delivery
+from tidings.services.functions import check_call
 
 Merge: TypeAlias = Callable[[Any, Any, Any], Any]
 """Given the value as the party had it of us last, None if it never did, ours, and theirs: returns the one to hold from
@@ -44,25 +46,32 @@ class Holds:
     removed_by: Push | None = None
     removes: Callable[[Row], bool] | None = None
 
+    @property
+    def tells(self) -> tuple[str, ...]:
+        """What of an adapter tells of what is decided for the party's side, by an event."""
+        takes = any(policy == "theirs" or callable(policy) for policy in self.fields.values())
+        return (*(["observed"] if takes else []), *(["deleted"] if self.absent == "accept" else []))
+
     def check(self, scope: str, listing: object) -> None:
         """DeclarationError if it cannot be kept."""
-        if not self.fields:
+        if not isinstance(self.key, str) or not self.key:
+            raise DeclarationError(f"{scope}: key={self.key!r:.80} names no member of the payload: write key='sku'")
+        fields = self.fields if isinstance(self.fields, Mapping) else {}
+        if not fields or not all(isinstance(name, str) for name in fields):
             raise DeclarationError(f"{scope}: name the fields that are ours, fields={{'price': 'ours'}}")
-        for name, policy in self.fields.items():
-            if policy not in _WORDS and not callable(policy):
-                raise DeclarationError(
-                    f'{scope}: {name}={policy!r:.80} is none of "ours", "theirs", "ask", nor a function that merges'
-                )
+        for name, policy in fields.items():
+            _check_policy(f"{scope}: {name}", policy)
         if self.absent not in get_args(Absent):
             raise DeclarationError(f'{scope}: absent={self.absent!r} is none of "recreate", "accept", "ask"')
-        if self.key_life <= timedelta(0):
-            raise DeclarationError(f"{scope}: key_life={self.key_life} is no time at all")
-        if self.removes is not None and self.removed_by is None:
-            raise DeclarationError(f"{scope}: removes=… needs a delivery that does it, removed_by=…")
-        takes = any(policy == "theirs" or callable(policy) for policy in self.fields.values())
-        if takes and not hasattr(listing, "observed"):
+        try:
+            check_span("key_life", self.key_life)
+        except DeclarationError as error:
+            raise DeclarationError(f"{scope}: {error}") from None
+        if self.removes is not None:
+            _check_removes(scope, self.removes, self.removed_by)
+        if "observed" in self.tells and not hasattr(listing, "observed"):
             raise DeclarationError(f"{scope}: what is taken over is told by an event: give its listing observed(row)")
-        if self.absent == "accept" and not hasattr(listing, "deleted"):
+        if "deleted" in self.tells and not hasattr(listing, "deleted"):
             raise DeclarationError(f"{scope}: what is gone is told by an event: give its listing deleted(key)")
 
     def __repr__(self) -> str:
@@ -77,6 +86,27 @@ class PartyScope(Scope):
     """What a party should hold of what a service owns, as against what it lists."""
 
     holds: Holds
+
+
+def _check_policy(said: str, policy: object) -> None:
+    if policy in _WORDS:
+        return
+    if not callable(policy):
+        raise DeclarationError(f'{said}={policy!r:.80} is none of "ours", "theirs", "ask", nor a function that merges')
+    try:
+        check_call(policy, form="`def merge(base, ours, theirs)`", must_be="plain", arguments=3)
+    except DeclarationError as error:
+        called = getattr(policy, "__qualname__", repr(policy))
+        raise DeclarationError(f"{said}={called} is no function that merges (base, ours, theirs): {error}") from None
+
+
+def _check_removes(scope: str, removes: object, by: object) -> None:
+    if by is None:
+        raise DeclarationError(f"{scope}: removes=… needs a delivery that does it, removed_by=…")
+    try:
+        check_call(removes, form="`def has_our_mark(row)`", must_be="plain", arguments=1)
+    except DeclarationError as error:
+        raise DeclarationError(f"{scope}: removes=…: {error}") from None
 
 
 def _named(what: object) -> str:
