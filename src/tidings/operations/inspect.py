@@ -59,18 +59,8 @@ async def tail(
     log: Log, *, where: Filter = EVERYTHING, pattern: Pattern | None = None, limit: int = 20
 ) -> tuple[tuple[Entry, ...], Position]:
     """Return the last entries that match, oldest first, and the position up to which was looked."""
-    head = await log.head()
-    if pattern is not None:  # the log cannot count them
-        return await before(log, head.position + 1, where=where, pattern=pattern, limit=limit), head.position
-    after, reach = head.position, limit
-    while after > head.floor and await log.count(after=after, where=where, most=limit) < limit:
-        after, reach = max(head.floor, after - reach), reach * 4
-    last: deque[Entry] = deque(maxlen=limit)
-    while after < head.position:
-        page = await log.read(after=after, limit=PAGE, where=where)
-        last.extend(page.entries)
-        after = max(page.upto, after + 1)
-    return tuple(last), max(after, head.position)
+    upto = (await log.head()).position
+    return await before(log, upto + 1, where=where, pattern=pattern, limit=limit), upto
 
 
 async def before(

@@ -25,7 +25,10 @@ State = Literal["running", "stopped", "paused", "new", "inline", "replaced"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionLag:
-    """One partition. `entries` are exact up to `EXACT_UPTO`, else `at_least`; `seconds`: the first one's age."""
+    """One partition. `entries` are exact up to `EXACT_UPTO`, else `at_least`; `seconds`: the first one's age.
+
+    Entries that may not be read yet are counted, and have no age.
+    """
 
     part: int
     checkpoint: Position
@@ -168,15 +171,19 @@ class _Measuring:
 
     async def _partition(self, part: int, checkpoint: Position, where: Filter) -> PartitionLag:
         counted = await self._log.count(after=checkpoint, where=where, most=EXACT_UPTO + 1)
-        seconds = 0.0
-        if counted:
-            page = await self._log.read(after=checkpoint, limit=1, where=where)
-            age = self._clock.now_us() - page.entries[0].recorded
-            seconds = max(0.0, age / 1_000_000)
         return PartitionLag(
             part=part,
             checkpoint=checkpoint,
             entries=min(counted, EXACT_UPTO),
             at_least=counted > EXACT_UPTO,
-            seconds=seconds,
+            seconds=await self._seconds(checkpoint, where) if counted else 0.0,
         )
+
+    async def _seconds(self, after: Position, where: Filter) -> float:
+        """Return the age of the first entry; 0 if it may not be read yet: a lower position is open."""
+        while after < self._head:
+            page = await self._log.read(after=after, limit=1, where=where)
+            if page.entries:
+                return max(0.0, (self._clock.now_us() - page.entries[0].recorded) / 1_000_000)
+            after = max(page.upto, after + 1)
+        return 0.0
