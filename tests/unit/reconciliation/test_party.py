@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.unit.reconciliation.declared import facts
 from tests.unit.reconciliation.party import (
     SCOPE,
     Party,
@@ -487,10 +486,12 @@ async def test_declaration_says_what_cannot_be() -> None:
         holds = Holds(**{"by": push, "key": "sku", "fields": {"cents": "ours"}, **changed})
         with pytest.raises(DeclarationError, match=why):
             app.reconcile_party("prices", Prices(party), holds)
+    whole = Prices(party)
+    silent: Any = Listing(facts=whole.facts, list_page=whole.list_page, get_one=whole.get_one)
     for changed, why in [({"fields": {"cents": "theirs"}}, "observed"), ({"absent": "accept"}, "deleted")]:
         holds = Holds(**{"by": push, "key": "sku", "fields": {"cents": "ours"}, **changed})
         with pytest.raises(DeclarationError, match=why):
-            app.reconcile_party("prices", Listing(facts=facts(capability=Capability.EVENT_TIMED)), holds)  # type: ignore[arg-type]
+            app.reconcile_party("prices", silent, holds)
     holds = Holds(by=push, key="sku", fields={"cents": "ours"})
     with pytest.raises(DeclarationError, match="declare capability"):
         app.reconcile_party("prices", Prices(party, capability=Capability.VERSIONED), holds)
