@@ -21,6 +21,7 @@ from tidings.reconciliation import (
     Rate,
     Row,
     Snapshot,
+    keyed_row,
     raise_for_status,
     read_json,
     server_date,
@@ -50,20 +51,26 @@ class TillOrders:
     async def list_page(self, *, cursor: str | None, limit: int) -> Page:
         after = {} if cursor is None else {"starting_after": cursor}
         said, headers = await self._get("", {"limit": limit, **after})
-        rows = [_row(order) for order in said["data"]]
+        rows = [self._row(order) for order in said["data"]]
         more = rows[-1].key if said["has_more"] else None
         return Page(rows=rows, next_cursor=more, server_date=server_date(headers))
 
     async def get_one(self, key: str) -> Answer:
         said, headers = await self._get(f"/{key}", {})
         missing = said.get("error", {}).get("code") == "resource_missing"
-        return Answer(row=None if missing else _row(said), server_date=server_date(headers))
+        return Answer(row=None if missing else self._row(said), server_date=server_date(headers))
 
     async def _get(self, path: str, asked: dict[str, Any]) -> tuple[Any, Any]:
         url = f"{self._url}/v1/orders{path}"
         async with aiohttp.ClientSession() as session, session.get(url, params=asked, allow_redirects=False) as answer:
             raise_for_status(answer.status, answer.headers, but=(404,) if path else ())
             return await read_json(answer.content.iter_any()), answer.headers
+
+    @keyed_row("order_id")
+    def _row(self, order: dict[str, Any]) -> Row:
+        state = dict(order)
+        updated_at = datetime.fromisoformat(state.pop("updated_at"))
+        return Row(key=order["order_id"], state=state, version=updated_at)
 
     def observed(self, row: Row) -> object:
         said = {name: value for name, value in row.state.items() if name != "state"}
@@ -77,9 +84,3 @@ class TillOrders:
             return Snapshot(key=event.order_id, state=None)
         state = asdict(event) | {"state": envelope.type.removeprefix("order-")}
         return Snapshot(key=event.order_id, at=state.pop("updated_at"), state=state)
-
-
-def _row(order: dict[str, Any]) -> Row:
-    state = dict(order)
-    updated_at = datetime.fromisoformat(state.pop("updated_at"))
-    return Row(key=order["order_id"], state=state, version=updated_at)

@@ -16,6 +16,7 @@ from tidings.reconciliation import (
     ProviderFacts,
     Rate,
     Row,
+    keyed_row,
     raise_for_status,
     read_json,
     server_date,
@@ -40,12 +41,14 @@ class PartnerTaken:
 
     async def list_page(self, *, cursor: str | None, limit: int) -> Page:
         said, headers = await self._get("", {"limit": limit, **({} if cursor is None else {"after": cursor})})
-        rows = [_row(each) for each in said["taken"]]
+        rows = [self._row(each) for each in said["taken"]]
         return Page(rows=rows, next_cursor=rows[-1].key if said["more"] else None, server_date=server_date(headers))
 
     async def get_one(self, key: str) -> Answer:
         said, headers = await self._get(f"/{key}", {})
-        return Answer(row=None if said.get("error") == f"no {key}" else _row(said), server_date=server_date(headers))
+        return Answer(
+            row=None if said.get("error") == f"no {key}" else self._row(said), server_date=server_date(headers)
+        )
 
     async def _get(self, path: str, asked: dict[str, Any]) -> tuple[Any, Any]:
         url = f"{self._url}/v1/taken{path}"
@@ -53,6 +56,6 @@ class PartnerTaken:
             raise_for_status(answer.status, answer.headers, but=(404,) if path else ())
             return await read_json(answer.content.iter_any()), answer.headers
 
-
-def _row(each: dict[str, str]) -> Row:
-    return Row(key=each["id"], state={"sha256": each["sha256"]})
+    @keyed_row("id")
+    def _row(self, each: dict[str, str]) -> Row:
+        return Row(key=each["id"], state={"sha256": each["sha256"]})

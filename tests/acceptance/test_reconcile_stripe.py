@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -11,7 +12,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -19,6 +23,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.acceptance.place import Place
+from tidings import Settings
 from tidings.demo.server import free_port
 from tidings.demo.till_listing import EMPTY, PARTIAL, PER_SECOND
 
@@ -130,3 +135,56 @@ def test_who_asks_too_fast_is_told_how_long_to_wait() -> None:
         with ThreadPoolExecutor(32) as asking:
             told = set(asking.map(told_to_wait, [f"{url}/v1/orders/order-1"] * (20 * PER_SECOND)))
         assert told == {None, (429, "1")}
+
+
+def orders(count: int) -> list[dict[str, Any]]:
+    said = {"state": "paid", "updated_at": "2026-01-01T12:00:00+00:00", "item": "mug"}
+    return [{"order_id": f"order-{n}", "paid": n, **said} for n in range(count)]
+
+
+@contextmanager
+def listing(found: list[dict[str, Any]]) -> Iterator[str]:
+    """Serve these orders as Till does; yield the address."""
+
+    class Listed(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            id = self.path.removeprefix("/v1/orders").removeprefix("/")
+            one = [order for order in found if order.get("order_id") == id]
+            said = {"has_more": False, "data": found} if "?" in self.path else (one[0] if one else {})
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(said).encode())
+
+        def log_message(self, format: str, *args: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listed) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+async def test_an_order_that_cannot_be_read_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = orders(4)
+    del found[1]["paid"]
+    with listing(found) as url:
+        (tmp_path / "payments_shown.py").write_text(program().replace("https://till.example", url), "utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+        app = import_module("payments_shown").app
+        async with app.open(Settings(database_url=f"sqlite:///{tmp_path}/tidings.db")) as opened:
+            scope = opened.scopes["till"]
+            run = await scope.run("run", applies=True)
+            assert (run.state, run.appended) == ("done", 3), run.why
+            assert run.why == "1 item cannot be read and is excepted, such as 'order-1': KeyError: 'paid'"
+            bounds = await scope.asof()
+            while bounds.deletes is None:
+                await asyncio.sleep(0.01)
+                bounds = await scope.asof()
+            assert [(each.key, each.reason) for each in bounds.exceptions] == [("order-1", "unreadable")]
+            del found[1]["order_id"]
+            found[2] |= {"paid": 7, "updated_at": "2026-01-01T13:00:00+00:00"}
+            run = await scope.run("run", applies=True)
+            assert (run.state, run.appended, run.deleted, run.suspects) == ("done", 1, 0, 0)
+            assert run.why.startswith("1 item listed without a key, so its page proves nothing, and both bounds stand")
+            assert (await scope.asof()).deletes == bounds.deletes

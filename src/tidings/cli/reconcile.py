@@ -47,8 +47,8 @@ def run(
     `--changed` and `--key` compare less, once the whole was compared.
 
     Exit code 0 if nothing differed but what is on its way, 1 if something did, deletes are held, items are suspected to
-    be gone or the provider did not keep what is declared of it, 2 if it failed or another process runs the scope, 3 if
-    it was not whole. On its way is what its provider says has just changed.
+    be gone or cannot be read or the provider did not keep what is declared of it, 2 if it failed or another process
+    runs the scope, 3 if it was not whole. On its way is what its provider says has just changed.
 
     Example: tidings reconcile run till-orders --app shop:app
     """
@@ -190,7 +190,7 @@ def code_of(run: Run, *, in_flight: int = 0) -> int:
     """
     code = ENDS[run.state]
     differs = run.appended + run.proposed + run.asked > in_flight
-    is_doubted = bool(run.open_suspects or run.omitted or run.breaches)
+    is_doubted = bool(run.open_suspects or run.omitted or run.unreadable or run.breaches)
     is_idle = run.mode == "approve" and not run.appended
     return NO if code == OK and (differs or is_doubted or is_idle) else code
 
@@ -221,7 +221,8 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
 
 def _doubts(run: dict[str, Any]) -> dict[str, Any]:
     """Return what is to be looked at of a run, if anything is."""
-    counts = {"suspected": run["open_suspects"], "omitted": run["omitted"], "breaches": ", ".join(run["breaches"])}
+    counts = {"suspected": run["open_suspects"], "omitted": run["omitted"], "unreadable": run["unreadable"]}
+    counts["breaches"] = ", ".join(run["breaches"])
     return {name: count for name, count in counts.items() if count}
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from tidings.reconciliation.kept.coding import Dirty, Suspect, Waiting, known_of
+from tidings.reconciliation.kept.coding import UNREADABLE, Dirty, Suspect, Waiting, known_of
 from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.listing import Scope
 from tidings.reconciliation.rules.floors import NEVER, NOTHING, Known
@@ -106,7 +106,7 @@ async def bounds_of(notes: NoteStore, scope: Scope, ran: Ran) -> Bounds:
 
 def _reason(dirty: Dirty) -> str:
     """Return why nothing is said of a key of which no more is to be read."""
-    return dirty.reason if dirty.reason in DECIDED else "unreadable"
+    return dirty.reason if dirty.reason in DECIDED else UNREADABLE
 
 
 def _expected(scope: Scope, run: Run | None) -> int | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import wraps
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -19,6 +20,8 @@ from tidings.reconciliation.rules.places import OrderKey
 from tidings.reconciliation.rules.times import Every
 
 BODY_MAX = 16 * 1024 * 1024
+WHY_MAX = 200
+A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,8 @@ class Row:
 
     `state`: what the copy holds of it. `order`: its place in the list's order, which never changes for an item; None:
     the key is. `version`: of a versioned item, the time of its last change, with an offset. `gone`: the provider lists
-    it as deleted. `etag`: of what is pushed to a party that takes `If-Match`, what it would have to be.
+    it as deleted. `etag`: of what is pushed to a party that takes `If-Match`, what it would have to be. `unreadable`:
+    why nothing can be said of the item but its key, see `keyed_row`.
     """
 
     key: str
@@ -36,6 +40,7 @@ class Row:
     version: datetime | None = None
     gone: bool = False
     etag: str | None = None
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +162,35 @@ class EndpointScope(Scope):
 
     endpoint: str
     window: timedelta
+
+
+def keyed_row(key: str | Callable[[Any], Any]) -> Callable[[Callable[[A, Any], Row]], Callable[[A, Any], Row]]:
+    """Have a method that makes the row of an item say which item it is that it raises of, so that it costs no other.
+
+    `key`: the member of an item that is its key, or what returns that. Such an item is an exception of the bound. One
+    whose key is not to be known either has a row without one: what its page shows is taken in, and proves nothing.
+    """
+
+    def of(make: Callable[[A, Any], Row]) -> Callable[[A, Any], Row]:
+        @wraps(make)
+        def row(adapter: A, item: Any) -> Row:
+            try:
+                return make(adapter, item)
+            except Exception as error:
+                why = f"{type(error).__name__}: {error}"[:WHY_MAX]
+                return Row(key=_key_of(item, key), state={}, unreadable=why)
+
+        return row
+
+    return of
+
+
+def _key_of(item: Any, key: str | Callable[[Any], Any]) -> str:
+    try:
+        found = item[key] if isinstance(key, str) else key(item)
+    except Exception:  # it is as little trusted as the rest of the item
+        return ""
+    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
 
 
 def server_date(headers: Mapping[str, str]) -> datetime | None:

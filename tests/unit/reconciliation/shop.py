@@ -83,6 +83,7 @@ class Orders:
         self.provider = provider
         self.refuses: set[str] = set()
         self.ignores: set[str] = set()
+        self.untold: set[str] = set()
         self._facts = facts(page_limit=4, **changed)
 
     @property
@@ -125,10 +126,14 @@ class Orders:
         return self.provider.answer(key, Answer(row=row, server_date=self.provider.date()))
 
     def observed(self, row: Row) -> OrderSeen:
+        if row.key in self.untold:
+            raise KeyError(row.key)
         at = row.version if isinstance(row.version, datetime) else self.provider.date()
         return OrderSeen(row.key, row.state["amount"], at)
 
     def deleted(self, key: str) -> OrderGone:
+        if key in self.untold:
+            raise KeyError(key)
         return OrderGone(key)
 
     def read(self, event: Any, envelope: Envelope) -> Snapshot | Hint | None:
@@ -157,6 +162,13 @@ class Shop:
         """The keys whose events the adapter takes as none of its own."""
         listing: Any = self.scope.scope.listing
         found: set[str] = listing.ignores
+        return found
+
+    @property
+    def untold(self) -> set[str]:
+        """The keys of which the adapter makes no event."""
+        listing: Any = self.scope.scope.listing
+        found: set[str] = listing.untold
         return found
 
     @property

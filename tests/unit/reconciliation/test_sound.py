@@ -19,14 +19,14 @@ def page(*rows: Row) -> Page:
 def test_a_row_is_named_by_at_most_2000_bytes() -> None:
     rows = [Row(key=LONGEST, state={}), Row(key=LONGEST + "x", state={}), Row(key="a", state={})]
     found, nameless = sound_page(page(*rows), by_key=True)
-    assert ([row.key for row in found.rows], nameless) == ([LONGEST, "a"], 1)
+    assert ([row.key for row in found.rows], len(nameless)) == ([LONGEST, "a"], 1)
 
 
 @pytest.mark.parametrize(
     ("order", "nameless"), [(LONGEST, 0), (LONGEST + "x", 1), ((LONGEST, 7), 0), ((LONGEST, "x"), 1)]
 )
 def test_a_place_in_a_list_has_at_most_2000_bytes_of_text(order: OrderKey, nameless: int) -> None:
-    assert sound_page(page(Row(key="a", state={}, order=order)), by_key=False)[1] == nameless
+    assert len(sound_page(page(Row(key="a", state={}, order=order)), by_key=False)[1]) == nameless
 
 
 def test_an_event_is_of_an_item_that_can_be_found_or_its_entry_is_told_to_be_unreadable() -> None:

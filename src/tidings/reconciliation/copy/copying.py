@@ -159,30 +159,47 @@ class Copying:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The rows of a page. `unreadable`: those that the copy cannot hold, by place; `gone`: those listed as deleted."""
+    """The rows of a page. `unreadable`: those that the copy cannot hold, by place, and `why` the first one; `gone`:
+    those listed as deleted."""
 
     copies: Sequence[Copied]
     unreadable: Mapping[bytes, str]
     gone: Sequence[str]
+    why: str = ""
+
+
+def listed(copies: Copies, row: Row, *, latest: int) -> Copied:
+    """Return a row as it is compared. `latest`: see `ReadOf`. UnreadableError, also if its adapter could make none."""
+    if row.unreadable:
+        raise UnreadableError(f"{row.key!r:.80}: {row.unreadable}")
+    return copies.listed(row, latest=latest)
 
 
 def copied(copies_of: Copies, rows: Sequence[Row], *, latest: int) -> Told:
     """Return rows as the copy would hold them. `latest`: see `ReadOf`."""
     copies: list[Copied] = []
     unreadable: dict[bytes, str] = {}
+    why = ""
     for row in rows:
         if row.gone:
             continue
         try:
-            copies.append(copies_of.listed(row, latest=latest))
-        except UnreadableError:
+            copies.append(listed(copies_of, row, latest=latest))
+        except UnreadableError as error:
+            why = why or str(error)
             unreadable[place_key(place(row.key if row.order is None else row.order))] = row.key
-    return Told(copies, unreadable, [row.key for row in rows if row.gone])
+    return Told(copies, unreadable, [row.key for row in rows if row.gone], why)
 
 
 def stood(rows: Sequence[Row], known: Mapping[str, bytes]) -> Sequence[Row]:
     """Return rows with their items where those are known to stand: one that has moved is the one that it was."""
     return [replace(row, order=key_place(known[row.key])) if row.key in known else row for row in rows]
+
+
+def placed(rows: Sequence[Row], known: Mapping[str, bytes]) -> Sequence[Row]:
+    """Return rows with those where they are known to stand of which no more is to be said than their keys."""
+    lost = {row.key for row in rows if row.unreadable and row.order is None}
+    return stood(rows, {key: at for key, at in known.items() if key in lost}) if lost else rows
 
 
 def order_of(snapshot: Snapshot, *, by_key: bool) -> OrderKey | None:

@@ -9,13 +9,15 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from tidings.errors import CallerError
 from tidings.events.catalog import Catalog
 from tidings.events.envelope import Envelope
 from tidings.events.identity import lane_subject
 from tidings.events.timestamp import time_text
+from tidings.reconciliation.copy.copying import UnreadableError
 from tidings.reconciliation.kept.coding import Finding
 from tidings.reconciliation.kept.records import Run
-from tidings.reconciliation.listing import Listing, Row
+from tidings.reconciliation.listing import WHY_MAX, Listing, Row
 from tidings.reconciliation.rules.judging import DELETE, Kind, cause_of
 from tidings.store.rows import Rank
 from tidings.store.unit import Unit
@@ -122,15 +124,24 @@ class Repairs:
 
     def event(self, finding: Finding, row: Row | None, *, now: int, time: int) -> Appended:
         """Return the event that repairs it, to be appended. `row`: what the provider shows, None if it is gone; `time`:
-        when it became so, as far as that is known."""
-        event: Any = self._listing.deleted(finding.key) if row is None else self._listing.observed(row)
-        made = self._catalog.envelope(
-            event,
-            id=finding.id,
-            source=SOURCE,
-            now_us=now,
-            attributes={SCOPE: self._scope, RANK: rank_text(Rank(*finding.rank))},
-        )
+        when it became so, as far as that is known. UnreadableError if no event can say it, as one that is too large."""
+        event: Any
+        try:
+            event = self._listing.deleted(finding.key) if row is None else self._listing.observed(row)
+        except Exception as error:  # the adapter's: what it cannot tell of one item is no reason to leave others
+            raise UnreadableError(
+                f"{finding.key!r:.80}: no event: {type(error).__name__}: {error}"[:WHY_MAX]
+            ) from error
+        try:
+            made = self._catalog.envelope(
+                event,
+                id=finding.id,
+                source=SOURCE,
+                now_us=now,
+                attributes={SCOPE: self._scope, RANK: rank_text(Rank(*finding.rank))},
+            )
+        except CallerError as error:
+            raise UnreadableError(f"{finding.key!r:.80}: {error}") from error
         return Appended(replace(made, time=time_text(time), time_stamped=True))
 
 

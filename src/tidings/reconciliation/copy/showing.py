@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from tidings.reconciliation.copy.copying import Copies, UnreadableError
+from tidings.reconciliation.copy.copying import Copies, UnreadableError, listed
 from tidings.reconciliation.kept.coding import Mirrored, place_key
 from tidings.reconciliation.listing import Row
 from tidings.reconciliation.rules.places import Place, place
@@ -21,6 +22,11 @@ class Shown:
     places: Sequence[Place]
     ats: Sequence[bytes]
     contents: Sequence[bytes]
+
+    @property
+    def control(self) -> str:
+        """The key of an item that is certainly there, and can be read."""
+        return next((row.key for row in reversed(self.rows) if not row.unreadable), "")
 
     def unlike(self, mirror: Mapping[bytes, bytes], *, but: Collection[bytes], apart: Collection[str]) -> list[Row]:
         """Return the rows that the mirror does not hold as they are. `but`: places of which it will hold something
@@ -46,14 +52,14 @@ def shown(copying: Copies, rows: Sequence[Row], *, latest: int) -> Shown:
 
 
 def _contents(copying: Copies, rows: Sequence[Row], latest: int) -> Sequence[bytes]:
-    try:
-        return copying.contents(rows)
-    except UnreadableError:  # one of them is: the others count
-        return [_content(copying, row, latest) for row in rows]
+    if {row.unreadable for row in rows} <= {""}:
+        with suppress(UnreadableError):  # one of them is: the others count
+            return copying.contents(rows)
+    return [_content(copying, row, latest) for row in rows]
 
 
 def _content(copying: Copies, row: Row, latest: int) -> bytes:
     try:
-        return Mirrored.content(copying.listed(row, latest=latest).hash)
+        return Mirrored.content(listed(copying, row, latest=latest).hash)
     except UnreadableError:
         return b""

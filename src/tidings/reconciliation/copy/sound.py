@@ -14,8 +14,9 @@ CURSOR_MAX = 64 * 1024
 _NUMBER_MAX = 2**64
 
 
-def sound_page(page: Any, *, by_key: bool) -> tuple[Page, int]:
-    """Return a page with those of its rows that name their item, and how many do not; the page then proves nothing.
+def sound_page(page: Any, *, by_key: bool) -> tuple[Page, Sequence[str]]:
+    """Return a page with those of its rows that name their item, and why each other does not; the page then proves
+    nothing.
 
     `by_key`: the list is ordered by keys, so that whatever else a row says of its place means nothing. TypeError or
     ValueError of what is no page.
@@ -25,22 +26,23 @@ def sound_page(page: Any, *, by_key: bool) -> tuple[Page, int]:
     cursor, total = page.next_cursor, page.total
     if cursor is not None and (not isinstance(cursor, str) or len(cursor.encode()) > CURSOR_MAX):
         raise TypeError(f"{cursor!r:.80} is no cursor")
+    if cursor == "":  # the end, or the key of a last item that has none
+        raise TypeError("'' is no cursor: None says that the list ends")
     if total is not None and (not isinstance(total, int) or not 0 <= total < _NUMBER_MAX):
         raise TypeError(f"{total!r:.80} is no count")
-    if _are_named(page.rows):
-        rows = page.rows
-    else:
-        rows = [row for row in page.rows if isinstance(row, Row) and _is_text(row.key) and _is_place(row.order)]
+    rows = page.rows if _are_named(page.rows) else [row for row in page.rows if _is_named(row)]
     if by_key and any(row.order is not None for row in rows):
         rows = [replace(row, order=None) for row in rows]
-    return (page if rows is page.rows else replace(page, rows=rows)), len(page.rows) - len(rows)
+    nameless = [_why(row) for row in page.rows if not _is_named(row)] if len(rows) < len(page.rows) else []
+    return (page if rows is page.rows else replace(page, rows=rows)), nameless
 
 
 def sound_answer(answer: Any, key: str) -> Answer:
     """Return an answer about the item of this key. TypeError of what is none."""
     row = answer.row if isinstance(answer, Answer) else answer
     if not isinstance(answer, Answer) or not (row is None or (isinstance(row, Row) and row.key == key)):
-        raise TypeError(f"{answer!r:.80} is no answer about {key!r:.80}")
+        why = row.unreadable if isinstance(row, Row) else ""
+        raise TypeError(f"{why or repr(answer):.80} is no answer about {key!r:.80}")
     if row is not None and not _is_place(row.order):
         raise TypeError(f"{row.order!r:.80} is no place in a list")
     return answer
@@ -63,6 +65,14 @@ def _are_named(rows: Sequence[Any]) -> bool:
         return "" not in keys and {type(row) for row in rows} <= {Row} and {row.order for row in rows} <= {None}
     except (AttributeError, TypeError, UnicodeEncodeError):
         return False
+
+
+def _is_named(row: Any) -> bool:
+    return isinstance(row, Row) and _is_text(row.key) and _is_place(row.order)
+
+
+def _why(row: Any) -> str:
+    return (isinstance(row, Row) and row.unreadable) or f"{row!r:.80} names no item"
 
 
 def _is_text(value: Any) -> bool:

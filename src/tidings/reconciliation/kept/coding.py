@@ -16,6 +16,8 @@ from tidings.store.rows import Rank
 
 _TEXT, _NUMBER, _END = b"\x02", b"\x01", b"\x00"
 _OFFSET = 2**63
+UNREADABLE = "unreadable"
+"""Why nothing is said of a key of which no read can be taken in."""
 _known = Packing(">4q")
 _rank = Packing(">qbbq")
 _content = Packing(">bq")

@@ -73,10 +73,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     `old`: rows that say less than what is known already. `is_unseen_asked`: what a list did not show of which nothing
     is known page by page is suspected already. `open_suspects`: of those not listed, how many it could not decide.
-    `asked`: differences of which somebody has to decide. `control`: an item that its list showed, whose answer shows
-    that answers can be believed. `since`: from when on a pass reads what has changed; `goes_on`: where its cursors
-    begin; `is_closing`: its last page is read once more. `grace`: how old a change may be before its event is missed,
-    µs.
+    `unreadable`: items that the copy cannot hold, or no event can tell of; `nameless`: those without a key; `unread`:
+    why that is so of the first one. `asked`: differences of which somebody has to decide. `control`: an item that its
+    list showed, whose answer shows that answers can be believed. `since`: from when on a pass reads what has changed;
+    `goes_on`: where its cursors begin; `is_closing`: its last page is read once more. `grace`: how old a change may be
+    before its event is missed, µs.
     `merges`: how many events the mirror had merged at its start. `why`: what it ended, or waits, for. `at_most`,
     `keys`: of an approval: how many deletes, and of which keys.
     """
@@ -107,6 +108,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     asked: int = 0
     omitted: int = 0
     unreadable: int = 0
+    nameless: int = 0
+    unread: str = ""
     open_suspects: int = 0
     restarts: int = 0
     tries: int = 0

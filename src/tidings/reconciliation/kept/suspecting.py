@@ -38,6 +38,20 @@ def changed_told(run: Run, missing: Sequence[str]) -> str:
     return f"what is missing now is not what was approved: {counted(len(more), 'more item')} not listed: {named(more)}"
 
 
+def unread_told(run: Run) -> str:
+    """Return which items a run could not read, and what does not follow from that; nothing if there was none."""
+    told = []
+    if run.nameless:
+        page = "its page proves" if run.nameless == 1 else "their pages prove"
+        bound = "the bound of upserts stands" if run.mode == "changed" else "both bounds stand"
+        told.append(f"{counted(run.nameless, 'item')} listed without a key, so {page} nothing, and {bound} still")
+    if run.unreadable:
+        told.append(
+            f"{counted(run.unreadable, 'item')} cannot be read and {'is' if run.unreadable == 1 else 'are'} excepted"
+        )
+    return f"{'; '.join(told)}{': ' if run.nameless else ', such as '}{run.unread}" if told else ""
+
+
 def named(keys: Sequence[str]) -> str:
     """Return keys as people read them: so many, and how many more there are."""
     more = f" and {len(keys) - NAMED:,} more" if len(keys) > NAMED else ""

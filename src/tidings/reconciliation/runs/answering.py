@@ -8,8 +8,7 @@ from typing import Literal
 
 from msgspec import structs
 
-from tidings.errors import CallerError
-from tidings.reconciliation.copy.copying import Copied, UnreadableError
+from tidings.reconciliation.copy.copying import Copied
 from tidings.reconciliation.copy.differing import Differing
 from tidings.reconciliation.copy.repairing import Difference, Repair, Repairs
 from tidings.reconciliation.kept.attributing import told_by
@@ -184,10 +183,7 @@ class Answering(Answers):
         purged, age = (await book.record()).purged, age_of(read, found.rank)
         difference = Difference(found.kind, copy.key, copy.at, found.rank, base, age, purged)
         time = copy.version if copy.version is not None and copy.version > 0 else found.rank.at
-        try:
-            finding, repair = self._repairs.repaired(difference, run, copy.row, now=now, time=min(time, now))
-        except CallerError as error:  # no event can say it, as one that is too large
-            raise UnreadableError(f"{copy.key!r:.80}: {error}") from error
+        finding, repair = self._repairs.repaired(difference, run, copy.row, now=now, time=min(time, now))
         finding = await self._keep(book, finding, answered)
         return Followed("repaired", finding, repair)
 

@@ -17,6 +17,7 @@ from tidings.reconciliation.copy.repairing import carried_out
 from tidings.reconciliation.kept.book import Book
 from tidings.reconciliation.kept.coding import key_place, place_key
 from tidings.reconciliation.kept.records import Record, Run, RunState
+from tidings.reconciliation.kept.suspecting import unread_told
 from tidings.reconciliation.listing import Page
 from tidings.reconciliation.rules.delays import grace_of
 from tidings.reconciliation.rules.facts import ProviderFacts, micros
@@ -26,7 +27,7 @@ from tidings.reconciliation.rules.places import START, WHOLE, Place, Range
 from tidings.reconciliation.runs.changes import Changes
 from tidings.reconciliation.runs.holding import HoldingChanges, LostLeaseError
 from tidings.reconciliation.runs.pages import Taken, after
-from tidings.reconciliation.runs.reading import TRIES, Asking, NoReadError, ReadOf, unread
+from tidings.reconciliation.runs.reading import TRIES, Asking, NoReadError, ReadOf, unread, without_names
 
 RESTARTS = 3
 NAP_SECONDS = 15.0
@@ -88,7 +89,9 @@ class Changing:
         if not run.is_listed:
             return await self._page(run)
         if run.presence_only:
-            return await self._end(run, "incomplete", "what has changed is not listed by version")
+            is_drift = "order" in run.breaches
+            why = "what has changed is not listed by version" if is_drift else unread_told(run)
+            return await self._end(run, "incomplete", why)
         if not self._facts.settles or run.is_closing:
             return await self._prove(run)
         await self._settle(stopping)
@@ -143,7 +146,7 @@ class Changing:
         return run
 
     async def _take(self, run: Run, read: ReadOf[Page]) -> Run:
-        cursor = read.what.next_cursor
+        cursor, run = read.what.next_cursor, without_names(run, read.nameless)
         copying = self._copying(self._secret)
         told = copied(copying, read.what.rows, latest=read.latest)
         async with self._holding.held() as (unit, book, record):
@@ -164,6 +167,7 @@ class Changing:
                 control=told.copies[-1].key if told.copies else "",
                 unreadable=told.unreadable,
                 gone=told.gone,
+                why=told.why,
             )
             found = await self._taking.take(book, record, run, taken)
             self._holding.ports.points.at("reconcile:page-judged")
@@ -206,7 +210,7 @@ class Changing:
                 why = "what has changed before this pass was not read"
                 return await self._ended(book, record, run, "incomplete", why)
             await self._taking.prove(book, floors, run, run.first_as_of)
-            return await self._ended(book, record, run, "done", "")
+            return await self._ended(book, record, run, "done", unread_told(run))
 
     async def _end(self, run: Run, state: RunState, why: str) -> Run:
         async with self._holding.held() as (_, book, record):

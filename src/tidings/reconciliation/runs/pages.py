@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -12,7 +12,7 @@ from tidings.reconciliation.copy.copying import Copied, Told
 from tidings.reconciliation.copy.repairing import Repair
 from tidings.reconciliation.copy.showing import Shown
 from tidings.reconciliation.kept.book import Kept, newer
-from tidings.reconciliation.kept.coding import Dirty, Finding, Mirrored, Suspect
+from tidings.reconciliation.kept.coding import UNREADABLE, Dirty, Finding, Mirrored, Suspect
 from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.listing import Row
 from tidings.reconciliation.rules.floors import NEVER
@@ -40,8 +40,8 @@ class Seen:
 class Taken:
     """A page as it is taken in. `copies`: its rows, but for so many of a whole list that are `equal` to the copy.
 
-    `unreadable`: the keys of rows that the copy cannot hold, by their places; `gone`: those of rows listed as deleted,
-    of a page of what has changed; `control`: the key of a row that it shows.
+    `unreadable`: the keys of rows that the copy cannot hold, by their places, and `why` the first one; `gone`: those of
+    rows listed as deleted, of a page of what has changed; `control`: the key of a row that it shows.
     """
 
     copies: Sequence[Copied]
@@ -53,12 +53,13 @@ class Taken:
     control: str = ""
     unreadable: Mapping[bytes, str] = field(default_factory=dict)
     gone: Sequence[str] = ()
+    why: str = ""
 
 
 @dataclass(slots=True)
 class Page:
     """What came of a page. `noted`: findings that nothing repairs: here of what was told falsely. `excepted`: keys of
-    which nothing is said until somebody has decided."""
+    which nothing is said until somebody has decided, or can read them, and `why` the first of these cannot be."""
 
     findings: list[Finding] = field(default_factory=list)
     repairs: list[Repair] = field(default_factory=list)
@@ -68,7 +69,13 @@ class Page:
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     noted: list[Finding] = field(default_factory=list)
     omitted: int = 0
+    why: str = ""
     is_void: bool = False
+
+    @property
+    def unreadable(self) -> Collection[str]:
+        """The keys of items that no event can tell of."""
+        return [key for key, each in self.excepted.items() if each.reason == UNREADABLE]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +127,8 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
         proposed=run.proposed + (len(page.findings) if run.is_dry else 0),
         asked=run.asked + (0 if run.is_dry else len(page.findings) - len(page.repairs)),
         suspects=run.suspects + len(page.suspects),
-        unreadable=run.unreadable + len(taken.unreadable),
+        unreadable=run.unreadable + len({*taken.unreadable.values(), *page.unreadable}),
+        unread=run.unread or taken.why or page.why,
         omitted=run.omitted + page.omitted,
         presence_only=run.presence_only or ("drift" if _is_drift(run, taken.looked) else ""),
         control=taken.control or run.control,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -36,19 +36,28 @@ class NoReadError(Exception):
 @dataclass(frozen=True, slots=True)
 class ReadOf(Generic[T]):
     """What was read, and as of when: the start of the last tick that had closed before, µs since 1970. `latest`: the
-    last tick that a stamp in it is believed to be of. `nameless`: how many rows it had of which nobody knows what they
-    are of, so that it proves nothing."""
+    last tick that a stamp in it is believed to be of. `nameless`: why nobody knows of each of some rows what they are
+    of, so that it proves nothing."""
 
     what: T
     as_of: int
     latest: int
-    nameless: int = 0
+    nameless: Sequence[str] = ()
 
 
 def unread(run: Run, error: NoReadError) -> Run:
     """Return a run once a page of its was no read. Of one whose list has dates that jump it is told."""
     breaches = (*run.breaches, "clock") if error.why == "clock" and "clock" not in run.breaches else run.breaches
     return structs.replace(run, tries=run.tries + 1, breaches=breaches)
+
+
+def without_names(run: Run, nameless: Sequence[str]) -> Run:
+    """Return a run once a page of its had rows of which nobody knows what they are of."""
+    if not nameless:
+        return run
+    return structs.replace(
+        run, nameless=run.nameless + len(nameless), unread=nameless[0] if not run.nameless else run.unread
+    )
 
 
 class Asking:
@@ -77,14 +86,19 @@ class Asking:
         """Read one item. NoReadError."""
         return await self._read(partial(self._answer, key), Priority.VERIFY, tries)
 
-    async def _page(self, call: Callable[[], Awaitable[Page]]) -> tuple[Page, int]:
+    async def _page(self, call: Callable[[], Awaitable[Page]]) -> tuple[Page, Sequence[str]]:
         return sound_page(await call(), by_key=self.listing.facts.order is Order.KEY)
 
-    async def _answer(self, key: str) -> tuple[Answer, int]:
-        return sound_answer(await self.listing.get_one(key), key), 0
+    async def _answer(self, key: str) -> tuple[Answer, Sequence[str]]:
+        return sound_answer(await self.listing.get_one(key), key), ()
 
     async def _read(
-        self, call: Callable[[], Awaitable[tuple[T, int]]], priority: Priority, tries: int, *, is_dry: bool = False
+        self,
+        call: Callable[[], Awaitable[tuple[T, Sequence[str]]]],
+        priority: Priority,
+        tries: int,
+        *,
+        is_dry: bool = False,
     ) -> ReadOf[T]:
         await self._budget.take(priority)
         record = await self._holding.record()

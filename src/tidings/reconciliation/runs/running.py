@@ -9,13 +9,13 @@ from functools import partial
 from msgspec.structs import replace
 
 from tidings.ports import Observer
-from tidings.reconciliation.copy.copying import Copies, copied, stood
+from tidings.reconciliation.copy.copying import Copies, copied, placed, stood
 from tidings.reconciliation.copy.repairing import Difference, carried_out
 from tidings.reconciliation.copy.showing import Shown, shown
 from tidings.reconciliation.kept.book import Book
 from tidings.reconciliation.kept.coding import Suspect, key_place, place_key
 from tidings.reconciliation.kept.records import Record, Run, RunState
-from tidings.reconciliation.kept.suspecting import asked_told, changed_told
+from tidings.reconciliation.kept.suspecting import asked_told, changed_told, unread_told
 from tidings.reconciliation.listing import Page, Seeks
 from tidings.reconciliation.rules.facts import Capability, Order, Paging, ProviderFacts
 from tidings.reconciliation.rules.floors import NEVER, Known
@@ -26,7 +26,7 @@ from tidings.reconciliation.rules.proofs import Proof
 from tidings.reconciliation.runs.beginning import Beginning, Wanted
 from tidings.reconciliation.runs.holding import Holding, LostLeaseError, breached
 from tidings.reconciliation.runs.pages import Seen, after
-from tidings.reconciliation.runs.reading import TRIES, Asking, NoReadError, ReadOf, unread
+from tidings.reconciliation.runs.reading import TRIES, Asking, NoReadError, ReadOf, unread, without_names
 from tidings.reconciliation.runs.taking import TakingPages
 from tidings.reconciliation.runs.verifying import DAY_US, Verifying
 from tidings.store.rows import Rank
@@ -108,11 +108,12 @@ class Running:
             return await self._no_read(run, error)
         self._holding.ports.points.at("reconcile:page-received")
         copying = self._copying(self._secret)
-        page = shown(copying, read.what.rows, latest=read.latest)
-        known = await self._places(page.keys)
+        known = await self._places([row.key for row in read.what.rows])
+        rows = placed(read.what.rows, known)
+        page = shown(copying, rows, latest=read.latest)
         looked = self._look(run, read, page, known)
         if looked.doubt == "order" and known:  # its rows are judged where they stood
-            page = shown(copying, stood(read.what.rows, known), latest=read.latest)
+            page = shown(copying, stood(rows, known), latest=read.latest)
         if looked.loops or run.pages >= CURSORS_MAX:
             return await self._end(run, "failed", "the cursors go round in circles", breach="cursor")
         if run.empty >= EMPTY_MAX and not page.keys:
@@ -125,7 +126,7 @@ class Running:
             now=self._holding.now,
             told=partial(copied, copying, latest=read.latest),
         )
-        run = await self._take(run, read.what, seen)
+        run = await self._take(without_names(run, read.nameless), read.what, seen)
         self._observer.listed(self._holding.scope, "doubted" if looked.doubt else "taken")
         if looked.doubt:
             self._observer.breached(self._holding.scope, looked.doubt)
@@ -173,13 +174,20 @@ class Running:
         columns = zip(shown.keys, shown.ats, shown.places, strict=True) if known else ()
         moved = [place for key, at, place in columns if known.get(key, at) != at]
         return look_at(
-            shown.places,
+            self._standing(shown),
             after=_began(run),
             next_cursor=read.what.next_cursor,
             seen=run.cursors,
             moved=moved,
-            nameless=read.nameless,
+            nameless=len(read.nameless),
         )
+
+    def _standing(self, shown: Shown) -> Sequence[Place]:
+        """Return the places of a page's rows, but for those of which nobody can say where they stand."""
+        if self._facts.order is Order.KEY:
+            return shown.places
+        pairs = zip(shown.rows, shown.places, strict=True)
+        return [place for row, place in pairs if row.order is not None or not row.unreadable]
 
     async def _no_read(self, run: Run, error: NoReadError) -> Run:
         if error.why == "cursor":
@@ -206,7 +214,7 @@ class Running:
     # what the list does not show
     async def _after_list(self, run: Run, stopping: asyncio.Event) -> Run:
         if run.is_dry:
-            return await self._end(run, "done", "")
+            return await self._end(run, "done", unread_told(run))
         async with self._holding.held() as (_, book, record):
             if run.presence_only and run.presence_only != "drift" and not run.is_unseen_asked:
                 run = await self._suspect_unseen(book, run)
@@ -238,7 +246,8 @@ class Running:
             left = [each for each in (await book.suspects(WHOLE)).values() if each.run == run.id]
         run = replace(run, open_suspects=len(left))
         if run.at_most is None or not left:
-            return await self._end(run, "done", asked_told(run, left))
+            told = (asked_told(run, left), unread_told(run))
+            return await self._end(run, "done", "; ".join(filter(None, told)))
         held = tuple(sorted(each.key for each in left))[:HELD_KEPT]
         return await self._end(replace(run, held=held), "held", asked_told(run, left))
 

@@ -6,13 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import replace as replaced
 
-from tidings.errors import CallerError
-from tidings.reconciliation.copy.copying import Copied
+from tidings.reconciliation.copy.copying import Copied, UnreadableError
 from tidings.reconciliation.copy.differing import Differing
 from tidings.reconciliation.copy.repairing import Difference, Repairs
 from tidings.reconciliation.kept.attributing import told_by
 from tidings.reconciliation.kept.book import Book, Mirrors
-from tidings.reconciliation.kept.coding import Dirty, Finding, Mirrored, Suspect
+from tidings.reconciliation.kept.coding import UNREADABLE, Dirty, Finding, Mirrored, Suspect
 from tidings.reconciliation.kept.overlapping import of_page
 from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.rules.facts import Capability
@@ -195,8 +194,9 @@ class Taking(TakingPages):
                 difference = Difference(found.kind, copy.key, copy.at, found.rank, base, age, there.purged)
                 try:
                     self._repair(page, run, copy, difference, now=taken.now)
-                except CallerError:  # no event can say it, as one that is too large
+                except UnreadableError as error:
                     page.excepted[copy.key] = unreadable(copy.key, taken.now)
+                    page.why = page.why or str(error)
                 if _was_told(copy, base, known):
                     false = replaced(difference, kind=Kind.ASOF_FALSE)
                     page.noted.append(self.repairs.noted(false, run, now=taken.now))
@@ -239,14 +239,15 @@ def _taken(there: There, seen: Seen) -> Taken:
         ticket=seen.ticket,
         now=seen.now,
         equal=len(shown.rows) - len(told.copies) - len(told.unreadable),
-        control=shown.keys[-1] if shown.keys else "",
+        control=shown.control,
         unreadable=told.unreadable,
+        why=told.why,
     )
 
 
 def unreadable(key: str, now: int) -> Dirty:
     """Return what is kept of a key of which no read can be taken in."""
-    return Dirty(key=key, reason="unreadable", since=now, due=now, is_given_up=True)
+    return Dirty(key=key, reason=UNREADABLE, since=now, due=now, is_given_up=True)
 
 
 def _read_again(key: str, taken: Taken) -> Dirty:

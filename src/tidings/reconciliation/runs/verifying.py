@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from tidings.reconciliation.copy.copying import Copies, UnreadableError
+from tidings.reconciliation.copy.copying import Copies, UnreadableError, listed
 from tidings.reconciliation.kept.book import Book
 from tidings.reconciliation.kept.coding import Dirty, Suspect, place_key
 from tidings.reconciliation.kept.overlapping import begin, end
@@ -248,7 +248,7 @@ class Verifying:
         row, copy = got.read.what.row, None
         if row is not None and not _is_gone(got):
             try:
-                copy = self._copying(record.secret).listed(row, latest=got.read.latest)
+                copy = listed(self._copying(record.secret), row, latest=got.read.latest)
             except UnreadableError:
                 return None
         if at is None:

@@ -11,11 +11,12 @@ import msgspec
 from msgspec.structs import replace
 
 from tidings.events.codec import encode_json
+from tidings.reconciliation.copy.copying import UnreadableError
 from tidings.reconciliation.copy.differing import text_of
 from tidings.reconciliation.copy.repairing import Repair, Repairs
 from tidings.reconciliation.kept.coding import Field, Finding, Mirrored
 from tidings.reconciliation.kept.records import Run
-from tidings.reconciliation.listing import Row
+from tidings.reconciliation.listing import WHY_MAX, Row
 from tidings.reconciliation.outbound.party.expected import NOTHING, Expected, made_key
 from tidings.reconciliation.outbound.party.holds import PartyScope
 from tidings.reconciliation.outbound.party.policy import Shown, decided
@@ -118,7 +119,10 @@ class Deciding:
         if held.is_removed:
             return self._asked(held, read, run, "foreign")
         ours, base = _json(states.of(_json(held.payload))), None if held.base is None else _json(held.base)
-        wanted = decided(self._scope.holds.fields, base=base, ours=ours, theirs=theirs)
+        try:
+            wanted = decided(self._scope.holds.fields, base=base, ours=ours, theirs=theirs)
+        except Exception as error:  # a function of the user's
+            raise UnreadableError(f"{read.key!r:.80}: {type(error).__name__}: {error}"[:WHY_MAX]) from error
         if wanted is None:
             return self._asked(held, read, run, "foreign", fields=_fields(ours, theirs))
         fields = states.of(wanted)

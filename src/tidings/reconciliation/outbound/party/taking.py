@@ -8,9 +8,9 @@ from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
-from tidings.reconciliation.copy.copying import Copied
+from tidings.reconciliation.copy.copying import Copied, UnreadableError
 from tidings.reconciliation.kept.book import Book, Kept
-from tidings.reconciliation.kept.coding import Dirty, Finding, Mirrored, Suspect
+from tidings.reconciliation.kept.coding import UNREADABLE, Dirty, Finding, Mirrored, Suspect
 from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.outbound.listed import Listed
 from tidings.reconciliation.outbound.party.deciding import Deciding, Read, follows
@@ -96,14 +96,13 @@ class TakingHeld(TakingPages):
         assert isinstance(there, ThereHeld)
         page = HeldPage()
         for copy in taken.copies:
-            read = self._read(there, taken, copy.key, copy.at, copy)
-            self._judge(page, there, run, read)
+            self._read_one(page, there, run, self._read(there, taken, copy.key, copy.at, copy))
         if taken.looked.doubt or not self._by_key:
             return page  # nothing follows from what it does not show
         for at in there.missing:
             held = there.expected.get(at)
             if held is not None and at not in taken.unreadable:
-                self._judge(page, there, run, self._read(there, taken, held.key, at, None))
+                self._read_one(page, there, run, self._read(there, taken, held.key, at, None))
         return page
 
     def _read(self, there: ThereHeld, taken: Taken, key: str, at: bytes, copy: Copied | None) -> Read:
@@ -116,6 +115,13 @@ class TakingHeld(TakingPages):
             now=taken.now,
             secret=there.secret,
         )
+
+    def _read_one(self, page: HeldPage, there: ThereHeld, run: Run, read: Read) -> None:
+        try:
+            self._judge(page, there, run, read)
+        except UnreadableError as error:
+            page.excepted[read.key] = excepted(read.key, UNREADABLE, now=read.now)
+            page.why = page.why or str(error)
 
     def _judge(self, page: HeldPage, there: ThereHeld, run: Run, read: Read) -> None:
         held = there.expected.get(read.at)
