@@ -218,7 +218,7 @@ async def test_an_item_that_no_row_can_be_made_of_stands_where_it_stood(monkeypa
         before = (await at.scope.asof()).deletes
         assert before is not None
         at.provider.put("o08", 8)  # of this one nobody here knows where it stands
-        for key in ("o03", "o08"):
+        for key in ("o08", "o03"):
             unread(at, key, order=None)
             bend = at.provider.bend
             at.provider.bend = lambda page, bend=bend: bend(by_age(page))
