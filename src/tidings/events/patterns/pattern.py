@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidings.events.patterns.agreement import kind_of
 from tidings.events.patterns.looks import Addresses, Look
 from tidings.events.patterns.matchers import Matcher
 from tidings.events.patterns.scalars import Scalar
-from tidings.events.patterns.walk import OUTSIDE, Chain, Found, Path, Paths, agree, find
+from tidings.events.patterns.walk import OUTSIDE, Chain, Found, Path, Paths, find
 
 FREE: Sequence[Chain] = (OUTSIDE,)
 """It holds, whatever element of an array other fields are in."""
@@ -68,18 +69,36 @@ class Asked:
         self._addresses: Addresses = {}
         self._chains: dict[int, Sequence[Chain]] = {}
 
-    def holds(self, clause: Clause) -> bool:
-        """Say whether all fields hold, those within one array in the same element of it."""
-        bound: list[Sequence[Chain]] = []
+    def holds(self, clauses: Iterable[Clause]) -> bool:
+        """Say whether all fields of a clause hold, those within one array in the same element of it."""
+        bound: dict[int, Sequence[Chain]] = {}
+        asked: list[list[int]] = []
+        for clause in clauses:
+            within = self._within(clause, bound)
+            if within is not None:
+                if len(within) < 2:
+                    return True
+                asked.append(within)
+        if not asked:
+            return False
+        bits = {field: 1 << n for n, field in enumerate(bound)}
+        kind = kind_of(list(bound.values()))
+        return any(kind.holds(sum(bits[field] for field in within)) for within in asked)
+
+    def _within(self, clause: Clause, bound: dict[int, Sequence[Chain]]) -> list[int] | None:
+        """Return the fields that hold in arrays alone, and add where; None if one does not hold at all."""
+        within: list[int] = []
         for each in clause:
-            chains = self._chains.get(id(each))
+            key = id(each)
+            chains = self._chains.get(key)
             if chains is None:
-                chains = self._chains[id(each)] = each.chains(self._found, self._addresses)
+                chains = self._chains[key] = each.chains(self._found, self._addresses)
             if not chains:
-                return False
+                return None
             if chains[0]:
-                bound.append(chains)
-        return len(bound) < 2 or agree(bound)
+                within.append(key)
+                bound[key] = chains
+        return within
 
 
 class Pattern:
@@ -104,14 +123,12 @@ class Pattern:
 
     def matches(self, event: Mapping[str, Any]) -> bool:
         """Say whether the event matches; its numbers are exact where floats were read as `decimal.Decimal`."""
-        asked = Asked(find(event, self._paths))
-        return any(asked.holds(clause) for clause in self.clauses)
+        return Asked(find(event, self._paths)).holds(self.clauses)
 
     def may_match(self, event: Mapping[str, Any]) -> bool:
         """Say whether an event may match of which the data is not known: the rest of it does."""
-        asked = Asked(find(event, self._paths))
         known = (tuple(each for each in clause if each.path[0] != "data") for clause in self.clauses)
-        return any(asked.holds(clause) for clause in known)
+        return Asked(find(event, self._paths)).holds(known)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pattern) and other.text == self.text

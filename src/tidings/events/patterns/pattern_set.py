@@ -57,12 +57,11 @@ class PatternSet(Generic[NameT]):
             if file is not None:
                 for value, _ in there:
                     file.collect(value, candidates)
-        asked, matched = Asked(found), set[int]()
-        for candidate in candidates:
+        asked, clauses = Asked(found), dict[int, list[Clause]]()
+        for candidate in sorted(candidates):
             n, clause = self._clauses[candidate]
-            if n not in matched and asked.holds(clause):
-                matched.add(n)
-        return [self._names[n] for n in sorted(matched)]
+            clauses.setdefault(n, []).append(clause)
+        return [self._names[n] for n, those in clauses.items() if asked.holds(those)]
 
 
 def _keys(field: Field) -> list[Key]:

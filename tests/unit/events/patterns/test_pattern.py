@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import combinations
 from typing import Any
 
 import pytest
 
 from tidings.errors import PatternError
+from tidings.events.patterns.agreement import JOINED_MAX
 from tidings.events.patterns.grammar import compile_pattern
 from tidings.events.patterns.walk import Paths, find
 
@@ -285,6 +287,46 @@ def test_a_field_that_stands_in_many_combinations_is_asked_once() -> None:
     event = {"x": list(range(100))}
     few, many = ({"x": [{"anything-but": -1}], "$or": [{"y": [n]} for n in range(count)]} for count in (2, 30))
     assert calls_of(many, event) < 3 * calls_of(few, event)
+
+
+def test_many_combinations_within_an_array_cost_what_few_do() -> None:
+    """Else a pattern of 4 KB held a server for seconds on an event of 300 KB."""
+
+    def combined(count: int) -> Any:
+        return {"a": {name: {"$or": [{"v": [{"numeric": [">=", n]}]} for n in range(count)]} for name in "xyz"}}
+
+    event = {"a": [{"xyz"[n % 3]: {"v": n % 20}} for n in range(600)]}
+    assert not matches(combined(10), event)
+    assert calls_of(combined(10), event) < 6 * calls_of(combined(2), event)
+
+
+def test_arrays_of_one_path_cost_linear_time() -> None:
+    """Else an event of 12 KB held a server for ten seconds, whose pattern asks three things of a list's elements."""
+    pattern = {"a": {"b": {"x": [1], "y": [1], "z": [1]}}}
+
+    def event(n: int) -> Any:
+        apart = [{name: 1} for name in "xyz" for _ in range(n)]
+        return {"a.b": apart, "a": {"b": apart}}
+
+    assert not matches(pattern, event(20))
+    assert calls_of(pattern, event(60)) < 2.2 * calls_of(pattern, event(30))
+
+
+def test_two_arrays_of_one_path_hold_together_what_neither_does_alone() -> None:
+    pattern = {"a": {"b": {"x": [1], "y": [1], "z": [1]}}}
+    event = {"a.b": [{"x": 1}, {"y": 1}], "a": {"b": [{"z": 1}, {"x": 1, "y": 1}]}}
+    assert not matches(pattern, event)
+    assert matches(pattern, {**event, "a.b": [{"x": 1, "y": 1}, {"y": 1}]})
+
+
+def test_what_two_arrays_of_one_path_hold_together_is_weighed_up_to_a_limit() -> None:
+    names = [f"f{n}" for n in range(18)]
+    pattern = {"a": {"b": {name: [1] for name in names}}}
+    kinds = [dict.fromkeys(these, 1) for these in combinations(names[:-1], 3)]
+    assert len(kinds) ** 2 > JOINED_MAX
+    assert not matches(pattern, {"a.b": kinds, "a": {"b": kinds}})
+    assert matches(pattern, {"a.b": kinds, "a": {"b": [*kinds, dict.fromkeys(names, 1)]}})
+    assert matches(pattern, {"a.b": [{"f17": 1}], "a": {"b": [*kinds, dict.fromkeys(names[:-1], 1)]}})
 
 
 # 7. $or
