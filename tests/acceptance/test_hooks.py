@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,19 @@ from typing import Any
 import pytest
 
 from tests.acceptance.http_server import JSON, Caller, in_file, serving
-from tests.acceptance.webhooks import STRIPE, Till, delivery, entries, send, signed
+from tests.acceptance.webhooks import STRIPE, OrderPaid, Till, delivery, entries, send, signed
+from tidings import Settings
 from tidings.app import Opened
+from tidings.app.receiving import trying_of
 from tidings.errors import StoreUnavailableError
-from tidings.webhooks.receive.places import Query
+from tidings.operations.receiver_trial import Request
+from tidings.webhooks.receive.places import Member, Query
+from tidings.webhooks.receive.preset import Preset
 from tidings.webhooks.receive.presets import PRESETS
 from tidings.webhooks.receive.scheme import Scheme
 
 PATIENCE = 10
+UNSIGNED = Scheme(algorithm="unsigned", tolerance=None)
 
 
 @pytest.fixture
@@ -31,6 +38,14 @@ def till() -> Till:
 async def caller(till: Till, tmp_path: Path) -> AsyncIterator[Caller]:
     async with serving(till.app, in_file(tmp_path)) as caller:
         yield caller
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    here = in_file(tmp_path)
+    if request.param == "sqlite":
+        return here
+    return replace(here, database_url=str(request.getfixturevalue("postgres_url")))
 
 
 def opened(till: Till) -> Opened:
@@ -329,3 +344,30 @@ async def until(holds: Any) -> None:
     async with asyncio.timeout(PATIENCE):
         while not holds():
             await asyncio.sleep(0.01)
+
+
+def batch(*items: tuple[str, int]) -> bytes:
+    return json.dumps([{"id": id, "type": "paid", "order": "o-1", "amount": amount} for id, amount in items]).encode()
+
+
+async def test_of_a_batch_in_conflict_the_rest_is_appended(settings: Settings) -> None:
+    many = Preset(name="many", schemes=(UNSIGNED,), dedupe=Member("/id"), type=(Member("/type"),), split=("",))
+    till = Till(preset=many)
+    till.receiver.translate("paid")(lambda item: OrderPaid(item.payload["order"], item.payload["amount"]))
+    async with serving(till.app, settings) as caller:
+        other = {"ce-type": "order-paid", **JSON}
+        await caller.put("/events/%2Ftill/b", other, '{"order":"o-1","amount":1}')
+        for body, status in (
+            (batch(("a", 5)), 202),
+            (batch(("a", 6), ("b", 6), ("c", 5), ("d", 5), ("d", 6), ("c", 5)), 200),
+            (batch(("c", 5)), 200),
+        ):
+            request = Request(headers=((b"content-type", b"application/json"),), body=body)
+            tried = await trying_of(opened(till)).look(till.receiver, request, at=0)
+            before = (await opened(till).log.head()).position
+            assert (await caller.ask("POST", "/hooks/till", JSON, body)).status == status == tried.status
+            assert (await opened(till).log.head()).position - before == tried.new
+        assert [(event["id"], event["data"]["amount"]) for event in await entries(caller, type="order-paid")] == [
+            *(("b", 1), ("a", 5), ("c", 5), ("d", 5))
+        ]
+        assert await receipts(till) == [("stored", 1), ("conflict", 2)]

@@ -24,4 +24,4 @@ def receivers_of(opened: Opened) -> Receivers:
 
 def trying_of(opened: Opened) -> Trying:
     """Return what tries requests to receivers, and keeps nothing."""
-    return Trying(store=opened.store, log=opened.log, retelling=opened.retelling, making=opened.making)
+    return Trying(store=opened.store, retelling=opened.retelling, making=opened.making)

@@ -41,6 +41,11 @@ def came(
     )
 
 
+def of(*items: tuple[str, bytes]) -> Received:
+    """Return a request with an event for each key, and its content."""
+    return replace(came(), identities=tuple(Identity(*item, place) for place, item in enumerate(items)))
+
+
 async def receive(store: StoreDriver, *received: Received) -> list[Judged]:
     async with store.unit() as unit:
         unit.receive([Arrival(received=each) for each in received])
@@ -96,12 +101,36 @@ class Receiving:
 
     async def test_a_conflict_takes_no_key(self, store: StoreDriver) -> None:
         await receive(store, came("a"))
-        assert await verdicts(store, came("a", "b", content=b"other"), came("b")) == ["conflict", "new"]
-        assert await verdicts(store, came("b"), came("c", outcome="conflict"), came("c")) == [
-            *("duplicate", "conflict", "new")
-        ]
-        assert await verdicts(store, came("d", outcome="conflict")) == ["conflict"]
+        refused = replace(came("c"), refused=frozenset({0}))
+        assert await verdicts(store, came("a"), refused, came("c")) == ["duplicate", "conflict", "new"]
+        assert await verdicts(store, replace(came("d"), refused=frozenset({0}))) == ["conflict"]
         assert await verdicts(store, came("d")) == ["new"]
+        failed = came("a", "e", content=b"other", outcome="failed")
+        assert await verdicts(store, failed, came("e")) == ["conflict", "new"]
+
+    async def test_of_a_batch_in_conflict_the_rest_is_fresh(self, store: StoreDriver) -> None:
+        await receive(store, came("a"), came("b", outcome="failed"))
+        batch = of(("a", b"other"), ("b", b"h"), ("c", b"h"), ("d", b"h"), ("c", b"h"), ("d", b"other"))
+        async with store.unit() as unit:
+            events = tuple((event(id=f"{place}"),) for place in range(6))
+            unit.receive([Arrival(received=batch, events=events)])
+        [judged] = unit.judged
+        assert (judged.verdict, sorted(judged.fresh)) == ("conflict", [1, 2, 3])
+        assert [[event.id for event in events] for events in unit.emitted] == [["1", "2", "3"]]
+        assert await verdicts(store, came("c"), came("d")) == ["duplicate", "duplicate"]
+        assert await verdicts(store, came("d", content=b"other"), came("a")) == ["conflict", "duplicate"]
+        refused = replace(came("f", "g"), refused=frozenset({0}))
+        [judged] = await receive(store, refused)
+        assert (judged.verdict, sorted(judged.fresh)) == ("conflict", [1])
+        assert await verdicts(store, came("f"), came("g")) == ["new", "duplicate"]
+
+    async def test_an_id_that_stands_in_a_batch_twice_is_taken_once(self, store: StoreDriver) -> None:
+        [judged] = await receive(store, came("a", "b", "a"))
+        assert (judged.verdict, sorted(judged.fresh)) == ("new", [0, 1])
+        [judged] = await receive(store, of(("c", b"h"), ("c", b"other")))
+        assert (judged.verdict, sorted(judged.fresh)) == ("conflict", [0])
+        assert await verdicts(store, came("a"), came("b"), came("c")) == ["duplicate"] * 3
+        assert await verdicts(store, came("d", "d", outcome="failed"), came("d")) == ["new", "unfinished"]
 
     async def test_of_a_batch_those_are_fresh_that_were_not_there(self, store: StoreDriver) -> None:
         await receive(store, came("a", "c"))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec.structs import replace
+
 from tidings.errors import CallerError
-from tidings.events.content import content_hash
 from tidings.events.envelope import Envelope
 from tidings.events.media import bare
-from tidings.log.log import Log
 from tidings.operations.receiver_reasons import why_rejected
 from tidings.ports import utc
 from tidings.store.driver import StoreDriver
-from tidings.store.receipts import Arrival, fresh_events, judge
+from tidings.store.receipts import Arrival, fresh_events, items_of, judge
 from tidings.versions.retelling import Retelling
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.intake.translating import Making, arrival_of
@@ -74,7 +74,6 @@ class Trying:
     """Tries requests. `making`: as `tidings.operations.receivers.Receivers` has it."""
 
     store: StoreDriver
-    log: Log
     retelling: Retelling
     making: Callable[[], Making]
 
@@ -95,8 +94,7 @@ class Trying:
         received, answers = arrival.received, receiver.preset.answers
         owners = await self.store.owners(receiver.source, [each.key for each in received.identities])
         [judged] = judge([received], owners, [0])
-        fresh = fresh_events(arrival, judged)
-        other = await self._other(fresh)
+        differing = await self.retelling.differing(fresh_events(arrival, judged))
         outcome: Outcome = "stored"
         why = received.error
         if judged.verdict == "conflict":
@@ -105,8 +103,11 @@ class Trying:
             outcome = "duplicate"
         elif received.outcome == "failed":
             outcome = "failed"
-        elif other is not None:
-            outcome, why = "conflict", f"the event {other!r} is in the log with other content: that one stays"
+        elif differing:
+            id = differing[0].id
+            outcome, why = "conflict", f"the event {id!r} is in the log with other content: that one stays"
+        refusing = replace(received, refused=items_of(arrival.events, differing))
+        [rest] = judge([refusing], owners, [0])
         return Trial(
             receiver=receiver.id,
             outcome=outcome,
@@ -117,16 +118,8 @@ class Trying:
             signed=accepted.signed,
             repeats=min((owner.n for owner in owners.values()), default=None),
             events=tuple(event for events in arrival.events for event in events),
-            new=len(fresh) if outcome == "stored" else 0,
+            new=len(fresh_events(replace(arrival, received=refusing), rest)),
         )
-
-    async def _other(self, events: Sequence[Envelope]) -> str | None:
-        """Return the id of the first event that the log has with other content."""
-        for event in await self.retelling.as_kept(events):
-            kept = await self.log.find(event.source, event.id)
-            if kept is not None and content_hash(kept.envelope) != content_hash(event):
-                return event.id
-        return None
 
 
 def signed(receiver: Receiver, request: Request, *, id: str, at: int) -> Request:

@@ -35,6 +35,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `headers`, `query`: credentials masked; `headers` is a JSON array of pairs. `outcome`: `failed` with its `error`
     for what could not be read as events. `items`: JSON, what became of it. `forget_at`: until then a repeat is known.
+    `refused`: places of items whose events the log has with other content.
     """
 
     receiver: str
@@ -49,20 +50,26 @@ class Received(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     items: bytes
     outcome: ReceiptOutcome = "stored"
     error: str | None = None
+    refused: frozenset[int] = frozenset()
+
+
+Events = tuple[tuple[Envelope, ...], ...]
+"""Those of each item, in the order of the items."""
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """A request that was verified, with the events of each of its items."""
 
     received: Received
-    events: tuple[tuple[Envelope, ...], ...] = ()
+    events: Events = ()
 
 
 class Judged(msgspec.Struct, frozen=True, gc=False):
     """What a request is. `n`: of its receipt; for a duplicate, of the one that was kept before.
 
     `new`: the events are to be appended whose places are in `fresh`. `duplicate`: nothing is to be done. `unfinished`:
-    as `duplicate`, but the kept one failed, so it is done now. `conflict`: it is kept, and nothing is to be done.
+    as `duplicate`, but the kept one failed, so it is done now. `conflict`: an item came before with other content, so
+    that this one is kept, too; the items in `fresh` are new.
     """
 
     n: int
@@ -150,26 +157,61 @@ def all_new(received: Sequence[Received], numbers: Sequence[int]) -> list[Judged
     ]
 
 
+class _Items(NamedTuple):
+    """The items of a request. `known`: who has those that came before; `others`: those with other content than what
+    came first; `again`: those that stand there twice."""
+
+    known: dict[int, Owner]
+    others: frozenset[int]
+    again: frozenset[int]
+
+
 def _judge(received: Received, owners: dict[SourceKey, Owner], n: int) -> Judged:
-    if received.outcome == "conflict":
-        return Judged(n, "conflict", frozenset())
-    held = [
-        (each, owners[each_key]) for each in received.identities if (each_key := (received.source, each.key)) in owners
-    ]
-    if any(owner.content != identity.content for identity, owner in held):
-        return Judged(n, "conflict", frozenset())
-    known = {identity.item: owner for identity, owner in reversed(held)}
-    fresh = frozenset([identity.item for identity in received.identities if identity.item not in known])
-    failed = [owner.n for owner in known.values() if owner.failed]
-    if failed:
-        done = {item for item, owner in known.items() if not owner.failed}
-        return Judged(failed[0], "unfinished", frozenset({each.item for each in received.identities} - done))
-    if known and not fresh:
+    known, others, again = _items(received, owners)
+    done = {item for item, owner in known.items() if not owner.failed}
+    fresh = frozenset({identity.item for identity in received.identities} - done - others - again)
+    if others:
+        judged = Judged(n, "conflict", fresh if received.outcome == "stored" else frozenset())
+    elif len(done) < len(known):
+        return Judged(next(owner.n for owner in known.values() if owner.failed), "unfinished", fresh)
+    elif known and not fresh:
         return Judged(next(iter(known.values())).n, "duplicate", fresh)
-    for identity in received.identities:
+    else:
+        judged = Judged(n, "new", fresh)
+    for identity in bringing(received, judged):
         owner = Owner(identity.content, n, received.outcome == "failed")
         owners.setdefault((received.source, identity.key), owner)
-    return Judged(n, "new", fresh)
+    return judged
+
+
+def _items(received: Received, owners: Mapping[SourceKey, Owner]) -> _Items:
+    known: dict[int, Owner] = {}
+    others, again = set(received.refused), set[int]()
+    own: dict[str, Identity] = {}
+    for identity in received.identities:
+        owner = owners.get((received.source, identity.key))
+        first = own.setdefault(identity.key, identity)
+        if identity.content != (first if owner is None else owner).content:
+            others.add(identity.item)
+        elif owner is not None:
+            known.setdefault(identity.item, owner)
+        elif identity.item != first.item:
+            again.add(identity.item)
+    return _Items(known, frozenset(others), frozenset(again))
+
+
+def bringing(received: Received, judged: Judged) -> Iterable[Identity]:
+    """Return by what else the request is known from now on: of one in conflict, its items that are new."""
+    if judged.verdict == "new":
+        return received.identities
+    fresh = judged.fresh if judged.verdict == "conflict" else frozenset[int]()
+    return [identity for identity in received.identities if identity.item in fresh]
+
+
+def items_of(events: Events, among: Iterable[Envelope]) -> frozenset[int]:
+    """Return the places of the items that have one of these events."""
+    ids = {each.id for each in among}
+    return frozenset(item for item, made in enumerate(events) if not ids.isdisjoint([each.id for each in made]))
 
 
 def finishes(arrival: Arrival, judged: Judged) -> bool:
@@ -179,12 +221,14 @@ def finishes(arrival: Arrival, judged: Judged) -> bool:
 
 def fresh_events(arrival: Arrival, judged: Judged) -> tuple[Envelope, ...]:
     """Return the events that are to be appended."""
-    if judged.verdict not in ("new", "unfinished") or arrival.received.outcome != "stored":
+    received = arrival.received
+    if judged.verdict == "duplicate" or received.outcome != "stored":
         return ()
     if len(arrival.events) == 1 and 0 in judged.fresh:
         return arrival.events[0]
-    known = {identity.item for identity in arrival.received.identities} - judged.fresh
-    return tuple(event for item, made in enumerate(arrival.events) if item not in known for event in made)
+    known = {identity.item for identity in received.identities} | received.refused
+    left_out = known - judged.fresh
+    return tuple(event for item, made in enumerate(arrival.events) if item not in left_out for event in made)
 
 
 def keys_to_add(
@@ -195,8 +239,7 @@ def keys_to_add(
     rows = {
         (each.source, identity.key): (each.source, identity.key, identity.content, verdict.n)
         for each, verdict in reversed([*pairs])  # so that the first who brought a key has it
-        if verdict.verdict == "new"
-        for identity in each.identities
+        for identity in bringing(each, verdict)
     }
     return [row for place, row in rows.items() if place not in kept]
 

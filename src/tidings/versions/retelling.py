@@ -51,6 +51,15 @@ class Retelling:
         """Return the envelopes, each of them that is told again as it is kept."""
         return tuple([await self._as_kept(each) for each in envelopes])
 
+    async def differing(self, envelopes: Iterable[Envelope]) -> Sequence[Envelope]:
+        """Return those that the log has with other content."""
+        found = []
+        for each in await self.as_kept(envelopes):
+            kept = await self._find(each.source, each.id)
+            if kept is not None and content_hash(kept.envelope) != content_hash(each):
+                found.append(each)
+        return found
+
     async def _again(self, envelopes: Sequence[Envelope], conflict: Conflict) -> Sequence[Envelope] | None:
         if not conflict.position:
             return None

@@ -69,7 +69,7 @@ async def receive(connection: Connection, received: Sequence[Received]) -> list[
 
 def _are_all_new(received: Sequence[Received], taken: Mapping[SourceKey, int | None]) -> bool:
     """Say whether each key was taken, by the one request that has it: most requests are no repeats."""
-    if None in taken.values() or any(each.outcome == "conflict" for each in received):
+    if None in taken.values() or any(each.refused for each in received):
         return False
     return len(taken) == sum([len(each.identities) for each in received])
 

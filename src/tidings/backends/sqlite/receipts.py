@@ -21,6 +21,7 @@ from tidings.store.receipts import (
     Received,
     SourceKey,
     all_new,
+    bringing,
     is_repeat,
     judge,
     keys_to_add,
@@ -52,7 +53,7 @@ class Receipts:
         known = [self._known_by(each.source, each.identities) for each in received]
         keys = [key for pairs in known for key, _ in pairs]
         found = self._keys.find(connection, keys) if keys else {}
-        if not found and len(set(keys)) == len(keys) and all(each.outcome != "conflict" for each in received):
+        if not found and len(set(keys)) == len(keys) and not any(each.refused for each in received):
             judged = all_new(received, numbers)
             taken = [n for n, pairs in zip(numbers, known, strict=True) for _ in pairs]
         else:
@@ -141,7 +142,8 @@ def _add(
     for each, verdict, pairs in zip(received, judged, known, strict=True):
         if not is_repeat(verdict):
             held += row_of(each, verdict)
-            held.append(_encode(pairs if verdict.verdict == "new" else ()))
+            kept = {*bringing(each, verdict)}
+            held.append(_encode([pair for of, pair in zip(each.identities, pairs, strict=True) if of in kept]))
     add_values(connection, f"tidings_receipt ({ADDED}, keys)", held, width=_WIDTH)
 
 

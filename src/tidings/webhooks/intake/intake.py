@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from contextvars import Context
+from itertools import chain
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from tidings.errors import ConflictError, StoreUnavailableError
 from tidings.ports import Ports
 from tidings.store.driver import StoreDriver
-from tidings.store.receipts import Arrival, Judged
+from tidings.store.receipts import Arrival, Events, Judged, Received, items_of
 from tidings.versions.retelling import Retelling
 
 TOGETHER_MAX = 256
@@ -132,12 +133,17 @@ class Intake:
         return [_kept_of(arrival, each) for arrival, each in zip(arrivals, judged, strict=True)]
 
     async def _again(self, arrival: Arrival, error: ConflictError) -> Sequence[Judged]:
-        """Keep it with its events as they are in the log, where it tells them in another version; or as a conflict."""
+        """Keep it with its events as they are in the log, where it tells them in another version; or as a conflict, of
+        which the other items are new."""
         events = tuple([await self._retelling.as_kept(of_item) for of_item in arrival.events])
         try:
             return await self._kept([Arrival(received=arrival.received, events=events)])
         except ConflictError:
-            return await self._kept([_refused(arrival, error)])
+            items = items_of(events, await self._retelling.differing(chain.from_iterable(events)))
+        try:
+            return await self._kept([_refused(arrival.received, events, items, error)])
+        except ConflictError:  # they contradict each other, or another one came meanwhile
+            return await self._kept([_refused(arrival.received, events, frozenset(range(len(events))), error)])
 
     async def _kept(self, arrivals: Sequence[Arrival]) -> Sequence[Judged]:
         async with self._store.unit() as unit:
@@ -154,10 +160,10 @@ class Intake:
             await self._store.redrive_events(arrival.received.source, ids, at=self._ports.clock.now_us())
 
 
-def _refused(arrival: Arrival, error: ConflictError) -> Arrival:
-    """Return it as one whose event is in the log with other content."""
-    received = msgspec.structs.replace(arrival.received, outcome="conflict", error=str(error)[:2_000])
-    return Arrival(received=received)
+def _refused(received: Received, events: Events, items: frozenset[int], error: ConflictError) -> Arrival:
+    """Return it as one of which these items' events are in the log with other content."""
+    refused = msgspec.structs.replace(received, refused=items, error=str(error)[:2_000])
+    return Arrival(received=refused, events=events)
 
 
 def _kept_of(arrival: Arrival, judged: Judged) -> Kept:
