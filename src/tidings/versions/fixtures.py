@@ -16,6 +16,7 @@ from tidings.events.envelope import Envelope
 from tidings.versions import engine
 from tidings.versions.canonical import sha256_of
 from tidings.versions.lineage import Lineage, Step, Written
+from tidings.versions.schemas import names_in
 from tidings.versions.witness import witnesses
 
 FOLDER = Path("tests/versions")
@@ -102,6 +103,11 @@ def _disproved(lineage: Lineage, each: Fixture) -> Iterator[str]:
 
 def _misfits(lineage: Lineage, name: str, version: int, made: dict[str, Any]) -> Iterator[str]:
     schema, native = lineage.schema(version), lineage.natives.get(version)
+    names = None if schema is None else names_in(schema)
+    strange = set() if names is None else made.keys() - names
+    if strange:
+        told = ", ".join(sorted(strange))
+        yield f"{name}: what the steps make of it has members that version {version} does not declare: {told}"
     if schema is not None and not _holds(schema, made):
         yield f"{name}: what the steps make of it is not valid for version {version}: {_told(made)}"
     elif native is not None:

@@ -195,7 +195,7 @@ class Lineage:
         own, target = self.schema(of), self.schema(to)
         assert own is not None
         assert target is not None
-        return Derived(of, to, (keeping(own),) if to > of else (keeping(own), keeping(target)))
+        return Derived(of, to, (keeping(own), keeping(target)))
 
     def _judged(self, reader: int, writer: int) -> Answer:
         taken, written = self.schema(reader), self.schema(writer)

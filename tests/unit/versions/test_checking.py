@@ -275,6 +275,16 @@ def test_a_removed_name_does_not_come_back_as_something_else(repository: Reposit
     assert "name-reserved" in repository.codes("--scope", "LATEST")[1]
 
 
+def test_a_step_that_makes_a_member_which_its_version_does_not_declare_is_a_fault(repository: Repository) -> None:
+    repository.write(SECOND)
+    repository.run("lock", "--publish")
+    repository.write(THIRD, UP.replace('"owner": {', '"user": "x", "owner": {'))
+    repository.run("lock")
+    code, out = repository.run("check", "--offline")
+    assert code == 1
+    assert "what the steps make of it has members that version 3 does not declare: user" in out
+
+
 def test_a_changed_default_is_a_warning(repository: Repository) -> None:
     repository.write(SECOND)
     repository.run("lock", "--publish")

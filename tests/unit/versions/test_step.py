@@ -35,6 +35,15 @@ from tidings.versions.step import Adapted, Unreadable, adapt, serve
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
 
 
+class Before(msgspec.Struct):
+    cents: int
+    currency: str = "EUR"
+
+
+class After(msgspec.Struct, forbid_unknown_fields=True):
+    cents: int
+
+
 def read(envelope: Envelope, *classes: Any, native: Any = None) -> Adapted | Unreadable:
     versions = versions_of(classes)
     return adapt(Entry(1, 0, envelope), versions.reader([declared(native or classes[-1])]))
@@ -68,6 +77,36 @@ def test_a_step_that_the_schemas_allow_need_not_be_written() -> None:
     found = read(said(1, b'{"tweet_id":"20","user_id":"jack","folder":7}'), first(), second())
     assert isinstance(found, Adapted)
     assert found.event.folder == "all"  # what version 1 does not declare is no folder
+
+
+def test_a_member_that_the_newer_version_has_no_more_is_left_out_by_the_step_that_follows() -> None:
+    @event(TYPE, version=2, subject="tweet_id")
+    class Anonymous:
+        tweet_id: str
+
+    found = read(said(1, ONE), first(), Anonymous)
+    assert isinstance(found, Adapted)
+    assert (found.version, found.event.tweet_id) == (2, "20")
+    assert found.envelope.data == b'{"tweet_id":"20"}'
+    told = serve(Entry(1, 0, said(1, ONE)), 2, versions_of([first(), Anonymous]).lineages)
+    assert isinstance(told, Envelope)
+    assert told.data == b'{"tweet_id":"20"}'
+
+
+def test_a_member_of_a_part_that_has_it_no_more_is_left_out_where_the_part_takes_no_other() -> None:
+    @event(TYPE, version=1, subject="tweet_id")
+    class Old:
+        tweet_id: str
+        paid: list[Before]
+
+    @event(TYPE, version=2, subject="tweet_id")
+    class New:
+        tweet_id: str
+        paid: list[After]
+
+    found = read(said(1, b'{"tweet_id":"20","paid":[{"cents":5,"currency":"USD"}]}'), Old, New)
+    assert isinstance(found, Adapted)
+    assert found.event.paid == [After(5)]
 
 
 def test_an_older_class_reads_a_newer_version_that_it_tolerates_and_no_other() -> None:
