@@ -58,10 +58,11 @@ def _line(found: dict[str, Any]) -> dict[str, Any]:
     keys = ", ".join(each["key"] for each in found["exceptions"][:5])
     seconds = found["ahead_s"]
     ahead = f"; in part {seconds:,.0f} s from now: `tidings doctor` says what to do" if seconds else ""
+    stands = "; both stand still: with more than 100 exceptions nothing is told anew" if found["stopped"] else ""
     return {
         "scope": found["scope"],
         "upserts as of": found["upsert"]["as_of"] or "never",
-        "deletes as of": (found["delete"]["as_of"] or "never") + ahead,
+        "deletes as of": (found["delete"]["as_of"] or "never") + stands + ahead,
         "except": keys if len(found["exceptions"]) <= 5 else f"{keys} and {len(found['exceptions']) - 5} more",
         "last run": "none" if found["run"] is None else found["run"]["state"],
     }

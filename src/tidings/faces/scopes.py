@@ -28,6 +28,7 @@ def bounds_object(found: Bounds, *, now: int) -> dict[str, Any]:
         "exceptions": [
             {"key": each.key, "reason": each.reason, "since": time_text(each.since)} for each in found.exceptions
         ],
+        "stopped": found.is_stopped,
         "expected_s": None if found.expected is None else found.expected / 1_000_000,
         "overdue": found.is_overdue(now),
         "ahead_s": found.ahead(now) / 1_000_000,

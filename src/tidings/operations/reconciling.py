@@ -20,6 +20,11 @@ async def scopes_check(scopes: Mapping[str, Reconciliation], now: int) -> Check:
         bounds = await scope.asof()
         if bounds.run is not None and bounds.run.state == "held":
             told.append(f"{name} holds {counted(len(bounds.run.held), scope.holds)}: `tidings reconcile report {name}`")
+        if bounds.is_stopped:
+            count = counted(len(bounds.exceptions), "item")
+            told.append(
+                f"{name} is right but for {count}, so its bounds stand still: `tidings asof {name} --json` names them"
+            )
         if bounds.ahead(now):
             told.append(f"{name} {ahead_told(bounds, now)}")
         if bounds.is_overdue(now):

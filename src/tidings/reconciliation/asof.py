@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TypeVar
 
 import msgspec
 
-from tidings.reconciliation.kept.coding import UNREADABLE, Dirty, Suspect, Waiting, known_of
+from tidings.reconciliation.kept.coding import UNREADABLE, Dirty, Suspect, Waiting, known_of, stood_of
+from tidings.reconciliation.kept.excepting import EXCEPTIONS_MAX, STOOD, bounds_told
 from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.listing import Scope
-from tidings.reconciliation.rules.floors import NEVER, NOTHING, Known
+from tidings.reconciliation.rules.floors import NEVER
 from tidings.reconciliation.rules.stamps import margin
 from tidings.reconciliation.rules.times import period_of
 from tidings.store.note_store import NoteStore
 
 S = TypeVar("S", Suspect, Dirty, Waiting)
-EXCEPTIONS_MAX = 100
-"""With more of them nothing is told: "right but for so many" says little."""
 DECIDED = frozenset({"absent", "conflict", "foreign", "parked"})
 """Reasons that no read takes away, but somebody who decides."""
 APPLY_US = 1_000_000
@@ -40,6 +39,7 @@ class Bounds:
 
     `began`: when the scope was run first, None if it was not. `expected`: how old `deletes` may become before the next
     run has proved it anew, µs; None where nothing runs by itself. `furthest`: up to when anything is known of any part.
+    `is_stopped`: there are more exceptions than `EXCEPTIONS_MAX`, so both stand where they stood before there were.
     """
 
     scope: str
@@ -51,6 +51,7 @@ class Bounds:
     began: int | None = None
     expected: int | None = None
     furthest: int = NEVER
+    is_stopped: bool = False
 
     def staleness(self, now: int) -> int | None:
         """Return how old `deletes` is, µs; as old as the first run while nothing was proved. Below 0: see `ahead`."""
@@ -83,24 +84,24 @@ async def bounds_of(notes: NoteStore, scope: Scope, ran: Ran) -> Bounds:
     """Return what may be told now. Nothing is locked: what is told is read before what it is told but for, which may
     have become less since, and so may no other key be."""
     name = scope.name
-    known = await _known(notes, name)
+    floors = await notes.notes_between(name, "floor")
     exceptions = [Excepted(each.key, "suspect", each.since) for each in await _each(notes, name, "suspect", Suspect)]
     dirty = await _each(notes, name, "dirty", Dirty)
     exceptions += [Excepted(each.key, _reason(each), each.since) for each in dirty if each.is_given_up]
     exceptions += [Excepted(each.key, "parked", each.since) for each in await _each(notes, name, "parked", Waiting)]
-    is_told = len(exceptions) <= EXCEPTIONS_MAX
-    upserts = min(each.shown_put for each in known)
-    deletes = min(upserts, *(each.shown_delete for each in known))
+    is_stopped = len(exceptions) > EXCEPTIONS_MAX
+    upserts, deletes = await _stood(notes, name) if is_stopped else bounds_told(floors)
     return Bounds(
         scope=name,
-        upserts=upserts if is_told and upserts != NEVER else None,
-        deletes=deletes if is_told and deletes != NEVER else None,
+        upserts=None if upserts == NEVER else upserts,
+        deletes=None if deletes == NEVER else deletes,
+        is_stopped=is_stopped,
         exceptions=tuple(sorted(exceptions, key=lambda each: each.key)),
         record=ran.record,
         run=ran.last,
         began=ran.began,
         expected=_expected(scope, ran.last),
-        furthest=max(max(each.put, each.delete, each.shown_put, each.shown_delete) for each in known),
+        furthest=max((max(astuple(known_of(body))) for _, body in floors), default=NEVER),
     )
 
 
@@ -119,11 +120,9 @@ def _expected(scope: Scope, run: Run | None) -> int | None:
     return period_of(scope.every, now) + took + margin(facts) + facts.tick_us + APPLY_US
 
 
-async def _known(notes: NoteStore, scope: str) -> list[Known]:
-    rows = await notes.notes_between(scope, "floor")
-    known = [known_of(body) for _, body in rows]
-    is_whole = bool(rows) and not rows[0][0]  # the first one begins where the order does
-    return known if is_whole else [NOTHING, *known]
+async def _stood(notes: NoteStore, scope: str) -> tuple[int, int]:
+    rows = await notes.notes_between(scope, STOOD)
+    return stood_of(rows[0][1]) if rows else (NEVER, NEVER)
 
 
 async def _each(notes: NoteStore, scope: str, kind: str, type: type[S]) -> list[S]:

@@ -48,6 +48,7 @@ def reconciliation_schemas() -> dict[str, Object]:
                 "upsert": bound | {"description": "Whatever existed by then is shown as it was then, or later."},
                 "delete": bound | {"description": "So is what is absent."},
                 "exceptions": array(excepted),
+                "stopped": YES | {"description": "With more than 100 exceptions both bounds stand still."},
                 "expected_s": _MAYBE_NUMBER
                 | {"description": "How old it may become; null where nothing runs by itself."},
                 "overdue": YES | {"description": "It is twice as old as that."},

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TypeVar
 
 import msgspec
 from msgspec import structs
 
 from tidings.reconciliation.kept.coding import (
-    Dirty,
     Finding,
     Mirrored,
     Reading,
@@ -25,8 +23,8 @@ from tidings.reconciliation.kept.coding import (
     proof_bytes,
     proof_of,
 )
-from tidings.reconciliation.kept.findings import Findings
-from tidings.reconciliation.kept.notes import end_of, pair
+from tidings.reconciliation.kept.excepting import STOOD, Exceptions, packed, suspects_of
+from tidings.reconciliation.kept.notes import THERE, end_of, pair
 from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.rules.floors import NOTHING, Floors, Known
 from tidings.reconciliation.rules.judging import PUT
@@ -35,9 +33,6 @@ from tidings.reconciliation.rules.proofs import Proof
 from tidings.store.endpoint_deliveries import EndpointDelivery
 from tidings.store.note_store import Note
 from tidings.store.rows import Rank
-
-S = TypeVar("S", Suspect, Dirty, Reading)
-_THERE = b""
 
 
 class Mirrors(dict[bytes, bytes]):
@@ -68,12 +63,12 @@ class Kept:
     floors: Floors
 
 
-class Book(Findings):
+class Book(Exceptions):
     """The notes of a scope, in a unit that holds it."""
 
     # the scope as a whole
     async def record(self) -> Record:
-        body = (await self._noted("scope", [_THERE])).get(_THERE)
+        body = (await self._noted("scope", [THERE])).get(THERE)
         return Record() if body is None else msgspec.json.decode(body, type=Record)
 
     async def opened(self, random: Random) -> Record:
@@ -85,7 +80,7 @@ class Book(Findings):
         return record
 
     async def write(self, record: Record) -> None:
-        await self._note("scope", {_THERE: msgspec.json.encode(record)})
+        await self._note("scope", {THERE: msgspec.json.encode(record)})
 
     async def run(self, id: str) -> Run | None:
         body = (await self._noted("run", [id.encode()])).get(id.encode())
@@ -133,7 +128,7 @@ class Book(Findings):
 
     async def forget_proofs(self) -> None:
         """Know nothing any more of how far anything is known."""
-        for kind in ("floor", "key_floor", "proof", "wait"):
+        for kind in ("floor", "key_floor", "proof", "wait", STOOD):
             await self._note(kind, dict.fromkeys(key for key, _ in await self._between(kind)))
 
     async def key_floors_at(self, places: Iterable[bytes]) -> Mapping[bytes, int]:
@@ -167,7 +162,7 @@ class Book(Findings):
         return Kept(
             mirror=Mirrors(found["mirror"]),
             open=await self._findings_of(found["open"]),
-            suspects=_suspects(found["suspect"]),
+            suspects=suspects_of(found["suspect"]),
             key_floors={at: number_of(body) for at, body in found["key_floor"]},
             floors=await self._floors(range, found["floor"]),
         )
@@ -196,36 +191,13 @@ class Book(Findings):
     async def write_tombstones(self, tombstones: Mapping[bytes, int | None]) -> None:
         await self._note("tombstone", {at: None if n is None else number_bytes(n) for at, n in tombstones.items()})
 
-    # questions
-    async def suspects(self, range: Range) -> dict[bytes, Suspect]:
-        return _suspects(await self._over("suspect", range))
-
-    async def suspect(self, at: bytes) -> Suspect | None:
-        body = (await self._noted("suspect", [at])).get(at)
-        return None if body is None else msgspec.msgpack.decode(body, type=Suspect)
-
-    async def suspects_at(self, places: Iterable[bytes]) -> dict[bytes, Suspect]:
-        return _suspects((await self._noted("suspect", places)).items())
-
-    async def write_suspects(self, suspects: Mapping[bytes, Suspect | None]) -> None:
-        await self._note("suspect", {at: _packed(each) for at, each in suspects.items()})
-
-    async def dirty(self, limit: int | None = None) -> Sequence[Dirty]:
-        return [msgspec.msgpack.decode(body, type=Dirty) for _, body in await self._between("dirty", limit=limit)]
-
-    async def dirty_of(self, keys: Iterable[str]) -> Mapping[str, Dirty]:
-        found = await self._noted("dirty", [key.encode() for key in keys])
-        return {key.decode(): msgspec.msgpack.decode(body, type=Dirty) for key, body in found.items()}
-
-    async def write_dirty(self, keys: Mapping[str, Dirty | None]) -> None:
-        await self._note("dirty", {key.encode(): _packed(each) for key, each in keys.items()})
-
+    # reads that are under way
     async def readings(self, keys: Iterable[str]) -> Mapping[str, Reading]:
         found = await self._noted("reading", [key.encode() for key in keys])
         return {key.decode(): msgspec.msgpack.decode(body, type=Reading) for key, body in found.items()}
 
     async def write_readings(self, keys: Mapping[str, Reading | None]) -> None:
-        await self._note("reading", {key.encode(): _packed(each) for key, each in keys.items()})
+        await self._note("reading", {key.encode(): packed(each) for key, each in keys.items()})
 
     # what a list showed that proves presence only
     async def write_seen(self, run: str, places: Iterable[bytes]) -> None:
@@ -293,11 +265,3 @@ def newer(held: Mirrored | None, finding: Finding | None) -> Rank | None:
     if finding is not None:
         ranks.append(Rank(*finding.rank))
     return max(ranks, default=None)
-
-
-def _suspects(notes: Iterable[Note]) -> dict[bytes, Suspect]:
-    return {at: msgspec.msgpack.decode(body, type=Suspect) for at, body in notes}
-
-
-def _packed(each: S | None) -> bytes | None:
-    return None if each is None else msgspec.msgpack.encode(each)

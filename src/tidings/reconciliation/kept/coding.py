@@ -19,6 +19,7 @@ _OFFSET = 2**63
 UNREADABLE = "unreadable"
 """Why nothing is said of a key of which no read can be taken in."""
 _known = Packing(">4q")
+_bounds = Packing(">2q")
 _rank = Packing(">qbbq")
 _content = Packing(">bq")
 _number = Packing(">q")
@@ -62,6 +63,17 @@ def known_bytes(known: Known) -> bytes:
 def known_of(body: bytes) -> Known:
     """Return the floor that is kept."""
     return Known(*_known.unpack(body))
+
+
+def stood_bytes(bounds: tuple[int, int]) -> bytes:
+    """Return what is kept of where bounds stood."""
+    return _bounds.pack(*bounds)
+
+
+def stood_of(body: bytes) -> tuple[int, int]:
+    """Return the bounds that are kept."""
+    upserts, deletes = _bounds.unpack(body)
+    return upserts, deletes
 
 
 def number_bytes(number: int) -> bytes:

@@ -51,13 +51,6 @@ class Findings(Notes):
         closed = {each.at: None for each in others if known.get(each.at) == each.id.encode()}
         await self._note("open", {**opened, **closed})
 
-    async def write_parked(self, findings: Iterable[Finding]) -> None:
-        """Know of these keys that their repairs wait."""
-        told = {
-            each.at: msgspec.msgpack.encode(Waiting(id=each.id, key=each.key, since=each.since)) for each in findings
-        }
-        await self._note("parked", told)
-
     async def free(self, finding: Finding) -> None:
         """Know of a key no more that its repair waits, unless a later one does."""
         body = (await self._noted("parked", [finding.at])).get(finding.at)
@@ -117,6 +110,11 @@ class Findings(Notes):
         rows = list(findings)
         await self.write_bodies(rows)
         await self._note("awaited", dict.fromkeys(key for each in rows for key in (_content(each), each.at)))
+
+
+def waiting_of(findings: Iterable[Finding]) -> dict[bytes, bytes]:
+    """Return what is kept of keys whose repairs wait, by place."""
+    return {each.at: msgspec.msgpack.encode(Waiting(id=each.id, key=each.key, since=each.since)) for each in findings}
 
 
 def _content(finding: Finding) -> bytes:

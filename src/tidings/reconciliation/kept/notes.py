@@ -8,6 +8,9 @@ from tidings.reconciliation.kept.coding import place_key
 from tidings.reconciliation.rules.places import Range
 from tidings.store.note_store import NoteUnit
 
+THERE = b""
+"""The key of a note that is the only one of its kind."""
+
 
 class Notes:
     """The notes of a scope, in a unit that holds it."""

@@ -12,8 +12,6 @@ from tidings.reconciliation.kept.book import Book
 from tidings.reconciliation.kept.records import Mode, Record, Run
 from tidings.reconciliation.rules.delays import grace_of
 from tidings.reconciliation.rules.facts import Paging, ProviderFacts, micros
-from tidings.reconciliation.rules.floors import Floors
-from tidings.reconciliation.rules.places import WHOLE
 
 LIES, LIES_US = 3, 7 * 86_400_000_000
 _ID_BITS = 74
@@ -54,11 +52,11 @@ class Beginning:
                 await book.write_run(run)
                 return run
             await book.write_run(replace(kept, state="failed", ended=self._now, why="another run has taken its place"))
-        run = self._new(record, wanted, await book.floors(WHOLE))
+        run = self._new(record, wanted, await book.bounds())
         await book.write_run(run)
         return run
 
-    def _new(self, record: Record, wanted: Wanted, floors: Floors) -> Run:
+    def _new(self, record: Record, wanted: Wanted, bounds: tuple[int, int]) -> Run:
         now, approval = self._now, wanted.approval
         return Run(
             id=uuid7(now, self._ports.random.getrandbits(_ID_BITS)),
@@ -69,7 +67,7 @@ class Beginning:
             started=now,
             merges=record.merges,
             grace=grace_of(record.delays, horizon=micros(self._facts.redelivery_horizon)),
-            before=(floors.upserts, floors.deletes),
+            before=bounds,
             at_most=None if approval is None else approval.at_most,
             keys=() if approval is None else tuple(sorted(approval.keys)),
         )

@@ -107,7 +107,7 @@ class Changing:
             taken, self._secret = self._holding.taken(record), record.secret
             run = await book.run(record.pass_) if record.pass_ else None
             if run is None or run.state not in ("running", "paused") or run.definition != self._definition:
-                run = self._new(record, floors)
+                run = replace(self._new(record, floors), before=await book.bounds())
             run = replace(run, state="running", tries=0, why="")
             await book.write(replace(taken, pass_=run.id))
             await book.write_run(run)
@@ -125,7 +125,6 @@ class Changing:
             grace=grace_of(record.delays, horizon=micros(self._facts.redelivery_horizon)),
             since=since,
             goes_on=since,
-            before=(floors.upserts, floors.deletes),
         )
 
     # pages
@@ -217,9 +216,8 @@ class Changing:
             return await self._ended(book, record, run, state, why)
 
     async def _ended(self, book: Book, record: Record, run: Run, state: RunState, why: str) -> Run:
-        floors = await book.floors(WHOLE)
         ended = None if state == "paused" else self._holding.now
-        run = replace(run, state=state, why=why, ended=ended, bounds=(floors.upserts, floors.deletes))
+        run = replace(run, state=state, why=why, ended=ended, bounds=await book.bounds())
         await book.write(record)
         await book.write_run(run)
         return run

@@ -287,13 +287,12 @@ class Running:
 
     async def _end(self, run: Run, state: RunState, why: str, *, breach: str = "") -> Run:
         async with self._holding.held() as (_, book, record):
-            floors = await book.floors(WHOLE)
             run = replace(
                 run,
                 state=state,
                 why=why,
                 ended=None if state == "paused" else self._holding.now,
-                bounds=(floors.upserts, floors.deletes),
+                bounds=await book.bounds(),
                 breaches=(*run.breaches, breach) if breach else run.breaches,
             )
             planned = run.definition if run.is_dry and state == "done" else record.planned

@@ -17,7 +17,6 @@ from tidings.reconciliation.listing import Answer
 from tidings.reconciliation.rules.facts import Capability, Order
 from tidings.reconciliation.rules.judging import OUTBOUND, PUT
 from tidings.reconciliation.rules.paging import hold_limit
-from tidings.reconciliation.rules.places import WHOLE
 from tidings.reconciliation.runs.answering import Answered, Answers, Followed
 from tidings.reconciliation.runs.holding import Holding, breached
 from tidings.reconciliation.runs.reading import Asking, NoReadError, ReadOf
@@ -130,9 +129,7 @@ class Verifying:
 
     async def _ended(self, run: Run, state: RunState, why: str) -> Run:
         async with self._holding.open() as (_, book, _record):
-            floors = await book.floors(WHOLE)
-            bounds = (floors.upserts, floors.deletes)
-            run = replace(run, state=state, why=why, ended=self._holding.now, bounds=bounds)
+            run = replace(run, state=state, why=why, ended=self._holding.now, bounds=await book.bounds())
             await book.write_run(run)
         return run
 
