@@ -233,7 +233,7 @@ class SettingError(OperatorError):
 
 
 class SchemaError(OperatorError):
-    """The database was written by another release; the message has the command to run."""
+    """The database is of another release, or does not allow what is needed; the message has the command to run."""
 
 
 class ShapeChangedError(OperatorError):

@@ -26,6 +26,7 @@ PASSING_STATES = frozenset(
     {
         "25006",  # read only: the primary became a standby, and the next connection finds the new one
         "25P03",  # idle in transaction for too long
+        "25P04",  # in a transaction for too long
         "40001",  # serialization failure
         "40003",  # statement completion unknown
         "40P01",  # deadlock
@@ -46,6 +47,13 @@ _GONE = re.compile(
 
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 """Whatever a connection may raise: the last but one when it is lost between two messages of the server."""
+
+
+_WRONG_OPTIONS = (
+    asyncpg.UndefinedObjectError,
+    asyncpg.InvalidParameterValueError,
+    asyncpg.CantChangeRuntimeParamError,
+)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -108,6 +116,8 @@ def not_opened(error: Exception, place: str) -> OperatorError | None:
         return SettingError(
             f"{place}: {described(error)}; make it with `createdb`, or name another in TIDINGS_DATABASE_URL"
         )
+    if isinstance(error, _WRONG_OPTIONS):
+        return SettingError(f"{place}: {described(error)}; see what stands behind the ? in TIDINGS_DATABASE_URL")
     if state == "42501":
         return SchemaError(f"{place}: {described(error)}; have the database's owner grant it, or run as the owner")
     if is_transient(error):

@@ -21,7 +21,9 @@ SELECT current_setting('server_version_num')::int AS version,
   current_database()::text AS database,
   current_user::text AS role,
   has_database_privilege(current_database(), 'CREATE') AS may_create,
-  (SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = 'tidings') AS may_use
+  (SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = 'tidings') AS may_use,
+  (SELECT pg_get_userbyid(c.relowner)::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'tidings' AND c.relname = 'head' AND NOT pg_has_role(c.relowner, 'USAGE')) AS owner
 """
 
 
@@ -31,6 +33,7 @@ class Server:
 
     `version`: 150004 is 15.4. `is_pooled`: something stands between, such as PgBouncer, that may hand each transaction
     to another server process. `may_create`: schemas; `may_use`: the schema `tidings`; None if it is not there.
+    `owner`: whose the tables of tidings are; None if there are none, or the user has all rights of that one.
     """
 
     version: int
@@ -45,6 +48,7 @@ class Server:
     role: str
     may_create: bool
     may_use: bool | None
+    owner: str | None
 
     @property
     def major(self) -> int:
@@ -103,9 +107,18 @@ def refusal(server: Server) -> str | None:
             f"the user {server.role} may not make the schema tidings: run "
             f'`GRANT CREATE ON DATABASE "{server.database}" TO "{server.role}"`'
         )
+    return _not_owned(server)
+
+
+def _not_owned(server: Server) -> str | None:
+    if server.owner is not None:  # as the log grows partitions are added to it, which no grant allows
+        return (
+            f"the tables of tidings are {server.owner}'s, and only their owner may add to them: connect as "
+            f"{server.owner}, not as {server.role}"
+        )
     if server.may_use is False:
         return (
-            f"the user {server.role} may not use the schema tidings, which another user made: connect as that one, or "
-            f'run `GRANT USAGE ON SCHEMA tidings TO "{server.role}"` and grant it the tables'
+            f"the user {server.role} may not use the schema tidings, which another user made: run "
+            f'`GRANT USAGE, CREATE ON SCHEMA tidings TO "{server.role}"`'
         )
     return None

@@ -15,12 +15,12 @@ from tidings.backends.postgres import leases, outbox, reading, receipts
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.database import Database
 from tidings.backends.postgres.emits import Appender, append_emitted, new_among
-from tidings.backends.postgres.failures import translated
+from tidings.backends.postgres.failures import described, translated
 from tidings.backends.postgres.giving_way import giving_way
 from tidings.backends.postgres.inline import Inline
 from tidings.backends.postgres.sql import Guard, HandlerSql
 from tidings.backends.postgres.table import Tables
-from tidings.errors import InvalidDataError, RefusedError, StoreUnavailableError
+from tidings.errors import InvalidDataError, RefusedError, SchemaError, StoreUnavailableError
 from tidings.events.envelope import Envelope
 from tidings.log.driver import Position, Receipt, Write
 from tidings.store import statements
@@ -64,6 +64,16 @@ def told() -> Iterator[None]:
         ) from error
     except asyncpg.CharacterNotInRepertoireError as error:
         raise InvalidDataError("PostgreSQL keeps no text with U+0000: take it out, or keep it as bytes") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise SchemaError(
+            f"PostgreSQL does not allow it to the user ({described(error)}): have it granted, or connect as the "
+            "database's owner"
+        ) from error
+    except asyncpg.InvalidSchemaNameError as error:
+        raise SchemaError(
+            "no schema in the user's search_path is there, so what is read as a table has no place: run "
+            "`ALTER ROLE … SET search_path = public`"
+        ) from error
 
 
 class PostgresUnit(StatementUnit[Connection, int | None]):

@@ -21,6 +21,7 @@ PASSING = [
     asyncpg.QueryCanceledError("statement timeout"),
     asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT"),
     asyncpg.IdleInTransactionSessionTimeoutError("idle"),
+    asyncpg.TransactionTimeoutError("terminating connection due to transaction timeout"),
     asyncpg.InvalidCachedStatementError("cached plan must not change result type"),
     asyncpg.PostgresIOError("could not write"),
     asyncpg.InterfaceError("cannot perform operation: connection is closed"),

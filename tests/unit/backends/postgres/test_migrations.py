@@ -48,6 +48,21 @@ async def test_many_processes_that_start_at_once_make_the_tables_once(bare_postg
         await database.close()
 
 
+async def test_a_step_may_take_longer_than_the_user_allows_statements(bare_postgres_url: str) -> None:
+    connection = await connected(bare_postgres_url)
+    limits = ("statement_timeout", "lock_timeout", "transaction_timeout")
+    known = [name for name in limits if await connection.fetchval("SELECT current_setting($1, true)", name)]
+    for name in known:
+        await connection.execute(f"SET {name} = '1h'")
+    found = " ".join(f"INSERT INTO tidings.found VALUES ('{name}', current_setting('{name}'));" for name in known)
+    asking = f"CREATE TABLE tidings.found (name text, limited text); {found}"
+    await apply(connection, [*STEPS, replace(NEXT, statements=asking)])
+    limited = dict(await connection.fetch("SELECT name, limited FROM tidings.found"))
+    assert limited == dict.fromkeys(known, "0") | {"lock_timeout": "5s"}
+    assert await connection.fetchval("SHOW statement_timeout") == "1h"
+    await connection.close()
+
+
 async def test_a_step_that_fails_leaves_nothing_behind(bare_postgres_url: str) -> None:
     connection = await connected(bare_postgres_url)
     with pytest.raises(asyncpg.PostgresSyntaxError):

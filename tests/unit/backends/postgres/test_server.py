@@ -27,6 +27,7 @@ GOOD = Server(
     role="ann",
     may_create=True,
     may_use=True,
+    owner=None,
 )
 
 
@@ -54,7 +55,8 @@ def test_only_who_comes_through_a_pooler_is_cautioned() -> None:
         ({"is_read_only": True}, "name the primary"),
         ({"encoding": "SQL_ASCII"}, "createdb --encoding=UTF8"),
         ({"may_use": None, "may_create": False}, 'GRANT CREATE ON DATABASE "shop" TO "ann"'),
-        ({"may_use": False}, 'GRANT USAGE ON SCHEMA tidings TO "ann"'),
+        ({"may_use": False}, 'GRANT USAGE, CREATE ON SCHEMA tidings TO "ann"'),
+        ({"may_use": False, "owner": "bob"}, "the tables of tidings are bob's, and only their owner may"),
     ],
     ids=str,
 )
@@ -105,9 +107,14 @@ async def test_a_user_without_rights_is_told_what_to_grant(bare_postgres_url: st
             await open_database(url)
         assert "s3cret" not in str(told.value)
         await (await open_database(bare_postgres_url)).close()
-        with pytest.raises(SchemaError, match="GRANT USAGE ON SCHEMA tidings"):
+        with pytest.raises(SchemaError, match="connect as tidings"):
+            await open_database(url)
+        await changed(bare_postgres_url, f"GRANT USAGE ON SCHEMA tidings TO {role}")
+        await changed(bare_postgres_url, f"GRANT ALL ON ALL TABLES IN SCHEMA tidings TO {role}")
+        with pytest.raises(SchemaError, match="connect as tidings"):
             await open_database(url)
     finally:
+        await changed(bare_postgres_url, f"DROP OWNED BY {role}")
         await changed(bare_postgres_url, f"DROP ROLE {role}")
 
 
@@ -119,6 +126,9 @@ async def test_a_user_without_rights_is_told_what_to_grant(bare_postgres_url: st
         ({"port": "1"}, StoreUnavailableError, "see that PostgreSQL runs"),
         ({"port": "wr0ng"}, SettingError, "percent-encoded"),
         ({"path": "/x?sslmode=wr0ng"}, SettingError, "percent-encoded"),
+        ({"path": "/postgres?sslmod=require"}, SettingError, 'parameter "sslmod"; see what stands behind the ?'),
+        ({"path": "/postgres?lock_timeout=soon"}, SettingError, "see what stands behind the ? in TIDINGS_DATABASE_URL"),
+        ({"path": "/postgres?max_connections=9"}, SettingError, "see what stands behind the ? in TIDINGS_DATABASE_URL"),
     ],
     ids=str,
 )

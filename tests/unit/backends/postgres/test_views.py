@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from tests.unit.backends.postgres.room import Opened, opened
 from tidings.conformance.store_samples import record, replace_rows, row, table
-from tidings.errors import RefusedError
+from tidings.errors import RefusedError, SchemaError
 from tidings.store.rows import Column
 
 FIRST = record(table())
@@ -57,6 +60,37 @@ async def test_a_view_that_loses_columns_waits_for_what_is_built_on_it(at: Opene
     await at.rows("DROP VIEW built_on_it")
     assert await at.store.swap_view(second, consumer="new", replaced_consumer=None)
     assert await at.rows("SELECT * FROM suite_sample") == []
+
+
+@asynccontextmanager
+async def somebody(url: str) -> AsyncIterator[tuple[asyncpg.Connection[asyncpg.Record], str, str]]:
+    """Make a user who owns the schema tidings, and nothing else; give the owner's connection, its name and its URL."""
+    parts = urlsplit(url)
+    name = f"{parts.path[1:]}_role"
+    owner = await asyncpg.connect(url)
+    await owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD 's3cret'; CREATE SCHEMA tidings AUTHORIZATION {name}")
+    await owner.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    try:
+        yield owner, name, parts._replace(netloc=f"{name}:s3cret@{parts.hostname}:{parts.port}").geturl()
+    finally:
+        await owner.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+        await owner.close()
+
+
+async def refused(url: str) -> str:
+    async with opened(url) as room:
+        with pytest.raises(SchemaError) as told:
+            await room.store.create_view(FIRST)
+    return str(told.value)
+
+
+async def test_who_may_not_make_what_a_view_needs_is_told_what_is_missing(bare_postgres_url: str) -> None:
+    async with somebody(bare_postgres_url) as (owner, name, url):
+        assert "permission denied for database" in await refused(url)
+        await owner.execute(f"GRANT CREATE ON DATABASE {urlsplit(url).path[1:]} TO {name}")
+        assert "permission denied for schema public" in await refused(url)
+        await owner.execute(f"ALTER ROLE {name} SET search_path = nowhere")
+        assert "search_path" in await refused(url)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,12 @@ SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamesp
   WHERE n.nspname = 'tidings' AND c.relname = 'schema_step')
 """
 
+# What the user or the database is limited to: an index of a large table takes longer. Not every release has each.
+_WITHOUT_LIMITS = """
+SELECT set_config(name, '0', true) FROM pg_settings
+WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout')
+"""
+
 
 def read_steps() -> Sequence[Step]:
     """Return the steps that this release knows, in order."""
@@ -77,6 +83,7 @@ async def apply(connection: Connection, steps: Sequence[Step]) -> Sequence[Step]
     done = []
     for step in steps:
         async with connection.transaction(isolation="read_committed"):
+            await connection.execute(_WITHOUT_LIMITS)
             await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})", timeout=UNBOUNDED)
             if (await look(connection, steps)).found >= step.number:
                 continue
