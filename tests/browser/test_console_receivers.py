@@ -131,7 +131,7 @@ async def test_a_secret_that_a_provider_sends_in_the_body_is_hidden(made: Receiv
 async def test_a_conflict_is_told_from_what_came_first(made: Receiving, page: Page) -> None:
     await page.goto(f"{made.shop.url}/receivers/till/receipts/4")
     await expect(page.get_by_role("heading", level=1)).to_have_text("Receipt 4 conflict")
-    await expect(page.get_by_role("main")).to_contain_text("Its id came before with other content")
+    await expect(page.get_by_role("main")).to_contain_text("An id in it came before with other content")
 
 
 async def test_what_failed_is_replayed_once_the_translation_is_repaired(made: Receiving, page: Page) -> None:
