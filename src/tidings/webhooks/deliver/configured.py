@@ -154,6 +154,8 @@ def _faults_of_batch(given: Mapping[str, Any]) -> list[Fault]:
             faults.append((f"/batch/{name}", f"expected a whole number from {least:,} to {most:,}"))
     if given.get("format", "cloudevents") != "cloudevents":
         faults.append(("/batch", "only the format cloudevents has batches"))
+    if given.get("ordering") == "fifo":  # each would wait for its followers, which wait for it
+        faults.append(("/batch", "under the ordering fifo one goes after the other, so that there are no batches"))
     return faults
 
 

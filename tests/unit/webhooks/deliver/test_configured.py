@@ -83,6 +83,7 @@ def test_one_slot_leaves_none_to_reserve() -> None:
         ({"batch": {"size": 2, "linger_ms": 5_001}}, ["/batch/linger_ms"]),
         ({"batch": {"size": 2, "linger": 1}}, ["/batch/linger"]),
         ({"batch": {"size": 2}, "format": "standard"}, ["/batch"]),
+        ({"batch": {"size": 2}, "ordering": "fifo"}, ["/batch"]),
         ({"pattern": []}, ["/pattern"]),
         ({"pin": {"order/placed": 0}}, ["/pin/order~1placed"]),
         ({"pin": {"order.placed": True}}, ["/pin/order.placed"]),
