@@ -196,6 +196,8 @@ class Log:
             self._flushes.end_alone(item, is_left=is_left)
             if is_left:
                 self._tick_for(item)
+            elif item.receipt.done():
+                _forgotten(item.receipt)  # its time was up, and its caller is told what became of it all the same
         if receipt is None:
             return await item.receipt
         self._watch.answered((item,))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import math
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -148,3 +150,24 @@ async def test_closing_waits_for_one_that_is_kept_alone(log: Log, driver: Alone)
     assert (await append).outcome == "appended"
     await closing
     assert driver.closes == 1
+
+
+@pytest.mark.parametrize("knows", [True, False])
+async def test_one_that_is_kept_although_its_time_was_up_leaves_nothing_untold(
+    log: Log, driver: Alone, knows: bool
+) -> None:
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+    driver.knows = knows
+    driver.let.clear()
+    task = await begun(log, "a")
+    log._queue.expire(math.inf, None)  # as after a process stood still
+    driver.let.set()
+    if knows:
+        assert (await task).outcome == "appended"
+    else:
+        with pytest.raises(LogUnavailableError, match="did not answer in time"):
+            await task
+    del task
+    gc.collect()
+    assert told == []
