@@ -14,7 +14,7 @@ import msgspec
 
 from tidings.errors import DeclarationError
 from tidings.events.declaration import declaration_of, is_pydantic
-from tidings.versions.dated import with_times
+from tidings.versions.completing import INTEGER_KEY, NUMBER_KEY, completed
 from tidings.versions.engine import Schema
 
 OPEN_ENUM = "x-open-enum"
@@ -30,10 +30,11 @@ def schema_of(cls: type) -> Schema:
     """Return the schema of what is written for this class; DeclarationError if there is none.
 
     A time is a `date-time`, with an offset. What a validator never asserts is said in `x-tidings-type`: `bytes`,
-    `decimal`. A member whose class says nothing about its form may be any value.
+    `decimal`, `time` and `local-date-time` if they have no offset. A member whose class says nothing about its form
+    may be any value.
     """
     try:
-        made = _of_pydantic(cls) if is_pydantic(cls) else with_times(cls, msgspec.json.schema(cls, schema_hook=_any))
+        made = _of_pydantic(cls) if is_pydantic(cls) else completed(cls, msgspec.json.schema(cls, schema_hook=_any))
     except (TypeError, ValueError, NameError, LookupError) as error:
         raise DeclarationError(f"{cls.__module__}.{cls.__qualname__} has no JSON Schema: {error}") from error
     whole = _Plain(made).whole()
@@ -66,7 +67,17 @@ def resolved(node: Any, root: Schema) -> Mapping[str, Any]:
 
 
 def _of_pydantic(cls: Any) -> dict[str, Any]:
-    made: dict[str, Any] = cls.model_json_schema(mode="serialization")
+    from pydantic.json_schema import GenerateJsonSchema  # whoever gives a model has it; others need not
+
+    class Keyed(GenerateJsonSchema):
+        """Says what the keys of a map are where they are numbers, too."""
+
+        def dict_schema(self, schema: Any) -> dict[str, Any]:
+            made = super().dict_schema(schema)
+            names = {"int": INTEGER_KEY, "float": NUMBER_KEY}.get(schema.get("keys_schema", {}).get("type"))
+            return {**made, "propertyNames": dict(names)} if names else made
+
+    made: dict[str, Any] = cls.model_json_schema(mode="serialization", schema_generator=Keyed)
     members = made.get("properties", {})
     for name, field in cls.model_fields.items():
         if Decimal in (field.annotation, *get_args(field.annotation)):

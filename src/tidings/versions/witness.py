@@ -24,6 +24,8 @@ _OF_FORMAT = {
     "hostname": "example.com",
     "duration": "P1D",
 }
+_OF_TYPE = {"bytes": "YQ==", "decimal": "1", "time": "03:04:05", "local-date-time": "2026-01-02T03:04:05"}
+"""What `x-tidings-type` says, of which any text is one to a schema alone."""
 
 
 def witnesses(reader: Schema, writer: Schema) -> Iterator[Any]:
@@ -117,6 +119,8 @@ def _named(node: Mapping[str, Any]) -> Iterator[Any]:
         yield node["default"]
     if node.get("format") in _OF_FORMAT:
         yield _OF_FORMAT[node["format"]]
+    if node.get("x-tidings-type") in _OF_TYPE:
+        yield _OF_TYPE[node["x-tidings-type"]]
 
 
 def _edges(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Any]:

@@ -285,6 +285,56 @@ def test_a_step_that_makes_a_member_which_its_version_does_not_declare_is_a_faul
     assert "what the steps make of it has members that version 3 does not declare: user" in out
 
 
+MAPS = """
+import datetime as dt
+import decimal
+import enum
+import uuid
+from typing import Annotated, Literal
+from msgspec import Meta
+"""
+KINDS = "\nclass Kind(enum.Enum):\n    ONE = 'one'\n"
+
+
+@pytest.mark.parametrize("base", ["", "(BaseModel)"], ids=["msgspec", "pydantic"])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("str", "int"), ("str", "float"), ("float", "int"), ("str", 'Literal["a"]'),
+        ('Literal["a", "b"]', 'Literal["a"]'),
+        ("str", "Kind"), ("str", "uuid.UUID"), ("str", "dt.date"),
+    ],
+)  # fmt: skip
+def test_keys_of_maps_that_the_new_version_does_not_take_are_told(
+    repository: Repository, old: str, new: str, base: str
+) -> None:
+    head = MAPS + "from pydantic import BaseModel\n" + KINDS
+    shape = FIRST.replace("Bookmarked:", f"Bookmarked{base}:") + "    counts: dict[{}, int]\n"
+    repository.write(head, shape.format(old))
+    repository.run("lock", "--publish")
+    assert repository.run("check")[0] == 0
+    repository.write(head, shape.replace("version=1", "version=2").format(new))
+    repository.run("lock")
+    assert repository.run("check")[0] in (1, 3)
+    repository.write(head, shape.replace("version=1", "version=2").format(old) + "    more: int = 0\n")
+    repository.run("lock")
+    assert repository.run("check")[0] == 0
+
+
+@pytest.mark.parametrize("kind", ["dt.time", "Annotated[dt.datetime, Meta(tz=False)]", "decimal.Decimal", "bytes"])
+def test_what_any_text_is_to_a_schema_is_none_to_its_class(repository: Repository, kind: str) -> None:
+    repository.write(MAPS, FIRST + f"    at: {kind}\n")
+    repository.run("lock", "--publish")
+    assert repository.run("check") == (0, "ok\n")
+    for other in ("str", "dt.date"):
+        repository.write(MAPS, SECOND.replace("folder: str", f"at: {other}\n    folder: str"))
+        repository.run("lock")
+        assert repository.run("check")[0] == 1
+    repository.write(MAPS, SECOND.replace("folder: str", f"at: {kind}\n    folder: str"))
+    repository.run("lock")
+    assert repository.run("check")[0] == 0
+
+
 def test_a_changed_default_is_a_warning(repository: Repository) -> None:
     repository.write(SECOND)
     repository.run("lock", "--publish")

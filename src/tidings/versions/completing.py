@@ -1,4 +1,6 @@
-"""Times in a schema that msgspec made: it calls one a plain string unless its zone is annotated."""
+"""What msgspec leaves out of a schema: it calls a time a plain string unless its zone is annotated, and a map's keys
+any text unless their length or form is.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,12 @@ from typing import Any
 
 from msgspec import inspect
 
+INTEGER_KEY = {"pattern": "^-?(0|[1-9][0-9]*)$"}
+NUMBER_KEY = {"pattern": r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"}
+"""What text a number is as the key of a map, at least."""
 _KINDS: tuple[tuple[type, str], ...] = (
     (inspect.DateTimeType, "string"),
+    (inspect.TimeType, "string"),
     (inspect.CollectionType, "array"),
     (inspect.DictType, "object"),
     (inspect.StructType, "object"),
@@ -17,13 +23,16 @@ _KINDS: tuple[tuple[type, str], ...] = (
 )
 
 
-def with_times(cls: type, schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of the class with every time a `date-time`; it is changed in place."""
-    _Times(schema).walk(inspect.type_info(cls), schema)
+def completed(cls: type, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of the class with every time a `date-time`, and what keys of maps are; it is changed in place.
+
+    What takes or writes times without an offset, which no format of JSON Schema is, says so in `x-tidings-type`.
+    """
+    _Completing(schema).walk(inspect.type_info(cls), schema)
     return schema
 
 
-class _Times:
+class _Completing:
     def __init__(self, root: dict[str, Any]) -> None:
         self._definitions: Mapping[str, Any] = root.get("$defs", {})
         self._seen: set[type] = set()
@@ -41,10 +50,14 @@ class _Times:
         if not isinstance(node, dict) or not _fits(info, node):
             return
         if isinstance(info, inspect.DateTimeType):
-            node["format"] = "date-time"
+            node.update({"x-tidings-type": "local-date-time"} if info.tz is False else {"format": "date-time"})
+        elif isinstance(info, inspect.TimeType):
+            node["x-tidings-type"] = "time"
         elif isinstance(info, inspect.CollectionType):
             self.walk(info.item_type, node.get("items"))
         elif isinstance(info, inspect.DictType):
+            names = _names_of(info.key_type)
+            node.update({"propertyNames": names} if names else {})
             self.walk(info.value_type, node.get("additionalProperties"))
         elif isinstance(info, inspect.StructType | inspect.DataclassType | inspect.TypedDictType):
             self._members(info, node)
@@ -70,6 +83,25 @@ class _Times:
             yield node
             for name in ("anyOf", "oneOf"):
                 yield from node.get(name, ())
+
+
+def _names_of(info: inspect.Type) -> dict[str, Any]:
+    """Return what the keys of a map are; nothing if any text is one, or msgspec says so itself."""
+    if isinstance(info, inspect.Metadata):
+        info = info.type
+    if isinstance(info, inspect.EnumType):
+        return {"enum": sorted(str(each.value) for each in info.cls)}
+    if isinstance(info, inspect.LiteralType):
+        return {"enum": sorted(map(str, info.values))}
+    formed: tuple[tuple[type, dict[str, Any]], ...] = (
+        (inspect.IntType, INTEGER_KEY),
+        (inspect.FloatType, NUMBER_KEY),
+        (inspect.DecimalType, NUMBER_KEY),
+        (inspect.UUIDType, {"format": "uuid"}),
+        (inspect.DateTimeType, {"format": "date-time"}),
+        (inspect.DateType, {"format": "date"}),
+    )
+    return next((dict(names) for kind, names in formed if isinstance(info, kind)), {})
 
 
 def _fits(info: inspect.Type, node: dict[str, Any]) -> bool:
