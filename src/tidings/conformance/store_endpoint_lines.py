@@ -21,7 +21,7 @@ from tidings.conformance.store_harness import START_US, StoreHarness
 from tidings.conformance.store_samples import OTHER, SOON
 from tidings.errors import RefusedError
 from tidings.store.driver import StoreDriver
-from tidings.store.endpoint_deliveries import FOLLOWS
+from tidings.store.endpoint_deliveries import FOLLOWS, Range
 
 
 class OrderingForEndpoints:
@@ -54,6 +54,27 @@ class OrderingForEndpoints:
             [claimed] = await take(store)
             assert claimed.delivery.position == n
             assert await take(store, owner=OTHER) == []
+            await settle(store, claimed)
+
+    @pytest.mark.parametrize("way", ["retry", "recover"])
+    async def test_under_fifo_what_is_redriven_goes_before_what_waits(
+        self, store: StoreDriver, harness: StoreHarness, way: str
+    ) -> None:
+        await keep(store, endpoint(ordering="fifo"))
+        await deliver(store, *(sent(n) for n in (1, 2, 3)))
+        [first] = await take(store)
+        await settle(store, first, DEAD)
+        await store.resume_endpoint("e", at=START_US)  # somebody has skipped it, and thinks better of it
+        assert await states(store) == {1: "dead", 2: "due", 3: "behind"}
+        harness.clock.move(1)
+        if way == "retry":
+            await store.retry_delivery("e:1", at=harness.clock.now_us())
+        else:
+            await store.recover_endpoint("e", Range(after=0, to=3), at=harness.clock.now_us())
+        assert await states(store) == {1: "due", 2: "behind", 3: "behind"}
+        for n in (1, 2, 3):
+            [claimed] = await take(store)
+            assert claimed.delivery.position == n
             await settle(store, claimed)
 
     async def test_followers_of_a_dead_one_join_it_in_order(self, store: StoreDriver) -> None:

@@ -111,6 +111,16 @@ def go_on(endpoint: EndpointRecord, subject: str | None, *, at: int) -> Script[N
         )
 
 
+def step_back(endpoint: EndpointRecord, *, n: int) -> Script[None]:
+    """Under `fifo`, put what waits behind one that is dead no more: the endpoint was resumed without it."""
+    if endpoint.pacing.ordering == "fifo":
+        yield from ask(
+            "UPDATE tidings.delivery SET state = 'behind', next_at = NULL WHERE endpoint = $1 AND state = 'due' "
+            "AND n > $2 RETURNING 1",
+            *(endpoint.id, n),
+        )
+
+
 def follow(endpoint: EndpointRecord, subject: str | None, *, n: int, at: int) -> Script[int]:
     """Have those behind a dead one be dead with it, in order; say how many they are."""
     if endpoint.pacing.ordering != "key" or subject is None:
