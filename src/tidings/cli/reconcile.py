@@ -80,9 +80,10 @@ def approve(
     app: AppName = None,
     as_json: AsJson = False,
 ) -> None:
-    """List once more, ask for each item that a run holds, and delete those that are gone.
+    """List once more, ask for each item that a run holds and that was not listed since, and delete those that are gone.
 
-    Exit codes as of run, and 1 if it deletes nothing: it says why.
+    What more is not listed by then nobody has approved: it stays held, by this run. Exit codes as of run, and 1 if it
+    deletes nothing: it says why.
 
     Example: tidings reconcile approve till-orders 0190a7b2-8c6e-7c3a-9f00-5d2b7a1c4e10 --at-most 40
     """
@@ -130,7 +131,7 @@ def report(
     if as_json:
         output.json({**about, "findings": findings})
         return
-    held = {"held items": named(about["held"])} if about["held"] else {}
+    held = {"held items": named(about["held"], count=about["held_count"])} if about["held"] else {}
     output.fields({**_line(about), **_doubts(about), **held, "causes": _causes_line(about["causes"])})
     empty = "of what is listed, nothing differed" if held else "it found no difference"
     output.rows([_finding_line(each) for each in findings], empty=empty)
@@ -214,7 +215,7 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
         "would repair" if run["dry"] else "repaired": run["proposed"] if run["dry"] else run["appended"],
         "to decide": run["asked"],
         "deleted": run["deletes"],
-        "held": len(run["held"]),
+        "held": run["held_count"],
         "consistent as of": run["after"]["delete"],
     }
 

@@ -59,6 +59,7 @@ def run_object(run: Run, scope: str) -> dict[str, Any]:
         "omitted": run.omitted,
         "deletes": run.deleted,
         "held": list(run.held),
+        "held_count": run.held_count,
         "unreadable": run.unreadable,
         "breaches": list(run.breaches),
         "presence_only": run.presence_only or None,
@@ -82,7 +83,7 @@ def run_line(run: Run, scope: str, found: Sequence[Finding], *, now: int) -> str
     parts += [", ".join(f"{count:,} {cause.replace('_', ' ')}" for cause, count in causes.items())] if causes else []
     parts += [f"{run.old:,} older than what is known"] if run.old else []
     parts += [f"{run.asked:,} to decide"] if run.asked else []
-    parts += [f"{len(run.held):,} held"] if run.held else []
+    parts += [f"{run.held_count:,} held"] if run.held else []
     state = run.state if not run.why else f"{run.state}, {run.why}"
     proved = "nothing proved" if run.bounds[1] == NEVER else f"consistent as of {time_text(run.bounds[1])}"
     return f"{scope}: {state}: {'; '.join(parts)}; {proved}"

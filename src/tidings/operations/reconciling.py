@@ -19,7 +19,9 @@ async def scopes_check(scopes: Mapping[str, Reconciliation], now: int) -> Check:
     for name, scope in scopes.items():
         bounds = await scope.asof()
         if bounds.run is not None and bounds.run.state == "held":
-            told.append(f"{name} holds {counted(len(bounds.run.held), scope.holds)}: `tidings reconcile report {name}`")
+            told.append(
+                f"{name} holds {counted(bounds.run.held_count, scope.holds)}: `tidings reconcile report {name}`"
+            )
         if bounds.is_stopped:
             count = counted(len(bounds.exceptions), "item")
             told.append(

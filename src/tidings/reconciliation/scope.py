@@ -112,8 +112,8 @@ class Reconciliation:
         return await self._ran(self._verifying.one(run, key, control="" if last is None else last.control))
 
     async def approve(self, id: str, *, at_most: int, who: str = "local", stopping: asyncio.Event | None = None) -> Run:
-        """List once more, and delete what a run has held, up to so many. NotFoundError; RefusedError if it holds
-        nothing, or more."""
+        """List once more, and delete what a run has held, as far as it was not listed since; what nobody has approved
+        stays held. NotFoundError; RefusedError if it holds nothing, or more than `at_most`."""
         approval = await self.approval(id, at_most=at_most)
         async with self._store.changing(self._change("reconcile-approved", who, self._approved(id, at_most))):
             wanted = Wanted(mode="approve", applies=True, approval=approval)
@@ -124,9 +124,13 @@ class Reconciliation:
         held = await self.that(id)
         if held.state != "held":
             raise RefusedError(f"the run {id} is {held.state}, so there is nothing to approve")
-        if at_most < len(held.held):
-            raise RefusedError(f"the run {id} holds {counted(len(held.held), self.holds)}, more than {at_most}")
-        return Approval(at_most, frozenset(held.held))
+        if at_most < held.held_count:
+            raise RefusedError(f"the run {id} holds {counted(held.held_count, self.holds)}, more than {at_most}")
+        if held.held_more and "order" in held.breaches:  # what was suspected before its list lost its order stays so
+            raise RefusedError(
+                f"the list of the run {id} lost its order, so it is not known what it holds: run it anew"
+            )
+        return Approval(at_most, frozenset(held.held), held.epoch if held.held_more else None)
 
     async def begin(self, wanted: Wanted, *, who: str, of: str = "", store: StoreDriver | None = None) -> Run:
         """Have a run made by the process that carries the scope, soon. `of`: the run that is approved; `store`: that of

@@ -84,8 +84,9 @@ def _run() -> dict[str, Object]:
         **dict.fromkeys(counts, WHOLE),
         "held": array(
             TEXT,
-            description="The keys that are deleted, or sent again, only once that is approved.",
+            description="The keys that are deleted, or sent again, only once that is approved; the first 1,000.",
         ),
+        "held_count": WHOLE | {"description": "How many there are."},
         "breaches": array(TEXT),
         "presence_only": MAYBE,
         "before": pair,

@@ -170,8 +170,8 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 class Suspect(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A key that is live here and absent from a whole list. `as_of`: of that read; `since`: of the first one in a row.
-    `missing`: when an answer first said that it is gone, where one such answer is not enough; `said`: what orders that
-    answer among ranks."""
+    `epoch`: of who ran that one. `missing`: when an answer first said that it is gone, where one such answer is not
+    enough; `said`: what orders that answer among ranks."""
 
     key: str
     at: bytes
@@ -181,12 +181,15 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     since: int
     missing: int | None = None
     said: int = NEVER
+    epoch: int = 0
 
     def after(self, older: Suspect | None) -> Suspect:
-        """Return what is suspected once more, with what was answered before: the list has not shown it since."""
-        if older is None or older.key != self.key:
+        """Return what is suspected once more, with what was answered before: the list has not shown it since.
+
+        A ticket below 0 says that it is there, and should not be."""
+        if older is None or older.key != self.key or (older.ticket < 0) != (self.ticket < 0):
             return self
-        return replace(self, since=older.since, missing=older.missing, said=older.said)
+        return replace(self, since=older.since, missing=older.missing, said=older.said, epoch=older.epoch)
 
 
 class Dirty(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -14,6 +14,8 @@ Mode = Literal["plan", "run", "approve", "changed", "key"]
 RunState = Literal["running", "paused", "held", "incomplete", "failed", "done"]
 
 
+HELD_NAMED = 1_000
+"""So many of the keys that a run holds are kept with it, which is written with each answer."""
 KEYS = "keys"
 """What is named as the run that found what is read before there was any."""
 
@@ -78,8 +80,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     list showed, whose answer shows that answers can be believed. `since`: from when on a pass reads what has changed;
     `goes_on`: where its cursors begin; `is_closing`: its last page is read once more. `grace`: how old a change may be
     before its event is missed, µs.
-    `merges`: how many events the mirror had merged at its start. `why`: what it ended, or waits, for. `at_most`,
-    `keys`: of an approval: how many deletes, and of which keys.
+    `merges`: how many events the mirror had merged at its start. `why`: what it ended, or waits, for. `held`: keys that
+    it holds, up to `HELD_NAMED`, and `held_more`: how many more there are; `epoch`: of who held them. `at_most`,
+    `keys`: of an approval: how many deletes, and of which keys; `upto`: of those that were suspected by this epoch and
+    were not listed since, where the keys are too many to be named.
     """
 
     id: str
@@ -126,6 +130,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     bounds: tuple[int, int] = (NEVER, NEVER)
     at_most: int | None = None
     keys: tuple[str, ...] = ()
+    upto: int | None = None
     held: tuple[str, ...] = ()
+    held_more: int = 0
+    epoch: int = 0
     why: str = ""
     grace: int = GRACE_US
+
+    @property
+    def held_count(self) -> int:
+        """How many items it holds."""
+        return len(self.held) + self.held_more

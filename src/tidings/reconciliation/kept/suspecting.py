@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from tidings.reconciliation.kept.coding import Suspect
-from tidings.reconciliation.kept.records import Run
+from tidings.reconciliation.kept.records import HELD_NAMED, Run
 from tidings.wording import counted
 
 NAMED = 20
 TWICE = "no other item is there by which answers could be checked: a second one, a period later, counts"
+
+
+def is_approved(run: Run, suspect: Suspect) -> bool:
+    """Say whether an approval is of this one: it is among those that were shown, and was not listed since."""
+    return suspect.key in run.keys if run.upto is None else suspect.epoch <= run.upto
+
+
+def holding(run: Run, suspects: Sequence[Suspect], epoch: int) -> Run:
+    """Return a run that holds these. `epoch`: of who runs it."""
+    keys = sorted(each.key for each in suspects)
+    return replace(run, held=tuple(keys[:HELD_NAMED]), held_more=len(keys[HELD_NAMED:]), epoch=epoch)
 
 
 def asked_told(run: Run, left: Sequence[Suspect]) -> str:
@@ -30,12 +43,12 @@ def _nothing_told(run: Run) -> str:
     return "nothing was to be done: of what is not listed, all is there, or was decided meanwhile"
 
 
-def changed_told(run: Run, missing: Sequence[str]) -> str:
-    """Return why an approval does not hold for what is missing now."""
-    more = sorted({*missing} - {*run.keys})
-    if not more:
-        return f"{counted(len(missing), 'item')} not listed, which is more than the {run.at_most} that were approved"
-    return f"what is missing now is not what was approved: {counted(len(more), 'more item')} not listed: {named(more)}"
+def others_told(others: Sequence[Suspect]) -> str:
+    """Return which items are not listed that nobody has approved; nothing if there is none."""
+    if not others:
+        return ""
+    keys = sorted(each.key for each in others)
+    return f"{counted(len(keys), 'more item')} not listed, which nobody has approved: {named(keys)}"
 
 
 def unread_told(run: Run) -> str:
@@ -52,7 +65,8 @@ def unread_told(run: Run) -> str:
     return f"{'; '.join(told)}{': ' if run.nameless else ', such as '}{run.unread}" if told else ""
 
 
-def named(keys: Sequence[str]) -> str:
-    """Return keys as people read them: so many, and how many more there are."""
-    more = f" and {len(keys) - NAMED:,} more" if len(keys) > NAMED else ""
-    return ", ".join(keys[:NAMED]) + more
+def named(keys: Sequence[str], *, count: int = 0) -> str:
+    """Return keys as people read them: so many, and how many more there are. `count`: of all, if these are not all."""
+    shown = keys[:NAMED]
+    left = max(len(keys), count) - len(shown)
+    return ", ".join(shown) + (f" and {left:,} more" if left else "")

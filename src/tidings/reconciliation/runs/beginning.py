@@ -20,10 +20,11 @@ _UNDER_WAY = ("running", "paused")
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """How many deletes may be made, of which keys that were held."""
+    """How many deletes may be made, of which keys that were held. `upto`: see `Run`."""
 
     at_most: int
     keys: frozenset[str]
+    upto: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class Beginning:
             before=bounds,
             at_most=None if approval is None else approval.at_most,
             keys=() if approval is None else tuple(sorted(approval.keys)),
+            upto=None if approval is None else approval.upto,
         )
 
     def _presence_only(self, record: Record, now: int) -> str:

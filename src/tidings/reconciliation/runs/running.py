@@ -15,7 +15,7 @@ from tidings.reconciliation.copy.showing import Shown, shown
 from tidings.reconciliation.kept.book import Book
 from tidings.reconciliation.kept.coding import Suspect, key_place, place_key
 from tidings.reconciliation.kept.records import Record, Run, RunState
-from tidings.reconciliation.kept.suspecting import asked_told, changed_told, unread_told
+from tidings.reconciliation.kept.suspecting import asked_told, holding, is_approved, others_told, unread_told
 from tidings.reconciliation.listing import Page, Seeks
 from tidings.reconciliation.rules.facts import Capability, Order, Paging, ProviderFacts
 from tidings.reconciliation.rules.floors import NEVER, Known
@@ -33,7 +33,6 @@ from tidings.store.rows import Rank
 
 GROUP = 20
 RESTARTS = 3
-HELD_KEPT = 1_000
 
 
 class Running:
@@ -217,7 +216,7 @@ class Running:
             return await self._end(run, "done", unread_told(run))
         async with self._holding.held() as (_, book, record):
             if run.presence_only and run.presence_only != "drift" and not run.is_unseen_asked:
-                run = await self._suspect_unseen(book, run)
+                run = await self._suspect_unseen(book, record, run)
             suspects = [each for each in (await book.suspects(WHOLE)).values() if each.run == run.id]
             is_incomplete = self._is_incomplete(run, record)
             if is_incomplete:
@@ -227,37 +226,48 @@ class Running:
         if is_incomplete:
             why = f"the provider counts {run.total} items and has listed {run.rows}"
             return await self._end(run, "incomplete", why, breach="total")
-        recent = sum(n for at, n in record.deletes if at > self._holding.now - DAY_US)
-        limit = hold_limit(record.live)
-        if not _may_delete(run, suspects, recent=recent, limit=limit):
-            keys = tuple(sorted(each.key for each in suspects))
-            why = f"{len(keys)} items are not listed, and {recent} were {self._taking.done} today: more than {limit}"
-            why = changed_told(run, keys) if run.at_most is not None else why
-            return await self._end(replace(run, held=keys[:HELD_KEPT]), "held", why)
-        for start in range(0, len(suspects), GROUP):
+        if run.at_most is None and (why := self._too_many(record, len(suspects))):
+            return await self._end(holding(run, suspects, record.epoch), "held", why)
+        asked = suspects if run.at_most is None else [each for each in suspects if is_approved(run, each)]
+        for start in range(0, len(asked), GROUP):
             if stopping.is_set():
                 return run
-            run = await self._verifying.suspects(run, suspects[start : start + GROUP])
+            run = await self._verifying.suspects(run, asked[start : start + GROUP])
         return await self._asked(run)
+
+    def _too_many(self, record: Record, suspects: int) -> str:
+        """Return why so many are asked for only once somebody has approved it; nothing where they are not too many."""
+        recent, limit = sum(n for at, n in record.deletes if at > self._holding.now - DAY_US), hold_limit(record.live)
+        if not suspects or suspects + recent <= limit:
+            return ""
+        return f"{suspects:,} items are not listed, and {recent:,} were {self._taking.done} today: more than {limit:,}"
 
     async def _asked(self, run: Run) -> Run:
         """End a run that has asked for all that it suspects: what of an approval is left open stays held."""
-        async with self._holding.open() as (_, book, _record):
+        async with self._holding.open() as (_, book, record):
             left = [each for each in (await book.suspects(WHOLE)).values() if each.run == run.id]
-        run = replace(run, open_suspects=len(left))
-        if run.at_most is None or not left:
-            told = (asked_told(run, left), unread_told(run))
-            return await self._end(run, "done", "; ".join(filter(None, told)))
-        held = tuple(sorted(each.key for each in left))[:HELD_KEPT]
-        return await self._end(replace(run, held=held), "held", asked_told(run, left))
+        run, is_held = replace(run, open_suspects=len(left)), run.at_most is not None and bool(left)
+        asked = [each for each in left if not is_held or is_approved(run, each)]
+        others = [each for each in left if is_held and not is_approved(run, each)]
+        told = (asked_told(run, asked) if asked or not others else "", others_told(others), unread_told(run))
+        run = holding(run, left, record.epoch) if is_held else run
+        return await self._end(run, "held" if is_held else "done", "; ".join(filter(None, told)))
 
-    async def _suspect_unseen(self, book: Book, run: Run) -> Run:
+    async def _suspect_unseen(self, book: Book, record: Record, run: Run) -> Run:
         """Have asked for what a list did not show that moves between pages: of itself nothing follows from that."""
         as_of = NEVER if run.first_as_of is None else run.first_as_of
         unseen, older = await book.unseen(run.id), await book.suspects(WHOLE)
         suspects = {}
         for each in unseen:
-            found = Suspect(key=each.key, at=each.at, run=run.id, as_of=as_of, ticket=0, since=self._holding.now)
+            found = Suspect(
+                key=each.key,
+                at=each.at,
+                run=run.id,
+                as_of=as_of,
+                ticket=0,
+                since=self._holding.now,
+                epoch=record.epoch,
+            )
             suspects[each.at] = found.after(older.get(each.at))
         await book.void(f"s:{each.key}" for each in older.values())
         await book.write_suspects({**dict.fromkeys(older), **suspects})
@@ -315,9 +325,3 @@ def _counted(run: Run) -> Difference:
     """Return that the provider counts other than it lists: of the list as a whole, so of no key."""
     as_of = NEVER if run.first_as_of is None else run.first_as_of
     return Difference(Kind.TOTAL_DIFFERS, "", b"", Rank(as_of, 1, PUT, run.total or 0), Rank(as_of, 1, PUT, run.rows))
-
-
-def _may_delete(run: Run, suspects: Sequence[Suspect], *, recent: int, limit: int) -> bool:
-    if run.at_most is not None:
-        return len(suspects) <= run.at_most and {each.key for each in suspects} <= set(run.keys)
-    return not suspects or len(suspects) + recent <= limit

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import replace as replaced
 
+from msgspec.structs import replace
+
 from tidings.reconciliation.copy.copying import Copied, UnreadableError
 from tidings.reconciliation.copy.differing import Differing
 from tidings.reconciliation.copy.repairing import Difference, Repairs
@@ -77,10 +79,11 @@ class TakingPages(ABC):
             await self._keep(book, page, taken)
             return taken, page
         for held in absent:
-            suspect = Suspect(
+            page.suspects[held.at] = Suspect(
                 key=held.key, at=held.at, run=run.id, as_of=taken.as_of, ticket=taken.ticket, since=taken.now
             )
-            page.suspects[held.at] = suspect.after(there.kept.suspects.get(held.at))
+        for at, each in page.suspects.items():
+            page.suspects[at] = replace(each, epoch=record.epoch).after(there.kept.suspects.get(at))
         if run.presence_only:
             await book.write_seen(run.id, seen.shown.ats)
         else:
