@@ -12,12 +12,11 @@ from tidings.operations.census import census
 from tidings.operations.planner import answered
 from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
-from tidings.store.versions import EventVersion, Gate, VersionLease, no_version
+from tidings.store.versions import EventVersion, Gate, no_version
 from tidings.versions import reasons
 from tidings.versions.answer import Answer, Reason
 from tidings.versions.census import Census
-from tidings.versions.predicates import may_retire, may_switch
-from tidings.versions.said import said_of
+from tidings.versions.predicates import lands, may_retire, may_switch
 
 Judge = Callable[[Census, EventVersion], list[Reason]]
 Changed = Callable[[EventVersion, int, bool], EventVersion]
@@ -205,13 +204,8 @@ def _may_close(known: Census, row: EventVersion) -> list[Reason]:
     """Whoever appends this version, be it its own or one that it is brought down to, must have another open one."""
     open_ = frozenset(number for number, each in known.of_type(row.type).items() if each.gate == "open")
     emitting = known.live("emit", row.type)
-    stuck = [each for each in emitting if _lands(each, open_) and not _lands(each, open_ - {row.version})]
+    stuck = [each for each in emitting if lands(each, open_) and not lands(each, open_ - {row.version})]
     return [reasons.cannot_fall_back(each, row.type, row.version) for each in stuck]
-
-
-def _lands(lease: VersionLease, versions: frozenset[int]) -> bool:
-    said, top = said_of(lease.details), max(lease.versions, default=0)
-    return any(each <= top and said.path(top, each) is not None for each in versions)
 
 
 def _may_deprecate(known: Census, row: EventVersion) -> list[Reason]:

@@ -106,13 +106,28 @@ def may_rollback(census: Census, service: str, revision: str) -> list[Reason]:
             else:
                 found += _within_reach(census, lease.consumer, lease.type, version, reads_all=reads_all)
     for lease in (each for each in said if each.role == "emit"):
-        if lease.versions and not any(version in census.produced(lease.type) for version in lease.versions):
-            found += _readers_accept(census, lease.type, max(lease.versions))
-        rows = [census.of_type(lease.type).get(version) for version in lease.versions]
-        ended = [each for each in rows if each is not None and each.life in ENDED]
-        if ended and len(ended) == len(rows):
-            found.append(reasons.writes_what_ended(lease, ended[-1]))
+        found += _may_write(census, lease)
     return _once(found)
+
+
+def _may_write(census: Census, lease: VersionLease) -> Iterator[Reason]:
+    """Yield what keeps a release that emits a type from appending any of it: no version is open that it can write, and
+    none opens by itself."""
+    rows = census.of_type(lease.type)
+    own = [rows[version] for version in lease.versions if version in rows]
+    if not own or lands(lease, {number for number, each in rows.items() if each.gate == "open"}):
+        return
+    waiting = [each for each in own if each.life == "active" and each.gate == "closed" and not each.by_hand]
+    if waiting:
+        yield from _readers_accept(census, lease.type, waiting[-1].version)
+    else:
+        yield reasons.writes_nothing(lease, ([each for each in own if each.life not in ENDED] or own)[-1])
+
+
+def lands(lease: VersionLease, versions: Collection[int]) -> bool:
+    """Say whether who emits can write one of these versions: its own, or one that its steps lead down to."""
+    said, top = said_of(lease.details), max(lease.versions, default=0)
+    return any(each <= top and said.path(top, each) is not None for each in versions)
 
 
 def may_replay(census: Census, consumer: str, entries: Mapping[tuple[str, int], int]) -> list[Reason]:

@@ -186,14 +186,16 @@ def nobody_serves(endpoint: Pinned, pin: int) -> Reason:
     )
 
 
-def writes_what_ended(lease: VersionLease, row: EventVersion) -> Reason:
-    release = f"{lease.service} {lease.revision}"
+def writes_nothing(lease: VersionLease, row: EventVersion) -> Reason:
+    name, is_over = f"{row.type} {row.version}", row.life in ("sunset", "retired")
+    state = row.life if is_over else "closed, with no steps from it to an open one"
+    told = f"name a release of {lease.service} that writes a version which goes on"
     return Reason(
-        "not-active",
-        f"{release} writes {row.type} {row.version}, which is {row.life}",
+        "not-active" if is_over else "missing-step",
+        f"{lease.service} {lease.revision} writes {name}, which is {state}",
         {"type": row.type, "version": row.version, "service": lease.service, "state": row.life},
         step={"do": "name-a-release", "service": lease.service},
-        told=f"name a release of {lease.service} that writes a version which goes on",
+        told=told if is_over else f"tidings versions open {name}, or {told}",
     )
 
 

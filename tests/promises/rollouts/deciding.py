@@ -134,6 +134,12 @@ def roll_back(town: Town) -> None:
                 raise Stuck(f"{name} went back to {old.number}, and may meet {type} {missing}")
         if why := lacking(town.census(), list(town._accepting(made, name))):
             raise Stuck(f"{name} went back to {old.number}: {why}")
+    for type in made.service.writes:
+        known = made.release[type]
+        own = [town.rows[type, version] for version in known.natives]
+        opens_itself = any(each.life == "active" and each.gate == "closed" and not each.by_hand for each in own)
+        if not opens_itself and releases.lands(known, made.told[type], town.open_versions(type)) is None:
+            raise Stuck(f"{made.service.name} went back to {old.number}, and can append no version of {type}")
 
 
 def replay(town: Town) -> None:

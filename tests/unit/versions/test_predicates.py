@@ -227,6 +227,26 @@ def test_a_release_that_writes_nothing_but_what_has_ended_may_not_come_back(life
     assert told(may_rollback(census(writes_both, lease("a", 1, 2), versions=rows), "shop", "r0")) == ("ok", [])
 
 
+def test_a_release_that_finds_no_gate_open_that_it_can_write_to_may_not_come_back() -> None:
+    wrote = lease("shop", 1, role="emit", admission="left", revision="r0", said=Said())
+    reads = lease("a", 1, 2)
+    for gate in ("closing", "closed"):
+        rows = (row(1, gate, by_hand=True), row(2, "open"))
+        [found] = may_rollback(census(wrote, reads, versions=rows), "shop", "r0")
+        assert (found.code, found.answer) == ("missing-step", "no")
+        assert found.text == "shop r0 writes moved 1, which is closed, with no steps from it to an open one"
+        assert found.told == (
+            "tidings versions open moved 1, or name a release of shop that writes a version which goes on"
+        )
+    by_steps = replace(wrote, versions=(2,), details=details_of(DOWN))
+    rows = (row(1, "open"), row(2, by_hand=True))
+    assert told(may_rollback(census(by_steps, reads, versions=rows), "shop", "r0")) == ("ok", [])
+    opens_itself = (row(1), row(2, "open"))
+    assert told(may_rollback(census(wrote, reads, versions=opens_itself), "shop", "r0")) == ("ok", [])
+    refused = census(wrote, lease("a", 2), versions=opens_itself)
+    assert told(may_rollback(refused, "shop", "r0")) == ("no", ["consumer-does-not-accept"])
+
+
 def test_a_replay_needs_every_version_in_its_range() -> None:
     known = census(lease("a", 1, 2))
     assert told(may_replay(known, "a", {(TYPE, 1): 5, ("other", 9): 1})) == ("ok", [])
