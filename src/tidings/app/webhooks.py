@@ -126,7 +126,8 @@ def sender_of(settings: Settings, ports: Ports) -> Callable[[], Sends]:
     may, proxy = allowed(settings), settings.delivery_proxy
 
     def open_sender() -> Sends:
-        from tidings.webhooks.deliver.sending import Limits, Sender
+        from tidings.webhooks.deliver.limits import Limits
+        from tidings.webhooks.deliver.sending import Sender
 
         limits = Limits(total_s=settings.delivery_timeout, connect_s=settings.delivery_connect_timeout)
         return Sender(ports.clock, may, limits=limits, proxy=proxy)

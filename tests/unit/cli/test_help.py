@@ -12,7 +12,10 @@ import typer.main
 from tests.house import reference
 from tidings.cli.program import build
 
-SLOW = ["aiohttp", "asyncio", "jinja2", "msgspec", "prometheus_client", "pydantic", "sqlite3", "starlette", "uvicorn"]
+SLOW = [
+    "aiohttp", "asyncio", "jinja2", "msgspec", "prometheus_client", "pycurl", "pydantic", "sqlite3", "starlette",
+    "uvicorn",
+]  # fmt: skip
 ASKED = """
 import sys
 from tidings.cli.program import run_with

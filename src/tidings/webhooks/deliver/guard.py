@@ -7,25 +7,11 @@ addresses never ask one.
 from __future__ import annotations
 
 import socket
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
 from tidings.webhooks.deliver.addresses import ONLY_PUBLIC, Address, Allowed, unwrapped
-
-AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]
-"""As `socket.getaddrinfo` gives them: family, type, protocol, canonical name, socket address."""
-
-
-class AddressRefused(OSError):
-    """Nothing may be sent to this address. The text is always the same one.
-
-    Several addresses of a host are dialled at once, and only errors with one text are not merged into another class.
-    """
-
-    def __init__(self) -> None:
-        super().__init__("nothing may be sent to this address")
 
 
 @dataclass(slots=True)
@@ -41,9 +27,6 @@ class Dialled:
         return bool(self.refused) and not self.reached
 
 
-_dialled: ContextVar[Dialled | None] = ContextVar("dialled", default=None)
-
-
 class Guard:
     """Makes the sockets of outgoing connections, if their address is allowed. `proxy`: the only one that is."""
 
@@ -51,23 +34,16 @@ class Guard:
         self._allowed = allowed
         self._proxy = proxy
 
-    def __call__(self, info: AddressInfo) -> socket.socket:
-        """Return a socket for this address. AddressRefused."""
-        family, kind, protocol, _, where = info
-        noted = _dialled.get()
-        if family not in (socket.AF_INET, socket.AF_INET6) or not self._may_reach(where[0], where[1]):
-            if noted is not None:
-                noted.refused.add(place(where) if len(where) > 1 else "a local socket")
-            raise AddressRefused
-        if noted is not None:
-            noted.reached.append(place(where))
-        return socket.socket(family, kind, protocol)
+    def socket_for(self, family: int, where: tuple[Any, ...], dialled: Dialled) -> socket.socket | None:
+        """Return a socket to dial this address with, None if nothing may be sent to it. OSError if there is none.
 
-    def watch(self) -> Dialled:
-        """Return what is dialled from now on by this task and those it starts, until it watches anew."""
-        noted = Dialled()
-        _dialled.set(noted)
-        return noted
+        `family` and `where`: as `socket.getaddrinfo` gives them. `dialled`: where it is noted.
+        """
+        if family not in (socket.AF_INET, socket.AF_INET6) or not self._may_reach(where[0], where[1]):
+            dialled.refused.add(place(where) if len(where) > 1 else "a local socket")
+            return None
+        dialled.reached.append(place(where))
+        return socket.socket(family, socket.SOCK_STREAM)
 
     def _may_reach(self, host: str, port: int) -> bool:
         try:

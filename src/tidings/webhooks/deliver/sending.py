@@ -2,53 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
-from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Self
+from typing import NamedTuple, Self
 
-import aiohttp
-from aiohttp.abc import AbstractResolver
-from aiohttp.connector import Connection
-from multidict import CIMultiDict, istr
 from yarl import URL
 
 from tidings.errors import SettingError
 from tidings.ports import Clock
 from tidings.webhooks.deliver import target
 from tidings.webhooks.deliver.addresses import ONLY_PUBLIC, Address, Allowed, is_public, unwrapped
-from tidings.webhooks.deliver.answer import Answer, Failure, FailureKind
-from tidings.webhooks.deliver.deadline import Deadline
-from tidings.webhooks.deliver.excerpt import excerpt_of, headers_of
-from tidings.webhooks.deliver.fault import failure_of
-from tidings.webhooks.deliver.guard import Guard, place
+from tidings.webhooks.deliver.answer import Answer, Failure
+from tidings.webhooks.deliver.exchange import Exchange
+from tidings.webhooks.deliver.guard import Guard
+from tidings.webhooks.deliver.handles import handle_of
+from tidings.webhooks.deliver.kept import Kept
+from tidings.webhooks.deliver.limits import USUAL, Limits
+from tidings.webhooks.deliver.transfers import Ended, Transfers
 
-HEADERS_MAX = 128
-KEPT_ALIVE_S = 4.0  # many servers close after 5 s of silence, and what is sent meanwhile would be a failure
 KNOWN_URLS = 1_000
-KNOWN_NAMES = 1_000
-_CHUNK = 16_384
+# What libcurl would add by itself is named with nothing behind it, which leaves it out.
+_EACH = (b"Accept-Encoding: identity", b"Accept:", b"Content-Type:", b"Expect:", b"Proxy-Connection:")
+_UNSENDABLE = re.compile(r"[\r\n\0]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How long one attempt may take, in seconds, and how much of an answer is looked at, in bytes."""
+class Where(NamedTuple):
+    """A URL as it is dialled, with the host and port in it."""
 
-    total_s: float = 20.0
-    connect_s: float = 5.0
-    head_bytes: int = 16_384
-    read_bytes: int = 65_536
+    url: str
+    host: str
+    port: int
 
 
 class Sender:
     """Sends to endpoints; one of them for a process, closed at its end.
 
-    `tls`: None for the certificates that the system trusts. `proxy`: its URL, with an address and no name for its host,
-    and perhaps a user; it then checks where a request may go, and the only address that is dialled is its own.
-    SettingError if it is no such URL.
+    `authorities`: certificates as PEM whose word is trusted, None for those that the system trusts. `proxy`: its URL,
+    with an address and no name for its host, and perhaps a user; it then checks where a request may go, and the only
+    address that is dialled is its own. SettingError if it is no such URL. `resolver`: which addresses a name has, None
+    to ask the system.
     """
 
     def __init__(
@@ -56,42 +51,23 @@ class Sender:
         clock: Clock,
         allowed: Allowed = ONLY_PUBLIC,
         *,
-        limits: Limits = Limits(),
-        tls: SSLContext | None = None,
+        limits: Limits = USUAL,
+        authorities: str | None = None,
         proxy: str | None = None,
-        resolver: AbstractResolver | None = None,
+        resolver: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
         self._clock = clock
         self._allowed = allowed
         self._known = lru_cache(maxsize=KNOWN_URLS)(self._checked)
         self._is_private = lru_cache(maxsize=KNOWN_URLS)(_is_private)
-        self._name = lru_cache(maxsize=KNOWN_NAMES)(istr)  # as the client would make of it, several times a request
         self._limits = limits
-        self._deadline = Deadline(limits.total_s)
-        self._is_proxied = proxy is not None
+        self._authorities = authorities
+        self._proxy = proxy
+        self._resolver = resolver
         self._guard = Guard(allowed, proxy=None if proxy is None else _place_of(proxy))
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                socket_factory=self._guard,
-                ssl=True if tls is None else tls,
-                resolver=resolver,
-                use_dns_cache=False,
-                limit=0,
-                keepalive_timeout=KEPT_ALIVE_S,
-            ),
-            response_class=_Response,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            proxy=proxy,
-            auto_decompress=False,
-            request_class=_Request,
-            headers={"Accept-Encoding": "identity"},
-            timeout=aiohttp.ClientTimeout(total=None, connect=limits.connect_s),
-            read_bufsize=_CHUNK,
-            max_line_size=limits.head_bytes,
-            max_field_size=limits.head_bytes,
-            max_headers=HEADERS_MAX,
-        )
+        self._kept = Kept()
+        self._transfers: Transfers | None = None
+        self._free: list[Exchange] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -103,114 +79,58 @@ class Sender:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._session.close()
+        transfers, self._transfers = self._transfers, None
+        if transfers is not None:
+            await transfers.close()
 
     async def send(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer | Failure:
         """POST the body and return what came of it, within `Limits.total_s`. Raises nothing but CancelledError."""
         where = self._known(url)
         if isinstance(where, Failure):
             return where
-        began, exchange = self._clock.monotonic(), _Exchange(self._is_private, is_proxied=self._is_proxied)
-        dialled, named = self._guard.watch(), [(self._name(name), value) for name, value in headers]
+        lines = [f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers]
+        if _UNSENDABLE.search("".join(lines)):
+            return Failure(kind="protocol", error="a header with a line break or NUL is not sent")
+        began, exchange = self._clock.monotonic(), self._free.pop() if self._free else self._new()
         try:
-            with self._deadline:
-                response = await self._session.post(where, headers=named, data=body, allow_redirects=False)
-                assert isinstance(response, _Response)
-                await exchange.read(response, self._limits)
-        except Exception as error:
-            if exchange.response is None:
-                return failure_of(error, dialled, duration_us=self._since(began))
-            exchange.cut = "timeout" if isinstance(error, TimeoutError) else "protocol"
+            exchange.begin(where.url, [*map(str.encode, lines), *_EACH], body, self._resolved(where))
+            ended = await self._ended(exchange)
+            is_private = self._is_private(where.host if self._proxy else exchange.source)
+            return exchange.told(ended, is_private=is_private, duration_us=self._since(began))
         finally:
             exchange.end()
-        refused = tuple(sorted(dialled.refused)) if dialled.refused else ()
-        return exchange.told(refused, self._since(began), self._limits)
+            self._free.append(exchange)
 
-    def _checked(self, url: str) -> URL | Failure:
+    async def _ended(self, exchange: Exchange) -> Ended:
+        """Have the request made. A connection that has ended since is closed, and another one taken."""
+        while True:
+            if self._transfers is None or self._transfers.is_over:
+                self._transfers = Transfers(idle_s=self._limits.kept_s)
+            ended = await self._transfers.carry(exchange.handle)
+            if not exchange.is_stale:
+                return ended
+            exchange.is_stale = False
+
+    def _new(self) -> Exchange:
+        handle = handle_of(self._limits, proxy=self._proxy, authorities=self._authorities)
+        return Exchange(handle, self._guard, self._kept, self._limits, is_proxied=self._proxy is not None)
+
+    def _resolved(self, where: Where) -> list[str]:
+        """Return what libcurl is told of the host's addresses."""
+        if self._resolver is None or target.literal(where.host) is not None:
+            return []
+        found = ",".join(f"[{each}]" if ":" in each else each for each in self._resolver(where.host))
+        return [f"{where.host}:{where.port}:{found}"]
+
+    def _checked(self, url: str) -> Where | Failure:
         why = target.fault_of_form(url, self._allowed)
-        return URL(url) if why is None else Failure(kind="url-invalid", error=why)
+        if why is not None:
+            return Failure(kind="url-invalid", error=why)
+        parsed = URL(url)
+        return Where(str(parsed), parsed.raw_host or "", parsed.port or 0)
 
     def _since(self, began: float) -> int:
         return round((self._clock.monotonic() - began) * 1_000_000)
-
-
-class _Request(aiohttp.ClientRequest):
-    """Adds no header that it is not given: to say so anew for each request costs as much as to sign it."""
-
-    _UNWANTED = CIMultiDict(dict.fromkeys(("Content-Type", "User-Agent", "Accept", "Accept-Encoding")))
-
-    def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
-        self._skip_auto_headers = self._UNWANTED
-
-
-class _Response(aiohttp.ClientResponse):
-    """Remembers whom it came from, since a connection is given back as soon as a short answer is complete."""
-
-    peer: str | None = None
-    reached = ""
-
-    def start(self, connection: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
-        where = None if connection.transport is None else connection.transport.get_extra_info("peername")
-        self.peer = place(where) if isinstance(where, tuple) else None
-        self.reached = where[0] if isinstance(where, tuple) else ""
-        return super().start(connection)
-
-    @property
-    def head_bytes(self) -> int:
-        return sum(len(name) + len(value) + 4 for name, value in self.raw_headers) + len(self.reason or "") + 15
-
-
-class _Exchange:
-    """What came in answer to a request. The status decides: a body that fails is cut off.
-
-    `is_private`: of a host. `is_proxied`: of where it came from no more is known than its URL says.
-    """
-
-    def __init__(self, is_private: Callable[[str], bool], *, is_proxied: bool) -> None:
-        self._is_private = is_private
-        self._is_proxied = is_proxied
-        self.response: _Response | None = None
-        self.cut: FailureKind | None = None
-        self._body = bytearray()
-        self._is_all = self._is_too_long = False
-
-    async def read(self, response: _Response, limits: Limits) -> None:
-        """Read until the end, or until there is as much as is looked at, of which the rest is left."""
-        self.response = response
-        self._is_too_long = response.head_bytes > limits.head_bytes
-        content = response.content
-        while not self._is_too_long and len(self._body) < limits.read_bytes and not content.at_eof():
-            chunk = await content.read(min(_CHUNK, limits.read_bytes - len(self._body)))
-            if not chunk:
-                return
-            self._body += chunk
-
-    def end(self) -> None:
-        """Give the connection back, or close it if there is more to come."""
-        if self.response is None:
-            return
-        self._is_all = self.response.content.at_eof()
-        if not self._is_all:
-            self.response.close()
-        elif not self.response.closed:  # else it gave the connection back itself
-            self.response.release()
-
-    def told(self, refused: tuple[str, ...], took: int, limits: Limits) -> Answer | Failure:
-        assert self.response is not None
-        response = self.response
-        if self._is_too_long:
-            why = f"the head of the answer has more than {limits.head_bytes:,} bytes"
-            return Failure(kind="protocol", error=why, address=response.peer, refused=refused, duration_us=took)
-        return Answer(
-            status=response.status,
-            headers=headers_of(response.raw_headers),
-            body=excerpt_of(bytes(self._body), is_all=self._is_all and self.cut is None),
-            cut=self.cut,
-            is_private=self._is_private(response.url.raw_host or "" if self._is_proxied else response.reached),
-            address=response.peer,
-            refused=refused,
-            duration_us=took,
-        )
 
 
 def _place_of(proxy: str) -> tuple[Address, int]:

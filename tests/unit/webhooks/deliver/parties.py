@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ipaddress
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -13,7 +12,6 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from aiohttp.abc import AbstractResolver, ResolveResult
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -38,19 +36,29 @@ class Party:
         self.requests: list[bytes] = []
         self.at_once = False
         """Speak without having read a request, such as in answer to what is none."""
-        self._speak = speak
+        self.speak = speak
+        self._ended = 0
+        self._changed = asyncio.Condition()
+
+    async def closed(self, count: int) -> None:
+        """Come back once so many of the connections have ended."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._ended >= count)
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             if not self.at_once:
                 self.requests.append(await request(reader))
-            if isinstance(self._speak, bytes):
-                writer.write(self._speak)
+            if isinstance(self.speak, bytes):
+                writer.write(self.speak)
                 await writer.drain()
             else:
-                await self._speak(reader, writer)
+                await self.speak(reader, writer)
         writer.close()
+        async with self._changed:
+            self._ended += 1
+            self._changed.notify_all()
 
 
 async def request(reader: asyncio.StreamReader) -> bytes:
@@ -92,38 +100,21 @@ async def listening(
         await asyncio.sleep(0)  # each transport is told of its end once the loop has gone round
 
 
-class Names(AbstractResolver):
+class Names:
     """Answers a name with the next of its lists of addresses, and with the last one from then on."""
 
     def __init__(self, *answers: list[str]) -> None:
         self.asked = 0
         self._answers = answers
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    def __call__(self, host: str) -> list[str]:
         found = self._answers[min(self.asked, len(self._answers) - 1)]
         self.asked += 1
-        if not found:
-            raise OSError(None, "no such name")
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in found
-        ]
-
-    async def close(self) -> None:
-        return None
+        return found
 
 
-def certified(folder: Path, host: str, *, days: int = 1) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return the TLS of a server whose certificate is for this host and of a client that trusts who signed it.
+def certified(folder: Path, host: str, *, days: int = 1) -> tuple[ssl.SSLContext, str]:
+    """Return the TLS of a server whose certificate is for this host, and the certificate of who signed it, as PEM.
 
     `days`: until when it is valid; below 0 if it has ended.
     """
@@ -139,8 +130,7 @@ def certified(folder: Path, host: str, *, days: int = 1) -> tuple[ssl.SSLContext
     file.write_bytes(leaf.public_bytes(pem) + plain)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(file)
-    client = ssl.create_default_context(cadata=root.public_bytes(pem).decode())
-    return server, client
+    return server, root.public_bytes(pem).decode()
 
 
 def _signed(subject: x509.Name, issuer: x509.Name, key: Any, by: Any, **wanted: Any) -> x509.Certificate:

@@ -18,7 +18,8 @@ from tests.unit.webhooks.deliver.parties import LOOPBACK, OK, Names, Party, Spea
 from tidings.ports import SystemClock
 from tidings.webhooks.deliver.answer import Answer, Failure
 from tidings.webhooks.deliver.excerpt import KEPT_BYTES, excerpt_of, headers_of
-from tidings.webhooks.deliver.sending import Limits, Sender
+from tidings.webhooks.deliver.limits import Limits
+from tidings.webhooks.deliver.sending import Sender
 
 PATIENT = Limits(total_s=20, connect_s=5)
 HASTY = Limits(total_s=0.5, connect_s=0.4)
@@ -74,6 +75,7 @@ async def test_the_request_is_what_was_given_and_nothing_else() -> None:
     first, *lines = head.decode().split("\r\n")
     assert first == "POST /hook?a=1 HTTP/1.1"
     assert body == b'{"a": 1}'
+    assert "X-A: b" in lines
     assert {(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)} == {
         ("host", f"127.0.0.1:{party.port}"),
         ("accept-encoding", "identity"),
@@ -115,6 +117,46 @@ async def test_a_connection_is_used_again() -> None:
         results = [await sender.send(f"http://127.0.0.1:{party.port}/", [], b"{}") for _ in range(3)]
     assert [result.address for result in results] == [f"127.0.0.1:{party.port}"] * 3
     assert party.connections == 1
+
+
+async def test_a_connection_that_its_receiver_closed_is_not_used_again() -> None:
+    kept = OK.replace(b"Connection: close\r\n", b"")
+    async with listening(speak=kept) as party, Sender(SystemClock(), LOOPBACK, limits=PATIENT) as sender:
+        results = []
+        for _ in range(3):
+            results.append(await sender.send(f"http://127.0.0.1:{party.port}/", [], b"{}"))
+            await party.closed(party.connections)
+    assert [isinstance(each, Answer) and each.status for each in results] == [200] * 3
+    assert (party.connections, len(party.requests)) == (3, 3)
+
+
+async def test_a_request_is_said_once_though_the_connection_that_was_kept_ends_under_it() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        party.requests.append(await request(reader))
+
+    async with listening(speak=speak) as party, Sender(SystemClock(), LOOPBACK, limits=PATIENT) as sender:
+        results = [await sender.send(f"http://127.0.0.1:{party.port}/{n}", [], b"{}") for n in range(2)]
+    assert isinstance(results[0], Answer)
+    assert isinstance(results[1], Failure)
+    assert (results[1].kind, results[1].address) == ("protocol", f"127.0.0.1:{party.port}")
+    assert (party.connections, len(party.requests)) == (1, 2)
+
+
+async def test_a_connection_that_nothing_is_sent_on_is_closed() -> None:
+    kept = OK.replace(b"Connection: close\r\n", b"")
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(kept)
+        await reader.read()
+
+    limits = Limits(kept_s=0)
+    async with listening(speak=speak) as party, Sender(SystemClock(), LOOPBACK, limits=limits) as sender:
+        for n in range(1, 3):
+            result = await sender.send(f"http://127.0.0.1:{party.port}/", [], b"{}")
+            assert isinstance(result, Answer)
+            await party.closed(n)
+    assert party.connections == 2
 
 
 async def test_a_receiver_that_hangs_is_a_timeout() -> None:
@@ -219,8 +261,8 @@ async def test_a_refused_connection_is_a_failure() -> None:
 
 
 async def test_dns_failure_is_a_failure_of_its_own() -> None:
-    async with Sender(SystemClock(), LOOPBACK, limits=PATIENT, resolver=Names([])) as sender:
-        result = await sender.send("https://nowhere.example/?token=canary", [], b"{}")
+    async with Sender(SystemClock(), LOOPBACK, limits=PATIENT) as sender:
+        result = await sender.send("https://nowhere.invalid/?token=canary", [], b"{}")
     assert isinstance(result, Failure)
     assert result.kind == "dns"
     assert "canary" not in repr(result)
@@ -260,11 +302,11 @@ async def test_an_answer_through_a_proxy_is_not_private_because_the_proxy_is() -
     assert not result.is_private
 
 
-async def over_tls(server: ssl.SSLContext, client: ssl.SSLContext | None, host: str = "127.0.0.1") -> Answer | Failure:
+async def over_tls(server: ssl.SSLContext, client: str | None, host: str = "127.0.0.1") -> Answer | Failure:
     names = Names(["127.0.0.1"])
     async with (
         listening(tls=server) as party,
-        Sender(SystemClock(), LOOPBACK, limits=PATIENT, tls=client, resolver=names) as sender,
+        Sender(SystemClock(), LOOPBACK, limits=PATIENT, authorities=client, resolver=names) as sender,
     ):
         return await sender.send(f"https://{host}:{party.port}/", [], b"{}")
 
@@ -330,6 +372,46 @@ async def test_cancelling_an_attempt_ends_it() -> None:
             await task
 
 
+async def test_what_is_cancelled_closes_its_connection_and_leaves_the_sender_usable() -> None:
+    async with listening(speak=saying()) as party, Sender(SystemClock(), LOOPBACK, limits=PATIENT) as sender:
+        for n in range(1, 3):
+            task = asyncio.create_task(sender.send(f"http://127.0.0.1:{party.port}/", [], b"{}"))
+            while len(party.requests) < n:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+            await party.closed(n)
+    assert party.connections == 2
+
+
+async def test_what_is_under_way_when_the_sender_closes_is_a_failure() -> None:
+    async with listening(speak=saying()) as party:
+        async with Sender(SystemClock(), LOOPBACK, limits=PATIENT) as sender:
+            task = asyncio.create_task(sender.send(f"http://127.0.0.1:{party.port}/", [], b"{}"))
+            while not party.requests:
+                await asyncio.sleep(0.01)
+        result = await task
+    assert isinstance(result, Failure)
+    assert (result.kind, result.error) == ("protocol", "the connection ended before the answer")
+
+
+async def test_many_at_once_keep_their_answers_apart() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            path = party.requests[-1].split()[1] if not writer.is_closing() else b""
+            writer.write(b"HTTP/1.1 200 OK\r\nX-Path: %b\r\nContent-Length: %d\r\n\r\n%b" % (path, len(path), path))
+            party.requests.append(await request(reader))
+
+    async with listening(speak=speak) as party, Sender(SystemClock(), LOOPBACK, limits=PATIENT) as sender:
+        for _ in range(3):
+            urls = [f"http://127.0.0.1:{party.port}/{n}" for n in range(50)]
+            results = await asyncio.gather(*(sender.send(url, [], url.encode()) for url in urls))
+            for n, each in enumerate(results):
+                assert isinstance(each, Answer)
+                assert (each.header("x-path"), each.body.text) == (f"/{n}", f"/{n}")
+
+
 async def test_headers_that_are_no_text_are_written_as_text() -> None:
     result = await answered(b"HTTP/1.1 200 OK\r\nX-Odd: a\xff\x80\r\nX-Ok: \xc3\xa9\r\nContent-Length: 0\r\n\r\n")
     assert (result.header("x-odd"), result.header("x-ok")) == ("a\\xff\\x80", "é")
@@ -372,12 +454,52 @@ async def test_broken_chunks_are_cut_or_no_answer(body: bytes) -> None:
         assert result.kind == "protocol"
 
 
+async def test_interim_answers_are_passed_over() -> None:
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    result = await answered(interim + interim + b"HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: 2\r\n\r\nok")
+    assert (result.status, result.headers) == (200, (("x-a", "b"), ("content-length", "2")))
+
+
+async def test_interim_answers_are_part_of_the_head_and_so_of_its_limit() -> None:
+    result = await failed(saying(b"HTTP/1.1 102 Processing\r\n\r\n" * 1_000))
+    assert (result.kind, result.error) == ("protocol", "the head of the answer has more than 16,384 bytes")
+
+
+async def test_trailers_are_no_headers() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    result = await answered(head + b"2\r\nok\r\n0\r\nX-Trailer: late\r\n\r\n")
+    assert (result.body.text, result.header("x-trailer"), result.cut) == ("ok", None, None)
+
+
 async def test_interim_answers_without_end_are_a_timeout() -> None:
-    assert (await failed(saying(b"HTTP/1.1 102 Processing\r\n\r\n", forever=True), HASTY)).kind == "timeout"
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(500):
+            writer.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+            await asyncio.sleep(0.02)
+
+    assert (await failed(speak, HASTY)).kind == "timeout"
 
 
-async def test_a_header_with_a_line_break_is_never_sent() -> None:
+@pytest.mark.parametrize("value", ["a\r\nhost: elsewhere", "a\nhost: elsewhere", "a\r", "a\0b"])
+async def test_a_header_with_a_line_break_is_never_sent(value: str) -> None:
     async with listening() as party:
-        result = await sent(party, [("x-own", "a\r\nhost: elsewhere")])
+        result = await sent(party, [("x-own", value)])
     assert isinstance(result, Failure)
     assert party.requests == []
+
+
+async def test_a_header_without_a_value_and_one_that_is_not_ascii_are_sent() -> None:
+    async with listening() as party:
+        result = await sent(party, [("x-empty", ""), ("x-more", "é")])
+    assert isinstance(result, Answer)
+    lines = party.requests[0].partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert b"x-more: \xc3\xa9" in lines
+    assert b"x-empty:" in [each.rstrip() for each in lines]
+
+
+async def test_a_large_body_is_sent_whole() -> None:
+    body = bytes(range(256)) * 20_000
+    async with listening() as party, Sender(SystemClock(), LOOPBACK, limits=PATIENT) as sender:
+        result = await sender.send(f"http://127.0.0.1:{party.port}/", [], body)
+    assert isinstance(result, Answer)
+    assert party.requests[0].endswith(body)

@@ -1,0 +1,157 @@
+"""libcurl on the event loop: it says which sockets and which moment it waits for, and is told when they are there."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pycurl
+
+CLOSING_S = 1.0
+
+
+class Ended(NamedTuple):
+    """How a request ended.
+
+    `code`: libcurl's, 0 if all of the answer came. `said`: what it says of it. `errno`: the operating system's, 0 for
+    none. `tunnel`: the status with which a proxy answered `CONNECT`, 0 for none.
+    """
+
+    code: int
+    said: str = ""
+    errno: int = 0
+    tunnel: int = 0
+
+
+_ALL = Ended(pycurl.E_OK)
+_STOPPED = Ended(pycurl.E_ABORTED_BY_CALLBACK)
+
+
+class Transfers:
+    """Requests under way, and connections that are kept for the next ones. For the event loop that is running.
+
+    `idle_s`: after so many seconds without a request, and once libcurl says that it cannot go on, all is closed and
+    `is_over`: the next request needs others.
+    """
+
+    def __init__(self, *, idle_s: float) -> None:
+        self.is_over = False
+        self._idle_s = idle_s
+        self._loop = asyncio.get_running_loop()
+        self._under_way: dict[pycurl.Curl, asyncio.Future[Ended]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._rest: asyncio.TimerHandle | None = None
+        self._closing: asyncio.Future[None] | None = None
+        self._is_due = False
+        # One selector of its own: the loop is told of it once, and what is ready is fetched together.
+        self._selector = selectors.DefaultSelector()
+        self._loop.add_reader(self._selector.fileno(), self._look)
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._wait)
+
+    async def carry(self, handle: pycurl.Curl) -> Ended:
+        """Have a request made and come back when it has ended. If this is cancelled, it ends with that."""
+        ended: asyncio.Future[Ended] = self._loop.create_future()
+        self._under_way[handle] = ended
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+        try:
+            self._multi.add_handle(handle)
+            return await ended
+        finally:
+            if handle in self._under_way:
+                self._end(handle, _STOPPED)
+
+    async def close(self) -> None:
+        """End what is under way and close every connection; a name that is looked up then is not waited for long."""
+        self._end_all()
+        if self._closing is not None:
+            await asyncio.wait([self._closing], timeout=CLOSING_S)
+
+    def _end_all(self) -> None:
+        for handle in list(self._under_way):
+            self._end(handle, _STOPPED)
+        self._retire()
+
+    def _retire(self) -> None:
+        if self.is_over:
+            return
+        self.is_over = True
+        self._loop.remove_reader(self._selector.fileno())
+        for timer in (self._timer, self._rest):
+            if timer is not None:
+                timer.cancel()
+        # In a thread, since libcurl waits for names that are still being looked up.
+        self._closing = self._loop.run_in_executor(None, self._shut)
+
+    def _shut(self) -> None:
+        self._multi.close()
+        self._selector.close()
+
+    def _watch(self, what: int, number: int, multi: pycurl.CurlMulti, data: object) -> None:
+        """Be told what libcurl waits for on a socket. Its numbers for reading and writing are the selector's."""
+        known = self._selector.get_map()
+        if what == pycurl.POLL_REMOVE:
+            if number in known:
+                self._selector.unregister(number)
+        elif number in known:
+            self._selector.modify(number, what)
+        else:
+            self._selector.register(number, what)
+
+    def _look(self) -> None:
+        self._act([(key.fd, events) for key, events in self._selector.select(0)])
+
+    def _wait(self, milliseconds: int) -> None:
+        """Be told when libcurl wants to go on whatever came. To go on too early does no harm: it says so anew."""
+        if self.is_over:
+            return
+        if milliseconds == 0:
+            if not self._is_due:  # once for all that are begun in one turn of the loop
+                self._is_due = True
+                self._loop.call_soon(self._go_on)
+        elif milliseconds > 0:
+            at = self._loop.time() + milliseconds / 1_000
+            if self._timer is None or at < self._timer.when():
+                if self._timer is not None:
+                    self._timer.cancel()
+                self._timer = self._loop.call_at(at, self._late)
+
+    def _late(self) -> None:
+        self._timer = None
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._is_due = False
+        if not self.is_over:
+            self._act([(pycurl.SOCKET_TIMEOUT, 0)])
+
+    def _act(self, events: Iterable[tuple[int, int]]) -> None:
+        """Have libcurl go on where something is there, and tell those whose requests have ended with that."""
+        running = len(self._under_way)
+        try:
+            for number, what in events:
+                _, running = self._multi.socket_action(number, what)
+        except pycurl.error:
+            self._end_all()
+            return
+        left = int(running < len(self._under_way))
+        while left:
+            left, done, failed = self._multi.info_read()
+            for handle in done:
+                self._end(handle, _ALL)
+            for handle, code, said in failed:
+                errno, tunnel = handle.getinfo(pycurl.OS_ERRNO), handle.getinfo(pycurl.HTTP_CONNECTCODE)
+                self._end(handle, Ended(code, said, errno, tunnel))
+
+    def _end(self, handle: pycurl.Curl, ended: Ended) -> None:
+        self._multi.remove_handle(handle)
+        waiting = self._under_way.pop(handle)
+        if not waiting.done():
+            waiting.set_result(ended)
+        if not self._under_way and not self.is_over:
+            self._rest = self._loop.call_later(self._idle_s, self._retire)
