@@ -24,6 +24,7 @@ TidingsError
 │   └── RefusedError             the operation is not allowed in this state
 │       ├── NotSubjectHeadError  an earlier dead letter of the subject comes first
 │       ├── UnderWayError        it is being done already
+│       ├── NotProvedError       the whole list has to be proved first
 │       └── TooManySecretsError  the endpoint has as many secrets as it may have
 ├── OperatorError        who runs the system must act
 │   ├── SettingError             a setting is unknown or wrong
@@ -218,6 +219,10 @@ class NotSubjectHeadError(RefusedError):
 
 class UnderWayError(RefusedError):
     """What is to be begun is under way already: wait for its end."""
+
+
+class NotProvedError(RefusedError):
+    """Less than the whole list cannot be compared: the whole has to be proved first, or nothing lists less."""
 
 
 class TooManySecretsError(RefusedError):

@@ -64,6 +64,8 @@ def test_a_copy_is_planned_repaired_told_and_approved(place: Place) -> None:
     with place.serving():
         never = place.tidings("asof", *app, "--json")
         assert (never.code, never.json[0]["delete"]["as_of"]) == (3, None)
+        told = place.tidings("asof", *app).out.split("\n")[1].split()
+        assert told == ["till-orders", "never", "never", "none", "never", "run"]
         dry = place.tidings("reconcile", "run", "till-orders", *app, "--json")
         assert (dry.code, dry.json["dry"], dry.json["proposed"], dry.json["appended"]) == (1, True, 30, 0)
         run = place.tidings("reconcile", "run", "till-orders", *app, "--json")
@@ -81,6 +83,9 @@ def test_a_copy_is_planned_repaired_told_and_approved(place: Place) -> None:
         assert (held.code, held.json["state"], len(held.json["held"]), held.json["appended"]) == (1, "held", 16, 1)
         named = place.tidings("reconcile", "report", "till-orders", held.json["id"], *app)
         assert ("no difference" in named.out, "o-0, o-15, " in named.out) == (False, True)
+        assert "mode " in named.out
+        excepted = place.tidings("asof", "till-orders", *app)
+        assert (excepted.code, "exceptions" in excepted.out, "o-0 (suspect), " in excepted.out) == (1, True, True)
         few = place.tidings("reconcile", "approve", "till-orders", held.json["id"], "--at-most", "3", *app)
         assert (few.code, "16 deletes, more than 3" in few.err) == (1, True)
         done = place.tidings("reconcile", "approve", "till-orders", held.json["id"], "--at-most", "16", *app, "--json")
@@ -113,7 +118,7 @@ def test_what_has_changed_and_one_item_are_compared_alone_once_all_was(place: Pl
     with place.serving():
         for less in (("--changed",), ("--key", "o-1")):
             early = place.tidings(*run, *less)
-            assert (early.code, early.err.count("\n"), "run it whole first" in early.err) == (1, 1, True)
+            assert (early.code, early.err.count("\n"), "run it whole first" in early.err) == (2, 1, True)
         place.tidings(*run, "--apply")
         place.eventually("asof", "till-orders", "--app", "shop:app", until=lambda found: found[0]["delete"]["as_of"])
 

@@ -13,6 +13,8 @@ from tidings.cli.session import AppName, AsJson, Session
 if TYPE_CHECKING:
     from tidings.app import Opened
 
+SHOWN = 5
+
 
 def asof(
     scope: Annotated[str | None, typer.Argument(help="One scope; else all of the application.")] = None,
@@ -55,7 +57,8 @@ def _code(found: dict[str, Any], max_age: float | None) -> int:
 
 def _line(found: dict[str, Any]) -> dict[str, Any]:
     """Return the bounds as people read them."""
-    keys = ", ".join(each["key"] for each in found["exceptions"][:5])
+    shown, more = found["exceptions"][:SHOWN], len(found["exceptions"]) - SHOWN
+    keys = ", ".join(f"{each['key']} ({each['reason']})" for each in shown)
     seconds = found["ahead_s"]
     ahead = f"; in part {seconds:,.0f} s from now: `tidings doctor` says what to do" if seconds else ""
     stands = "; both stand still: with more than 100 exceptions nothing is told anew" if found["stopped"] else ""
@@ -63,6 +66,6 @@ def _line(found: dict[str, Any]) -> dict[str, Any]:
         "scope": found["scope"],
         "upserts as of": found["upsert"]["as_of"] or "never",
         "deletes as of": (found["delete"]["as_of"] or "never") + stands + ahead,
-        "except": keys if len(found["exceptions"]) <= 5 else f"{keys} and {len(found['exceptions']) - 5} more",
-        "last run": "none" if found["run"] is None else found["run"]["state"],
+        "exceptions": f"{keys} and {more:,} more" if more > 0 else keys or "none",
+        "last run": "never run" if found["run"] is None else found["run"]["state"],
     }

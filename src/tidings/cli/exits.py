@@ -5,7 +5,7 @@ And 141, as shells say of whatever SIGPIPE ended (POSIX, Shell Command Language,
 
 from __future__ import annotations
 
-from tidings.errors import ConflictError, OperatorError, RefusedError, UnderWayError
+from tidings.errors import ConflictError, NotProvedError, OperatorError, RefusedError, UnderWayError
 
 OK = 0
 NO = 1
@@ -20,8 +20,9 @@ class UnknownOutcomeError(OperatorError):
 
 def code_of(error: Exception) -> int:
     """Return the exit code of an error: a refusal is an answer, everything else a failure; so is a name of nothing, and
-    what could not be begun since it is under way: nothing was compared."""
+    what could not be begun, since it is under way or the whole was not proved: nothing was compared."""
     if isinstance(error, UnknownOutcomeError):
         return UNKNOWN
-    is_answer = isinstance(error, ConflictError | RefusedError) and not isinstance(error, UnderWayError)
-    return NO if is_answer else FAILED
+    if isinstance(error, UnderWayError | NotProvedError):
+        return FAILED
+    return NO if isinstance(error, ConflictError | RefusedError) else FAILED

@@ -47,8 +47,9 @@ def run(
     `--changed` and `--key` compare less, once the whole was compared.
 
     Exit code 0 if nothing differed but what is on its way, 1 if something did, deletes are held, items are suspected to
-    be gone or cannot be read or the provider did not keep what is declared of it, 2 if it failed or another process
-    runs the scope, 3 if it was not whole. On its way is what its provider says has just changed.
+    be gone or cannot be read or the provider did not keep what is declared of it, 2 if it failed, could not be
+    begun or another process runs the scope, 3 if it was not whole. On its way is what its provider says has just
+    changed.
 
     Example: tidings reconcile run till-orders --app shop:app
     """
@@ -207,6 +208,7 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
     state = f"{run['state']}, dry" if run["dry"] else run["state"]
     return {
         "run": run["id"],
+        "mode": run["mode"],
         "state": state if run["why"] is None else f"{state}: {run['why']}",
         "started": run["started"],
         "rows": run["rows"],
@@ -216,14 +218,14 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
         "to decide": run["asked"],
         "deleted": run["deletes"],
         "held": run["held_count"],
-        "consistent as of": run["after"]["delete"],
+        "consistent as of": run["after"]["delete"] or "never",
     }
 
 
 def _doubts(run: dict[str, Any]) -> dict[str, Any]:
     """Return what is to be looked at of a run, if anything is."""
     counts = {"suspected": run["open_suspects"], "omitted": run["omitted"], "unreadable": run["unreadable"]}
-    counts["breaches"] = ", ".join(run["breaches"])
+    counts |= {"breaches": ", ".join(run["breaches"]), "presence only": run["presence_only"]}
     return {name: count for name, count in counts.items() if count}
 
 

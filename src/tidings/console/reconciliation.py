@@ -38,6 +38,7 @@ async def one(visit: Visit) -> Response:
         copy=f"{scope.scope.service}.{scope.view}",
         endpoint=_endpoint(scope),
         is_party=scope.pushing is not None,
+        is_sent=scope.mirror is None,
         now=visit.opened.ports.clock.now_us(),
         runs=runs,
         is_first=after is None,

@@ -61,7 +61,7 @@ def run_object(run: Run, scope: str) -> dict[str, Any]:
         "held": list(run.held),
         "held_count": run.held_count,
         "unreadable": run.unreadable,
-        "breaches": list(run.breaches),
+        "breaches": [*dict.fromkeys(run.breaches)],
         "presence_only": run.presence_only or None,
         "before": _pair(run.before),
         "after": _pair(run.bounds),
@@ -81,11 +81,11 @@ def run_line(run: Run, scope: str, found: Sequence[Finding], *, now: int) -> str
     parts = [f"{run.rows:,} rows", f"{made} ({kinds})" if kinds else made]
     causes = causes_object(found, now=now)
     parts += [", ".join(f"{count:,} {cause.replace('_', ' ')}" for cause, count in causes.items())] if causes else []
-    parts += [f"{run.old:,} older than what is known"] if run.old else []
+    parts += [f"{run.old:,} old"] if run.old else []
     parts += [f"{run.asked:,} to decide"] if run.asked else []
     parts += [f"{run.held_count:,} held"] if run.held else []
     state = run.state if not run.why else f"{run.state}, {run.why}"
-    proved = "nothing proved" if run.bounds[1] == NEVER else f"consistent as of {time_text(run.bounds[1])}"
+    proved = "never proved" if run.bounds[1] == NEVER else f"consistent as of {time_text(run.bounds[1])}"
     return f"{scope}: {state}: {'; '.join(parts)}; {proved}"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 from msgspec.structs import replace
 
-from tidings.errors import NotFoundError, RefusedError, UnderWayError
+from tidings.errors import NotFoundError, NotProvedError, RefusedError, UnderWayError
 from tidings.events.identity import uuid7
 from tidings.ports import Ports
 from tidings.reconciliation.asof import Bounds, Ran, bounds_of
@@ -94,17 +94,18 @@ class Reconciliation:
     async def run_changed(self, stopping: asyncio.Event | None = None) -> Run:
         """Read what has changed since all states were proved, and prove them anew; what was deleted it does not show.
 
-        RefusedError while another process does, until the whole list was proved once, and where nothing lists that.
+        RefusedError while another process does; NotProvedError until the whole list was proved once, and where nothing
+        lists that.
         """
         if self._changing is None:
-            raise RefusedError(f"of {self.scope.name} nothing lists what has changed: run it whole")
+            raise NotProvedError(f"of {self.scope.name} nothing lists what has changed: run it whole")
         return await self._ran(self._changing.run(stopping or asyncio.Event()))
 
     async def run_key(self, key: str) -> Run:
-        """Ask for one item, and repair what differs. RefusedError until the whole list was proved once."""
+        """Ask for one item, and repair what differs. NotProvedError until the whole list was proved once."""
         record = await self.record()
         if record.definition != self._definition:
-            raise RefusedError(f"{self.scope.name} was not proved whole yet: run it whole first")
+            raise NotProvedError(f"{self.scope.name} was not proved whole yet: run it whole first")
         last = await self.find(record.last) if record.last else None
         now, grace = self._ports.clock.now_us(), self._grace(record)
         id = uuid7(now, self._ports.random.getrandbits(74))

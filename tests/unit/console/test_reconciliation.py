@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.browser.reconciling import Reconciled, reconciled
+from tests.browser.reconciling import Reconciled, provider_of, reconciled
 from tests.browser.shop import open_shop
 from tests.unit.console.browsing import Browser, browsing, key
 from tests.unit.console.test_login import log_in
 from tests.unit.reconciliation.party import SCOPE, Party, selling_app
+from tests.unit.reconciliation.shop import Order, OrderGone, Orders, OrderSeen, orders_service
+from tidings import App
+from tidings.faces.scopes import run_object
 from tidings.ports import Ports
 
 
@@ -51,6 +55,39 @@ async def test_what_is_not_there_is_said_to_be_missing(browser: Browser, made: R
     for path in ("/reconciliation/nobody", "/reconciliation/till-orders/none"):
         assert (await browser.get(path)).status == 404, path
     assert (await browser.get(f"{made.page}?kind=nothing")).status == 400
+
+
+async def test_pages_say_the_words_of_the_api_and_of_the_command_line(browser: Browser, made: Reconciled) -> None:
+    listed = await browser.get("/reconciliation")
+    scope = await browser.get("/reconciliation/till-orders")
+    for word in ("Upserts as of, UTC", "Deletes as of, UTC", "Staleness", "Exceptions"):
+        assert (word in listed.words, word in scope.words) == (True, True), word
+    for word in ("Expected", "Started, UTC", "Repaired", "o00 suspect: absent from a list"):
+        assert word in scope.words, word
+    run = await browser.get(made.page)
+    for word in ("Held 12", "Consistent as of, UTC", "Findings, in the order", "Key Kind State Cause"):
+        assert word in run.words, word
+    plan = await browser.get(f"/reconciliation/till-orders/{made.plan.id}")
+    assert "Consistent as of, UTC never" in plan.words
+
+
+async def test_a_run_of_one_item_says_that_it_is_one(browser: Browser, made: Reconciled) -> None:
+    run = await made.scope.run_key("o20")
+    page = await browser.get(f"/reconciliation/till-orders/{run.id}")
+    assert "One item. Started" in page.words
+
+
+async def test_what_a_provider_did_not_keep_is_said_once(tmp_path: Path) -> None:
+    provider = provider_of(30)
+    provider.bend = lambda page: replace(page, rows=[*reversed(page.rows)])
+    app = App(orders_service())
+    app.reconcile("till-orders", Order, Orders(provider), events=[OrderSeen, OrderGone])
+    async with open_shop(tmp_path, app) as shop, browsing(shop) as browser:
+        run = await shop.opened.scopes["till-orders"].run("run", applies=True)
+        assert len(run.breaches) > 1
+        assert run_object(run, "till-orders")["breaches"] == ["order"]
+        page = await browser.get(f"/reconciliation/till-orders/{run.id}")
+        assert "declares: order. What the list does not show was asked for" in page.words
 
 
 async def test_party_is_shown_with_what_it_holds_otherwise(tmp_path: Path) -> None:

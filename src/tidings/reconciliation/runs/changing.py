@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from msgspec.structs import replace
 
-from tidings.errors import RefusedError
+from tidings.errors import NotProvedError
 from tidings.events.identity import uuid7
 from tidings.ports import utc
 from tidings.reconciliation.copy.copying import Copying, Told, copied, stood
@@ -72,7 +72,7 @@ class Changing:
     async def run(self, stopping: asyncio.Event) -> Run:
         """Read to the end, or until `stopping` is set: then it is taken up again where it stood.
 
-        RefusedError while another process does, or if the whole list was never proved.
+        RefusedError while another process does; NotProvedError if the whole list was never proved.
         """
         run = await self._begin()
         try:
@@ -99,11 +99,11 @@ class Changing:
 
     async def _begin(self) -> Run:
         if not self._facts.filters_by_change:
-            raise RefusedError(f"the listing of {self._holding.scope} does not filter by change: run it whole")
+            raise NotProvedError(f"the listing of {self._holding.scope} does not filter by change: run it whole")
         async with self._holding.open() as (_, book, record):
             floors = await book.floors(WHOLE)
             if floors.upserts == NEVER or record.definition != self._definition:
-                raise RefusedError(f"{self._holding.scope} was not proved whole yet: run it whole first")
+                raise NotProvedError(f"{self._holding.scope} was not proved whole yet: run it whole first")
             taken, self._secret = self._holding.taken(record), record.secret
             run = await book.run(record.pass_) if record.pass_ else None
             if run is None or run.state not in ("running", "paused") or run.definition != self._definition:
