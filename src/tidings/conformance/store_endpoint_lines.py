@@ -77,6 +77,17 @@ class OrderingForEndpoints:
             assert claimed.delivery.position == n
             await settle(store, claimed)
 
+    async def test_under_fifo_a_retry_goes_behind_what_was_redriven_meanwhile(self, store: StoreDriver) -> None:
+        await keep(store, endpoint(ordering="fifo"))
+        await deliver(store, *(sent(n) for n in (1, 2, 3)))
+        [first] = await take(store)
+        await settle(store, first, DEAD)
+        await store.resume_endpoint("e", at=START_US)
+        [second] = await take(store)
+        await store.retry_delivery("e:1", at=START_US)
+        await settle(store, second, again(START_US))
+        assert await states(store) == {1: "due", 2: "behind", 3: "behind"}
+
     async def test_followers_of_a_dead_one_join_it_in_order(self, store: StoreDriver) -> None:
         await keep(store, endpoint(ordering="key"))
         await deliver(store, sent(1, subject="a"), sent(2, subject="b"), sent(3, subject="a"))

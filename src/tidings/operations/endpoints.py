@@ -28,6 +28,7 @@ from tidings.store.endpoints import EndpointRecord
 from tidings.webhooks.deliver import health, secrets
 from tidings.webhooks.deliver.addresses import Allowed
 from tidings.webhooks.deliver.configured import endpoint_of, members_of
+from tidings.webhooks.deliver.endpoint import Endpoint
 from tidings.webhooks.deliver.fanout import NAME, types_of
 from tidings.webhooks.deliver.operational import Operational, said
 from tidings.webhooks.deliver.pinning import Lineages
@@ -40,7 +41,7 @@ from tidings.webhooks.deliver.records import (
     secrets_of,
     secrets_to_bytes,
 )
-from tidings.webhooks.deliver.sealing import sealed
+from tidings.webhooks.deliver.sealing import sealed, sealed_headers
 from tidings.webhooks.deliver.secrets import Held, Secret
 from tidings.webhooks.deliver.telling import ID_BITS
 from tidings.webhooks.sealing import Keyring, check_keyring
@@ -105,7 +106,7 @@ class Endpoints:
         head = (await self.log.head()).position
         record = EndpointRecord(
             id=id,
-            config=config_of(endpoint),
+            config=config_of(self._sealing(endpoint)),
             starts_after=head,
             created=now,
             pacing=pacing_of(endpoint),
@@ -151,7 +152,12 @@ class Endpoints:
             given = {"pin": dict(known.pin), **members} if whole else {**members_of(known), **members}
             if "slots" in members and "reserved" not in members and not whole:
                 given = {name: value for name, value in given.items() if name != "reserved"}
-            endpoint = endpoint_of(given, id=id, health=known.health, allowed=self.allowed)
+            stays = "headers" not in members and not whole
+            if stays:
+                del given["headers"]  # what is sealed is no header that anybody may give
+            endpoint = self._sealing(endpoint_of(given, id=id, health=known.health, allowed=self.allowed))
+            if stays:
+                endpoint = replace(endpoint, headers=known.headers)
             if endpoint.via != known.via:
                 why = f"it stays {known.via!r}, which it was made with: make another endpoint"
                 raise InvalidConfigurationError(f"via: {why}", errors=[("/via", why)])
@@ -308,6 +314,10 @@ class Endpoints:
     def _held(self, secret: Secret, *, endpoint: str, before: Sequence[Held], now: int) -> Held:
         id = f"s{max((int(each.id[1:]) for each in before), default=0) + 1}"
         return Held(id=id, sealed=sealed(secret, self.keyring, about=endpoint, draw=self._draw), since=now)
+
+    def _sealing(self, endpoint: Endpoint) -> Endpoint:
+        sealed = sealed_headers(endpoint.headers, self.keyring, endpoint=endpoint.id, draw=self._draw)
+        return replace(endpoint, headers=sealed)
 
     def _draw(self, count: int) -> bytes:
         return self.ports.random.getrandbits(8 * count).to_bytes(count, "big")

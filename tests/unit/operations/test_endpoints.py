@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from tests.unit.webhooks.deliver.desk import Desk, Sink, always, desk, sink
 from tidings.errors import (
@@ -19,6 +21,7 @@ from tidings.errors import (
 from tidings.events.filter import Filter
 from tidings.operations.endpoint_again import Wanted
 from tidings.store.endpoint_deliveries import Range
+from tidings.webhooks.sealing import keyring_of
 
 ALL = Range(after=0, to=1_000)
 
@@ -67,6 +70,46 @@ async def test_what_cannot_be_is_refused_in_the_callers_words(at: Desk, to: Sink
 async def test_secrets_are_not_kept_plain_where_others_reach_the_server(at: Desk, to: Sink) -> None:
     with pytest.raises(SettingError, match="TIDINGS_MASTER_KEY is not set"):
         await replace(at.endpoints, is_local=False).add({"url": to.url()})
+
+
+async def test_values_of_headers_are_sealed_and_sent_as_they_were_given(to: Sink) -> None:
+    async with desk(master_key=b64encode(bytes(range(32))).decode()) as at:
+        given = {"authorization": "Bearer hush", "x-odd": "plain$ aes256gcm$"}
+        await at.add(to.url(), headers=given)
+        for members in ({"rate": 6_000}, {"headers": {**given, "x-more": "1"}}):
+            record = await at.opened.store.endpoint("e")
+            assert record is not None
+            assert b"hush" not in record.config
+            await at.endpoints.change("e", members)
+        await at.say("1")
+        await at.until("delivered")
+        [got] = to.got
+        assert [got.headers[name] for name in ("authorization", "x-odd", "x-more")] == [*given.values(), "1"]
+
+
+async def test_a_header_that_cannot_be_read_is_as_a_secret_that_cannot(at: Desk, to: Sink) -> None:
+    await at.add(to.url())
+    keys = keyring_of(b64encode(bytes(range(32))).decode())
+    await replace(at.endpoints, keyring=keys).change("e", {"headers": {"authorization": "Bearer hush"}})
+    await at.say("1")
+    await at.until("dead")
+    assert ((await at.endpoints.show("e")).why, to.got) == ("secret-unreadable", [])
+    await at.endpoints.change("e", {"headers": {"authorization": "Bearer new"}})
+    await at.endpoints.resume("e")
+    await at.say("2")
+    await at.until("dead", "delivered")
+    assert to.got[0].headers["authorization"] == "Bearer new"
+
+
+async def test_a_header_that_was_kept_before_there_was_a_master_key_is_sent(at: Desk, to: Sink) -> None:
+    await at.add(to.url(), headers={"x-key": "1"})
+    record = await at.opened.store.endpoint("e")
+    assert record is not None
+    old = structs.replace(record, config=record.config.replace(b"plain$1", b"1"))
+    assert await at.opened.store.change_endpoint(old) is not None
+    await at.say("1")
+    await at.until("delivered")
+    assert to.got[0].headers["x-key"] == "1"
 
 
 async def test_a_change_keeps_what_it_does_not_name_and_is_refused_to_who_saw_an_older_version(

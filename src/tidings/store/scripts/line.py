@@ -111,13 +111,13 @@ def go_on(endpoint: EndpointRecord, subject: str | None, *, at: int) -> Script[N
         )
 
 
-def step_back(endpoint: EndpointRecord, *, n: int) -> Script[None]:
-    """Under `fifo`, put what waits behind one that is dead no more: the endpoint was resumed without it."""
+def step_back(endpoint: EndpointRecord) -> Script[None]:
+    """Under `fifo`, put what is due behind one that is dead no more: the endpoint was resumed without it."""
     if endpoint.pacing.ordering == "fifo":
         yield from ask(
-            "UPDATE tidings.delivery SET state = 'behind', next_at = NULL WHERE endpoint = $1 AND state = 'due' "
-            "AND n > $2 RETURNING 1",
-            *(endpoint.id, n),
+            "UPDATE tidings.delivery AS d SET state = 'behind', next_at = NULL WHERE endpoint = $1 AND state = 'due' "
+            f"AND {_EARLIER['fifo']} RETURNING 1",
+            endpoint.id,
         )
 
 

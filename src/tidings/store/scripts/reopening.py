@@ -74,7 +74,7 @@ def _reopen(endpoint: EndpointRecord, n: int, *, at: int) -> Script[None]:
         *(n, state, held),
     )
     if endpoint.condition.is_sending:
-        yield from line.step_back(endpoint, n=n)
+        yield from line.step_back(endpoint)
         yield from line.fall_in(endpoint, first=n, last=n, at=at)
 
 

@@ -89,6 +89,8 @@ def settle_each(ended: Sequence[Ended], *, now: int | None) -> Script[list[Settl
     for (claimed, _), so in zip(ended, settled, strict=True):
         if so.result.state in _CLOSED and so.after.pacing.ordering != "none":
             yield from _go_on(after[so.after.id], claimed, so.result, at=at)
+        elif so.result.state == "due":
+            yield from line.step_back(after[so.after.id])
     return settled
 
 

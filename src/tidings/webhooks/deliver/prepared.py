@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from tidings.events.patterns.grammar import compile_pattern
@@ -12,7 +12,7 @@ from tidings.store.endpoints import EndpointRecord
 from tidings.webhooks.deliver.answer import Failure
 from tidings.webhooks.deliver.endpoint import Endpoint
 from tidings.webhooks.deliver.records import endpoint_of_record, secrets_of
-from tidings.webhooks.deliver.sealing import Opening, opened, signers
+from tidings.webhooks.deliver.sealing import Opening, Unreadable, opened, opened_headers, signers
 from tidings.webhooks.deliver.secrets import Held, Secret
 from tidings.webhooks.sealing import Keyring
 
@@ -23,16 +23,19 @@ KEPT = 1_000
 class Prepared:
     """An endpoint as it is configured: its health is as old as this. `opening`: of a sealed secret.
 
-    `pattern`: None unless it looks into data.
+    `pattern`: None unless it looks into data. `unreadable`: why nothing can be sent, None if it can.
     """
 
     endpoint: Endpoint
     held: Sequence[Held]
     opening: Opening
     pattern: Pattern | None
+    unreadable: str | None
 
     def signers(self, *, now: int) -> tuple[Secret, ...] | Failure:
-        """See `tidings.webhooks.deliver.sealing.signers`."""
+        """See `tidings.webhooks.deliver.sealing.signers`; as well a failure if a header cannot be read."""
+        if self.unreadable is not None:
+            return Failure(kind="secret-unreadable", error=self.unreadable)
         return signers(self.held, self.opening, now=now)
 
 
@@ -50,11 +53,14 @@ class Preparing:
         if known is not None and known[0] == version:
             return known[1]
         endpoint = endpoint_of_record(record, now=now)
+        headers = opened_headers(endpoint.headers, self._keyring, endpoint=record.id)
+        why = headers.why if isinstance(headers, Unreadable) else None
         made = Prepared(
-            endpoint,
+            endpoint if isinstance(headers, Unreadable) else replace(endpoint, headers=headers),
             secrets_of(record.secrets),
             cache(partial(opened, keyring=self._keyring, about=record.id)),
             _reading_data(endpoint),
+            why,
         )
         if known is None and len(self._made) >= KEPT:
             del self._made[next(iter(self._made))]

@@ -1,13 +1,13 @@
 """Secrets at rest: encrypted (AES-256-GCM) under a master key that is no part of the database.
 
 A sealed secret is one line of text, `aes256gcm$KEY$NONCE$CIPHERTEXT`, in base64 but for the key's id; or, where there
-is no master key, `plain$whsec_…`.
+is no master key, `plain$whsec_…`. So are the values of an endpoint's own headers, which may be secrets.
 """
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,19 +31,50 @@ Opening: TypeAlias = Callable[[str], Secret | Unreadable]
 
 def sealed(secret: Secret, keyring: Keyring, *, about: str, draw: Draw) -> str:
     """Return the text that a row may keep. `about`: whose secret it is, without which it cannot be opened."""
-    if not keyring.keys:
-        return f"{PLAIN}${secret.text}"
-    newest = keyring.keys[0]
-    nonce = draw(NONCE_BYTES)
-    hidden = crypto.encrypted(secret.text.encode(), newest.key, nonce=nonce, about=about_of(newest.id, about))
-    return "$".join((SEALED, newest.id, b64encode(nonce).decode(), b64encode(hidden).decode()))
+    return _sealed(secret.text, keyring, about=about, draw=draw)
 
 
 def opened(text: str, keyring: Keyring, *, about: str) -> Secret | Unreadable:
     """Return the secret of a sealed text, or why it cannot be read; nothing is raised, whatever the text is."""
+    found = _opened(text, keyring, about=about)
+    return found if isinstance(found, Unreadable) else _read(found)
+
+
+def sealed_headers(headers: Mapping[str, str], keyring: Keyring, *, endpoint: str, draw: Draw) -> dict[str, str]:
+    """Return an endpoint's own headers as a row may keep them: their values may be secrets."""
+    return {name: _sealed(value, keyring, about=_header(endpoint, name), draw=draw) for name, value in headers.items()}
+
+
+def opened_headers(headers: Mapping[str, str], keyring: Keyring, *, endpoint: str) -> dict[str, str] | Unreadable:
+    """Return what `sealed_headers` was given, or why one of them cannot be read. One that is not sealed is older."""
+    found: dict[str, str] = {}
+    for name, text in headers.items():
+        value: str | Unreadable = text
+        if text.startswith((f"{PLAIN}$", f"{SEALED}$")):
+            value = _opened(text, keyring, about=_header(endpoint, name))
+        if isinstance(value, Unreadable):
+            return Unreadable(f"the header {name}: {value.why}")
+        found[name] = value
+    return found
+
+
+def _header(endpoint: str, name: str) -> str:
+    return f"{endpoint} {name.lower()}"
+
+
+def _sealed(text: str, keyring: Keyring, *, about: str, draw: Draw) -> str:
+    if not keyring.keys:
+        return f"{PLAIN}${text}"
+    newest = keyring.keys[0]
+    nonce = draw(NONCE_BYTES)
+    hidden = crypto.encrypted(text.encode(), newest.key, nonce=nonce, about=about_of(newest.id, about))
+    return "$".join((SEALED, newest.id, b64encode(nonce).decode(), b64encode(hidden).decode()))
+
+
+def _opened(text: str, keyring: Keyring, *, about: str) -> str | Unreadable:
     kind, _, rest = text.partition("$")
     if kind == PLAIN:
-        return _read(rest)
+        return rest
     parts = rest.split("$")
     if kind != SEALED or len(parts) != 3:
         return Unreadable("it is in no form that is known here: it was written by another release, or changed")
@@ -57,7 +88,7 @@ def opened(text: str, keyring: Keyring, *, about: str) -> Secret | Unreadable:
     plain = crypto.decrypted(hidden, master.key, nonce=nonce, about=about_of(master.id, about))
     if plain is None:
         return Unreadable("it was changed since it was sealed, or belongs to another endpoint")
-    return _read(plain.decode("utf-8", "replace"))
+    return plain.decode("utf-8", "replace")
 
 
 def signers(held: Sequence[Held], opening: Opening, *, now: int) -> tuple[Secret, ...] | Failure:
