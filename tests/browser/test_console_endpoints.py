@@ -68,9 +68,11 @@ async def test_no_page_of_endpoints_keeps_anybody_out(
 
 
 async def test_the_list_says_how_each_endpoint_fares(made: Posting, page: Page) -> None:
+    await made.shop.opened.endpoints.add({"via": "poll"}, id="dev")
     await page.goto(f"{made.shop.url}/endpoints")
     rows = page.get_by_role("table").locator("tbody tr")
-    await expect(rows).to_have_count(4)
+    await expect(rows).to_have_count(5)
+    await expect(rows.filter(has_text="dev").locator("th")).to_have_text("dev polled")
     gone = rows.filter(has_text="/gone")
     await expect(gone).to_contain_text("disabled")
     await expect(rows.filter(has_text="/hangs").locator("[data-label=Pending]")).to_have_text("5")
