@@ -45,6 +45,7 @@ class Transfers:
         self._rest: asyncio.TimerHandle | None = None
         self._closing: asyncio.Future[None] | None = None
         self._is_due = False
+        self._watched: dict[int, int] = {}
         # One selector of its own: the loop is told of it once, and what is ready is fetched together.
         self._selector = selectors.DefaultSelector()
         self._loop.add_reader(self._selector.fileno(), self._look)
@@ -94,14 +95,16 @@ class Transfers:
 
     def _watch(self, what: int, number: int, multi: pycurl.CurlMulti, data: object) -> None:
         """Be told what libcurl waits for on a socket. Its numbers for reading and writing are the selector's."""
-        known = self._selector.get_map()
+        before = self._watched.pop(number, None)
         if what == pycurl.POLL_REMOVE:
-            if number in known:
+            if before is not None:
                 self._selector.unregister(number)
-        elif number in known:
-            self._selector.modify(number, what)
-        else:
+            return
+        if before is None:
             self._selector.register(number, what)
+        elif before != what:
+            self._selector.modify(number, what)
+        self._watched[number] = what
 
     def _look(self) -> None:
         self._act([(key.fd, events) for key, events in self._selector.select(0)])
