@@ -37,12 +37,9 @@ def handle_of(limits: Limits, *, proxy: str | None, authorities: str | None) -> 
 
 
 def _trusted(authorities: str | None) -> list[tuple[int, object]]:
-    """Say whose certificates are trusted: a file before a folder, since libcurl reads it once for all connections."""
     if authorities is not None:
         return [(pycurl.CAINFO_BLOB, authorities), (pycurl.PROXY_CAINFO_BLOB, authorities)]
     paths = ssl.get_default_verify_paths()
-    if paths.cafile is not None:
-        return [(pycurl.CAINFO, paths.cafile), (pycurl.PROXY_CAINFO, paths.cafile)]
-    if paths.capath is not None:
-        return [(pycurl.CAPATH, paths.capath), (pycurl.PROXY_CAPATH, paths.capath)]
-    return []
+    files = [(option, paths.cafile) for option in (pycurl.CAINFO, pycurl.PROXY_CAINFO)]
+    folders = [(option, paths.capath) for option in (pycurl.CAPATH, pycurl.PROXY_CAPATH)]
+    return [(option, where) for option, where in files + folders if where is not None]

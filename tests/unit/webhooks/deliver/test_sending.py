@@ -317,6 +317,17 @@ async def test_a_trusted_certificate_is_taken(tmp_path: Path) -> None:
     assert result.status == 200
 
 
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+async def test_what_the_system_trusts_is_taken(variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSL finds a certificate in a folder by the hash of its subject, which it says itself."""
+    server, authority = certified(tmp_path, "receiver.example")
+    file = tmp_path / "f20e0b1e.0"
+    file.write_text(authority)
+    monkeypatch.setenv(variable, str(file if variable == "SSL_CERT_FILE" else tmp_path))
+    result = await over_tls(server, None, host="receiver.example")
+    assert isinstance(result, Answer), result
+
+
 async def test_a_certificate_of_another_host_is_not_trusted(tmp_path: Path) -> None:
     result = await over_tls(*certified(tmp_path, "other.example"), host="receiver.example")
     assert isinstance(result, Failure)
