@@ -40,10 +40,15 @@ CLOSING_SECONDS = 10.0
 ROLLBACK_SECONDS = 3.0
 """How long a connection may take to roll back before it is given up."""
 
-# A user called tidings, as many will be, finds the schema of that name first: what handlers make would land in it.
+# A user called tidings, or as a service, as many will be, would find the schema of that name first, from when it is
+# made: tables of handlers, made before, would be hidden by new ones. One where the service's own views are was the
+# user's before it was the service's. What is no schema yet stays out, since it may become one of ours.
 _PATH = """
-SELECT coalesce(string_agg(quote_ident(p.schema), ', ' ORDER BY p.n) FILTER (WHERE p.schema <> 'tidings'), 'public')
-FROM unnest(current_schemas(false)) WITH ORDINALITY AS p(schema, n) HAVING bool_or(p.schema = 'tidings')
+SELECT coalesce(string_agg(quote_ident(p.schema), ', ' ORDER BY p.n) FILTER (WHERE p.schema <> 'tidings'
+  AND (p.schema <> current_user OR p.schema NOT IN (SELECT service FROM tidings.view) OR EXISTS (
+    SELECT FROM tidings.view v JOIN pg_class c ON c.relname = v.service || '_' || v.name
+    JOIN pg_namespace s ON s.oid = c.relnamespace WHERE v.service = p.schema AND s.nspname = p.schema))), 'public')
+FROM unnest(current_schemas(false)) WITH ORDINALITY AS p(schema, n) HAVING count(*) > 0
 """
 
 
@@ -61,7 +66,8 @@ class Database:
     """The connections of one event loop to one database. Made by `open_database`.
 
     `place`: where it is, without anything secret. `secret`, `incarnation`: the log's own, as `tidings.head` has them.
-    `path`: the search_path; None for the user's own. `hole`: what this process's readers of the log wait for.
+    `path`: the search_path; None for the user's own, which names no schema that is there. `hole`: what this process's
+    readers of the log wait for.
     """
 
     def __init__(
@@ -81,7 +87,9 @@ class Database:
         self.closed = False
         self.hole = Hole()
         self._url = url
-        self._path = path
+        self._settings = f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
+        if path is not None:
+            self._settings += f"; SET LOCAL search_path = {path}"
         self._inside: ContextVar[_Open | None] = ContextVar(f"inside a unit of {self.place}", default=None)
         self._pool = Pool(partial(self._connected, path=path), most=connections)
 
@@ -140,9 +148,7 @@ class Database:
         await transaction.start()
         try:
             if self.server.is_pooled:
-                await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
-                if self._path is not None:
-                    await connection.execute(f"SET LOCAL search_path = {self._path}")
+                await connection.execute(self._settings)
             yield
         except BaseException:
             await _roll_back(transaction, connection)

@@ -93,6 +93,25 @@ async def test_who_may_not_make_what_a_view_needs_is_told_what_is_missing(bare_p
         assert "search_path" in await refused(url)
 
 
+@pytest.mark.parametrize(("has_own", "first"), [(False, "public"), (True, "theirs")])
+async def test_a_user_called_as_a_service_has_tables_where_they_were_before_the_service_had_a_schema(
+    bare_postgres_url: str, has_own: bool, first: str
+) -> None:
+    async with somebody(bare_postgres_url) as (owner, name, url):
+        await owner.execute(f"GRANT CREATE ON DATABASE {urlsplit(url).path[1:]} TO {name}")
+        await owner.execute(f"GRANT CREATE ON SCHEMA public TO {name}")
+        if has_own:
+            await owner.execute(f"CREATE SCHEMA AUTHORIZATION {name}")
+        found = []
+        for n in range(2):
+            async with opened(url) as room:
+                await room.store.create_view(record(table(service=name, view=f"view{n}")))
+                [(schema,)] = await room.rows("SELECT current_schema()::text")
+                found.append(schema)
+                await room.rows(f"SELECT FROM {name}_view{n}")
+        assert found == [name if first == "theirs" else first] * 2
+
+
 @pytest.mark.parametrize(
     ("names", "why"),
     [
