@@ -120,6 +120,11 @@ def not_opened(error: Exception, place: str) -> OperatorError | None:
         return SettingError(f"{place}: {described(error)}; see what stands behind the ? in TIDINGS_DATABASE_URL")
     if state == "42501":
         return SchemaError(f"{place}: {described(error)}; have the database's owner grant it, or run as the owner")
+    if isinstance(error, asyncpg.TooManyConnectionsError):
+        return StoreUnavailableError(
+            f"the database {place} has no connection to spare ({described(error)}): raise max_connections, or lower "
+            "TIDINGS_POSTGRES_CONNECTIONS of the processes that run"
+        )
     if is_transient(error):
         return StoreUnavailableError(
             f"the database {place} cannot be reached now ({described(error)}): see that PostgreSQL runs and may be "

@@ -81,6 +81,7 @@ def test_any_other_error_stays_what_it_is(error: Exception) -> None:
         (asyncpg.InsufficientPrivilegeError("permission denied for schema"), SchemaError, "run as the owner"),
         (ConnectionRefusedError(111, "refused"), StoreUnavailableError, "see that PostgreSQL runs"),
         (TimeoutError(), StoreUnavailableError, "TimeoutError"),
+        (asyncpg.TooManyConnectionsError("too many clients"), StoreUnavailableError, "raise max_connections, or lower"),
     ],
     ids=repr,
 )
