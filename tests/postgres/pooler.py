@@ -1,6 +1,7 @@
-"""A real PgBouncer in transaction mode before a server. `python -m tests.postgres.pooler` gets it, as `make test` does.
+"""A real PgBouncer before a server. `python -m tests.postgres.pooler` gets it, as `make test` does.
 
-It hands every transaction to the next of its server connections, so that nothing which a session keeps is found again.
+In transaction mode, unless another is asked for: it hands every transaction to the next of its server connections, so
+that nothing which a session keeps is found again.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = {folder}/users.txt
-pool_mode = transaction
+pool_mode = {mode}
 server_round_robin = 1
 default_pool_size = 4
 min_pool_size = 4
@@ -67,13 +68,13 @@ def provide() -> str:
 
 
 @contextmanager
-def pooled(url: str, program: str) -> Iterator[str]:
+def pooled(url: str, program: str, mode: str = "transaction") -> Iterator[str]:
     """Run one for this block before the server of `url`; give the URL of the same database behind it."""
     folder = Path(tempfile.mkdtemp(prefix="tidings-"))
     with (folder / "users").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         parts, port = urlsplit(url), free_port()
-        _write(folder, port, url)
+        _write(folder, port, url, mode)
         keeping = [sys.executable, keeper.__file__, str(folder), USER]
         subprocess.run([*keeping, program, str(folder / "pgbouncer.ini")], stdin=subprocess.DEVNULL, check=True)
         if not _answers(port, folder):
@@ -81,12 +82,13 @@ def pooled(url: str, program: str) -> Iterator[str]:
         yield parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{port}").geturl()
 
 
-def _write(folder: Path, port: int, url: str) -> None:
+def _write(folder: Path, port: int, url: str, mode: str) -> None:
     parts = urlsplit(url)
     files = {
         "pgbouncer.ini": SETTINGS.format(
             folder=folder,
             port=port,
+            mode=mode,
             host=parts.hostname,
             server_port=parts.port,
             user=parts.username,

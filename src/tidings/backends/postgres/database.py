@@ -214,6 +214,9 @@ async def first_connection(url: str) -> AsyncIterator[tuple[Connection, Server]]
             wrong = refusal(server)
             if wrong is not None:
                 raise SchemaError(f"{place} cannot be used: {wrong}")
+            if server.is_pooled:
+                async with first.transaction():
+                    pass  # which one mode of pooling does not take
             yield first, server
         finally:
             with suppress(*DRIVER_ERRORS):

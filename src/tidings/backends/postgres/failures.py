@@ -116,6 +116,10 @@ def not_opened(error: Exception, place: str) -> OperatorError | None:
         return SettingError(
             f"{place}: {described(error)}; make it with `createdb`, or name another in TIDINGS_DATABASE_URL"
         )
+    if "statement pooling mode" in str(error):
+        return SettingError(
+            f"{place} leads to a PgBouncer that takes no transactions: set pool_mode = transaction there"
+        )
     if isinstance(error, _WRONG_OPTIONS):
         return SettingError(f"{place}: {described(error)}; see what stands behind the ? in TIDINGS_DATABASE_URL")
     if state == "42501":

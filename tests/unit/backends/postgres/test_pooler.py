@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from tests.postgres.pooler import pooled, provide
+from tidings.backends.postgres import migrating
 from tidings.backends.postgres.connection import IDLE_SECONDS
 from tidings.backends.postgres.database import Database, open_database
+from tidings.errors import SettingError
 
 
 @pytest.fixture
@@ -73,4 +76,19 @@ async def test_the_tables_of_an_empty_database_are_made_through_it(postgres_url:
     opened = await asyncio.gather(*(open_database(pooled_postgres_url, connections=1) for _ in range(4)))
     assert len({database.secret for database in opened}) == 1
     for database in opened:
+        await database.close()
+
+
+async def test_a_pooler_that_takes_no_transactions_is_refused_at_the_start(postgres_url: str) -> None:
+    with pooled(postgres_url, provide(), "statement") as url:
+        for refused in (open_database, migrating.schema_of, migrating.migrate):
+            with pytest.raises(SettingError, match="set pool_mode = transaction"):
+                await refused(url)
+
+
+async def test_a_pooler_that_leaves_sessions_alone_is_as_good(postgres_url: str) -> None:
+    with pooled(postgres_url, provide(), "session") as url:
+        database = await open_database(url, connections=1)
+        async with database.transaction() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM tidings.head") == 1
         await database.close()
