@@ -26,7 +26,7 @@ from tidings.backends.postgres.connection import (
     STATEMENT_SECONDS,
     Connection,
 )
-from tidings.backends.postgres.failures import DRIVER_ERRORS, not_opened, unusable_url
+from tidings.backends.postgres.failures import DRIVER_ERRORS, described, not_opened, unusable_url
 from tidings.backends.postgres.hole import Hole
 from tidings.backends.postgres.migrations import prepare
 from tidings.backends.postgres.pool import Pool
@@ -160,8 +160,14 @@ class Database:
         return await self._connected(path=None)
 
     async def _connected(self, *, path: str | None) -> Connection:
-        """Connect to whatever is the primary now: who reads from a standby would pass over what is not there yet."""
-        return await _connect(self._url, is_pooled=self.server.is_pooled, path=path, to=SessionAttribute.read_write)
+        """Connect to whatever is the primary now: who reads from a standby would pass over what is not there yet.
+
+        ConnectionError also where the server lets this user in no more: it did before, so whoever runs it sees to that.
+        """
+        try:
+            return await _connect(self._url, is_pooled=self.server.is_pooled, path=path, to=SessionAttribute.read_write)
+        except asyncpg.PostgresError as error:
+            raise ConnectionError(described(error)) from error
 
     async def close(self) -> None:
         """Wait for what is under way, for some seconds, then close every connection; twice is once."""
@@ -210,17 +216,22 @@ async def first_connection(url: str) -> AsyncIterator[tuple[Connection, Server]]
     with _told(place):
         first = await _connect(url, is_pooled=True)
         try:
-            server = await look(first)
-            wrong = refusal(server)
-            if wrong is not None:
-                raise SchemaError(f"{place} cannot be used: {wrong}")
-            if server.is_pooled:
-                async with first.transaction():
-                    pass  # which one mode of pooling does not take
-            yield first, server
+            yield first, await _usable(first, place)
         finally:
             with suppress(*DRIVER_ERRORS):
                 await first.close(timeout=CONNECT_SECONDS)
+
+
+async def _usable(connection: Connection, place: str) -> Server:
+    """Return what server it is; SchemaError if tidings cannot work with it, asyncpg's error if no unit can begin."""
+    server = await look(connection)
+    wrong = refusal(server)
+    if wrong is not None:
+        raise SchemaError(f"{place} cannot be used: {wrong}")
+    if server.is_pooled:
+        async with connection.transaction():
+            pass  # which one mode of pooling does not take
+    return server
 
 
 @contextmanager

@@ -129,7 +129,7 @@ def not_opened(error: Exception, place: str) -> OperatorError | None:
             f"the database {place} has no connection to spare ({described(error)}): raise max_connections, or lower "
             "TIDINGS_POSTGRES_CONNECTIONS of the processes that run"
         )
-    if is_transient(error):
+    if is_transient(error) or isinstance(error, asyncpg.ObjectNotInPrerequisiteStateError):  # it lets nobody in
         return StoreUnavailableError(
             f"the database {place} cannot be reached now ({described(error)}): see that PostgreSQL runs and may be "
             "connected to from here"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from tests.postgres.binaries import NEWEST, OLDEST
@@ -180,9 +182,25 @@ async def test_a_cut_connection_is_a_passing_failure_and_the_next_call_has_anoth
     assert await kept(numbers) == []
 
 
-async def test_what_no_repeating_mends_stays_what_it_is(numbers: Database) -> None:
-    import asyncpg
+async def test_who_is_not_let_in_any_more_is_told_that_it_may_pass(postgres_url: str, database: Database) -> None:
+    parts = urlsplit(postgres_url)
+    name = parts.path[1:]
+    owner = await asyncpg.connect(parts._replace(path="/postgres").geturl())
+    await owner.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    await owner.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    with pytest.raises(StoreUnavailableError, match="cannot be reached now"):
+        await open_database(postgres_url)
+    said = "not currently accepting connections"
+    with pytest.raises(LogUnavailableError, match=said), translated(LogUnavailableError):
+        async with database.transaction():
+            pass
+    await owner.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    await owner.close()
+    async with database.transaction() as connection:
+        assert await connection.fetchval("SELECT 1") == 1
 
+
+async def test_what_no_repeating_mends_stays_what_it_is(numbers: Database) -> None:
     with pytest.raises(asyncpg.UniqueViolationError), translated(LogUnavailableError):
         async with numbers.transaction() as connection:
             await connection.execute("INSERT INTO number VALUES (1), (1)")
