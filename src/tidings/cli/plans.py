@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tidings.operations.versions import Workshop
     from tidings.versions.answer import Answer
     from tidings.versions.census import Census
+    from tidings.versions.checking import Living
 
 T = TypeVar("T")
 NAME = "events.lock.json"
@@ -229,13 +230,13 @@ async def _census(opened: Opened, assume: Collection[str]) -> Census:
     return await read(opened.store, assume=assume)
 
 
-def living(session: Session) -> Mapping[str, frozenset[int]]:
-    """Return, by type, the versions that live in the database; nothing if there is none."""
-    from tidings.operations.registering import living as read
+def living(session: Session) -> Mapping[str, Living]:
+    """Return what the database says of each type's versions; nothing if there is none."""
+    from tidings.operations.registering import lives
 
-    async def work(opened: Opened) -> Mapping[str, frozenset[int]]:
+    async def work(opened: Opened) -> Mapping[str, Living]:
         known = await _census(opened, ())
-        return {type: read(known, type) for type in {each.type for each in known.versions}}
+        return {type: lives(known, type) for type in {each.type for each in known.versions}}
 
     return session.look(work) if session.has_database() else {}
 

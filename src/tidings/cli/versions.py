@@ -120,8 +120,8 @@ def check(
     if mode not in get_args(Mode) or scope not in get_args(Scope):
         raise SettingError(f"--mode is one of {', '.join(get_args(Mode))}, --scope one of {', '.join(get_args(Scope))}")
     session = Session(app, judges=True)
-    live = plans.living(session) if scope == "LIVE" and not offline else {}
-    found = plans.workshop_of(session.app, lock).check(mode=mode, scope=scope, live=live)  # type: ignore[arg-type]
+    living = {} if offline else plans.living(session)
+    found = plans.workshop_of(session.app, lock).check(mode=mode, scope=scope, living=living)  # type: ignore[arg-type]
     output = Output(as_json=as_json)
     faults = [each for each in found if not each.is_warning]
     code = OK if not faults else UNKNOWN if all(each.is_unknown for each in faults) else NO

@@ -11,7 +11,7 @@ from tidings.versions import reasons
 from tidings.versions.answer import Code, Reason
 from tidings.versions.canonical import sha256_of
 from tidings.versions.census import Census
-from tidings.versions.checking import Finding, Mode
+from tidings.versions.checking import Finding, Living, Mode
 from tidings.versions.lineage import Lineage
 from tidings.versions.said import said_of
 
@@ -59,11 +59,19 @@ def may_register(
 
 def living(census: Census, type: str) -> frozenset[int]:
     """Return the versions of a type that count now: produced, pinned, under way or stored, or read with a class."""
-    stored = {version for (of, version), count in census.stored.items() if of == type and count}
     pinned = {each.pins[type] for each in census.endpoints if type in each.pins}
     waiting = {each.version for each in census.waiting if each.type == type and each.version}
     read = {version for each in census.live("accept", type) for version in said_of(each.details).natives}
-    return census.produced(type) | stored | pinned | waiting | read
+    return census.produced(type) | _stored(census, type) | pinned | waiting | read
+
+
+def lives(census: Census, type: str) -> Living:
+    """Return what a database says of a type."""
+    return Living(living(census, type), _stored(census, type))
+
+
+def _stored(census: Census, type: str) -> frozenset[int]:
+    return frozenset(version for (of, version), count in census.stored.items() if of == type and count)
 
 
 def _upto(workshop: Workshop, type: str, version: int) -> Lineage | None:
@@ -79,13 +87,9 @@ def _checked(census: Census, workshop: Workshop, lineage: Lineage, mode: Mode) -
     type, version = lineage.type, lineage.newest
     known = {number: json.loads(each.schema) for number, each in census.of_type(type).items() if number < version}
     lineage.learn(known)
-    for each in workshop.checked(lineage, mode=mode, live=living(census, type)):
-        if each.code in _CODES and not (each.is_warning and not _is_stored(census, type)):
+    for each in workshop.checked(lineage, mode=mode, living=lives(census, type)):
+        if each.code in _CODES and not each.is_warning:
             yield _reason(each, type, version)
-
-
-def _is_stored(census: Census, type: str) -> bool:
-    return any(count for (of, _), count in census.stored.items() if of == type)
 
 
 def _reason(each: Finding, type: str, version: int) -> Reason:

@@ -10,13 +10,13 @@ from types import MappingProxyType
 from tidings.errors import DeclarationError, NotFoundError
 from tidings.events.declaration import declared
 from tidings.services.service import Service
-from tidings.versions.checking import Finding, Mode, Scope, check
+from tidings.versions.checking import NO_DATABASE, Finding, Living, Mode, Scope, check
 from tidings.versions.fixtures import FOLDER, Fixture, first_fixture, read_fixtures
 from tidings.versions.lineage import Lineage, Written, lineages_of
 from tidings.versions.lockfile import Lock, read_lock, text_of
 from tidings.versions.locking import locked
 
-NOBODY: Mapping[str, frozenset[int]] = MappingProxyType({})
+NOWHERE: Mapping[str, Living] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +69,29 @@ class Workshop:
             written.append(str(self._path))
         return written
 
-    def check(self, *, mode: Mode, scope: Scope, live: Mapping[str, frozenset[int]] = NOBODY) -> list[Finding]:
+    def check(
+        self,
+        *,
+        mode: Mode,
+        scope: Scope,
+        living: Mapping[str, Living] = NOWHERE,
+    ) -> list[Finding]:
         """Return what is wrong, or may be; DeclarationError if there is no lock file.
 
-        `live`: by type, the versions in scope LIVE; of a type that is left out, all."""
+        `living`: what a database says, by type."""
         if not self.is_locked:
             raise DeclarationError(f"there is no {self._path}: write it with `tidings versions lock`, and keep it")
         fixtures = self._fixtures()
-        return [
-            finding
-            for type, lineage in sorted(self.lineages.items())
-            for finding in check(lineage, self._lock, fixtures[type], mode=mode, scope=scope, live=live.get(type))
-        ]
+        found: list[Finding] = []
+        for type, lineage in sorted(self.lineages.items()):
+            known = living.get(type, NO_DATABASE)
+            found += check(lineage, self._lock, fixtures[type], mode=mode, scope=scope, living=known)
+        return found
 
-    def checked(self, lineage: Lineage, *, mode: Mode, live: frozenset[int]) -> list[Finding]:
+    def checked(self, lineage: Lineage, *, mode: Mode, living: Living) -> list[Finding]:
         """Return the same of one type, as far as these of its earlier versions; without a lock file, too."""
         kept = read_fixtures(self._folder, lineage.type)
-        return check(lineage, self._lock, kept, mode=mode, scope="LIVE", live=live)
+        return check(lineage, self._lock, kept, mode=mode, scope="LIVE", living=living)
 
     def _fixtures(self) -> dict[str, tuple[Fixture, ...]]:
         return {type: read_fixtures(self._folder, type) for type in self.lineages}

@@ -33,6 +33,17 @@ class Finding:
     is_unknown: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Living:
+    """What a database says of one type: the versions in scope LIVE, None for all, and those that are stored."""
+
+    live: frozenset[int] | None = None
+    stored: frozenset[int] = frozenset()
+
+
+NO_DATABASE = Living()
+
+
 def check(
     lineage: Lineage,
     lock: Lock,
@@ -40,13 +51,14 @@ def check(
     *,
     mode: Mode,
     scope: Scope,
-    live: frozenset[int] | None = None,
+    living: Living = NO_DATABASE,
 ) -> list[Finding]:
-    """Return what is found of one type, faults and warnings. `live`: the versions in scope LIVE; None: all."""
+    """Return what is found of one type, faults and warnings."""
     type = lineage.type
     found = list(_of_lock(lineage, lock))
     found += [Finding(type=type, code="missing-step", text=text) for text in chains.faults_of(lineage)]
-    within = _within(lineage, scope, live)
+    within = _within(lineage, scope, living.live)
+    found += [each for old in within for each in _defaults(lineage, old, is_stored=old in living.stored)]
     found += [each for old in within for each in _of_pair(lineage, kept, mode, old)]
     found += list(_of_names(lineage, lock.types.get(type, LockedType())))
     found += [Finding(type=type, code="fixture-failed", text=text) for text in fixtures.faults_of(lineage, kept)]
@@ -87,7 +99,6 @@ def _within(lineage: Lineage, scope: Scope, live: frozenset[int] | None) -> list
 
 def _of_pair(lineage: Lineage, kept: Sequence[Fixture], mode: Mode, old: int) -> Iterator[Finding]:
     new = lineage.newest
-    yield from _defaults(lineage, old, new)
     if mode in ("BACKWARD", "FULL"):
         yield from _pair(lineage, new, old, kept)
     if mode in ("FORWARD", "FULL"):
@@ -133,9 +144,11 @@ def _explained(lineage: Lineage, reader: int, writer: int, verdict: Verdict) -> 
     return f"{lineage.type}: version {reader} {told} version {writer}: {what}{shown}; or write an {step}"
 
 
-def _defaults(lineage: Lineage, old: int, new: int) -> Iterator[Finding]:
+def _defaults(lineage: Lineage, old: int, *, is_stored: bool) -> Iterator[Finding]:
+    """Yield the defaults that another one took the place of, unless the author's own steps say what old data means."""
+    new = lineage.newest
     before, after = lineage.schema(old), lineage.schema(new)
-    if before is None or after is None:
+    if before is None or after is None or any(isinstance(step, Written) for step in lineage.path(old, new) or ()):
         return
     for each in changes(before, after):
         if each.code == "default-changed":
@@ -143,7 +156,7 @@ def _defaults(lineage: Lineage, old: int, new: int) -> Iterator[Finding]:
                 f"{lineage.type} version {new}: {each}, so that version {old} reads differently now: write an upcaster "
                 "that writes the old default in"
             )
-            yield Finding(type=lineage.type, version=new, code="default-changed", text=text, is_warning=True)
+            yield Finding(type=lineage.type, version=new, code="default-changed", text=text, is_warning=not is_stored)
 
 
 def _of_names(lineage: Lineage, locked: LockedType) -> Iterator[Finding]:

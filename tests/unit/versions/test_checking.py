@@ -343,6 +343,32 @@ def test_a_changed_default_is_a_warning(repository: Repository) -> None:
     assert repository.codes() == (0, {"default-changed"})
 
 
+def test_a_changed_default_is_a_fault_where_the_version_before_is_stored_until_a_step_says_what_it_meant(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDINGS_DATABASE_URL", f"sqlite:///{repository.folder / 'live.db'}")
+    repository.write(SECOND)
+    repository.run("lock", "--publish")
+
+    async def publish() -> None:
+        url, cls = f"sqlite:///{repository.folder / 'live.db'}", second()
+        async with App(Service("bookmarks", emits=[cls])).open(Settings(database_url=url), consume=False) as opened:
+            await opened.publish(cls("20", "jack"), source="web", id="a", time=None)
+
+    newer = SECOND.replace("version=2", "version=3").replace('"all"', '"later"')
+    repository.write(newer)
+    repository.run("lock")
+    asked = ("may", "register", "tweet-bookmarked", "3")
+    asyncio.run(publish())
+    assert repository.codes() == (1, {"default-changed"})
+    assert repository.codes("--offline") == (0, {"default-changed"})
+    assert repository.run(*asked)[0] == 1
+    repository.write(newer, UP.split("\n    return")[0] + '\n    return {"folder": "all", **data}\n')
+    repository.run("lock")
+    assert repository.codes() == (0, set())
+    assert repository.run(*asked)[0] == 0
+
+
 def test_values_may_be_added_where_readers_promise_a_fallback(repository: Repository) -> None:
     kind = "\nfrom typing import Literal\n"
     old = FIRST + '    kind: Literal["a", "b"]\n'
