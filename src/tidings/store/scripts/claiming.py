@@ -30,6 +30,12 @@ _SLOTS = (
     "CASE WHEN e.ordering = 'fifo' OR e.state = 'degraded' OR e.slots = 1 THEN 1 "
     "WHEN e.slowed_until > $1 THEN e.slots / 2 ELSE e.slots END"
 )
+# Most endpoints wait for nothing, and are not read.
+_WAITING = (
+    "(SELECT 1 FROM tidings.delivery d WHERE d.endpoint = e.id AND d.state = 'due' AND d.attempts = 0 "
+    "ORDER BY d.next_at LIMIT 1) IS NOT NULL OR (SELECT 1 FROM tidings.delivery d WHERE d.endpoint = e.id "
+    "AND d.state = 'due' AND d.attempts > 0 ORDER BY d.next_at LIMIT 1) IS NOT NULL"
+)
 # Two questions, so that each is served by its partial index, and none that a hash of all deliveries could answer. One
 # without room is left out: it costs no turn.
 DUE_ENDPOINTS = (
@@ -180,7 +186,7 @@ def next_claim(*, now: int | None) -> Script[int | None]:
         "(SELECT min(d.next_at) FROM tidings.delivery d WHERE d.endpoint = e.id AND d.state = 'due' "
         "AND d.attempts = 0), (SELECT min(d.next_at) FROM tidings.delivery d WHERE d.endpoint = e.id "
         f"AND d.state = 'due' AND d.attempts > 0), {_LEASED}, {_LATE_LEASED} "
-        "FROM tidings.endpoint e WHERE state IN ('active', 'degraded')"
+        f"FROM tidings.endpoint e WHERE state IN ('active', 'degraded') AND ({_WAITING})"
     )
     [(until,)] = yield from ask(
         "SELECT min(until) FROM tidings.delivery WHERE state = 'leased' AND endpoint IS NOT NULL"
