@@ -8,6 +8,7 @@ A statement without a name is parsed and executed between two of the driver's Sy
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
@@ -50,6 +51,9 @@ SELECT coalesce(string_agg(quote_ident(p.schema), ', ' ORDER BY p.n) FILTER (WHE
     JOIN pg_namespace s ON s.oid = c.relnamespace WHERE v.service = p.schema AND s.nspname = p.schema))), 'public')
 FROM unnest(current_schemas(false)) WITH ORDINALITY AS p(schema, n) HAVING count(*) > 0
 """
+
+_NAMED = re.compile(r' "[^"]*"')
+"""What the server quotes when it lets nobody in: user, database, address. Callers are told why, and not who."""
 
 
 class _Open:
@@ -167,7 +171,7 @@ class Database:
         try:
             return await _connect(self._url, is_pooled=self.server.is_pooled, path=path, to=SessionAttribute.read_write)
         except asyncpg.PostgresError as error:
-            raise ConnectionError(described(error)) from error
+            raise ConnectionError(_NAMED.sub("", described(error))) from error
 
     async def close(self) -> None:
         """Wait for what is under way, for some seconds, then close every connection; twice is once."""

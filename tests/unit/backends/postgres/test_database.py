@@ -191,9 +191,10 @@ async def test_who_is_not_let_in_any_more_is_told_that_it_may_pass(postgres_url:
     with pytest.raises(StoreUnavailableError, match="cannot be reached now"):
         await open_database(postgres_url)
     said = "not currently accepting connections"
-    with pytest.raises(LogUnavailableError, match=said), translated(LogUnavailableError):
+    with pytest.raises(LogUnavailableError, match=said) as told, translated(LogUnavailableError):
         async with database.transaction():
             pass
+    assert name not in str(told.value), "callers are told this, and names in the URL are none of theirs"
     await owner.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     await owner.close()
     async with database.transaction() as connection:
