@@ -71,13 +71,14 @@ async def asked(
             raise CallerError("register is asked of code: name the application that has the class")
         found = may_register(known, code, given["type"], given["version"])
         return answered({"kind": "can_register", **given}, found, known)
+    if given.get("consumer") is not None:
+        readers = {each.consumer for each in known.leases if each.role == "accept"} | known.transit.keys()
+        if consumer_of(given["consumer"]) not in readers:
+            raise NotFoundError("consumer", given["consumer"], readers)
     if kind != "replay":
         return ask(known, kind, given)
     if given.get("after") is None or given.get("consumer") is None:
         raise CallerError("replay needs consumer, after", errors=[("/after", "missing")])
-    readers = {each.consumer for each in known.leases if each.role == "accept"} | known.transit.keys()
-    if consumer_of(given["consumer"]) not in readers:
-        raise NotFoundError("consumer", given["consumer"], readers)
     entries = await replayed(store, given["after"])
     return ask(known, kind, {"consumer": given["consumer"], "entries": entries})
 

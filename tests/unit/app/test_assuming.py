@@ -44,12 +44,14 @@ class Absent:
         for name in list(town.running):
             await town.stop(name)
 
-    async def test_a_replay_of_a_consumer_that_never_was_is_no_question(self, town: Town) -> None:
+    async def test_what_is_asked_of_a_consumer_that_never_was_is_no_question(self, town: Town) -> None:
         bookmarks = await town.deploy("bookmarks", at.bookmarks(at.third()), "r77")
         await town.deploy("lists", at.lists(at.third()), "r42")
         assert (await asked(bookmarks.store, "replay", {"consumer": "lists", "after": 0})).answer == "ok"
         with pytest.raises(NotFoundError, match="no consumer 'list'"):
             await asked(bookmarks.store, "replay", {"consumer": "list", "after": 0})
+        with pytest.raises(NotFoundError, match="no consumer 'list'"):
+            await asked(bookmarks.store, "retire-support", {"consumer": "list", "type": TYPE, "version": 1})
 
     async def test_who_does_not_run_is_unknown_until_someone_takes_it_as_it_ran_last_which_is_kept(
         self, town: Town
