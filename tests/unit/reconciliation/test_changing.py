@@ -284,3 +284,29 @@ async def test_it_goes_on_while_the_whole_list_is_read() -> None:
         assert (run.state, [each.state for each in passes]) == ("done", ["done"])
         assert run.appended + passes[0].appended == 1
         assert await at.shown() == at.true
+
+
+async def test_a_bound_waits_for_a_repair_that_a_later_page_shows_once_more() -> None:
+    async with shop(filters_by_change=True, index_lag=timedelta(seconds=5)) as at:
+        for n in range(12):
+            at.provider.put(f"o{n:02}", n)
+        at.pass_time(60)
+        await at.run()
+        await at.run()
+        del at.provider.items["o03"]
+        at.pass_time(20)
+        at.provider.trouble = lambda what: _raises(ProviderUnavailableError("503"))(what) if what == "get" else None
+        await at.run()
+        before = await at.scope.asof()
+        assert [(each.key, each.reason) for each in before.exceptions] == [("o03", "suspect")]
+        at.pass_time(1)
+        at.provider.put("o03", 99)
+        at.pass_time(1)
+        await at.scope.run_changed()  # its first page is older than the suspicion, the closing one is not
+        waiting = await at.scope.asof()
+        assert (await at.shown())["o03"] == 3
+        assert (waiting.exceptions, waiting.deletes) == ((), before.deletes)
+        await at.carry()
+        after = await at.scope.asof()
+        assert (await at.shown())["o03"] == 99
+        assert (after.deletes or 0) > (before.deletes or 0)

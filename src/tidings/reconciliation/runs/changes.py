@@ -52,8 +52,8 @@ class Changes:
             page.omitted += 1
             await book.void([question])
             return True
-        repair = next((f"f:{each.id}" for each in page.findings if each.at == copy.at), None)
-        await book.answer(question, then=repair)
+        repair = (await book.open_at([copy.at])).get(copy.at)  # of this page, or of one before that is not merged yet
+        await book.answer(question, then=None if repair is None or repair.state != "open" else f"f:{repair.id}")
         return False
 
     async def prove(self, book: Book, floors: Floors, run: Run, as_of: int) -> None:
