@@ -52,7 +52,7 @@ def held(lease: VersionLease) -> Reason:
         {"consumer": lease.consumer, "instance": name_of(lease), "revision": lease.revision},
         "unknown",
         step={"do": "wait-for-admission", "service": lease.service},
-        told=f"see why {lease.service} is held: `tidings versions list` shows what it lacks",
+        told=f"see why {lease.service} is held: its log says what it lacks",
     )
 
 

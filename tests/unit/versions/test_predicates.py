@@ -90,7 +90,9 @@ def test_a_reader_of_which_nothing_runs_makes_it_unknown_until_it_reads_the_type
 
 def test_who_is_held_says_nothing_yet() -> None:
     held = lease("a", 1, 2, admission="held")
-    assert told(may_switch(census(EMITS, held), "shop", TYPE, 2)) == ("unknown", ["instance-held"])
+    found = may_switch(census(EMITS, held), "shop", TYPE, 2)
+    assert told(found) == ("unknown", ["instance-held"])
+    assert found[0].told == "see why a is held: its log says what it lacks"
 
 
 def test_who_has_no_class_may_not_switch_nor_to_what_is_not_registered_or_not_active() -> None:
