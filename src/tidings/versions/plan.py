@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tidings.store.versions import VersionLease
+from tidings.store.versions import EventVersion, VersionLease
 from tidings.versions.answer import Reason, verdict_of
 from tidings.versions.census import Census
 from tidings.versions.order import rollout
@@ -81,7 +81,7 @@ def plan(census: Census, type: str, to: int, *, opens_itself: bool) -> Plan:
         rows=tuple(about.row(place, name, waiting) for place, name in enumerate(order, 1)),
         served=tuple(_served(census, type, to)),
         reasons=tuple(reasons),
-        next_steps=_next(reasons, opens_itself=opens_itself),
+        next_steps=_next(reasons, opens_itself=opens_itself and _waits_for_readers(census.of_type(type).get(to))),
     )
 
 
@@ -187,6 +187,11 @@ def _served(census: Census, type: str, to: int) -> list[Served]:
         steps = () if path is None else (to, *(end for _, end in path))
         found.append(Served(endpoint=each.endpoint, pin=pin, path=steps, loses=loses))
     return found
+
+
+def _waits_for_readers(row: EventVersion | None) -> bool:
+    """Say whether a gate opens as soon as it may: it is shut, and no person shut it."""
+    return row is None or (row.gate == "closed" and row.life == "active" and not row.by_hand)
 
 
 def _next(reasons: Sequence[Reason], *, opens_itself: bool) -> tuple[str, ...]:

@@ -338,3 +338,13 @@ def test_a_plan_asks_those_who_have_the_version_and_where_none_runs_whose_it_is(
     assert plan(census(lease("shop", 2, role="emit"), other, versions=rows), TYPE, 2, opens_itself=True).answer == "ok"
     [behind] = plan(census(other, versions=rows), TYPE, 2, opens_itself=True).reasons
     assert behind.text == f"other has no class for {TYPE} 2, or does not run"
+
+
+@pytest.mark.parametrize(
+    ("third", "is_told"), [(row(3), True), (row(3, by_hand=True), False), (row(3, "open"), False), (None, True)]
+)
+def test_a_plan_says_that_a_gate_opens_by_itself_only_if_it_does(third: EventVersion | None, is_told: bool) -> None:
+    rows = (row(2, "open"), *([] if third is None else [third]))
+    made = plan(census(lease("shop", 3, role="emit"), lease("a", 1, 2), versions=rows), TYPE, 3, opens_itself=True)
+    assert made.answer == "no"
+    assert ("the gate then opens by itself" in made.next_steps) is is_told
