@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
@@ -254,10 +255,12 @@ async def _connect(
     url: str, *, is_pooled: bool, path: str | None = None, to: SessionAttribute | None = None
 ) -> Connection:
     """Connect. `to`: which servers will do; None: what the URL says."""
+    if urlsplit(url).netloc.count("@") > 1:  # a password with a sign that is not encoded: its rest is taken for a host
+        raise unusable_url()
     try:
         options = _options(is_pooled=is_pooled, path=path)
         opened: Connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, target_session_attrs=to, **options)
-    except ValueError:  # whose text quotes the part of the URL that is wrong, perhaps a password
+    except (ValueError, OverflowError):  # whose text quotes the part of the URL that is wrong, perhaps a password
         raise unusable_url() from None
     return opened
 

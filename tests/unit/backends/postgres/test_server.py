@@ -125,6 +125,8 @@ async def test_a_user_without_rights_is_told_what_to_grant(bare_postgres_url: st
         ({"path": "/no_such_database"}, SettingError, "`createdb`"),
         ({"port": "1"}, StoreUnavailableError, "see that PostgreSQL runs"),
         ({"port": "wr0ng"}, SettingError, "percent-encoded"),
+        ({"port": "99999"}, SettingError, "percent-encoded"),
+        ({"user": "tidings:half@wr0ng"}, SettingError, "percent-encoded"),
         ({"path": "/x?sslmode=wr0ng"}, SettingError, "percent-encoded"),
         ({"path": "/postgres?sslmod=require"}, SettingError, 'parameter "sslmod"; see what stands behind the ?'),
         ({"path": "/postgres?lock_timeout=soon"}, SettingError, "see what stands behind the ? in TIDINGS_DATABASE_URL"),
