@@ -65,7 +65,7 @@ class Hooks:
             if asked is not None:
                 return _shaken(asked)
         if scope["method"] != "POST":
-            raise Refusal(Problem.METHOD_NOT_ALLOWED, "deliveries come as POST", (b"allow", b"POST"))
+            raise Refusal(Problem.METHOD_NOT_ALLOWED, "webhooks come as POST", (b"allow", b"POST"))
         _check_media_type(scope, receiver)
         request = Given(headers, await self._body(receiver, scope, receive), facts)
         with self._receiving(receiver.id, trace_of(scope)) as trace:
@@ -139,7 +139,7 @@ def _check_media_type(scope: Scope, receiver: Receiver) -> None:
     if len(given) != 1 or _media_type_of(given[0]) not in receiver.preset.media_types:
         raise Refusal(
             Problem.UNSUPPORTED_MEDIA_TYPE,
-            f"deliveries of this receiver are {' or '.join(receiver.preset.media_types)}: say so in Content-Type",
+            f"this receiver takes {' or '.join(receiver.preset.media_types)}: say so in Content-Type",
         )
 
 

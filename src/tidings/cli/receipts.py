@@ -86,7 +86,7 @@ def receipt(
 
 
     Example: tidings receivers receipt till 7
-    Example: tidings receivers receipt till 7 --body > delivery.json
+    Example: tidings receivers receipt till 7 --body > webhook.json
     """
     from tidings.app.receiving import receivers_of
     from tidings.faces.receivers import whole_receipt_object

@@ -31,7 +31,7 @@ Header = Annotated[
     list[str] | None, typer.Option("--header", "-H", metavar="NAME: VALUE", help="Of a body alone; give it for each.")
 ]
 Query = Annotated[str, typer.Option(help="Of a body alone: what stood behind the ? of the URL.")]
-DeliveryId = Annotated[str, typer.Option("--id", help="The delivery's id, where the provider signs one.")]
+DeliveryId = Annotated[str, typer.Option("--id", help="The webhook's id, where the provider signs one.")]
 
 
 def try_(
@@ -49,7 +49,7 @@ def try_(
 
     It is judged as the receiver's door does, and translated by the code at hand. Exit code 1 if it would not be taken.
 
-    Example: tidings receivers try till delivery.json -H 'stripe-signature: t=1700000000,v1=5f'
+    Example: tidings receivers try till webhook.json -H 'stripe-signature: t=1700000000,v1=5f'
     Example: tidings receivers try till order-paid.json --sign
     """
     from tidings.app.receiving import trying_of

@@ -169,7 +169,7 @@ def _given(receiver: Receiver, request: Request) -> Given:
 def _check_form(receiver: Receiver, request: Request) -> None:
     """Check what is looked at before the signature."""
     if request.method != "POST":
-        raise _Refused(405, "method-not-allowed", f"deliveries come as POST, and this is {request.method}")
+        raise _Refused(405, "method-not-allowed", f"webhooks come as POST, and this is {request.method}")
     types = [value.decode("latin-1") for name, value in request.headers if name.lower() == b"content-type"]
     known = receiver.preset.media_types
     if len(types) != 1 or bare(types[0]) not in known:

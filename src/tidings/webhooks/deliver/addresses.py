@@ -20,6 +20,7 @@ _V6 = (
     "fe80::/10 fec0::/10 ff00::/8"
 )
 REFUSED = tuple(ip_network(text) for text in (_V4 + " " + _V6).split())
+_TRANSLATORS = tuple(IPv6Network(text) for text in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48"))
 GLOBAL_V6 = IPv6Network("2000::/3")
 _METADATA = (
     "169.254.169.254 169.254.169.253 169.254.170.2 169.254.170.23 169.254.0.23 100.100.100.200 192.0.0.192 "
@@ -48,7 +49,7 @@ class Allowed:
     def address(self, address: Address) -> bool:
         """Say whether this address may be sent to."""
         bare = unwrapped(address)
-        if bare in METADATA:
+        if bare in METADATA or _translated(bare) in METADATA:
             return False
         return is_public(bare) or any(bare in net for net in self.subnets if net.version == bare.version)
 
@@ -61,6 +62,15 @@ def unwrapped(address: Address) -> Address:
     if isinstance(address, IPv4Address):
         return address
     return address.ipv4_mapped or IPv6Address(int(address))
+
+
+def _translated(address: Address) -> Address | None:
+    """Return the IPv4 address that a translator would send to for this one (RFC 6052, RFC 3056); None if none would."""
+    if isinstance(address, IPv4Address):
+        return None
+    if any(address in net for net in _TRANSLATORS):
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.sixtofour
 
 
 def is_public(address: Address) -> bool:

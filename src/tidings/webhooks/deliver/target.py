@@ -45,7 +45,7 @@ def fault_of_form(url: str, allowed: Allowed = ONLY_PUBLIC) -> str | None:
     except ValueError:
         return "expected a URL such as https://example.com/hooks"
     if parsed.scheme not in (("http", "https") if allowed.http else ("https",)):
-        return "expected a URL that begins with https://"
+        return f"expected a URL that begins with https://{' or http://' if allowed.http else ''}"
     if not host or ("%" in host and ":" not in host):
         return "expected a URL with a host that is not percent-encoded, such as https://example.com/hooks"
     if _USER.match(url):

@@ -13,6 +13,7 @@ from tidings.webhooks import crypto
 from tidings.webhooks.receive.scheme import KeyForm, Scheme
 
 KEYS_MAX = 8
+_PEM = "-----BEGIN "
 _EXAMPLES = frozenset({"secret", "changeme", "change-me", "example", "password", "test", "token", "your-secret", "xxx"})
 _FORMS = {
     "text": "text",
@@ -53,8 +54,8 @@ class Key:
 def check_keys(schemes: Sequence[Scheme], keys: Sequence[Key]) -> None:
     """Refuse, at start, keys with which nothing could be verified, or which anybody would guess.
 
-    DeclarationError for none at all, for more than `KEYS_MAX`, for a key that no scheme can use, and for a well-known
-    one.
+    DeclarationError for none at all, for more than `KEYS_MAX`, for a key that no scheme can use, for a well-known one,
+    and for one with whitespace around it.
     """
     needing = [scheme for scheme in schemes if scheme.algorithm != "unsigned"]
     if not needing:
@@ -66,7 +67,11 @@ def check_keys(schemes: Sequence[Scheme], keys: Sequence[Key]) -> None:
             f"{len(keys)} keys are more than the {KEYS_MAX} that are tried: drop those that no longer hold"
         )
     for key in keys:
-        if key.text.strip().lower().removeprefix("whsec_") in _EXAMPLES:
+        if key.text != key.text.strip() and _PEM not in key.text:
+            raise DeclarationError("a key has a space or a line end around it: it was read from a file as it stands")
+        if not key.text.removeprefix("whsec_"):
+            raise DeclarationError("a key is empty: give the secret that the provider shows")
+        if key.text.lower().removeprefix("whsec_") in _EXAMPLES:
             raise DeclarationError("a key is an example that everybody knows: give the secret that the provider shows")
         if all(verifying(scheme, key) is None for scheme in needing):
             forms = " or ".join(dict.fromkeys(_FORMS[scheme.key_form] for scheme in needing))

@@ -125,7 +125,7 @@ class Preset:
         if not self.media_types or not all(is_media_type(each) for each in self.media_types):
             raise DeclarationError(f'media types are written ("application/json",), not {self.media_types!r}')
         if self.remembers < _REMEMBERED_MIN:
-            raise DeclarationError("deliveries are remembered for 7 days or longer, or a late retry is a second event")
+            raise DeclarationError("webhooks are remembered for 7 days or longer, or a late retry is a second event")
 
     @property
     def needs_url(self) -> bool:

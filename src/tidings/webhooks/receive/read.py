@@ -130,7 +130,7 @@ class Reader:
         if found is None:
             found = self._preset.untyped
         if found is None:
-            raise untranslatable(name_of(places_of(self._preset.type[0])[0]), "the delivery says no type")
+            raise untranslatable(name_of(places_of(self._preset.type[0])[0]), "the webhook says no type")
         if not self._more:
             return (found,)
         return (found, *(text for find in self._more if (text := find(of)) is not None))
@@ -146,7 +146,7 @@ class Reader:
             within = member(of.value, path)
             if not isinstance(within, dict) or last not in within:
                 raise untranslatable(
-                    pointer, f"a delivery of the type {kind[0]!r:.64} has this member, this one has not"
+                    pointer, f"a webhook of the type {kind[0]!r:.64} has this member, this one has not"
                 )
 
     def _order_of(self, of: Delivery, time: Instant | None) -> int | None:

@@ -80,6 +80,13 @@ def test_metadata_blocked_with_private_allowed(address: object) -> None:
     assert allowed.address(ip_address("169.254.1.1"))
 
 
+@pytest.mark.parametrize("text", ["64:ff9b::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe", "::a9fe:a9fe", "2002:a9fe:a9fe::1"])
+def test_metadata_is_blocked_behind_a_translator_that_is_allowed(text: str) -> None:
+    everywhere = Allowed(subnets=(ip_network("0.0.0.0/0"), ip_network("::/0")))
+    assert not everywhere.address(ip_address(text))
+    assert everywhere.address(ip_address("64:ff9b::a01:203"))
+
+
 def test_ports_are_any_until_some_are_named() -> None:
     assert Allowed().port(1)
     assert Allowed(ports=frozenset({443})).port(443)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tidings.errors import EndpointRefusedError
 from tidings.webhooks.deliver.addresses import Allowed
-from tidings.webhooks.deliver.target import checked, fault_of
+from tidings.webhooks.deliver.target import checked, fault_of, fault_of_form
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,11 @@ def test_a_url_that_is_none_of_ours_is_refused(url: str) -> None:
 def test_a_literal_private_address_is_refused_in_every_spelling(host: str) -> None:
     assert fault_of(f"https://{host}/") is not None
     assert fault_of(f"https://{host}:8443/") is not None
+
+
+def test_what_a_url_may_begin_with_is_said() -> None:
+    assert fault_of_form("ftp://a.test/") == "expected a URL that begins with https://"
+    assert fault_of_form("ftp://a.test/", Allowed(http=True)) == "expected a URL that begins with https:// or http://"
 
 
 def test_a_deployment_may_allow_http_subnets_and_ports() -> None:

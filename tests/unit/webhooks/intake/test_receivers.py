@@ -230,7 +230,7 @@ def test_a_configuration_that_breaks_a_rule_is_refused_with_its_place(config: by
     assert refused.value.errors[0][0] == pointer
 
 
-@pytest.mark.parametrize("secrets", [(), ("",), ("secret",), (None,), "whsec_text", (3,)])
+@pytest.mark.parametrize("secrets", [(), ("",), ("secret",), ("whsec_",), ("a-secret\n",), (None,), "whsec_text", (3,)])
 def test_a_receiver_without_a_secret_of_its_own_is_refused(secrets: Any) -> None:
     with pytest.raises(DeclarationError):
         App().receiver("till", STRIPE, secrets=secrets, source="/till")

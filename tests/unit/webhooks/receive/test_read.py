@@ -188,8 +188,8 @@ TIMED = replace(OWN, time=Member("/at", "s"))
 FAILING: list[tuple[str, Preset, Any, str]] = [
     ("not JSON", OWN, b"{", "the JSON cannot be read"),
     ("a name twice", OWN, b'{"id":"a","id":"b","type":"t"}', "stands twice"),
-    ("no type", OWN, {"id": "a"}, "/type: the delivery says no type"),
-    ("a type that is no text", OWN, {"id": "a", "type": {}}, "/type: the delivery says no type"),
+    ("no type", OWN, {"id": "a"}, "/type: the webhook says no type"),
+    ("a type that is no text", OWN, {"id": "a", "type": {}}, "/type: the webhook says no type"),
     ("an id too long", OWN, {"id": "a" * 257, "type": "t"}, "the id"),
     ("an id with a control character", OWN, {"id": "a\n", "type": "t"}, "the id"),
     ("a type too long", OWN, {"id": "a", "type": "t" * 255}, "the type"),
