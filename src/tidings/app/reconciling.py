@@ -48,7 +48,8 @@ def reconciliations(
     budgets: dict[str, Budget] = {}
     found: dict[str, Reconciliation] = {}
     for scope in scopes:
-        budget = budgets.setdefault(scope.account or scope.name, Budget(scope.listing.facts.rate, ground.ports))
+        account, rate = scope.account or scope.name, scope.listing.facts.rate
+        budget = budgets.setdefault(account, Budget(account, rate, ground.ports, ground.store))
         if isinstance(scope, EndpointScope):
             found[scope.name] = of_endpoint(scope, ground, budget=budget, names=_message)
         elif isinstance(scope, PartyScope):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import pytest
 
+from tidings.conformance.store_accounts import SharingAccounts
 from tidings.conformance.store_attempts import Attempting
 from tidings.conformance.store_auditing import Auditing
 from tidings.conformance.store_census import Tallying, Waiting
@@ -105,5 +106,5 @@ class StagingStoreSuite(_Chapters, Staging):
         assert not store.facts.shares_transaction_with_log
 
 
-class SharedStoreSuite(StoreSuite, SharingStores, SharingEndpoints):
+class SharedStoreSuite(StoreSuite, SharingStores, SharingEndpoints, SharingAccounts):
     """For a store that is kept, and that several processes may open. Its harness is a `SharedStoreHarness`, too."""

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tidings.ports import Clock
 from tidings.reconciliation.asof import Bounds
-from tidings.reconciliation.runs.budget import Budget, Priority
+from tidings.reconciliation.rules.purses import Priority
+from tidings.reconciliation.runs.budget import Budget
 from tidings.reconciliation.scope import Reconciliation
 from tidings.telemetry import table
 from tidings.telemetry.series import Counter, Gauge, Histogram, Labels, Series
@@ -41,13 +42,19 @@ class ScopeMetrics:
             if now - self._looked >= 1.0:
                 self._found = await self._look()
                 self._looked = now
-        budgets = {each.scope.account or name: each.budget for name, each in self._scopes.items()}
+        budgets = self._budgets
         own = (self.pages, self.seconds, self.breaches)
         return [*own, *_bounds(self._found, self._clock.now_us()), *_kept(self._found), *_providers(budgets)]
+
+    @property
+    def _budgets(self) -> Mapping[str, Budget]:
+        return {each.scope.account or name: each.budget for name, each in self._scopes.items()}
 
     async def _look(self) -> Sequence[tuple[Bounds, Mapping[str, int]]]:
         try:
             async with asyncio.timeout(LOOK_SECONDS):
+                for budget in self._budgets.values():
+                    await budget.look()
                 return [(await each.asof(), await each.counts()) for each in self._scopes.values()]
         except Exception:
             return ()

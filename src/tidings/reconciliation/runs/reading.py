@@ -15,8 +15,9 @@ from tidings.reconciliation.copy.sound import sound_answer, sound_page
 from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.listing import Answer, Filters, Lists, Page
 from tidings.reconciliation.rules.facts import Order
+from tidings.reconciliation.rules.purses import Priority
 from tidings.reconciliation.rules.stamps import SECOND, Asked, Stamps, latest, most_ahead
-from tidings.reconciliation.runs.budget import Budget, Priority
+from tidings.reconciliation.runs.budget import Budget
 from tidings.reconciliation.runs.holding import Holding
 from tidings.views.columns import microseconds
 
@@ -108,14 +109,14 @@ class Asking:
             date = None if found.server_date is None else microseconds(found.server_date)
         except RateLimitedError as error:
             seconds = None if error.retry_after is None else error.retry_after.total_seconds()
-            raise NoReadError("rate", str(error), self._budget.rest(seconds, tries)) from error
+            raise NoReadError("rate", str(error), await self._budget.limit(seconds, tries)) from error
         except CursorExpiredError as error:
             raise NoReadError("cursor", str(error) or "the cursor has expired") from error
         except NotAuthorisedError as error:
             raise NoReadError("authorisation", str(error) or "the credentials are refused") from error
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
-            raise NoReadError("unavailable", text[:500], self._budget.rest(None, tries)) from error
+            raise NoReadError("unavailable", text[:500], self._budget.fail(tries)) from error
         if date is None:
             raise NoReadError("date", "the answer has no Date", 1.0)
         asked = Asked(began=began, ended=self._now(), wall=self._holding.now, date=date)
