@@ -21,7 +21,7 @@ from tidings.reconciliation.rules.judging import Kind as Found
 from tidings.reconciliation.rules.merging import Merge, merged
 from tidings.reconciliation.rules.proofs import Proof
 from tidings.reconciliation.rules.stamps import Stamp, Stamps
-from tidings.reconciliation.runs import answering, changing, pages, running, taking, verifying
+from tidings.reconciliation.runs import answering, changing, pages, purging, running, taking, verifying
 from tidings.reconciliation.runs.answering import Answered
 from tidings.store.rows import Rank
 
@@ -311,6 +311,10 @@ COMPARED: Mapping[str, Off] = {
     "R11 no overlap, index lag 5 s": Off(LAGGING, _from_the_last_pass),
     "R11 no overlap and no closing page, and the gap is seen": Off(
         LAGGING, _both(_but_gaps_are_seen, _from_the_last_pass, _no_closing)
+    ),
+    "R17 a tombstone goes with the next pass": Off(
+        _stressed(*(Kind(capability=each, **BUSY) for each in (V, C, X))),
+        _set(purging, "is_needed", lambda *given, **named: False),
     ),
     "R18 all rules": Off((Kind(capability=X, **BUSY, **CLOSE),), shows="back"),
     "lies, all rules": Off(_stressed(Kind(denies=0.02, **LIES))),
