@@ -407,6 +407,18 @@ async def test_what_is_under_way_when_the_sender_closes_is_a_failure() -> None:
     assert (result.kind, result.error) == ("protocol", "the connection ended before the answer")
 
 
+async def test_where_libcurl_cannot_go_on_what_is_under_way_fails_and_the_next_is_sent() -> None:
+    async with listening() as party, Sender(SystemClock(), LOOPBACK, limits=PATIENT) as sender:
+        url = f"http://127.0.0.1:{party.port}/"
+        assert isinstance(await sender.send(url, [], b"{}"), Answer)
+        assert sender._transfers is not None
+        sender._transfers._selector.register = None  # type: ignore[method-assign,assignment]
+        failed = await sender.send(url, [], b"{}")
+        assert isinstance(failed, Failure)
+        assert failed.kind == "protocol"
+        assert isinstance(await sender.send(url, [], b"{}"), Answer)
+
+
 async def test_many_at_once_keep_their_answers_apart() -> None:
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
