@@ -39,7 +39,7 @@ def asked_told(run: Run, left: Sequence[Suspect]) -> str:
 
 def _nothing_told(run: Run) -> str:
     if not run.suspects:
-        return "nothing was to be done: all that was held is listed again"
+        return "nothing was to be done: what was held is listed again, or is gone from here already"
     return "nothing was to be done: of what is not listed, all is there, or was decided meanwhile"
 
 
