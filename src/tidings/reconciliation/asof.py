@@ -12,7 +12,7 @@ from tidings.reconciliation.kept.excepting import EXCEPTIONS_MAX, STOOD, bounds_
 from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.listing import Scope
 from tidings.reconciliation.rules.floors import NEVER
-from tidings.reconciliation.rules.stamps import margin
+from tidings.reconciliation.rules.stamps import margin, may_be_ahead
 from tidings.reconciliation.rules.times import period_of
 from tidings.store.note_store import NoteStore
 
@@ -38,8 +38,9 @@ class Bounds:
     that moment or later; `deletes`: what is absent, too. µs since 1970, None: never proved.
 
     `began`: when the scope was run first, None if it was not. `expected`: how old `deletes` may become before the next
-    run has proved it anew, µs; None where nothing runs by itself. `furthest`: up to when anything is known of any part.
-    `is_stopped`: there are more exceptions than `EXCEPTIONS_MAX`, so both stand where they stood before there were.
+    run has proved it anew, µs; None where nothing runs by itself. `furthest`: up to when anything is known of any part;
+    `may_be_ahead`: how far that may be ahead of our clock, µs, as the provider's own is. `is_stopped`: there are more
+    exceptions than `EXCEPTIONS_MAX`, so both stand where they stood before there were.
     """
 
     scope: str
@@ -52,6 +53,7 @@ class Bounds:
     expected: int | None = None
     furthest: int = NEVER
     is_stopped: bool = False
+    may_be_ahead: int = 0
 
     def staleness(self, now: int) -> int | None:
         """Return how old `deletes` is, µs; as old as the first run while nothing was proved. Below 0: see `ahead`."""
@@ -59,11 +61,13 @@ class Bounds:
         return None if since is None else now - since
 
     def ahead(self, now: int) -> int:
-        """Return how far the time is off, µs, up to which something is taken for known; 0 where it is past.
+        """Return how far the time is off, µs, up to which something is taken for known; 0 where the provider's clock
+        may be as far.
 
-        A clock was wrong, the provider's or ours: until then events are taken for late, and rows for old.
+        Else a clock was wrong, the provider's or ours: until then events are taken for late, and rows for old.
         """
-        return max(0, self.furthest - now)
+        off = self.furthest - now
+        return off if off > self.may_be_ahead else 0
 
     def is_overdue(self, now: int) -> bool:
         """Say whether it is twice as old as it should become: runs fail, prove nothing, or are not made."""
@@ -96,6 +100,7 @@ async def bounds_of(notes: NoteStore, scope: Scope, ran: Ran) -> Bounds:
         upserts=None if upserts == NEVER else upserts,
         deletes=None if deletes == NEVER else deletes,
         is_stopped=is_stopped,
+        may_be_ahead=may_be_ahead(ran.record.line, scope.listing.facts),
         exceptions=tuple(sorted(exceptions, key=lambda each: each.key)),
         record=ran.record,
         run=ran.last,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.reconciliation.shop import SECOND, Shop, shop
 from tests.unit.reconciliation.test_dates import filled
 from tests.unit.reconciliation.test_told import problem
@@ -33,7 +35,7 @@ async def test_a_row_that_is_read_below_its_floor_is_old_and_not_equal() -> None
         run = await at.run()
         assert (run.state, run.rows, run.equal, run.old, run.appended) == ("done", 6, 5, 1, 0)
         assert run_object(run, "till-orders")["old"] == 1
-        assert "1 older than what is known" in run_line(run, "till-orders", [], now=at.clock.now_us())
+        assert "; 1 old;" in run_line(run, "till-orders", [], now=at.clock.now_us())
 
 
 async def test_what_is_proved_of_a_time_to_come_is_an_alarm() -> None:
@@ -74,3 +76,21 @@ async def test_another_declaration_proves_it_anew() -> None:
         assert (await at.run()).appended == 1
         assert (await at.scope.asof()).ahead(at.clock.now_us()) == 0
         assert await at.shown() == at.true
+
+
+@pytest.mark.parametrize("seconds", [3, 30, 200])
+async def test_a_provider_whose_clock_is_ahead_is_no_alarm_as_its_bound_is_by_that_clock(seconds: int) -> None:
+    async with shop() as at:
+        at.provider.skew = seconds * SECOND
+        await filled(at)
+        await at.run()
+        bounds, now = await at.scope.asof(), at.clock.now_us()
+        assert (bounds.deletes or 0) > now - 2 * SECOND + (seconds - 3) * SECOND
+        assert await problem(at) is None
+        assert _code(bounds_object(bounds, now=now), None) == OK
+        at.provider.skew = 0  # it was wrong, and is set right
+        while (await at.run()).state == "paused":
+            at.pass_time(1)
+        bounds, now = await at.scope.asof(), at.clock.now_us()
+        off = bounds.furthest - now
+        assert bounds.ahead(now) == (off if off > 2 * SECOND else 0)

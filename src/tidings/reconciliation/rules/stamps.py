@@ -92,6 +92,12 @@ def most_ahead(facts: ProviderFacts) -> int:
     return AHEAD + micros(facts.clock_skew)
 
 
+def may_be_ahead(line: Agreed | None, facts: ProviderFacts) -> int:
+    """Return how far what is proved may be ahead of our wall clock, µs: as far as the provider's own clock is, by which
+    bounds are. `line`: what that is off by."""
+    return JUMP + micros(facts.clock_skew) + (0 if line is None else max(0, line.off[1]))
+
+
 class Stamps:
     """Dates the reads of one scope. What a later read proves is never less than what one proves that ended before."""
 
