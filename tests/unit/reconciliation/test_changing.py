@@ -16,10 +16,12 @@ from tests.unit.reconciliation.shop import SECOND, Item, OrderGone, Shop, shop
 from tidings.errors import CursorExpiredError, DeclarationError, ProviderUnavailableError, RefusedError
 from tidings.ports import utc
 from tidings.reconciliation.kept.book import Book
-from tidings.reconciliation.kept.coding import place_key
+from tidings.reconciliation.kept.coding import Dirty, place_key
 from tidings.reconciliation.listing import Page
 from tidings.reconciliation.rules.facts import Capability
 from tidings.reconciliation.rules.floors import NEVER
+from tidings.reconciliation.rules.places import WHOLE
+from tidings.reconciliation.rules.proofs import Proof
 from tidings.reconciliation.runs.changing import has_gap, since_of
 
 LAG = timedelta(seconds=5)
@@ -310,3 +312,28 @@ async def test_a_bound_waits_for_a_repair_that_a_later_page_shows_once_more() ->
         after = await at.scope.asof()
         assert (await at.shown())["o03"] == 99
         assert (after.deletes or 0) > (before.deletes or 0)
+
+
+async def test_what_waited_for_a_key_that_could_not_be_read_waits_for_the_repair_of_it() -> None:
+    async with shop(filters_by_change=True) as at:
+        at.provider.put("o03", 3)
+        at.pass_time(60)
+        await at.run()
+        await at.run()
+        at.pass_time(20)
+        at.provider.put("o03", 99)
+        at.pass_time(5)
+        await at.scope.run_changed()  # its repair is appended, and not merged
+        now = at.clock.now_us() // SECOND * SECOND
+        async with at.opened.store.unit() as unit:
+            book = Book(unit, "till-orders")
+            given_up = Dirty(key="o03", reason="unreadable", since=now, due=now, is_given_up=True)
+            await book.write_dirty({"o03": given_up})
+            proof = Proof(WHOLE, now, frozenset({"d:o03"}), frozenset({"d:o03"}))
+            await book.prove("a-page-before", proof, await book.floors(WHOLE))
+        await at.scope.run_changed()
+        waiting = await at.scope.asof()
+        assert (waiting.exceptions, (await at.shown())["o03"]) == ((), 3)
+        assert (waiting.upserts or 0) < now
+        await at.carry()
+        assert ((await at.scope.asof()).upserts or 0) >= now

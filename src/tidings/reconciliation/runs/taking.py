@@ -20,6 +20,7 @@ from tidings.reconciliation.rules.facts import Capability
 from tidings.reconciliation.rules.floors import NEVER, Known
 from tidings.reconciliation.rules.judging import PUT, Kind, Read, Verdict, age_of, floor_of, gone, is_absent, judge
 from tidings.reconciliation.rules.paging import hold_limit
+from tidings.reconciliation.rules.places import WHOLE
 from tidings.reconciliation.rules.proofs import Proof
 from tidings.reconciliation.runs.pages import Page, Seen, Taken, There
 from tidings.store.rows import Rank
@@ -126,9 +127,12 @@ class TakingPages(ABC):
             held = await book.dirty_of({*keys} - asked)
         over = [key for key, each in held.items() if each.is_given_up]
         await book.write_dirty({**dict.fromkeys(over), **given_up, **page.excepted, **page.dirty})
+        open = (
+            (await book.open_findings(WHOLE)).values() if over else ()
+        )  # of this page, or not merged since one before
+        repairs = {each.key: f"f:{each.id}" for each in open if each.state == "open"}
         for key in over:
-            repair = next((f"f:{each.id}" for each in page.findings if each.key == key), None)
-            await book.answer(f"d:{key}", then=repair)
+            await book.answer(f"d:{key}", then=repairs.get(key))
 
     async def _close(self, book: Book, older: Mapping[bytes, Suspect]) -> None:
         """Forget what was suspected of this range before, with the proofs that waited for it."""
