@@ -59,6 +59,18 @@ async def test_what_is_under_way_is_not_begun_again() -> None:
             await at.scope.begin(PLAN, who="local")
 
 
+async def test_two_runs_that_one_process_makes_at_once_are_made_one_after_the_other() -> None:
+    async with shop() as at:
+        await filled(at, 30)
+        at.provider.put("o03", 99)
+        at.pass_time(10)
+        listed = at.provider.listed
+        done, plan = await asyncio.gather(at.scope.run("run", applies=True), at.scope.run("plan"))
+        assert (done.mode, done.state, done.rows, done.appended) == ("run", "done", 30, 1)
+        assert (plan.mode, plan.state, plan.rows) == ("plan", "done", 30)
+        assert at.provider.listed - listed == done.pages + plan.pages == 16
+
+
 async def test_a_run_is_begun_in_the_transaction_of_whoever_asks() -> None:
     async with shop() as at:
         store = at.opened.store

@@ -72,9 +72,13 @@ class Changing:
     async def run(self, stopping: asyncio.Event) -> Run:
         """Read to the end, or until `stopping` is set: then it is taken up again where it stood.
 
-        RefusedError while another process does; NotProvedError if the whole list was never proved.
+        What this process reads is waited for. RefusedError while another process does; NotProvedError if the whole list
+        was never proved.
         """
-        run = await self._begin()
+        async with self._holding.alone:
+            return await self._ran(await self._begin(), stopping)
+
+    async def _ran(self, run: Run, stopping: asyncio.Event) -> Run:
         try:
             while run.state == "running" and not stopping.is_set():
                 run = await self._next(run, stopping)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -25,7 +26,8 @@ class LostLeaseError(Exception):
 
 
 class Holding:
-    """A scope as one process has it."""
+    """A scope as one process has it. `alone`: is held while it runs here, since a lease tells processes apart and no
+    tasks of one."""
 
     def __init__(self, scope: str, store: StoreDriver, ports: Ports, owner: str) -> None:
         self.scope = scope
@@ -33,6 +35,7 @@ class Holding:
         self._store = store
         self._owner = owner
         self._epoch = 0
+        self.alone = asyncio.Lock()
 
     @property
     def now(self) -> int:

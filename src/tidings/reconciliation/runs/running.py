@@ -68,9 +68,12 @@ class Running:
     async def run(self, wanted: Wanted, stopping: asyncio.Event) -> Run:
         """Run to the end, or until `stopping` is set: then it is taken up again where it stood.
 
-        RefusedError while another process runs it.
+        A run that this process makes is waited for. RefusedError while another process runs it.
         """
-        run = await self._begin(wanted)
+        async with self._holding.alone:
+            return await self._ran(await self._begin(wanted), stopping)
+
+    async def _ran(self, run: Run, stopping: asyncio.Event) -> Run:
         try:
             if why := await self._taking.prepare():
                 return await self._end(run, "failed", why)
