@@ -102,6 +102,7 @@ class Party:
     def __init__(self, nature: Nature, draw: random.Random, clock: VirtualClock) -> None:
         self.nature, self.draw, self.clock = nature, draw, clock
         self.facts = facts(
+            seekable=False,
             page_limit=4,
             capability=Capability.EVENT_TIMED,
             replica_lag=timedelta(seconds=nature.lag),
