@@ -17,7 +17,7 @@ from tidings.reconciliation.outbound.party.deciding import Deciding
 from tidings.reconciliation.outbound.party.policy import Shown
 
 SEEDS = 8 * SCALE
-MOST = 12
+MOST = 30
 """In how many runs it has to show that a rule is taken out. Those that show in fewer than three of them, of what is
 pending, of keys, and of If-Match, have tests of their own beside."""
 NATURES = [Nature(), Nature(lag=3.0), Nature(absent="ask"), Nature(absent="accept", edits=2.0)]
