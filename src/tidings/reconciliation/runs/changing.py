@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace as replaced
 from itertools import pairwise
 
@@ -75,19 +76,13 @@ class Changing:
         What this process reads is waited for. RefusedError while another process does; NotProvedError if the whole list
         was never proved.
         """
-        async with self._holding.alone:
-            return await self._ran(await self._begin(), stopping)
-
-    async def _ran(self, run: Run, stopping: asyncio.Event) -> Run:
-        try:
-            while run.state == "running" and not stopping.is_set():
-                run = await self._next(run, stopping)
-            self._holding.ports.points.at("reconcile:run-ended")
-        except LostLeaseError:
+        async with self._holding.running():
+            run = await self._begin()
+            with suppress(LostLeaseError):
+                while run.state == "running" and not stopping.is_set():
+                    run = await self._next(run, stopping)
+                self._holding.ports.points.at("reconcile:run-ended")
             return run
-        finally:
-            await self._holding.let_go()
-        return run
 
     async def _next(self, run: Run, stopping: asyncio.Event) -> Run:
         if not run.is_listed:

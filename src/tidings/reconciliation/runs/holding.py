@@ -26,8 +26,7 @@ class LostLeaseError(Exception):
 
 
 class Holding:
-    """A scope as one process has it. `alone`: is held while it runs here, since a lease tells processes apart and no
-    tasks of one."""
+    """A scope as one process has it."""
 
     def __init__(self, scope: str, store: StoreDriver, ports: Ports, owner: str) -> None:
         self.scope = scope
@@ -35,12 +34,21 @@ class Holding:
         self._store = store
         self._owner = owner
         self._epoch = 0
-        self.alone = asyncio.Lock()
+        self._alone = asyncio.Lock()
 
     @property
     def now(self) -> int:
         """The wall clock, µs since 1970."""
         return self.ports.clock.now_us()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the scope, once no other task of this process does: a lease tells processes apart. Let go of it then."""
+        async with self._alone:
+            try:
+                yield
+            finally:
+                await self._let_go()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[tuple[Unit, Book, Record]]:
@@ -66,7 +74,7 @@ class Holding:
         self._epoch = lease.epoch + 1
         return self._with(record, self._owner, self.now + LEASE_US)
 
-    async def let_go(self) -> None:
+    async def _let_go(self) -> None:
         """Leave the scope to whoever comes next."""
         async with self.open() as (_, book, record):
             if self._is_ours(record):

@@ -70,22 +70,16 @@ class Running:
 
         A run that this process makes is waited for. RefusedError while another process runs it.
         """
-        async with self._holding.alone:
-            return await self._ran(await self._begin(wanted), stopping)
-
-    async def _ran(self, run: Run, stopping: asyncio.Event) -> Run:
-        try:
-            if why := await self._taking.prepare():
-                return await self._end(run, "failed", why)
-            while run.state == "running" and not run.is_listed and not stopping.is_set():
-                run = await self._page(run)
-            if run.state == "running" and run.is_listed:
-                run = await self._after_list(run, stopping)
-        except LostLeaseError:
-            return run
-        finally:
-            await self._holding.let_go()
-        return run
+        async with self._holding.running():
+            run = await self._begin(wanted)
+            try:
+                if why := await self._taking.prepare():
+                    return await self._end(run, "failed", why)
+                while run.state == "running" and not run.is_listed and not stopping.is_set():
+                    run = await self._page(run)
+                return await self._after_list(run, stopping) if run.state == "running" and run.is_listed else run
+            except LostLeaseError:
+                return run
 
     async def _begin(self, wanted: Wanted) -> Run:
         async with self._holding.open() as (_, book, record):
