@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from tests.postgres.fixtures import bare_postgres_url, pooled_postgres_url, pooler, postgres, postgres_url
+from tests.scale import SCALE
 
 # Before any test imports it: what the conformance suites find is said as by a test's own `assert`.
 pytest.register_assert_rewrite("tidings.conformance")
@@ -14,3 +15,10 @@ __all__ = ["bare_postgres_url", "pooled_postgres_url", "pooler", "postgres", "po
 # A shell that runs the tests in the background, and `nohup`, have these ignored, and each process begun here would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give a test that is made larger as much longer: the usual time would end it before it has seen anything."""
+    if SCALE > 1:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(float(config.getini("timeout")) * SCALE))
