@@ -82,7 +82,7 @@ class Hooks:
         return await self._taken_in(receiver, _in_trace(arrival, trace) if trace else arrival)
 
     def _verify(self, receiver: Receiver, request: Given, now: int) -> None:
-        verdict = receiver.verifier.judge(request, now)
+        verdict = receiver.judge(request, now)
         is_accepted = isinstance(verdict, Accepted)
         self._alarms.verified(receiver.id, accepted=is_accepted)
         if not is_accepted:

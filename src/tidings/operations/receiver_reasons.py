@@ -89,7 +89,7 @@ def _other_bytes(receiver: Receiver, given: Given, at: int) -> str:
     for change in _CHANGES:
         if given.body.endswith(change.ends):
             body = given.body.removesuffix(change.ends) + change.instead
-            verdict = receiver.verifier.judge(Given(given.headers, body, given.request), at)
+            verdict = receiver.judge(Given(given.headers, body, given.request), at)
             if isinstance(verdict, Accepted):
                 return f"it fits the body {change.name}: an editor or a tool has changed the file"
     return ""

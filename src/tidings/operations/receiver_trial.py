@@ -143,7 +143,7 @@ def _judged(receiver: Receiver, request: Request, at: int) -> Trial:
     asked = handshake.before_body(preset.handshake, given.request, request.headers, receiver.keys, utc(at))
     if asked is None:
         _check_form(receiver, request)
-        verdict = receiver.verifier.judge(given, at)
+        verdict = receiver.judge(given, at)
         if not isinstance(verdict, Accepted):
             raise _Refused(401, verdict.reason, why_rejected(receiver, given, verdict.reason, at))
         asked = handshake.after_verify(preset.handshake, request.body, receiver.keys, utc(at))

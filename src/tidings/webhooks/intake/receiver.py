@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 from tidings.errors import DeclarationError
 from tidings.events.declaration import declared_class
 from tidings.events.uri import is_uri_reference
+from tidings.webhooks.receive.given import Given
+from tidings.webhooks.receive.handshake import is_signed_for_anybody
 from tidings.webhooks.receive.keys import Key, check_keys
 from tidings.webhooks.receive.places import Member, Query
 from tidings.webhooks.receive.preset import BodyHash, Preset
 from tidings.webhooks.receive.read import Item, Reader
 from tidings.webhooks.receive.scheme import Scheme
-from tidings.webhooks.receive.verdict import RequestFacts
+from tidings.webhooks.receive.verdict import Accepted, Rejected, RequestFacts
 from tidings.webhooks.receive.verify import Verifier
 
 Translation = Callable[[Item], Any]
@@ -59,7 +61,7 @@ class Receiver:
         self.public_url = public_url
         self.expected_every = _period(id, expected_every)
         self.settings: Mapping[str, str] = MappingProxyType({})
-        self.verifier = Verifier(preset.schemes, self.keys)
+        self._verifier = Verifier(preset.schemes, self.keys)
         self.reader = Reader(preset)
         self.remembers_us = preset.remembers // _US
         self.is_retired = False
@@ -110,6 +112,13 @@ class Receiver:
         self.settings = MappingProxyType({**self.settings, **texts})
         self._delivered = self._facts("POST", b"")
         return self
+
+    def judge(self, request: Given, now_us: int) -> Accepted | Rejected:
+        """Judge a request as `Verifier.judge` does. What a handshake has signed for anybody is nobody's delivery."""
+        verdict = self._verifier.judge(request, now_us)
+        if isinstance(verdict, Accepted) and is_signed_for_anybody(self.preset.handshake, request.body):
+            return Rejected("no-matching-signature")
+        return verdict
 
     def facts(self, method: str, query: bytes) -> RequestFacts:
         """Return what a request to this receiver is judged by beside its headers and body."""

@@ -124,4 +124,7 @@ def _sorted_form(given: Given) -> str:
     """A field that is there several times gives each of its values once, sorted, as Twilio's own libraries do."""
     if not given.is_form:
         raise Refusal("body-field-missing")  # of another body nothing would be signed
-    return "".join(name + value for name, value in sorted(set(form_fields(given.body))))
+    text = "".join(name + value for name, value in sorted(set(form_fields(given.body))))
+    if not text:
+        raise Refusal("body-field-missing")  # nor of this one, so that any signature of the URL would do
+    return text

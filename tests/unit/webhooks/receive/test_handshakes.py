@@ -12,11 +12,14 @@ import pytest
 
 from tests.unit.webhooks.receive.deliveries import AT
 from tidings.events.codec import encode_json
+from tidings.webhooks.intake.receiver import Receiver
+from tidings.webhooks.receive.given import Given
 from tidings.webhooks.receive.handshake import Answer, after_verify, before_body
 from tidings.webhooks.receive.keys import Key
 from tidings.webhooks.receive.preset import Handshake, HandshakeKind
 from tidings.webhooks.receive.presets import PRESETS
-from tidings.webhooks.receive.verdict import RequestFacts
+from tidings.webhooks.receive.sign import sign
+from tidings.webhooks.receive.verdict import Accepted, Rejected, RequestFacts
 
 KEYS = [Key("a-secret")]
 NO_HTML = ["<script>", "a<b", 'a"b', "a&b", "a'b", "a\nb", "", "x" * 2049, "ä"]
@@ -86,6 +89,22 @@ def test_x_is_given_the_hmac_of_its_token() -> None:
     assert answer is not None
     expected = "sha256=" + b64encode(hmac.digest(b"a-secret", b"abc", "sha256")).decode()
     assert json.loads(answer.body) == {"response_token": expected}
+
+
+@pytest.mark.parametrize("text", ["null", "1", "9b4507b3-9040-4669-9ca3-6b94edb50553", " 7 "])
+def test_what_anybody_is_given_the_hmac_of_is_no_delivery_of_x(text: str) -> None:
+    """X signs its deliveries with the key and the form of its check: a stranger would have us sign one for him."""
+    answer = asked("x", "GET", f"crc_token={quote(text)}")
+    assert answer is not None
+    signature = (b"x-twitter-webhooks-signature", json.loads(answer.body)["response_token"].encode())
+    receiver = Receiver("x", PRESETS["x"], secrets=(KEYS[0],), source="/x")
+    assert receiver.judge(Given([signature], text.encode()), 0) == Rejected("no-matching-signature")
+
+
+def test_a_delivery_of_x_is_taken() -> None:
+    receiver = Receiver("x", PRESETS["x"], secrets=(KEYS[0],), source="/x")
+    made = sign(PRESETS["x"].schemes[0], b'{"for_user_id":"1"}', RequestFacts(), KEYS, at=AT)
+    assert isinstance(receiver.judge(Given(made.headers, made.body), 0), Accepted)
 
 
 def test_cloudevents_senders_are_told_whether_and_how_much_they_may_send() -> None:

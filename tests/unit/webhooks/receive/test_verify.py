@@ -22,7 +22,7 @@ from tidings.webhooks.receive.presets.code import GITHUB
 from tidings.webhooks.receive.presets.payments import ADYEN, PAYPAL, STRIPE
 from tidings.webhooks.receive.presets.standard import STANDARD, V1
 from tidings.webhooks.receive.read import read
-from tidings.webhooks.receive.scheme import Scheme
+from tidings.webhooks.receive.scheme import Scheme, Url
 from tidings.webhooks.receive.sign import sign
 from tidings.webhooks.receive.verdict import Accepted, Rejected, RequestFacts
 from tidings.webhooks.receive.verify import verify
@@ -304,18 +304,21 @@ def test_what_is_not_configured_is_refused() -> None:
 
 
 def test_a_form_signature_never_covers_json_and_json_needs_its_digest() -> None:
-    """Twilio's signature of a form without fields is that of its URL: of JSON it would cover nothing."""
+    """Twilio's signature of a form without fields is that of its URL, as of JSON with its digest: it covers nothing."""
     twilio, request = PRESETS["twilio"], DELIVERIES["twilio"].request
     keys = [Key("token-of-the-account")]
-    empty = sign(twilio.schemes[0], b"", request, keys, at=AT)
-    as_form, as_json = ([*empty.headers, (b"content-type", each)] for each in (FORM.encode(), b"application/json"))
-    assert isinstance(verify(twilio.schemes, as_form, b"", request, keys, AT), Accepted)
+    signed_url = sign(replace(twilio.schemes[0], signed=(Url(),)), b"", request, keys, at=AT)
+    form, as_json = ([*signed_url.headers, (b"content-type", each)] for each in (FORM.encode(), b"application/json"))
     assert verify(twilio.schemes, as_json, b'{"a":1}', request, keys, AT) == Rejected("body-field-missing")
+    for nothing in (b"", b"=", b"&=&"):
+        assert verify(twilio.schemes, form, nothing, request, keys, AT) == Rejected("body-field-missing")
     made = sign(twilio.schemes[2], b'{"a":1}', request, keys, at=AT)
     asked = replace(request, query=made.query)
     json = [*made.headers, (b"content-type", b"application/json")]
     assert isinstance(verify(twilio.schemes, json, b'{"a":1}', asked, keys, AT), Accepted)
     assert isinstance(verify(twilio.schemes, json, b'{"a":2}', asked, keys, AT), Rejected)
+    as_form = [*made.headers, (b"content-type", FORM.encode())]
+    assert isinstance(verify(twilio.schemes, as_form, b"", asked, keys, AT), Rejected)
 
 
 def test_the_time_in_a_body_is_judged_after_its_signature() -> None:
