@@ -24,7 +24,7 @@ NTH = {
 
 
 @pytest.mark.parametrize(("place", "point"), on_each("reconcile"), indirect=["place"])
-async def test_a_run_that_is_killed_goes_on_without_losing_or_repeating_anything(place: Path, point: str) -> None:
+async def test_kill_at_each_reconcile_point(place: Path, point: str) -> None:
     await run_killed("reconcile", place, point=point, nth=NTH.get(point, 1))
     await run_whole("reconcile", place)
     app, _ = made(place, Ports())

@@ -11,7 +11,7 @@ RATE = Rate(per_second=10, burst=20)
 NOW = 1_000_000 * SECOND
 
 
-def test_live_reads_are_never_starved() -> None:
+def test_whole_lists_leave_half_of_a_burst_to_those_who_wait() -> None:
     purse = replace(full(RATE, NOW), tokens=9.9)
     assert [wait_of(purse, RATE, each) for each in Priority] == [0, 0, 9_999]
     purse = replace(purse, tokens=3.9)
@@ -26,7 +26,7 @@ def test_no_portion_is_more_than_there_is_above_what_is_kept() -> None:
     assert drawn(full(RATE, NOW), RATE, Priority.LIVE, most=1)[1] == 1
 
 
-def test_retry_after_stops_every_priority_and_halves_the_bulk_rate_once() -> None:
+def test_of_many_who_are_told_to_wait_at_once_one_halves_the_bulk_rate() -> None:
     purse = limited(full(RATE, NOW), 7.0)
     assert [wait_of(purse, RATE, each) for each in Priority] == [7 * SECOND] * 3
     assert purse.share == RATE.bulk_share / 2
@@ -35,7 +35,7 @@ def test_retry_after_stops_every_priority_and_halves_the_bulk_rate_once() -> Non
     assert limited(full(RATE, NOW), 1e9).rest_until == NOW + 3_600 * SECOND
 
 
-def test_bulk_rate_recovers() -> None:
+def test_each_quiet_minute_gives_a_tenth_of_the_bulk_rate_back() -> None:
     purse = limited(full(RATE, NOW), 0.0)
     assert refilled(purse, RATE, NOW + 59 * SECOND).share == 0.1
     assert round(refilled(purse, RATE, NOW + 60 * SECOND).share, 3) == 0.11

@@ -130,7 +130,7 @@ async def test_what_no_repair_follows_from_is_found_and_no_event_is_made_of_it(m
         assert run.appended == (1 if makes is asof_false else 0)  # what was told falsely is stale, too
 
 
-async def test_a_repair_that_is_parked_is_an_exception_until_it_is_redriven() -> None:
+async def test_parked_repair_is_an_exception() -> None:
     async with shop() as at:
         await filled(at)
         await parked(at)

@@ -135,7 +135,7 @@ async def test_proof_waits_for_every_open_finding() -> None:
         assert ((await at.scope.asof()).upserts or 0) > (told or 0)
 
 
-async def test_a_tie_within_a_tick_is_read_once_it_has_closed() -> None:
+async def test_equal_version_other_content_marks_dirty() -> None:
     async with shop() as at:
         await filled(at)
         at.clock.move(at.clock.now_us() // SECOND * SECOND + SECOND)
@@ -145,7 +145,8 @@ async def test_a_tie_within_a_tick_is_read_once_it_has_closed() -> None:
         await at.webhook("o03", id="other")
         at.provider.put("o03", 52)
         await at.carry()
-        at.pass_time(5)
+        assert (await at.scope.counts())["dirty"] == 1
+        at.pass_time(5)  # it is read once its tick has closed
         assert await at.scope.read_dirty() == 1
         await at.carry()
         assert await at.shown() == at.true
@@ -157,6 +158,7 @@ async def test_future_version_becomes_dirty() -> None:
         at.provider.items["o03"] = Item(1_000, at.clock.now_us() + 3_600 * SECOND)
         await at.webhook("o03", id="ahead")
         await at.carry()
+        assert (await at.scope.counts())["dirty"] == 1
         assert (await at.shown())["o03"] == 3  # it would win for ever
 
 
@@ -441,7 +443,7 @@ async def test_troubles_in_the_middle_are_waited_out_and_the_same_page_is_read_a
 
 
 @pytest.mark.parametrize("error", [ProviderUnavailableError("503"), RateLimitedError(timedelta(seconds=1))])
-async def test_a_provider_that_stays_away_pauses_the_run_which_goes_on_days_later(error: Exception) -> None:
+async def test_resume_after_days(error: Exception) -> None:
     async with shop() as at:
         await filled(at, 12)
         pages = iter([False, *[True] * 5])
