@@ -9,22 +9,13 @@ from typing import Any, Protocol
 import msgspec
 
 from tidings.errors import DeclarationError, InvalidDataError, UnknownTypeError
-from tidings.events.codec import Decoder, encode_json, has_non_finite, pointer
+from tidings.events.agreeing import check_content, from_nothing, read_back, subject_in, subject_of
+from tidings.events.codec import Decoder, encode_json
 from tidings.events.declaration import Declared, check_subject_type, declared, declared_instance, is_pydantic
 from tidings.events.envelope import NO_ATTRIBUTES, AttributeValue, Envelope
-from tidings.events.media import JSON, is_json
-from tidings.events.rules import (
-    DATA_BYTES_MAX,
-    INDEXED_BYTES_MAX,
-    SUBJECT_MAX,
-    TIME_AHEAD_MAX,
-    check_ahead,
-    checked,
-    is_indexed,
-    is_text,
-    wrong,
-)
-from tidings.events.strict import check_json
+from tidings.events.gates import ALL_OPEN, Gates
+from tidings.events.media import JSON
+from tidings.events.rules import DATA_BYTES_MAX, TIME_AHEAD_MAX, check_ahead, checked
 from tidings.events.timestamp import time_text
 from tidings.events.whole import PLACES_MAX, TOO_LONG, declares_any, may_be_too_long, too_long, with_limits
 from tidings.wording import absent
@@ -46,29 +37,6 @@ class Older(Protocol):
         """Return the same for one from outside; None for data that is valid, and that a step fails on."""
 
 
-class Gates(Protocol):
-    """Which versions may be appended now."""
-
-    def admit(self, envelope: Envelope) -> Envelope:
-        """Return an event made here as it may be appended, in an older version if its own is not open.
-
-        VersionNotOpenError; LogUnavailableError if that is not known now; TransformError."""
-
-    def check(self, envelope: Envelope) -> None:
-        """Refuse an event from outside whose version is not open. VersionNotOpenError; UnknownTypeError."""
-
-
-class AllOpen:
-    """Where nobody keeps gates."""
-
-    def admit(self, envelope: Envelope) -> Envelope:
-        return envelope
-
-    def check(self, envelope: Envelope) -> None:
-        return None
-
-
-ALL_OPEN = AllOpen()
 NONE_OLDER: Mapping[tuple[str, int], Older] = MappingProxyType({})
 
 
@@ -148,7 +116,7 @@ class Catalog:
         if door.older is not None:
             return door.older.read(envelope)
         data = envelope.data
-        return _from_nothing(door.decode) if data is None else door.decode(data)
+        return from_nothing(door.decode) if data is None else door.decode(data)
 
     def admit(self, envelope: Envelope, *, now_us: int) -> Envelope:
         """Return an envelope from outside as it may be kept: every rule holds, and its data fits the declared class.
@@ -163,14 +131,14 @@ class Catalog:
         self._gates.check(envelope)
         door = self._doors.get((envelope.type, envelope.version)) or self._door(envelope.type, envelope.version)
         if envelope.data is not None:
-            _check_json(envelope)
+            check_content(envelope)
         if door.older is not None:
             event = door.older.admit(envelope)
         else:
             event = self.decode(envelope) if envelope.data is None else door.decode(envelope.data)
         if event is not None and envelope.data is not None:
             self._check_whole(door, event, envelope.data)
-        subject = envelope.subject if event is None else _subject(door.found, envelope, event)
+        subject = envelope.subject if event is None else subject_in(door.found, envelope, event)
         if subject == envelope.subject and envelope.time is not None:
             return envelope
         return Envelope(
@@ -210,14 +178,14 @@ class Catalog:
         if door.older is not None or door.found.cls is not found.cls:
             raise DeclarationError(f"{_place(found.cls)} is not the class that this application knows as {found.type}")
         data = encode_json(event)
-        read = _read_back(event, data, door.decode)
+        read = read_back(event, data, door.decode)
         self._check_whole(door, read, data)
         made = Envelope(
             id=id,
             source=source,
             type=found.type,
             version=found.version,
-            subject=None if found.subject is None else _subject_of(found, read),
+            subject=None if found.subject is None else subject_of(found, read),
             time=self._stamp(now_us) if time is None else time,
             time_stamped=time is None,
             attributes={**attributes, "datacontenttype": JSON} if attributes else _JSON_ATTRIBUTES,
@@ -272,71 +240,8 @@ class Catalog:
         return UnknownTypeError(why, errors=[("/type", why)])
 
 
-def _subject(found: Declared, envelope: Envelope, event: Any) -> str | None:
-    """Return the subject the envelope must have: what the declared member says, or as it is if none is declared."""
-    if found.subject is None:
-        return envelope.subject
-    if getattr(event, found.subject) == envelope.subject:
-        return envelope.subject  # which was looked at with the rest of the envelope
-    subject = _subject_of(found, event)
-    if envelope.subject is not None and envelope.subject != subject:
-        why = f"it is {envelope.subject[:64]!r}, but the data's {found.subject} is {subject[:64]!r}"
-        raise wrong("subject", why)
-    return subject
-
-
-def _subject_of(found: Declared, event: Any) -> str:
-    assert found.subject is not None
-    subject = str(getattr(event, found.subject))
-    if not 0 < len(subject) <= SUBJECT_MAX or not is_text(subject) or not is_indexed(subject):
-        why = (
-            f"it names the subject, so it needs 1 to {SUBJECT_MAX:,} characters, none of them control characters, "
-            f"and at most {INDEXED_BYTES_MAX:,} bytes of UTF-8"
-        )
-        raise InvalidDataError(f"/{found.subject}: {why}", errors=[(pointer(found.subject), why)])
-    return subject
-
-
-def _check_json(envelope: Envelope) -> None:
-    content_type = envelope.attributes.get("datacontenttype", JSON)
-    if content_type != JSON and not is_json(str(content_type)):
-        why = f"{envelope.type} is read as JSON, not as {content_type}: send application/json"
-        raise InvalidDataError(why, errors=[("", why)])
-    check_json(envelope.data or b"")
-
-
-def _read_back(event: Any, data: bytes, decode: Callable[[bytes], Any]) -> Any:
-    """Return the event as its readers will see it; InvalidDataError if that is not what it says here."""
-    name = type(event).__qualname__
-    extra = event.model_extra if is_pydantic(type(event)) else None
-    if extra:
-        errors = [(pointer(each), "it is not declared") for each in extra]
-        raise InvalidDataError(f"{name} does not declare {', '.join(extra)}", errors=errors)
-    try:
-        read = decode(data)
-    except InvalidDataError:
-        if has_non_finite(event):
-            raise _not_finite(name) from None
-        raise
-    if read != event and has_non_finite(event):
-        raise _not_finite(name)
-    return read
-
-
-def _not_finite(name: str) -> InvalidDataError:
-    return InvalidDataError(f"{name} holds NaN or Infinity, which JSON cannot say: leave the member out, or use None")
-
-
 def _any_value(_: type) -> dict[str, Any]:
     return {"description": "any value"}
-
-
-def _from_nothing(decode: Any) -> Any:
-    """Return the event that has no data: one whose members can all be left out."""
-    try:
-        return decode(b"{}")
-    except InvalidDataError as error:
-        raise InvalidDataError(f"there is no data; {error}", errors=error.errors) from None
 
 
 def _place(cls: type) -> str:
