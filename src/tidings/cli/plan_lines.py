@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from tidings.versions.answer import AsOf, Reason
 from tidings.versions.census import versions_told
 from tidings.versions.plan import Plan, Row, Running, Served
-from tidings.versions.reasons import second_of
+from tidings.versions.reasons.names import second_of
 
 NAME, RELEASE, DOES = 11, 10, 28
 """How wide the columns are at least."""

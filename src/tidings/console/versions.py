@@ -17,7 +17,7 @@ from tidings.operations.planner import counts, planned
 from tidings.store.versions import EventVersion, VersionLease
 from tidings.versions.census import Census
 from tidings.versions.plan import Plan
-from tidings.versions.reasons import name_of
+from tidings.versions.reasons.names import name_of
 from tidings.versions.sunset import writers
 
 DRAWN_MOST = 24

@@ -11,7 +11,7 @@ from tidings.faces.payloads import Payload, payload_of
 from tidings.store.versions import EventVersion
 from tidings.versions.census import Census
 from tidings.versions.marks import schema_uri
-from tidings.versions.reasons import second_of
+from tidings.versions.reasons.names import second_of
 
 Object = dict[str, Any]
 

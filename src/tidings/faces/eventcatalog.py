@@ -10,7 +10,7 @@ from tidings.faces.asyncapi import said_by_services, types_of
 from tidings.faces.schemas import schema_document
 from tidings.store.versions import EventVersion
 from tidings.versions.census import Census
-from tidings.versions.reasons import second_of
+from tidings.versions.reasons.names import second_of
 
 SCHEMA = "schema.json"
 _MEMBERS: Mapping[str, str] = {"emit": "sends", "accept": "receives"}

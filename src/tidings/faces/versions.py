@@ -10,7 +10,7 @@ from tidings.store.versions import EventVersion
 from tidings.versions.answer import Answer, AsOf, Reason
 from tidings.versions.census import Census
 from tidings.versions.plan import Plan
-from tidings.versions.reasons import second_of
+from tidings.versions.reasons.names import second_of
 
 
 def version_object(row: EventVersion, known: Census) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from tidings.operations.planner import answered
 from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
 from tidings.store.versions import EventVersion, Gate, no_version
-from tidings.versions import reasons
 from tidings.versions.answer import Answer, Reason
 from tidings.versions.census import Census
 from tidings.versions.predicates import lands, may_retire, may_switch
+from tidings.versions.reasons import classes, instances
+from tidings.versions.reasons.names import second_of
 
 Judge = Callable[[Census, EventVersion], list[Reason]]
 Changed = Callable[[EventVersion, int, bool], EventVersion]
@@ -205,12 +206,12 @@ def _may_close(known: Census, row: EventVersion) -> list[Reason]:
     open_ = frozenset(number for number, each in known.of_type(row.type).items() if each.gate == "open")
     emitting = known.live("emit", row.type)
     stuck = [each for each in emitting if lands(each, open_) and not lands(each, open_ - {row.version})]
-    return [reasons.cannot_fall_back(each, row.type, row.version) for each in stuck]
+    return [instances.cannot_fall_back(each, row.type, row.version) for each in stuck]
 
 
 def _may_deprecate(known: Census, row: EventVersion) -> list[Reason]:
     newer = [each for each in known.of_type(row.type).values() if each.version > row.version and each.life == "active"]
-    return [] if newer else [reasons.no_successor(row.type, row.version)]
+    return [] if newer else [classes.no_successor(row.type, row.version)]
 
 
 def may_retire_row(known: Census, row: EventVersion) -> list[Reason]:
@@ -238,9 +239,9 @@ def _check_date(row: EventVersion, sunset: int | None, now: int) -> None:
     if row.life == "retired":
         raise RefusedError(f"{name} is retired: declare another version")
     if row.sunset is not None and (sunset is None or sunset < row.sunset):
-        raise RefusedError(f"{name} ends {reasons.second_of(row.sunset)}: a date may move later, never earlier")
+        raise RefusedError(f"{name} ends {second_of(row.sunset)}: a date may move later, never earlier")
     if sunset is not None and sunset <= now and sunset != row.sunset:
-        raise RefusedError(f"{name} cannot end {reasons.second_of(sunset)}, which is over: name a later date")
+        raise RefusedError(f"{name} cannot end {second_of(sunset)}, which is over: name a later date")
     if row.life == "sunset" and sunset == row.sunset and (sunset is None or sunset <= now):
         raise RefusedError(f"{name} has ended: name a later date, so that it goes on until then")
 

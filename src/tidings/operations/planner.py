@@ -9,11 +9,13 @@ from typing import Any
 from tidings.errors import CallerError, MalformedError, NotFoundError
 from tidings.store.driver import StoreDriver
 from tidings.store.versions import EventVersion, VersionLease, no_version
-from tidings.versions import predicates, reasons
+from tidings.versions import predicates
 from tidings.versions.answer import Answer, Reason
 from tidings.versions.census import Census, Transit
 from tidings.versions.plan import Plan, plan
 from tidings.versions.predicates import stored_notes
+from tidings.versions.reasons import dates, instances, left
+from tidings.versions.reasons.names import name_of, second_of
 
 KINDS = ("register", "switch", "retire-support", "retire-transformer", "rollback", "replay", "retire")
 """What may be asked."""
@@ -37,7 +39,7 @@ def ask(census: Census, kind: str, given: Given) -> Answer:
 
 def answered(question: Mapping[str, Any], found: Sequence[Reason], census: Census) -> Answer:
     """Return the answer that these reasons make."""
-    whole = tuple(found) if census.is_whole else (*found, reasons.census_differs())
+    whole = tuple(found) if census.is_whole else (*found, left.census_differs())
     whole += forced(census, question.get("type")) + assumed(census, question.get("type"))
     notes: tuple[str, ...] = ()
     if question["kind"] in ("can_retire", "version-retired"):
@@ -48,13 +50,13 @@ def answered(question: Mapping[str, Any], found: Sequence[Reason], census: Censu
 
 def forced(census: Census, type: object) -> tuple[Reason, ...]:
     """Return what was opened or appended of a type whatever was answered: it is said, and decides nothing."""
-    return tuple(reasons.was_forced(each) for each in census.versions if each.type == type and each.forced is not None)
+    return tuple(dates.was_forced(each) for each in census.versions if each.type == type and each.forced is not None)
 
 
 def assumed(census: Census, type: object) -> tuple[Reason, ...]:
     """Return who counts though nothing of it runs."""
     live = census.live("accept", type if isinstance(type, str) else None)
-    return tuple(reasons.assumed(each) for each in live if each.consumer in census.assumed)
+    return tuple(instances.assumed(each) for each in live if each.consumer in census.assumed)
 
 
 async def replayed(store: StoreDriver, after: int) -> Mapping[tuple[str, int], int]:
@@ -116,11 +118,11 @@ def _evidence(question: Mapping[str, Any], census: Census) -> tuple[Mapping[str,
             "fact": "lease",
             "service": each.service,
             "consumer": each.consumer,
-            "instance": reasons.name_of(each),
+            "instance": name_of(each),
             "role": each.role,
             "revision": each.revision,
             "state": _state(census, each),
-            "renewed_at": reasons.second_of(each.renewed_at),
+            "renewed_at": second_of(each.renewed_at),
             "versions": list(each.versions),
         }
         for each in census.leases

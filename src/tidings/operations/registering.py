@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 
 from tidings.errors import DeclarationError
 from tidings.operations.versions import Workshop
-from tidings.versions import reasons
 from tidings.versions.answer import Code, Reason
 from tidings.versions.canonical import sha256_of
 from tidings.versions.census import Census
 from tidings.versions.checking import Finding, Living, Mode
 from tidings.versions.lineage import Lineage
+from tidings.versions.reasons import classes
 from tidings.versions.said import said_of
 
 _CODES: Mapping[str, Code] = {
@@ -37,23 +37,23 @@ def may_register(
     """
     row = census.of_type(type).get(version)
     if row is not None and row.life == "retired":
-        return [reasons.not_active(type, version, row)]
+        return [classes.not_active(type, version, row)]
     lineage = _upto(workshop, type, version)
     if lineage is None:
-        return [reasons.no_class_here(type, version)]
+        return [classes.no_class_here(type, version)]
     try:
         schema = lineage.schema(version)
         own = "" if schema is None else sha256_of(schema)
     except DeclarationError as error:
-        return [reasons.unfit("incompatible", type, version, str(error))]
+        return [classes.unfit("incompatible", type, version, str(error))]
     if row is not None and row.sha256 == own:
         return []
     if row is not None:
         is_kept = row.published or census.stored.get((type, version), 0) > 0
-        return [reasons.other_schema(type, version)] if is_kept else list(_checked(census, workshop, lineage, mode))
+        return [classes.other_schema(type, version)] if is_kept else list(_checked(census, workshop, lineage, mode))
     highest = max(census.of_type(type), default=0)
     if version != highest + 1:
-        return [reasons.not_the_next(type, version, highest)]
+        return [classes.not_the_next(type, version, highest)]
     return list(_checked(census, workshop, lineage, mode))
 
 
@@ -93,4 +93,4 @@ def _checked(census: Census, workshop: Workshop, lineage: Lineage, mode: Mode) -
 
 
 def _reason(each: Finding, type: str, version: int) -> Reason:
-    return reasons.unfit(_CODES[each.code], type, version, each.text, "unknown" if each.is_unknown else "no")
+    return classes.unfit(_CODES[each.code], type, version, each.text, "unknown" if each.is_unknown else "no")

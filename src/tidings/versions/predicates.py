@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from tidings.store.versions import EventVersion, Life, VersionLease
-from tidings.versions import reasons
 from tidings.versions.answer import Reason
 from tidings.versions.census import Census, consumer_of
+from tidings.versions.reasons import classes, dates, instances, left
 from tidings.versions.said import said_of
 from tidings.wording import counted
 
@@ -24,14 +24,14 @@ def may_switch(
     """Say whether a service, or whoever sends from outside (""), may append a version. `lives`: that it may be in."""
     row = census.of_type(type).get(version)
     if row is None or row.life not in lives:
-        return [reasons.not_active(type, version, row)]
+        return [classes.not_active(type, version, row)]
     found: list[Reason] = []
     if not _has(census, producer, type, version):
-        found.append(reasons.no_class(producer, type, version))
+        found.append(classes.no_class(producer, type, version))
     found += _readers_accept(census, type, version)
     found += _endpoints_are_served(census, type, version)
     if not found and not census.readers(type) and not any(each.may_match(type) for each in census.endpoints):
-        found.append(reasons.nobody_reads(type))
+        found.append(instances.nobody_reads(type))
     return found
 
 
@@ -48,11 +48,11 @@ def may_retire_support(census: Census, consumer: str, type: str, version: int) -
     found = list(_sunset(census, type, version))
     leases = census.readers(type).get(consumer, ())
     if not leases:
-        return [*found, reasons.unseen(consumer, type)]
+        return [*found, instances.unseen(consumer, type)]
     if all(_is_led_on(each, version) for each in leases):
         return found
     if version in census.produced(type):
-        found.append(reasons.still_produced(census.of_type(type)[version]))
+        found.append(left.still_produced(census.of_type(type)[version]))
     reads_all = any(said_of(each.details).reads_all for each in leases)
     return found + list(_within_reach(census, consumer, type, version, reads_all=reads_all))
 
@@ -66,27 +66,27 @@ def _may_retire_up(census: Census, type: str, of: int) -> list[Reason]:
     found: list[Reason] = []
     for version in range(1, of + 1):
         if version in census.produced(type):
-            found.append(reasons.still_produced(census.of_type(type)[version]))
+            found.append(left.still_produced(census.of_type(type)[version]))
         for consumer in census.concerned(type):
             found += _in_transit(census, consumer, type, version)
         if census.outbox(type) and any(each.version == version for each in census.outbox(type)):
-            found.append(reasons.in_outbox(type, version))
+            found.append(left.in_outbox(type, version))
         if census.stored.get((type, version)):
-            found.append(reasons.stored(type, version, census.stored[type, version]))
+            found.append(left.stored(type, version, census.stored[type, version]))
     return found
 
 
 def _may_retire_down(census: Census, type: str, to: int) -> list[Reason]:
     found = [
-        reasons.pinned(each, type, each.pins[type], 0) for each in census.endpoints if each.pins.get(type, to + 1) <= to
+        left.pinned(each, type, each.pins[type], 0) for each in census.endpoints if each.pins.get(type, to + 1) <= to
     ]
     pending = [each for each in census.waiting if each.place == "delivery" and each.type == type]
-    found += [reasons.deliveries_pending(each) for each in pending if 0 < each.version <= to]
-    found += [reasons.given_up(each) for each in census.given_up(type) if 0 < each.version <= to]
+    found += [left.deliveries_pending(each) for each in pending if 0 < each.version <= to]
+    found += [left.given_up(each) for each in census.given_up(type) if 0 < each.version <= to]
     behind = [each for each in census.live("accept", type) if max(each.versions, default=0) <= to]
-    found += [reasons.does_not_accept(each, type, to + 1) for each in behind]
+    found += [instances.does_not_accept(each, type, to + 1) for each in behind]
     rows = census.of_type(type)
-    found += [reasons.still_produced(rows[version]) for version in sorted(census.produced(type)) if version <= to]
+    found += [left.still_produced(rows[version]) for version in sorted(census.produced(type)) if version <= to]
     return found
 
 
@@ -94,7 +94,7 @@ def may_rollback(census: Census, service: str, revision: str) -> list[Reason]:
     """Say whether a service may go back to a release, by what that said when it ran last."""
     said = [each for each in census.leases if (each.service, each.revision) == (service, revision)]
     if not said:
-        return [reasons.release_unseen(service, revision)]
+        return [instances.release_unseen(service, revision)]
     found: list[Reason] = []
     for lease in (each for each in said if each.role == "accept"):
         reads_all = said_of(lease.details).reads_all
@@ -102,7 +102,7 @@ def may_rollback(census: Census, service: str, revision: str) -> list[Reason]:
         for version in sorted({*census.produced(lease.type), *reach} - {*lease.versions}):
             if version in census.produced(lease.type):
                 row = census.of_type(lease.type)[version]
-                found.append(reasons.still_produced_to(lease, row, _falls_back(census, lease.type, version)))
+                found.append(left.still_produced_to(lease, row, _falls_back(census, lease.type, version)))
             else:
                 found += _within_reach(census, lease.consumer, lease.type, version, reads_all=reads_all)
     for lease in (each for each in said if each.role == "emit"):
@@ -121,7 +121,7 @@ def _may_write(census: Census, lease: VersionLease) -> Iterator[Reason]:
     if waiting:
         yield from _readers_accept(census, lease.type, waiting[-1].version)
     else:
-        yield reasons.writes_nothing(lease, ([each for each in own if each.life not in ENDED] or own)[-1])
+        yield instances.writes_nothing(lease, ([each for each in own if each.life not in ENDED] or own)[-1])
 
 
 def lands(lease: VersionLease, versions: Collection[int]) -> bool:
@@ -138,7 +138,7 @@ def may_replay(census: Census, consumer: str, entries: Mapping[tuple[str, int], 
     for type in sorted({type for type, _ in entries} & types):
         accepted = census.accepted(consumer, type)
         if accepted is None:
-            found.append(reasons.unseen(consumer, type))
+            found.append(instances.unseen(consumer, type))
             continue
         for version in sorted(version for (of, version), count in entries.items() if of == type and count):
             if version not in accepted:
@@ -150,20 +150,20 @@ def may_retire(census: Census, type: str, version: int) -> list[Reason]:
     """Say whether a version may be retired for good, so that its number is burnt."""
     row = census.of_type(type).get(version)
     if row is None or row.life == "retired":
-        return [reasons.not_active(type, version, row)]
+        return [classes.not_active(type, version, row)]
     pinned = [each for each in census.endpoints if each.pins.get(type) == version and each.may_match(type)]
-    found = [reasons.pinned(each, type, version, _pending(census, each.endpoint, type, version)) for each in pinned]
+    found = [left.pinned(each, type, version, _pending(census, each.endpoint, type, version)) for each in pinned]
     for consumer in census.concerned(type):
         found += _in_transit(census, consumer, type, version)
     if any(each.version == version for each in census.outbox(type)):
-        found.append(reasons.in_outbox(type, version))
+        found.append(left.in_outbox(type, version))
     found += [
-        reasons.deliveries_pending(each)
+        left.deliveries_pending(each)
         for each in census.waiting
         if (each.place, each.type, each.version) == ("delivery", type, version)
         and each.of not in {one.endpoint for one in pinned}
     ]
-    found += [reasons.given_up(each) for each in census.given_up(type) if each.version == version]
+    found += [left.given_up(each) for each in census.given_up(type) if each.version == version]
     found += _not_over(census, row)
     for consumer in census.readers(type):
         found += may_retire_support(census, consumer, type, version)
@@ -173,15 +173,15 @@ def may_retire(census: Census, type: str, version: int) -> list[Reason]:
 def _not_over(census: Census, row: EventVersion) -> Iterator[Reason]:
     """Yield what is missing until a version is over: its date, that somebody saw it come, its gate."""
     if row.life == "active" and row.is_produced:
-        yield reasons.still_produced(row)
+        yield left.still_produced(row)
     if row.life != "sunset" and row.sunset is None:
-        yield reasons.no_date(row)
+        yield dates.no_date(row)
     elif row.sunset is not None and row.sunset > census.as_of.time:
-        yield reasons.sunset_not_reached(row.type, row.version, row.sunset)
+        yield dates.sunset_not_reached(row.type, row.version, row.sunset)
     elif row.life != "sunset":
-        yield reasons.ends_soon(row)
+        yield dates.ends_soon(row)
     elif row.is_produced:
-        yield reasons.closing(row.type, row.version)
+        yield dates.closing(row.type, row.version)
 
 
 def stored_notes(census: Census, type: str, version: int) -> tuple[str, ...]:
@@ -214,11 +214,11 @@ def _refusing(census: Census, consumer: str, type: str, version: int) -> list[Re
     live = census.readers(type).get(consumer, ())
     admitted = [each for each in live if each.admission == "admitted"]
     if not live:
-        return [reasons.unseen(consumer, type)]
+        return [instances.unseen(consumer, type)]
     if not admitted:
-        return [reasons.held(each) for each in live]
+        return [instances.held(each) for each in live]
     newer = next((each for each in live if version in each.versions), None)
-    return [reasons.does_not_accept(each, type, version, newer) for each in admitted if version not in each.versions]
+    return [instances.does_not_accept(each, type, version, newer) for each in admitted if version not in each.versions]
 
 
 def _endpoints_are_served(census: Census, type: str, version: int) -> Iterator[Reason]:
@@ -229,14 +229,14 @@ def _endpoints_are_served(census: Census, type: str, version: int) -> Iterator[R
     for each in census.endpoints:
         pin = each.pins.get(type)
         if pin is None and each.reads_data and each.may_match(type):
-            yield reasons.pattern_unbound(each, type, version)
+            yield instances.pattern_unbound(each, type, version)
         if pin is None or not each.may_match(type):
             continue
         if pin != version and not census.live("serve", type):
-            yield reasons.nobody_serves(each, pin)
+            yield instances.nobody_serves(each, pin)
         for lease in serving:
             if said_of(lease.details).path(version, pin) is None:
-                yield reasons.not_served(each, lease, type, version)
+                yield instances.not_served(each, lease, type, version)
 
 
 def _within_reach(census: Census, consumer: str, type: str, version: int, *, reads_all: bool) -> Iterator[Reason]:
@@ -244,23 +244,23 @@ def _within_reach(census: Census, consumer: str, type: str, version: int, *, rea
     kept = census.stored if reads_all else census.again.get(consumer, {})
     stored = kept.get((type, version), 0)
     if stored:
-        yield reasons.stored(type, version, stored)
+        yield left.stored(type, version, stored)
 
 
 def _in_transit(census: Census, consumer: str, type: str, version: int) -> Iterator[Reason]:
     aside = [each for each in census.aside(consumer, type) if each.version == version]
     for each in aside:
-        yield reasons.set_aside(consumer, each)
+        yield left.set_aside(consumer, each)
     entries, is_exact = census.in_transit(consumer, type)
     before = entries.get(version, 0) - sum(each.entries for each in aside)
     if before > 0:
-        yield reasons.in_transit(consumer, type, version, before, is_exact=is_exact)
+        yield left.in_transit(consumer, type, version, before, is_exact=is_exact)
 
 
 def _sunset(census: Census, type: str, version: int) -> Iterator[Reason]:
     row = census.of_type(type).get(version)
     if row is not None and row.sunset is not None and row.sunset > census.as_of.time:
-        yield reasons.sunset_not_reached(type, version, row.sunset)
+        yield dates.sunset_not_reached(type, version, row.sunset)
 
 
 def _is_led_on(lease: VersionLease, version: int) -> bool:

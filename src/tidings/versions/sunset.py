@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tidings.store.versions import EventVersion, VersionLease
-from tidings.versions import reasons
 from tidings.versions.answer import Reason
 from tidings.versions.census import Census
+from tidings.versions.reasons import dates
+from tidings.versions.reasons.names import second_of
 from tidings.versions.said import said_of
 
 DAY_US = 86_400_000_000
@@ -38,7 +39,7 @@ class Nearing:
     def text(self) -> str:
         """Say it in one sentence, with what to do."""
         who = ", ".join(self.writers)
-        name, day = f"{self.type} version {self.version}", reasons.second_of(self.sunset)
+        name, day = f"{self.type} version {self.version}", second_of(self.sunset)
         if self.is_overdue:
             return f"{name} was to end {day}, and {who} still writes it: deploy one that does not"
         return f"{name} ends {day}, and {who} still writes it: deploy one that does not before"
@@ -54,10 +55,10 @@ def writers(census: Census, type: str, version: int) -> tuple[str, ...]:
 def may_end(census: Census, row: EventVersion, *, strict: bool) -> list[Reason]:
     """Say whether a version that is deprecated is over now. `strict`: though a service writes it."""
     if row.sunset is None:
-        return [reasons.no_date(row)]
+        return [dates.no_date(row)]
     if row.sunset > census.as_of.time:
-        return [reasons.sunset_not_reached(row.type, row.version, row.sunset)]
-    return [] if strict else [reasons.still_written(row, each) for each in writers(census, row.type, row.version)]
+        return [dates.sunset_not_reached(row.type, row.version, row.sunset)]
+    return [] if strict else [dates.still_written(row, each) for each in writers(census, row.type, row.version)]
 
 
 def nearing(census: Census) -> Iterator[Nearing]:
@@ -76,9 +77,7 @@ def ended_early(census: Census) -> Iterator[str]:
     for row in census.versions:
         if row.life == "sunset" and row.sunset is not None and row.sunset > census.as_of.time:
             named = f"{row.type} {row.version}"
-            date = reasons.second_of(
-                -(-row.sunset // _SECOND_US) * _SECOND_US
-            )  # none earlier than the one that was said
+            date = second_of(-(-row.sunset // _SECOND_US) * _SECOND_US)  # none earlier than the one that was said
             yield (
                 f"{row.type} version {row.version} ended before its date, {date}: a clock was ahead when it did, or is "
                 f"behind now. To have it go on: `tidings versions deprecate {named} --sunset {date}`, and then "

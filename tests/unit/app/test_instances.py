@@ -19,7 +19,7 @@ from tidings.operations.asking import asked
 from tidings.operations.census import census
 from tidings.operations.gates import Gatekeeping
 from tidings.operations.planner import planned
-from tidings.versions.reasons import name_of
+from tidings.versions.reasons.names import name_of
 
 TYPE = "tweet-bookmarked"
 SHOWN = "   as of "
