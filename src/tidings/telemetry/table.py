@@ -156,6 +156,11 @@ STALENESS = _gauge(
 EXPECTED = _gauge(
     "tidings_staleness_expected_seconds", "How old it may become; none where nothing runs by itself", "scope"
 )
+PROVIDER_AHEAD = _gauge(
+    "tidings_provider_ahead_seconds",
+    "How far a provider's clock is ahead of ours by its answers, beyond what is declared of it",
+    "scope",
+)
 EXCEPTIONS = _gauge("tidings_asof_exceptions", "Items of which nothing is said", "scope")
 VIOLATIONS = _counter(
     "tidings_asof_violations_total",
@@ -245,6 +250,7 @@ METRICS = (
     ASOF,
     STALENESS,
     EXPECTED,
+    PROVIDER_AHEAD,
     EXCEPTIONS,
     VIOLATIONS,
     CORRECTIONS,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from tests.unit.reconciliation.shop import SECOND, Shop, shop
+from tests.unit.reconciliation.shop import SECOND, Item, Shop, shop
 from tests.unit.reconciliation.test_dates import filled
 from tests.unit.reconciliation.test_told import problem
 from tests.unit.telemetry.scrape import named, scrape
@@ -94,3 +96,31 @@ async def test_a_provider_whose_clock_is_ahead_is_no_alarm_as_its_bound_is_by_th
         bounds, now = await at.scope.asof(), at.clock.now_us()
         off = bounds.furthest - now
         assert bounds.ahead(now) == (off if off > 2 * SECOND else 0)
+
+
+async def with_a_clock_ahead(at: Shop, seconds: int) -> tuple[float, int]:
+    """Return how far the provider's clock is said to be ahead of ours, s, and how many reads an event of it costs."""
+    at.provider.skew = seconds * SECOND
+    await filled(at)
+    await at.run()
+    at.provider.items["o03"] = Item(77, at.clock.now_us() + at.provider.skew)
+    await at.webhook("o03", id="by-its-own-clock")
+    await at.carry()
+    samples = await scrape(at.opened)
+    ages, ahead = (named(samples, f"tidings_{name}_seconds") for name in ("staleness", "provider_ahead"))
+    assert min(ages.values()) + ahead["till-orders",] >= 0  # which would be another alarm
+    return ahead["till-orders",], await at.scope.read_dirty()
+
+
+async def test_a_provider_whose_clock_stays_ahead_is_told_as_each_of_its_events_costs_a_read() -> None:
+    async with shop() as at:
+        assert await with_a_clock_ahead(at, 0) == (0.0, 0)
+    async with shop() as at:
+        ahead, read = await with_a_clock_ahead(at, 30)
+        assert (28 <= ahead <= 30, read) == (True, 1)
+        at.provider.skew = 0  # it is set right
+        while (await at.run()).state == "paused":
+            at.pass_time(1)
+        assert named(await scrape(at.opened), "tidings_provider_ahead_seconds") == {("till-orders",): 0.0}
+    async with shop(clock_skew=timedelta(seconds=30)) as at:
+        assert await with_a_clock_ahead(at, 30) == (0.0, 0)

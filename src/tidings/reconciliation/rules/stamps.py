@@ -98,6 +98,11 @@ def may_be_ahead(line: Agreed | None, facts: ProviderFacts) -> int:
     return JUMP + micros(facts.clock_skew) + (0 if line is None else max(0, line.off[1]))
 
 
+def surely_ahead(line: Agreed | None, facts: ProviderFacts) -> int:
+    """Return how far a provider's clock is ahead of ours at least, beyond what is declared of it, µs."""
+    return 0 if line is None else max(0, line.off[0] - micros(facts.clock_skew))
+
+
 class Stamps:
     """Dates the reads of one scope. What a later read proves is never less than what one proves that ended before."""
 
