@@ -287,9 +287,11 @@ async def test_extra_is_never_removed_by_default() -> None:
     async with seller() as at:
         await at.pushed(3)
         at.party.items["x1"] = {"cents": 1, "note": "by us", "stock": 0}
-        run = await at.again()
-        assert (await at.kinds(run), run.appended) == ([("unexpected", "x1", "asked")], 0)
+        for run in (await at.scope.run("plan"), await at.again(), await at.scope.run_key("x1")):
+            assert (await at.kinds(run), run.appended) == ([("unexpected", "x1", "waived")], 0)
+            assert (run.state, run.proposed, run.asked, code_of(run)) == ("done", 0, 0, 0)  # it is theirs
         assert "x1" in at.party.items
+        assert (await at.scope.record()).corrections == {}
 
 
 async def test_extra_is_removed_only_with_our_mark_and_if_it_is_still_there() -> None:
@@ -300,7 +302,7 @@ async def test_extra_is_removed_only_with_our_mark_and_if_it_is_still_there() ->
         at.party.items["x2"] = {"cents": 1, "note": "by them", "stock": 0}
         run = await at.again()
         found = await at.kinds(run)
-        assert sorted(found) == [("unexpected", "x1", "merged"), ("unexpected", "x2", "asked")]
+        assert sorted(found) == [("unexpected", "x1", "merged"), ("unexpected", "x2", "waived")]
         assert ("x1" in at.party.items, "x2" in at.party.items, run.omitted) == (False, True, 0)
         assert (await at.again()).appended == 0
         assert ((await at.scope.run_key("x2")).appended, await at.calls()) == (0, 0)
@@ -383,7 +385,7 @@ async def test_removal_that_was_lost_is_made_again() -> None:
         assert (await at.expected("p01")).state == "gone"
         at.pass_time(60)
         run = await at.again()
-        assert await at.kinds(run) == [("unexpected", "p01", "asked")]
+        assert await at.kinds(run) == [("unexpected", "p01", "waived")]
         await at.decide("p01", None)
         await at.calls()
         assert "p01" not in at.party.items

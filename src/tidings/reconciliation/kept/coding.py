@@ -157,7 +157,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     @property
     def is_repaired(self) -> bool:
         """Whether anything was done about it, if only that it was begun."""
-        return self.state not in ("proposed", "asked")
+        return self.state not in ("proposed", "asked", "waived")
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

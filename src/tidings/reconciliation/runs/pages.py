@@ -110,6 +110,7 @@ def _is_drift(run: Run, looked: Looked) -> bool:
 def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | None, end: bytes) -> tuple[Record, Run]:
     """Return the scope and the run once a page is taken in. `end`: where its range ends."""
     verdicts, is_last = page.verdicts, cursor is None
+    found = sum(each.state != "waived" for each in page.findings)  # of such a one nothing follows
     doubts = (*([taken.looked.doubt] if taken.looked.doubt else []), *["omitted"] * page.omitted)
     run = replace(
         run,
@@ -124,8 +125,8 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
         old=run.old + verdicts[Verdict.OLD],
         newer_here=run.newer_here + verdicts[Verdict.NEWER_HERE],
         appended=run.appended + len(page.repairs),
-        proposed=run.proposed + (len(page.findings) if run.is_dry else 0),
-        asked=run.asked + (0 if run.is_dry else len(page.findings) - len(page.repairs)),
+        proposed=run.proposed + (found if run.is_dry else 0),
+        asked=run.asked + (0 if run.is_dry else found - len(page.repairs)),
         suspects=run.suspects + len(page.suspects),
         unreadable=run.unreadable + len({*taken.unreadable.values(), *page.unreadable}),
         unread=run.unread or taken.why or page.why,

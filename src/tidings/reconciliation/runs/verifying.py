@@ -272,7 +272,7 @@ class Verifying:
         if followed.repair is not None:
             await followed.repair.make(unit)
             run = replace(run, appended=run.appended + 1)
-        elif followed.finding is not None:
+        elif found is not None and found.state != "waived":
             run = replace(run, asked=run.asked + 1)
         if followed.outcome in ("gone", "sent"):
             recent = [(at, n) for at, n in record.deletes if at > now - DAY_US]

@@ -157,10 +157,13 @@ class Deciding:
         return Decided(finding=found, repair=self._pushed(None, told), expected=gone.acknowledged(None, now=read.now))
 
     def unexpected(self, held: Expected | None, read: Read, run: Run) -> Decided:
-        """It is there, and nothing here has it so. `is_asked`: it has our mark, and is to be removed."""
+        """It is there, and nothing here has it so. `is_asked`: if it has our mark, it is to be removed. Else it is
+        theirs, and nothing follows."""
         found = replace(self._found(Kind.UNEXPECTED, held, read, run, state="asked"), cause="foreign")
         removed_by = self._scope.holds.removed_by
-        if not (read.is_asked and removed_by is not None and self.is_marked(read.row)):
+        if not self.is_marked(read.row):
+            return Decided(finding=replace(found, state="waived"))
+        if not read.is_asked or removed_by is None:
             return Decided(finding=found)
         name, version = getattr(removed_by, "__name__", ""), 1 if held is None else held.version + 1
         made = Expected(
