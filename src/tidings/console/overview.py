@@ -39,6 +39,7 @@ async def show(visit: Visit) -> Response:
         silent=await receivers_of(opened).silent() if visit.may("receivers:read") else (),
         others=await _others(visit),
         scopes=await _scopes(visit),
+        holds={name: each.holds for name, each in opened.scopes.items()},
         now=opened.ports.clock.now_us(),
         most=COUNTED,
         types=len(opened.catalog.types()),
@@ -49,12 +50,13 @@ async def show(visit: Visit) -> Response:
 
 
 async def _scopes(visit: Visit) -> Sequence[Bounds]:
-    """Return those of which deletes are held, or that were not proved right for too long."""
+    """Return those of which deletes are held, whose bounds stand still, or that were not proved right for too long."""
     if not visit.may("reconciliations:read"):
         return ()
     now = visit.opened.ports.clock.now_us()
     found = [await each.asof() for each in visit.opened.scopes.values()]
-    return [each for each in found if each.is_overdue(now) or (each.run is not None and each.run.state == "held")]
+    held = {each.scope for each in found if each.run is not None and each.run.state == "held"}
+    return [each for each in found if each.is_overdue(now) or each.is_stopped or each.scope in held]
 
 
 async def _others(visit: Visit) -> DeadCount:

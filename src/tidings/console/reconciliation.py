@@ -11,6 +11,7 @@ from tidings.errors import MalformedError
 from tidings.faces.scopes import KINDS, causes_object, run_object
 from tidings.operations.reconciling import find_scope, page_of
 from tidings.reconciliation.kept.attributing import is_in_flight
+from tidings.reconciliation.kept.excepting import EXCEPTIONS_MAX
 from tidings.reconciliation.kept.records import Run
 from tidings.reconciliation.listing import EndpointScope
 from tidings.reconciliation.runs.beginning import Wanted
@@ -39,6 +40,7 @@ async def one(visit: Visit) -> Response:
         endpoint=_endpoint(scope),
         is_party=scope.pushing is not None,
         is_sent=scope.mirror is None,
+        most=EXCEPTIONS_MAX,
         now=visit.opened.ports.clock.now_us(),
         runs=runs,
         is_first=after is None,

@@ -17,6 +17,7 @@ from tests.unit.reconciliation.shop import Order, OrderGone, Orders, OrderSeen, 
 from tidings import App
 from tidings.faces.scopes import run_object
 from tidings.ports import Ports
+from tidings.reconciliation.runs.taking import unreadable
 
 
 @pytest.fixture
@@ -69,6 +70,21 @@ async def test_pages_say_the_words_of_the_api_and_of_the_command_line(browser: B
         assert word in run.words, word
     plan = await browser.get(f"/reconciliation/till-orders/{made.plan.id}")
     assert "Consistent as of, UTC never" in plan.words
+
+
+async def test_bounds_that_stand_still_are_told_with_why_and_what_to_do(browser: Browser, made: Reconciled) -> None:
+    pages = ("/", "/reconciliation", "/reconciliation/till-orders")
+    for path in pages:
+        assert "stopped" not in (await browser.get(path)).words, path
+    keys = {f"x{n:03}": unreadable(f"x{n:03}", 1) for n in range(101)}
+    async with made.scope._running._holding.open() as (_, book, _record):
+        await book.write_dirty(keys)
+    first, listed, scope = [await browser.get(path) for path in pages]
+    assert "stopped till-orders is right but for 113 items, so its bounds stand still." in first.words
+    assert "till-orders holds 12 deletes: none is made until somebody approves." in first.words
+    assert "held stopped" in listed.words
+    assert "what is named below. With 113 exceptions, more than 100, both bounds stand still where they" in scope.words
+    assert "Mend what most of them give as their reason, then run it" in scope.words
 
 
 async def test_a_run_of_one_item_says_that_it_is_one(browser: Browser, made: Reconciled) -> None:
