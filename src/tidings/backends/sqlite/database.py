@@ -16,6 +16,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Literal, TypeVar
 
+from tidings.backends.sqlite.binding import spare_looks
 from tidings.backends.sqlite.schema import prepare
 from tidings.backends.sqlite.transaction import Job, Transaction
 from tidings.backends.sqlite.wal import Quiet, Wal
@@ -89,6 +90,7 @@ class Database:
         self._queued = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tidings-writer")
         self._inside: ContextVar[Transaction | None] = ContextVar(f"inside a unit of {path}", default=None)
+        spare_looks()
         self._writer = self._connect()
         prepare(self._writer, path)
         self.secret: bytes = self._writer.execute("SELECT secret FROM tidings_head").fetchone()[0]
