@@ -93,7 +93,9 @@ class SettlingForEndpoints:
         for each in await take(store):
             await store.settle_endpoint_deliveries(
                 [each],
-                lambda kept: replace(DELIVERED, condition=replace(kept.condition, health=kept.condition.health + b"+")),
+                lambda kept: replace(
+                    DELIVERED, condition=replace(kept.condition, health=bytes(kept.condition.health) + b"+")
+                ),
             )
         assert (await condition(store)).health == b"++"
 

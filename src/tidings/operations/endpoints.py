@@ -236,7 +236,7 @@ class Endpoints:
         """Send nothing to it until it is resumed: what is open and what comes is held. Twice is once. NotFoundError."""
         before, now = await self._record(id), self.ports.clock.now_us()
         stopped = health.stopped(health_of(before.condition, now=now), state=state, why=reason, now=now)
-        kept = condition_of(stopped).health
+        kept = bytes(stopped)
         async with self.store.changing(self._change("endpoint-paused", id, who, reason)) as changing:
             record = await changing.pause_endpoint(id, at=now, why=reason, state=state, health=kept)
             if before.condition.state != state:
@@ -247,7 +247,7 @@ class Endpoints:
     async def resume(self, id: str, *, who: str = "local") -> Shown:
         """Send to a paused or disabled endpoint again, in order. NotFoundError; RefusedError if it is neither."""
         before, now = await self._record(id), self.ports.clock.now_us()
-        kept = condition_of(health.resumed(health_of(before.condition, now=now), now=now)).health
+        kept = bytes(health.resumed(health_of(before.condition, now=now), now=now))
         async with self.store.changing(self._change("endpoint-resumed", id, who)) as changing:
             record = await changing.resume_endpoint(id, at=now, health=kept)
             changing.emit([self._said("endpoint.resumed", id)])

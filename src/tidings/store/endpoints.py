@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, SupportsBytes, get_args
 
 import msgspec
 
@@ -37,14 +37,15 @@ class Pacing:
 class Condition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How an endpoint fares: written with each result, in its transaction.
 
-    `since`: when the state began. `why`: of one that is not `active`. `health`: JSON, for the dispatcher alone.
+    `since`: when the state began. `why`: of one that is not `active`. `health`: JSON, for the dispatcher alone,
+    or what is JSON once it is written.
     `not_before`: nothing is claimed earlier, the next probe included. `slowed_until`: half of the slots until then.
     """
 
     state: EndpointState = "active"
     since: int = 0
     why: str | None = None
-    health: bytes = b""
+    health: SupportsBytes = b""
     not_before: int = 0
     slowed_until: int = 0
 

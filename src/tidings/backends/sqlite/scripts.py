@@ -31,6 +31,8 @@ def run(connection: sqlite3.Connection, script: Script[T]) -> T:
 
 def _rows(connection: sqlite3.Connection, statement: str, held: tuple[Any, ...]) -> Rows:
     """Run one statement. A row is a step, and each step may wait for the interpreter's lock: so many come as one."""
+    if statement in _KNOWN:
+        return [held or (1,)]
     cursor = connection.execute(told(statement), held)
     if statement.endswith(CHANGED):
         return [(1,)] * cursor.rowcount
@@ -38,14 +40,13 @@ def _rows(connection: sqlite3.Connection, statement: str, held: tuple[Any, ...])
     return [tuple(row) for row in decode(rows[0][0])] if statement.startswith(MARK) else rows
 
 
-_INSTEAD = {NOW: "SELECT ?1", ALONE: "SELECT 1", BESIDE: "SELECT 1", ALONE_WITH_TYPE: "SELECT ?1"}
+_KNOWN = frozenset((NOW, ALONE, BESIDE, ALONE_WITH_TYPE))
+"""What needs no statement: it is as late as whoever asks says, and who has the writer is alone."""
 
 
 @lru_cache(maxsize=256)
 def told(statement: str) -> str:
     """Return a statement of a script as SQLite has it."""
-    if statement in _INSTEAD:
-        return _INSTEAD[statement]
     if statement.startswith(MARK):
         statement = statement.removeprefix(MARK)
         columns = statement.removeprefix("SELECT ").partition(" FROM ")[0]

@@ -67,7 +67,7 @@ def add(endpoint: EndpointRecord) -> Script[bool]:
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING RETURNING 1",
         *_configured(endpoint),
         *(endpoint.starts_after, endpoint.created, condition.state, condition.since),
-        *(condition.why, condition.health),
+        *(condition.why, bytes(condition.health)),
     )
     return added == 1
 
@@ -146,8 +146,8 @@ def write(id: str, condition: Condition) -> Script[EndpointRecord]:
     rows = yield from ask(
         "UPDATE tidings.endpoint SET state = $2, why = $3, health = $4, not_before = $5, slowed_until = $6, "
         f"since = $7 WHERE id = $1 RETURNING {COLUMNS}",
-        *(id, condition.state, condition.why, condition.health, condition.not_before, condition.slowed_until),
-        condition.since,
+        *(id, condition.state, condition.why, bytes(condition.health)),
+        *(condition.not_before, condition.slowed_until, condition.since),
     )
     return record_of(rows[0])
 

@@ -34,6 +34,7 @@ EVENTS_TO_PAUSE = 10
 UNANSWERED = "no-success-for-5-days"
 IN_A_ROW = "failures-in-a-row"
 MOST_FAIL = "most-attempts-fail"
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -61,6 +62,10 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     successes: int = 0
     probe_us: int = 0
     window: tuple[Slice, ...] = ()
+
+    def __bytes__(self) -> bytes:
+        """Return it as a JSON object."""
+        return _encode(self)
 
 
 def new(now: int) -> Health:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from tidings.webhooks.deliver.health import Health
 from tidings.webhooks.deliver.secrets import Held
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
-_health = lru_cache(maxsize=1_024)(msgspec.json.Decoder(Health).decode)  # who was written last is read next
+_decode = msgspec.json.Decoder(Health).decode
 _held = msgspec.json.Decoder(tuple[Held, ...]).decode
 
 
@@ -40,12 +39,15 @@ def pacing_of(endpoint: Endpoint) -> Pacing:
 
 
 def condition_of(state: Health) -> Condition:
-    """Return the health as a record keeps it: what claims look at in columns of its own, the rest as JSON."""
+    """Return the health as a record keeps it: what claims look at in columns of its own, the rest as JSON.
+
+    That is written once for all attempts that are settled together, and asked for by each of them.
+    """
     return Condition(
         state=state.state,
         since=state.since,
         why=state.why,
-        health=_encode(state),
+        health=state,
         not_before=state.not_before,
         slowed_until=state.slowed_until,
     )
@@ -53,7 +55,8 @@ def condition_of(state: Health) -> Condition:
 
 def health_of(condition: Condition, *, now: int) -> Health:
     """Return the health that a record keeps; where it was paused or resumed since, all is counted anew."""
-    known = _health(condition.health) if condition.health else health.new(now)
+    kept = condition.health
+    known = kept if isinstance(kept, Health) else _decode(bytes(kept)) if kept else health.new(now)
     if condition.state != known.state and condition.state == "active":
         known = health.new(now)
     written = (known.state, known.why, known.not_before, known.slowed_until)
