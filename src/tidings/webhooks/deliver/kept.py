@@ -18,7 +18,7 @@ class Kept:
     """Knows the sockets of connections by their ends, as long as they are open; libcurl owns them."""
 
     def __init__(self) -> None:
-        self._sockets: dict[Ends, int] = {}
+        self._looks: dict[Ends, select.poll] = {}
         self._ends: dict[int, Ends] = {}
 
     def note(self, ends: Ends, opened: Sequence[int]) -> None:
@@ -28,17 +28,15 @@ class Kept:
             return
         former = self._ends.pop(number, None)  # of a connection that is closed, or its number would not be free
         if former is not None:
-            self._sockets.pop(former, None)
-        self._sockets[ends], self._ends[number] = number, ends
+            self._looks.pop(former, None)
+        look = select.poll()
+        look.register(number, select.POLLIN)
+        self._looks[ends], self._ends[number] = look, ends
 
     def has_ended(self, ends: Ends) -> bool:
         """Say whether something came on a connection on which nothing was asked: its end, or what announces it."""
-        number = self._sockets.get(ends)
-        if number is None:
-            return False
-        look = select.poll()
-        look.register(number, select.POLLIN)
-        return bool(look.poll(0))
+        look = self._looks.get(ends)
+        return look is not None and bool(look.poll(0))
 
 
 def _port(number: int) -> int | None:

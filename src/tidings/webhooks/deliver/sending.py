@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
@@ -25,8 +24,7 @@ from tidings.webhooks.deliver.transfers import Ended, Transfers
 
 KNOWN_URLS = 1_000
 # What libcurl would add by itself is named with nothing behind it, which leaves it out.
-_EACH = (b"Accept-Encoding: identity", b"Accept:", b"Content-Type:", b"Expect:", b"Proxy-Connection:")
-_UNSENDABLE = re.compile(r"[\r\n\0]")
+_EACH = ("Accept-Encoding: identity", "Accept:", "Content-Type:", "Expect:", "Proxy-Connection:")
 
 
 class Where(NamedTuple):
@@ -88,12 +86,13 @@ class Sender:
         where = self._known(url)
         if isinstance(where, Failure):
             return where
-        lines = [f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers]
-        if _UNSENDABLE.search("".join(lines)):
+        lines = [*[f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers], *_EACH]
+        written = "\n".join(lines)
+        if written.count("\n") >= len(lines) or "\r" in written or "\0" in written:
             return Failure(kind="protocol", error="a header with a line break or NUL is not sent")
         began, exchange = self._clock.monotonic(), self._free.pop() if self._free else self._new()
         try:
-            exchange.begin(where.url, [*map(str.encode, lines), *_EACH], body, self._resolved(where))
+            exchange.begin(where.url, written.encode().split(b"\n"), body, self._resolved(where))
             ended = await self._ended(exchange)
             is_private = self._is_private(where.host if self._proxy else exchange.source)
             return exchange.told(ended, is_private=is_private, duration_us=self._since(began))

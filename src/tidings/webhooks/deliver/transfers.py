@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -45,7 +46,8 @@ class Transfers:
         self._rest: asyncio.TimerHandle | None = None
         self._closing: asyncio.Future[None] | None = None
         self._is_due = False
-        self._watched: dict[int, int] = {}
+        self._wanted: set[int] = set()
+        self._watched: dict[int, tuple[int, int]] = {}
         # One selector of its own: the loop is told of it once, and what is ready is fetched together.
         self._selector = selectors.DefaultSelector()
         self._loop.add_reader(self._selector.fileno(), self._look)
@@ -94,20 +96,28 @@ class Transfers:
         self._selector.close()
 
     def _watch(self, what: int, number: int, multi: pycurl.CurlMulti, data: object) -> None:
-        """Be told what libcurl waits for on a socket. Its numbers for reading and writing are the selector's."""
-        before = self._watched.pop(number, None)
+        """Be told what libcurl waits for on a socket. Its numbers for reading and writing are the selector's.
+
+        A socket stays in the selector while nobody waits for it: to take it out after each request, and in before the
+        next one, costs more than to ask whether it is still the same. Closing it takes it out.
+        """
         if what == pycurl.POLL_REMOVE:
+            self._wanted.discard(number)
+            return
+        self._wanted.add(number)
+        before, now = self._watched.get(number), (what, os.fstat(number).st_ino)
+        if before != now:
             if before is not None:
                 self._selector.unregister(number)
-            return
-        if before is None:
             self._selector.register(number, what)
-        elif before != what:
-            self._selector.modify(number, what)
-        self._watched[number] = what
+            self._watched[number] = now
 
     def _look(self) -> None:
-        self._act([(key.fd, events) for key, events in self._selector.select(0)])
+        ready = [(key.fd, events) for key, events in self._selector.select(0)]
+        for number in [number for number, _ in ready if number not in self._wanted]:
+            self._selector.unregister(number)  # it has ended, and would be ready for ever
+            del self._watched[number]
+        self._act(ready)
 
     def _wait(self, milliseconds: int) -> None:
         """Be told when libcurl wants to go on whatever came. To go on too early does no harm: it says so anew."""
