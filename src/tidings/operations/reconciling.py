@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from tidings.errors import NotFoundError
+from tidings.events.timestamp import time_text
 from tidings.reconciliation.asof import Bounds
 from tidings.reconciliation.kept.coding import Finding
+from tidings.reconciliation.kept.ranked import RankedAhead
 from tidings.reconciliation.kept.records import Run
 from tidings.reconciliation.scope import Reconciliation
 from tidings.store.host import Check
@@ -29,6 +31,8 @@ async def scopes_check(scopes: Mapping[str, Reconciliation], now: int) -> Check:
             )
         if bounds.ahead(now):
             told.append(f"{name} {ahead_told(bounds, now)}")
+        if (ranked := await scope.ranked_ahead()).count:
+            told.append(f"{name} {ranked_told(ranked)}")
         if bounds.is_overdue(now):
             told.append(f"{name} {overdue_told(bounds, now)}")
     return Check("reconciliation", "; ".join(told) or None)
@@ -40,6 +44,16 @@ def ahead_told(bounds: Bounds, now: int) -> str:
         f"was proved right up to {bounds.ahead(now) / 1_000_000:,.0f} s from now, by a clock that was wrong: until "
         "then what changes is taken for late; compare this machine's clock and the provider's, then change a fact of "
         "its adapter, as clock_skew, and `tidings reconcile run --apply` proves all anew"
+    )
+
+
+def ranked_told(ranked: RankedAhead) -> str:
+    """Return that items are taken for newer than all that is to come for long, and what to do, in words."""
+    return (
+        f"ranks {counted(ranked.count, 'item')}, the first is {ranked.first!r:.80}, by times up to "
+        f"{time_text(ranked.latest)}, by a clock that was wrong: until then nothing that is listed or told of them is "
+        "taken in, whatever its bounds say; if that is too long, have another view be the copy, under another name, "
+        "of another scope"
     )
 
 

@@ -18,11 +18,13 @@ from tidings.reconciliation.copy.mirror import Mirror
 from tidings.reconciliation.kept.attributing import attributed
 from tidings.reconciliation.kept.book import Book
 from tidings.reconciliation.kept.coding import Finding
+from tidings.reconciliation.kept.ranked import RankedAhead, ranked_ahead
 from tidings.reconciliation.kept.records import Lease, Mode, Record, Run
 from tidings.reconciliation.listing import Scope
 from tidings.reconciliation.outbound.party.pushing import Pushing
 from tidings.reconciliation.rules.delays import grace_of
-from tidings.reconciliation.rules.facts import micros
+from tidings.reconciliation.rules.facts import Capability, micros
+from tidings.reconciliation.rules.stamps import most_ahead
 from tidings.reconciliation.rules.times import Every, is_due_at_first, is_kept, start_after
 from tidings.reconciliation.runs.beginning import Approval, Beginning, Wanted
 from tidings.reconciliation.runs.budget import Budget
@@ -261,6 +263,14 @@ class Reconciliation:
         began = msgspec.json.decode(first[0][1], type=Run).started if first else None
         last = await self.find(record.last) if record.last else None
         return await bounds_of(self._store, self.scope, Ran(record, last, began))
+
+    async def ranked_ahead(self) -> RankedAhead:
+        """Return what the copy has ranked by a time that is further ahead than any is believed to be."""
+        facts = self.scope.listing.facts
+        if self.mirror is None or facts.capability is Capability.BARE:  # ranked by what is no time
+            return RankedAhead()
+        than = self._ports.clock.now_us() + most_ahead(facts) + facts.tick_us
+        return await ranked_ahead(self._store, self.scope.name, than=than)
 
     async def that(self, id: str) -> Run:
         """Return one run. NotFoundError."""

@@ -13,10 +13,12 @@ from tests.unit.telemetry.scrape import named, scrape
 from tidings.cli.asof import _code
 from tidings.cli.exits import NO, OK
 from tidings.faces.scopes import bounds_object, run_line, run_object
+from tidings.reconciliation.rules.facts import Capability
 from tidings.reconciliation.rules.floors import Known
 from tidings.reconciliation.rules.places import START, WHOLE, Range
 
 HOUR = 3_600 * SECOND
+YEAR = 365 * 24 * HOUR
 
 
 async def proved_ahead(at: Shop, range: Range = WHOLE) -> None:
@@ -124,3 +126,32 @@ async def test_a_provider_whose_clock_stays_ahead_is_told_as_each_of_its_events_
         assert named(await scrape(at.opened), "tidings_provider_ahead_seconds") == {("till-orders",): 0.0}
     async with shop(clock_skew=timedelta(seconds=30)) as at:
         assert await with_a_clock_ahead(at, 30) == (0.0, 0)
+
+
+async def ranked_ahead(at: Shop, key: str) -> None:
+    """Have an item be there by a version that its provider gave it when its clock was ten years ahead, and ours."""
+    now = at.clock.now_us()
+    at.clock.move(now + 10 * YEAR)
+    at.provider.put(key, 1_000)
+    await at.webhook(key, id="by-a-wrong-clock")
+    at.pass_time(5)
+    await at.carry()
+    at.clock._now = now  # somebody has set it right
+    at.provider.put(key, 1_001)
+
+
+@pytest.mark.parametrize("capability", [Capability.VERSIONED, Capability.EVENT_TIMED])
+async def test_what_is_ranked_by_a_time_to_come_is_named_by_the_doctor(capability: Capability) -> None:
+    async with shop(capability=capability) as at:
+        at.provider.skew = 200 * SECOND  # which is believed
+        await filled(at)
+        at.provider.items["o01"] = Item(7, at.clock.now_us() + 200 * SECOND)
+        await at.run()
+        assert (await at.scope.ranked_ahead()).count == 0
+        await ranked_ahead(at, "o03")
+        at.pass_time(60)
+        assert (await at.run()).newer_here == 1
+        assert (await at.shown())["o03"] == 1_000  # which no run mends
+        told = await problem(at) or ""
+        assert "till-orders ranks 1 item, the first is 'o03', by times up to 2035-" in told
+        assert "have another view be the copy" in told

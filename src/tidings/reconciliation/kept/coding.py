@@ -111,6 +111,11 @@ class Mirrored(msgspec.Struct, frozen=True, gc=False):
         return body[cls.CONTENT] == cls.content(hash)
 
     @staticmethod
+    def time(body: bytes) -> int:
+        """Return the time of the rank of what is kept."""
+        return int.from_bytes(body[:8], signed=True)
+
+    @staticmethod
     def content(hash: int) -> bytes:
         """Return the part of what is kept, at `CONTENT`, that says that an item is live and of this hash."""
         return _content.pack(PUT, hash)
