@@ -29,7 +29,8 @@ class Kind:
     `errors`: how many calls end in 429, 500, 503 or a body that is none. `is_busy`: four times as much changes, and of
     its webhooks more come late. `page`: how many rows a page has at most; of all 16 a closing page shows all that has
     changed. `every`: how often the list is read, s. `is_close`: three at once read single items, and the copy takes in
-    at once what is appended: so what one read shows meets what others do.
+    at once what is appended: so what one read shows meets what others do. `returns`: what was deleted comes back as it
+    was.
     """
 
     capability: Capability = Capability.VERSIONED
@@ -45,6 +46,7 @@ class Kind:
     is_stressed: bool = False
     is_busy: bool = False
     is_close: bool = False
+    returns: bool = False
     page: int = 4
     every: float = 15.0
     drops: float = 0.0

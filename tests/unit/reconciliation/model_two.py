@@ -129,7 +129,7 @@ class World:
     async def _change(self) -> None:
         key, now = self.draw.choice(KEYS), self.clock.now_us()
         is_live = self.truth.state(key, now) is not None
-        amount = None if is_live and self.draw.random() < 0.3 else next(self.amounts)
+        amount = None if is_live and self.draw.random() < 0.3 else self._amount(key, is_live)
         self.truth.changed(key, now, amount)
         if self.draw.random() < (0.5 if self.kind.is_stressed else 0.25):
             return
@@ -141,6 +141,10 @@ class World:
             delay = self.draw.uniform(0, 40) if slow else self.draw.expovariate(1 / 0.8)
             task = asyncio.ensure_future(self._webhook(delay, told, id))
             self.telling.add(task)
+
+    def _amount(self, key: str, is_live: bool) -> int:
+        before = [amount for _, amount in self.truth.history[key] if amount is not None]
+        return before[-1] if self.kind.returns and not is_live and before else next(self.amounts)
 
     async def _webhook(self, delay: float, told: Any, id: str) -> None:
         await asyncio.sleep(delay)

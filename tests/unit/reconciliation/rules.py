@@ -307,6 +307,7 @@ OFF: Mapping[str, Off] = {
     "R18 reads that overlap are taken": Off((Kind(capability=X, **BUSY, **CLOSE),), _overlaps, "back", first=3),
     "offset paging is declared keyset": Off(_stressed(Kind(paging=Paging.OFFSET, claims=(("paging", Paging.KEYSET),)))),
 }
+RETURNING: tuple[dict[str, Any], ...] = ({}, BUSY, CLOSE)
 COMPARED: Mapping[str, Off] = {
     "R11 no overlap, index lag 5 s": Off(LAGGING, _from_the_last_pass),
     "R11 no overlap and no closing page, and the gap is seen": Off(
@@ -315,6 +316,11 @@ COMPARED: Mapping[str, Off] = {
     "R17 a tombstone goes with the next pass": Off(
         _stressed(*(Kind(capability=each, **BUSY) for each in (V, C, X))),
         _set(purging, "is_needed", lambda *given, **named: False),
+    ),
+    "R17 the same, where items come back as they were": Off(
+        tuple(Kind(capability=each, returns=True, is_stressed=True, **given) for each in (V, C) for given in RETURNING),
+        _set(purging, "is_needed", lambda *given, **named: False),
+        "differs",
     ),
     "R18 all rules": Off((Kind(capability=X, **BUSY, **CLOSE),), shows="back"),
     "lies, all rules": Off(_stressed(Kind(denies=0.02, **LIES))),

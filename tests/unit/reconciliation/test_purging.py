@@ -17,6 +17,7 @@ from tidings.reconciliation.kept.coding import Suspect, place_key
 from tidings.reconciliation.rules.facts import Capability, Order, Paging
 from tidings.reconciliation.rules.floors import NEVER, Known
 from tidings.reconciliation.rules.places import WHOLE
+from tidings.reconciliation.runs import purging
 from tidings.reconciliation.runs.purging import is_needed
 from tidings.store.rows import Rank
 
@@ -182,6 +183,35 @@ async def test_an_item_that_is_restored_as_it_was_stays_whoever_reads_the_log_ag
             assert found["o09"].rank[0] == at.provider.items["o09"].changed // SECOND * SECOND
         await told_again(at)
         assert (await at.shown())["o03"] == 3
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_a_tombstone_that_goes_too_early_has_its_item_shown_again_and_lost_to_whoever_reads_the_log_again(
+    monkeypatch: pytest.MonkeyPatch, is_kept: bool
+) -> None:
+    """What it is kept for: an event of the moments between what is proved and the delete that comes after that one."""
+    if not is_kept:
+        monkeypatch.setattr(purging, "is_needed", lambda *given, **named: False)
+    async with shop() as at:
+        await filled(at)
+        at.pass_time(10)
+        at.provider.put("o03", 33)
+        changed = utc(at.clock.now_us())
+        at.pass_time(1)
+        await gone(at)
+        await at.run()  # dated before both, as each read is by a moment
+        assert await tombstones(at) == (["o03"] if is_kept else [])
+        await at.opened.publish(OrderSeen("o03", 33, changed), source="/till", id="slow", time=changed)
+        await at.carry()
+        assert ("o03" in await at.shown()) is not is_kept
+        at.provider.put("o03", 33)  # back as it was, of which no event tells
+        at.pass_time(10)
+        assert (await at.run()).appended == int(is_kept)
+        assert await at.shown() == at.true
+        bound = (await at.scope.asof()).upserts or 0
+        assert bound > at.provider.items["o03"].changed
+        await told_again(at)
+        assert (await at.shown() == at.true) is is_kept
 
 
 async def test_where_nothing_is_proved_a_tombstone_stays_for_the_redelivery_horizon() -> None:
