@@ -36,10 +36,10 @@ _ONCE = ("secret", "kind")
 
 
 class Rotating(msgspec.Struct, forbid_unknown_fields=True):
-    """A secret of the caller's own, else one is drawn; for how long the one before signs beside it."""
+    """A secret of the caller's own, else one is drawn, of this kind; for how long the one before signs beside it."""
 
     secret: str | None = None
-    kind: Literal["hmac", "ed25519"] = "hmac"
+    kind: Literal["hmac", "ed25519"] | None = None
     grace_s: int = GRACE_S
 
 

@@ -134,7 +134,7 @@ def replay(
 def rotate(
     endpoint: Id,
     grace: Annotated[int, typer.Option(help="For how many seconds the one before signs beside it.")] = 86_400,
-    kind: Annotated[str, typer.Option(help="hmac or ed25519.")] = "hmac",
+    kind: Annotated[str | None, typer.Option(help="hmac or ed25519; if left out, as the one before.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Have a new secret sign and show it, this once. Exit code 1 if too many are alive.
@@ -144,7 +144,9 @@ def rotate(
     from tidings.faces.endpoints import new_secret_object
 
     async def work(opened: Opened) -> dict[str, Any]:
-        made = await opened.endpoints.rotate(endpoint, kind=kind_of(kind), grace_s=grace, who=WHO)
+        made = await opened.endpoints.rotate(
+            endpoint, kind=None if kind is None else kind_of(kind), grace_s=grace, who=WHO
+        )
         return new_secret_object(made)
 
     made = Session().look(work)

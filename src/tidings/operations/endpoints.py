@@ -41,7 +41,7 @@ from tidings.webhooks.deliver.records import (
     secrets_of,
     secrets_to_bytes,
 )
-from tidings.webhooks.deliver.sealing import sealed, sealed_headers
+from tidings.webhooks.deliver.sealing import Unreadable, opened, sealed, sealed_headers
 from tidings.webhooks.deliver.secrets import Held, Secret
 from tidings.webhooks.deliver.telling import ID_BITS
 from tidings.webhooks.sealing import Keyring, check_keyring
@@ -185,16 +185,18 @@ class Endpoints:
         id: str,
         *,
         secret: str | None = None,
-        kind: secrets.Kind = "hmac",
+        kind: secrets.Kind | None = None,
         grace_s: int = secrets.GRACE_S,
         who: str = "local",
     ) -> Made:
         """Have another secret sign; the one before signs beside it for so many seconds.
 
-        InvalidConfigurationError; TooManySecretsError; SettingError; NotFoundError.
+        `kind`: None for that of the newest one, which is what receivers verify. InvalidConfigurationError, also if that
+        one cannot be read; TooManySecretsError; SettingError; NotFoundError.
         """
         check_keyring(self.keyring, is_local=self.is_local)
-        key, made = self._secret(secret, kind), list[Held]()
+        drawn = kind or (self._kind_of(await self._record(id)) if secret is None else "hmac")
+        key, made = self._secret(secret, drawn), list[Held]()
 
         def changed(record: EndpointRecord, now: int) -> EndpointRecord:
             before = secrets_of(record.secrets)
@@ -310,6 +312,14 @@ class Endpoints:
 
     def _secret(self, text: str | None, kind: secrets.Kind) -> Secret:
         return secrets.secret_of(text) if text is not None else secrets.generated(kind, self._draw)
+
+    def _kind_of(self, record: EndpointRecord) -> secrets.Kind:
+        newest = next(each for each in secrets_of(record.secrets) if each.until is None)
+        found = opened(newest.sealed, self.keyring, about=record.id)
+        if isinstance(found, Unreadable):
+            why = f"say hmac or ed25519, since the secret before cannot be read: {found.why}"
+            raise InvalidConfigurationError(f"kind: {why}", errors=[("/kind", why)])
+        return found.kind
 
     def _held(self, secret: Secret, *, endpoint: str, before: Sequence[Held], now: int) -> Held:
         id = f"s{max((int(each.id[1:]) for each in before), default=0) + 1}"

@@ -42,6 +42,16 @@ async def test_a_verification_counts_rows_and_tombstones_apart(tmp_path: Path) -
     assert f". {len(ORDERS)} rows, 0 tombstones, " in page.words
 
 
+async def test_of_a_new_key_of_two_halves_the_public_one_is_shown_to_be_passed_on(browser: Browser) -> None:
+    first = await browser.shop.opened.endpoints.add({"via": "poll"}, id="two", kind="ed25519")
+    made = await browser.change("/endpoints/two", "/endpoints/two/rotate", grace_hours="1")
+    assert "s2 signs from now on." in made.words
+    assert "whpk_" in made.words
+    assert "whsk_" not in made.words
+    assert first.public is not None
+    assert first.public not in made.words
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"origin": "http://evil.example"}, {"origin": "null"}, {"origin": ""}, {"origin": "http://127.0.0.1:1"},

@@ -124,6 +124,23 @@ async def test_a_change_keeps_what_it_does_not_name_and_is_refused_to_who_saw_an
     assert (whole.members["slots"], whole.members["headers"]) == (4, {})
 
 
+async def test_a_secret_is_followed_by_one_of_its_kind_unless_another_is_asked_for(at: Desk, to: Sink) -> None:
+    """Whoever verifies with a public key could verify nothing of an HMAC once the key before has ended."""
+    await at.endpoints.add({"url": to.url()}, id="e", kind="ed25519")
+    made = [await at.endpoints.rotate("e", kind=kind) for kind in (None, "hmac", None)]
+    assert [each.secret.partition("_")[0] for each in made] == ["whsk", "whsec", "whsec"]
+    assert [(each.public or "").partition("_")[0] for each in made] == ["whpk", "", ""]
+
+
+async def test_after_a_secret_that_cannot_be_read_the_kind_of_the_next_has_to_be_said(to: Sink) -> None:
+    async with desk() as at:
+        other = replace(at.endpoints, keyring=keyring_of(b64encode(bytes(range(32))).decode()))
+        await other.add({"url": to.url()}, id="e", kind="ed25519")
+        with pytest.raises(InvalidConfigurationError, match="kind: say hmac or ed25519.*TIDINGS_MASTER_KEY"):
+            await at.endpoints.rotate("e")
+        assert (await at.endpoints.rotate("e", kind="ed25519", grace_s=0)).public is not None
+
+
 async def test_a_rotated_secret_signs_beside_the_old_one_until_that_is_revoked(at: Desk, to: Sink) -> None:
     await at.add(to.url())
     await at.endpoints.rotate("e")

@@ -24,6 +24,7 @@ _CHANGE = (*acts.BODY, Problem.INVALID_PATTERN, Problem.ENDPOINT_REFUSED)
 _SEEN = (Problem.PRECONDITION_FAILED, Problem.PRECONDITION_REQUIRED)
 _TAGGED = ("ETag",)
 _KINDS: Object = {"enum": ["hmac", "ed25519"], "default": "hmac"}
+_SAME_KIND: Object = {"enum": ["hmac", "ed25519", None], "description": "Left out, or null: that of the one before."}
 _ONCE: dict[str, Object] = {
     "signing_secret": TEXT | {"description": "In clear, this once: nobody can see it again."},
     "public_key": MAYBE | {"description": "Of an Ed25519 key, what receivers verify with."},
@@ -209,7 +210,7 @@ def _delete() -> Object:
 
 def _rotate() -> Object:
     asked = record(
-        {"secret": MAYBE, "kind": _KINDS, "grace_s": _whole(0, GRACE_MAX_S) | {"default": GRACE_S}},
+        {"secret": MAYBE, "kind": _SAME_KIND, "grace_s": _whole(0, GRACE_MAX_S) | {"default": GRACE_S}},
         optional=("secret", "kind", "grace_s"),
     )
     made = record({"endpoint": TEXT, **_secret(), **_ONCE})
