@@ -136,7 +136,7 @@ async def test_after_a_secret_that_cannot_be_read_the_kind_of_the_next_has_to_be
     async with desk() as at:
         other = replace(at.endpoints, keyring=keyring_of(b64encode(bytes(range(32))).decode()))
         await other.add({"url": to.url()}, id="e", kind="ed25519")
-        with pytest.raises(InvalidConfigurationError, match="kind: say hmac or ed25519.*TIDINGS_MASTER_KEY"):
+        with pytest.raises(InvalidConfigurationError, match=r"kind: say hmac or ed25519.*TIDINGS_MASTER_KEY"):
             await at.endpoints.rotate("e")
         assert (await at.endpoints.rotate("e", kind="ed25519", grace_s=0)).public is not None
 

@@ -100,11 +100,12 @@ class Dispatcher:
         if rest > 0 or not self._room():
             return rest if rest > 0 else LOOK_SECONDS  # each result that is written wakes
         changes, is_told_of = self._changes, self._is_done
-        seconds = await self._until_due() if is_told_of else 0.0
+        seconds = await self._until_due() if is_told_of or not self._posting.is_open else 0.0
         if seconds > 0:
             if changes == self._changes:  # else it may be another time by now
                 self._rests_until = self._ports.clock.monotonic() + seconds
             return seconds
+        self._posting.open()  # before an attempt is counted: where nothing can be sent from, none is spent
         self._is_done = True
         with self._claiming() as claiming:
             if claiming is None:

@@ -23,11 +23,19 @@ class Posting:
         self._open = open_sender
         self._sender: Sends | None = None
 
-    async def send(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer | Failure:
-        """See `Sender.send`."""
+    @property
+    def is_open(self) -> bool:
+        return self._sender is not None
+
+    def open(self) -> Sends:
+        """Open a sender if there is none. SettingError if nothing can be sent from here."""
         if self._sender is None:
             self._sender = self._open()
-        return await self._sender.send(url, headers, body)
+        return self._sender
+
+    async def send(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer | Failure:
+        """See `Sender.send`."""
+        return await self.open().send(url, headers, body)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -40,8 +40,8 @@ class Sender:
 
     `authorities`: certificates as PEM whose word is trusted, None for those that the system trusts. `proxy`: its URL,
     with an address and no name for its host, and perhaps a user; it then checks where a request may go, and the only
-    address that is dialled is its own. SettingError if it is no such URL. `resolver`: which addresses a name has, None
-    to ask the system.
+    address that is dialled is its own. `resolver`: which addresses a name has, None to ask the system. SettingError if
+    the proxy is no such URL, or the event loop that is running watches no sockets.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Sender:
         self._resolver = resolver
         self._guard = Guard(allowed, proxy=None if proxy is None else _place_of(proxy))
         self._kept = Kept()
-        self._transfers: Transfers | None = None
+        self._transfers: Transfers | None = Transfers(idle_s=limits.kept_s)
         self._free: list[Exchange] = []
 
     async def __aenter__(self) -> Self:

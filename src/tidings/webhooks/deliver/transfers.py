@@ -10,7 +10,13 @@ from typing import NamedTuple
 
 import pycurl
 
+from tidings.errors import SettingError
+
 CLOSING_S = 1.0
+_UNWATCHED = (
+    "webhooks cannot be sent by this event loop, which watches no sockets, as those of Windows do not: what is due "
+    "waits for a process on Linux or macOS, with asyncio's own loop or uvloop"
+)
 
 
 class Ended(NamedTuple):
@@ -34,7 +40,7 @@ class Transfers:
     """Requests under way, and connections that are kept for the next ones. For the event loop that is running.
 
     `idle_s`: after so many seconds without a request, and once libcurl says that it cannot go on, all is closed and
-    `is_over`: the next request needs others.
+    `is_over`: the next request needs others. SettingError if the loop watches no sockets.
     """
 
     def __init__(self, *, idle_s: float) -> None:
@@ -50,7 +56,11 @@ class Transfers:
         self._watched: dict[int, tuple[int, int]] = {}
         # One selector of its own: the loop is told of it once, and what is ready is fetched together.
         self._selector = selectors.DefaultSelector()
-        self._loop.add_reader(self._selector.fileno(), self._look)
+        try:
+            self._loop.add_reader(self._selector.fileno(), self._look)
+        except (RuntimeError, AttributeError):  # Windows: a loop without readers, a selector without a number
+            self._selector.close()
+            raise SettingError(_UNWATCHED) from None
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._wait)
