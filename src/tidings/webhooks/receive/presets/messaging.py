@@ -66,6 +66,7 @@ TWILIO = Preset(
         "its own libraries we try it with and without the port.",
         "A form's fields become one JSON object. JSON is accepted only with `bodySHA256` in the URL.",
         "Retried only if the URL's fragment says so.",
+        "A form's names and values are signed with nothing between: whoever has seen a request can move the border.",
     ),
     unconfirmed=("15 seconds", "how a field is signed that holds the same value twice"),
 )
@@ -143,8 +144,9 @@ DISCORD = Preset(
     notes=(
         "The key is the application's public key. No order is promised. The tolerance is our choice.",
         "It sends bad signatures on purpose, to see them refused.",
+        "3 seconds; retried for up to 10 minutes.",
     ),
-    unconfirmed=("how long it retries",),
+    unconfirmed=("whether a retry is signed anew: if not, it is too old, and the tolerance must be longer",),
 )
 
 GRAPH = Preset(
@@ -169,8 +171,8 @@ GRAPH = Preset(
         "rich notifications are not judged.",
         "`graph.missed` means that events were lost: reconcile.",
         "An item is known by its hash: one resource may change in two ways under one etag.",
+        "10 seconds; retried for up to 4 hours. Where too many answers take longer, it drops what comes for minutes.",
     ),
-    unconfirmed=("10 seconds",),
 )
 
 X = Preset(
@@ -190,7 +192,10 @@ X = Preset(
     subject=Member("/for_user_id"),
     handshake=Handshake(kind="x"),
     answers=_OK,
-    page="https://docs.x.com/x-api/webhooks/introduction",
-    notes=("The key is the app's consumer secret. Retried 3 times in 5 minutes by the enterprise API.",),
-    unconfirmed=("its type", "signature and handshake are as public code has them, its own page was not read"),
+    page="https://docs.x.com/x-api/webhooks/quickstart",
+    notes=(
+        "The key is the app's consumer secret. Retried 3 times in 5 minutes by the enterprise API.",
+        "Its check has any text signed, with that key, for whoever asks: such a text is no webhook of X's.",
+    ),
+    unconfirmed=("its type",),
 )
