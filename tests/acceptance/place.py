@@ -7,11 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.warm.processes import Ended, run
+
+PATIENCE = 120.0
+BETWEEN_LOOKS = 0.1
 
 SHOP = """
 from tidings import App, Context, NotRetryable, Service, event
@@ -72,19 +77,6 @@ app = App(orders, stock)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command ended: its exit code, and what it wrote."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
 class Place:
     """The folder, its environment, and the commands run in it."""
 
@@ -97,16 +89,7 @@ class Place:
         return kept | {"COLUMNS": "200", "TERM": "dumb"} | more
 
     def tidings(self, *arguments: str, given: str | None = None, **environment: str) -> Ended:
-        ended = subprocess.run(
-            [sys.executable, "-m", "tidings", *arguments],
-            cwd=self.folder,
-            env=self.environment(**environment),
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        return Ended(ended.returncode, ended.stdout, ended.stderr)
+        return run("tidings", *arguments, folder=self.folder, environment=self.environment(**environment), given=given)
 
     def emit(self, order: str, total: int, *, id: str | None = None) -> Ended:
         said = json.dumps({"order_id": order, "total": total})
@@ -142,8 +125,8 @@ class Place:
 
     def eventually(self, *arguments: str, until: Any) -> Any:
         """Ask the same again until its answer satisfies `until`; return the answer."""
-        for _ in range(100):
-            answer = self.tidings(*arguments, "--json").json
-            if until(answer):
-                return answer
-        raise AssertionError(f"tidings {' '.join(arguments)} still says {answer}")
+        end = time.monotonic() + PATIENCE
+        while not until(answer := self.tidings(*arguments, "--json").json):
+            assert time.monotonic() < end, f"tidings {' '.join(arguments)} still says {answer}"
+            time.sleep(BETWEEN_LOOKS)
+        return answer

@@ -8,12 +8,16 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.acceptance.place import BETWEEN_LOOKS, PATIENCE
+from tests.warm.processes import run
 
 ROOT = Path(__file__).resolve().parents[2]
 BEHIND = re.compile(r"     as of \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ, position \d+, census exact$")
@@ -49,6 +53,7 @@ class Town:
             )
         while b"http://" not in log.read_bytes():
             assert self.running[name].poll() is None, log.read_text("utf-8")
+            time.sleep(BETWEEN_LOOKS)
 
     def stop(self, name: str) -> None:
         process = self.running.pop(name)
@@ -66,12 +71,9 @@ class Town:
 
     def run(self, *words: str) -> tuple[int, list[str]]:
         """Run `tidings …`, and return its exit code and lines, without when the answer was true."""
-        command = [sys.executable, "-m", "tidings", *words]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self._environ(), capture_output=True, text=True, check=False
-        )
-        assert not done.stderr, done.stderr
-        return done.returncode, [BEHIND.sub("", line) for line in done.stdout.splitlines()]
+        done = run("tidings", *words, folder=self.folder, environment=self._environ())
+        assert not done.err, done.err
+        return done.code, [BEHIND.sub("", line) for line in done.out.splitlines()]
 
     def ask(self, *words: str) -> tuple[int, list[str]]:
         """Run `tidings versions …`."""
@@ -79,13 +81,15 @@ class Town:
 
     def until(self, wanted: Sequence[str], *words: str) -> int:
         """Ask until it says so, as it does after some heartbeats; return the exit code."""
-        for _ in range(60):
+        end = time.monotonic() + PATIENCE
+        while True:
             code, lines = self.ask(*words)
             shown = [_masked(line) for line in lines]
             if shown == list(wanted):
                 return code
-        assert shown == list(wanted)
-        raise AssertionError
+            if time.monotonic() > end:
+                assert shown == list(wanted)
+            time.sleep(BETWEEN_LOOKS)
 
 
 def _masked(line: str) -> str:

@@ -20,6 +20,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.warm.processes import Ended, run
 from tidings.demo.server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,15 +144,24 @@ class Reader:
             return "", False
         if words[0] == "echo":
             return " ".join(words[1:]) + "\n", False
-        program = {"tidings": [sys.executable, "-m", "tidings"], "python": [sys.executable]}[words[0]]
-        return self._run([*program, *words[1:]], ends_with=_code(shown)), words[2:3] in (["list"], ["tail"], ["show"])
+        done = self._run(words)
+        code = _code(shown)
+        assert done.code == code, f"{words}: {done.code}\n{done.out}\n{done.err}"
+        return done.out + done.err if code else done.out, words[2:3] in (["list"], ["tail"], ["show"])
 
-    def _run(self, arguments: list[str], *, ends_with: int) -> str:
+    def _run(self, words: list[str]) -> Ended:
+        if words[0] == "tidings":
+            return run(*words, folder=self._folder, environment=self._environment, timeout=_SECONDS)
+        assert words[0] == "python", words
         done = subprocess.run(
-            arguments, cwd=self._folder, env=self._environment, capture_output=True, text=True, timeout=_SECONDS
+            [sys.executable, *words[1:]],
+            cwd=self._folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
         )
-        assert done.returncode == ends_with, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout + done.stderr if ends_with else done.stdout
+        return Ended(done.returncode, done.stdout, done.stderr)
 
     def _serve(self, words: list[str]) -> None:
         """Start a server as the page says, but on a port that is free; return when it takes connections."""
