@@ -4,13 +4,13 @@ import signal
 
 import pytest
 
-from tests.postgres.fixtures import bare_postgres_url, pooled_postgres_url, pooler, postgres, postgres_url
+from tests.postgres.fixtures import bare_postgres_url, making, pooled_postgres_url, pooler, postgres, postgres_url
 from tests.scale import SCALE
 
 # Before any test imports it: what the conformance suites find is said as by a test's own `assert`.
 pytest.register_assert_rewrite("tidings.conformance")
 
-__all__ = ["bare_postgres_url", "pooled_postgres_url", "pooler", "postgres", "postgres_url"]
+__all__ = ["bare_postgres_url", "making", "pooled_postgres_url", "pooler", "postgres", "postgres_url"]
 
 # A shell that runs the tests in the background, and `nohup`, have these ignored, and each process begun here would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -8,11 +8,13 @@ Tests run on the newest release, unless they say otherwise:
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from secrets import token_hex
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -24,6 +26,7 @@ from tests.postgres.pooler import pooled, provide
 from tidings.backends.postgres.database import open_database
 
 VARIABLE = "TEST_POSTGRES_URL"
+T = TypeVar("T")
 TEMPLATE = f"tidings_template_{server.RUN}"
 
 
@@ -44,6 +47,59 @@ class Named:
         return self._url._replace(path=f"/{database}").geturl()
 
 
+class Making:
+    """Makes and removes databases by one connection, which lasts: to connect costs as much as to remove one.
+
+    It runs in an event loop of its own, since those of tests end with them.
+    """
+
+    def __init__(self, postgres: Postgres) -> None:
+        self.postgres = postgres
+        self._loop = asyncio.new_event_loop()
+        self._connection: asyncpg.Connection = self._wait_for(asyncpg.connect(postgres.url("postgres")))
+
+    @cached_property
+    def template(self) -> str:
+        """A database with tidings' tables, made unless another process of this run has made it."""
+        self._say("SELECT pg_advisory_lock(1)")
+        there = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
+        if not self._wait_for(self._connection.fetchval(there, TEMPLATE)):
+            made = f"{TEMPLATE}_making"
+            self._say(f"CREATE DATABASE {made} TEMPLATE template0")
+            self.prepare(self.postgres.url(made))
+            self._say(f"ALTER DATABASE {made} RENAME TO {TEMPLATE}")
+        self._say("SELECT pg_advisory_unlock(1)")
+        return TEMPLATE
+
+    def prepare(self, url: str) -> None:
+        """Make tidings' tables."""
+
+        async def make() -> None:
+            await (await open_database(url, connections=1)).close()
+
+        self._wait_for(make())
+
+    @contextmanager
+    def database(self, template: str) -> Iterator[str]:
+        """A new database for this block."""
+        name = f"test_{token_hex(6)}"
+        # Where nothing is flushed, files are copied for less than pages are through the log, as is usual since 15.
+        strategy = "STRATEGY file_copy" if self._connection.get_server_version() >= (15,) else ""
+        self._say(f"CREATE DATABASE {name} TEMPLATE {template} {strategy}")
+        yield self.postgres.url(name)
+        self._say(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def close(self) -> None:
+        self._wait_for(self._connection.close())
+        self._loop.close()
+
+    def _say(self, statement: str) -> None:
+        self._wait_for(self._connection.execute(statement))
+
+    def _wait_for(self, awaited: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run_until_complete(awaited)
+
+
 @pytest.fixture(scope="session")
 def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     """The server of this run: the one that `TEST_POSTGRES_URL` names, or one that is started now."""
@@ -59,23 +115,29 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     started.close()
 
 
+@pytest.fixture(scope="session")
+def making(postgres: Postgres) -> Iterator[Making]:
+    made = Making(postgres)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-async def bare_postgres_url(postgres: Postgres) -> AsyncIterator[str]:
+def bare_postgres_url(making: Making) -> Iterator[str]:
     """The URL of a new, empty database."""
-    async with database_on(postgres, "template0") as url:
+    with making.database("template0") as url:
         yield url
 
 
 @pytest.fixture
-async def postgres_url(postgres: Postgres) -> AsyncIterator[str]:
+def postgres_url(making: Making) -> Iterator[str]:
     """The URL of a new database with tidings' tables in it and nothing else."""
-    if isinstance(postgres, Named):  # nothing of ours may stay there, so there is no template either
-        async with database_on(postgres, "template0") as url:
-            await (await open_database(url, connections=1)).close()
+    if isinstance(making.postgres, Named):  # nothing of ours may stay there, so there is no template either
+        with making.database("template0") as url:
+            making.prepare(url)
             yield url
         return
-    await _see_to_template(postgres)
-    async with database_on(postgres, TEMPLATE) as url:
+    with making.database(making.template) as url:
         yield url
 
 
@@ -94,34 +156,3 @@ def pooler(postgres: Postgres) -> Iterator[str]:
 def pooled_postgres_url(pooler: str, postgres_url: str) -> str:
     """The URL of the same database as `postgres_url`, behind PgBouncer."""
     return urlsplit(pooler)._replace(path=urlsplit(postgres_url).path).geturl()
-
-
-@asynccontextmanager
-async def database_on(postgres: Postgres, template: str) -> AsyncIterator[str]:
-    name = f"test_{token_hex(6)}"
-    await _said(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield postgres.url(name)
-    await _said(postgres, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
-
-async def _see_to_template(postgres: Postgres) -> None:
-    """Make the template, if no process of this run has made it."""
-    connection = await asyncpg.connect(postgres.url("postgres"))
-    try:
-        await connection.execute("SELECT pg_advisory_lock(1)")
-        there = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
-        if not await connection.fetchval(there, TEMPLATE):
-            making = f"{TEMPLATE}_making"
-            await connection.execute(f"CREATE DATABASE {making} TEMPLATE template0")
-            await (await open_database(postgres.url(making), connections=1)).close()
-            await connection.execute(f"ALTER DATABASE {making} RENAME TO {TEMPLATE}")
-    finally:
-        await connection.close()
-
-
-async def _said(postgres: Postgres, statement: str) -> None:
-    connection = await asyncpg.connect(postgres.url("postgres"))
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from tests.postgres.fixtures import Postgres, database_on
+from tests.postgres.fixtures import Making
 from tidings.backends.postgres.database import open_database
 from tidings.backends.postgres.server import Server, look, refusal
 from tidings.errors import SchemaError, SettingError, StoreUnavailableError
@@ -91,10 +92,15 @@ async def test_a_database_that_may_lose_what_it_acknowledged_is_refused_at_start
         await open_database(bare_postgres_url)
 
 
-async def test_a_database_in_another_encoding_is_refused_at_start(postgres: Postgres) -> None:
-    async with database_on(postgres, "template0 ENCODING 'LATIN1'") as url:
-        with pytest.raises(SchemaError, match="has the encoding LATIN1"):
-            await open_database(url)
+@pytest.fixture
+def latin1_url(making: Making) -> Iterator[str]:
+    with making.database("template0 ENCODING 'LATIN1'") as url:
+        yield url
+
+
+async def test_a_database_in_another_encoding_is_refused_at_start(latin1_url: str) -> None:
+    with pytest.raises(SchemaError, match="has the encoding LATIN1"):
+        await open_database(latin1_url)
 
 
 async def test_a_user_without_rights_is_told_what_to_grant(bare_postgres_url: str) -> None:
