@@ -43,7 +43,7 @@ class EndpointDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def key(self) -> str:
         """What it is found by, among all deliveries."""
-        return ":".join((self.endpoint, str(self.position), *([self.run] if self.run else [])))
+        return f"{self.endpoint}:{self.position}:{self.run}" if self.run else f"{self.endpoint}:{self.position}"
 
 
 class ClaimedEndpointDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -78,19 +78,15 @@ class Attempting:
         if isinstance(content, Failure):
             self._results.put(sending, self._decide(sending, content, None))
             return
-        seen = await self._send(sending, prepared, content)
-        self._results.put(sending, self._decide(sending, seen, content.hash))
-
-    async def _send(self, sending: Sending, prepared: Prepared, content: Content) -> Answer | Failure:
-        request = self._request(sending, prepared, content)
-        if isinstance(request, Failure):
-            return request
-        if sending.first.body_hash is not None and sending.first.body_hash != content.hash:
-            tell_of_another_body(sending.key)
-        self._ports.points.at("delivery:calling")
-        seen = await self._posting.send(request.url, request.headers, request.body)
-        self._ports.points.at("delivery:answered")
-        return seen
+        seen: Answer | Failure | Request = self._request(sending, prepared, content)
+        body_hash, before = content.hash, sending.first.body_hash
+        if isinstance(seen, Request):
+            if before is not None and before != body_hash:
+                tell_of_another_body(sending.key)
+            self._ports.points.at("delivery:calling")
+            seen = await self._posting.send(seen.url, seen.headers, seen.body)
+            self._ports.points.at("delivery:answered")
+        self._results.put(sending, self._decide(sending, seen, body_hash))
 
     def _request(self, sending: Sending, prepared: Prepared, content: Content) -> Request | Failure:
         at = self._ports.clock.now_us()

@@ -176,14 +176,17 @@ class Dispatcher:
             self._coming -= _count(claims)
         for claim in claims:
             for sending in sendings_of(claim, entries):
-                self._retries += sending.first.attempt > 1
-                self._rounds.begin(sending.key, self._make(sending))
+                if sending.first.attempt == 1:
+                    self._rounds.begin(sending.key, self._attempting.make(sending))
+                else:
+                    self._retries += 1
+                    self._rounds.begin(sending.key, self._again(sending))
 
-    async def _make(self, sending: Sending) -> None:
+    async def _again(self, sending: Sending) -> None:
         try:
             await self._attempting.make(sending)
         finally:
-            self._retries -= sending.first.attempt > 1
+            self._retries -= 1
 
     async def _entries(self, positions: set[Position]) -> dict[Position, Entry]:
         """Return what is to be sent; a log that is out of reach is waited for as long as the leases last."""

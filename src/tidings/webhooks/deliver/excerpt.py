@@ -38,8 +38,8 @@ def excerpt_of(body: bytes, *, is_all: bool) -> Excerpt:
 
 def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
     """Return headers with names in lower case and values as text, bytes that are no text escaped; cookies left out."""
-    named = ((_text(name).lower(), _text(value)) for name, value in raw)
-    return tuple((name, value) for name, value in named if name not in _NOT_KEPT)
+    named = [(_text(name).lower(), _text(value)) for name, value in raw]
+    return tuple([each for each in named if each[0] not in _NOT_KEPT])
 
 
 def _text(value: bytes) -> str:

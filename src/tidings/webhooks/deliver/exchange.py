@@ -16,6 +16,7 @@ from tidings.webhooks.deliver.limits import Limits
 from tidings.webhooks.deliver.transfers import Ended
 
 _STOP = -1
+_ENDS = (b"\r\n", b"\n")
 _NO_SOCKET: int = pycurl.SOCKET_BAD
 _GO: int = pycurl.PREREQFUNC_OK
 _DO_NOT: int = pycurl.PREREQFUNC_ABORT
@@ -32,6 +33,8 @@ class Exchange:
         self._limits = limits
         self._url = ""
         self._address: str | None = None
+        self._dialled, self._opened = Dialled(), list[int]()
+        self._head, self._body = list[bytes](), bytearray()
         self._clear()
         handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
         handle.setopt(pycurl.PREREQFUNCTION, self._say)
@@ -54,14 +57,17 @@ class Exchange:
         self._clear()
 
     def _clear(self) -> None:
-        self._dialled, self._opened = Dialled(), list[int]()
-        self._head, self._head_bytes, self._body = list[bytes](), 0, bytearray()
-        self.source, self._address = "", None
+        if self._dialled.is_used:
+            self._dialled = Dialled()
+        self._opened.clear()
+        self._head.clear()
+        self._body.clear()
+        self._head_bytes, self.source, self._address = 0, "", None
         self._is_whole = self._is_too_long = self._is_enough = self.is_stale = False
 
     def told(self, ended: Ended, *, is_private: bool, duration_us: int) -> Answer | Failure:
         """Return what came of the request. `is_private`: whether the answer is from such an address."""
-        refused = tuple(sorted(self._dialled.refused))
+        refused = tuple(sorted(self._dialled.refused)) if self._dialled.is_used else ()
         if self._is_whole:
             is_all = ended.code == pycurl.E_OK
             return Answer(
@@ -116,16 +122,16 @@ class Exchange:
         """Take a line of a head. Those of tunnels and of interim answers are none of the answer, nor are trailers."""
         if self._is_whole or self._address is None:
             return None
-        if line.startswith(b"HTTP/"):
-            self._head.clear()
         self._head_bytes += len(line)
-        self._is_too_long = self._head_bytes > self._limits.head_bytes
-        if self._is_too_long:
+        if self._head_bytes > self._limits.head_bytes:
+            self._is_too_long = True
             return _STOP
-        if line in (b"\r\n", b"\n"):
-            self._is_whole = not _is_interim(self._head)
-        else:
+        if line not in _ENDS:
             self._head.append(line)
+        elif _is_interim(self._head):
+            self._head.clear()
+        else:
+            self._is_whole = True
         return None
 
     def _take_body(self, data: bytes) -> int | None:

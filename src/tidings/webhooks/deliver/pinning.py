@@ -47,7 +47,7 @@ def _brought(sending: Sending, lineages: Lineages, pattern: Pattern | None) -> B
     if len(sending.entries) < len(sending.claimed):
         return Brought(None, [(sending, _FORGOTTEN)])
     pairs = zip(sending.claimed, sending.entries, strict=True)
-    if all(each.delivery.pin in (None, entry.envelope.version) for each, entry in pairs):
+    if not [each for each, entry in pairs if each.delivery.pin not in (None, entry.envelope.version)]:
         return Brought(sending)
     told = [_told(*pair, lineages, pattern) for pair in zip(sending.claimed, sending.entries, strict=True)]
     failures = [each for each in told if isinstance(each, Failure)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from tidings.webhooks.deliver.answer import Answer, Failure
@@ -33,9 +33,9 @@ class Posting:
             self._sender = self._open()
         return self._sender
 
-    async def send(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer | Failure:
+    def send(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Awaitable[Answer | Failure]:
         """See `Sender.send`."""
-        return await self.open().send(url, headers, body)
+        return self.open().send(url, headers, body)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from tidings.consumers.faults import PASSING
 from tidings.errors import CheckpointMovedError
@@ -22,8 +23,7 @@ WRITES = 12
 _log = logging.getLogger("tidings.endpoints")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Ended:
+class _Ended(msgspec.Struct, frozen=True, eq=False, gc=False):
     sending: Sending
     claimed: Sequence[ClaimedEndpointDelivery]
     decide: Decide

@@ -78,6 +78,8 @@ def secret_of(text: str) -> Secret:
 def alive(held: Sequence[Held], *, now: int) -> tuple[Held, ...]:
     """Return the secrets that sign at this time, newest first."""
     living = [each for each in held if each.until is None or each.until > now]
+    if len(living) < 2:
+        return tuple(living)
     return tuple(sorted(living, key=lambda each: (each.until is None, each.since), reverse=True))
 
 

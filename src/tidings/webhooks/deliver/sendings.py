@@ -57,6 +57,8 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def is_expired(self, now: int) -> bool:
         """Say whether it is too late for all of it."""
+        if self.first.delivery.expires is None:
+            return False
         return all(each.delivery.expires is not None and each.delivery.expires <= now for each in self.claimed)
 
 
