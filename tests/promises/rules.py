@@ -159,8 +159,8 @@ RULES = (
     Rule(
         "batch",
         "store/scripts/settling.py",
-        "            raise fenced(some[0][0].delivery.key)\n",
-        "            pass\n",
+        "        raise fenced(some[0][0].delivery.key)\n",
+        "        pass\n",
     ),
     Rule("recover", "store/scripts/reopening.py", "recovered, last=last)", "recovered, last=last and last + 1)"),
     Rule("replay", "services/context.py", "        if not self._act.gated:\n", "        if True:\n"),

@@ -44,7 +44,7 @@ _KNOWN = frozenset((NOW, ALONE, BESIDE, ALONE_WITH_TYPE))
 """What needs no statement: it is as late as whoever asks says, and who has the writer is alone."""
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def told(statement: str) -> str:
     """Return a statement of a script as SQLite has it."""
     if statement.startswith(MARK):

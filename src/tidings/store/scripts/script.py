@@ -17,6 +17,8 @@ CHANGED = " RETURNING 1"
 """How a statement ends of which only the number of rows is asked."""
 MANY = 128
 """How many rows one statement is given at most."""
+STEP = 16
+"""Beyond it a power of two may be far: there would be nearly as many repeats as rows."""
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 Columns: TypeAlias = tuple[tuple[str, str], ...]
@@ -53,28 +55,31 @@ def chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def pieces(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield the rows in order, in pieces whose lengths are powers of two; the last may end in repeats of its last row.
+    """Yield the rows in order, in pieces whose lengths are powers of two, or multiples of `STEP`; the last may end in
+    repeats of its last row.
 
-    So a handful of statements, which stay prepared, serve any number. For those that a repeat does not change.
+    So a dozen of statements, which stay prepared, serve any number. For those that a repeat does not change.
     """
     for piece in chunks(rows):
-        missing = (1 << (len(piece) - 1).bit_length()) - len(piece)
+        missing = -len(piece) % min(STEP, 1 << (len(piece) - 1).bit_length())
         yield [*piece, *[piece[-1]] * missing]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def places(first: int, count: int) -> str:
     """Return `$3, $4, $5`: places for so many values, from the `first` on."""
     return ", ".join(f"${n}" for n in range(first, first + count))
 
 
-@lru_cache(maxsize=256)
-def from_table(statement: str, columns: Columns, count: int) -> str:
+@lru_cache(maxsize=512)
+def from_table(statement: str, columns: Columns, count: int, *, first: int = 1) -> str:
     """Return the statement for a table of so many rows of values, which stands where `{table}` does.
 
-    A column stands where its name in braces does: both databases call those of such a table `column1`, `column2`, ….
+    `first`: the number of the first value in it; those before are the statement's own. A column stands where its name
+    in braces does: both databases call those of such a table `column1`, `column2`, ….
     """
     width = len(columns)
-    rows = (", ".join(f"${row * width + n}::{type}" for n, (_, type) in enumerate(columns, 1)) for row in range(count))
+    starts = range(first, first + count * width, width)
+    rows = (", ".join(f"${n}::{type}" for n, (_, type) in enumerate(columns, start)) for start in starts)
     named = {name: f"t.column{n}" for n, (name, _) in enumerate(columns, 1)}
     return statement.format(**named, table=f"(VALUES {', '.join(f'({row})' for row in rows)}) AS t")

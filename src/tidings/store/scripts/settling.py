@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from msgspec.structs import replace
@@ -29,24 +30,17 @@ from tidings.store.scripts.script import CHANGED, Columns, Script, ask, chunks, 
 CLAIMED = "n, endpoint, position, run, subject, type, pin, expires, attempts, epoch, batch, body_hash"
 HEAD_DIED = "fifo-head-dead"
 _CLOSED = ("delivered", "dead", "expired", "cancelled")
-_DELIVERY: Columns = (
-    *(("n", "bigint"), ("epoch", "bigint"), ("state", "text")),
-    *(("next_at", "bigint"), ("closed", "bigint"), ("held", "bigint")),
-    *(("reason", "text"), ("error", "text"), ("body_hash", "bytea"), ("unspent", "int"), ("alone", "int")),
-)
+_DELIVERY: Columns = (("n", "bigint"), ("epoch", "bigint"), ("next_at", "bigint"), ("body_hash", "bytea"))
 _WRITE = (
-    "UPDATE tidings.delivery AS d SET state = {state}, next_at = {next_at}, closed = {closed}, held = {held}, "
-    "reason = {reason}, error = {error}, body_hash = coalesce(d.body_hash, {body_hash}), "
-    "attempts = d.attempts - {unspent}, batch = CASE {alone} WHEN 1 THEN NULL ELSE d.batch END, "
-    "first_at = CASE WHEN d.attempts > {unspent} THEN d.first_at END, owner = NULL, until = NULL "
+    "UPDATE tidings.delivery AS d SET state = $1, closed = $2, held = $3, reason = $4, error = $5, "
+    "attempts = d.attempts - $6::int, first_at = CASE WHEN d.attempts > $6::int THEN d.first_at END, "
+    "batch = CASE $7::int WHEN 1 THEN NULL ELSE d.batch END, owner = NULL, until = NULL, "
+    "next_at = {next_at}, body_hash = coalesce(d.body_hash, {body_hash}) "
     f"FROM {{table}} WHERE d.n = {{n}} AND d.epoch = {{epoch}} AND d.state = 'leased'{CHANGED}"
 )
-_ATTEMPT: Columns = (
-    *(("delivery", "bigint"), ("epoch", "bigint"), ("ended", "bigint")),
-    *(("outcome", "text"), ("error", "text"), ("answer", "bytea")),
-)
+_ATTEMPT: Columns = (("delivery", "bigint"), ("epoch", "bigint"), ("answer", "bytea"))
 _END = (
-    "UPDATE tidings.attempt AS a SET ended = {ended}, outcome = {outcome}, error = {error}, answer = {answer} "
+    "UPDATE tidings.attempt AS a SET ended = $1, outcome = $2, error = $3, answer = {answer} "
     "FROM {table} WHERE a.delivery = {delivery} AND a.epoch = {epoch}"
 )
 _STILL = "SELECT n, epoch FROM tidings.delivery WHERE n IN ({}) AND state = 'leased' FOR UPDATE"
@@ -146,43 +140,47 @@ def _fitted(result: Result, endpoint: EndpointRecord, *, at: int) -> Result:
 
 def _write(ended: Sequence[Ended], settled: Sequence[Settled], *, at: int) -> Script[None]:
     """Write what becomes of the deliveries and of their attempts; the endpoints are left to be written."""
-    pairs = [(each, so) for (claimed, _), so in zip(ended, settled, strict=True) for each in claimed]
-    for some in chunks(pairs):
-        written = yield from count(*_in_table(_WRITE, _DELIVERY, [_delivery(*pair, at=at) for pair in some]))
-        if written < len(some):
-            raise fenced(some[0][0].delivery.key)
-        spent = [_attempt(*pair, at=at) for pair in some if pair[1].result.is_spent]
-        if spent:
-            yield from ask(*_in_table(_END, _ATTEMPT, spent))
-    for claimed, so in pairs:
-        if not so.result.is_spent:
-            yield from ask("DELETE FROM tidings.attempt WHERE delivery = $1 AND epoch = $2", claimed.n, claimed.epoch)
+    alike: dict[tuple[Any, ...], list[tuple[ClaimedEndpointDelivery, Result]]] = {}
+    for (claimed, _), so in zip(ended, settled, strict=True):
+        for each in claimed:
+            alike.setdefault(_said_of(each, so, at=at), []).append((each, so.result))
+    for (outcome, *said), pairs in alike.items():
+        for some in chunks(pairs):
+            yield from _write_alike(said, outcome, some, at=at)
 
 
-def _in_table(statement: str, columns: Columns, rows: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-    [filled] = pieces(rows)
-    return from_table(statement, columns, len(filled)), *(value for row in filled for value in row)
-
-
-def _delivery(claimed: ClaimedEndpointDelivery, so: Settled, *, at: int) -> tuple[Any, ...]:
-    """Return a row of `_DELIVERY`."""
+def _said_of(claimed: ClaimedEndpointDelivery, so: Settled, *, at: int) -> tuple[Any, ...]:
+    """Return the attempt's outcome, and the first values of `_WRITE`: of most attempts they are the same."""
     result = so.result
     state = "held" if result.state == "due" and not so.after.condition.is_sending else result.state
-    unspent = 0 if result.is_spent else 1
-    times = (
-        result.next_at if state == "due" else None,
-        at if state in _CLOSED else None,
-        at if state == "held" else None,
-    )
+    times = (at if state in _CLOSED else None, at if state == "held" else None)
     alone = int(result.leaves or (claimed.attempt == 1 and not result.is_spent))
     why = (result.reason, readable(result.error))
-    return claimed.n, claimed.epoch, state, *times, *why, result.body_hash, unspent, alone
+    return result.outcome, state, *times, *why, 0 if result.is_spent else 1, alone
 
 
-def _attempt(claimed: ClaimedEndpointDelivery, so: Settled, *, at: int) -> tuple[Any, ...]:
-    """Return a row of `_ATTEMPT`."""
-    result = so.result
-    return claimed.n, claimed.epoch, at, result.outcome, readable(result.error), result.answer
+def _write_alike(
+    said: Sequence[Any], outcome: str, some: Sequence[tuple[ClaimedEndpointDelivery, Result]], *, at: int
+) -> Script[None]:
+    """Write what became of deliveries of which the same is said, and of their attempts."""
+    state, error, unspent = said[0], said[4], said[5]
+    rows = [(each.n, each.epoch, result.next_at if state == "due" else None, result.body_hash) for each, result in some]
+    if (yield from count(*_in_table(_WRITE, _DELIVERY, said, rows))) < len(some):
+        raise fenced(some[0][0].delivery.key)
+    if not unspent:
+        seen = [(each.n, each.epoch, result.answer) for each, result in some]
+        yield from ask(*_in_table(_END, _ATTEMPT, (at, outcome, error), seen))
+        return
+    for each, _ in some:
+        yield from ask("DELETE FROM tidings.attempt WHERE delivery = $1 AND epoch = $2", each.n, each.epoch)
+
+
+def _in_table(
+    statement: str, columns: Columns, said: Sequence[Any], rows: Sequence[tuple[Any, ...]]
+) -> tuple[Any, ...]:
+    [filled] = pieces(rows)
+    text = from_table(statement, columns, len(filled), first=len(said) + 1)
+    return text, *said, *chain.from_iterable(filled)
 
 
 def holders(*, now: int | None) -> Script[tuple[list[str], list[str]]]:
