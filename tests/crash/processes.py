@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from tests.warm import processes
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
@@ -72,7 +76,12 @@ async def start(work: str, folder: Path, *, point: str = "", nth: int = 1, optio
 
 
 async def run(work: str, folder: Path, *, point: str = "", nth: int = 1, options: str = "") -> Ended:
-    return await (await start(work, folder, point=point, nth=nth, options=options)).ended()
+    """Run a work in this folder until it ends, or is killed as it passes the point for the `nth` time."""
+    given = ("tests.crash.child", work, str(folder), point, str(nth), options)
+    ended = await asyncio.to_thread(
+        partial(processes.run, *given, folder=ROOT, environment=os.environ, timeout=PATIENCE)
+    )
+    return Ended(ended.code, tuple(ended.out.splitlines()), ended.err)
 
 
 async def run_killed(work: str, folder: Path, *, point: str, nth: int = 1, options: str = "") -> Ended:

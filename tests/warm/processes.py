@@ -28,11 +28,14 @@ from tests.warm import server
 IMPORTED = (
     "tidings.cli.program",
     "tidings.cli.shapes",
-    "tidings.app",
+    "tidings.api.serve",
+    "tidings.backends.postgres.store",
     "tidings.backends.sqlite",
+    "tidings.testing",
+    "aiohttp",
     "pydantic.type_adapter",
 )
-"""What nearly every command imports, or what that imports."""
+"""What most of them import, or what that imports."""
 AT_START = ("PYTHON", "LC_", "LANG")
 """How variables begin that an interpreter reads as it starts."""
 
