@@ -25,7 +25,7 @@ from tidings.webhooks.receive.preset import Preset
 from tidings.webhooks.receive.presets import PRESETS
 from tidings.webhooks.receive.scheme import Scheme
 
-PATIENCE = 10
+PATIENCE = 60
 UNSIGNED = Scheme(algorithm="unsigned", tolerance=None)
 
 

@@ -116,7 +116,7 @@ def test_processes_behind_pgbouncer_find_each_others_events_and_the_doctor_says_
         pooled.eventually("consumers", "--app", "shop:app", until=settled)
         for url in (one, other):
             assert get(f"{url}/views/orders/order?order_id=2")["rows"][0]["total"] == 12
-        found = pooled.tidings("doctor", "--app", "shop:app", "--json").json
+        found = pooled.eventually("doctor", "--app", "shop:app", until=is_caught_up)
         direct = pooled.tidings("doctor", "--app", "shop:app", "--json", TIDINGS_DATABASE_URL=postgres_url).json
     assert "PgBouncer stands in between, so no process is told of another's appends" in found["caution"]
     assert direct["caution"] is None

@@ -15,7 +15,7 @@ from tidings.app import Opened
 from tidings.events.envelope import Envelope
 from tidings.store.deliveries import DeliveryFilter
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
