@@ -19,13 +19,11 @@ POSTGRES_RULES = (
     ),
     Rule(
         "acknowledged",
-        "backends/postgres/appending.py",
-        "            statement = await connection.prepared(APPEND_ONE)\n",
-        "            statement = await connection.prepared(APPEND_ONE)\n"
+        "backends/postgres/log.py",
+        "            position: Position | None = (await statement.rows(given))[0][0]\n",
         '            await connection.execute("BEGIN")\n'
-        "            await statement.fetchval(self._clock.now_us(), *arguments)\n"
-        '            await connection.execute("ROLLBACK")\n'
-        "            return self._last + 1\n",
+        "            position: Position | None = (await statement.rows(given))[0][0]\n"
+        '            await connection.execute("ROLLBACK")\n',
     ),
     Rule(
         "loaded",

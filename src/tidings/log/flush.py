@@ -6,7 +6,7 @@ A driver judges a flush by sets, so it must hold each id once and nothing that d
 from __future__ import annotations
 
 import random
-from asyncio import Future
+from asyncio import Future, get_running_loop
 from collections import deque
 from collections.abc import Sequence
 
@@ -37,19 +37,31 @@ class Queued(msgspec.Struct, frozen=True, eq=False):
         return self.receipt.done()
 
 
-class UnderWay:
-    """A flush that has no answer yet. What it holds is looked at only if another one is put together meanwhile."""
+def queued(write: Write, identities: frozenset[Identity], *, size: int, begun: float, seconds: float) -> Queued:
+    """Return a write of the running loop that was begun at this monotonic time, and waits for so many seconds."""
+    return Queued(write, identities, size, begun + seconds, get_running_loop().create_future(), begun)
 
-    def __init__(self, items: Sequence[Queued]) -> None:
+
+class UnderWay:
+    """A flush that has no answer yet. What it holds is looked at only if another one is put together meanwhile.
+
+    `items`: those who wait for it; none if it is one write that its caller keeps `alone`.
+    """
+
+    __slots__ = ("_alone", "_held", "items")
+
+    def __init__(self, items: Sequence[Queued], *, alone: Write | None = None) -> None:
         self.items = items
+        self._alone = alone
         self._held: tuple[frozenset[Identity], frozenset[str]] | None = None
 
     def meets(self, identities: frozenset[Identity], subjects: set[str]) -> bool:
         """Say whether one of these identities or subjects is in it."""
         if self._held is None:
+            writes = [item.write for item in self.items] if self._alone is None else [self._alone]
             self._held = (
-                frozenset().union(*(item.identities for item in self.items)),
-                frozenset().union(*(subjects_of(item.write) for item in self.items)),
+                frozenset([(envelope.source, envelope.id) for write in writes for envelope in write.envelopes]),
+                frozenset().union(*map(subjects_of, writes)),
             )
         return not (self._held[0].isdisjoint(identities) and self._held[1].isdisjoint(subjects))
 

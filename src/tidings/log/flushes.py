@@ -7,18 +7,24 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 
 from tidings.errors import LogUnavailableError
-from tidings.log.driver import Receipt
+from tidings.log.driver import Receipt, Write
 from tidings.log.flush import Queued, UnderWay
 from tidings.log.queue import Queue
 
 
 class Flushes:
-    """Those that are under way, `at_once` at most. `keep` answers the writes of one, if it can."""
+    """Those that are under way, `at_once` at most. `keep` answers the writes of one, if it can.
 
-    def __init__(self, queue: Queue, keep: Callable[[Sequence[Queued]], Awaitable[None]], *, at_once: int) -> None:
+    `alone`: whether a write may be kept by its caller.
+    """
+
+    def __init__(
+        self, queue: Queue, keep: Callable[[Sequence[Queued]], Awaitable[None]], *, at_once: int, alone: bool
+    ) -> None:
         self._queue = queue
         self._keep = keep
         self._at_once = at_once
+        self._may_be_alone = alone
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_beginning = False
         self._is_blocked = False
@@ -26,27 +32,30 @@ class Flushes:
         self._alone: UnderWay | None = None
         self._ended_alone: asyncio.Future[None] | None = None
 
-    def begin_alone(self, item: Queued) -> bool:
+    def begin_alone(self, write: Write) -> bool:
         """Begin a flush of this one write, for its caller to keep in its own task; say whether one was begun.
 
         None is where writes may be gathered: if any is queued or under way, or the flush before held several. Nor is
         one begun if that was not simply appended, for then this one may not be either.
         """
-        if not (self._is_quiet and self._queue.is_idle):
+        flush = self._queue.begin_alone(write) if self._is_quiet else None
+        if flush is None:
             return False
-        self._alone = self._queue.begin(item)
+        self._alone = flush
         return True
 
-    def end_alone(self, item: Queued, *, is_left: bool) -> None:
+    def end_alone(self, left: Queued | None = None) -> None:
         """Be told that the caller is done. What is left, since nothing is known of it, is taken before all others."""
         assert self._alone is not None
-        self._queue.settle(self._alone)
+        has_more = self._queue.settle(self._alone)
         self._alone = None
-        if is_left:
+        if left is not None:
+            has_more = True
             self._is_quiet = False
-            self._queue.put_back(item)
+            self._queue.put_back(left)
         self._is_blocked = False
-        self._begin()
+        if has_more:
+            self._begin()
         if self._ended_alone is not None:
             self._ended_alone.set_result(None)
             self._ended_alone = None
@@ -77,7 +86,7 @@ class Flushes:
         self._begin()
         try:
             await self._keep(flush.items)
-            self._is_quiet = len(flush.items) == 1 and _is_appended(flush.items[0].receipt)
+            self._is_quiet = self._may_be_alone and len(flush.items) == 1 and _is_appended(flush.items[0].receipt)
         finally:
             self._queue.settle(flush)
             self._is_blocked = False

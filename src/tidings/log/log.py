@@ -29,7 +29,7 @@ from tidings.log.driver import (
     Receipt,
     Write,
 )
-from tidings.log.flush import Identity, Queued, retry_delay
+from tidings.log.flush import Queued, queued, retry_delay
 from tidings.log.flushes import Flushes
 from tidings.log.queue import Queue
 from tidings.log.tip import Tip
@@ -42,15 +42,15 @@ TICK = 0.25
 class Watch(Protocol):
     """Is told what only the log itself sees; once a flush, not once a write."""
 
-    def answered(self, taken: Sequence[Queued]) -> None:
-        """Be told of the writes of a flush that were just answered."""
+    def answered(self, begun: Sequence[float]) -> None:
+        """Be told when the writes of a flush that were just answered were begun, in monotonic time."""
 
     def refused(self, types: Sequence[str]) -> None:
         """Be told the types of a write that is not fit to be kept."""
 
 
 class _Nobody:
-    def answered(self, taken: Sequence[Queued]) -> None:
+    def answered(self, begun: Sequence[float]) -> None:
         return None
 
     def refused(self, types: Sequence[str]) -> None:
@@ -67,7 +67,8 @@ class Log:
         self._ports = ports
         self._queue = Queue()
         self._tip = Tip(driver)
-        self._flushes = Flushes(self._queue, self._keep, at_once=driver.facts.flushes_at_once)
+        facts = driver.facts
+        self._flushes = Flushes(self._queue, self._keep, at_once=facts.flushes_at_once, alone=facts.appends_one)
         self._tick: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
         self._failure: LogUnavailableError | None = None
@@ -121,10 +122,12 @@ class Log:
         if not identities:
             return Receipt(outcome="duplicate")
         write = Write(envelopes=tuple(envelopes), expected=expected, condition=condition)
-        item = self._item(write, identities, size=size, timeout=timeout.total_seconds())
-        if self._may_go_alone(write) and self._flushes.begin_alone(item):
-            receipt = await self._keep_alone(item, timeout.total_seconds())
+        begun = self._ports.clock.monotonic()
+        is_single = len(envelopes) == 1 and not expected and condition is None
+        if is_single and self._flushes.begin_alone(write):
+            receipt = await self._keep_alone(write, begun, timeout.total_seconds())
         else:
+            item = queued(write, identities, size=size, begun=begun, seconds=timeout.total_seconds())
             receipt = await self._enqueue(item)
         if receipt.conflict is not None:
             raise refused(receipt.conflict, expected)
@@ -160,10 +163,6 @@ class Log:
         if condition is not None and "condition" not in self._facts.expects:
             raise RefusedError(f"a log on {self._facts.name} cannot check conditions")
 
-    def _item(self, write: Write, identities: frozenset[Identity], *, size: int, timeout: float) -> Queued:
-        begun = self._ports.clock.monotonic()
-        return Queued(write, identities, size, begun + timeout, asyncio.get_running_loop().create_future(), begun)
-
     def _enqueue(self, item: Queued) -> asyncio.Future[Receipt]:
         self._queue.add(item)
         self._flushes.added(item)
@@ -175,33 +174,33 @@ class Log:
             loop = asyncio.get_running_loop()
             self._tick = loop.call_later(min(TICK, item.deadline - item.begun), self._on_tick, loop)
 
-    def _may_go_alone(self, write: Write) -> bool:
-        return self._facts.appends_one and len(write.envelopes) == 1 and not write.expected and write.condition is None
-
-    async def _keep_alone(self, item: Queued, seconds: float) -> Receipt:
+    async def _keep_alone(self, write: Write, begun: float, seconds: float) -> Receipt:
         """Have a write kept in its caller's own task, which spares the turns of the loop that gathering takes.
 
         What becomes of it in any other way than by being appended is found by a flush, as for others. So it is if the
         caller is cancelled: what was taken goes on.
         """
-        is_left = False
         try:
-            receipt = await self._driver.append_one(item.write.envelopes[0], seconds=seconds)
-            is_left = receipt is None
+            receipt = await self._driver.append_one(write.envelopes[0], seconds=seconds)
         except asyncio.CancelledError:
-            is_left = True
-            item.receipt.add_done_callback(_forgotten)
+            self._leave(write, begun, seconds).add_done_callback(_forgotten)
             raise
-        finally:
-            self._flushes.end_alone(item, is_left=is_left)
-            if is_left:
-                self._tick_for(item)
-            elif item.receipt.done():
-                _forgotten(item.receipt)  # its time was up, and its caller is told what became of it all the same
+        except BaseException:
+            self._flushes.end_alone()
+            raise
         if receipt is None:
-            return await item.receipt
-        self._watch.answered((item,))
+            return await self._leave(write, begun, seconds)
+        self._flushes.end_alone()
+        self._watch.answered((begun,))
         return receipt
+
+    def _leave(self, write: Write, begun: float, seconds: float) -> asyncio.Future[Receipt]:
+        """Leave to a flush what its caller could not keep alone."""
+        identities, size = measured(write.envelopes, self._facts)
+        item = queued(write, identities, size=size, begun=begun, seconds=seconds)
+        self._flushes.end_alone(item)
+        self._tick_for(item)
+        return item.receipt
 
     async def _keep(self, taken: Sequence[Queued]) -> None:
         """Send the writes, always together, until the driver answers or nobody waits for them any more."""
@@ -220,7 +219,7 @@ class Log:
             else:
                 self._failure = None
                 answer(taken, receipts)
-                self._watch.answered(taken)
+                self._watch.answered([item.begun for item in taken])
                 return
 
     async def _keep_apart(self, taken: Sequence[Queued], error: Exception) -> None:

@@ -6,6 +6,7 @@ from collections import deque
 from itertools import chain
 
 from tidings.errors import LogBusyError, LogUnavailableError
+from tidings.log.driver import Write
 from tidings.log.flush import Queued, UnderWay, subjects_of, take
 
 WRITES = 50_000
@@ -44,9 +45,11 @@ class Queue:
         else:
             self._enqueue(item)
 
-    def begin(self, item: Queued) -> UnderWay:
-        """Return a flush of this write, which does not queue: it is under way from now on."""
-        flush = UnderWay((item,))
+    def begin_alone(self, write: Write) -> UnderWay | None:
+        """Return a flush of this write, which does not queue and is under way from now on; None unless all is idle."""
+        if self._queued or self._under_way:
+            return None
+        flush = UnderWay((), alone=write)
         self._under_way.append(flush)
         return flush
 
@@ -75,9 +78,10 @@ class Queue:
         self._under_way.append(flush)
         return flush
 
-    def settle(self, flush: UnderWay) -> None:
-        """Note that this flush has answered."""
+    def settle(self, flush: UnderWay) -> bool:
+        """Note that this flush has answered; say whether anything is queued."""
         self._under_way.remove(flush)
+        return bool(self._queued)
 
     def expire(self, now: float, reason: LogUnavailableError | None) -> None:
         """Answer those whose time is up at `now` of the monotonic clock; `reason`: why the log could not answer."""

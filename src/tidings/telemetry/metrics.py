@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Sequence
 
 from tidings.events.envelope import Envelope
 from tidings.log.driver import Outcome, Receipt
-from tidings.log.flush import Queued
 from tidings.ports import Clock
 from tidings.telemetry import table
 from tidings.telemetry.series import Counter, Gauge, Histogram, Series
@@ -56,10 +55,10 @@ class Metrics:
         for (type, outcome), count in counts.items():
             self.appends.add(self._known(type), outcome, count=count)
 
-    def answered(self, taken: Sequence[Queued]) -> None:
+    def answered(self, begun: Sequence[float]) -> None:
         """See `tidings.log.log.Watch`."""
         now = self._clock.monotonic()
-        self.append_seconds.observe([now - item.begun for item in taken])
+        self.append_seconds.observe([now - each for each in begun])
 
     def refused(self, types: Iterable[str]) -> None:
         """Count events that were refused before the log could judge them."""

@@ -152,22 +152,34 @@ async def test_closing_waits_for_one_that_is_kept_alone(log: Log, driver: Alone)
     assert driver.closes == 1
 
 
-@pytest.mark.parametrize("knows", [True, False])
-async def test_one_that_is_kept_although_its_time_was_up_leaves_nothing_untold(
-    log: Log, driver: Alone, knows: bool
+@pytest.mark.parametrize("is_cancelled", [True, False])
+async def test_what_is_left_of_one_whose_time_is_up_is_told_to_its_caller_or_to_nobody(
+    log: Log, driver: Alone, is_cancelled: bool
 ) -> None:
     told: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
-    driver.knows = knows
+    driver.knows = False
+    await driver.stall()
+    driver.let.clear()
+    task = await begun(log, "a")
+    if is_cancelled:
+        task.cancel()
+    driver.let.set()
+    await driver.arrived.wait()
+    log._queue.expire(math.inf, None)
+    with pytest.raises(asyncio.CancelledError if is_cancelled else LogUnavailableError):
+        await task
+    del task
+    driver.gate.set()
+    await log.append([event("b")])
+    gc.collect()
+    assert told == []
+
+
+async def test_one_whose_time_was_up_is_told_that_it_is_kept_if_a_flush_finds_it_so(log: Log, driver: Alone) -> None:
+    driver.knows = False
     driver.let.clear()
     task = await begun(log, "a")
     log._queue.expire(math.inf, None)  # as after a process stood still
     driver.let.set()
-    if knows:
-        assert (await task).outcome == "appended"
-    else:
-        with pytest.raises(LogUnavailableError, match="did not answer in time"):
-            await task
-    del task
-    gc.collect()
-    assert told == []
+    assert (await task).outcome == "duplicate"

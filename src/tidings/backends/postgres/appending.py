@@ -14,8 +14,7 @@ from tidings.backends.postgres import reading
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.copying import copy, rows_of
 from tidings.backends.postgres.drafts import Draft, draft_of
-from tidings.backends.postgres.failures import DRIVER_ERRORS
-from tidings.backends.postgres.single import APPEND_ONE, Single, arguments_of, is_single, single_of
+from tidings.backends.postgres.single import APPEND_ONE, Single, is_single, single_of
 from tidings.errors import Conflict, LogRewoundError, LogUnavailableError
 from tidings.events.codec import stored_of
 from tidings.events.envelope import Envelope
@@ -59,11 +58,12 @@ class PostgresAppender:
     One envelope of which nothing is expected has a statement of its own, and needs the other one only if it is refused,
     repeated or folded.
 
-    `committed`: called with the highest position that was drawn, when it was said that it is committed.
+    `keys`: of this log. `committed`: called with the highest position that was drawn, when it was said
+    that it is committed.
     """
 
     def __init__(self, secret: bytes, clock: Clock) -> None:
-        self._keys = Keys(secret)
+        self.keys = Keys(secret)
         self._clock = clock
         self._last: Position = 0
         self.committed: Callable[[Position], None] = _nobody
@@ -83,7 +83,7 @@ class PostgresAppender:
 
     def draft(self, writes: Sequence[Write]) -> Draft | Single:
         """Work out what is sent for these writes. It takes no transaction, so none is held for it."""
-        return single_of(writes, self._keys) if is_single(writes) else draft_of(writes, self._sought(writes))
+        return single_of(writes, self.keys) if is_single(writes) else draft_of(writes, self._sought(writes))
 
     async def keep(self, connection: Connection, draft: Draft | Single) -> Sequence[Receipt]:
         """Judge and keep, in a transaction of its own. MustFoldError, before anything is kept, if it takes a unit."""
@@ -97,19 +97,6 @@ class PostgresAppender:
             return await self._judge(connection, draft_of(draft.writes, self._sought(draft.writes)), in_unit=False)
         self._last = position
         return (Receipt(outcome="appended", positions=(position,)),)
-
-    async def keep_one(self, connection: Connection, envelope: Envelope, *, seconds: float) -> Position | None:
-        """Keep one envelope as `keep` does, on a connection lent for no more than that. None: nothing is known."""
-        arguments = arguments_of(envelope, self._keys)
-        try:
-            statement = await connection.prepared(APPEND_ONE)
-            position: Position | None = await statement.fetchval(self._clock.now_us(), *arguments, timeout=seconds)
-        except DRIVER_ERRORS:
-            connection.forget_prepared()
-            return None
-        if position is not None:
-            self._last = position
-        return position
 
     async def _judge(self, connection: asyncpg.Connection, draft: Draft, *, in_unit: bool) -> Sequence[Receipt]:
         if not draft.envelopes:
@@ -154,11 +141,11 @@ class PostgresAppender:
         return Found(positions=positions, known=known, conflicts=conflicts, moved=row["moved"], met=row["met"])
 
     def _sought(self, writes: Sequence[Write]) -> Sought:
-        return self._keys.sought([envelope for write in writes for envelope in write.envelopes])
+        return self.keys.sought([envelope for write in writes for envelope in write.envelopes])
 
     def sought(self, source: str, id: str) -> Sought:
         """Return what stands for this identity."""
-        return self._keys.sought([Envelope(source=source, id=id, type="")])
+        return self.keys.sought([Envelope(source=source, id=id, type="")])
 
 
 def _told(error: asyncpg.UniqueViolationError) -> IdRacedError | LogRewoundError:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from asyncpg.prepared_stmt import PreparedStatement
+from asyncpg.protocol import NO_TIMEOUT
 
 if TYPE_CHECKING:
     Plain = asyncpg.Connection[asyncpg.Record]
@@ -49,7 +49,7 @@ class Connection(Plain):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._turn = asyncio.Lock()
-        self._singly: PreparedStatement | None = None
+        self.singly: Singly | None = None
 
     async def execute(self, *given: Any, **named: Any) -> str:
         async with self._turn:
@@ -76,15 +76,13 @@ class Connection(Plain):
         """Do what `fetchval` does, for the only one who has this connection: nobody's turn is waited for."""
         return await super().fetchval(statement, *arguments)
 
-    async def prepared(self, statement: str) -> PreparedStatement:
-        """Return this statement prepared by name, which no pooler allows: of a connection always the same one."""
-        if self._singly is None:
-            self._singly = await self.prepare(statement)
-        return self._singly
+    async def prepare_singly(self, statement: str) -> Singly:
+        """Prepare a statement by name, which no pooler allows, and keep as `singly` what sends it.
 
-    def forget_prepared(self) -> None:
-        """Have it prepared anew when it is next wanted: the server, or the tables, may have changed."""
-        self._singly = None
+        It is set to None where it has to be prepared anew: the server, or the tables, may have changed.
+        """
+        self.singly = Singly(self, await self.prepare(statement))
+        return self.singly
 
     async def status(self, statement: str, *arguments: Any) -> str:
         """Run one statement, never more, unlike `execute`; return what the server says of it, as `UPDATE 2`."""
@@ -102,3 +100,23 @@ class Connection(Plain):
     def get_reset_query(self) -> str:
         """Nothing to undo, so giving back costs no round trip: what is taken or set here lasts for a transaction."""
         return ""
+
+
+class Singly:
+    """A prepared statement that returns one value, for the only one who has its connection.
+
+    It sends as asyncpg's `fetchval` does in the end. What lies between is no step of ours, and takes who comes
+    to cold caches as long as to send the statement. So the version of asyncpg is bounded.
+    """
+
+    __slots__ = ("_prepared", "_send", "_state")
+
+    def __init__(self, connection: Any, prepared: Any) -> None:
+        self._prepared = prepared  # without which its state is given up
+        self._state = prepared._state
+        self._send = connection._protocol.bind_execute
+
+    def rows(self, arguments: Sequence[Any]) -> Awaitable[Sequence[Any]]:
+        """Return what it answers. No time limits it: whoever lent the connection hangs up."""
+        answer: Awaitable[Sequence[Any]] = self._send(self._state, arguments, "", 1, False, NO_TIMEOUT)
+        return answer

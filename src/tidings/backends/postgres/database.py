@@ -73,6 +73,7 @@ class Database:
     `place`: where it is, without anything secret. `secret`, `incarnation`: the log's own, as `tidings.head` has them.
     `path`: the search_path; None for the user's own, which names no schema that is there. `hole`: what this process's
     readers of the log wait for.
+    `pool_by_name`: whose connections statements may be prepared on by name; None where a pooler stands between.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Database:
             self._settings += f"; SET LOCAL search_path = {path}"
         self._inside: ContextVar[_Open | None] = ContextVar(f"inside a unit of {self.place}", default=None)
         self._pool = Pool(partial(self._connected, path=path), most=connections)
+        self.pool_by_name = None if server.is_pooled else self._pool
 
     @property
     def listens(self) -> bool:
@@ -122,17 +124,6 @@ class Database:
         """
         own = self.unit_connection
         return self._pool.lent() if own is None else nullcontext(own)
-
-    def idle_connection(self) -> Connection | None:
-        """Take a connection at once, outside any unit, for one statement that is prepared by name; give it back.
-
-        None if none is idle, or a pooler stands between.
-        """
-        return None if self.server.is_pooled else self._pool.take_idle()
-
-    def give_back(self, connection: Connection) -> None:
-        """Give back what `idle_connection` took."""
-        self._pool.give_back(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

@@ -105,7 +105,10 @@ class Listener:
 
 
 class Teller:
-    """Hints all other processes that listen at the appends of this one, few times for many. `own`: who listens here."""
+    """Hints all other processes that listen at the appends of this one, few times for many. `own`: who listens here.
+
+    `has_to_tell`: false while it is believed that nobody listens; then an append costs nothing here.
+    """
 
     def __init__(self, database: Database, clock: Clock, own: Listener) -> None:
         self._database = database
@@ -113,19 +116,15 @@ class Teller:
         self._own = own
         self._is_untold = False
         self._is_heard = False
-        self._looked: float | None = None
+        self.has_to_tell = True
+        self._believing: asyncio.TimerHandle | None = None
         self._telling: asyncio.Task[None] | None = None
 
     def tell(self) -> None:
-        """Be told of an append that is committed. It costs next to nothing while nobody else listens."""
-        if not self._is_heard and not self._has_to_look():
-            return
+        """Be told of an append that is committed."""
         self._is_untold = True
         if self._telling is None:
             self._telling = asyncio.get_running_loop().create_task(self._tell(), context=Context())
-
-    def _has_to_look(self) -> bool:
-        return self._looked is None or self._clock.monotonic() - self._looked >= LOOK_SECONDS
 
     async def _tell(self) -> None:
         while self._is_untold:
@@ -137,13 +136,20 @@ class Teller:
         self._is_untold = False
         with suppress(*DRIVER_ERRORS):
             async with self._database.connection() as connection:
-                if self._has_to_look():
-                    now = self._clock.monotonic()
-                    self._is_heard, self._looked = await connection.fetchval(_OTHERS, self._own.pid), now
+                if self._believing is None:
+                    self._is_heard = await connection.fetchval(_OTHERS, self._own.pid)
+                    self.has_to_tell = self._is_heard
+                    self._believing = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._doubt)
                 if self._is_heard:
                     await connection.execute(_NOTIFY)
+
+    def _doubt(self) -> None:
+        self._believing = None
+        self.has_to_tell = True
 
     async def close(self) -> None:
         """Tell what is not told yet; twice is once."""
         if self._telling is not None:
             await asyncio.wait([self._telling])
+        if self._believing is not None:
+            self._believing.cancel()

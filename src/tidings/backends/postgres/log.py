@@ -13,12 +13,12 @@ from tidings.backends.postgres import reading
 from tidings.backends.postgres.appending import IdRacedError, MustFoldError, PostgresAppender
 from tidings.backends.postgres.database import Database
 from tidings.backends.postgres.drafts import Draft
-from tidings.backends.postgres.failures import translated
+from tidings.backends.postgres.failures import DRIVER_ERRORS, translated
 from tidings.backends.postgres.hearing import Listener, Teller
 from tidings.backends.postgres.horizon import readable
 from tidings.backends.postgres.rooms import Rooms
 from tidings.backends.postgres.settling import Settling
-from tidings.backends.postgres.single import Single
+from tidings.backends.postgres.single import APPEND_ONE, Single, arguments_of
 from tidings.backends.postgres.wakes import Wakes
 from tidings.errors import (
     AppendInUnitError,
@@ -84,8 +84,10 @@ class PostgresLog:
 
     def _committed(self, last: Position) -> None:
         self._wakes.hint()
-        self._teller.tell()
-        self._rooms.reached(last)
+        if self._teller.has_to_tell:
+            self._teller.tell()
+        if last >= self._rooms.enough_until:
+            self._rooms.reached(last)
 
     async def append(self, writes: Sequence[Write]) -> Sequence[Receipt]:
         if self.inside_unit:
@@ -103,16 +105,20 @@ class PostgresLog:
             raise LogUnavailableError(str(error)) from error
 
     async def append_one(self, envelope: Envelope, *, seconds: float) -> Receipt | None:
-        if envelope.type in self._inline_types:
-            return None
-        connection = self._database.idle_connection()
-        if connection is None:
+        pool = self._database.pool_by_name
+        connection = None if pool is None or envelope.type in self._inline_types else pool.take_idle(seconds)
+        if pool is None or connection is None:
             return None
         self._ports.points.at("append:before-begin")
         try:
-            position = await self._appender.keep_one(connection, envelope, seconds=seconds)
+            statement = connection.singly or await connection.prepare_singly(APPEND_ONE)
+            given = (self._ports.clock.now_us(), *arguments_of(envelope, self._appender.keys))
+            position: Position | None = (await statement.rows(given))[0][0]
+        except DRIVER_ERRORS:
+            connection.singly = None
+            return None
         finally:
-            self._database.give_back(connection)
+            pool.give_back(connection)
         if position is None:
             return None
         self._ports.points.at("append:committed")

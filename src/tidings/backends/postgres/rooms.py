@@ -19,12 +19,12 @@ class Rooms:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._enough_until: Position = 0
+        self.enough_until: Position = 0
         self._making: asyncio.Task[None] | None = None
 
     def reached(self, position: Position) -> None:
-        """Be told of a position that was drawn."""
-        if position >= self._enough_until and self._making is None:
+        """Be told of a position that was drawn, if it is not below `enough_until`, where nothing is to be done yet."""
+        if position >= self.enough_until and self._making is None:
             self._making = asyncio.get_running_loop().create_task(self._make_ahead(), context=Context())
 
     async def _make_ahead(self) -> None:
@@ -39,7 +39,7 @@ class Rooms:
         """See that there is a partition for the next position, and the one behind it."""
         async with self._database.connection() as connection:
             end: Position = await connection.fetchval("SELECT tidings.make_room()")
-        self._enough_until = end - (1 << PARTITION_BITS)
+        self.enough_until = end - (1 << PARTITION_BITS)
 
     async def close(self) -> None:
         """Wait for the partition that is being made."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tidings.backends.postgres.drafts import stripe_of
+from tidings.backends.postgres.drafts import STRIPE_BITS
 from tidings.events.codec import attributes_to_bytes
 from tidings.events.envelope import Envelope
 from tidings.events.identity import SLOTS, identity_key, subject_key
@@ -46,7 +46,7 @@ def arguments_of(envelope: Envelope, keys: Keys) -> tuple[Any, ...]:
     skey = None if subject is None else subject_key(subject)
     slot = (identity_key(envelope.source, envelope.id) if skey is None else skey) % SLOTS
     return (
-        stripe_of(slot),
+        slot >> STRIPE_BITS,
         is_timed,
         *_halves(key),
         slot,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -12,6 +13,7 @@ from tests.conformance.postgres_harness import open_log
 from tests.postgres.held import Held, held
 from tidings.backends.postgres.drafts import STRIPES
 from tidings.conformance.samples import event, ids_in
+from tidings.errors import LogUnavailableError
 from tidings.log.log import Log
 from tidings.ports import Ports
 
@@ -66,3 +68,14 @@ async def test_an_event_whose_connection_is_lost_meanwhile_is_kept_once(log: Log
     assert receipt.outcome == "appended"
     assert await ids_in(log.driver) == ["first", "cut"]
     assert (await log.append([event("next")])).positions > receipt.positions
+
+
+async def test_an_event_that_is_not_kept_in_time_is_told_so_and_kept_once_when_it_is_repeated(
+    log: Log, others: Held
+) -> None:
+    with pytest.raises(LogUnavailableError):
+        await log.append([event("late")], timeout=timedelta(milliseconds=10))
+    await others.run("ROLLBACK")
+    await log.append([event("late")])
+    assert (await log.append([event("next")])).outcome == "appended"
+    assert await ids_in(log.driver) == ["first", "late", "next"]

@@ -113,3 +113,18 @@ async def test_closing_does_not_wait_for_ever(pool: Pool) -> None:
     async with pool.lent() as connection:
         await pool.close(within=0.01)
         assert connection.is_closed()
+
+
+async def test_one_that_is_taken_for_a_time_and_kept_longer_is_hung_up(pool: Pool, opened: Opened) -> None:
+    async with pool.lent():
+        pass
+    kept, lent = pool.take_idle(0.0), pool.lent()
+    assert kept is not None
+    async with lent as other:
+        with pytest.raises(asyncpg.ConnectionDoesNotExistError):
+            await kept.fetchval("SELECT pg_sleep(60)")
+        assert await other.fetchval("SELECT 1") == 1
+    pool.give_back(kept)
+    again = pool.take_idle(3600.0)
+    assert again is other
+    pool.give_back(other)
