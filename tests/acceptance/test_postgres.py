@@ -13,7 +13,9 @@ import pytest
 
 from tests.acceptance.place import Ended, Place
 from tests.postgres.binaries import NEWEST
+from tests.postgres.held import held
 from tests.postgres.server import own
+from tidings.conformance.samples import event
 from tidings.operations.checks import WRITE_SECONDS
 
 
@@ -75,6 +77,18 @@ def test_events_come_in_are_handled_shown_and_set_aside_as_on_sqlite(place: OnPo
     assert sorted(types) == ["order-noted"] * 2 + ["order-placed"] * 3
     verified = place.tidings("views", "verify", "--app", "shop:app", "--json")
     assert verified.code == 0
+
+
+async def test_the_tail_says_that_what_is_there_waits_for_a_writer_who_is_not_done(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    async with held(postgres_url) as slow, held(postgres_url) as other:
+        await slow.run("BEGIN")
+        await slow.append_one(event("slow"))
+        await other.append_one(event("other"))
+        tail = OnPostgres(tmp_path, postgres_url).tidings("log", "tail")
+    assert tail.out.strip() == "no entry can be read yet"
+    assert "a position is held open by a writer" in tail.err
 
 
 def test_the_url_is_shown_without_user_and_password(place: OnPostgres) -> None:

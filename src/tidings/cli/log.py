@@ -190,13 +190,17 @@ async def _tail(session: Session, opened: Opened, output: Output, sought: Sought
     entries, upto = await inspect.tail(opened.log, where=where, pattern=pattern, limit=limit)
     if not entries:
         await _warn(opened, output, where)
+    waits = opened.host.hole_seconds > 0
+    if waits:
+        output.warn("a position is held open by a writer: what stands behind it can be read when that one has ended")
     if output.as_json and not follow:
         output.json([entry_object(tokens, entry) for entry in entries])
         return
     for entry in entries:
         _print(output, tokens, entry)
     if not entries and not follow:
-        output.say("no entry matches" if sought != Sought() else "the log is empty")
+        is_empty = "no entry can be read yet" if waits else "the log is empty"
+        output.say("no entry matches" if sought != Sought() else is_empty)
     if follow:
         async for entry in inspect.follow(opened.log, after=upto, where=where, pattern=pattern):
             _print(output, tokens, entry)
