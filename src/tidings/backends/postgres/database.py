@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -115,6 +116,11 @@ class Database:
         """The connection of the transaction that the running task stands inside; None if it stands in none."""
         found = self._inside.get()  # a task inherits it from who began it, and may outlive it
         return None if found is None or found.is_over else found.connection
+
+    def commits(self, synchronous_commit: str) -> None:
+        """Be told what this setting is now: it may be switched while the program runs."""
+        if synchronous_commit != self.server.synchronous_commit:
+            self.server = replace(self.server, synchronous_commit=synchronous_commit)
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection, each of whose statements is a transaction of its own.

@@ -24,13 +24,14 @@ class Look:
 
     `top`: the highest visible position, 0 in an empty log. `safe`: all up to it has been proved to be final.
     `holders`: the virtual ids of transactions. `prepared`: of those that are prepared: after a restart of the server
-    they have others, so they count whenever they are seen.
+    they have others, so they count whenever they are seen. `synchronous_commit`: the setting, as it is now.
     """
 
     top: Position
     safe: Position = 0
     holders: frozenset[str] = NOBODY
     prepared: frozenset[str] = NOBODY
+    synchronous_commit: str = "on"
 
     @property
     def everybody(self) -> frozenset[str]:

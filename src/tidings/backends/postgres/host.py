@@ -62,7 +62,8 @@ class PostgresHost:
         return self._database.hole.seconds
 
     async def problem(self) -> str | None:
-        return None  # a server that is not there, or takes no writes, is what log and store find for themselves
+        # As the log's last look saw it. That a server is not there, or takes no writes, log and store find themselves.
+        return refusal(self._database.server)
 
     async def look(self) -> Sequence[Check]:
         try:

@@ -25,6 +25,7 @@ ORDER = 1953063937
 # connection holds is its own, and hides nothing from it.
 _LOOK = f"""
 SELECT (SELECT max(pos) FROM tidings.log) AS top, pg_is_in_recovery() AS is_standby,
+  current_setting('synchronous_commit') AS synchronous_commit,
   h.safe_pos, h.floor_pos, h.incarnation, held.holders, held.prepared
 FROM tidings.head h, (
   SELECT array_agg(virtualtransaction) FILTER (WHERE pid IS NOT NULL) AS holders,
@@ -67,6 +68,7 @@ async def look(connection: asyncpg.Connection) -> tuple[Look, Head]:
         safe=row["safe_pos"],
         holders=frozenset(row["holders"] or ()),
         prepared=frozenset(row["prepared"] or ()),
+        synchronous_commit=row["synchronous_commit"],
     )
     return seen, Head(position=top, floor=row["floor_pos"], incarnation=row["incarnation"])
 

@@ -63,6 +63,7 @@ class Settling:
     async def _see(self) -> Head:
         async with self._database.connection() as connection:
             seen, head = await reading.look(connection)
+            self._database.commits(seen.synchronous_commit)
             self._horizon = self._horizon.extended(seen.safe).after(seen)
             has_hole = self.final < seen.top and await self._stops_at_hole(connection)
             self._database.hole.seen(self.final if has_hole else None)

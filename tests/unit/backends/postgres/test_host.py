@@ -13,6 +13,7 @@ from tests.postgres.binaries import NEWEST, OLDEST
 from tidings.backends.postgres import host as room
 from tidings.backends.postgres.database import Database, open_database
 from tidings.backends.postgres.host import PostgresHost, State, judged
+from tidings.backends.postgres.settling import Settling
 from tidings.ports import SystemClock
 from tidings.store.host import Check
 
@@ -96,3 +97,16 @@ async def test_a_server_that_cannot_be_asked_is_a_problem_and_no_error(database:
     await database.close()
     [told] = await PostgresHost(database, SystemClock()).look()
     assert told == Check("server", "it cannot be asked (pool is closed)")
+
+
+async def test_readiness_is_told_of_commits_that_are_flushed_no_more_since_the_start(database: Database) -> None:
+    host, settling = PostgresHost(database, SystemClock()), Settling(database)
+    async with database.connection() as connection:
+        await connection.execute("SET synchronous_commit = off")
+    await settling.look()
+    assert "synchronous_commit is off" in str(await host.problem())
+    async with database.connection() as connection:
+        await connection.execute("SET synchronous_commit = on")
+    await settling.look()
+    assert await host.problem() is None
+    await settling.close()
