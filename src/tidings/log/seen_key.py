@@ -119,10 +119,13 @@ class Keys:
 
     def sought(self, envelopes: Sequence[Envelope]) -> Sought:
         """Return what stands for the envelopes, in their order."""
-        ids = [envelope.id for envelope in envelopes]
-        orders = orders_of(ids)
+        orders = orders_of([envelope.id for envelope in envelopes])
+        digests = self._digests(envelopes)
         return Sought(
-            keys=self._keys([envelope.source for envelope in envelopes], ids, orders),
+            keys=[
+                digest if order is None else order + digest[ORDER_BYTES:]
+                for order, digest in zip(orders, digests, strict=True)
+            ],
             timed=[n for n, order in enumerate(orders) if order is not None],
             opaque=[n for n, order in enumerate(orders) if order is None],
         )
@@ -130,26 +133,17 @@ class Keys:
     def key(self, source: str, id: str) -> tuple[bytes, bool]:
         """Return the key of one identity, and whether it is in order."""
         order = order_of(id)
-        [key] = self._keys((source,), (id,), (order,))
-        return key, order is not None
+        digest = (self._sources.get(source) or self._begin(source)).copy()
+        digest.update(id.encode())
+        key = digest.digest()
+        return (key, False) if order is None else (order + key[ORDER_BYTES:], True)
 
-    def keys(self, sources: Sequence[str], ids: Sequence[str]) -> list[bytes]:
-        """Return the key of each identity: a source and an id, at the same place."""
-        return self._keys(sources, ids, orders_of(ids)) if ids else []
-
-    def _keys(self, sources: Sequence[str], ids: Sequence[str], orders: Sequence[bytes | None]) -> list[bytes]:
-        digests = self._digests(sources, ids)
-        return [
-            digest if order is None else order + digest[ORDER_BYTES:]
-            for order, digest in zip(orders, digests, strict=True)
-        ]
-
-    def _digests(self, sources: Sequence[str], ids: Sequence[str]) -> Sequence[bytes]:
+    def _digests(self, envelopes: Sequence[Envelope]) -> Sequence[bytes]:
         found: list[bytes] = []
-        begun = self._sources
-        for source, id in zip(sources, ids, strict=True):
-            digest = (begun.get(source) or self._begin(source)).copy()
-            digest.update(id.encode())  # going on from a copy costs half of beginning anew
+        sources = self._sources
+        for envelope in envelopes:
+            digest = (sources.get(envelope.source) or self._begin(envelope.source)).copy()
+            digest.update(envelope.id.encode())  # going on from a copy costs half of beginning anew
             found.append(digest.digest())
         return found
 

@@ -74,7 +74,7 @@ class ReceiptKeys:
 
     def each_of(self, sources: Sequence[str], keys: Sequence[str]) -> list[bytes]:
         """Return the same of many: of each key and the source at its place."""
-        return self._keys.keys(sources, keys)
+        return [self.of(source, key) for source, key in zip(sources, keys, strict=True)]
 
     def find(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> Mapping[bytes, Sequence[int]]:
         """Return the numbers of the receipts that may have these keys: at most one of each is still there."""
