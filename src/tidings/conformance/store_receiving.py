@@ -33,7 +33,7 @@ def came(
         forget_at=at + HOUR,
         method="POST",
         query=b"a=%00",
-        headers=[(b"x", b"y")],
+        headers=b'[["x","y"]]',
         body=b"\x00{}\xff",
         items=b"[]",
         outcome=outcome,

@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from tidings.errors import NotFoundError, RefusedError
-from tidings.events.codec import encode_json
 from tidings.events.envelope import Envelope
 from tidings.store.reason import readable
 
@@ -31,16 +30,12 @@ class Identity(NamedTuple):
     item: int = 0
 
 
-Headers = Sequence[tuple[bytes, bytes]]
-"""Names and values as they came, one pair for each."""
-
-
 class Received(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request that was verified, as it is to be kept.
 
-    `headers`, `query`: credentials masked. `outcome`: `failed` with its `error` for what could not be read as events.
-    `items`: JSON, what became of it. `forget_at`: until then a repeat is known. `refused`: places of items whose events
-    the log has with other content.
+    `headers`, `query`: credentials masked; `headers` is a JSON array of pairs. `outcome`: `failed` with its `error`
+    for what could not be read as events. `items`: JSON, what became of it. `forget_at`: until then a repeat is known.
+    `refused`: places of items whose events the log has with other content.
     """
 
     receiver: str
@@ -50,7 +45,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     forget_at: int
     method: str
     query: bytes
-    headers: Headers
+    headers: bytes
     body: bytes
     items: bytes
     outcome: ReceiptOutcome = "stored"
@@ -269,18 +264,13 @@ def row_of(received: Received, judged: Judged) -> tuple[object, ...]:
         received.forget_at,
         received.method,
         received.query,
-        headers_text(received.headers),
+        received.headers,
         received.body,
         received.items,
         "conflict" if judged.verdict == "conflict" else received.outcome,
         readable(received.error),
         received.received,
     )
-
-
-def headers_text(headers: Headers) -> bytes:
-    """Return headers as JSON, as `Stored` has them."""
-    return encode_json([[name.decode("latin-1"), value.decode("latin-1")] for name, value in headers])
 
 
 ADDED = "n, receiver, source, received, forget_at, method, query, headers, body, items, outcome, error, last_seen"

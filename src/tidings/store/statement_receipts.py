@@ -37,20 +37,19 @@ class StatementReceipts(StatementEndpoints[ConnectionT, NowT]):
         limit: int = 100,
     ) -> Sequence[Receipt]:
         wanted = {"receiver = ": receiver, "outcome = ": outcome, "received >= ": since, "received < ": until}
-        receipts = self._around.statements.receipts
-        return await self._read(lambda of: receipts.listed(of, wanted, before=before, limit=limit))
+        return await self._look(receiving.listed(wanted, before=before, limit=limit))
 
     async def receipt(self, n: int) -> Receipt | None:
-        return await self._read(lambda of: self._around.statements.receipts.found(of, n))
+        return await self._look(receiving.found(n))
 
     async def stored_receipt(self, n: int) -> Stored | None:
-        return await self._read(lambda of: self._around.statements.receipts.stored(of, n))
+        return await self._look(receiving.stored(n))
 
     async def count_receipts(self, outcome: ReceiptOutcome) -> int:
-        return await self._read(lambda of: self._around.statements.receipts.counted(of, outcome))
+        return await self._look(receiving.counted(outcome))
 
     async def tally_receipts(self, receiver: str, *, newest: int) -> ReceiptTally:
-        return await self._read(lambda of: self._around.statements.receipts.tally(of, receiver, newest=newest))
+        return await self._look(receiving.tally(receiver, newest=newest))
 
     async def owners(self, source: str, keys: Sequence[str]) -> Mapping[SourceKey, Owner]:
         return await self._read(lambda of: self._around.statements.receipts.owners(of, source, keys))
@@ -59,20 +58,19 @@ class StatementReceipts(StatementEndpoints[ConnectionT, NowT]):
         return await self._write(lambda to: self._around.statements.receipts.finish(to, n, identities, items, at=at))
 
     async def drop_receipt(self, n: int) -> None:
-        await self._write(lambda to: self._around.statements.receipts.drop(to, n))
+        await self._change(receiving.drop(n))
 
     async def note_replay(self, n: int, error: str | None, *, at: int) -> None:
-        await self._write(lambda to: self._around.statements.receipts.note_replay(to, n, error, at=at))
+        await self._change(receiving.note_replay(n, error, at=at))
 
     async def last_received(self, receivers: Sequence[str]) -> Mapping[str, int]:
-        return await self._read(lambda of: self._around.statements.receipts.last_received(of, receivers))
+        return await self._look(receiving.last_received(receivers))
 
     async def redrive_events(self, source: str, ids: Sequence[str], *, at: int) -> int:
         return await self._change(receiving.redrive_events(source, ids, at=at))
 
     async def forget_bodies(self, *, before: int, limit: int) -> int:
-        receipts = self._around.statements.receipts
-        return await self._write(lambda to: receipts.forget_bodies(to, before=before, limit=limit))
+        return await self._change(receiving.forget_bodies(before=before, limit=limit))
 
     async def forget_receipts(self, *, now: int, limit: int) -> int:
         return await self._write(lambda to: self._around.statements.receipts.forget(to, now=now, limit=limit))

@@ -20,17 +20,7 @@ from tidings.store.keyed import KeptAnswer, Request
 from tidings.store.keys import ApiKey
 from tidings.store.parking import DeadLetter, Dropping, Parked, Parking
 from tidings.store.reason import Reason
-from tidings.store.receipts import (
-    Identity,
-    Judged,
-    Owner,
-    Receipt,
-    ReceiptOutcome,
-    ReceiptTally,
-    Received,
-    SourceKey,
-    Stored,
-)
+from tidings.store.receipts import Identity, Judged, Owner, Received, SourceKey
 from tidings.store.rows import Key, Rank, Row, ViewRecord, ViewTable
 from tidings.store.scripts.script import Script
 from tidings.store.staging import Staged, Waiting
@@ -113,25 +103,14 @@ class CensusStatements(Protocol[To]):
 
 
 class ReceiptStatements(Protocol[To]):
-    """`receive` is the last but the appends that is done in a transaction. `wanted`: see `scripts.receiving.listed`."""
+    """`receive` is the last but the appends that is done in a transaction."""
 
     def receive(self, connection: To, received: Sequence[Received]) -> Soon[Sequence[Judged]]: ...
     def finish(
         self, connection: To, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None
     ) -> Soon[bool]: ...
     def owners(self, connection: To, source: str, keys: Sequence[str]) -> Soon[Mapping[SourceKey, Owner]]: ...
-    def note_replay(self, connection: To, n: int, error: str | None, *, at: int) -> Soon[None]: ...
-    def drop(self, connection: To, n: int) -> Soon[None]: ...
-    def forget_bodies(self, connection: To, *, before: int, limit: int) -> Soon[int]: ...
     def forget(self, connection: To, *, now: int, limit: int) -> Soon[int]: ...
-    def listed(
-        self, connection: To, wanted: Mapping[str, Any], *, before: int | None, limit: int
-    ) -> Soon[Sequence[Receipt]]: ...
-    def found(self, connection: To, n: int) -> Soon[Receipt | None]: ...
-    def stored(self, connection: To, n: int) -> Soon[Stored | None]: ...
-    def counted(self, connection: To, outcome: ReceiptOutcome) -> Soon[int]: ...
-    def tally(self, connection: To, receiver: str, *, newest: int) -> Soon[ReceiptTally]: ...
-    def last_received(self, connection: To, receivers: Sequence[str]) -> Soon[Mapping[str, int]]: ...
 
 
 class AttemptStatements(Protocol[To]):

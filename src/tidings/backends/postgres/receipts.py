@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.scripts import run
@@ -12,12 +11,8 @@ from tidings.store.receipts import (
     Identity,
     Judged,
     Owner,
-    Receipt,
-    ReceiptOutcome,
-    ReceiptTally,
     Received,
     SourceKey,
-    Stored,
     all_new,
     is_repeat,
     judge,
@@ -145,41 +140,3 @@ async def forget(connection: Connection, *, now: int, limit: int) -> int:
     gone = [n for (n,) in rows]
     await connection.execute("DELETE FROM tidings.receipt_key WHERE receipt = ANY ($1::bigint[])", gone)
     return len(gone)
-
-
-async def note_replay(connection: Connection, n: int, error: str | None, *, at: int) -> None:
-    await run(connection, receiving.note_replay(n, error, at=at))
-
-
-async def drop(connection: Connection, n: int) -> None:
-    await run(connection, receiving.drop(n))
-
-
-async def forget_bodies(connection: Connection, *, before: int, limit: int) -> int:
-    return await run(connection, receiving.forget_bodies(before=before, limit=limit))
-
-
-async def listed(
-    connection: Connection, wanted: Mapping[str, Any], *, before: int | None, limit: int
-) -> Sequence[Receipt]:
-    return await run(connection, receiving.listed(wanted, before=before, limit=limit))
-
-
-async def found(connection: Connection, n: int) -> Receipt | None:
-    return await run(connection, receiving.found(n))
-
-
-async def stored(connection: Connection, n: int) -> Stored | None:
-    return await run(connection, receiving.stored(n))
-
-
-async def counted(connection: Connection, outcome: ReceiptOutcome) -> int:
-    return await run(connection, receiving.counted(outcome))
-
-
-async def tally(connection: Connection, receiver: str, *, newest: int) -> ReceiptTally:
-    return await run(connection, receiving.tally(receiver, newest=newest))
-
-
-async def last_received(connection: Connection, receivers: Sequence[str]) -> Mapping[str, int]:
-    return await run(connection, receiving.last_received(receivers))

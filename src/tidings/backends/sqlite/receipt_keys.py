@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tidings.backends.sqlite.multirow import add_rows
-from tidings.backends.sqlite.receipt_blocks import TABLE as BLOCKS
 from tidings.backends.sqlite.seen_hot import Hot, records_in
 from tidings.backends.sqlite.seen_record import RECORD_BYTES, fields_of, split
 from tidings.backends.sqlite.statements import filled, values
@@ -31,13 +30,7 @@ MOVED_FOR_ONE = 2
 
 _UNLESS_THERE = (
     "ON CONFLICT (k) DO UPDATE SET n = excluded.n "
-    f"WHERE NOT EXISTS (SELECT 1 FROM tidings_receipt r WHERE r.n = {TABLE}.n) AND "
-    f"ifnull((SELECT first FROM {BLOCKS} WHERE last >= {TABLE}.n ORDER BY last LIMIT 1), {TABLE}.n + 1) > {TABLE}.n"
-)
-
-_OLDEST = (
-    "SELECT ifnull(min(n), 0) FROM (SELECT min(n) AS n FROM tidings_receipt UNION ALL "
-    f"SELECT first FROM (SELECT first FROM {BLOCKS} ORDER BY last LIMIT 1))"
+    f"WHERE NOT EXISTS (SELECT 1 FROM tidings_receipt r WHERE r.n = {TABLE}.n)"
 )
 
 
@@ -71,10 +64,6 @@ class ReceiptKeys:
     def of(self, source: str, key: str) -> bytes:
         """Return the 16 bytes that stand for a key of a source."""
         return self._keys.key(source, key)[0]
-
-    def each_of(self, sources: Sequence[str], keys: Sequence[str]) -> list[bytes]:
-        """Return the same of many: of each key and the source at its place."""
-        return [self.of(source, key) for source, key in zip(sources, keys, strict=True)]
 
     def find(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> Mapping[bytes, Sequence[int]]:
         """Return the numbers of the receipts that may have these keys: at most one of each is still there."""
@@ -141,7 +130,7 @@ def _joined(
 
 def _gathered(connection: sqlite3.Connection) -> _Moving:
     """Return what is to be moved: all that have gathered, but for those of receipts older than any that is there."""
-    [(oldest,)] = connection.execute(_OLDEST).fetchall()
+    [(oldest,)] = connection.execute("SELECT coalesce(min(n), 0) FROM tidings_receipt").fetchall()
     [(upto,)] = connection.execute(f"SELECT coalesce(max(pos), 0) FROM {NEWEST}").fetchall()
     least = oldest.to_bytes(RECORD_BYTES - KEY_BYTES, "big")
     records = [record for record in split(records_in(connection, NEWEST)) if record[KEY_BYTES:] >= least]

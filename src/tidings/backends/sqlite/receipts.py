@@ -1,21 +1,15 @@
-"""Requests that came to receivers: many in one statement, because every step is one more wait for the interpreter.
-
-What is new and became events is kept in blocks, everything else in rows.
-"""
+"""Requests that came to receivers: many in one statement, because every step is one more wait for the interpreter."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from tidings.backends.sqlite import receipt_blocks as blocks
 from tidings.backends.sqlite.multirow import add_values
 from tidings.backends.sqlite.reading import snapshot
-from tidings.backends.sqlite.receipt_blocks import Known, Plain, encode_known
 from tidings.backends.sqlite.receipt_keys import ReceiptKeys, find_anywhere
 from tidings.backends.sqlite.scripts import run
 from tidings.backends.sqlite.statements import filled, values
@@ -24,12 +18,8 @@ from tidings.store.receipts import (
     Identity,
     Judged,
     Owner,
-    Receipt,
-    ReceiptOutcome,
-    ReceiptTally,
     Received,
     SourceKey,
-    Stored,
     all_new,
     bringing,
     is_repeat,
@@ -40,25 +30,14 @@ from tidings.store.receipts import (
 )
 from tidings.store.scripts import receiving
 
-_decode = msgspec.msgpack.Decoder(Known).decode
+_Known = list[tuple[bytes, bytes]]
+"""What a receipt is known by: what stands for each key, and its content."""
 
-_DRAW = "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'tidings_receipt' RETURNING seq"
-_GIVE_BACK = "UPDATE sqlite_sequence SET seq = ? WHERE name = 'tidings_receipt'"
-_TALLY = f"""
-WITH newest (at, outcome, receipts, seen) AS (
-  SELECT * FROM (SELECT n, outcome, 1, seen FROM tidings_receipt WHERE receiver = ?1 ORDER BY n DESC LIMIT ?2)
-  UNION ALL SELECT * FROM (SELECT last, 'stored', last - first + 1, last - first + 1 FROM {blocks.TABLE}
-    WHERE receiver = ?1 ORDER BY last DESC LIMIT ?2)),
-counted AS (SELECT *, sum(receipts) OVER (ORDER BY at DESC ROWS UNBOUNDED PRECEDING) - ?2 AS beyond FROM newest)
-SELECT outcome, sum(receipts - max(beyond, 0)), sum(seen - receipts) FROM counted WHERE receipts > beyond
-GROUP BY outcome
-"""
-_LAST_SEEN = f"""
-SELECT seen FROM (
-  SELECT * FROM (SELECT n AS at, last_seen AS seen FROM tidings_receipt WHERE receiver = ?1 ORDER BY n DESC LIMIT 1)
-  UNION ALL SELECT * FROM (SELECT last, newest FROM {blocks.TABLE} WHERE receiver = ?1 ORDER BY last DESC LIMIT 1))
-ORDER BY at DESC LIMIT 1
-"""
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Known).decode
+
+
+_WIDTH = 14  # columns of a row that is added
 
 
 class Receipts:
@@ -68,23 +47,19 @@ class Receipts:
         self._keys = keys
 
     def receive(self, connection: sqlite3.Connection, received: Sequence[Received]) -> list[Judged]:
-        last = connection.execute(_DRAW, (len(received),)).fetchone()[0]
-        numbers = range(last - len(received) + 1, last + 1)
-        sources = [each.source for each in received for _ in each.identities]
-        identities = [of for each in received for of in each.identities]
-        keys = self._keys.each_of(sources, [of.key for of in identities])
-        pairs = zip(keys, [of.content for of in identities], strict=True)
-        known = [list(islice(pairs, len(each.identities))) for each in received]
+        last = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'tidings_receipt'")
+        first = last.fetchone()[0] + 1
+        numbers = range(first, first + len(received))
+        known = [self._known_by(each.source, each.identities) for each in received]
+        keys = [key for pairs in known for key, _ in pairs]
         found = self._keys.find(connection, keys) if keys else {}
         if not found and len(set(keys)) == len(keys) and not any(each.refused for each in received):
             judged = all_new(received, numbers)
-            taken = [n for n, each in zip(numbers, received, strict=True) for _ in each.identities]
+            taken = [n for n, pairs in zip(numbers, known, strict=True) for _ in pairs]
         else:
-            places = [(source, of.key) for source, of in zip(sources, identities, strict=True)]
+            places = [(each.source, of.key) for each in received for of in each.identities]
             kept = _owners(_held(connection, found), found, zip(places, keys, strict=True))
             judged = judge(received, kept, numbers)
-            used = [verdict.n for verdict in judged if not is_repeat(verdict)]
-            connection.execute(_GIVE_BACK, (max(used, default=numbers[0] - 1),))  # what repeats have drawn
             added = sorted(keys_to_add(received, judged, kept), key=lambda row: row[3])
             keys, taken = [self._keys.of(row[0], row[1]) for row in added], [row[3] for row in added]
         if keys:
@@ -107,7 +82,7 @@ class Receipts:
         if new:
             self._keys.put(connection, [key for key, _ in new], n)
             had = [*_held(connection, {b"": [n]})[n].contents.items()]
-            connection.execute("UPDATE tidings_receipt SET keys = ? WHERE n = ?", (encode_known([*had, *new]), n))
+            connection.execute("UPDATE tidings_receipt SET keys = ? WHERE n = ?", (_encode([*had, *new]), n))
         return True
 
     def owners(self, connection: sqlite3.Connection, source: str, keys: Sequence[str]) -> dict[SourceKey, Owner]:
@@ -116,40 +91,7 @@ class Receipts:
             found = find_anywhere(connection, [*places.values()])
             return _owners(_held(connection, found), found, places.items())
 
-    def note_replay(self, connection: sqlite3.Connection, n: int, error: str | None, *, at: int) -> None:
-        blocks.take_out(connection, [n])
-        run(connection, receiving.note_replay(n, error, at=at))
-
-    def drop(self, connection: sqlite3.Connection, n: int) -> None:
-        blocks.take_out(connection, [n])
-        run(connection, receiving.drop(n))
-
-    def forget_bodies(self, connection: sqlite3.Connection, *, before: int, limit: int) -> int:
-        gone = run(connection, receiving.forget_bodies(before=before, limit=limit))
-        while gone < limit and (block := blocks.first_with_bodies(connection, before=before)):
-            old = [each.n for each in block if each.received < before]
-            if len(old) == len(block) <= limit - gone:
-                blocks.forget_bodies(connection, block)
-                gone += len(block)
-            else:
-                blocks.take_out(connection, old)
-                gone += run(connection, receiving.forget_bodies(before=before, limit=limit - gone))
-        return gone
-
     def forget(self, connection: sqlite3.Connection, *, now: int, limit: int) -> int:
-        gone = self._forget_rows(connection, now=now, limit=limit)
-        while gone < limit and (block := blocks.first_to_forget(connection, now=now)):
-            old = [each.n for each in block if each.forget_at < now]
-            if len(old) == len(block) <= limit - gone:
-                blocks.remove(connection, block)
-                self._keys.remove(connection, [(key, each.n) for each in block for key, _ in each.known])
-                gone += len(block)
-            else:
-                blocks.take_out(connection, old)
-                gone += self._forget_rows(connection, now=now, limit=limit - gone)
-        return gone
-
-    def _forget_rows(self, connection: sqlite3.Connection, *, now: int, limit: int) -> int:
         gone = connection.execute(
             "DELETE FROM tidings_receipt WHERE n IN (SELECT n FROM tidings_receipt WHERE outcome <> 'failed' "
             "AND forget_at < ? ORDER BY forget_at LIMIT ?) RETURNING n, keys",
@@ -158,53 +100,7 @@ class Receipts:
         self._keys.remove(connection, [(key, n) for n, keys in gone for key, _ in _decode(keys)])
         return len(gone)
 
-    # what is shown
-    def listed(
-        self, connection: sqlite3.Connection, wanted: Mapping[str, Any], *, before: int | None, limit: int
-    ) -> list[Receipt]:
-        with snapshot(connection):
-            found = run(connection, receiving.listed(wanted, before=before, limit=limit))
-            if wanted["outcome = "] in (None, "stored"):
-                plain = blocks.newest_first(
-                    connection,
-                    wanted["receiver = "],
-                    since=wanted["received >= "],
-                    until=wanted["received < "],
-                    before=before,
-                )
-                found += [blocks.receipt_of(each) for each in islice(plain, limit)]
-        return sorted(found, key=lambda receipt: -receipt.n)[:limit]
-
-    def found(self, connection: sqlite3.Connection, n: int) -> Receipt | None:
-        with snapshot(connection):
-            plain = blocks.find(connection, n)
-            return run(connection, receiving.found(n)) if plain is None else blocks.receipt_of(plain)
-
-    def stored(self, connection: sqlite3.Connection, n: int) -> Stored | None:
-        with snapshot(connection):
-            plain = blocks.find(connection, n)
-            return run(connection, receiving.stored(n)) if plain is None else blocks.stored_of(plain)
-
-    def counted(self, connection: sqlite3.Connection, outcome: ReceiptOutcome) -> int:
-        with snapshot(connection):
-            in_rows = run(connection, receiving.counted(outcome))
-            if outcome != "stored":
-                return in_rows
-            [(plain,)] = connection.execute(f"SELECT ifnull(sum(last - first + 1), 0) FROM {blocks.TABLE}").fetchall()
-            return in_rows + int(plain)
-
-    def tally(self, connection: sqlite3.Connection, receiver: str, *, newest: int) -> ReceiptTally:
-        rows = connection.execute(_TALLY, (receiver, newest)).fetchall()
-        return ReceiptTally(
-            outcomes={outcome: count for outcome, count, _ in rows}, repeats=sum(repeats for _, _, repeats in rows)
-        )
-
-    def last_received(self, connection: sqlite3.Connection, receivers: Sequence[str]) -> dict[str, int]:
-        with snapshot(connection):
-            found = {each: connection.execute(_LAST_SEEN, (each,)).fetchone() for each in receivers}
-        return {each: row[0] for each, row in found.items() if row is not None}
-
-    def _known_by(self, source: str, identities: Sequence[Identity]) -> Known:
+    def _known_by(self, source: str, identities: Sequence[Identity]) -> _Known:
         return [(self._keys.of(source, each.key), each.content) for each in identities]
 
 
@@ -224,9 +120,6 @@ def _held(connection: sqlite3.Connection, found: Mapping[bytes, Sequence[int]]) 
             piece,
         ).fetchall()
         held.update({n: _Held(dict(_decode(keys)), bool(failed)) for n, keys, failed in rows})
-    for n in {n for numbers in found.values() for n in numbers}:
-        if n not in held:
-            held.update({each.n: _Held(dict(each.known), failed=False) for each in blocks.block_of(connection, n)})
     return held
 
 
@@ -243,25 +136,19 @@ def _owners(
 
 
 def _add(
-    connection: sqlite3.Connection, received: Sequence[Received], judged: Sequence[Judged], known: Sequence[Known]
+    connection: sqlite3.Connection, received: Sequence[Received], judged: Sequence[Judged], known: Sequence[_Known]
 ) -> None:
     held: list[object] = []
-    plain: list[Plain] = []
     for each, verdict, pairs in zip(received, judged, known, strict=True):
-        if verdict.verdict == "new" and each.outcome == "stored":
-            plain.append(blocks.plain_of(each, verdict.n, pairs))
-        elif not is_repeat(verdict):
+        if not is_repeat(verdict):
             held += row_of(each, verdict)
             kept = {*bringing(each, verdict)}
-            held.append(encode_known([pair for of, pair in zip(each.identities, pairs, strict=True) if of in kept]))
-    blocks.add(connection, plain)
-    add_values(connection, f"tidings_receipt ({ADDED}, keys)", held, width=blocks.WIDTH)
+            held.append(_encode([pair for of, pair in zip(each.identities, pairs, strict=True) if of in kept]))
+    add_values(connection, f"tidings_receipt ({ADDED}, keys)", held, width=_WIDTH)
 
 
 def _count(connection: sqlite3.Connection, received: Sequence[Received], judged: Sequence[Judged]) -> None:
-    repeats = repeats_of(received, judged)
-    blocks.take_out(connection, frozenset([n for n, _, _ in repeats]))
-    for n, at, forget_at in repeats:
+    for n, at, forget_at in repeats_of(received, judged):
         connection.execute(
             "UPDATE tidings_receipt SET seen = seen + 1, last_seen = max(last_seen, ?), forget_at = max(forget_at, ?) "
             "WHERE n = ?",

@@ -112,13 +112,6 @@ CREATE INDEX tidings_receipt_of ON tidings_receipt (receiver, n);
 CREATE INDEX tidings_receipt_failed ON tidings_receipt (outcome, n) WHERE outcome <> 'stored';
 CREATE INDEX tidings_receipt_given_up ON tidings_receipt (received, n) WHERE outcome = 'failed';
 CREATE INDEX tidings_receipt_forget ON tidings_receipt (forget_at) WHERE outcome <> 'failed';
-INSERT INTO sqlite_sequence VALUES ('tidings_receipt', 0);
-CREATE TABLE tidings_receipt_block (last INTEGER PRIMARY KEY, first INTEGER NOT NULL, receiver TEXT NOT NULL,
-  oldest INTEGER NOT NULL, newest INTEGER NOT NULL, forget_at INTEGER NOT NULL, has_bodies INTEGER NOT NULL,
-  body BLOB NOT NULL) STRICT;
-CREATE INDEX tidings_receipt_block_of ON tidings_receipt_block (receiver, last);
-CREATE INDEX tidings_receipt_block_old ON tidings_receipt_block (oldest) WHERE has_bodies = 1;
-CREATE INDEX tidings_receipt_block_forget ON tidings_receipt_block (forget_at);
 CREATE TABLE tidings_receipt_hot (pos INTEGER PRIMARY KEY, entries INTEGER NOT NULL, records BLOB NOT NULL) STRICT;
 CREATE TABLE tidings_receipt_key (k BLOB PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE tidings_receiver (id TEXT PRIMARY KEY, config BLOB NOT NULL, created INTEGER NOT NULL, secrets BLOB,

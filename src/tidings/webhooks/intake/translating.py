@@ -16,12 +16,12 @@ from tidings.events.catalog import Catalog
 from tidings.events.codec import encode_json
 from tidings.events.envelope import AttributeValue, Envelope
 from tidings.events.media import JSON
-from tidings.store.receipts import Arrival, Headers, Identity, Received
+from tidings.store.receipts import Arrival, Identity, Received
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.receive.given import Given
 from tidings.webhooks.receive.read import Item
 
-_MASK = b"***"
+_MASK = "***"
 _ERROR_MAX = 2_000
 _JSON_ATTRIBUTES: Mapping[str, AttributeValue] = {"datacontenttype": JSON}
 _PARAMETER = re.compile(rb"([^&=]*)=([^&]*)")
@@ -135,9 +135,11 @@ def _identities(items: Sequence[Item], body: bytes, *, has_failed: bool) -> tupl
     return tuple(found)
 
 
-def _masked_headers(headers: Headers, masked: frozenset[bytes]) -> Headers:
-    """Return the headers without what would let whoever reads them send a request of his own."""
-    return [(name, _MASK if name in masked else value) for name, value in headers]
+def _masked_headers(headers: Sequence[tuple[bytes, bytes]], masked: frozenset[bytes]) -> bytes:
+    """Return the headers as JSON, without what would let whoever reads them send a request of his own."""
+    return encode_json(
+        [[name.decode("latin-1"), _MASK if name in masked else value.decode("latin-1")] for name, value in headers]
+    )
 
 
 def _masked_query(query: bytes, masked: frozenset[str]) -> bytes:
