@@ -36,7 +36,8 @@ def asked(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("how", "code"), [("ended", 3), ("said", 1), ("killed", -9)])
 def test_a_process_is_as_python_makes_it(asked: Path, how: str, code: int) -> None:
-    environment = {**os.environ, "MINE": "é", "PYTHONPATH": f"{asked}/further:{os.environ.get('PYTHONPATH', '')}"}
+    paths = [f"{asked}/further", *filter(None, [os.environ.get("PYTHONPATH")])]  # an empty one would be the folder
+    environment = {**os.environ, "MINE": "é", "PYTHONPATH": os.pathsep.join(paths)}
     ended = run("asked", how, "--two words", folder=asked, environment=environment, given="given\n")
     assert ended.code == code
     assert ended == processes.run_anew(
