@@ -15,6 +15,7 @@ __all__ = ["bare_postgres_url", "making", "pooled_postgres_url", "pooler", "post
 # A shell that runs the tests in the background, and `nohup`, have these ignored, and each process begun here would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # by which PgBouncer is ended
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
