@@ -117,7 +117,7 @@ class Database:
             )
         connection.execute(f"PRAGMA synchronous={self._synchronous.upper()}")
         connection.execute("PRAGMA fullfsync=ON")  # only macOS heeds it
-        connection.execute("PRAGMA cache_size=-65536" if not query_only else "PRAGMA cache_size=-16384")
+        connection.execute("PRAGMA cache_size=-57344" if not query_only else "PRAGMA cache_size=-16384")
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute("PRAGMA wal_autocheckpoint=0")
         if query_only:
