@@ -199,8 +199,8 @@ async def _tail(session: Session, opened: Opened, output: Output, sought: Sought
     for entry in entries:
         _print(output, tokens, entry)
     if not entries and not follow:
-        is_empty = "no entry can be read yet" if waits else "the log is empty"
-        output.say("no entry matches" if sought != Sought() else is_empty)
+        of_all = "no entry can be read yet" if waits else "the log is empty"
+        output.say("no entry matches" if sought != Sought() else of_all)
     if follow:
         async for entry in inspect.follow(opened.log, after=upto, where=where, pattern=pattern):
             _print(output, tokens, entry)

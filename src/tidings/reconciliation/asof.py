@@ -39,9 +39,9 @@ class Bounds:
 
     `began`: when the scope was run first, None if it was not. `expected`: how old `deletes` may become before the next
     run has proved it anew, µs; None where nothing runs by itself. `furthest`: up to when anything is known of any part;
-    `may_be_ahead`: how far that may be ahead of our clock, µs, as the provider's own is; `clock`: how far that one is
-    for certain, beyond its declared skew. `is_stopped`: there are more exceptions than `EXCEPTIONS_MAX`, so both stand
-    where they stood before there were.
+    `may_be_ahead`: how far that may be ahead of our clock, µs, as the provider's own is; `provider_ahead`: how far that
+    one is for certain, beyond its declared skew. `is_stopped`: there are more exceptions than `EXCEPTIONS_MAX`, so both
+    stand where they stood before there were.
     """
 
     scope: str
@@ -55,7 +55,7 @@ class Bounds:
     furthest: int = NEVER
     is_stopped: bool = False
     may_be_ahead: int = 0
-    clock: int = 0
+    provider_ahead: int = 0
 
     def staleness(self, now: int) -> int | None:
         """Return how old `deletes` is, µs; as old as the first run while nothing was proved. Below 0: see `ahead`."""
@@ -103,7 +103,7 @@ async def bounds_of(notes: NoteStore, scope: Scope, ran: Ran) -> Bounds:
         deletes=None if deletes == NEVER else deletes,
         is_stopped=is_stopped,
         may_be_ahead=may_be_ahead(ran.record.line, scope.listing.facts),
-        clock=surely_ahead(ran.record.line, scope.listing.facts),
+        provider_ahead=surely_ahead(ran.record.line, scope.listing.facts),
         exceptions=tuple(sorted(exceptions, key=lambda each: each.key)),
         record=ran.record,
         run=ran.last,

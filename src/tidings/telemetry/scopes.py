@@ -70,7 +70,7 @@ def _bounds(found: Sequence[tuple[Bounds, Mapping[str, int]]], now: int) -> Iter
     ages = [(scope, kind, began[scope] if at is None else at) for scope, kind, at in kinds]
     yield Gauge(table.STALENESS, [((scope, kind), (now - at) / 1e6) for scope, kind, at in ages if at is not None])
     yield Gauge(table.EXPECTED, [((each.scope,), each.expected / 1e6) for each in bounds if each.expected is not None])
-    yield Gauge(table.PROVIDER_AHEAD, [((each.scope,), each.clock / 1e6) for each in bounds])
+    yield Gauge(table.PROVIDER_AHEAD, [((each.scope,), each.provider_ahead / 1e6) for each in bounds])
     yield Gauge(table.EXCEPTIONS, [((each.scope,), len(each.exceptions)) for each in bounds])
     states = [(each.scope, each.run is not None and each.run.state == "held") for each in bounds]
     yield Gauge(table.RECONCILE_HELD, [((scope,), is_held) for scope, is_held in states])

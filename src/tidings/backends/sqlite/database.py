@@ -27,6 +27,8 @@ Synchronous = Literal["full", "normal"]
 
 MEMORY = ":memory:"
 READERS = 3
+WRITER_CACHE_KIB, READER_CACHE_KIB = 56 * 1024, 16 * 1024
+"""Pages that a connection keeps at most: the writer's is the larger part of what a long run holds in memory."""
 TURNS = 20
 """How often others may come first while a file is new."""
 OLDEST_SQLITE = (3, 37)
@@ -117,7 +119,7 @@ class Database:
             )
         connection.execute(f"PRAGMA synchronous={self._synchronous.upper()}")
         connection.execute("PRAGMA fullfsync=ON")  # only macOS heeds it
-        connection.execute("PRAGMA cache_size=-57344" if not query_only else "PRAGMA cache_size=-16384")
+        connection.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB if query_only else WRITER_CACHE_KIB}")
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute("PRAGMA wal_autocheckpoint=0")
         if query_only:
