@@ -200,7 +200,7 @@ def test_endpoints_are_alike(faces: Faces) -> None:
     assert faces.cli("endpoints", "show", "crm") == faces.http("/endpoints/crm") == changed
     paused = faces.cli("endpoints", "pause", "crm", "--reason", "they move")
     again = faces.http("/endpoints/crm/pause", method="POST", body={"reason": "they move"})
-    assert (paused["state"], paused["why"]) == (again["state"], again["why"]) == ("paused", "they move")
+    assert (paused["state"], paused["reason"]) == (again["state"], again["reason"]) == ("paused", "they move")
     assert set(paused) == set(again) == set(faces.cli("endpoints", "resume", "crm"))
     assert faces.cli("endpoints", "remove", "other") == {"endpoint": "other", "cancelled": 0}
 

@@ -204,7 +204,7 @@ async def test_a_paused_one_holds_and_a_resumed_one_sends(caller: Caller, partne
     receiver, url = partner
     await made(caller, url=url)
     paused = await ask(caller, "POST", "/endpoints/crm/pause", {"reason": "they move"})
-    assert (paused.json["state"], paused.json["why"]) == ("paused", "they move")
+    assert (paused.json["state"], paused.json["reason"]) == ("paused", "they move")
     assert (await ask(caller, "POST", "/endpoints/crm/test", {}, idempotency_key="t")).problem == (
         409,
         "endpoint-state",

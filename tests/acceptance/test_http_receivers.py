@@ -201,7 +201,7 @@ async def test_a_receiver_whose_secrets_cannot_be_read_is_shown_as_such(tmp_path
     async with serving(Till().app, replace(settings, master_key=None)) as caller:
         shown = await caller.get("/receivers/bank")
         assert (shown.json["state"], shown.json["secrets"]) == ("unreadable", 0)
-        assert "TIDINGS_MASTER_KEY" in shown.json["why"]
+        assert "TIDINGS_MASTER_KEY" in shown.json["reason"]
         assert (await send(caller, delivery("evt_1"), to="/hooks/bank")).problem == (503, "store-unavailable")
         whole = {**BANK, "settings": {}}
         assert (await ask(caller, "PUT", "/receivers/bank", whole, if_match=shown.headers["etag"])).status == 200

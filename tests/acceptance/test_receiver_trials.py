@@ -91,7 +91,7 @@ async def test_what_it_says_are_the_events_and_who_signed_it(till: Till, caller:
     assert (tried.scheme, tried.key, tried.new, tried.repeats) == (1, "1", 1, None)
     till.broken = True
     tried = await trial(till, signed(FIRST), FIRST)
-    assert (tried.outcome, tried.why, tried.events) == ("failed", "Broken: a mistake of ours", ())
+    assert (tried.outcome, tried.error, tried.events) == ("failed", "Broken: a mistake of ours", ())
     await caller.ask("POST", "/hooks/till", signed(FIRST), FIRST)
     tried = await trial(till, signed(FIRST), FIRST)
     assert (tried.outcome, tried.repeats) == ("failed", 1)
@@ -108,8 +108,8 @@ async def test_bytes_that_a_tool_has_changed_are_recognised(till: Till, caller: 
     ):
         tried = await trial(till, signed(signed_as), file)
         assert tried.reason == "no-matching-signature"
-        assert hint in (tried.why or "")
-    assert "fits" not in ((await trial(till, signed(FIRST), FIRST + b"  ")).why or "")
+        assert hint in (tried.error or "")
+    assert "fits" not in ((await trial(till, signed(FIRST), FIRST + b"  ")).error or "")
 
 
 async def test_a_request_is_signed_as_its_sender_would(till: Till, caller: Caller) -> None:

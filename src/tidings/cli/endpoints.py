@@ -51,7 +51,7 @@ def list_(
 
     found = Session().look(work)
     if not as_json:
-        names = ("endpoint", "url", "state", "why", "pending", "held", "dead", "last_success", "last_failure")
+        names = ("endpoint", "url", "state", "reason", "pending", "held", "dead", "last_success", "last_failure")
         found = [{name: each[name] for name in names} for each in found]
     Output(as_json=as_json).rows(found, empty="there are no endpoints: `tidings endpoints add URL` makes one")
 

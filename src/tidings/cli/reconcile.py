@@ -209,7 +209,7 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
     return {
         "run": run["id"],
         "mode": run["mode"],
-        "state": state if run["why"] is None else f"{state}: {run['why']}",
+        "state": state if run["reason"] is None else f"{state}: {run['reason']}",
         "started": run["started"],
         "rows": run["rows"],
         "equal": run["equal"],

@@ -44,12 +44,12 @@ def entry_fields(entry: Entry) -> dict[str, Any]:
 
 def standing_row(standing: Standing) -> dict[str, Any]:
     """Return how a consumer stands to an event, as a row for people."""
-    why, parked, dropped = None, standing.parked, standing.dropped
+    reason, parked, dropped = None, standing.parked, standing.dropped
     if parked is not None:
-        why = f"{parked.state}, {parked.reason}: {parked.error}"
+        reason = f"{parked.state}, {parked.reason}: {parked.error}"
     elif dropped is not None:
-        why = f"not handled: given up {time_text(dropped.at)} by {dropped.who or 'nobody named'}: {dropped.reason}"
-    return {"consumer": standing.consumer, "state": standing.state, "why": why}
+        reason = f"not handled: given up {time_text(dropped.at)} by {dropped.who or 'nobody named'}: {dropped.reason}"
+    return {"consumer": standing.consumer, "state": standing.state, "reason": reason}
 
 
 def delivered_row(delivery: Mapping[str, Any]) -> dict[str, Any]:

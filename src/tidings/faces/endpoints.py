@@ -21,7 +21,7 @@ def endpoint_object(found: Shown) -> dict[str, Any]:
         **members,
         "header_names": sorted(headers),
         "state": found.state,
-        "why": found.why,
+        "reason": found.reason,
         "since": time_text(found.since),
         "failures": found.failures,
         "quiet_since": time_text(found.quiet_since),

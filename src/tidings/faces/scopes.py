@@ -44,7 +44,7 @@ def run_object(run: Run, scope: str) -> dict[str, Any]:
         "mode": run.mode,
         "dry": run.is_dry,
         "state": run.state,
-        "why": run.why or None,
+        "reason": run.why or None,
         "started": time_text(run.started),
         "ended": None if run.ended is None else time_text(run.ended),
         "pages": run.pages,

@@ -29,7 +29,7 @@ class ShownSecret:
 class Shown:
     """One endpoint. `members`: what was configured, but for the values of headers, which may be secrets.
 
-    `since`: when the state began; `why`: of one that is not active. `not_before`: nothing is sent earlier; 0: at once.
+    `since`: when the state began; `reason`: of one that is not active. `not_before`: nothing is sent earlier; 0: now.
     `failures`: in a row. `quiet_since`: the last success, else when it was made or resumed. `succeeded`, `failed`:
     attempts of the last five minutes, `succeeded_at` and `failed_at` the last ones. `secrets`: newest first.
     """
@@ -39,7 +39,7 @@ class Shown:
     created: int
     members: Mapping[str, Any]
     state: EndpointState
-    why: str | None
+    reason: str | None
     since: int
     not_before: int
     failures: int
@@ -64,7 +64,7 @@ def shown(record: EndpointRecord, backlog: Backlog, *, now: int) -> Shown:
         created=record.created,
         members={**members, "headers": dict.fromkeys(members["headers"], HIDDEN)},
         state=record.condition.state,
-        why=record.condition.why,
+        reason=record.condition.why,
         since=endpoint.health.since,
         not_before=record.condition.not_before,
         failures=endpoint.health.failures,

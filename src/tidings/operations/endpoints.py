@@ -243,7 +243,7 @@ class Endpoints:
             record = await changing.pause_endpoint(id, at=now, why=reason, state=state, health=kept)
             if before.condition.state != state:
                 told: Operational = "endpoint.paused" if state == "paused" else "endpoint.disabled"
-                changing.emit([self._said(told, id, why=reason)])
+                changing.emit([self._said(told, id, reason=reason)])
         return await self._shown(record)
 
     async def resume(self, id: str, *, who: str = "local") -> Shown:

@@ -21,7 +21,7 @@ State = Literal["active", "retired", "unreadable"]
 class Shown:
     """One receiver. `declared`: where, in code; None for one of the store, which has `created` and `version`.
 
-    `setting_names`, `secrets`: which settings and how many secrets; what they are is not shown. `why`: of one that
+    `setting_names`, `secrets`: which settings and how many secrets; what they are is not shown. `reason`: of one that
     cannot be read here. `last`: when something came last. `is_silent`: nothing came for longer than `every`, in µs.
     """
 
@@ -36,7 +36,7 @@ class Shown:
     created: int | None
     version: int | None
     state: State
-    why: str | None
+    reason: str | None
     last: int | None
     is_silent: bool
     tally: ReceiptTally
@@ -57,7 +57,7 @@ def declared(receiver: Receiver, *, last: int | None, tally: ReceiptTally, begun
         created=None,
         version=None,
         state="retired" if receiver.is_retired else "active",
-        why=None,
+        reason=None,
         last=last,
         is_silent=not receiver.is_retired and is_silent(every, last, begun=begun, now=now),
         tally=tally,
@@ -69,12 +69,12 @@ def kept(record: ReceiverRecord, keyring: Keyring, *, last: int | None, tally: R
     config: Config = config_of(record.config)
     names: Sequence[str] = ()
     state: State = record.state
-    count, why = 0, None
+    count, reason = 0, None
     try:
         hidden = hidden_of(record, keyring)
         names, count = sorted(hidden.settings), len(hidden.secrets)
     except SettingError as error:
-        state, why = "unreadable", str(error)
+        state, reason = "unreadable", str(error)
     every = None if config.expected_every_s is None else round(config.expected_every_s * 1_000_000)
     return Shown(
         id=record.id,
@@ -88,7 +88,7 @@ def kept(record: ReceiverRecord, keyring: Keyring, *, last: int | None, tally: R
         created=record.created,
         version=record.version,
         state=state,
-        why=why,
+        reason=reason,
         last=last,
         is_silent=state == "active" and is_silent(every, last, begun=record.created, now=now),
         tally=tally,

@@ -42,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What it would become. `status`: of the answer. `reason`: of a refusal, as metrics name it; `why`: as a sentence.
+    """What it would become. `status`: of the answer. `reason`: of a refusal, as metrics name it; `error`: a sentence.
 
     `scheme`, `key`: which of the receiver's it is signed by, from 1, the key by its name if it has one. `signed`: when,
     µs since 1970. `repeats`: the receipt that has its id. `events`: what it says; `new`: how many of them are added.
@@ -52,7 +52,7 @@ class Trial:
     outcome: Outcome
     status: int
     reason: str | None = None
-    why: str | None = None
+    error: str | None = None
     scheme: int | None = None
     key: str | None = None
     signed: int | None = None
@@ -84,7 +84,11 @@ class Trying:
             shaken = _judged(receiver, request, at)
         except _Refused as refused:
             return Trial(
-                receiver=receiver.id, outcome="refused", status=refused.status, reason=refused.reason, why=str(refused)
+                receiver=receiver.id,
+                outcome="refused",
+                status=refused.status,
+                reason=refused.reason,
+                error=str(refused),
             )
         if shaken.outcome == "handshake":
             return shaken
@@ -97,23 +101,23 @@ class Trying:
         [judged] = judge([received], owners, [0])
         differing = await self.retelling.differing(fresh_events(arrival, judged))
         outcome: Outcome = "stored"
-        why = received.error
+        error = received.error
         if judged.verdict == "conflict":
-            outcome, why = "conflict", "its id came before, with other content: the first one stays"
+            outcome, error = "conflict", "its id came before, with other content: the first one stays"
         elif judged.verdict == "duplicate":
             outcome = "duplicate"
         elif received.outcome == "failed":
             outcome = "failed"
         elif differing:
             id = differing[0].id
-            outcome, why = "conflict", f"the event {id!r} is in the log with other content: that one stays"
+            outcome, error = "conflict", f"the event {id!r} is in the log with other content: that one stays"
         refusing = replace(received, refused=items_of(arrival.events, differing))
         [rest] = judge([refusing], owners, [0])
         return Trial(
             receiver=receiver.id,
             outcome=outcome,
             status=answers.new if outcome in ("stored", "failed") else answers.duplicate,
-            why=why,
+            error=error,
             scheme=accepted.scheme,
             key=accepted.key,
             signed=accepted.signed,

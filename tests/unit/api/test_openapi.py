@@ -194,3 +194,8 @@ def test_every_operation_that_counts_who_asks_may_refuse_it_for_that(document: A
     for path, item in document["paths"].items():
         for method in METHODS & set(item):
             assert ("429" in item[method]["responses"]) is (path not in ("/healthz", "/readyz")), (method, path)
+
+
+async def test_why_something_is_so_has_one_name(document: Any) -> None:
+    named = [at for at, node in nodes(document) if "why" in node.get("properties", {})]
+    assert named == []

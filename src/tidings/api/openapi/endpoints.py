@@ -91,7 +91,7 @@ def _shown() -> dict[str, Object]:
         **_configuration(),
         "header_names": array(TEXT, description="Of the headers sent with each request; what they say is not shown."),
         "state": {"enum": list(STATES)},
-        "why": MAYBE | {"description": "Of a state that is not `active`."},
+        "reason": MAYBE | {"description": "Of a state that is not `active`."},
         "since": TIME | {"description": "When the state began."},
         "failures": WHOLE | {"description": "In a row, up to now."},
         "quiet_since": TIME | {"description": "The last success; before the first, when it was made or resumed."},

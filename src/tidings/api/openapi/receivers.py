@@ -45,7 +45,7 @@ def _receiver() -> Object:
             "setting_names": array(TEXT, description="What they say is not shown."),
             "secrets": WHOLE | {"description": "How many; nobody can see them."},
             "state": {"enum": ["active", "retired", "unreadable"]},
-            "why": MAYBE | {"description": "Of one whose secrets cannot be read here."},
+            "reason": MAYBE | {"description": "Of one whose secrets cannot be read here."},
             "declared": MAYBE | {"description": "Where, of one that the application's code declares."},
             "created": MAYBE_TIME,
             "version": _MAYBE_WHOLE,

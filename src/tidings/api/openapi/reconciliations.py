@@ -78,7 +78,7 @@ def _run() -> dict[str, Object]:
         "mode": {"enum": list(get_args(Mode))},
         "dry": YES | {"description": "It changes nothing, but says what it would."},
         "state": _STATE,
-        "why": MAYBE,
+        "reason": MAYBE,
         "started": TIME,
         "ended": MAYBE_TIME,
         **dict.fromkeys(counts, WHOLE),

@@ -48,7 +48,7 @@ def _said_of(sending: Sending, settled: Settled) -> list[tuple[Operational, dict
         found += [("delivery.exhausted", {**about, "delivery": each.delivery.key}) for each in sending.claimed]
     changed = health.told(settled.before.condition.state, settled.after.condition.state)
     if changed is not None:
-        found.append((changed, {"why": settled.after.condition.why, **about}))
+        found.append((changed, {"reason": settled.after.condition.why, **about}))
     return found
 
 

@@ -127,7 +127,7 @@ async def test_refused_address_is_not_retried(place: str, to: Sink) -> None:
         first, second = await at.until("dead", "held")
         assert (first["reason"], first["attempts"], second["attempts"]) == ("address-refused", 1, 0)
         shown = await at.endpoints.show("e")
-        assert (shown.state, shown.why) == ("paused", "address-refused")
+        assert (shown.state, shown.reason) == ("paused", "address-refused")
         assert to.got == []
 
 
@@ -146,7 +146,7 @@ async def test_an_unreadable_secret_pauses_and_nothing_is_sent_unsigned(at: Desk
     await at.store.change_endpoint(structs.replace(record, secrets=spoilt))
     await at.say("1", "2")
     await at.until("dead", "held")
-    assert ((await at.endpoints.show("e")).why, to.got) == ("secret-unreadable", [])
+    assert ((await at.endpoints.show("e")).reason, to.got) == ("secret-unreadable", [])
 
 
 @BOTH
@@ -390,6 +390,7 @@ async def test_operational_events_go_only_to_those_that_name_them_and_raise_none
     assert [json.loads(got.body)["type"] for got in to.to("/every")] == ["said"]
     page = await at.opened.log.read(after=0, limit=100)
     assert [entry.envelope.type for entry in page.entries] == ["said", "endpoint.disabled"]
+    assert json.loads(page.entries[1].envelope.data or b"")["reason"] == "gone"
 
 
 @BOTH
