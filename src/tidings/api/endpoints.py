@@ -24,9 +24,9 @@ from tidings.errors import InvalidConfigurationError, NotFoundError, RefusedErro
 from tidings.events.codec import encode_json
 from tidings.events.media import JSON
 from tidings.faces.endpoints import endpoint_object, made_object, new_secret_object
+from tidings.operations.endpoint_secrets import Made
 from tidings.operations.endpoint_shown import Shown
 from tidings.operations.endpoints import Endpoints as Operations
-from tidings.operations.endpoints import Made
 from tidings.store.driver import StoreDriver
 from tidings.store.keyed import Keyed
 from tidings.webhooks.deliver.secrets import GRACE_S, Kind

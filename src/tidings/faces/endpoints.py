@@ -7,8 +7,8 @@ from typing import Any
 from tidings.events.timestamp import time_text
 from tidings.faces.tokens import Tokens
 from tidings.operations.endpoint_again import Again
+from tidings.operations.endpoint_secrets import Made
 from tidings.operations.endpoint_shown import Shown, ShownSecret
-from tidings.operations.endpoints import Made
 from tidings.store.endpoint_deliveries import Backlog
 
 

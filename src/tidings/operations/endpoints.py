@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from msgspec import structs
@@ -17,8 +17,9 @@ from tidings.log.log import Log
 from tidings.operations.endpoint_again import Again, Wanted, recover, recoverable, replay
 from tidings.operations.endpoint_ids import checked
 from tidings.operations.endpoint_pins import check_pins, newest_open
+from tidings.operations.endpoint_secrets import Made, New, Secrets
 from tidings.operations.endpoint_shown import Shown, shown
-from tidings.operations.filtered import find_endpoint
+from tidings.operations.filtered import find_endpoint, moved_endpoint
 from tidings.operations.progress import Progress, unwatched
 from tidings.ports import Ports
 from tidings.store.audit import Change, What
@@ -28,7 +29,6 @@ from tidings.store.endpoints import EndpointRecord
 from tidings.webhooks.deliver import health, secrets
 from tidings.webhooks.deliver.addresses import Allowed
 from tidings.webhooks.deliver.configured import endpoint_of, members_of
-from tidings.webhooks.deliver.endpoint import Endpoint
 from tidings.webhooks.deliver.fanout import NAME, types_of
 from tidings.webhooks.deliver.operational import Operational, said
 from tidings.webhooks.deliver.pinning import Lineages
@@ -38,11 +38,8 @@ from tidings.webhooks.deliver.records import (
     endpoint_of_record,
     health_of,
     pacing_of,
-    secrets_of,
     secrets_to_bytes,
 )
-from tidings.webhooks.deliver.sealing import Unreadable, opened, sealed, sealed_headers
-from tidings.webhooks.deliver.secrets import Held, Secret
 from tidings.webhooks.deliver.telling import ID_BITS
 from tidings.webhooks.sealing import Keyring, check_keyring
 
@@ -50,16 +47,6 @@ Append = Callable[[Sequence[Envelope]], Awaitable[Receipt]]
 """`Log.append`, or what appends as a part of a request's transaction."""
 
 TRIES = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """An endpoint with the secret that was made for it, which nobody can see again. `public`: of an Ed25519 key."""
-
-    endpoint: Shown
-    secret_id: str
-    secret: str = field(repr=False)
-    public: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,28 +88,27 @@ class Endpoints:
         await check_pins(self.store, endpoint.pin, self.lineages)
         if members.get("pin") is None:
             endpoint = replace(endpoint, pin=await newest_open(self.store, types_of(members)))
-        key = self._secret(secret, kind)
-        held = self._held(key, endpoint=id, before=(), now=now)
+        new = self._secrets.first(id, text=secret, kind=kind, now=now)
         head = (await self.log.head()).position
         record = EndpointRecord(
             id=id,
-            config=config_of(self._sealing(endpoint)),
+            config=config_of(self._secrets.sealing(endpoint)),
             starts_after=head,
             created=now,
             pacing=pacing_of(endpoint),
             condition=condition_of(endpoint.health),
-            secrets=secrets_to_bytes([held]),
+            secrets=secrets_to_bytes([new.held]),
         )
         if not await self.store.checkpoints(NAME):
             await self.store.register(NAME, partitions=1, start=head)
         async with self.store.changing(self._change("endpoint-added", id, who)) as changing:
             if not await changing.add_endpoint(record):
                 raise RefusedError(f"there is an endpoint {id!r} already: change it, or choose another id")
-        return Made(endpoint=await self._shown(record), secret_id=held.id, secret=key.text, public=key.public)
+        return new.made(await self._shown(record))
 
     async def show(self, id: str) -> Shown:
         """Return one endpoint, without its secrets and the values of its headers. NotFoundError."""
-        return await self._shown(await self._record(id))
+        return await self._shown(await find_endpoint(self.store, id))
 
     async def list(self, *, after: str | None = None, limit: int = 100) -> Sequence[Shown]:
         """Return endpoints by their id, behind the one of this id."""
@@ -147,7 +133,7 @@ class Endpoints:
 
         def changed(record: EndpointRecord, now: int) -> EndpointRecord:
             if version is not None and record.version != version:
-                raise _moved(id)
+                raise moved_endpoint(id)
             known = endpoint_of_record(record, now=now)
             given = {"pin": dict(known.pin), **members} if whole else {**members_of(known), **members}
             if "slots" in members and "reserved" not in members and not whole:
@@ -155,7 +141,7 @@ class Endpoints:
             stays = "headers" not in members and not whole
             if stays:
                 del given["headers"]  # what is sealed is no header that anybody may give
-            endpoint = self._sealing(endpoint_of(given, id=id, health=known.health, allowed=self.allowed))
+            endpoint = self._secrets.sealing(endpoint_of(given, id=id, health=known.health, allowed=self.allowed))
             if stays:
                 endpoint = replace(endpoint, headers=known.headers)
             if endpoint.via != known.via:
@@ -163,7 +149,7 @@ class Endpoints:
                 raise InvalidConfigurationError(f"via: {why}", errors=[("/via", why)])
             return structs.replace(record, config=config_of(endpoint), pacing=pacing_of(endpoint))
 
-        before = endpoint_of_record(await self._record(id), now=self.ports.clock.now_us()).pin
+        before = endpoint_of_record(await find_endpoint(self.store, id), now=self.ports.clock.now_us()).pin
         await check_pins(self.store, members.get("pin"), self.lineages, before=before)
         return await self._shown(await self._changed(self._change("endpoint-changed", id, who), changed))
 
@@ -175,9 +161,9 @@ class Endpoints:
         async with self.store.changing(self._change("endpoint-removed", id, who)) as changing:
             if version is not None:
                 # A change, though to nothing else, tells whether the version is still that one, and keeps others out.
-                known = structs.replace(await self._record(id), version=version)
+                known = structs.replace(await find_endpoint(self.store, id), version=version)
                 if await changing.change_endpoint(known) is None:
-                    raise _moved(id)
+                    raise moved_endpoint(id)
             return await changing.remove_endpoint(id, at=self.ports.clock.now_us())
 
     async def rotate(
@@ -195,27 +181,24 @@ class Endpoints:
         one cannot be read; TooManySecretsError; SettingError; NotFoundError.
         """
         check_keyring(self.keyring, is_local=self.is_local)
-        drawn = kind or (self._kind_of(await self._record(id)) if secret is None else "hmac")
-        key, made = self._secret(secret, drawn), list[Held]()
+        made: list[New] = []
 
         def changed(record: EndpointRecord, now: int) -> EndpointRecord:
-            before = secrets_of(record.secrets)
-            made[:] = [self._held(key, endpoint=id, before=before, now=now)]
-            after = secrets.rotated(before, made[0], now=now, grace_s=grace_s)
-            return structs.replace(record, secrets=secrets_to_bytes(after))
+            after, new = self._secrets.rotated(record, text=secret, kind=kind, grace_s=grace_s, now=now)
+            made[:] = [new]
+            return after
 
         def event() -> Envelope:
-            return self._said("endpoint.secret-rotated", id, secret=made[0].id)
+            return self._said("endpoint.secret-rotated", id, secret=made[0].held.id)
 
         record = await self._changed(self._change("secret-rotated", id, who), changed, event)
-        return Made(endpoint=await self._shown(record), secret_id=made[0].id, secret=key.text, public=key.public)
+        return made[0].made(await self._shown(record))
 
     async def revoke(self, id: str, secret_id: str, *, who: str = "local") -> Shown:
         """Have an old secret sign no more, from now on. NotFoundError; RefusedError for the newest."""
 
         def changed(record: EndpointRecord, now: int) -> EndpointRecord:
-            left = secrets.revoked(secrets_of(record.secrets), secret_id, now=now)
-            return structs.replace(record, secrets=secrets_to_bytes(left))
+            return self._secrets.revoked(record, secret_id, now=now)
 
         return await self._shown(await self._changed(self._change("secret-revoked", id, who, secret_id), changed))
 
@@ -224,7 +207,7 @@ class Endpoints:
 
         Returns the key of its delivery. NotFoundError; RefusedError unless it is active or degraded.
         """
-        record = await self._record(id)
+        record = await find_endpoint(self.store, id)
         if not record.condition.is_sending:
             raise RefusedError(f"the endpoint {id!r} is {record.condition.state}: resume it before it is tested")
         async with self.store.changing(self._change("endpoint-tested", id, who)):
@@ -236,7 +219,7 @@ class Endpoints:
         self, id: str, *, reason: str = "operator", state: Literal["paused", "disabled"] = "paused", who: str = "local"
     ) -> Shown:
         """Send nothing to it until it is resumed: what is open and what comes is held. Twice is once. NotFoundError."""
-        before, now = await self._record(id), self.ports.clock.now_us()
+        before, now = await find_endpoint(self.store, id), self.ports.clock.now_us()
         stopped = health.stopped(health_of(before.condition, now=now), state=state, why=reason, now=now)
         kept = bytes(stopped)
         async with self.store.changing(self._change("endpoint-paused", id, who, reason)) as changing:
@@ -248,7 +231,7 @@ class Endpoints:
 
     async def resume(self, id: str, *, who: str = "local") -> Shown:
         """Send to a paused or disabled endpoint again, in order. NotFoundError; RefusedError if it is neither."""
-        before, now = await self._record(id), self.ports.clock.now_us()
+        before, now = await find_endpoint(self.store, id), self.ports.clock.now_us()
         kept = bytes(health.resumed(health_of(before.condition, now=now), now=now))
         async with self.store.changing(self._change("endpoint-resumed", id, who)) as changing:
             record = await changing.resume_endpoint(id, at=now, health=kept)
@@ -278,9 +261,6 @@ class Endpoints:
         found = await self.store.backlogs(record.id, record.id)
         return shown(record, found.get(record.id, Backlog()), now=self.ports.clock.now_us())
 
-    async def _record(self, id: str) -> EndpointRecord:
-        return await find_endpoint(self.store, id)
-
     async def _changed(
         self,
         change: Change,
@@ -289,8 +269,8 @@ class Endpoints:
     ) -> EndpointRecord:
         """Keep what `changed` makes of it, again where others changed it meanwhile; `event`: what tells of it."""
         for _ in range(TRIES):
-            record = changed(await self._record(change.on), self.ports.clock.now_us())
-            with suppress(_MovedError):
+            record = changed(await find_endpoint(self.store, change.on), self.ports.clock.now_us())
+            with suppress(MovedError):
                 return await self._kept(change, record, event)
         raise RefusedError(f"the endpoint {change.on!r} is being changed by others: try again")
 
@@ -300,7 +280,7 @@ class Endpoints:
         async with self.store.changing(change) as changing:
             after = await changing.change_endpoint(record)
             if after is None:
-                raise _MovedError
+                raise moved_endpoint(record.id)
             if event is not None:
                 changing.emit([event()])
         return after
@@ -310,35 +290,9 @@ class Endpoints:
         event = uuid7(now, self.ports.random.getrandbits(ID_BITS))
         return said(type, id, id=event, now=now, **more)
 
-    def _secret(self, text: str | None, kind: secrets.Kind) -> Secret:
-        return secrets.secret_of(text) if text is not None else secrets.generated(kind, self._draw)
-
-    def _kind_of(self, record: EndpointRecord) -> secrets.Kind:
-        newest = next(each for each in secrets_of(record.secrets) if each.until is None)
-        found = opened(newest.sealed, self.keyring, about=record.id)
-        if isinstance(found, Unreadable):
-            why = f"say hmac or ed25519, since the secret before cannot be read: {found.why}"
-            raise InvalidConfigurationError(f"kind: {why}", errors=[("/kind", why)])
-        return found.kind
-
-    def _held(self, secret: Secret, *, endpoint: str, before: Sequence[Held], now: int) -> Held:
-        id = f"s{max((int(each.id[1:]) for each in before), default=0) + 1}"
-        return Held(id=id, sealed=sealed(secret, self.keyring, about=endpoint, draw=self._draw), since=now)
-
-    def _sealing(self, endpoint: Endpoint) -> Endpoint:
-        sealed = sealed_headers(endpoint.headers, self.keyring, endpoint=endpoint.id, draw=self._draw)
-        return replace(endpoint, headers=sealed)
-
-    def _draw(self, count: int) -> bytes:
-        return self.ports.random.getrandbits(8 * count).to_bytes(count, "big")
+    @property
+    def _secrets(self) -> Secrets:
+        return Secrets(self.ports, self.keyring)
 
     def _change(self, what: What, id: str, who: str, reason: str = "") -> Change:
         return Change(who=who, what=what, on=id, reason=reason.strip())
-
-
-class _MovedError(Exception):
-    """Undoes a change of what somebody else changed."""
-
-
-def _moved(id: str) -> MovedError:
-    return MovedError(f"the endpoint {id!r} was changed since it was read: read it again, and decide anew")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from tidings.consumers.relay import OUTBOX
-from tidings.errors import NotFoundError
+from tidings.errors import MovedError, NotFoundError
 from tidings.operations.roster import roster
 from tidings.services.service import Service
 from tidings.store.deliveries import DeliveryFilter
@@ -61,3 +61,7 @@ async def _had(store: StoreDriver, where: DeliveryFilter) -> bool:
 async def _services(store: StoreDriver, services: Sequence[Service] | None) -> set[str]:
     readers = {reader.name.partition(".")[0] for reader in await roster(store, services)}
     return {service.name for service in services or ()} | readers - {OUTBOX, ENDPOINTS}
+
+
+def moved_endpoint(id: str) -> MovedError:
+    return MovedError(f"the endpoint {id!r} was changed since it was read: read it again, and decide anew")

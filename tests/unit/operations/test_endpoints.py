@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -139,6 +140,24 @@ async def test_after_a_secret_that_cannot_be_read_the_kind_of_the_next_has_to_be
         with pytest.raises(InvalidConfigurationError, match=r"kind: say hmac or ed25519.*TIDINGS_MASTER_KEY"):
             await at.endpoints.rotate("e")
         assert (await at.endpoints.rotate("e", kind="ed25519", grace_s=0)).public is not None
+
+
+async def test_a_secret_is_of_the_kind_that_another_rotation_gave_meanwhile(
+    at: Desk, to: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await at.add(to.url())
+    store, read = at.endpoints.store, at.endpoints.store.endpoint
+
+    async def meanwhile(id: str) -> Any:
+        found = await read(id)
+        with monkeypatch.context() as again:
+            again.setattr(store, "endpoint", read)
+            await at.endpoints.rotate(id, kind="ed25519")
+        monkeypatch.setattr(store, "endpoint", read)
+        return found
+
+    monkeypatch.setattr(store, "endpoint", meanwhile)
+    assert (await at.endpoints.rotate("e")).public is not None
 
 
 async def test_a_rotated_secret_signs_beside_the_old_one_until_that_is_revoked(at: Desk, to: Sink) -> None:
