@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 
 from tidings.webhooks import crypto
@@ -12,9 +12,8 @@ from tidings.webhooks.deliver.secrets import Secret
 from tidings.webhooks.macs import mac_of
 
 _ID_BYTES = 20
-_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648, section 6, in lower case
-_TWO_DIGITS = [first + second for first in _BASE32 for second in _BASE32]
-_PLACES = range(_ID_BYTES * 8 - 10, -1, -10)
+_DIGITS = 32  # of 5 bits each
+_BASE32 = bytes.maketrans(bytes(range(32)), b"abcdefghijklmnopqrstuvwxyz234567")  # RFC 4648, section 6, in lower case
 _hmac_by = lru_cache(maxsize=1_024)(partial(mac_of, "sha256"))  # each key signs many
 
 
@@ -62,4 +61,19 @@ def signature_headers(secrets: Sequence[Secret], *, id: str, timestamp: int, bod
 def _named(parts: Sequence[str]) -> str:
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
     number = int.from_bytes(digest[:_ID_BYTES], "big")
-    return "msg_" + "".join([_TWO_DIGITS[number >> place & 1_023] for place in _PLACES])
+    for upper, factor in _APART:
+        number += (number & upper) * factor
+    return "msg_" + number.to_bytes(_DIGITS, "big").translate(_BASE32).decode()
+
+
+def _halved() -> Iterator[tuple[int, int]]:
+    """Yield how digits come to stand in a byte each, all at once: the upper 16 of them move by 3 bits for each of the
+    others, then the upper 8 of each 16, and so on. Each time: which bits move, and what these are added times."""
+    half = _DIGITS // 2
+    while half:
+        moved = ((1 << 5 * half) - 1) << 5 * half
+        yield sum(moved << 16 * half * part for part in range(_DIGITS // half // 2)), (1 << 3 * half) - 1
+        half //= 2
+
+
+_APART = tuple(_halved())
