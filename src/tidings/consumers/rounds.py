@@ -30,10 +30,11 @@ class Rounds:
         self._log = log
         self._woken = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._beside, self._is_empty = 0, asyncio.Event()
         self._failures = 0
 
     def __len__(self) -> int:
-        return len(self._under_way)
+        return len(self._under_way) + self._beside
 
     def wake(self) -> None:
         """Have it look at once."""
@@ -44,6 +45,22 @@ class Rounds:
         task = asyncio.create_task(attempt, name=key)
         self._under_way.add(task)
         task.add_done_callback(self._ended)
+
+    def enter(self) -> None:
+        """Count something as under way that no task is made for: a task costs as much as a delivery's whole body."""
+        self._beside += 1
+
+    def leave(self) -> None:
+        """Count it no more; whoever does so has it looked at what there is room for."""
+        self._beside -= 1
+        if not self._beside:
+            self._is_empty.set()
+
+    def lost(self, key: str, error: BaseException) -> None:
+        """Report an attempt that raised."""
+        why = "the result of delivery %s was not written, so it is made again once its lease ends"
+        self._log.error(why, key, exc_info=error)
+        self._woken.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Look until `stopping` is set; then wait for the end of what is under way, and return.
@@ -64,8 +81,12 @@ class Rounds:
 
     async def drain(self) -> None:
         """Come back once nothing is under way; what is may begin more."""
-        while self._under_way:
-            await asyncio.wait(self._under_way)
+        while len(self):
+            if self._under_way:
+                await asyncio.wait(self._under_way)
+            else:
+                self._is_empty.clear()
+                await self._is_empty.wait()
 
     async def end(self) -> None:
         """Cancel what is under way, and wait for it."""
@@ -87,9 +108,8 @@ class Rounds:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            why = "the result of delivery %s was not written, so it is made again once its lease ends"
-            self._log.error(why, task.get_name(), exc_info=task.exception())
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.lost(task.get_name(), error)
         self._woken.set()  # there is room again, and the next one of its order may be due
 
     async def _rest(self, stopped: asyncio.Task[bool], seconds: float) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from msgspec.structs import replace
 
 from tidings.ports import Ports
-from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery as Claimed
 from tidings.store.endpoint_deliveries import Decide, Result
 from tidings.store.endpoints import EndpointRecord
 from tidings.store.ladder import SECONDS
@@ -45,10 +45,21 @@ class Manner:
 
 
 class Attempting:
-    """Makes attempts that are counted already. `on_our_fault`: called with the time before which nothing is sent."""
+    """Makes attempts that are counted already.
+
+    `on_our_fault`: called with the time before which nothing is sent. `on_end`: with what was to be sent, once its
+    result waits to be written, or with what was raised instead.
+    """
 
     def __init__(
-        self, manner: Manner, posting: Posting, results: Results, ports: Ports, *, on_our_fault: Callable[[int], None]
+        self,
+        manner: Manner,
+        posting: Posting,
+        results: Results,
+        ports: Ports,
+        *,
+        on_our_fault: Callable[[int], None],
+        on_end: Callable[[Sending, Exception | None], None],
     ) -> None:
         self._manner = manner
         self._preparing = Preparing(manner.keyring)
@@ -56,37 +67,61 @@ class Attempting:
         self._results = results
         self._ports = ports
         self._on_our_fault = on_our_fault
+        self._on_end = on_end
 
-    async def make(self, sending: Sending) -> None:
+    def make(self, sending: Sending) -> None:
         """Send it and have the result written."""
+        try:
+            is_begun = self._make(sending)
+        except Exception as error:
+            self._on_end(sending, error)
+        else:
+            if not is_begun:
+                self._on_end(sending, None)
+
+    def _make(self, whole: Sending) -> bool:
+        """Say whether something is on its way."""
         now = self._ports.clock.now_us()
-        if sending.is_expired(now):
-            self._results.put(sending, lambda _: EXPIRED)
-            return
-        prepared = self._preparing.of(sending.record, now=now)
-        found = brought(sending, self._manner.lineages, self._manner.marks(), prepared.pattern)
+        if whole.is_expired(now):
+            self._results.put(whole, lambda _: EXPIRED)
+            return False
+        prepared = self._preparing.of(whole.record, now=now)
+        found = brought(whole, self._manner.lineages, self._manner.marks(), prepared.pattern)
         for failed, why in found.failed:
             self._results.put(failed, self._decide(failed, why, None))
-        if found.sending is not None:
-            await self._make(*parted(found.sending, prepared.endpoint), prepared, now=now)
-
-    async def _make(self, sending: Sending, rest: Sequence[Claimed], prepared: Prepared, *, now: int) -> None:
+        if found.sending is None:
+            return False
+        sending, rest = parted(found.sending, prepared.endpoint)
         if rest:
             back = Result(state="due", outcome="too-large", next_at=now, is_spent=False)
             self._results.put(sending, lambda _: back, claimed=rest)
+        return self._begin(whole, sending, prepared)
+
+    def _begin(self, whole: Sending, sending: Sending, prepared: Prepared) -> bool:
         content = rendered(sending, prepared.endpoint)
         if isinstance(content, Failure):
             self._results.put(sending, self._decide(sending, content, None))
-            return
-        seen: Answer | Failure | Request = self._request(sending, prepared, content)
+            return False
+        request = self._request(sending, prepared, content)
         body_hash, before = content.hash, sending.first.body_hash
-        if isinstance(seen, Request):
-            if before is not None and before != body_hash:
-                tell_of_another_body(sending.key)
-            self._ports.points.at("delivery:calling")
-            seen = await self._posting.send(seen.url, seen.headers, seen.body)
+        if isinstance(request, Failure):
+            self._results.put(sending, self._decide(sending, request, body_hash))
+            return False
+        if before is not None and before != body_hash:
+            tell_of_another_body(sending.key)
+        self._ports.points.at("delivery:calling")
+        then = partial(self._answered, whole, sending, body_hash)
+        self._posting.begin(request.url, request.headers, request.body, then)
+        return True
+
+    def _answered(self, whole: Sending, sending: Sending, body_hash: bytes, seen: Answer | Failure) -> None:
+        try:
             self._ports.points.at("delivery:answered")
-        self._results.put(sending, self._decide(sending, seen, body_hash))
+            self._results.put(sending, self._decide(sending, seen, body_hash))
+        except Exception as error:
+            self._on_end(whole, error)
+        else:
+            self._on_end(whole, None)
 
     def _request(self, sending: Sending, prepared: Prepared, content: Content) -> Request | Failure:
         at = self._ports.clock.now_us()

@@ -55,7 +55,9 @@ class Dispatcher:
         self._in_flight = manner.in_flight
         self._ttl = timedelta(seconds=max(LEASE_SECONDS, manner.total_s + GRACE_SECONDS))
         self._results = Results(store, ports, self._turn)
-        self._attempting = Attempting(manner, self._posting, self._results, ports, on_our_fault=self._put_off)
+        self._attempting = Attempting(
+            manner, self._posting, self._results, ports, on_our_fault=self._put_off, on_end=self._left
+        )
         self._sweeping = Sweeping(manner.lineages, log=log, store=store, clock=ports.clock)
         self._rounds = Rounds(self.name, self._look, ports, log=_log)
         self._stopping = asyncio.Event()
@@ -75,6 +77,7 @@ class Dispatcher:
     async def run(self, stopping: asyncio.Event) -> None:
         """Send until `stopping` is set; then wait for the requests under way, write their results, return."""
         self._stopping, self._coming, self._retries = stopping, 0, 0
+        self._results.begin()
         try:
             await self._rounds.run(stopping)
             await self._results.drain()
@@ -176,17 +179,15 @@ class Dispatcher:
             self._coming -= _count(claims)
         for claim in claims:
             for sending in sendings_of(claim, entries):
-                if sending.first.attempt == 1:
-                    self._rounds.begin(sending.key, self._attempting.make(sending))
-                else:
-                    self._retries += 1
-                    self._rounds.begin(sending.key, self._again(sending))
+                self._rounds.enter()
+                self._retries += sending.first.attempt > 1
+                self._attempting.make(sending)
 
-    async def _again(self, sending: Sending) -> None:
-        try:
-            await self._attempting.make(sending)
-        finally:
-            self._retries -= 1
+    def _left(self, sending: Sending, error: Exception | None) -> None:
+        self._rounds.leave()  # the result that is written wakes
+        self._retries -= sending.first.attempt > 1
+        if error is not None:
+            self._rounds.lost(sending.key, error)
 
     async def _entries(self, positions: set[Position]) -> dict[Position, Entry]:
         """Return what is to be sent; a log that is out of reach is waited for as long as the leases last."""

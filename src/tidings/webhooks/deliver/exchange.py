@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pycurl
@@ -13,6 +13,7 @@ from tidings.webhooks.deliver.fault import REFUSED, fault_of
 from tidings.webhooks.deliver.guard import Dialled, Guard, place
 from tidings.webhooks.deliver.kept import Kept
 from tidings.webhooks.deliver.limits import Limits
+from tidings.webhooks.deliver.posting import Then
 from tidings.webhooks.deliver.transfers import Ended
 
 _STOP = -1
@@ -23,7 +24,15 @@ _DO_NOT: int = pycurl.PREREQFUNC_ABORT
 
 
 class Exchange:
-    """Has a handle of libcurl's to itself, for one request after the other. What libcurl calls never raises."""
+    """Has a handle of libcurl's to itself, for one request after the other. What libcurl calls never raises.
+
+    `ended`: who is told that the request has ended. Of each request: `host`, `began` (by the clock), and `then`.
+    """
+
+    ended: Callable[[Ended], None]
+    host: str
+    began: float
+    then: Then | None = None
 
     def __init__(self, handle: pycurl.Curl, guard: Guard, kept: Kept, limits: Limits, *, is_proxied: bool) -> None:
         self.handle = handle
@@ -54,6 +63,7 @@ class Exchange:
     def end(self) -> None:
         """Keep nothing of what was sent and came."""
         self.handle.setopt(pycurl.POSTFIELDS, b"")
+        self.then = None
         self._clear()
 
     def _clear(self) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
 
 from tidings.webhooks.deliver.answer import Answer, Failure
+
+Then: TypeAlias = Callable[[Answer | Failure], None]
+"""Called with what came of a request; it does not raise."""
 
 
 class Sends(Protocol):
     """See `tidings.webhooks.deliver.sending.Sender`."""
+
+    def begin(self, url: str, headers: Sequence[tuple[str, str]], body: bytes, then: Then) -> object: ...
 
     async def send(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer | Failure: ...
 
@@ -33,9 +38,9 @@ class Posting:
             self._sender = self._open()
         return self._sender
 
-    def send(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Awaitable[Answer | Failure]:
-        """See `Sender.send`."""
-        return self.open().send(url, headers, body)
+    def begin(self, url: str, headers: Sequence[tuple[str, str]], body: bytes, then: Then) -> None:
+        """See `Sender.begin`."""
+        self.open().begin(url, headers, body, then)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -41,6 +41,7 @@ class Results:
         self._turn = turn
         self._waiting: list[_Ended] = []
         self._writing: asyncio.Task[None] | None = None
+        self._has_ended = False
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -49,6 +50,8 @@ class Results:
         self, sending: Sending, decide: Decide, *, claimed: Sequence[ClaimedEndpointDelivery] | None = None
     ) -> None:
         """Have the result written. `claimed`: those that it is of; None: all."""
+        if self._has_ended:
+            return
         self._waiting.append(_Ended(sending, sending.claimed if claimed is None else claimed, decide))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all(), name="results of endpoint deliveries")
@@ -58,8 +61,13 @@ class Results:
         while self._writing is not None and not self._writing.done():
             await asyncio.wait([self._writing])
 
+    def begin(self) -> None:
+        """Take results, also after an end."""
+        self._has_ended = False
+
     async def end(self) -> None:
         """Write nothing more: what waits is sent again once its leases end."""
+        self._has_ended = True
         self._waiting.clear()
         if self._writing is not None:
             self._writing.cancel()

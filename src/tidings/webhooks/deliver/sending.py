@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -20,7 +21,8 @@ from tidings.webhooks.deliver.guard import Guard
 from tidings.webhooks.deliver.handles import handle_of
 from tidings.webhooks.deliver.kept import Kept
 from tidings.webhooks.deliver.limits import USUAL, Limits
-from tidings.webhooks.deliver.transfers import Ended, Transfers
+from tidings.webhooks.deliver.posting import Then
+from tidings.webhooks.deliver.transfers import STOPPED, Ended, Transfers
 
 KNOWN_URLS = 1_000
 # What libcurl would add by itself is named with nothing behind it, which leaves it out.
@@ -82,37 +84,57 @@ class Sender:
             await transfers.close()
 
     async def send(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer | Failure:
-        """POST the body and return what came of it, within `Limits.total_s`. Raises nothing but CancelledError."""
+        """POST the body and return what came of it. Raises nothing but CancelledError, with which the request ends."""
+        told: asyncio.Future[Answer | Failure] = asyncio.get_running_loop().create_future()
+        then = partial(_tell, told)
+        exchange = self.begin(url, headers, body, then)
+        try:
+            return await told
+        finally:
+            if exchange is not None and exchange.then is then and self._transfers is not None:
+                self._transfers.stop(exchange.handle)
+
+    def begin(self, url: str, headers: Sequence[tuple[str, str]], body: bytes, then: Then) -> Exchange | None:
+        """POST the body and call `then` with what came of it, within `Limits.total_s`: at once if nothing is sent."""
         where = self._known(url)
         if isinstance(where, Failure):
-            return where
+            then(where)
+            return None
         lines = [*[f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers], *_EACH]
         written = "\n".join(lines)
         if written.count("\n") >= len(lines) or "\r" in written or "\0" in written:
-            return Failure(kind="protocol", error="a header with a line break or NUL is not sent")
-        began, exchange = self._clock.monotonic(), self._free.pop() if self._free else self._new()
-        try:
-            exchange.begin(where.url, written.encode().split(b"\n"), body, self._resolved(where))
-            ended = await self._ended(exchange)
-            is_private = self._is_private(where.host if self._proxy else exchange.source)
-            return exchange.told(ended, is_private=is_private, duration_us=self._since(began))
-        finally:
-            exchange.end()
-            self._free.append(exchange)
+            then(Failure(kind="protocol", error="a header with a line break or NUL is not sent"))
+            return None
+        exchange = self._free.pop() if self._free else self._new()
+        exchange.host, exchange.began, exchange.then = where.host, self._clock.monotonic(), then
+        exchange.begin(where.url, written.encode().split(b"\n"), body, self._resolved(where))
+        self._carry(exchange)
+        return exchange
 
-    async def _ended(self, exchange: Exchange) -> Ended:
-        """Have the request made. A connection that has ended since is closed, and another one taken."""
-        while True:
-            if self._transfers is None or self._transfers.is_over:
-                self._transfers = Transfers(idle_s=self._limits.kept_s)
-            ended = await self._transfers.carry(exchange.handle)
-            if not exchange.is_stale:
-                return ended
+    def _carry(self, exchange: Exchange) -> None:
+        if self._transfers is None or self._transfers.is_over:
+            self._transfers = Transfers(idle_s=self._limits.kept_s)
+        self._transfers.carry(exchange.handle, exchange.ended)
+
+    def _ended(self, exchange: Exchange, ended: Ended) -> None:
+        """Tell what came of a request. A connection that had ended before it was said is closed, and another taken."""
+        if exchange.is_stale and ended is not STOPPED:
             exchange.is_stale = False
+            self._carry(exchange)
+            return
+        is_private = self._is_private(exchange.host if self._proxy else exchange.source)
+        duration_us = round((self._clock.monotonic() - exchange.began) * 1_000_000)
+        seen, then = exchange.told(ended, is_private=is_private, duration_us=duration_us), exchange.then
+        exchange.end()
+        self._free.append(exchange)
+        if then is not None:
+            then(seen)
 
     def _new(self) -> Exchange:
         handle = handle_of(self._limits, proxy=self._proxy, authorities=self._authorities)
-        return Exchange(handle, self._guard, self._kept, self._limits, is_proxied=self._proxy is not None)
+        made = Exchange(handle, self._guard, self._kept, self._limits, is_proxied=self._proxy is not None)
+        made.ended = partial(self._ended, made)
+        return made
 
     def _resolved(self, where: Where) -> list[str]:
         """Return what libcurl is told of the host's addresses."""
@@ -128,8 +150,10 @@ class Sender:
         parsed = URL(url)
         return Where(str(parsed), parsed.raw_host or "", parsed.port or 0)
 
-    def _since(self, began: float) -> int:
-        return round((self._clock.monotonic() - began) * 1_000_000)
+
+def _tell(told: asyncio.Future[Answer | Failure], seen: Answer | Failure) -> None:
+    if not told.done():
+        told.set_result(seen)
 
 
 def _place_of(proxy: str) -> tuple[Address, int]:

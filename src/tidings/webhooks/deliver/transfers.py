@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import selectors
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import pycurl
@@ -33,7 +33,8 @@ class Ended(NamedTuple):
 
 
 _ALL = Ended(pycurl.E_OK)
-_STOPPED = Ended(pycurl.E_ABORTED_BY_CALLBACK)
+STOPPED = Ended(pycurl.E_ABORTED_BY_CALLBACK)
+"""By us: the transfer was given up, or all of them were."""
 
 
 class Transfers:
@@ -47,7 +48,7 @@ class Transfers:
         self.is_over = False
         self._idle_s = idle_s
         self._loop = asyncio.get_running_loop()
-        self._under_way: dict[pycurl.Curl, asyncio.Future[Ended]] = {}
+        self._under_way: dict[pycurl.Curl, Callable[[Ended], None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._rest: asyncio.TimerHandle | None = None
         self._closing: asyncio.Future[None] | None = None
@@ -65,19 +66,17 @@ class Transfers:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._wait)
 
-    async def carry(self, handle: pycurl.Curl) -> Ended:
-        """Have a request made and come back when it has ended. If this is cancelled, it ends with that."""
-        ended: asyncio.Future[Ended] = self._loop.create_future()
+    def carry(self, handle: pycurl.Curl, ended: Callable[[Ended], None]) -> None:
+        """Have a request made. `ended` is called when it has ended; it must not raise."""
+        self._multi.add_handle(handle)
         self._under_way[handle] = ended
         if self._rest is not None:
             self._rest.cancel()
             self._rest = None
-        try:
-            self._multi.add_handle(handle)
-            return await ended
-        finally:
-            if handle in self._under_way:
-                self._end(handle, _STOPPED)
+
+    def stop(self, handle: pycurl.Curl) -> None:
+        """End a request that is under way."""
+        self._end(handle, STOPPED)
 
     async def close(self) -> None:
         """End what is under way and close every connection; a name that is looked up then is not waited for long."""
@@ -86,9 +85,12 @@ class Transfers:
             await asyncio.wait([self._closing], timeout=CLOSING_S)
 
     def _end_all(self) -> None:
-        for handle in list(self._under_way):
-            self._end(handle, _STOPPED)
+        waiting, self._under_way = self._under_way, {}
+        for handle in waiting:
+            self._multi.remove_handle(handle)
         self._retire()
+        for ended in waiting.values():
+            ended(STOPPED)
 
     def _retire(self) -> None:
         if self.is_over:
@@ -174,7 +176,6 @@ class Transfers:
     def _end(self, handle: pycurl.Curl, ended: Ended) -> None:
         self._multi.remove_handle(handle)
         waiting = self._under_way.pop(handle)
-        if not waiting.done():
-            waiting.set_result(ended)
-        if not self._under_way and not self.is_over:
+        if not self._under_way:
             self._rest = self._loop.call_later(self._idle_s, self._retire)
+        waiting(ended)
