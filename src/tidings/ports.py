@@ -74,8 +74,8 @@ class Observer(Protocol):
     def contended(self, consumer: str) -> None:
         """Be told that a unit of the consumer is done again, since it and another one waited for each other."""
 
-    def sent(self, endpoint: str, outcome: str) -> None:
-        """Be told what became of an attempt to deliver to an endpoint: delivered, retry, dead, held, expired or
+    def sent(self, endpoint: str, outcome: str, count: int) -> None:
+        """Be told what became of so many attempts to deliver to an endpoint: delivered, retry, dead, held, expired or
         cancelled."""
 
     def unreadable(self, consumer: str) -> None:
@@ -103,7 +103,7 @@ class NoObserver:
     def contended(self, consumer: str) -> None:
         return None
 
-    def sent(self, endpoint: str, outcome: str) -> None:
+    def sent(self, endpoint: str, outcome: str, count: int) -> None:
         return None
 
     def unreadable(self, consumer: str) -> None:

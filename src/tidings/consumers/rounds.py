@@ -47,11 +47,11 @@ class Rounds:
         task.add_done_callback(self._ended)
 
     def enter(self) -> None:
-        """Count something as under way that no task is made for: a task costs as much as a delivery's whole body."""
+        """Count something as under way that callbacks carry: a task and its coroutines were a tenth of its work."""
         self._beside += 1
 
     def leave(self) -> None:
-        """Count it no more; whoever does so has it looked at what there is room for."""
+        """Count it no more. It is not looked for more, as at a task's end: the result that is written wakes."""
         self._beside -= 1
         if not self._beside:
             self._is_empty.set()

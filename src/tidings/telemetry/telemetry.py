@@ -106,9 +106,9 @@ class Telemetry:
         """Count a unit that is done again; the view of a consumer belongs to the service before the dot."""
         self._metrics.retries.add(consumer.partition(".")[0], "contended")
 
-    def sent(self, endpoint: str, outcome: str) -> None:
-        """Count what became of an attempt to deliver to an endpoint."""
-        self._metrics.sent.add(endpoint, outcome)
+    def sent(self, endpoint: str, outcome: str, count: int) -> None:
+        """Count what became of so many attempts to deliver to an endpoint."""
+        self._metrics.sent.add(endpoint, outcome, count=count)
 
     def unreadable(self, consumer: str) -> None:
         """Count a stop before a version that cannot be read."""

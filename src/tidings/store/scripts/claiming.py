@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 from msgspec import structs
 
@@ -71,12 +71,9 @@ _BEGIN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Picked:
-    """What goes in one request: the numbers of its rows; `late`: retries."""
-
-    rows: Sequence[int]
-    late: bool
+Picked: TypeAlias = tuple[int, list[int], bool]
+"""What goes in one request, so that it sorts by its turn: when it is due, the numbers of its rows, whether it is a
+retry."""
 
 
 def due_endpoints(*, now: int) -> Script[list[EndpointRecord]]:
@@ -95,7 +92,7 @@ def claim(endpoints: Sequence[EndpointRecord], claiming: Claiming, lease: Lease[
         yield from turn(endpoint, len(picked), now=lease.now)
         if taken:
             claims.append(EndpointClaim(endpoint=endpoint, deliveries=taken))
-        late = sum(each.late for each in picked)
+        late = sum([is_late for _, _, is_late in picked])
         left = replace(left, limit=left.limit - len(picked), late=left.late - late)
     return claims
 
@@ -114,8 +111,8 @@ def _pick(endpoint: EndpointRecord, room: Room, left: Claiming, *, now: int) -> 
             groups.setdefault(n if batch is None else batch, []).append((next_at, n))
         for batch, group in list(groups.items())[:free_late]:
             whole = group if isinstance(batch, int) else (yield from _members(endpoint.id, batch))
-            picked.append((min(group)[0], Picked([n for _, n in whole], late=True)))
-    return [each for _, each in sorted(picked, key=lambda pair: (pair[0], pair[1].rows[0]))[:free]]
+            picked.append((min(group)[0], [n for _, n in whole], True))
+    return sorted(picked)[:free]
 
 
 def _members(id: str, batch: str) -> Script[list[tuple[Any, ...]]]:
@@ -129,25 +126,27 @@ def _members(id: str, batch: str) -> Script[list[tuple[Any, ...]]]:
     )
 
 
-def _firsts(endpoint: EndpointRecord, free: int, *, now: int) -> Script[list[tuple[int, Picked]]]:
+def _firsts(endpoint: EndpointRecord, free: int, *, now: int) -> Script[list[Picked]]:
     size, linger = endpoint.pacing.batch, endpoint.pacing.linger
     rows = yield from ask_many(FIRST, endpoint.id, now, free * size)
+    if size == 1:
+        return [(next_at, [n], False) for n, next_at in rows]
     found = []
     for start in range(0, len(rows), size):
         piece = rows[start : start + size]
-        if size == 1 or len(piece) == size or piece[0][1] + linger <= now:
-            found.append((piece[0][1], Picked([n for n, _ in piece], late=False)))
+        if len(piece) == size or piece[0][1] + linger <= now:
+            found.append((piece[0][1], [n for n, _ in piece], False))
     return found
 
 
 def _take(endpoint: EndpointRecord, picked: Sequence[Picked], lease: Lease[int]) -> Script[list[Claimed]]:
     """Count the attempts of what was picked: in its order, and the members of a batch side by side."""
     if endpoint.pacing.batch == 1:
-        return (yield from _take_all([n for each in picked for n in each.rows], None, lease))
+        return (yield from _take_all([n for _, rows, _ in picked for n in rows], None, lease))
     taken: list[Claimed] = []
-    for each in picked:
-        [(batch,)] = yield from ask("SELECT coalesce(batch, key) FROM tidings.delivery WHERE n = $1", each.rows[0])
-        taken += yield from _take_all(each.rows, batch, lease)
+    for _, rows, _ in picked:
+        [(batch,)] = yield from ask("SELECT coalesce(batch, key) FROM tidings.delivery WHERE n = $1", rows[0])
+        taken += yield from _take_all(rows, batch, lease)
     return taken
 
 

@@ -30,7 +30,8 @@ from tidings.store.scripts.script import CHANGED, Columns, Script, ask, chunks, 
 CLAIMED = "n, endpoint, position, run, subject, type, pin, expires, attempts, epoch, batch, body_hash"
 HEAD_DIED = "fifo-head-dead"
 _CLOSED = ("delivered", "dead", "expired", "cancelled")
-_DELIVERY: Columns = (("n", "bigint"), ("epoch", "bigint"), ("next_at", "bigint"), ("body_hash", "bytea"))
+_DELIVERY: Columns = (("n", "bigint"), ("epoch", "bigint"), ("body_hash", "bytea"))
+_DUE: Columns = (*_DELIVERY, ("next_at", "bigint"))
 _WRITE = (
     "UPDATE tidings.delivery AS d SET state = $1, closed = $2, held = $3, reason = $4, error = $5, "
     "attempts = d.attempts - $6::int, first_at = CASE WHEN d.attempts > $6::int THEN d.first_at END, "
@@ -38,6 +39,7 @@ _WRITE = (
     "next_at = {next_at}, body_hash = coalesce(d.body_hash, {body_hash}) "
     f"FROM {{table}} WHERE d.n = {{n}} AND d.epoch = {{epoch}} AND d.state = 'leased'{CHANGED}"
 )
+_WRITE_NO_MORE = _WRITE.replace("{next_at}", "NULL")
 _ATTEMPT: Columns = (("delivery", "bigint"), ("epoch", "bigint"), ("answer", "bytea"))
 _END = (
     "UPDATE tidings.attempt AS a SET ended = $1, outcome = $2, error = $3, answer = {answer} "
@@ -164,8 +166,13 @@ def _write_alike(
 ) -> Script[None]:
     """Write what became of deliveries of which the same is said, and of their attempts."""
     state, error, unspent = said[0], said[4], said[5]
-    rows = [(each.n, each.epoch, result.next_at if state == "due" else None, result.body_hash) for each, result in some]
-    if (yield from count(*_in_table(_WRITE, _DELIVERY, said, rows))) < len(some):
+    if state == "due":
+        due = [(each.n, each.epoch, result.body_hash, result.next_at) for each, result in some]
+        written = _in_table(_WRITE, _DUE, said, due)
+    else:
+        rows = [(each.n, each.epoch, result.body_hash) for each, result in some]
+        written = _in_table(_WRITE_NO_MORE, _DELIVERY, said, rows)
+    if (yield from count(*written)) < len(some):
         raise fenced(some[0][0].delivery.key)
     if not unspent:
         seen = [(each.n, each.epoch, result.answer) for each, result in some]

@@ -56,7 +56,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def header(self, name: str) -> str | None:
         """Return the first value of the header of this name, which is given in lower case; None if there is none."""
-        return next((value for given, value in self.headers if given == name), None)
+        for given, value in self.headers:
+            if given == name:
+                return value
+        return None
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -95,14 +95,14 @@ class Attempting:
         if rest:
             back = Result(state="due", outcome="too-large", next_at=now, is_spent=False)
             self._results.put(sending, lambda _: back, claimed=rest)
-        return self._begin(whole, sending, prepared)
+        return self._begin(whole, sending, prepared, now=now)
 
-    def _begin(self, whole: Sending, sending: Sending, prepared: Prepared) -> bool:
+    def _begin(self, whole: Sending, sending: Sending, prepared: Prepared, *, now: int) -> bool:
         content = rendered(sending, prepared.endpoint)
         if isinstance(content, Failure):
             self._results.put(sending, self._decide(sending, content, None))
             return False
-        request = self._request(sending, prepared, content)
+        request = self._request(sending, prepared, content, now=now)
         body_hash, before = content.hash, sending.first.body_hash
         if isinstance(request, Failure):
             self._results.put(sending, self._decide(sending, request, body_hash))
@@ -123,12 +123,11 @@ class Attempting:
         else:
             self._on_end(whole, None)
 
-    def _request(self, sending: Sending, prepared: Prepared, content: Content) -> Request | Failure:
-        at = self._ports.clock.now_us()
-        secrets = prepared.signers(now=at)
+    def _request(self, sending: Sending, prepared: Prepared, content: Content, *, now: int) -> Request | Failure:
+        secrets = prepared.signers(now=now)
         if isinstance(secrets, Failure):
             return secrets
-        attempt = Attempt(id=sending.message, number=sending.first.attempt, at=at, traceparent=sending.traceparent)
+        attempt = Attempt(id=sending.message, number=sending.first.attempt, at=now, traceparent=sending.traceparent)
         return request_of(prepared.endpoint, content, attempt, secrets, release=self._manner.release)
 
     def _decide(self, sending: Sending, seen: Answer | Failure, body_hash: bytes | None) -> Decide:

@@ -184,7 +184,7 @@ class Dispatcher:
                 self._attempting.make(sending)
 
     def _left(self, sending: Sending, error: Exception | None) -> None:
-        self._rounds.leave()  # the result that is written wakes
+        self._rounds.leave()
         self._retries -= sending.first.attempt > 1
         if error is not None:
             self._rounds.lost(sending.key, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from tidings.webhooks.deliver.answer import NOTHING, Excerpt
 
@@ -36,10 +36,18 @@ def excerpt_of(body: bytes, *, is_all: bool) -> Excerpt:
     return Excerpt(text=b64encode(kept).decode("ascii"), encoding="base64", truncated=is_cut, size=len(body))
 
 
-def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
-    """Return headers with names in lower case and values as text, bytes that are no text escaped; cookies left out."""
-    named = [(_text(name).lower(), _text(value)) for name, value in raw]
-    return tuple([each for each in named if each[0] not in _NOT_KEPT])
+def headers_of(head: Sequence[bytes]) -> tuple[tuple[str, str], ...]:
+    """Return headers with names in lower case and values as text, bytes that are no text escaped; cookies left out.
+
+    `head`: its lines, of which the first is the status.
+    """
+    found = []
+    for line in head[1:]:
+        name, _, value = line.partition(b":")
+        lowered = _text(name).lower()
+        if lowered not in _NOT_KEPT:
+            found.append((lowered, _text(value.strip())))
+    return tuple(found)
 
 
 def _text(value: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pycurl
@@ -67,7 +67,7 @@ class Exchange:
         self._clear()
 
     def _clear(self) -> None:
-        if self._dialled.is_used:
+        if self._dialled.reached or self._dialled.refused:
             self._dialled = Dialled()
         self._opened.clear()
         self._head.clear()
@@ -77,12 +77,12 @@ class Exchange:
 
     def told(self, ended: Ended, *, is_private: bool, duration_us: int) -> Answer | Failure:
         """Return what came of the request. `is_private`: whether the answer is from such an address."""
-        refused = tuple(sorted(self._dialled.refused)) if self._dialled.is_used else ()
+        refused = tuple(sorted(self._dialled.refused)) if self._dialled.refused else ()
         if self._is_whole:
             is_all = ended.code == pycurl.E_OK
             return Answer(
                 status=self.handle.getinfo(pycurl.RESPONSE_CODE),
-                headers=headers_of(_fields(self._head)),
+                headers=headers_of(self._head),
                 body=excerpt_of(bytes(self._body), is_all=is_all),
                 cut=None if is_all or self._is_enough else _cut_by(ended),
                 is_private=is_private,
@@ -158,10 +158,3 @@ def _cut_by(ended: Ended) -> FailureKind:
 def _is_interim(head: Sequence[bytes]) -> bool:
     """Say whether another head is to follow (RFC 9110 section 15.2)."""
     return not head or head[0].partition(b" ")[2].lstrip().startswith(b"1")
-
-
-def _fields(head: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield names and values of a head, whose first line is the status."""
-    for line in head[1:]:
-        name, _, value = line.partition(b":")
-        yield name, value.strip()

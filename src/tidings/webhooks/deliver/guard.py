@@ -22,11 +22,6 @@ class Dialled:
     refused: set[str] = field(default_factory=set)
 
     @property
-    def is_used(self) -> bool:
-        """Whether there is anything in it."""
-        return bool(self.reached or self.refused)
-
-    @property
     def is_refused(self) -> bool:
         """Whether every address that there was has been refused."""
         return bool(self.refused) and not self.reached

@@ -46,8 +46,10 @@ def brought(sending: Sending, lineages: Lineages, marks: Marks, pattern: Pattern
 def _brought(sending: Sending, lineages: Lineages, pattern: Pattern | None) -> Brought:
     if len(sending.entries) < len(sending.claimed):
         return Brought(None, [(sending, _FORGOTTEN)])
-    pairs = zip(sending.claimed, sending.entries, strict=True)
-    if not [each for each, entry in pairs if each.delivery.pin not in (None, entry.envelope.version)]:
+    for each, entry in zip(sending.claimed, sending.entries, strict=True):
+        if each.delivery.pin is not None and each.delivery.pin != entry.envelope.version:
+            break
+    else:
         return Brought(sending)
     told = [_told(*pair, lineages, pattern) for pair in zip(sending.claimed, sending.entries, strict=True)]
     failures = [each for each in told if isinstance(each, Failure)]
@@ -55,13 +57,13 @@ def _brought(sending: Sending, lineages: Lineages, pattern: Pattern | None) -> B
         return Brought(replace(sending, entries=[each for each in told if isinstance(each, Entry)]))
     if sending.first.attempt > 1:
         return Brought(None, [(sending, failures[0])])
-    each = [
+    alone = [
         (replace(sending, claimed=[claimed], entries=[entry]), so)
         for claimed, entry, so in zip(sending.claimed, sending.entries, told, strict=True)
     ]
-    ready = [(one.claimed[0], so) for one, so in each if isinstance(so, Entry)]
+    ready = [(one.claimed[0], so) for one, so in alone if isinstance(so, Entry)]
     rest = replace(sending, claimed=[c for c, _ in ready], entries=[e for _, e in ready]) if ready else None
-    return Brought(rest, [(one, so) for one, so in each if isinstance(so, Failure)])
+    return Brought(rest, [(one, so) for one, so in alone if isinstance(so, Failure)])
 
 
 def _told(

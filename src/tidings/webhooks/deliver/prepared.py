@@ -23,7 +23,8 @@ KEPT = 1_000
 class Prepared:
     """An endpoint as it is configured: its health is as old as this. `opening`: of a sealed secret.
 
-    `pattern`: None unless it looks into data. `unreadable`: why nothing can be sent, None if it can.
+    `pattern`: None unless it looks into data. `unreadable`: why nothing can be sent, None if it can. `sole`: the secret
+    that signs whatever the time is, as `signers` gives it; None if there are several, or it ends.
     """
 
     endpoint: Endpoint
@@ -31,12 +32,13 @@ class Prepared:
     opening: Opening
     pattern: Pattern | None
     unreadable: str | None
+    sole: tuple[Secret, ...] | Failure | None
 
     def signers(self, *, now: int) -> tuple[Secret, ...] | Failure:
         """See `tidings.webhooks.deliver.sealing.signers`; as well a failure if a header cannot be read."""
         if self.unreadable is not None:
             return Failure(kind="secret-unreadable", error=self.unreadable)
-        return signers(self.held, self.opening, now=now)
+        return self.sole or signers(self.held, self.opening, now=now)
 
 
 class Preparing:
@@ -55,12 +57,14 @@ class Preparing:
         endpoint = endpoint_of_record(record, now=now)
         headers = opened_headers(endpoint.headers, self._keyring, endpoint=record.id)
         why = headers.why if isinstance(headers, Unreadable) else None
+        held, opening = secrets_of(record.secrets), cache(partial(opened, keyring=self._keyring, about=record.id))
         made = Prepared(
             endpoint if isinstance(headers, Unreadable) else replace(endpoint, headers=headers),
-            secrets_of(record.secrets),
-            cache(partial(opened, keyring=self._keyring, about=record.id)),
+            held,
+            opening,
             _reading_data(endpoint),
             why,
+            signers(held, opening, now=now) if len(held) == 1 and held[0].until is None else None,
         )
         if known is None and len(self._made) >= KEPT:
             del self._made[next(iter(self._made))]

@@ -96,7 +96,7 @@ def request_of(
 
     The endpoint's own headers come first and replace nothing. `release`: of tidings, such as 0.1.0.
     """
-    own = [(name, value) for name, value in endpoint.headers.items() if not is_reserved(name)]
+    own = [each for each in endpoint.headers.items() if not is_reserved(each[0])] if endpoint.headers else []
     signed = signature_headers(secrets, id=attempt.id, timestamp=attempt.at // SECOND_US, body=content.body)
     ours = [
         ("user-agent", f"tidings/{release}"),

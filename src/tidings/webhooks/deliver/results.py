@@ -101,8 +101,7 @@ class Results:
                 await self._ports.clock.sleep(retry_delay(attempt, self._ports.random))
             else:
                 self._ports.points.at("delivery:result-written")
-                for each, so in zip(taken, settled, strict=True):
-                    self._tell(each, so)
+                self._tell(taken, settled)
                 return
 
     async def _once(self, taken: Sequence[_Ended]) -> Sequence[Settled]:
@@ -118,10 +117,14 @@ class Results:
                     unit.emit(events)
         return settled
 
-    def _tell(self, ended: _Ended, settled: Settled) -> None:
-        for _ in ended.claimed:
-            self._ports.observer.sent(settled.after.id, word_of(settled.result))
-        tell(ended.sending, settled)
+    def _tell(self, taken: Sequence[_Ended], settled: Sequence[Settled]) -> None:
+        counts: dict[tuple[str, str], int] = {}
+        for each, so in zip(taken, settled, strict=True):
+            about = so.after.id, word_of(so.result)
+            counts[about] = counts.get(about, 0) + len(each.claimed)
+            tell(each.sending, so)
+        for (endpoint, outcome), count in counts.items():
+            self._ports.observer.sent(endpoint, outcome, count)
 
 
 def _are_told(taken: Sequence[_Ended], settled: Sequence[Settled]) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from ipaddress import ip_address
+from operator import itemgetter
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -26,7 +27,8 @@ from tidings.webhooks.deliver.transfers import STOPPED, Ended, Transfers
 
 KNOWN_URLS = 1_000
 # What libcurl would add by itself is named with nothing behind it, which leaves it out.
-_EACH = ("Accept-Encoding: identity", "Accept:", "Content-Type:", "Expect:", "Proxy-Connection:")
+_EACH = ("Accept-Encoding: identity", "Accept:", "Content-Type:", "Expect:")
+_value = itemgetter(1)
 
 
 class Where(NamedTuple):
@@ -63,6 +65,7 @@ class Sender:
         self._limits = limits
         self._authorities = authorities
         self._proxy = proxy
+        self._each = _EACH if proxy is None else (*_EACH, "Proxy-Connection:")
         self._resolver = resolver
         self._guard = Guard(allowed, proxy=None if proxy is None else _place_of(proxy))
         self._kept = Kept()
@@ -100,7 +103,9 @@ class Sender:
         if isinstance(where, Failure):
             then(where)
             return None
-        lines = [*[f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers], *_EACH]
+        lines = [*map(": ".join, headers), *self._each]
+        if "" in map(str.strip, map(_value, headers)):  # libcurl would leave it out
+            lines = [*[f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers], *self._each]
         written = "\n".join(lines)
         if written.count("\n") >= len(lines) or "\r" in written or "\0" in written:
             then(Failure(kind="protocol", error="a header with a line break or NUL is not sent"))

@@ -40,9 +40,10 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def message(self) -> str:
         """The `webhook-id`: the same in each attempt."""
-        if self.first.batch is not None:
-            return batch_id(self.first.batch)
-        envelope, run = self.entries[0].envelope, self.first.delivery.run
+        first = self.first
+        if first.batch is not None:
+            return batch_id(first.batch)
+        envelope, run = self.entries[0].envelope, first.delivery.run
         return message_id(envelope.source, envelope.id, nonce=run if run.startswith(NEW_IDS) else "")
 
     @property

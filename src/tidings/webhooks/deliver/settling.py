@@ -15,6 +15,7 @@ from tidings.webhooks.deliver.records import condition_of, health_of
 
 DELIVERED = "delivered"
 HTTP_ERROR = "http-error"
+_encode = msgspec.json.Encoder().encode
 
 
 def result_of(
@@ -34,7 +35,7 @@ def result_of(
         next_at=decision.next_at,
         reason=decision.reason,
         error=_error_of(seen),
-        answer=msgspec.json.encode(_shown(seen)),
+        answer=_encode(_shown(seen)),
         body_hash=body_hash,
         is_spent=decision.is_spent,
         condition=condition_after(record.condition, decision.effects, position=position, now=now),
@@ -50,7 +51,8 @@ def condition_after(condition: Condition, effects: Effects, *, position: int, no
         state = health.succeeded(state, now=now)
     elif effects.counts == "failure":
         state = health.failed(state, event=position, now=now)
-    state = health.put_off(state, not_before=effects.not_before, slowed_until=effects.slowed_until)
+    if effects.not_before or effects.slowed_until:
+        state = health.put_off(state, not_before=effects.not_before, slowed_until=effects.slowed_until)
     if effects.pause is not None:
         state = health.paused(state, why=effects.pause, now=now)
     if effects.disable is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 
@@ -39,8 +39,8 @@ def signed_content(id: str, timestamp: int, body: bytes) -> bytes:
 def signature(secret: Secret, content: bytes) -> str:
     """Return the signature with its label, such as `v1,g0hM9SsE…`."""
     if secret.kind == "hmac":
-        return "v1," + b64encode(_hmac_by(secret.key)(content)).decode()
-    return "v1a," + b64encode(crypto.signature_of("ed25519", secret.key, content)).decode()
+        return "v1," + b2a_base64(_hmac_by(secret.key)(content), newline=False).decode()
+    return "v1a," + b2a_base64(crypto.signature_of("ed25519", secret.key, content), newline=False).decode()
 
 
 def signature_headers(secrets: Sequence[Secret], *, id: str, timestamp: int, body: bytes) -> list[tuple[str, str]]:
@@ -54,7 +54,7 @@ def signature_headers(secrets: Sequence[Secret], *, id: str, timestamp: int, bod
     return [
         ("webhook-id", id),
         ("webhook-timestamp", str(timestamp)),
-        ("webhook-signature", " ".join(signature(secret, content) for secret in secrets)),
+        ("webhook-signature", " ".join([signature(secret, content) for secret in secrets])),
     ]
 
 

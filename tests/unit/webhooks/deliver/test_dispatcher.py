@@ -81,6 +81,10 @@ async def test_retry_budget_ends_in_a_dead_letter(at: Desk, to: Sink) -> None:
     assert json.loads(to.to("/told")[0].body)["data"]["delivery"] == row["key"]
 
 
+async def _holds(condition: bool) -> bool:
+    return condition
+
+
 async def _has(to: Sink, path: str, count: int = 1) -> bool:
     return len(to.to(path)) >= count
 
@@ -361,6 +365,36 @@ async def test_shutdown_in_a_batch_repeats_nothing(place: str, to: Sink, tmp_pat
         await asyncio.sleep(0.2)
     ids = [event["id"] for got in to.got for event in json.loads(got.body)]
     assert sorted(ids) == ["1", "2"]
+
+
+async def test_what_raises_is_reported_and_takes_no_room(
+    at: Desk, to: Sink, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    dispatcher = at.opened.webhooks.dispatcher
+    with monkeypatch.context() as broken:
+        broken.setattr(dispatcher._attempting, "_decide", None)
+        await at.add(to.url())
+        await at.say("1")
+        await eventually(lambda: _holds("made again once its lease ends" in caplog.text))
+    assert len(dispatcher._rounds) == 0
+    await at.say("2")
+    await at.until("leased", "delivered")
+
+
+async def test_what_is_broken_off_has_no_result_and_stays_leased(at: Desk, to: Sink) -> None:
+    async def answer(got: Got) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        return web.Response()
+
+    to.answer = answer
+    await at.add(to.url())
+    await at.say("1")
+    await eventually(lambda: _has(to, "/"))
+    dispatcher = at.opened.webhooks.dispatcher
+    await dispatcher._results.end()
+    await dispatcher._posting.close()
+    assert (len(dispatcher._rounds), len(dispatcher._results)) == (0, 0)
+    assert await at.states() == ["leased"]
 
 
 @BOTH
