@@ -47,7 +47,7 @@ class Rounds:
         task.add_done_callback(self._ended)
 
     def enter(self) -> None:
-        """Count something as under way that callbacks carry: a task and its coroutines were a tenth of its work."""
+        """Count something as under way that callbacks carry, without the price of a task."""
         self._beside += 1
 
     def leave(self) -> None:
