@@ -25,7 +25,7 @@ from tidings.events.envelope import Envelope
 from tidings.log.driver import Position, Receipt, Write
 from tidings.store import statements
 from tidings.store.claims import Claim
-from tidings.store.receipts import finishes, fresh_events
+from tidings.store.receipts import finishing, fresh_among
 from tidings.store.rows import Key, Row, ViewTable
 from tidings.store.statement_unit import StatementUnit, Surroundings
 
@@ -181,13 +181,11 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
     async def _receive(self, connection: Connection) -> None:
         self.judged = await receipts.receive(connection, [arrival.received for arrival in self._arrivals])
         self._around.ports.points.at("receiver:receipt-written")
-        for arrival, judged in zip(self._arrivals, self.judged, strict=True):
-            if finishes(arrival, judged):
-                received = arrival.received
-                await receipts.finish(connection, judged.n, received.identities, received.items, at=None)
-            events = fresh_events(arrival, judged)
-            if events:
-                self._emitted.append(events)
+        for received, n in finishing(self._arrivals, self.judged):
+            await receipts.finish(connection, n, received.identities, received.items, at=None)
+        events = fresh_among(self._arrivals, self.judged)
+        if events:
+            self._emitted.append(events)
 
     async def _advance(self) -> None:
         if self._to is None:

@@ -22,7 +22,7 @@ from tidings.events.envelope import Entry
 from tidings.log.driver import Receipt, Write
 from tidings.store import statements
 from tidings.store.claims import Claim
-from tidings.store.receipts import finishes, fresh_events
+from tidings.store.receipts import finishing, fresh_among
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.store.scripts import noting
 from tidings.store.statement_unit import StatementUnit, Surroundings
@@ -170,13 +170,11 @@ class SqliteUnit(StatementUnit[sqlite3.Connection, int]):
         receipts: Any = self._statements.receipts
         self.judged = receipts.receive(connection, [arrival.received for arrival in self._arrivals])
         self._around.ports.points.at("receiver:receipt-written")
-        for arrival, judged in zip(self._arrivals, self.judged, strict=True):
-            if finishes(arrival, judged):
-                received = arrival.received
-                receipts.finish(connection, judged.n, received.identities, received.items, at=None)
-            events = fresh_events(arrival, judged)
-            if events:
-                self._emitted.append(events)
+        for received, n in finishing(self._arrivals, self.judged):
+            receipts.finish(connection, n, received.identities, received.items, at=None)
+        events = fresh_among(self._arrivals, self.judged)
+        if events:
+            self._emitted.append(events)
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         self._advance(connection)
