@@ -97,7 +97,7 @@ class Application:
                 check_visits(scope)
         if path.startswith(HOOKS):
             self._check_room(scope)
-            return await self._parts.hooks.serve(scope, receive, send)
+            return await self._parts.hooks.serve(path[len(HOOKS) :], scope, receive, send)
         if path not in OPEN:
             scope[PRINCIPAL] = principal = await admit(self._admission, scope)
             self._parts.rates.check_key(principal)

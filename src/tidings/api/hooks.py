@@ -10,8 +10,7 @@ from itertools import chain
 
 from tidings.api.answer import Answer, Receive, Scope, Send
 from tidings.api.bodies import Bodies
-from tidings.api.headers import values
-from tidings.api.paths import raw_path
+from tidings.api.headers import by_name, values
 from tidings.api.problems import Problem, Refusal
 from tidings.api.rates import Rates
 from tidings.api.tracing import trace_of, traced
@@ -20,6 +19,7 @@ from tidings.errors import NotFoundError
 from tidings.events.media import JSON, bare
 from tidings.ports import utc
 from tidings.store.receipts import Arrival
+from tidings.webhooks.intake.intake import Kept
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.intake.translating import arrival_of
 from tidings.webhooks.receive import handshake
@@ -43,15 +43,15 @@ class Hooks:
         self._count = opened.telemetry.received
         self._reject = opened.telemetry.rejected
         self._receiving = opened.telemetry.receiving
+        self._makes_spans = opened.telemetry.makes_spans
         self._clock = opened.ports.clock
         self._points = opened.ports.points
         self._bodies = Bodies(opened.ports.clock, silence=BODY_SECONDS, whole=BODY_SECONDS)
         self._rates = rates
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request of a provider, as an ASGI application."""
+    async def serve(self, id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request of a provider. `id`: what stands behind `HOOKS` in the path, as it was sent."""
         _check_length(scope)
-        id = raw_path(scope)[len(HOOKS) :]
         receiver = _taking(id, self._roster.declared.get(id) or await self._roster.find(id))
         answer = await self._answer(receiver, scope, receive)
         await answer(scope, receive, send)
@@ -67,19 +67,26 @@ class Hooks:
         if scope["method"] != "POST":
             raise Refusal(Problem.METHOD_NOT_ALLOWED, "webhooks come as POST", (b"allow", b"POST"))
         _check_media_type(scope, receiver)
-        request = Given(headers, await self._body(receiver, scope, receive), facts)
-        with self._receiving(receiver.id, trace_of(scope)) as trace:
+        body, named = await self._body(receiver, scope, receive), by_name(scope)
+        request = Given(headers, body, facts, named if len(named) == len(headers) else None)
+        trace = trace_of(scope)
+        if not self._makes_spans:
             return await self._receive(receiver, request, trace)
+        with self._receiving(receiver.id, trace) as within:
+            return await self._receive(receiver, request, within)
 
     async def _receive(self, receiver: Receiver, request: Given, trace: Mapping[str, str]) -> Answer:
-        preset, now = receiver.preset, self._clock.now_us()
-        self._verify(receiver, request, now)
+        preset, making = receiver.preset, self._making()
+        self._verify(receiver, request, making.now)
         if preset.handshake is not None:
-            asked = handshake.after_verify(preset.handshake, request.body, receiver.keys, utc(now))
+            asked = handshake.after_verify(preset.handshake, request.body, receiver.keys, utc(making.now))
             if asked is not None:
                 return _shaken(asked)
-        arrival = arrival_of(receiver, request, self._making())
-        return await self._taken_in(receiver, _in_trace(arrival, trace) if trace else arrival)
+        arrival = arrival_of(receiver, request, making)
+        if trace:
+            arrival = _in_trace(arrival, trace)
+        self._check_rate(receiver, arrival)
+        return self._answer_to(receiver, await self._intake.keep(arrival))
 
     def _verify(self, receiver: Receiver, request: Given, now: int) -> None:
         verdict = receiver.judge(request, now)
@@ -99,13 +106,14 @@ class Hooks:
                 self._count(receiver.id, "too_large")
             raise
 
-    async def _taken_in(self, receiver: Receiver, arrival: Arrival) -> Answer:
+    def _check_rate(self, receiver: Receiver, arrival: Arrival) -> None:
         try:
             self._rates.check_sources(chain.from_iterable(arrival.events))
         except Refusal:
             self._count(receiver.id, "limited")
             raise
-        kept = await self._intake.keep(arrival)
+
+    def _answer_to(self, receiver: Receiver, kept: Kept) -> Answer:
         self._count(receiver.id, kept.outcome)
         if kept.outcome == "conflict":
             self._alarms.conflicted(receiver.id, kept.n)

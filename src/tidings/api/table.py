@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from starlette.requests import Request
 
@@ -126,7 +127,7 @@ def _versions(opened: Opened, parts: Parts) -> Iterator[Operation]:
 
 def _hooks(parts: Parts) -> Iterator[Operation]:
     async def serve(request: Request) -> Application:
-        return parts.hooks.serve
+        return partial(parts.hooks.serve, request.path_params["receiver"])
 
     yield Operation("POST", "/hooks/{receiver}", serve, None)
     yield Operation("GET", "/hooks/{receiver}", serve, None)

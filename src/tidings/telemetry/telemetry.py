@@ -83,6 +83,10 @@ class Telemetry:
         counts = self._metrics.rejected.values
         return {reason: int(count) for (of, reason), count in counts.items() if of == receiver}
 
+    @property
+    def makes_spans(self) -> bool:
+        return self._traces is not None
+
     def receiving(self, receiver: str, said: Mapping[str, str]) -> AbstractContextManager[Mapping[str, str]]:
         """Take a webhook in within this block; hand over the trace that its events are said in.
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextvars import Context
 from itertools import chain
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -27,14 +27,14 @@ _LATE = f"it was not kept within {WAIT_SECONDS:.0f} s, or nobody knows: send it 
 Outcome = Literal["stored", "duplicate", "conflict", "failed"]
 
 
-class Kept(NamedTuple):
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """What became of a request, once it is committed. `n`: of its receipt, or of the one that it repeats."""
 
     n: int
     outcome: Outcome
 
 
-class _Asked(NamedTuple):
+class _Asked(msgspec.Struct, frozen=True):
     """A request that waits to be kept. `deadline`: of the monotonic clock."""
 
     arrival: Arrival

@@ -115,8 +115,8 @@ class Receiver:
 
     def judge(self, request: Given, now_us: int) -> Accepted | Rejected:
         """Judge a request as `Verifier.judge` does. What a handshake has signed for anybody is nobody's delivery."""
-        verdict = self._verifier.judge(request, now_us)
-        if isinstance(verdict, Accepted) and is_signed_for_anybody(self.preset.handshake, request.body):
+        verdict, asked = self._verifier.judge(request, now_us), self.preset.handshake
+        if asked is not None and isinstance(verdict, Accepted) and is_signed_for_anybody(asked, request.body):
             return Rejected("no-matching-signature")
         return verdict
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -107,7 +108,7 @@ def _received(
     return Received(
         receiver=receiver.id,
         source=receiver.source,
-        identities=_identities(receiver, request, items),
+        identities=_identities(items, request.body, has_failed=error is not None),
         received=making.now,
         forget_at=making.now + receiver.remembers_us,
         method=request.request.method,
@@ -120,10 +121,11 @@ def _received(
     )
 
 
-def _identities(receiver: Receiver, request: Given, items: Sequence[Item]) -> tuple[Identity, ...]:
-    """Return what tells a repeat: of what could not be read, or holds no event, the bytes of all of it."""
-    if not items:
-        return (Identity(*receiver.reader.known_by(request)),)
+def _identities(items: Sequence[Item], body: bytes, *, has_failed: bool) -> tuple[Identity, ...]:
+    """Return what tells a repeat: of what could not be read the bytes of all of it."""
+    if not items and has_failed:
+        digest = sha256(body)
+        return (Identity(f"sha256:{digest.hexdigest()}", digest.digest()),)
     found = []
     for place, item in enumerate(items):
         if item.id is not None:

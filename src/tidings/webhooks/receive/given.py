@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -34,11 +34,18 @@ class Given:
 
     __slots__ = ("_document", "_named", "body", "headers", "request")
 
-    def __init__(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, request: RequestFacts = _NOTHING) -> None:
+    def __init__(
+        self,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        request: RequestFacts = _NOTHING,
+        named: Mapping[bytes, bytes] | None = None,
+    ) -> None:
+        """`named`: the headers by their names in lower case, if somebody has them so already, each of them once."""
         self.headers: Final = headers
         self.body: Final = body
         self.request: Final = request
-        self._named: dict[bytes, bytes | None] | None = None
+        self._named: Mapping[bytes, bytes | None] | None = named
         self._document: Any = _UNREAD
 
     @property
@@ -96,7 +103,7 @@ class Given:
             raise Refusal("malformed-header")
         return value
 
-    def _values(self) -> dict[bytes, bytes | None]:
+    def _values(self) -> Mapping[bytes, bytes | None]:
         if self._named is None:
             self._named = _by_name(self.headers)
         return self._named

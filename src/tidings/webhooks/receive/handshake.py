@@ -89,12 +89,12 @@ def after_verify(handshake: Handshake | None, body: bytes, keys: Sequence[Key], 
             return None
 
 
-def is_signed_for_anybody(handshake: Handshake | None, body: bytes) -> bool:
+def is_signed_for_anybody(handshake: Handshake, body: bytes) -> bool:
     """Say whether `before_body` gives anybody the signature of these bytes, so that it proves nothing of a delivery.
 
     X signs its deliveries as it has its `crc_token` signed, with one key. A JSON object is nothing that is echoed.
     """
-    return handshake is not None and handshake.kind == "x" and _ECHOED.fullmatch(body.decode("latin-1")) is not None
+    return handshake.kind == "x" and _ECHOED.fullmatch(body.decode("latin-1")) is not None
 
 
 def _is_zero(value: Any) -> bool:
