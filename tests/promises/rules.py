@@ -249,9 +249,7 @@ RULES = (
         "            return wanted is None or position >= wanted\n",
         "            return True\n",
     ),
-    Rule(
-        "webhook", "backends/sqlite/unit.py", "                self._emitted.append(events)\n", "                pass\n"
-    ),
+    Rule("webhook", "backends/sqlite/unit.py", "            self._emitted.append(events)\n", "            pass\n"),
     Rule(
         "signed",
         "api/hooks.py",
