@@ -256,7 +256,7 @@ RULES = (
         "        is_accepted = isinstance(verdict, Accepted)\n",
         "        is_accepted = True\n",
     ),
-    Rule("repeated", "store/receipts.py", "    elif known and not fresh:\n", "    elif False:\n"),
+    Rule("repeated", "store/judging.py", "    elif known and not fresh:\n", "    elif False:\n"),
     Rule(
         "verify",
         "views/verify.py",

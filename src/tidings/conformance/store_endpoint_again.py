@@ -79,6 +79,23 @@ class RepeatingForEndpoints:
         with pytest.raises(NotFoundError):
             await store.add_replayed([sent(1, "f", run="op")], missing_only=True)
 
+    async def test_what_went_to_an_endpoint_that_had_the_id_before_is_missing(
+        self, store: StoreDriver, harness: StoreHarness
+    ) -> None:
+        await keep(store, endpoint())
+        await deliver(store, sent(1), sent(2))
+        for each in await take(store):
+            await settle(store, each)
+        last = max(each.closed for each in (await store.closed_deliveries("e", since=0)).deliveries)
+        await store.remove_endpoint("e", at=START_US)
+        await keep(store, replace(endpoint(), created=last + 1))
+        assert await store.delivered("e", [1, 2]) == frozenset()
+        assert await store.add_replayed([sent(n, run="op") for n in (1, 2)], missing_only=True) == 2
+        harness.clock.move(1)
+        [first, _] = await take(store)
+        await settle(store, first)
+        assert await store.add_replayed([sent(n, run="op-2") for n in (1, 2)], missing_only=True) == 1
+
     async def test_what_was_held_too_long_is_dead(self, store: StoreDriver, harness: StoreHarness) -> None:
         await keep(store, endpoint())
         await deliver(store, sent(1))

@@ -23,6 +23,7 @@ def came(
     receiver: str = "till",
     at: int = 1,
     outcome: ReceiptOutcome = "stored",
+    body: bytes = b"\x00{}\xff",
 ) -> Received:
     """Return a request with an event for each key."""
     return Received(
@@ -34,7 +35,7 @@ def came(
         method="POST",
         query=b"a=%00",
         headers=b'[["x","y"]]',
-        body=b"\x00{}\xff",
+        body=body,
         items=b"[]",
         outcome=outcome,
         error="why" if outcome == "failed" else None,
@@ -90,39 +91,6 @@ class Receiving:
         await receive(store, came("a", receiver="old"))
         assert await verdicts(store, came("a", receiver="new")) == ["duplicate"]
         assert await verdicts(store, came("a", source="/other"), came("A"), came("a ")) == ["new"] * 3
-
-    async def test_the_same_key_with_other_content_is_a_conflict_that_is_kept(self, store: StoreDriver) -> None:
-        [first] = await receive(store, came("a"))
-        [second] = await receive(store, came("a", content=b"other"))
-        assert (second.verdict, second.fresh) == ("conflict", frozenset())
-        assert second.n != first.n
-        assert [receipt.outcome for receipt in await store.receipts()] == ["conflict", "stored"]
-        assert await verdicts(store, came("a"), came("a", content=b"other")) == ["duplicate", "conflict"]
-
-    async def test_a_conflict_takes_no_key(self, store: StoreDriver) -> None:
-        await receive(store, came("a"))
-        refused = replace(came("c"), refused=frozenset({0}))
-        assert await verdicts(store, came("a"), refused, came("c")) == ["duplicate", "conflict", "new"]
-        assert await verdicts(store, replace(came("d"), refused=frozenset({0}))) == ["conflict"]
-        assert await verdicts(store, came("d")) == ["new"]
-        failed = came("a", "e", content=b"other", outcome="failed")
-        assert await verdicts(store, failed, came("e")) == ["conflict", "new"]
-
-    async def test_of_a_batch_in_conflict_the_rest_is_fresh(self, store: StoreDriver) -> None:
-        await receive(store, came("a"), came("b", outcome="failed"))
-        batch = of(("a", b"other"), ("b", b"h"), ("c", b"h"), ("d", b"h"), ("c", b"h"), ("d", b"other"))
-        async with store.unit() as unit:
-            events = tuple((event(id=f"{place}"),) for place in range(6))
-            unit.receive([Arrival(received=batch, events=events)])
-        [judged] = unit.judged
-        assert (judged.verdict, sorted(judged.fresh)) == ("conflict", [1, 2, 3])
-        assert [[event.id for event in events] for events in unit.emitted] == [["1", "2", "3"]]
-        assert await verdicts(store, came("c"), came("d")) == ["duplicate", "duplicate"]
-        assert await verdicts(store, came("d", content=b"other"), came("a")) == ["conflict", "duplicate"]
-        refused = replace(came("f", "g"), refused=frozenset({0}))
-        [judged] = await receive(store, refused)
-        assert (judged.verdict, sorted(judged.fresh)) == ("conflict", [1])
-        assert await verdicts(store, came("f"), came("g")) == ["new", "duplicate"]
 
     async def test_an_id_that_stands_in_a_batch_twice_is_taken_once(self, store: StoreDriver) -> None:
         [judged] = await receive(store, came("a", "b", "a"))

@@ -19,6 +19,7 @@ from tidings.conformance.store_attempts import Attempting
 from tidings.conformance.store_auditing import Auditing
 from tidings.conformance.store_census import Tallying, Waiting
 from tidings.conformance.store_commands import Remembering
+from tidings.conformance.store_conflicts import Conflicts
 from tidings.conformance.store_delivering import Delivering
 from tidings.conformance.store_emitting import Emitting, Staging
 from tidings.conformance.store_endpoint_again import RepeatingForEndpoints
@@ -70,6 +71,7 @@ class _Chapters(
     OrderingForEndpoints,
     RepeatingForEndpoints,
     Receiving,
+    Conflicts,
     FindingWhatFailed,
     Polling,
     KeepingReceivers,

@@ -14,7 +14,8 @@ from tidings.events.media import bare
 from tidings.operations.receiver_reasons import why_rejected
 from tidings.ports import utc
 from tidings.store.driver import StoreDriver
-from tidings.store.receipts import Arrival, fresh_events, items_of, judge
+from tidings.store.judging import judge
+from tidings.store.receipts import Arrival, fresh_events, items_of
 from tidings.versions.retelling import Retelling
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.intake.translating import Making, arrival_of

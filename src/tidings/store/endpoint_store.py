@@ -145,4 +145,6 @@ class EndpointStore(Protocol):
         very moment, those behind this `n`."""
 
     async def delivered(self, id: str, positions: Sequence[Position]) -> frozenset[Position]:
-        """Return which of these entries were delivered to the endpoint, by any run, as far as that is kept."""
+        """Return which of these entries were delivered to the endpoint, by any run, as far as that is kept.
+
+        Not what was delivered to an endpoint that had the id before: it may have been somebody else's."""

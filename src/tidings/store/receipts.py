@@ -5,8 +5,9 @@ Every event of a request has an identity: a key, unique within a source, and wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import chain
 from typing import Literal, NamedTuple
 
@@ -53,6 +54,12 @@ class Received(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     error: str | None = None
     refused: frozenset[int] = frozenset()
 
+    @property
+    def conflict(self) -> Identity:
+        """By what it is known if it is in conflict: anybody can send again what the sender signed."""
+        digest = sha256(self.body)
+        return Identity(f"conflict:{digest.hexdigest()}", digest.digest())
+
 
 Events = tuple[tuple[Envelope, ...], ...]
 """Those of each item, in the order of the items."""
@@ -70,7 +77,7 @@ class Judged(msgspec.Struct, frozen=True, gc=False):
 
     `new`: the events are to be appended whose places are in `fresh`. `duplicate`: nothing is to be done. `unfinished`:
     as `duplicate`, but the kept one failed, so it is done now. `conflict`: an item came before with other content, so
-    that this one is kept, too; the items in `fresh` are new.
+    that this one is kept, too; the items in `fresh` are new. The same body again is a duplicate of it.
     """
 
     n: int
@@ -144,71 +151,6 @@ class ReceiverRecord:
     state: Literal["active", "retired"] = "active"
 
 
-def judge(received: Sequence[Received], kept: Mapping[SourceKey, Owner], numbers: Sequence[int]) -> list[Judged]:
-    """Judge requests in their order, each also by those before it. `numbers`: one for each, for what is new."""
-    owners = dict(kept)
-    return [_judge(each, owners, n) for each, n in zip(received, numbers, strict=True)]
-
-
-def all_new(received: Sequence[Received], numbers: Sequence[int]) -> list[Judged]:
-    """Return what `judge` says of requests that share no key with each other, nor with any that is kept."""
-    return [
-        Judged(n, "new", frozenset([identity.item for identity in each.identities]))
-        for each, n in zip(received, numbers, strict=True)
-    ]
-
-
-class _Items(NamedTuple):
-    """The items of a request. `known`: who has those that came before; `others`: those with other content than what
-    came first; `again`: those that stand there twice."""
-
-    known: dict[int, Owner]
-    others: frozenset[int]
-    again: frozenset[int]
-
-
-def _judge(received: Received, owners: dict[SourceKey, Owner], n: int) -> Judged:
-    known, others, again = _items(received, owners)
-    done = {item for item, owner in known.items() if not owner.failed}
-    fresh = frozenset({identity.item for identity in received.identities} - done - others - again)
-    if others:
-        judged = Judged(n, "conflict", fresh if received.outcome == "stored" else frozenset())
-    elif len(done) < len(known):
-        return Judged(next(owner.n for owner in known.values() if owner.failed), "unfinished", fresh)
-    elif known and not fresh:
-        return Judged(next(iter(known.values())).n, "duplicate", fresh)
-    else:
-        judged = Judged(n, "new", fresh)
-    for identity in bringing(received, judged):
-        owner = Owner(identity.content, n, received.outcome == "failed")
-        owners.setdefault((received.source, identity.key), owner)
-    return judged
-
-
-def _items(received: Received, owners: Mapping[SourceKey, Owner]) -> _Items:
-    known: dict[int, Owner] = {}
-    others, again = set(received.refused), set[int]()
-    own: dict[str, Identity] = {}
-    for identity in received.identities:
-        owner = owners.get((received.source, identity.key))
-        first = own.setdefault(identity.key, identity)
-        if identity.content != (first if owner is None else owner).content:
-            others.add(identity.item)
-        elif owner is not None:
-            known.setdefault(identity.item, owner)
-        elif identity.item != first.item:
-            again.add(identity.item)
-    return _Items(known, frozenset(others), frozenset(again))
-
-
-def bringing(received: Received, judged: Judged) -> Iterable[Identity]:
-    """Return by what else the request is known from now on: of one in conflict, its items that are new."""
-    if judged.verdict == "new":
-        return received.identities
-    fresh = judged.fresh if judged.verdict == "conflict" else frozenset[int]()
-    return [identity for identity in received.identities if identity.item in fresh]
-
-
 def items_of(events: Events, among: Iterable[Envelope]) -> frozenset[int]:
     """Return the places of the items that have one of these events."""
     ids = {each.id for each in among}
@@ -236,32 +178,9 @@ def fresh_events(arrival: Arrival, judged: Judged) -> tuple[Envelope, ...]:
     return tuple(event for item, made in enumerate(arrival.events) if item not in left_out for event in made)
 
 
-def fresh_among(arrivals: Sequence[Arrival], judged: Sequence[Judged]) -> tuple[Envelope, ...]:
+def fresh_among(arrivals: Iterable[Arrival], judged: Iterable[Judged]) -> tuple[Envelope, ...]:
     """Return the events that are to be appended of all of them: as one emission, for a receipt each would be felt."""
     return tuple(chain.from_iterable(map(fresh_events, arrivals, judged)))
-
-
-def keys_to_add(
-    received: Sequence[Received], judged: Sequence[Judged], kept: Mapping[SourceKey, Owner]
-) -> list[tuple[str, str, bytes, int]]:
-    """Return the rows of keys that new requests bring: source, key, content, receipt; each key once."""
-    pairs = zip(received, judged, strict=True)
-    rows = {
-        (each.source, identity.key): (each.source, identity.key, identity.content, verdict.n)
-        for each, verdict in reversed([*pairs])  # so that the first who brought a key has it
-        for identity in bringing(each, verdict)
-    }
-    return [row for place, row in rows.items() if place not in kept]
-
-
-def repeats_of(received: Sequence[Received], judged: Sequence[Judged]) -> list[tuple[int, int, int]]:
-    """Return for each repeat the number of what it repeats, when it came, and until when that is to be known."""
-    pairs = zip(received, judged, strict=True)
-    return [(verdict.n, each.received, each.forget_at) for each, verdict in pairs if is_repeat(verdict)]
-
-
-def is_repeat(judged: Judged) -> bool:
-    return judged.verdict in ("duplicate", "unfinished")
 
 
 def row_of(received: Received, judged: Judged) -> tuple[object, ...]:

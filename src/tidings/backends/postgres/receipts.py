@@ -6,21 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.scripts import run
-from tidings.store.receipts import (
-    ADDED,
-    Identity,
-    Judged,
-    Owner,
-    Received,
-    SourceKey,
-    all_new,
-    is_repeat,
-    judge,
-    keys_to_add,
-    repeats_of,
-    row_of,
-)
+from tidings.store.judging import all_new, in_conflict, is_repeat, judge, keys_to_add, repeats_of
+from tidings.store.receipts import ADDED, Identity, Judged, Owner, Received, SourceKey, row_of
 from tidings.store.scripts import receiving
+
+_Keys = dict[SourceKey, tuple[bytes, int]]
+"""What is known by each key, and the number of the first that brings it."""
 
 _TYPES = (
     *("bigint", "text", "text", "bigint", "bigint", "text", "bytea", "bytea", "bytea", "bytea", "text", "text"),
@@ -51,12 +42,17 @@ _REPEATED = (
 
 async def receive(connection: Connection, received: Sequence[Received]) -> list[Judged]:
     numbers = [n for (n,) in await connection.fetch(_DRAW, len(received))]
-    taken = await _take(connection, received, numbers)
+    taken = await _take(connection, _keys_of(received, numbers))
     if _are_all_new(received, taken):
         judged = all_new(received, numbers)
     else:
         kept = await _owners(connection, [place for place in taken if taken[place] is None])
         judged = judge(received, kept, numbers)
+        conflicts = await _take(connection, _keys_of_conflicts(in_conflict(received, judged)))
+        if conflicts:
+            kept |= await _owners(connection, [place for place in conflicts if conflicts[place] is None])
+            judged = judge(received, kept, numbers)
+            taken |= conflicts
         await _put_right(connection, taken, keys_to_add(received, judged, kept))
     rows = [row_of(each, verdict) for each, verdict in zip(received, judged, strict=True) if not is_repeat(verdict)]
     if rows:
@@ -74,14 +70,24 @@ def _are_all_new(received: Sequence[Received], taken: Mapping[SourceKey, int | N
     return len(taken) == sum([len(each.identities) for each in received])
 
 
-async def _take(
-    connection: Connection, received: Sequence[Received], numbers: Sequence[int]
-) -> dict[SourceKey, int | None]:
-    """Take every key that nobody has; return all of them with the receipt that took it, None where somebody has it."""
-    first: dict[SourceKey, tuple[bytes, int]] = {}
+def _keys_of(received: Sequence[Received], numbers: Sequence[int]) -> _Keys:
+    first: _Keys = {}
     for each, n in zip(received, numbers, strict=True):
         for identity in each.identities:
             first.setdefault((each.source, identity.key), (identity.content, n))
+    return first
+
+
+def _keys_of_conflicts(conflicts: Sequence[tuple[Received, int]]) -> _Keys:
+    first: _Keys = {}
+    for each, n in conflicts:
+        identity = each.conflict
+        first.setdefault((each.source, identity.key), (identity.content, n))
+    return first
+
+
+async def _take(connection: Connection, first: _Keys) -> dict[SourceKey, int | None]:
+    """Take every key that nobody has; return all of them with the receipt that took it, None where somebody has it."""
     if not first:
         return {}
     rows = [(*place, *first[place]) for place in sorted(first)]  # in one order, so that no two wait for each other

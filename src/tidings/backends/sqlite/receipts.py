@@ -13,21 +13,8 @@ from tidings.backends.sqlite.reading import snapshot
 from tidings.backends.sqlite.receipt_keys import ReceiptKeys, find_anywhere
 from tidings.backends.sqlite.scripts import run
 from tidings.backends.sqlite.statements import filled, values
-from tidings.store.receipts import (
-    ADDED,
-    Identity,
-    Judged,
-    Owner,
-    Received,
-    SourceKey,
-    all_new,
-    bringing,
-    is_repeat,
-    judge,
-    keys_to_add,
-    repeats_of,
-    row_of,
-)
+from tidings.store.judging import all_new, bringing, in_conflict, is_repeat, judge, keys_to_add, repeats_of
+from tidings.store.receipts import ADDED, Identity, Judged, Owner, Received, SourceKey, row_of
 from tidings.store.scripts import receiving
 
 _Known = list[tuple[bytes, bytes]]
@@ -60,13 +47,41 @@ class Receipts:
             places = [(each.source, of.key) for each in received for of in each.identities]
             kept = _owners(_held(connection, found), found, zip(places, keys, strict=True))
             judged = judge(received, kept, numbers)
+            conflicts = self._conflicts(connection, in_conflict(received, judged))
+            if conflicts:
+                kept |= conflicts
+                judged = judge(received, kept, numbers)
             added = sorted(keys_to_add(received, judged, kept), key=lambda row: row[3])
             keys, taken = [self._keys.of(row[0], row[1]) for row in added], [row[3] for row in added]
         if keys:
             self._keys.take(connection, keys, taken)
-        _add(connection, received, judged, known)
+        self._add(connection, received, judged, known)
         _count(connection, received, judged)
         return judged
+
+    def _conflicts(
+        self, connection: sqlite3.Connection, conflicts: Sequence[tuple[Received, int]]
+    ) -> dict[SourceKey, Owner]:
+        """Return those that are kept of these that came before."""
+        places = {(each.source, each.conflict.key): None for each, _ in conflicts}
+        keys = [self._keys.of(source, key) for source, key in places]
+        found = self._keys.find(connection, keys) if keys else {}
+        return _owners(_held(connection, found), found, zip(places, keys, strict=True))
+
+    def _add(
+        self,
+        connection: sqlite3.Connection,
+        received: Sequence[Received],
+        judged: Sequence[Judged],
+        known: Sequence[_Known],
+    ) -> None:
+        held: list[object] = []
+        for each, verdict, pairs in zip(received, judged, known, strict=True):
+            if not is_repeat(verdict):
+                held += row_of(each, verdict)
+                kept = pairs if verdict.verdict == "new" else self._known_by(each.source, bringing(each, verdict))
+                held.append(_encode(kept))
+        add_values(connection, f"tidings_receipt ({ADDED}, keys)", held, width=_WIDTH)
 
     def finish(
         self, connection: sqlite3.Connection, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None
@@ -100,7 +115,7 @@ class Receipts:
         self._keys.remove(connection, [(key, n) for n, keys in gone for key, _ in _decode(keys)])
         return len(gone)
 
-    def _known_by(self, source: str, identities: Sequence[Identity]) -> _Known:
+    def _known_by(self, source: str, identities: Iterable[Identity]) -> _Known:
         return [(self._keys.of(source, each.key), each.content) for each in identities]
 
 
@@ -133,22 +148,6 @@ def _owners(
         for n in found.get(key, ())
         if n in held and key in held[n].contents
     }
-
-
-def _add(
-    connection: sqlite3.Connection, received: Sequence[Received], judged: Sequence[Judged], known: Sequence[_Known]
-) -> None:
-    held: list[object] = []
-    for each, verdict, pairs in zip(received, judged, known, strict=True):
-        if not is_repeat(verdict):
-            held += row_of(each, verdict)
-            held.append(_encode(pairs if verdict.verdict == "new" else _brought(each, verdict, pairs)))
-    add_values(connection, f"tidings_receipt ({ADDED}, keys)", held, width=_WIDTH)
-
-
-def _brought(received: Received, judged: Judged, pairs: _Known) -> _Known:
-    kept = {*bringing(received, judged)}
-    return [pair for of, pair in zip(received.identities, pairs, strict=True) if of in kept]
 
 
 def _count(connection: sqlite3.Connection, received: Sequence[Received], judged: Sequence[Judged]) -> None:

@@ -149,7 +149,7 @@ def delivered(id: str, positions: Sequence[Position]) -> Script[frozenset[Positi
         return frozenset()
     rows = yield from ask(
         "SELECT position FROM tidings.delivery WHERE endpoint = $1 AND position >= $2 AND position <= $3 "
-        "AND state = 'delivered'",
+        "AND state = 'delivered' AND closed >= (SELECT created FROM tidings.endpoint WHERE id = $1)",
         *(id, min(positions), max(positions)),
     )
     return frozenset(position for (position,) in rows) & frozenset(positions)

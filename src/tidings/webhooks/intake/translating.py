@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -108,7 +107,7 @@ def _received(
     return Received(
         receiver=receiver.id,
         source=receiver.source,
-        identities=_identities(items, request.body, has_failed=error is not None),
+        identities=_identities(receiver, request, items),
         received=making.now,
         forget_at=making.now + receiver.remembers_us,
         method=request.request.method,
@@ -121,11 +120,10 @@ def _received(
     )
 
 
-def _identities(items: Sequence[Item], body: bytes, *, has_failed: bool) -> tuple[Identity, ...]:
-    """Return what tells a repeat: of what could not be read the bytes of all of it."""
-    if not items and has_failed:
-        digest = sha256(body)
-        return (Identity(f"sha256:{digest.hexdigest()}", digest.digest()),)
+def _identities(receiver: Receiver, request: Given, items: Sequence[Item]) -> tuple[Identity, ...]:
+    """Return what tells a repeat: of what could not be read, or holds no event, the bytes of all of it."""
+    if not items:
+        return (Identity(*receiver.reader.known_by(request)),)
     found = []
     for place, item in enumerate(items):
         if item.id is not None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 
-from tidings.errors import MalformedError, TranslationError
+from tidings.errors import MalformedError, TidingsError, TranslationError
 from tidings.events.media import JSON
 from tidings.events.rules import SUBJECT_MAX, TOO_LONG, is_indexed, is_text
 from tidings.events.strict import decode_json, read_json
@@ -101,6 +102,17 @@ class Reader:
             return (self._item(Delivery(given, whole, whole), 0, text),)
         slices = split(self._preset, text)
         return tuple(self._item(Delivery(given, whole, decode_json(each)), n, each) for n, each in enumerate(slices))
+
+    def known_by(self, given: Given) -> tuple[str, bytes]:
+        """Return what a delivery is known by that cannot be read: of a single event its `guard` and `content_hash`.
+
+        What keeps it from being read may stand in a header that is not signed: the same body may be read next time.
+        """
+        try:
+            text = json_of(self._preset, given)
+            return hash_text(text), self._hash(text, read_json(text))
+        except TidingsError:
+            return hash_text(given.body), sha256(given.body).digest()
 
     def _item(self, of: Delivery, index: int, data: bytes) -> Item:
         preset = self._preset

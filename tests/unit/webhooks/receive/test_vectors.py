@@ -5,16 +5,22 @@ The others are of the providers' own documentation or libraries.
 
 from __future__ import annotations
 
+import hmac
+from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
 
 from tests.unit.webhooks.receive.deliveries import WHPK, WHSEC, WHSK
-from tidings.webhooks.receive.given import FORM
+from tidings.events.codec import encode_json
+from tidings.webhooks.receive.content import Facts, content_of
+from tidings.webhooks.receive.given import FORM, Given
+from tidings.webhooks.receive.instants import instant_us
 from tidings.webhooks.receive.keys import Key
 from tidings.webhooks.receive.presets import PRESETS
 from tidings.webhooks.receive.presets.code import GITHUB
 from tidings.webhooks.receive.presets.standard import STANDARD, V1, V1A
+from tidings.webhooks.receive.read import read
 from tidings.webhooks.receive.scheme import Scheme
 from tidings.webhooks.receive.sign import sign
 from tidings.webhooks.receive.verdict import Accepted, Rejected, RequestFacts
@@ -74,6 +80,13 @@ ADYEN_BODY = (
     b'"amount":{"value":1130,"currency":"EUR"},"eventCode":"AUTHORISATION","success":"true",'
     b'"additionalData":{"hmacSignature":"coqCmt/IZ4E3CzPvMY8zTjQVL5hYJUiBRg8UU+iCWo0="}}}]}'
 )
+SQUARE_BODY = (
+    b'{"merchant_id":"MLEFBHHSJGVHD","type":"webhooks.test_notification",'
+    b'"event_id":"ac3ac95b-f97d-458c-a6e6-18981597e05f","created_at":"2022-07-13T20:30:59.037339943Z",'
+    b'"data":{"type":"webhooks","id":"bc368e64-01aa-407e-b46e-3231809b1129"}}'
+)
+HUBSPOT_SECRET = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"
+HUBSPOT_URL = "https://www.example.com/webhook_uri"
 TWILIO_BODY = b"CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212"
 TWILIO_REQUEST = RequestFacts(query=b"foo=1&bar=2", public_url="https://mycompany.com/myapp.php")
 OF_PROVIDERS = [
@@ -119,6 +132,25 @@ OF_PROVIDERS = [
         "eNEc6wEA3F+g==",
         1600112502,
     ),
+    (
+        "hubspot",
+        [
+            (b"X-HubSpot-Signature-v3", b"K36dawei4A+QBNolUOqo7s91KQDWQ5MXZ/QufNYuk/Y="),
+            (b"X-HubSpot-Request-Timestamp", b"1693657560000"),
+        ],
+        b"{'example_field':'example_value'}",
+        RequestFacts(public_url=HUBSPOT_URL),
+        HUBSPOT_SECRET,
+        1693657560,
+    ),
+    (
+        "square",
+        [(b"x-square-hmacsha256-signature", b"GF4YkrJgGBDZ9NIYbNXBnMzqb2HoL4RW/S6vkZ9/2N4=")],
+        SQUARE_BODY,
+        RequestFacts(public_url="https://webhook.site/679a4f3a-dcfa-49ee-bac5-9d0edad886b9"),
+        "Ibxx_5AKakO-3qeNVR61Dw",
+        0,
+    ),
 ]
 
 
@@ -130,5 +162,59 @@ def test_a_provider_s_own_example_is_accepted_and_any_other_body_refused(
 ) -> None:
     schemes, now = PRESETS[name].schemes, datetime.fromtimestamp(at, UTC)
     assert isinstance(verify(schemes, headers, body, request_facts, [Key(key)], now), Accepted)
-    other = body.replace(b"1", b"2")
+    other = body.replace(b"e", b"f")
     assert isinstance(verify(schemes, headers, other, request_facts, [Key(key)], now), Rejected)
+
+
+def test_hubspot_s_table_of_what_is_decoded_in_the_url() -> None:
+    """Its page lists twelve escapes; the `?` before the query, and all other escapes, stay as they are."""
+    query = b"a=%3A%2f%3F%40%21%24%27%28%29%2A%2C%3B&b=%20%26%3D%25%2B"
+    signed = f"POST{HUBSPOT_URL}?a=:/?@!$'()*,;&b=%20%26%3D%25%2B[]1693657560000"
+    made = b64encode(hmac.digest(HUBSPOT_SECRET.encode(), signed.encode(), "sha256"))
+    headers = [(b"x-hubspot-signature-v3", made), (b"x-hubspot-request-timestamp", b"1693657560000")]
+    at, keys = datetime.fromtimestamp(1693657560, UTC), [Key(HUBSPOT_SECRET)]
+    facts = RequestFacts(public_url=HUBSPOT_URL, query=query)
+    assert isinstance(verify(PRESETS["hubspot"].schemes, headers, b"[]", facts, keys, at), Accepted)
+
+
+def test_what_paypal_signs_is_what_its_libraries_make() -> None:
+    """The CRC-32 of the body, without a sign and in decimal digits: of this body, the check value of that code."""
+    given = Given((), b"123456789", RequestFacts(settings={"webhook_id": "9XL90610J3647323C"}))
+    facts = Facts(given, b"d938e770-8046-11e6-8103-6b62a8a99ac4", b"2016-09-21T22:00:46Z")
+    assert content_of(PRESETS["paypal"].schemes[0])(facts) == (
+        b"d938e770-8046-11e6-8103-6b62a8a99ac4|2016-09-21T22:00:46Z|9XL90610J3647323C|3421780262"
+    )
+
+
+def test_what_changes_between_the_attempts_of_chargebee_is_no_content() -> None:
+    """`Event` of its libraries has what became of the webhook before."""
+    event = {"id": "ev_1", "event_type": "subscription_created", "occurred_at": 1_700_000_000, "content": {}}
+    first = event | {"webhook_status": "scheduled", "webhooks": [{"id": "whv2_1", "webhook_status": "scheduled"}]}
+    again = event | {
+        "webhook_status": "re_scheduled",
+        "webhook_failure_reason": "Read timed out",
+        "webhooks": [{"id": "whv2_1", "webhook_status": "re_scheduled"}],
+    }
+    other = again | {"content": {"subscription": {}}}
+    [one], [two], [three] = [read(PRESETS["chargebee"], [], encode_json(each)) for each in (first, again, other)]
+    assert (one.id, one.content_hash) == (two.id, two.content_hash)
+    assert (one.id == three.id, one.content_hash == three.content_hash) == (True, False)
+
+
+@pytest.mark.parametrize("name", ["meta", "paypal", "postmark", "slack", "zoom", "x"])
+def test_who_takes_a_200_alone_for_success_gets_it(name: str) -> None:
+    """Postmark's and Meta's pages ask for 200, and Postmark sends again what was answered otherwise."""
+    assert (PRESETS[name].answers.new, PRESETS[name].answers.duplicate) == (200, 200)
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "time"),
+    [
+        ("square", b'{"event_id":"1","type":"t","created_at":"2022-07-13T20:30:59.037339943Z"}', 1657744259037339),
+        ("postmark", b'{"RecordType":"Bounce","BouncedAt":"2014-08-01T13:28:10.2735393-04:00"}', 1406914090273539),
+    ],
+)
+def test_a_time_with_more_digits_than_microseconds_is_read(name: str, written: bytes, time: int) -> None:
+    [item] = read(PRESETS[name], [], written)
+    assert item.time is not None
+    assert instant_us(item.time, "rfc3339") == time

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidings.webhooks.receive.places import First, Header, Member, Query
-from tidings.webhooks.receive.preset import BodyHash, Preset
+from tidings.webhooks.receive.preset import Answers, BodyHash, Preset
 from tidings.webhooks.receive.scheme import Body, Scheme, Timestamp
 
 SENDGRID = Preset(
@@ -50,7 +50,15 @@ POSTMARK = Preset(
             Member("/ChangedAt", "rfc3339"),
         )
     ),
+    answers=Answers(new=200, duplicate=200),
     page="https://postmarkapp.com/developer/webhooks/webhooks-overview",
-    notes=("The body has no integrity. A key is `name:password`, or the URL's `token`, which is masked in receipts.",),
-    unconfirmed=("that retries have the same bytes", "its time members", "how long it retries"),
+    notes=(
+        "Nothing is signed. A key is `name:password`, which stands in the URL that Postmark is given, or the URL's "
+        "`token`, which is masked in receipts.",
+        "The answer is to be 200. Inbound mail is retried 10 times in 10.5 hours; 403 ends that, and a refused request "
+        "is answered 401.",
+        "Inbound mail with attachments may be larger than what is taken: give the preset a `body_limit`.",
+        "Compared with its pages on webhooks, inbound retries and the examples of bounces and deliveries.",
+    ),
+    unconfirmed=("that retries have the same bytes", "the times of opens and subscription changes"),
 )

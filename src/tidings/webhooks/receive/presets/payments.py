@@ -73,7 +73,10 @@ PAYPAL = Preset(
         "The setting `webhook_id` is the id that PayPal gave the webhook.",
         "Only a CRC-32 of the body is signed: whoever has seen one delivery can make another body for it. Fetch what "
         "matters again.",
-        "25 retries in 3 days.",
+        "`SHA256withRSA` alone; the header that names the algorithm is not looked at. Whoever fetches the certificate "
+        "checks its chain, that it is not over, and that its name ends in `.paypal.com`, as PayPal's libraries do.",
+        "25 retries in 3 days, until the answer is 2xx.",
+        "Compared with its page and its Python library, which make the signed text.",
     ),
     unconfirmed=("whether a retry has a new time",),
 )
@@ -95,11 +98,12 @@ SQUARE = Preset(
     time=Member("/created_at", "rfc3339"),
     order=Member("/created_at", "rfc3339"),
     page="https://developer.squareup.com/docs/webhooks/step3validate",
-    notes=("The key is the subscription's signature key; `public_url` is the URL exactly as Square has it.",),
-    unconfirmed=(
-        "how long it retries: its pages say 24 hours and 72 hours",
-        "that it gives up on an endpoint after weeks",
+    notes=(
+        "The key is the subscription's signature key; `public_url` is the URL exactly as Square has it.",
+        "Three weeks without a 2xx, and it switches the webhook off; it writes a mail after each.",
+        "Compared with its pages and its Python library, whose example is a test here.",
     ),
+    unconfirmed=("how long it retries: its page says 24 hours, an earlier version of it 72",),
 )
 
 _ADYEN = "/NotificationRequestItem"
@@ -185,7 +189,11 @@ CHARGEBEE = Preset(
     type=(Member("/event_type"),),
     time=Member("/occurred_at", "s"),
     order=Member("/occurred_at", "s"),
-    page="https://apidocs.chargebee.com/docs/api/webhooks",
-    notes=("The body has no integrity. A key is `name:password`, or the URL's `token`, which is masked in receipts.",),
-    unconfirmed=("its id and time members", "how long it retries"),
+    volatile=("/webhook_status", "/webhook_failure_reason", "/webhooks"),
+    page="https://apidocs.chargebee.com/docs/api/events",
+    notes=(
+        "The body has no integrity. A key is `name:password`, or the URL's `token`, which is masked in receipts.",
+        "7 retries, the last 3 days and 7 hours after the event, until the answer is 2xx. No order is promised.",
+        "Compared with its pages, and with the event of its Node.js library.",
+    ),
 )
