@@ -121,10 +121,15 @@ def _member_text(facts: Facts, pointer: str) -> str:
 
 
 def _sorted_form(given: Given) -> str:
-    """A field that is there several times gives each of its values once, sorted, as Twilio's own libraries do."""
     if not given.is_form:
         raise Refusal("body-field-missing")  # of another body nothing would be signed
-    text = "".join(name + value for name, value in sorted(set(form_fields(given.body))))
+    text = form_text(given)
     if not text:
         raise Refusal("body-field-missing")  # nor of this one, so that any signature of the URL would do
     return text
+
+
+def form_text(given: Given) -> str:
+    """Return what is signed of a form. A field that is there several times gives each of its values once, sorted, as
+    Twilio's own libraries do."""
+    return "".join(name + value for name, value in sorted(set(form_fields(given.body))))

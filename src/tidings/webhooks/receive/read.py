@@ -19,10 +19,12 @@ from tidings.events.media import JSON
 from tidings.events.rules import SUBJECT_MAX, TOO_LONG, is_indexed, is_text
 from tidings.events.strict import decode_json, read_json
 from tidings.events.timestamp import time_text
+from tidings.webhooks.receive.content import form_text
 from tidings.webhooks.receive.finding import Delivery, Find, Instant, finder_of, instants_of, name_of
 from tidings.webhooks.receive.given import Given, member
 from tidings.webhooks.receive.places import First, Header, Member, Place, Query, places_of
 from tidings.webhooks.receive.preset import BodyHash, Dedupe, Fields, Preset
+from tidings.webhooks.receive.scheme import SortedForm
 from tidings.webhooks.receive.splitting import hash_text, hasher_of, json_of, split, untranslatable
 from tidings.webhooks.receive.verdict import RequestFacts
 
@@ -83,6 +85,7 @@ class Reader:
         self._is_number = isinstance(preset.order, Header | Query | Member) and preset.order.unit is None
         self._ids = _Ids(preset.dedupe, is_split=bool(preset.split))
         self._is_guarded = not preset.id_is_signed
+        self._is_form_signed = any(isinstance(part, SortedForm) for each in preset.schemes for part in each.signed)
         self._is_ordered_by_time = preset.order == preset.time
         self._required = preset.required
         self._hash = hasher_of(preset.volatile)
@@ -110,7 +113,8 @@ class Reader:
         """
         try:
             text = json_of(self._preset, given)
-            return hash_text(text), self._hash(text, read_json(text))
+            value = read_json(text)
+            return self._guard(given, text), self._content_hash(given, text, value)
         except TidingsError:
             return hash_text(given.body), sha256(given.body).digest()
 
@@ -133,9 +137,21 @@ class Reader:
             correlation=_found("correlation id", self._correlation, of, ID_MAX),
             data=data,
             content_type=JSON,
-            guard=hash_text(data) if self._is_guarded else None,
-            content_hash=self._hash(data, of.value),  # last: it takes out what is volatile
+            guard=self._guard(of.given, data) if self._is_guarded else None,
+            content_hash=self._content_hash(of.given, data, of.value),  # last: it takes out what is volatile
         )
+
+    def _guard(self, given: Given, data: bytes) -> str:
+        return hash_text(self._as_signed(given) or data)
+
+    def _content_hash(self, given: Given, data: bytes, value: Any) -> bytes:
+        signed = self._as_signed(given)
+        return sha256(signed).digest() if signed else self._hash(data, value)
+
+    def _as_signed(self, given: Given) -> bytes:
+        """Return what is signed of a form, where whoever has seen one can write others under the same signature: in
+        another order, or with another border between a name and its value. All of them are one event."""
+        return form_text(given).encode() if self._is_form_signed and given.is_form else b""
 
     def _kind_of(self, of: Delivery) -> tuple[str, ...]:
         found = self._kind(of)

@@ -251,3 +251,21 @@ def test_only_ids_that_anybody_could_change_are_guarded() -> None:
     guarded = {name for name, preset in PRESETS.items() if not preset.id_is_signed}
     assert guarded == {"github", "shopify", "twilio", "linear"}
     assert items_of(replace(OWN, dedupe=BodyHash()), {"type": "t"})[0].guard is None
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        b"To=%2B1&Body=%C3%A4+%26+b&MessageStatus=delivered&MessageSid=SM1",
+        b"MessageSidS=M1&MessageStatus=delivered&Body=%C3%A4+%26+b&To=%2B1",
+        b"MessageSid=SM1&MessageStatus=delivered&Body=%C3%A4+%26+b&To=%2B1&To=%2B1",
+    ],
+)
+def test_what_a_stranger_makes_of_a_form_under_its_signature_is_the_same_event(form: bytes) -> None:
+    preset, given = PRESETS["twilio"], DELIVERIES["twilio"]
+    [first] = read(preset, given.headers, given.body, given.request)
+    [other] = read(preset, given.headers[:1], form, given.request)
+    assert (other.guard, other.content_hash) == (first.guard, first.content_hash)
+    assert other.data != first.data
+    [another] = read(preset, given.headers, given.body + b"2", given.request)
+    assert (another.guard, another.content_hash) != (first.guard, first.content_hash)

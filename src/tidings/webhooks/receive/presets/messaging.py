@@ -66,7 +66,8 @@ TWILIO = Preset(
         "its own libraries we try it with and without the port.",
         "A form's fields become one JSON object. JSON is accepted only with `bodySHA256` in the URL.",
         "Retried only if the URL's fragment says so.",
-        "A form's names and values are signed with nothing between: whoever has seen a request can move the border.",
+        "A form's names and values are signed sorted and with nothing between: whoever has seen a request can write "
+        "others under its signature. They count as repeats of it.",
     ),
     unconfirmed=("15 seconds", "how a field is signed that holds the same value twice"),
 )
