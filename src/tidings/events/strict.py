@@ -96,14 +96,14 @@ def _count_members(value: Any, depth_max: int) -> int:
         depth += 1
         if depth > depth_max:
             raise _too_deep()
-        inner: list[Any] = []
+        inside: list[Any] = []
         for container in level:
-            values = container
             if container.__class__ is dict:
                 members += len(container)
-                values = container.values()
-            inner += [item for item in values if item.__class__ is dict or item.__class__ is list]
-        level = inner
+                inside += container.values()
+            else:
+                inside += container
+        level = [item for item in inside if item.__class__ is dict or item.__class__ is list]
     return members
 
 
