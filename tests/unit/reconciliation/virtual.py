@@ -6,9 +6,7 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
-from unittest.mock import patch
 
-from tidings.backends.sqlite.threads import Threads
 from tidings.testing.clock import NOON_US
 
 T = TypeVar("T")
@@ -27,7 +25,7 @@ class _Jumping(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Has its time from what is waited for."""
+    """What threads would do is done at once, so that a run depends on nothing but its seed."""
 
     def __init__(self) -> None:
         self._jumping = _Jumping()
@@ -37,7 +35,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._jumping.passed
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]
-        return _at_once(func, *args)
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 class VirtualClock:
@@ -54,25 +57,14 @@ class VirtualClock:
 
 
 def run_virtually(work: Coroutine[Any, Any, T]) -> T:
-    """Run it to its end on a loop of its own. What threads would do is done at once, so that a run depends on nothing
-    but its seed."""
+    """Run it to its end on a loop of its own."""
     loop = VirtualLoop()
-    with patch.object(Threads, "run", lambda _, job: _at_once(job)):
-        try:
-            return loop.run_until_complete(work)
-        finally:
-            loop.run_until_complete(_end(asyncio.all_tasks(loop)))
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
-
-
-def _at_once(func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
     try:
-        future.set_result(func(*args))
-    except Exception as error:
-        future.set_exception(error)
-    return future
+        return loop.run_until_complete(work)
+    finally:
+        loop.run_until_complete(_end(asyncio.all_tasks(loop)))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
 
 
 async def _end(left: set[asyncio.Task[Any]]) -> None:
