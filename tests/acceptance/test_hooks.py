@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,14 +37,6 @@ def till() -> Till:
 async def caller(till: Till, tmp_path: Path) -> AsyncIterator[Caller]:
     async with serving(till.app, in_file(tmp_path)) as caller:
         yield caller
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    here = in_file(tmp_path)
-    if request.param == "sqlite":
-        return here
-    return replace(here, database_url=str(request.getfixturevalue("postgres_url")))
 
 
 def opened(till: Till) -> Opened:

@@ -27,14 +27,6 @@ def till() -> Till:
     return Till(preset=ALONE)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    here = in_file(tmp_path)
-    if request.param == "sqlite":
-        return here
-    return replace(here, database_url=str(request.getfixturevalue("postgres_url")))
-
-
 async def send(caller: Caller, body: bytes, ids: Sequence[str | None]) -> list[int]:
     """Send a body under each of these ids; None: without any. Return the statuses."""
     made = sign(ALONE.schemes[0], body, RequestFacts(), [Key(SECRET)], at=datetime.now(UTC))

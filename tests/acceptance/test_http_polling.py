@@ -8,24 +8,15 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from tests.acceptance.http_server import JSON, Caller, Reply, in_file, program, serving
+from tests.acceptance.http_server import JSON, Caller, Reply, program, serving
 from tests.acceptance.test_http_endpoints import ask
 from tests.unit.webhooks.deliver.desk import PATIENCE, Sink, always, sink
 from tidings import Settings
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    here = in_file(tmp_path)
-    if request.param == "sqlite":
-        return here
-    return replace(here, database_url=str(request.getfixturevalue("postgres_url")))
 
 
 @pytest.fixture
