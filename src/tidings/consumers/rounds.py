@@ -51,7 +51,7 @@ class Rounds:
         self._beside += 1
 
     def leave(self) -> None:
-        """Count it no more. It is not looked for more, as at a task's end: the result that is written wakes."""
+        """Count it no more. It is not looked for more, as at a task's end: who writes its result wakes."""
         self._beside -= 1
         if not self._beside:
             self._is_empty.set()

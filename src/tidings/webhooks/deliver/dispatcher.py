@@ -54,7 +54,7 @@ class Dispatcher:
         self._owner = owner
         self._in_flight = manner.in_flight
         self._ttl = timedelta(seconds=max(LEASE_SECONDS, manner.total_s + GRACE_SECONDS))
-        self._results = Results(store, ports, self._turn)
+        self._results = Results(store, ports, self._turn, on_end=self._changed)
         self._attempting = Attempting(
             manner, self._posting, self._results, ports, on_our_fault=self._put_off, on_end=self._left
         )
@@ -101,7 +101,7 @@ class Dispatcher:
         """Begin what may be sent, as far as there is room; return when to look again."""
         rest = self._rests_until - self._ports.clock.monotonic()
         if rest > 0 or not self._room():
-            return rest if rest > 0 else LOOK_SECONDS  # each result that is written wakes
+            return rest if rest > 0 else LOOK_SECONDS  # each write that ends wakes
         changes, is_told_of = self._changes, self._is_done
         seconds = await self._until_due() if is_told_of or not self._posting.is_open else 0.0
         if seconds > 0:
@@ -126,7 +126,6 @@ class Dispatcher:
                 self._begin(turned.claims)
         if turned is None:
             self._is_done = False
-        self._changed()
         return turned
 
     def _changed(self) -> None:

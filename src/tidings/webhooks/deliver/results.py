@@ -33,12 +33,21 @@ class Results:
     """Takes results one by one and writes them in the order in which they came: nobody waits for more than one commit.
 
     `turn`: settles them and takes what is due in their room; None: something is told of them, so that it takes a unit.
+    `on_end`: called each time a write has ended, kept or not: there may be something to send.
     """
 
-    def __init__(self, store: StoreDriver, ports: Ports, turn: Callable[[Ending], Awaitable[Turned | None]]) -> None:
+    def __init__(
+        self,
+        store: StoreDriver,
+        ports: Ports,
+        turn: Callable[[Ending], Awaitable[Turned | None]],
+        *,
+        on_end: Callable[[], None],
+    ) -> None:
         self._store = store
         self._ports = ports
         self._turn = turn
+        self._on_end = on_end
         self._waiting: list[_Ended] = []
         self._writing: asyncio.Task[None] | None = None
         self._has_ended = False
@@ -82,6 +91,8 @@ class Results:
                 for each in taken:
                     why = "the result of delivery %s was not written, so it is made again once its lease ends"
                     _log.error(why, each.sending.key, exc_info=error)
+            finally:
+                self._on_end()
 
     async def _write(self, taken: Sequence[_Ended]) -> None:
         try:

@@ -11,12 +11,13 @@ from msgspec import structs
 
 from tests.unit.webhooks.deliver.desk import Desk, Got, Sink, always, desk, eventually, sink
 from tidings.consumers.rounds import Rounds
-from tidings.errors import RefusedError
+from tidings.errors import CheckpointMovedError, RefusedError, StoreUnavailableError
 from tidings.operations import deliveries as operating
 from tidings.ports import SystemClock
 from tidings.store.deliveries import DeliveryFilter
-from tidings.store.endpoint_deliveries import Range
+from tidings.store.endpoint_deliveries import Ending, Range, Turned
 from tidings.store.endpoints import EndpointRecord
+from tidings.webhooks.deliver.dispatcher import Dispatcher
 from tidings.webhooks.deliver.secrets import secret_of
 from tidings.webhooks.deliver.signing import message_id, signature
 
@@ -257,20 +258,53 @@ async def test_saturated_endpoint_causes_no_spin(at: Desk, to: Sink) -> None:
     await at.until(*["delivered"] * 3)
 
 
-class Asleep(SystemClock):
-    """A clock by which nobody's rest ends; `asked`: for how many seconds each was to be."""
+@BOTH
+async def test_a_result_that_is_told_of_wakes_once_it_is_written(place: str, to: Sink) -> None:
+    to.answer = always(500)
+    async with desk(place, delivery_delays="0") as at:
+        only_woken(at)
+        await at.add(to.url(), slots=1)
+        await at.say("1", "2", "3")
+        await at.until(*["dead"] * 3, type="said")
 
-    def __init__(self) -> None:
+
+@pytest.mark.parametrize("error", [StoreUnavailableError("gone"), CheckpointMovedError("taken")])
+async def test_a_write_that_fails_wakes(at: Desk, to: Sink, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+
+    failed = list[int]()
+
+    async def broken(ending: Ending) -> Turned | None:
+        failed.append(dispatcher._changes)
+        raise error
+
+    monkeypatch.setattr("tidings.webhooks.deliver.results.retry_delay", lambda *_: 0.0)
+    dispatcher = at.opened.webhooks.dispatcher
+    monkeypatch.setattr(dispatcher._results, "_turn", broken)
+    only_woken(at)
+    await at.add(to.url())
+    await at.say("1")
+    await eventually(lambda: _is_woken_after(dispatcher, failed))
+
+
+class Asleep(SystemClock):
+    """A clock by which no rest ends but that after a failure; `asked`: for how many seconds each was to be."""
+
+    def __init__(self, rounds: Rounds) -> None:
         self.asked: list[float] = []
+        self._rounds = rounds
 
     async def sleep(self, seconds: float) -> None:
+        if self._rounds._failures:  # a store that was out of reach wakes nobody when it is back
+            await super().sleep(seconds)
+            return
         self.asked.append(seconds)
         await asyncio.Event().wait()
 
 
 def only_woken(at: Desk) -> Asleep:
     """Have the dispatcher rest until it is woken, whatever the time is."""
-    rounds, clock = at.opened.webhooks.dispatcher._rounds, Asleep()
+    rounds = at.opened.webhooks.dispatcher._rounds
+    clock = Asleep(rounds)
     rounds._ports = replace(rounds._ports, clock=clock)
     rounds.wake()
     return clock
@@ -310,6 +344,10 @@ async def test_no_wake_up_is_lost_after_an_empty_poll(at: Desk, to: Sink) -> Non
     await at.add(to.url())
     rounds.wake()
     await eventually(lambda: _has(to, "/", 5))
+
+
+async def _is_woken_after(dispatcher: Dispatcher, failed: list[int]) -> bool:
+    return bool(failed) and dispatcher._changes > failed[-1]
 
 
 async def _is_woken(rounds: Rounds) -> bool:
