@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import gc
 import signal
+from collections.abc import Iterator
 
 import pytest
 
+from tests import memory
 from tests.postgres.fixtures import bare_postgres_url, making, pooled_postgres_url, pooler, postgres, postgres_url
 from tests.scale import SCALE
 
@@ -16,6 +19,19 @@ __all__ = ["bare_postgres_url", "making", "pooled_postgres_url", "pooler", "post
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # by which PgBouncer is ended
+
+memory.move_in()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Look at thousands of collected tests for cycles neither while they are collected nor whenever one has run."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
