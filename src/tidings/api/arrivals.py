@@ -7,40 +7,49 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from contextvars import Context
 from datetime import timedelta
 
 from tidings.events.envelope import Entry, Envelope
-from tidings.log.driver import Position
+from tidings.log.driver import Page, Position
 from tidings.log.log import Log
-from tidings.operations.search import Sought
+from tidings.operations.fitting import PAGE_BYTES
+from tidings.operations.search import Sought, search
 from tidings.ports import Clock
 
 LOOK_AGAIN = timedelta(seconds=10)
-PAGE = 500
+ENTRIES = 500
 DOZE_LEAST, DOZE_MOST = 0.001, 0.02
 """Seconds of rest after a page that nobody waited for."""
 
 
 class Awaited:
-    """What one reader waits for. `upto`: nothing that is sought came between its last look at the log and there."""
+    """What one reader waits for. `shown_upto`: the position up to which all who wait have been shown what came."""
 
-    def __init__(self, sought: Sought) -> None:
+    def __init__(self, sought: Sought, shown_upto: Callable[[], Position]) -> None:
         self.sought = sought
-        self.upto: Position = 0
+        self._shown_upto = shown_upto
+        self._since: Position | None = None
+        self._first: Position | None = None
         self._came: asyncio.Future[None] | None = None
-        self._is_there = False
         self._error: Exception | None = None
 
-    def look(self) -> None:
-        """Be told that its reader looks at the log from now on, and so sees all that came before."""
-        self._is_there = False
+    async def look(self, log: Log, *, after: Position, limit: int, size: int = PAGE_BYTES) -> Page:
+        """Search the log behind a position that its reader has come to, if there may be something: see `search`.
 
-    async def come(self) -> None:
-        """Come back when something has come since the last look; raise what the log raised if it cannot be read."""
-        if not (self._is_there or self._error):
+        A thousand who wait for what does not come ask the log nothing, and their position moves on all the same.
+        """
+        at = self._without(after)
+        if not self._may_find(at):
+            return Page((), at)
+        self._since, self._first = self._shown_upto(), None  # what comes from here on, it is shown
+        return await search(log, self.sought, after=at, limit=limit, size=size)
+
+    async def come(self, at: Position) -> None:
+        """Come back when there may be something behind `at`; raise what the log raised if it cannot be read."""
+        if not (self._may_find(at) or self._error):
             self._came = asyncio.get_running_loop().create_future()
             await self._came
         if self._error is not None:
@@ -48,11 +57,21 @@ class Awaited:
 
     def show(self, entry: Entry) -> bool:
         """Be shown an entry that may be wanted; say whether it was waited for."""
-        if self._is_there or not self.sought.finds(entry):
+        if self._first is not None or not self.sought.finds(entry):
             return False
-        self._is_there, self.upto = True, entry.position - 1
+        self._first = entry.position
         self._end_wait()
         return True
+
+    def _may_find(self, at: Position) -> bool:
+        """Say so if it was shown something, or its last look ended before the place from which on it is shown all."""
+        return self._since is None or at < self._since or self._first is not None
+
+    def _without(self, at: Position) -> Position:
+        """Return up to where there is nothing that is sought, from `at` on, where its last look ended."""
+        if self._since is None or at < self._since:
+            return at
+        return max(at, self._shown_upto() if self._first is None else self._first - 1)
 
     def fail(self, error: Exception) -> None:
         self._error = error
@@ -70,6 +89,7 @@ class Arrivals:
         self._log = log
         self._sleep = clock.sleep
         self._waiting: defaultdict[tuple[str, str], set[Awaited]] = defaultdict(set)
+        self._upto: Position = 0
         self._following: asyncio.Task[None] | None = None
         self._begun: asyncio.Future[None] | None = None
 
@@ -79,7 +99,7 @@ class Arrivals:
 
         Whatever is appended from now on is either seen by the next look or ends the wait after it.
         """
-        awaited, places = Awaited(sought), list(_places(sought))
+        awaited, places = Awaited(sought, lambda: self._upto), list(_places(sought))
         for place in places:
             self._waiting[place].add(awaited)
         try:
@@ -101,16 +121,16 @@ class Arrivals:
 
     async def _show_all(self, begun: asyncio.Future[None]) -> None:
         try:
-            at, doze = (await self._log.head()).position, 0.0
+            self._upto, doze = (await self._log.head()).position, 0.0
             begun.set_result(None)
             while self._waiting:
-                page = await self._log.read(after=at, limit=PAGE)
-                at = page.upto
+                page = await self._log.read(after=self._upto, limit=ENTRIES)
+                self._upto = page.upto
                 if not page.entries:
-                    await self._log.wait(after=at, timeout=LOOK_AGAIN)
+                    await self._log.wait(after=self._upto, timeout=LOOK_AGAIN)
                 elif sum(map(self._show, page.entries)):
                     doze = 0.0
-                elif len(page.entries) < PAGE:  # others' entries come, and are looked at a few at a time
+                elif len(page.entries) < ENTRIES:  # others' entries come, and are looked at a few at a time
                     doze = min(max(doze * 2, DOZE_LEAST), DOZE_MOST)
                     await self._sleep(doze)
         except Exception as error:

@@ -102,12 +102,11 @@ class Entries:
 
         async def found() -> bool:
             nonlocal page
-            awaited.look()
-            page = await search(self._log, sought, after=page.upto, limit=most)
+            page = await awaited.look(self._log, after=page.upto, limit=most)
             return bool(page.entries)
 
         async with self._arrivals.awaiting(sought) as awaited:
-            await patience.until(found, pause=lambda _: awaited.come())
+            await patience.until(found, pause=lambda _: awaited.come(page.upto))
         return page
 
 

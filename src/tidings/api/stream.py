@@ -106,7 +106,7 @@ class Following:
             return
         try:
             # The id goes first, so that a caller who is cut off before the first event misses none.
-            await self._send(send, b"retry: %d\nid: %s\n\n" % (RETRY_MS, token))
+            await self._send(send, b"retry: %d\n%s\n" % (RETRY_MS, self._place()))
             await self._until_end(receive, send)
             if not self._is_sending:
                 await send({"type": "http.response.body", "body": b""})
@@ -132,8 +132,7 @@ class Following:
     async def _send_what_comes(self, send: Send, awaited: Awaited) -> None:
         stream, commented = self._stream, self._stream.clock.monotonic()
         while True:
-            awaited.look()
-            page = await search(stream.log, self._sought, after=self._at, limit=_PAGE, size=_PAGE_BYTES)
+            page = await awaited.look(stream.log, after=self._at, limit=_PAGE, size=_PAGE_BYTES)
             if await self._is_shut_out():
                 return
             for piece in self._pieces(page.entries):
@@ -143,11 +142,14 @@ class Following:
             left = commented + COMMENT_SECONDS - stream.clock.monotonic()
             if left <= 0:
                 commented = stream.clock.monotonic()
-                if await self._is_stuck(self._send(send, _COMMENT)):
+                if await self._is_stuck(self._send(send, self._place() + _COMMENT)):
                     return
             elif not page.entries:
-                await _first_of(awaited.come(), stream.clock.sleep(left))
-                self._at = max(self._at, awaited.upto)
+                await _first_of(awaited.come(self._at), stream.clock.sleep(left))
+
+    def _place(self) -> bytes:
+        """Return the line that has the caller come back to where it is now, however long nothing came for it."""
+        return f"id: {self._stream.tokens.write(self._at)}\n".encode()
 
     async def _is_shut_out(self) -> bool:
         try:

@@ -20,6 +20,8 @@ from tidings.log.driver import LogDriver, Page, Position
 ENTRIES = 8_192
 BYTES = 32 * 1024 * 1024
 LOOK = 1_000
+FILTERED = 1_000
+"""Entries that a filter is asked of at most: all at once, with nobody else served, where a database has an index."""
 _OVERHEAD = 1_024  # an entry's own objects: strings, attributes, numbers
 
 _position = attrgetter("position")
@@ -42,7 +44,7 @@ class Tip:
         """See `LogDriver.read`. What a unit reads is its own: it may see its own writes, and nobody else may."""
         if self._driver.inside_unit:
             return await self._driver.read(after=after, limit=limit, where=where)
-        if self._start is None or after < self._start:
+        if self._start is None or after < self._start or (where != EVERYTHING and self._count(after) > FILTERED):
             return await self._read_apart(after, limit, where)
         page = self._kept(after, limit, where)
         if len(page.entries) == limit:
@@ -63,6 +65,9 @@ class Tip:
 
     def _covers(self, after: Position) -> bool:
         return self._start is not None and self._start <= after <= self._upto
+
+    def _count(self, after: Position) -> int:
+        return len(self._entries) - bisect_right(self._entries, after, key=_position)
 
     def _kept(self, after: Position, limit: int, where: Filter) -> Page:
         first = bisect_right(self._entries, after, key=_position)

@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from tests.unit.api.scopes import ask, scope
@@ -126,6 +127,35 @@ async def test_a_comment_comes_every_fifteen_seconds(hours: Hours, caller: Conne
         hours.move(15)
         while caller.text.count(":\n\n") < count:
             await asyncio.sleep(0)
+    caller.gone.set()
+    await task
+
+
+async def test_a_comment_says_where_the_caller_is_though_nothing_came_for_it(
+    shop: Shop, hours: Hours, caller: Connection
+) -> None:
+    """Else a caller for whom nothing comes is refused in the end, from where it was: that is no longer kept."""
+    start = await placed(shop, "1")
+    task = begun(caller, "/events/stream?type=never")
+    await caller.until(f"id: {start}\n\n")
+    head = await placed(shop, "2", "3")
+    while f"id: {head}\n:\n\n" not in caller.text:
+        await asyncio.sleep(0.01)
+        hours.move(5)
+    caller.gone.set()
+    await task
+
+
+async def test_what_lies_behind_more_than_one_search_looks_at_is_sent(
+    shop: Shop, caller: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidings.operations.search.LOOKED_AT", 5)
+    start = await placed(shop, "first")
+    await placed(shop, *map(str, range(30)))
+    task = begun(caller, "/events/stream?pattern=" + quote('{"data":{"order_id":["17","new"]}}'), last_event_id=start)
+    await caller.until('"order_id":"17"')
+    await placed(shop, "new")
+    await caller.until('"order_id":"new"')
     caller.gone.set()
     await task
 

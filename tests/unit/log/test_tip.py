@@ -92,6 +92,19 @@ async def test_a_filter_takes_its_share(tip: Tip, driver: Scripted) -> None:
     assert driver.reads == 1
 
 
+async def test_a_filter_is_asked_of_a_few_entries_only(
+    tip: Tip, driver: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tips, "FILTERED", 3)
+    await append(driver, "3", "4", "5", "6", subject="a")
+    await tip.read(after=2, limit=10)
+    driver.reads = 0
+    assert ids(await tip.read(after=3, limit=3, where=Filter(subject="a"))) == ["4", "5", "6"]
+    assert driver.reads == 0
+    assert ids(await tip.read(after=2, limit=3, where=Filter(subject="a"))) == ["3", "4", "5"]
+    assert driver.reads == 1
+
+
 async def test_who_is_far_behind_reads_apart(tip: Tip, driver: Scripted) -> None:
     await append(driver, "3")
     assert ids(await tip.read(after=0, limit=2)) == ["1", "2"]
@@ -178,6 +191,7 @@ async def test_a_reader_that_leaves_takes_nobody_with_it(tip: Tip, driver: Scrip
 async def test_every_answer_is_the_drivers_own(driver: Scripted, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     monkeypatch.setattr(tips, "ENTRIES", 30)
     monkeypatch.setattr(tips, "LOOK", 10)
+    monkeypatch.setattr(tips, "FILTERED", 20)
     draw, tip, count = Random(seed), Tip(driver), 0
     wheres = [EVERYTHING, Filter(subject="0"), Filter(types=frozenset({"t"})), Filter(slots=((0, 256), (512, 768)))]
     for _ in range(150):
