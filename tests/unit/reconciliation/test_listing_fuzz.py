@@ -16,7 +16,7 @@ from tests.unit.reconciliation.shop import OrderSeen, Shop, shop
 from tidings.reconciliation.listing import Answer, Page, Row
 from tidings.reconciliation.rules.facts import Capability, Order
 
-SEEDS = 40 * SCALE
+SEEDS = 12 * SCALE
 ITEMS = 12
 
 
