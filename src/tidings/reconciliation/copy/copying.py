@@ -26,8 +26,20 @@ _convert = msgspec.convert
 _encoder = msgspec.json.Encoder(order="sorted")
 _encode, _encode_lines = _encoder.encode, _encoder.encode_lines
 _PUT = Mirrored.content(0)[:1]
-_SHORT = bytes(2)
-"""How the length of every key begins that has less than 64 KiB: hashed once, and with it the block of the secret."""
+
+
+class _Begun(dict[int, Callable[[], blake2b]]):
+    """Begins the hash of a key of so many bytes, and of its state: with the secret's block hashed already, once."""
+
+    def __init__(self, secret: bytes) -> None:
+        super().__init__()
+        self._secret = secret
+
+    def __missing__(self, length: int) -> Callable[[], blake2b]:
+        begun = blake2b(key=self._secret, digest_size=8)
+        begun.update(length.to_bytes(4))
+        self[length] = begun.copy
+        return begun.copy
 
 
 class UnreadableError(ValueError):
@@ -71,9 +83,7 @@ class Copying:
         self._is_int = len(view.key) == 1 and forms[view.key[0]].kind == "integer"
         self._tick = facts.tick_us
         self._is_versioned = facts.capability is Capability.VERSIONED
-        self._begun = blake2b(key=secret, digest_size=8)
-        self._usual = self._begun.copy()
-        self._usual.update(_SHORT)
+        self._begun = _Begun(secret)
 
     def listed(self, row: Row, *, latest: int) -> Copied:
         """Return a row of a list as the copy would hold it. `latest`: see `ReadOf`. UnreadableError."""
@@ -95,14 +105,14 @@ class Copying:
         """
         versions: list[Any] = [row.version for row in rows]
         dated = versions if self._is_versioned else [each for each in versions if each is not None]
-        begin, hashed = self._usual.copy, []
+        begun, hashed = self._begun, []
         try:
             max([_EPOCH, *dated])  # raises of one that cannot be compared: it is no time with an offset
             made = _convert([row.state for row in rows], self._rows, strict=False)
             lines = _encode_lines(made).split(b"\n")
             for key, line in zip([row.key.encode() for row in rows], lines[:-1], strict=True):
-                digest = begin()
-                digest.update(len(key).to_bytes(2) + key + line)
+                digest = begun[len(key)]()
+                digest.update(key + line)
                 hashed.append(_PUT + digest.digest())
         except (msgspec.ValidationError, TypeError, ValueError, OverflowError) as error:
             raise UnreadableError(f"one of {len(rows)} rows: {error}") from error
@@ -152,8 +162,9 @@ class Copying:
             raise UnreadableError(f"{key!r:.80}: {error}") from error
         if values[self._key_place] != said:
             raise UnreadableError(f"{key!r:.80}: its state has the key {values[self._key_place]!r:.80}")
-        digest, name = self._begun.copy(), key.encode()
-        digest.update(len(name).to_bytes(4) + name + _encode(made))
+        name = key.encode()
+        digest = self._begun[len(name)]()
+        digest.update(name + _encode(made))
         return values, _signed(digest.digest())[0]
 
 

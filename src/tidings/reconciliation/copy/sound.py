@@ -30,11 +30,12 @@ def sound_page(page: Any, *, by_key: bool) -> tuple[Page, Sequence[str]]:
         raise TypeError("'' is no cursor: None says that the list ends")
     if total is not None and (not isinstance(total, int) or not 0 <= total < _NUMBER_MAX):
         raise TypeError(f"{total!r:.80} is no count")
-    rows = page.rows if _are_named(page.rows) else [row for row in page.rows if _is_named(row)]
+    if _are_named(page.rows):
+        return page, ()
+    rows = [row for row in page.rows if _is_named(row)]
     if by_key and any(row.order is not None for row in rows):
         rows = [replace(row, order=None) for row in rows]
-    nameless = [_why(row) for row in page.rows if not _is_named(row)] if len(rows) < len(page.rows) else []
-    return (page if rows is page.rows else replace(page, rows=rows)), nameless
+    return replace(page, rows=rows), [_why(row) for row in page.rows if not _is_named(row)]
 
 
 def sound_answer(answer: Any, key: str) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from struct import Struct as Packing
 from typing import ClassVar
 
@@ -30,6 +31,17 @@ def place_key(place: Place) -> bytes:
     if len(place) == 1 and isinstance(text := place[0], str) and "\0" not in text:
         return b"\x02%b\0\0" % text.encode()
     return _part(place[0]) if len(place) == 1 else b"".join(map(_part, place))
+
+
+def place_keys(places: Sequence[Place]) -> list[bytes]:
+    """Return the same of many."""
+    try:
+        texts = [text for (text,) in places]
+        if "\0" not in "".join(texts):  # type: ignore[arg-type]
+            return [b"\x02%b\0\0" % text.encode() for text in texts]  # type: ignore[union-attr]
+    except (TypeError, ValueError):
+        pass  # numbers, or of several parts
+    return [place_key(at) for at in places]
 
 
 def _part(value: str | int) -> bytes:

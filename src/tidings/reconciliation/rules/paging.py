@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from operator import lt
 
 from tidings.reconciliation.rules.places import Place, Range
 
@@ -35,7 +36,7 @@ def look_at(
     nobody knows what they are of."""
     end = None if next_cursor is None else (places[-1] if places else after)
     try:
-        rises = all(one < other for one, other in zip((after, *places), places, strict=False))
+        rises = all(map(lt, (after, *places), places))
     except TypeError:  # numbers and texts have no order
         rises = False
     doubt = "" if rises and not moved else "order"
