@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from tidings.conformance.store_samples import undone
 from tidings.errors import RefusedError
 from tidings.store.audit import Change
 from tidings.store.driver import StoreDriver
+from tidings.store.note_store import Alike, Span
 
 SCOPE, KIND = "till-orders", "floor"
 
@@ -45,12 +47,36 @@ class Noting:
             await unit.hold(SCOPE)
             for kind in ("floor", "open"):
                 await unit.note(SCOPE, kind, {key(number): kind.encode() for number in range(5)})
-            found = await unit.notes_within(SCOPE, ["open", "floor", "proof"], after=key(1), upto=key(3))
-            rest = await unit.notes_within(SCOPE, ["floor"], after=key(3), upto=None)
-        assert found == {kind: [(key(2), kind.encode()), (key(3), kind.encode())] for kind in ("open", "floor")} | {
-            "proof": []
-        }
-        assert rest == {"floor": [(key(4), b"floor")]}
+            spans = [Span(kind, key(1), key(3)) for kind in ("open", "floor", "proof")]
+            found = await unit.notes_within(SCOPE, [*spans, Span("floor", key(3)), Span("open", limit=1, falling=True)])
+        assert found == [
+            [(key(2), b"open"), (key(3), b"open")],
+            [(key(2), b"floor"), (key(3), b"floor")],
+            [],
+            [(key(4), b"floor")],
+            [(key(4), b"open")],
+        ]
+
+    async def test_notes_that_are_alike_to_what_they_are_compared_with_are_not_told(self, store: StoreDriver) -> None:
+        part, joined = slice(2, 4), b"".join(bytes([n, 0, 255 - n, n]) for n in range(256))
+        notes = {bytes([n, 0]): bytes([7, n, 255 - n, n, 7]) for n in range(256)}  # no text in any encoding
+        others = {b"\x03": b"", b"\x03\x00": bytes([7, 3, 252, 4, 7]), b"\x03\x01": b"7", b"\xff\x00": b"\0"}
+        async with store.unit() as unit:
+            await unit.hold(SCOPE)
+            await unit.note(SCOPE, KIND, dict(notes))
+
+            async def found(alike: bytes, after: bytes | None = None, upto: bytes | None = None) -> Any:
+                return await unit.notes_within(SCOPE, [Span(KIND, after, upto, unless=Alike(part, alike))])
+
+            assert await found(joined) == [None]
+            assert await found(joined[4:12], b"\x00\x00", b"\x02\xff") == [None]
+            assert await found(b"", b"\xff\x00") == [None]
+            assert await found(joined[:-1]) == await found(b"") == [sorted(notes.items())]
+            for at, body in others.items():
+                await unit.note(SCOPE, KIND, {at: body})
+                assert await found(joined) == [sorted((notes | {at: body}).items())]
+                await unit.note(SCOPE, KIND, {at: notes.get(at)})
+            assert await found(joined) == [None]
 
     async def test_what_is_kept_of_notes_is_what_they_were_when_they_were_noted(self, store: StoreDriver) -> None:
         notes: dict[bytes, bytes | None] = {b"a": b"1"}

@@ -82,7 +82,7 @@ def of_copy(
     differing = Differing(copying(b""), table)
     answering, taking = (
         Answering(facts.capability, repairs, differing, _period(scope)),
-        Taking(facts.capability, repairs, differing),
+        Taking(facts.capability, repairs, differing, by_key=facts.order is Order.KEY),
     )
     definition = definition_of(scope, repr(facts), view.shape)
     refolding = Refolding(ground.log, scope, copying=copying, reads=reads)

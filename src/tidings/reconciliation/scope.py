@@ -253,7 +253,7 @@ class Reconciliation:
 
     async def record(self) -> Record:
         """Return what is kept of the scope as a whole."""
-        rows = await self._store.notes_between(self.scope.name, "scope")
+        rows = await self._store.notes_between(self.scope.name, "scope", limit=1)
         return Record() if not rows else msgspec.json.decode(rows[0][1], type=Record)
 
     async def asof(self) -> Bounds:

@@ -7,10 +7,33 @@ to know.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 Note = tuple[bytes, bytes]
 """A key and what is noted under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """What notes are compared with: the key of each, and of its body what is at `part`, all joined.
+
+    Where one ends and the next begins is for whoever compares to know."""
+
+    part: slice
+    joined: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Notes of one kind: see `NoteStore.notes_between`. `unless`: if they are alike to this, they need not be told."""
+
+    kind: str
+    after: bytes | None = None
+    upto: bytes | None = None
+    limit: int | None = None
+    falling: bool = False
+    unless: Alike | None = field(default=None, compare=False)
 
 
 class NoteStore(Protocol):
@@ -65,10 +88,8 @@ class NoteUnit(Protocol):
     ) -> Sequence[Note]:
         """As `NoteStore.notes_between`, with what this unit has noted."""
 
-    async def notes_within(
-        self, scope: str, kinds: Sequence[str], *, after: bytes, upto: bytes | None
-    ) -> Mapping[str, Sequence[Note]]:
-        """Return what `notes_between` does of each of these kinds, at once."""
+    async def notes_within(self, scope: str, spans: Sequence[Span]) -> Sequence[Sequence[Note] | None]:
+        """Return what `notes_between` does of each of these, at once; None of notes that are alike to `unless`."""
 
     async def note(self, scope: str, kind: str, notes: Mapping[bytes, bytes | None]) -> None:
         """Keep these notes, each in place of what its key had; remove those that are None."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from tidings.errors import RefusedError
-from tidings.store.note_store import Note, NoteUnit
+from tidings.store.note_store import Note, NoteUnit, Span
 from tidings.store.scripts import noting
 from tidings.store.statement_versions import StatementVersions
 
@@ -30,7 +30,7 @@ class StatementNotes(StatementVersions[ConnectionT, NowT]):
         limit: int | None = None,
         falling: bool = False,
     ) -> Sequence[Note]:
-        return await self._look(noting.between(scope, kind, after=after, upto=upto, limit=limit, falling=falling))
+        return await self._look(noting.between(scope, Span(kind, after, upto, limit, falling)))
 
     async def count_notes(self, scope: str) -> Mapping[str, int]:
         return await self._look(noting.counted(scope))

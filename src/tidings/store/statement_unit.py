@@ -17,7 +17,7 @@ from tidings.store.deliveries import Delivery
 from tidings.store.emitted import Emitted
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, EndpointDelivery, Settled
 from tidings.store.endpoints import EndpointRecord
-from tidings.store.note_store import Note
+from tidings.store.note_store import Note, Span
 from tidings.store.parking import Parking
 from tidings.store.reason import Reason
 from tidings.store.receipts import Arrival, Identity, Judged
@@ -181,14 +181,11 @@ class StatementUnit(ABC, Generic[ConnectionT, NowT]):
         limit: int | None = None,
         falling: bool = False,
     ) -> Sequence[Note]:
-        script = noting.between(scope, kind, after=after, upto=upto, limit=limit, falling=falling)
+        script = noting.between(scope, Span(kind, after, upto, limit, falling))
         return await self.run(lambda to: self._statements.endpoints.run(to, script))
 
-    async def notes_within(
-        self, scope: str, kinds: Sequence[str], *, after: bytes, upto: bytes | None
-    ) -> Mapping[str, Sequence[Note]]:
-        script = noting.within(scope, kinds, after=after, upto=upto)
-        return await self.run(lambda to: self._statements.endpoints.run(to, script))
+    async def notes_within(self, scope: str, spans: Sequence[Span]) -> Sequence[Sequence[Note] | None]:
+        return await self.run(lambda to: self._statements.endpoints.run(to, noting.within(scope, spans)))
 
     async def note(self, scope: str, kind: str, notes: Mapping[bytes, bytes | None]) -> None:
         await self.run(lambda to: self._statements.endpoints.run(to, noting.note(scope, kind, notes)))

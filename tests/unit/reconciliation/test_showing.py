@@ -14,6 +14,7 @@ from tidings.reconciliation.copy.copying import UnreadableError
 from tidings.reconciliation.copy.showing import Shown, shown
 from tidings.reconciliation.kept.coding import Mirrored, place_key
 from tidings.reconciliation.listing import Row
+from tidings.store.note_store import Alike
 from tidings.store.rows import Rank
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40)
@@ -51,6 +52,25 @@ def test_a_whole_page_has_the_hashes_that_its_rows_have_one_by_one(said: list[tu
     each = [Mirrored.content(copying().listed(one, latest=LATEST).hash) for one in rows]
     assert page(*rows).contents == each
     assert page(*rows).ats == [place_key((one.key,)) for one in rows]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "ab", "b", "\x01", "é"]), st.integers(0, 1))),
+    st.lists(st.sampled_from(["a", "ab", "b", "\x01", "é"])),
+)
+def test_a_mirror_is_alike_if_and_only_if_it_holds_these_rows_and_no_others(
+    said: list[tuple[str, int]], kept: list[str]
+) -> None:
+    rows = [item(key, amount) for key, amount in sorted(dict(said).items())]
+    held, found = mirror(*(item(key) for key in {*kept}), *rows[: len(kept)]), page(*rows)
+    joined = b"".join(at + body[Mirrored.CONTENT] for at, body in sorted(held.items()))
+    assert found.alike() is not None
+    assert (found.alike() == Alike(Mirrored.CONTENT, joined)) == (unlike(found, held) == [] and len(held) == len(rows))
+
+
+@pytest.mark.parametrize("changed", [*BENT[:3], BENT[4]])  # the others are like none that a mirror holds
+def test_no_mirror_is_alike_to_a_page_with_a_row_that_cannot_be_held(changed: dict[str, Any]) -> None:
+    assert page(row(**changed), item("o-9")).alike() is None
 
 
 @pytest.mark.parametrize("size", [65_535, 65_536])

@@ -15,6 +15,8 @@ from tidings.store.scripts.registering import ALONE as ALONE_WITH_TYPE
 from tidings.store.scripts.script import CHANGED, MARK, Rows, Script
 
 T = TypeVar("T")
+_JOINED = re.compile(r"string_agg\((.*), '' ORDER BY \w+\)")
+"""Without the order, which SQLite has only of late: it is that of the primary key, by which the rows are found."""
 _LOCK = re.compile(r" FOR (?:NO KEY )?UPDATE(?: OF \w+)?(?: SKIP LOCKED)?")
 
 
@@ -53,4 +55,5 @@ def told(statement: str) -> str:
         return packed(columns, f"({told(statement)})")
     statement = statement.removesuffix(CHANGED)
     text = _LOCK.sub("", statement).replace("tidings.", "tidings_").replace(' COLLATE "C"', " COLLATE BINARY")
+    text = _JOINED.sub(r"CAST(group_concat(\1, '') AS BLOB)", text)
     return re.sub(r"\$(\d+)(?:::\w+)?", r"?\1", text)

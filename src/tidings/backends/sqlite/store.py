@@ -25,6 +25,7 @@ from tidings.backends.sqlite.emits import Appender
 from tidings.backends.sqlite.inline import Inline
 from tidings.backends.sqlite.receipt_keys import ReceiptKeys
 from tidings.backends.sqlite.receipts import Receipts
+from tidings.backends.sqlite.scripts import run as run_script
 from tidings.backends.sqlite.seen_run import SIZES, Sizes
 from tidings.backends.sqlite.sql import Guard
 from tidings.backends.sqlite.table import Table, Tables
@@ -35,8 +36,10 @@ from tidings.errors import StoreUnavailableError
 from tidings.ports import Ports
 from tidings.store.claims import Checkpoint, Claim
 from tidings.store.facts import StoreFacts
+from tidings.store.note_store import Note, Span
 from tidings.store.parking import Parked
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
+from tidings.store.scripts import noting
 from tidings.store.statement_store import StatementStore
 from tidings.store.statements import Statements
 
@@ -123,6 +126,20 @@ class SqliteStore(StatementStore[sqlite3.Connection, int]):
         if not await self._peek(lambda of: parked.is_any(of, consumer)):
             return []
         return await super().parked(consumer)
+
+    async def notes_between(
+        self,
+        scope: str,
+        kind: str,
+        *,
+        after: bytes | None = None,
+        upto: bytes | None = None,
+        limit: int | None = None,
+        falling: bool = False,
+    ) -> Sequence[Note]:
+        read = self._peek if limit == 1 else self._read
+        span = Span(kind, after, upto, limit, falling)
+        return await read(lambda of: run_script(of, noting.between(scope, span)))
 
     async def views(self) -> Sequence[ViewRecord]:
         return await self._peek(self._views.all)

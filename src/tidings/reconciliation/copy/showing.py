@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 
 from tidings.reconciliation.copy.copying import Copies, UnreadableError, listed
-from tidings.reconciliation.kept.coding import Mirrored, place_key
+from tidings.reconciliation.kept.coding import Mirrored, place_keys
 from tidings.reconciliation.listing import Row
 from tidings.reconciliation.rules.places import Place, place
+from tidings.store.note_store import Alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,17 @@ class Shown:
     places: Sequence[Place]
     ats: Sequence[bytes]
     contents: Sequence[bytes]
+
+    def alike(self) -> Alike | None:
+        """Return what notes of the mirror are alike to if they hold these rows as they are, and no others; None if one
+        of these cannot be kept.
+
+        Of places that are keys: one ends by itself, and what is kept of a live row begins with no byte that it could
+        go on with.
+        """
+        if b"" in self.contents:
+            return None
+        return Alike(Mirrored.CONTENT, b"".join(chain.from_iterable(zip(self.ats, self.contents, strict=True))))
 
     @property
     def control(self) -> str:
@@ -48,7 +61,7 @@ def shown(copying: Copies, rows: Sequence[Row], *, latest: int) -> Shown:
     live = [row for row in rows if not row.gone]
     keys = [row.key for row in live]
     places: list[Place] = [(row.key,) if row.order is None else place(row.order) for row in live]
-    return Shown(live, keys, places, [place_key(at) for at in places], _contents(copying, live, latest))
+    return Shown(live, keys, places, place_keys(places), _contents(copying, live, latest))
 
 
 def _contents(copying: Copies, rows: Sequence[Row], latest: int) -> Sequence[bytes]:

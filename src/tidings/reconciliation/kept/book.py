@@ -23,7 +23,7 @@ from tidings.reconciliation.kept.coding import (
     proof_bytes,
     proof_of,
 )
-from tidings.reconciliation.kept.excepting import STOOD, Exceptions, packed, suspects_of
+from tidings.reconciliation.kept.excepting import STOOD, Exceptions, packed
 from tidings.reconciliation.kept.notes import THERE, end_of, pair
 from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.rules.floors import NOTHING, Floors, Known
@@ -31,8 +31,12 @@ from tidings.reconciliation.rules.judging import PUT
 from tidings.reconciliation.rules.places import START, WHOLE, Place, Range
 from tidings.reconciliation.rules.proofs import Proof
 from tidings.store.endpoint_deliveries import EndpointDelivery
-from tidings.store.note_store import Note
+from tidings.store.note_store import Alike, Note, Span
 from tidings.store.rows import Rank
+
+RECORD, DIRTY = Span("scope", limit=1), Span("dirty", limit=1)
+BESIDE = ("open", "suspect", "key_floor", "floor")
+"""The kinds of notes that are kept by place, beside what the mirror holds."""
 
 
 class Mirrors(dict[bytes, bytes]):
@@ -54,13 +58,15 @@ class Mirrors(dict[bytes, bytes]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What is kept of a range, or of some places."""
+    """What is kept of a range, or of some places. `is_alike`: the mirror holds what it was compared with, and is not
+    told; nothing is open there."""
 
     mirror: Mirrors
     open: Mapping[bytes, Finding]
     suspects: Mapping[bytes, Suspect]
     key_floors: Mapping[bytes, int]
     floors: Floors
+    is_alike: bool = False
 
 
 class Book(Exceptions):
@@ -68,8 +74,8 @@ class Book(Exceptions):
 
     # the scope as a whole
     async def record(self) -> Record:
-        body = (await self._noted("scope", [THERE])).get(THERE)
-        return Record() if body is None else msgspec.json.decode(body, type=Record)
+        found = await self._of(RECORD)
+        return msgspec.json.decode(found[0][1], type=Record) if found else Record()
 
     async def opened(self, random: Random) -> Record:
         """Return the record, with a secret of its own from the first time on."""
@@ -83,8 +89,8 @@ class Book(Exceptions):
         await self._note("scope", {THERE: msgspec.json.encode(record)})
 
     async def run(self, id: str) -> Run | None:
-        body = (await self._noted("run", [id.encode()])).get(id.encode())
-        return None if body is None else msgspec.json.decode(body, type=Run)
+        last = await self._of(_upto("run", id.encode()))
+        return msgspec.json.decode(last[0][1], type=Run) if last and last[0][0] == id.encode() else None
 
     async def write_run(self, run: Run) -> None:
         await self._note("run", {run.id.encode(): msgspec.json.encode(run)})
@@ -104,7 +110,7 @@ class Book(Exceptions):
         return await self._floors(range, await self._between("floor", after=place_key(range.after), upto=end_of(range)))
 
     async def _floors(self, range: Range, inside: Sequence[Note]) -> Floors:
-        below = await self._between("floor", upto=place_key(range.after), limit=1, falling=True)
+        below = await self._of(_upto("floor", place_key(range.after)))
         if not below:
             below = [(place_key(START), known_bytes(NOTHING))]
         rows = [*below, *inside]
@@ -155,16 +161,15 @@ class Book(Exceptions):
     # what the mirror holds
     async def kept(self, range: Range) -> Kept:
         """Return all that is kept of a range by place, in few queries however many rows it has."""
-        first, kinds = place_key(range.after), ("mirror", "open", "suspect", "key_floor", "floor")
-        found = await self.unit.notes_within(self._scope, kinds, after=first, upto=end_of(range))
-        if range.is_empty:
-            found = dict.fromkeys(kinds, ())
+        open = await self.open_findings(range)
+        is_alike = not open and self._is_alike(Span("mirror", place_key(range.after), end_of(range)))
         return Kept(
-            mirror=Mirrors(found["mirror"]),
-            open=await self._findings_of(found["open"]),
-            suspects=suspects_of(found["suspect"]),
-            key_floors={at: number_of(body) for at, body in found["key_floor"]},
-            floors=await self._floors(range, found["floor"]),
+            mirror=Mirrors() if is_alike else await self.mirror(range),
+            open=open,
+            suspects=await self.suspects(range),
+            key_floors={at: number_of(body) for at, body in await self._over("key_floor", range)},
+            floors=await self._floors(range, await self._over("floor", range)),
+            is_alike=is_alike,
         )
 
     async def mirror(self, range: Range) -> Mirrors:
@@ -257,6 +262,18 @@ class Book(Exceptions):
 
     async def write_late(self, positions: Iterable[int]) -> None:
         await self._note("late", {number_bytes(each): b"" for each in positions})
+
+
+def spans_of_page(run: str, range: Range, alike: Alike | None) -> list[Span]:
+    """Return what a page of a run reads: see `look_ahead`. `alike`: what the mirror is compared with first."""
+    first, end = place_key(range.after), end_of(range)
+    inside = [Span("mirror", first, end, unless=alike), *(Span(kind, first, end) for kind in BESIDE)]
+    return [_upto("run", run.encode()), _upto("floor", first), DIRTY, *([] if range.is_empty else inside)]
+
+
+def _upto(kind: str, key: bytes) -> Span:
+    """Return the last note up to a key, and with it."""
+    return Span(kind, upto=key, limit=1, falling=True)
 
 
 def newer(held: Mirrored | None, finding: Finding | None) -> Rank | None:

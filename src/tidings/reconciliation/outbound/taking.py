@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tidings.reconciliation.copy.copying import Copied
@@ -19,6 +19,7 @@ from tidings.reconciliation.rules.judging import PUT, Verdict
 from tidings.reconciliation.runs.pages import Page, Seen, Taken, There
 from tidings.reconciliation.runs.taking import TakingPages
 from tidings.store.endpoint_deliveries import EndpointDelivery
+from tidings.store.note_store import Span
 
 _VERDICTS = {Shown.EQUAL: Verdict.EQUAL, Shown.PENDING: Verdict.NEWER_HERE, Shown.UNKNOWN: Verdict.NEWER_HERE}
 
@@ -45,6 +46,10 @@ class TakingSent(TakingPages):
     async def prepare(self) -> str:
         """See `Noting.note`."""
         return await self._noting.note()
+
+    def ahead(self, run: Run, seen: Seen) -> Sequence[Span]:
+        """See `TakingPages.ahead`."""
+        return super().ahead(run, seen) if self._by_key else ()  # a range of its order is none of ours
 
     def dated(self, record: Record, seen: Seen) -> Seen:
         """See `TakingPages.dated`. Nothing is said of what has closed since it was noted what has."""

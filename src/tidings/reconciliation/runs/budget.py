@@ -111,7 +111,7 @@ class Budget:
 
     async def look(self) -> Purse:
         """Return what may be asked now."""
-        rows = await self._store.notes_between(self._account, KIND)
+        rows = await self._store.notes_between(self._account, KIND, limit=1)
         self._seen = self._as_of_now(rows[0][1] if rows else None)
         return self._seen
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from tidings.errors import UnderWayError
 from tidings.ports import Ports, is_gone
-from tidings.reconciliation.kept.book import Book
+from tidings.reconciliation.kept.book import RECORD, Book
 from tidings.reconciliation.kept.records import Lease, Record
 from tidings.reconciliation.rules.stamps import Agreed
 from tidings.store.driver import StoreDriver
+from tidings.store.note_store import Span
 from tidings.store.unit import Unit
 
 LEASE_US = 60_000_000
@@ -51,17 +52,19 @@ class Holding:
                 await self._let_go()
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[tuple[Unit, Book, Record]]:
-        """Hold the scope in a unit, whoever runs it."""
+    async def open(self, ahead: Sequence[Span] = ()) -> AsyncIterator[tuple[Unit, Book, Record]]:
+        """Hold the scope in a unit, whoever runs it. `ahead`: what will be read in it, see `Notes.look_ahead`."""
         async with self._store.unit() as unit:
             await unit.hold(self.scope)
             book = Book(unit, self.scope)
+            if ahead:
+                await book.look_ahead((RECORD, *ahead))
             yield unit, book, await book.opened(self.ports.random)
 
     @asynccontextmanager
-    async def held(self) -> AsyncIterator[tuple[Unit, Book, Record]]:
+    async def held(self, ahead: Sequence[Span] = ()) -> AsyncIterator[tuple[Unit, Book, Record]]:
         """Hold the scope in a unit, if it is still ours to run; whoever writes the record lengthens the lease."""
-        async with self.open() as (unit, book, record):
+        async with self.open(ahead) as (unit, book, record):
             if not self._is_ours(record):
                 raise LostLeaseError
             yield unit, book, self._with(record, self._owner, self.now + LEASE_US)
@@ -98,7 +101,7 @@ class Holding:
 
     async def record(self) -> Record:
         """Return what is kept of the scope as a whole."""
-        rows = await self._store.notes_between(self.scope, "scope")
+        rows = await self._store.notes_between(self.scope, "scope", limit=1)
         return msgspec.json.decode(rows[0][1], type=Record) if rows else Record()
 
     async def set_line(self, line: Agreed | None, *, least: int | None) -> None:

@@ -16,7 +16,7 @@ from tidings.reconciliation.kept.book import Book
 from tidings.reconciliation.kept.coding import Suspect, key_place, place_key
 from tidings.reconciliation.kept.records import Record, Run, RunState
 from tidings.reconciliation.kept.suspecting import asked_told, holding, is_approved, others_told, unread_told
-from tidings.reconciliation.listing import Page, Seeks
+from tidings.reconciliation.listing import Page, Row, Seeks
 from tidings.reconciliation.rules.facts import Capability, Order, Paging, ProviderFacts
 from tidings.reconciliation.rules.floors import NEVER, Known
 from tidings.reconciliation.rules.judging import PUT, Kind
@@ -104,7 +104,7 @@ class Running:
             return await self._no_read(run, error)
         self._holding.ports.points.at("reconcile:page-received")
         copying = self._copying(self._secret)
-        known = await self._places([row.key for row in read.what.rows])
+        known = await self._places(read.what.rows)
         rows = placed(read.what.rows, known)
         page = shown(copying, rows, latest=read.latest)
         looked = self._look(run, read, page, known)
@@ -137,7 +137,7 @@ class Running:
         return run.first_ticket if is_kept else await self._holding.ticket()
 
     async def _take(self, run: Run, page: Page, seen: Seen) -> Run:
-        async with self._holding.held() as (unit, book, record):
+        async with self._holding.held(self._taking.ahead(run, seen)) as (unit, book, record):
             kept = await book.run(run.id)
             if kept is None or (kept.after, kept.pages) != (run.after, run.pages):
                 raise LostLeaseError
@@ -159,12 +159,12 @@ class Running:
             return min(read.as_of, run.first_as_of)
         return read.as_of
 
-    async def _places(self, keys: Sequence[str]) -> Mapping[str, bytes]:
-        """Return where their keys stood before; nothing where the key is the place."""
+    async def _places(self, rows: Sequence[Row]) -> Mapping[str, bytes]:
+        """Return where items stood before, by key; nothing where the key is the place."""
         if self._facts.order is Order.KEY:
             return {}
         async with self._holding.open() as (_, book, _record):
-            return await book.places(keys)
+            return await book.places(row.key for row in rows)
 
     def _look(self, run: Run, read: ReadOf[Page], shown: Shown, known: Mapping[str, bytes]) -> Looked:
         columns = zip(shown.keys, shown.ats, shown.places, strict=True) if known else ()

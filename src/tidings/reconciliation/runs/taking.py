@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace as replaced
 
 from msgspec.structs import replace
@@ -12,7 +12,7 @@ from tidings.reconciliation.copy.copying import Copied, UnreadableError
 from tidings.reconciliation.copy.differing import Differing
 from tidings.reconciliation.copy.repairing import Difference, Repairs
 from tidings.reconciliation.kept.attributing import told_by
-from tidings.reconciliation.kept.book import Book, Mirrors
+from tidings.reconciliation.kept.book import Book, Mirrors, spans_of_page
 from tidings.reconciliation.kept.coding import UNREADABLE, Dirty, Finding, Mirrored, Suspect
 from tidings.reconciliation.kept.overlapping import of_page
 from tidings.reconciliation.kept.records import Record, Run
@@ -23,6 +23,7 @@ from tidings.reconciliation.rules.paging import hold_limit
 from tidings.reconciliation.rules.places import WHOLE
 from tidings.reconciliation.rules.proofs import Proof
 from tidings.reconciliation.runs.pages import Page, Seen, Taken, There
+from tidings.store.note_store import Alike, Span
 from tidings.store.rows import Rank
 
 
@@ -59,6 +60,14 @@ class TakingPages(ABC):
     @abstractmethod
     def _extra(self, held: Mirrored, run: Run, there: There, taken: Taken) -> Finding:
         """Return the finding of such a one, in a dry run."""
+
+    def ahead(self, run: Run, seen: Seen) -> Sequence[Span]:
+        """Return what a page is taken in by, as far as that is known before."""
+        return spans_of_page(run.id, seen.looked.range, self._alike(seen))
+
+    def _alike(self, seen: Seen) -> Alike | None:
+        """Return what the mirror is to be compared with as a whole; None if each row of it is needed."""
+        return None
 
     async def take(self, book: Book, record: Record, run: Run, seen: Seen) -> tuple[Taken, Page]:
         """Take a page in; the unit holds the scope, and run and record are as they are kept."""
@@ -155,10 +164,15 @@ class TakingPages(ABC):
 class Taking(TakingPages):
     """Takes pages in for the scope of a copy."""
 
-    def __init__(self, capability: Capability, repairs: Repairs, differing: Differing) -> None:
+    def __init__(self, capability: Capability, repairs: Repairs, differing: Differing, *, by_key: bool) -> None:
         super().__init__(capability)
+        self._by_key = by_key
         self._differing = differing
         self.repairs: Repairs = repairs
+
+    def _alike(self, seen: Seen) -> Alike | None:
+        is_whole = self._by_key and self._capability is not Capability.BARE and not seen.looked.doubt
+        return seen.shown.alike() if is_whole else None
 
     async def keep(self, book: Book, page: Page, taken: Taken) -> None:
         """Keep what was found. What an event had told too little of has been told."""
@@ -238,7 +252,8 @@ class Taking(TakingPages):
 def _taken(there: There, seen: Seen) -> Taken:
     """Return a page with copies of what the mirror does not hold, and will go on to hold, as it is."""
     shown = seen.shown
-    told = seen.told(shown.unlike(there.kept.mirror, but=there.kept.open, apart=there.overlapped))
+    kept = there.kept
+    told = seen.told([] if kept.is_alike else shown.unlike(kept.mirror, but=kept.open, apart=there.overlapped))
     return Taken(
         copies=told.copies,
         looked=seen.looked,

@@ -24,6 +24,7 @@ from tidings.reconciliation.rules.floors import UNPROVED
 from tidings.reconciliation.rules.judging import Verdict
 from tidings.reconciliation.runs.pages import Page, Seen, Taken, There
 from tidings.reconciliation.runs.taking import TakingPages
+from tidings.store.note_store import Span
 
 EXTRA = -1
 """The ticket of a suspect that is there, has our mark, and is not expected."""
@@ -67,6 +68,10 @@ class TakingHeld(TakingPages):
     async def prepare(self) -> str:
         """See `Knowing.know`."""
         return await self._knowing.know()
+
+    def ahead(self, run: Run, seen: Seen) -> Sequence[Span]:
+        """See `TakingPages.ahead`."""
+        return super().ahead(run, seen) if self._by_key else ()  # a range of its order is none of ours
 
     def dated(self, record: Record, seen: Seen) -> Seen:
         """See `TakingPages.dated`. Nothing is said of what was decided or begun since the run was."""
