@@ -110,17 +110,39 @@ class Sought:
     opaque: Sequence[int]
 
 
+_NONE: tuple[list[tuple[str, str]], Sought] = [], Sought(keys=(), timed=(), opaque=())
+"""No (source, id) whose keys were asked for."""
+
+
 class Keys:
     """Makes the keys of one log, whose `secret` has 32 bytes."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._sources: dict[str, hashlib.blake2b] = {}
+        self._last = _NONE
 
     def sought(self, envelopes: Sequence[Envelope]) -> Sought:
         """Return what stands for the envelopes, in their order."""
-        orders = orders_of([envelope.id for envelope in envelopes])
-        digests = self._digests(envelopes)
+        places, found = self._last
+        if places:
+            self._last = _NONE
+            if places == [(envelope.source, envelope.id) for envelope in envelopes]:
+                return found
+        return self._sought([envelope.source for envelope in envelopes], [envelope.id for envelope in envelopes])
+
+    def keys(self, places: Sequence[tuple[str, str]]) -> Sequence[bytes]:
+        """Return the keys of these (source, id), in their order. Whoever seeks the same ones next is spared the hashes.
+
+        So are those that keep webhooks: each by its id, and then its event, which mostly has the same one.
+        """
+        found = self._sought([source for source, _ in places], [id for _, id in places])
+        self._last = [*places], found
+        return found.keys
+
+    def _sought(self, sources: Sequence[str], ids: Sequence[str]) -> Sought:
+        orders = orders_of(ids)
+        digests = self._digests(sources, ids)
         return Sought(
             keys=[
                 digest if order is None else order + digest[ORDER_BYTES:]
@@ -138,12 +160,12 @@ class Keys:
         key = digest.digest()
         return (key, False) if order is None else (order + key[ORDER_BYTES:], True)
 
-    def _digests(self, envelopes: Sequence[Envelope]) -> Sequence[bytes]:
+    def _digests(self, sources: Sequence[str], ids: Sequence[str]) -> Sequence[bytes]:
         found: list[bytes] = []
-        sources = self._sources
-        for envelope in envelopes:
-            digest = (sources.get(envelope.source) or self._begin(envelope.source)).copy()
-            digest.update(envelope.id.encode())  # going on from a copy costs half of beginning anew
+        begun = self._sources
+        for source, id in zip(sources, ids, strict=True):
+            digest = (begun.get(source) or self._begin(source)).copy()
+            digest.update(id.encode())  # going on from a copy costs half of beginning anew
             found.append(digest.digest())
         return found
 

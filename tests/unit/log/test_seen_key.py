@@ -113,3 +113,22 @@ def test_sources_and_ids_do_not_run_together() -> None:
 def test_another_log_has_other_keys() -> None:
     other = Keys(bytes(32)).sought([EVENT])
     assert other.keys[0][6:] != sought(EVENT).keys[0][6:]
+
+
+@pytest.mark.parametrize("ids", [("a",), (UUID_7,), ("a", UUID_7, "b"), (UUID_7, "123", "a"), ()])
+def test_a_key_is_the_same_alone_among_others_and_sought_after_it_was_asked_for(ids: tuple[str, ...]) -> None:
+    keys = Keys(SECRET)
+    found = keys.keys([("/web", id) for id in ids])
+    events = [replace(EVENT, id=id) for id in ids]
+    assert [*found] == [Keys(SECRET).key("/web", id)[0] for id in ids]
+    assert keys.sought(events) == sought(*events)
+
+
+def test_events_other_than_those_whose_keys_were_asked_for_have_keys_of_their_own() -> None:
+    keys = Keys(SECRET)
+    keys.keys([("/web", "a"), ("/web", "b")])
+    for others in (["a"], ["b", "a"], ["a", "b", "c"], ["a", "c"], []):
+        events = [replace(EVENT, id=id) for id in others]
+        assert keys.sought(events) == sought(*events)
+    elsewhere = [replace(EVENT, id=id, source="/app") for id in "ab"]
+    assert keys.sought(elsewhere) == sought(*elsewhere)

@@ -52,7 +52,7 @@ def open_sqlite(path: str, ports: Ports, *, synchronous: Synchronous = "full", s
         wakes.wake()
         pace.appended()
 
-    appender = SqliteAppender(database.secret, seen, ports, committed)
+    appender = SqliteAppender(database.keys, seen, ports, committed)
     store = SqliteStore(database, ports, log=appender, sizes=sizes)
     log = SqliteLog(database, ports, appender=appender, inline=store, wakes=wakes, pace=pace)
     return Sqlite(log, store, SqliteHost(path))

@@ -33,9 +33,9 @@ class Draft:
 class SqliteAppender:
     """Judges writes and keeps the good ones. `committed` is called, on the event loop, after a commit of them."""
 
-    def __init__(self, secret: bytes, seen: Seen, ports: Ports, committed: Callable[[], None]) -> None:
+    def __init__(self, keys: Keys, seen: Seen, ports: Ports, committed: Callable[[], None]) -> None:
         self.inline_types: frozenset[str] = frozenset()
-        self._keys = Keys(secret)
+        self._keys = keys
         self._seen = seen
         self._ports = ports
         self._committed = committed

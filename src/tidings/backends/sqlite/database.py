@@ -21,6 +21,7 @@ from tidings.backends.sqlite.schema import prepare
 from tidings.backends.sqlite.transaction import Job, Transaction
 from tidings.backends.sqlite.wal import Quiet, Wal
 from tidings.errors import LogUnavailableError, SchemaError, StoreUnavailableError
+from tidings.log.seen_key import Keys
 
 T = TypeVar("T")
 Synchronous = Literal["full", "normal"]
@@ -95,7 +96,7 @@ class Database:
         spare_looks()
         self._writer = self._connect()
         prepare(self._writer, path)
-        self.secret: bytes = self._writer.execute("SELECT secret FROM tidings_head").fetchone()[0]
+        self.keys = Keys(self._writer.execute("SELECT secret FROM tidings_head").fetchone()[0])
         self._wal = None if self.in_memory else Wal(self._connect(), f"{path}-wal")
         self._quiet = None if self._wal is None else Quiet(self._wal, partial(self._take_in, self._wal))
         self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()

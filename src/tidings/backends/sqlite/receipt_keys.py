@@ -54,8 +54,8 @@ class ReceiptKeys:
     `newest_max`: so many gather before they are moved.
     """
 
-    def __init__(self, secret: bytes, transaction: Callable[[], int], *, newest_max: int) -> None:
-        self._keys = Keys(secret)
+    def __init__(self, keys: Keys, transaction: Callable[[], int], *, newest_max: int) -> None:
+        self._keys = keys
         self._number = transaction
         self._newest = Hot(transaction, table=NEWEST)
         self._newest_max = newest_max
@@ -64,6 +64,10 @@ class ReceiptKeys:
     def of(self, source: str, key: str) -> bytes:
         """Return the 16 bytes that stand for a key of a source."""
         return self._keys.key(source, key)[0]
+
+    def of_all(self, places: Sequence[tuple[str, str]]) -> Sequence[bytes]:
+        """Return what stands for each of these (source, key), in their order."""
+        return self._keys.keys(places)
 
     def find(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> Mapping[bytes, Sequence[int]]:
         """Return the numbers of the receipts that may have these keys: at most one of each is still there."""

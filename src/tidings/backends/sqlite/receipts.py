@@ -37,14 +37,15 @@ class Receipts:
         last = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'tidings_receipt'")
         first = last.fetchone()[0] + 1
         numbers = range(first, first + len(received))
-        known = [self._known_by(each.source, each.identities) for each in received]
-        keys = [key for pairs in known for key, _ in pairs]
+        places = [(each.source, identity.key) for each in received for identity in each.identities]
+        keys = self._keys.of_all(places)
+        following = iter(keys)
+        known = [[(next(following), identity.content) for identity in each.identities] for each in received]
         found = self._keys.find(connection, keys) if keys else {}
         if not found and len(set(keys)) == len(keys) and not any(each.refused for each in received):
             judged = all_new(received, numbers)
             taken = [n for n, pairs in zip(numbers, known, strict=True) for _ in pairs]
         else:
-            places = [(each.source, of.key) for each in received for of in each.identities]
             kept = _owners(_held(connection, found), found, zip(places, keys, strict=True))
             judged = judge(received, kept, numbers)
             conflicts = self._conflicts(connection, in_conflict(received, judged))

@@ -76,7 +76,7 @@ class SqliteStore(StatementStore[sqlite3.Connection, int]):
         tables: Tables = cache(Table)
         views = Views(tables)
         inline = Inline(views)
-        keys = ReceiptKeys(database.secret, lambda: database.transactions, newest_max=sizes.receipts)
+        keys = ReceiptKeys(database.keys, lambda: database.transactions, newest_max=sizes.receipts)
         database.on_commit.append(keys.committed)
         around = SqliteSurroundings(
             ports=ports,

@@ -10,6 +10,7 @@ import pytest
 
 from tidings.backends.sqlite.receipt_keys import NEWEST, TABLE, ReceiptKeys
 from tidings.backends.sqlite.schema import prepare
+from tidings.log.seen_key import Keys
 
 MOST = 8
 
@@ -21,7 +22,7 @@ class Process:
         self.connection = sqlite3.connect(path, isolation_level=None, timeout=0)
         prepare(self.connection, str(path))
         self.transactions = 0
-        self.keys = ReceiptKeys(b"s" * 32, lambda: self.transactions, newest_max=MOST)
+        self.keys = ReceiptKeys(Keys(b"s" * 32), lambda: self.transactions, newest_max=MOST)
 
     def begin(self) -> None:
         self.transactions += 1
