@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from tidings.errors import EnvelopeError
 from tidings.events.timestamp import time_text, time_us
@@ -24,8 +25,12 @@ def instant_us(text: str, unit: Unit) -> int | None:
             return time_us(text)
         except EnvelopeError:
             return None
-    is_number = text.isdigit() and text.isascii() and len(text) <= _DIGITS_MAX
-    return int(text) * _PER_UNIT[unit] if is_number else None
+    return _number_us(text, unit) if len(text) <= _DIGITS_MAX else None
+
+
+@lru_cache(maxsize=256)  # what comes within a second mostly says the same one
+def _number_us(text: str, unit: Unit) -> int | None:
+    return int(text) * _PER_UNIT[unit] if text.isdigit() and text.isascii() else None
 
 
 def instant_text(at: datetime, unit: Unit) -> str:

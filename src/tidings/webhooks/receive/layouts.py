@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from binascii import unhexlify
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
@@ -94,10 +95,10 @@ def _as_it_is(text: bytes) -> bytes:
 
 def _from_hex(text: bytes) -> bytes | None:
     try:
-        found = bytes.fromhex(text.decode("ascii"))
+        found = unhexlify(text)
     except ValueError:
         return None
-    return found if found and found.hex().encode() == text else None  # else capitals, or spaces between
+    return found if found and text == text.lower() else None
 
 
 def encoded(encoding: Encoding, signature: bytes) -> str:
