@@ -18,6 +18,8 @@ TIME_AHEAD_MAX = 86_400.0  # seconds
 ATTRIBUTES_BYTES_MAX = 16 * 1024
 EXTENSIONS_MAX = 32
 SUBJECT_MAX = 1024
+TIME_ALONE_MAX = 64
+"""Characters of a time that need not be counted with all attributes: a fraction may have any number of digits."""
 INDEXED_BYTES_MAX = 2_000
 """Bytes of UTF-8 of what anything is found by. PostgreSQL indexes no more than 2,704 with all that stands beside it."""
 TOO_LONG = f"more than {INDEXED_BYTES_MAX:,} bytes of UTF-8, by which not every store can find it"
@@ -60,13 +62,17 @@ def checked(envelope: Envelope, *, data_bytes_max: int = DATA_BYTES_MAX) -> Enve
     if envelope.time is not None:
         _check_time("time", envelope.time)
     more = _check_attributes(envelope.attributes) if envelope.attributes else 0
-    if more or len(envelope.time or "") > 64:  # else the limits of the single attributes keep the sum below its own
+    if more or len(envelope.time or "") > TIME_ALONE_MAX:  # else each one's limit keeps the sum below its own
         _check_total(envelope)
-    data = envelope.data
-    if data is not None and len(data) > data_bytes_max:
-        why = f"{len(data):,} bytes of data are more than the limit of {data_bytes_max:,}"
-        raise EnvelopeTooLargeError(why, errors=[("/data", why)])
+    check_size(envelope.data, data_bytes_max)
     return envelope
+
+
+def check_size(data: bytes | None, most: int) -> None:
+    """Refuse, as EnvelopeTooLargeError, more bytes of data than these."""
+    if data is not None and len(data) > most:
+        why = f"{len(data):,} bytes of data are more than the limit of {most:,}"
+        raise EnvelopeTooLargeError(why, errors=[("/data", why)])
 
 
 def wrong(name: str, why: str) -> EnvelopeError:

@@ -15,6 +15,7 @@ from tidings.events.catalog import Catalog
 from tidings.events.codec import encode_json
 from tidings.events.envelope import AttributeValue, Envelope
 from tidings.events.media import JSON
+from tidings.events.rules import TIME_ALONE_MAX
 from tidings.store.receipts import Arrival, Identity, Received
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.receive.given import Given
@@ -93,7 +94,9 @@ def _as_it_is(receiver: Receiver, item: Item, id: str, making: Making) -> Envelo
         attributes=said,
         data=item.data,
     )
-    return making.catalog.admit(given, now_us=making.now)
+    is_read = id == item.id and (item.time is None or len(item.time) <= TIME_ALONE_MAX)
+    admit = making.catalog.admit_read if is_read else making.catalog.admit
+    return admit(given, now_us=making.now)
 
 
 def _received(
