@@ -8,19 +8,18 @@ much as an int, and half of what is bound is that.
 from __future__ import annotations
 
 import sqlite3
-from types import NoneType
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from types import MappingProxyType, NoneType
+from typing import Any
 
-T = TypeVar("T")
+_NOTHING: Mapping[None, None] = {}
+_AS_IT_IS: Mapping[type, Callable[[Any], Any]] = MappingProxyType({NoneType: _NOTHING.get, bytes: bytes.__bytes__})
+"""What returns a value of the type itself, without a step of Python's."""
 
 
 def spare_looks() -> None:
     """Register them for this process, which changes no value, unless somebody has registered another for the type."""
     taken = {kind for kind, _ in sqlite3.adapters}
-    for kind in (NoneType, bytes):
+    for kind, as_it_is in _AS_IT_IS.items():
         if kind not in taken:
-            sqlite3.register_adapter(kind, _as_it_is)
-
-
-def _as_it_is(value: T) -> T:
-    return value
+            sqlite3.register_adapter(kind, as_it_is)
