@@ -91,7 +91,7 @@ class Hooks:
     def _verify(self, receiver: Receiver, request: Given, now: int) -> None:
         verdict = receiver.judge(request, now)
         is_accepted = isinstance(verdict, Accepted)
-        self._alarms.verified(receiver.id, accepted=is_accepted)
+        self._alarms.verified(receiver.id, accepted=is_accepted, now=now)
         if not is_accepted:
             assert isinstance(verdict, Rejected)
             self._reject(receiver.id, verdict.reason)

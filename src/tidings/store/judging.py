@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tidings.store.receipts import Identity, Judged, Owner, Received, SourceKey
 
-_NONE = frozenset[int]()
+_NONE, _FIRST = frozenset[int](), frozenset({0})
 
 
 def judge(received: Sequence[Received], kept: Mapping[SourceKey, Owner], numbers: Sequence[int]) -> list[Judged]:
@@ -18,10 +18,13 @@ def judge(received: Sequence[Received], kept: Mapping[SourceKey, Owner], numbers
 
 def all_new(received: Sequence[Received], numbers: Sequence[int]) -> list[Judged]:
     """Return what `judge` says of requests that share no key with each other, nor with any that is kept."""
-    return [
-        Judged(n, "new", frozenset([identity.item for identity in each.identities]))
-        for each, n in zip(received, numbers, strict=True)
-    ]
+    return [Judged(n, "new", _places(each.identities)) for each, n in zip(received, numbers, strict=True)]
+
+
+def _places(identities: Sequence[Identity]) -> frozenset[int]:
+    if len(identities) == 1 and not identities[0].item:
+        return _FIRST  # as of nearly all
+    return frozenset([identity.item for identity in identities])
 
 
 class _Items(NamedTuple):

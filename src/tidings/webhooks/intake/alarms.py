@@ -83,9 +83,8 @@ class Alarms:
         self._tallies: dict[str, Tally] = {}
         self._due: dict[str, Envelope] = {}
 
-    def verified(self, receiver: str, *, accepted: bool) -> None:
-        """Be told of a verdict."""
-        now = self._clock.now_us()
+    def verified(self, receiver: str, *, accepted: bool, now: int) -> None:
+        """Be told of a verdict. `now`: µs since 1970."""
         tally = self._tallies.get(receiver)
         if tally is None or now - tally.began > WINDOW_US:
             tally = self._tallies[receiver] = Tally(now)

@@ -132,14 +132,14 @@ async def test_a_receiver_that_is_made_later_waits_from_then_on(opened: Opened, 
 
 async def test_a_receiver_that_refuses_most_is_told_once_an_hour(opened: Opened, clock: StillClock) -> None:
     for _ in range(20):
-        opened.alarms.verified("till", accepted=True)
+        opened.alarms.verified("till", accepted=True, now=clock.now_us())
     for _ in range(19):
-        opened.alarms.verified("till", accepted=False)
+        opened.alarms.verified("till", accepted=False, now=clock.now_us())
     await opened.alarms.look()
     assert await alarms(opened) == []
-    opened.alarms.verified("till", accepted=False)
+    opened.alarms.verified("till", accepted=False, now=clock.now_us())
     for _ in range(30):
-        opened.alarms.verified("till", accepted=False)
+        opened.alarms.verified("till", accepted=False, now=clock.now_us())
         await opened.alarms.look()
     assert await alarms(opened) == ["receiver.rejecting"]
 
