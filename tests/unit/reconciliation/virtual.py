@@ -6,7 +6,9 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+from unittest.mock import patch
 
+from tidings.backends.sqlite.threads import Threads
 from tidings.testing.clock import NOON_US
 
 T = TypeVar("T")
@@ -25,7 +27,7 @@ class _Jumping(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """What threads would do is done at once, so that a run depends on nothing but its seed."""
+    """Has its time from what is waited for."""
 
     def __init__(self) -> None:
         self._jumping = _Jumping()
@@ -35,12 +37,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._jumping.passed
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]
-        future: asyncio.Future[T] = self.create_future()
-        try:
-            future.set_result(func(*args))
-        except Exception as error:
-            future.set_exception(error)
-        return future
+        return _at_once(func, *args)
 
 
 class VirtualClock:
@@ -57,14 +54,25 @@ class VirtualClock:
 
 
 def run_virtually(work: Coroutine[Any, Any, T]) -> T:
-    """Run it to its end on a loop of its own."""
+    """Run it to its end on a loop of its own. What threads would do is done at once, so that a run depends on nothing
+    but its seed."""
     loop = VirtualLoop()
+    with patch.object(Threads, "run", lambda _, job: _at_once(job)):
+        try:
+            return loop.run_until_complete(work)
+        finally:
+            loop.run_until_complete(_end(asyncio.all_tasks(loop)))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+
+
+def _at_once(func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
     try:
-        return loop.run_until_complete(work)
-    finally:
-        loop.run_until_complete(_end(asyncio.all_tasks(loop)))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+        future.set_result(func(*args))
+    except Exception as error:
+        future.set_exception(error)
+    return future
 
 
 async def _end(left: set[asyncio.Task[Any]]) -> None:

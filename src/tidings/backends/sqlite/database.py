@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
@@ -18,6 +17,7 @@ from typing import Literal, TypeVar
 
 from tidings.backends.sqlite.binding import spare_looks
 from tidings.backends.sqlite.schema import prepare
+from tidings.backends.sqlite.threads import Lasting, Threads
 from tidings.backends.sqlite.transaction import Job, Transaction
 from tidings.backends.sqlite.wal import Quiet, Wal
 from tidings.errors import LogUnavailableError, SchemaError, StoreUnavailableError
@@ -91,7 +91,7 @@ class Database:
         self._synchronous = synchronous
         self._writing = asyncio.Lock()
         self._queued = 0
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tidings-writer")
+        self._thread = Threads(1, "tidings-writer", Lasting)
         self._inside: ContextVar[Transaction | None] = ContextVar(f"inside a unit of {path}", default=None)
         spare_looks()
         self._writer = self._connect()
@@ -100,7 +100,7 @@ class Database:
         self._wal = None if self.in_memory else Wal(self._connect(), f"{path}-wal")
         self._quiet = None if self._wal is None else Quiet(self._wal, partial(self._take_in, self._wal))
         self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
-        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="tidings-reader")
+        self._reading = Threads(READERS, "tidings-reader")
         self._peeking: sqlite3.Connection | None = None
         if not self.in_memory:
             self._peeking = self._connect(query_only=True)
@@ -221,7 +221,7 @@ class Database:
         if transaction is not None and (self.in_memory or not transaction.has_begun):
             return await transaction.run(job)
         if not self.in_memory:
-            return await asyncio.get_running_loop().run_in_executor(self._reading, self._borrow, job)
+            return await self._reading.run(partial(self._borrow, job))
         async with self._held():
             return await self.hop(job)
 
@@ -243,15 +243,8 @@ class Database:
             self._readers.put(connection)
 
     async def hop(self, job: Job[T]) -> T:
-        """Run on the writer's thread. Cancelling waits for the job's end, so that nobody else meets it half-way."""
-        future = asyncio.get_running_loop().run_in_executor(self._thread, job, self._writer)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            while not future.done():
-                with suppress(asyncio.CancelledError, Exception):
-                    await asyncio.wait([future])
-            raise
+        """Run on the writer's thread. Who is cancelled waits for the job's end."""
+        return await self._thread.run(partial(job, self._writer))
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         connection.execute("COMMIT")
@@ -284,8 +277,8 @@ class Database:
             await asyncio.to_thread(self._shut)
 
     def _shut(self) -> None:
-        self._thread.shutdown(wait=True)
-        self._reading.shutdown(wait=True)
+        self._thread.close()
+        self._reading.close()
         while not self._readers.empty():
             self._readers.get().close()
         if self._peeking is not None:
