@@ -11,9 +11,9 @@ from tests.unit.reconciliation.model_two import Outcome
 from tests.unit.reconciliation.rules import HONEST, LIES, OFF
 from tidings.reconciliation.rules.facts import Capability
 
-SEEDS = len(HONEST) * SCALE
-"""Beside each kind of provider once, which takes one to two seconds."""
-PARTS = 8
+SEEDS = 200 * SCALE
+"""Each of one to two seconds, so that each kind of provider has its turn more than once."""
+PARTS = 20
 """Each a test of some 20 seconds: those that run at the same time take some of them."""
 MOST = 12
 """In how many runs, from one on in which it does, it has to show once that a rule is taken out."""
