@@ -41,6 +41,8 @@ class Awaited:
 
         A thousand who wait for what does not come ask the log nothing, and their position moves on all the same.
         """
+        if self._error is not None:  # nothing is shown any more, and another reader may have gone on
+            raise self._error
         at = self._without(after)
         if not self._may_find(at):
             return Page((), at)

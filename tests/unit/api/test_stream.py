@@ -15,6 +15,8 @@ from tests.unit.api.shop import Shop, open_shop
 
 from tidings.api.answer import Message
 from tidings.api.stream import BUFFER, LIFE_SECONDS
+from tidings.errors import LogUnavailableError
+from tidings.log.driver import Page
 from tidings.ports import Ports
 
 
@@ -144,6 +146,40 @@ async def test_a_comment_says_where_the_caller_is_though_nothing_came_for_it(
         hours.move(5)
     caller.gone.set()
     await task
+
+
+async def test_a_caller_is_told_no_place_behind_what_came_while_the_log_failed(
+    shop: Shop, hours: Hours, caller: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes nothing, so that it does not hear of the failure; by then others have come, and follow from the head."""
+    start, read, failures = await placed(shop, "1"), shop.opened.log.read, [LogUnavailableError("for a moment")]
+    task = begun(caller)
+    await caller.until(f"id: {start}\n\n")
+    await asyncio.sleep(0.05)
+    caller.takes.clear()
+    hours.move(15)  # a comment is on its way
+    await asyncio.sleep(0.05)
+
+    async def fails_once(**asked: Any) -> Page:
+        if failures:
+            raise failures.pop()
+        return await read(**asked)
+
+    monkeypatch.setattr(shop.opened.log, "read", fails_once)
+    sought = await placed(shop, "2")
+    while failures:
+        await asyncio.sleep(0.01)
+    other = Connection(shop)
+    other.takes.set()
+    beside = begun(other)
+    await other.until("\n\n")
+    await asyncio.sleep(0.05)
+    hours.move(16)
+    caller.takes.set()
+    await task
+    assert f"id: {sought}" not in caller.text
+    other.gone.set()
+    await beside
 
 
 async def test_what_lies_behind_more_than_one_search_looks_at_is_sent(
