@@ -43,9 +43,9 @@ class Threads:
         """Return what has the job's result, or what it raised, once it has ended."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = self._future(loop=loop)
-        self._open += 1
-        if self._open > len(self._threads) < self._most:
+        if self._open >= len(self._threads) < self._most:
             self._begin()
+        self._open += 1
         self._handed.put((loop, future, job, self._ended))
         return future
 
@@ -58,8 +58,8 @@ class Threads:
     def _begin(self) -> None:
         # As a daemon, since one that nobody has closed would keep the process from its end.
         thread = Thread(target=_work, args=(self._handed,), name=self._name, daemon=True)
+        thread.start()  # first: one that could not begin is none
         self._threads.append(thread)
-        thread.start()
 
     def _ended(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
         self._open -= 1
@@ -67,6 +67,8 @@ class Threads:
             return
         if error is None:
             future.set_result(result)
+        elif isinstance(error, StopIteration):  # which no future takes
+            future.set_exception(RuntimeError(f"a job raised {error!r}"))
         else:
             future.set_exception(error)
 
@@ -83,6 +85,9 @@ def _work(handed: SimpleQueue[Handed | None]) -> None:
 
 
 def _do(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], job: Callable[[], Any], ended: Ended) -> None:
+    if future.cancelled():  # nobody waits for it any more, and others do
+        _tell(loop, ended, future, None, None)
+        return
     try:
         result = job()
     except BaseException as error:

@@ -84,6 +84,53 @@ async def test_who_is_cancelled_waits_for_nothing_else() -> None:
         assert await one.run(lambda: "the next") == "the next"
 
 
+async def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
+    """Else those who give up and come back make each other wait."""
+    go, ran = threading.Event(), list[int]()
+    async with threads() as one:
+        first = one.run(lambda: go.wait(10))
+        for n in range(100):
+            one.run(lambda n=n: ran.append(n)).cancel()
+        go.set()
+        await first
+        assert await one.run(lambda: "the next") == "the next"
+    assert ran == []
+
+
+async def test_a_result_that_nobody_waits_for_any_more_is_no_error() -> None:
+    go, errors = threading.Event(), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+    async with threads() as one:
+        begun = threading.Event()
+        waiting = one.run(lambda: begun.set() or go.wait(10))
+        await asyncio.to_thread(begun.wait, 10)
+        waiting.cancel()
+        go.set()
+        assert await one.run(lambda: "the next") == "the next"
+    assert errors == []
+
+
+async def test_a_thread_that_could_not_begin_leaves_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin, failures = threading.Thread.start, ["can't start new thread"]
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "tested" and failures:
+            raise RuntimeError(failures.pop())
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    async with threads() as one:
+        with pytest.raises(RuntimeError, match="can't start"):
+            one.run(lambda: 1)
+        assert await asyncio.wait_for(one.run(lambda: 2), 10) == 2
+
+
+async def test_what_no_future_takes_is_told_in_another_error() -> None:
+    async with threads() as one:
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await asyncio.wait_for(one.run(lambda: next(iter(()))), 10)
+
+
 async def test_threads_begin_as_they_are_needed() -> None:
     go = threading.Event()
     async with threads(3) as some:
