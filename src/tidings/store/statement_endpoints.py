@@ -52,6 +52,10 @@ class StatementEndpoints(StatementRuns[ConnectionT, NowT]):
     async def _look(self, script: Script[T]) -> T:
         return await self._read(lambda of: self._around.statements.endpoints.run(of, script))
 
+    async def _glance(self, script: Script[T]) -> T:
+        """Look at what is a row or two: where that is there at once, a store need not go far for it."""
+        return await self._look(script)
+
     # endpoints
     async def add_endpoint(self, endpoint: EndpointRecord) -> bool:
         return await self._change(keeping.add(endpoint))

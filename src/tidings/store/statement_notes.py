@@ -30,7 +30,8 @@ class StatementNotes(StatementVersions[ConnectionT, NowT]):
         limit: int | None = None,
         falling: bool = False,
     ) -> Sequence[Note]:
-        return await self._look(noting.between(scope, Span(kind, after, upto, limit, falling)))
+        look = self._glance if limit == 1 else self._look
+        return await look(noting.between(scope, Span(kind, after, upto, limit, falling)))
 
     async def count_notes(self, scope: str) -> Mapping[str, int]:
         return await self._look(noting.counted(scope))

@@ -36,10 +36,9 @@ from tidings.errors import StoreUnavailableError
 from tidings.ports import Ports
 from tidings.store.claims import Checkpoint, Claim
 from tidings.store.facts import StoreFacts
-from tidings.store.note_store import Note, Span
 from tidings.store.parking import Parked
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
-from tidings.store.scripts import noting
+from tidings.store.scripts.script import Script
 from tidings.store.statement_store import StatementStore
 from tidings.store.statements import Statements
 
@@ -127,19 +126,8 @@ class SqliteStore(StatementStore[sqlite3.Connection, int]):
             return []
         return await super().parked(consumer)
 
-    async def notes_between(
-        self,
-        scope: str,
-        kind: str,
-        *,
-        after: bytes | None = None,
-        upto: bytes | None = None,
-        limit: int | None = None,
-        falling: bool = False,
-    ) -> Sequence[Note]:
-        read = self._peek if limit == 1 else self._read
-        span = Span(kind, after, upto, limit, falling)
-        return await read(lambda of: run_script(of, noting.between(scope, span)))
+    async def _glance(self, script: Script[T]) -> T:
+        return await self._peek(lambda of: run_script(of, script))
 
     async def views(self) -> Sequence[ViewRecord]:
         return await self._peek(self._views.all)
