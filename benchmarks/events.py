@@ -33,7 +33,6 @@ class TweetBookmarked:
 class InvoicePaid:
     id: str
     type: str
-    created: int
     data: dict[str, Any]
 
 
