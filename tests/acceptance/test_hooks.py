@@ -284,7 +284,7 @@ async def test_credentials_are_masked_in_receipts(tmp_path: Path) -> None:
         [receipt] = await opened(till).store.receipts()
         stored = await opened(till).store.stored_receipt(receipt.n)
         assert stored is not None
-        assert (b"a-token-of-ours" in stored.headers, b'["cookie","***"]' in stored.headers) == (False, True)
+        assert (b"a-token-of-ours" in stored.headers, (b"cookie", b"***") in stored.pairs) == (False, True)
         assert stored.query == b"token=***&x=1"
 
 

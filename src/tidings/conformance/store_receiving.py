@@ -74,6 +74,16 @@ class Receiving:
         assert (receipt.bytes, receipt.replayed, receipt.replays) == (4, None, 0)
         assert await store.receipt(judged.n) == receipt
 
+    async def test_requests_to_several_receivers_are_kept_together(self, store: StoreDriver) -> None:
+        sent = (came("a", at=1), came("b", at=2, receiver="desk"), came("c", at=3, outcome="failed"), came("d", at=4))
+        kept = [await store.receipt(judged.n) for judged in await receive(store, *sent)]
+        assert [each and (each.receiver, each.received, each.outcome, each.error) for each in kept] == [
+            ("till", 1, "stored", None),
+            ("desk", 2, "stored", None),
+            ("till", 3, "failed", "why"),
+            ("till", 4, "stored", None),
+        ]
+
     async def test_a_repeat_is_counted_and_not_kept_again(self, store: StoreDriver) -> None:
         [first] = await receive(store, came("a", at=1))
         [second] = await receive(store, came("a", at=9))

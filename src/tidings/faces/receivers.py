@@ -69,7 +69,7 @@ def whole_receipt_object(receipt: Receipt, stored: Stored | None) -> dict[str, A
 
 def headers_of(stored: Stored) -> list[tuple[str, str]]:
     """Return the names and values of a request's headers, credentials masked."""
-    return [(name, value) for name, value in json.loads(stored.headers)]
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in stored.pairs]
 
 
 def replayed_object(receiver: str, done: Replayed) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Every event of a request has an identity: a key, unique within a source, and wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
@@ -19,6 +19,9 @@ from tidings.store.reason import readable
 
 ReceiptOutcome = Literal["stored", "failed", "conflict", "dropped"]
 Verdict = Literal["new", "duplicate", "unfinished", "conflict"]
+
+_written = msgspec.msgpack.Encoder().encode
+_read_headers = msgspec.msgpack.Decoder(list[tuple[bytes, bytes]]).decode
 
 
 class Identity(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -35,9 +38,9 @@ class Identity(msgspec.Struct, frozen=True, order=True, gc=False):
 class Received(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request that was verified, as it is to be kept.
 
-    `headers`, `query`: credentials masked; `headers` is a JSON array of pairs. `outcome`: `failed` with its `error`
-    for what could not be read as events. `items`: JSON, what became of it. `forget_at`: until then a repeat is known.
-    `refused`: places of items whose events the log has with other content.
+    `headers`, `query`: credentials masked; `headers` as `headers_bytes` writes them. `outcome`: `failed` with its
+    `error` for what could not be read as events. `items`: JSON, what became of it. `forget_at`: until then a repeat is
+    known. `refused`: places of items whose events the log has with other content.
     """
 
     receiver: str
@@ -119,13 +122,23 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A kept request as it came. `headers`: a JSON array of pairs."""
+    """A kept request as it came. `headers`: as `headers_bytes` writes them."""
 
     receipt: Receipt
     method: str
     query: bytes
     headers: bytes
     body: bytes
+
+    @property
+    def pairs(self) -> list[tuple[bytes, bytes]]:
+        """The names and values of its headers."""
+        return _read_headers(self.headers)
+
+
+def headers_bytes(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Return what is kept of headers: MessagePack, since JSON would have each name and value decoded first."""
+    return _written(pairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,23 +199,25 @@ def fresh_among(arrivals: Iterable[Arrival], judged: Iterable[Judged]) -> tuple[
 def row_of(received: Received, judged: Judged) -> tuple[object, ...]:
     """Return the columns of `ADDED`."""
     return (
-        judged.n,
         received.receiver,
         received.source,
+        received.method,
+        "conflict" if judged.verdict == "conflict" else received.outcome,
+        judged.n,
         received.received,
         received.forget_at,
-        received.method,
         received.query,
         received.headers,
         received.body,
         received.items,
-        "conflict" if judged.verdict == "conflict" else received.outcome,
         None if received.error is None else readable(received.error),
         received.received,
     )
 
 
-ADDED = "n, receiver, source, received, forget_at, method, query, headers, body, items, outcome, error, last_seen"
+ADDED = "receiver, source, method, outcome, n, received, forget_at, query, headers, body, items, error, last_seen"
+SHARED = 4
+"""So many of the first of `ADDED` are mostly the same for all requests that are kept together."""
 
 
 def no_receipt(n: int) -> NotFoundError:

@@ -14,7 +14,7 @@ _Keys = dict[SourceKey, tuple[bytes, int]]
 """What is known by each key, and the number of the first that brings it."""
 
 _TYPES = (
-    *("bigint", "text", "text", "bigint", "bigint", "text", "bytea", "bytea", "bytea", "bytea", "text", "text"),
+    *("text", "text", "text", "text", "bigint", "bigint", "bigint", "bytea", "bytea", "bytea", "bytea", "text"),
     "bigint",
 )
 _DRAW = "SELECT nextval(pg_get_serial_sequence('tidings.receipt', 'n')) FROM generate_series(1, $1) ORDER BY 1"

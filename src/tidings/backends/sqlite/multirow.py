@@ -23,12 +23,25 @@ def add_rows(connection: sqlite3.Connection, into: str, columns: Sequence[Iterab
     return add_values(connection, into, held, width=len(columns), tail=tail)
 
 
-def add_values(connection: sqlite3.Connection, into: str, held: Sequence[Any], *, width: int, tail: str = "") -> int:
-    """Insert rows as `add_rows` does; `held`: all their values one after the other, `width` of each."""
+def add_values(
+    connection: sqlite3.Connection,
+    into: str,
+    held: Sequence[Any],
+    *,
+    width: int,
+    tail: str = "",
+    shared: Sequence[Any] = (),
+) -> int:
+    """Insert rows as `add_rows` does; `held`: all their values one after the other, `width` of each.
+
+    `shared`: values of the first columns, the same in every row: these are handed over once.
+    """
     added = start = 0
     for size in pieces(len(held) // width):
         end = start + size * width
-        added += connection.execute(_insert(into, tail, width=width, size=size), held[start:end]).rowcount
+        own = held[start:end]
+        statement = _insert(into, tail, width=width, size=size, shared=len(shared))
+        added += connection.execute(statement, (*shared, *own) if shared else own).rowcount
         start = end
     return added
 
@@ -43,5 +56,8 @@ def pieces(count: int) -> Iterator[int]:
 
 
 @lru_cache(maxsize=256)
-def _insert(into: str, tail: str, *, width: int, size: int) -> str:
-    return f"INSERT INTO {into} VALUES {values(width, size)} {tail}"
+def _insert(into: str, tail: str, *, width: int, size: int, shared: int) -> str:
+    row = values(width, 1)
+    if shared:
+        row = f"({','.join(f'?{n + 1}' for n in range(shared))},{row[1:]}"
+    return f"INSERT INTO {into} VALUES {','.join([row] * size)} {tail}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from tidings.backends.sqlite.receipt_keys import ReceiptKeys, find_anywhere
 from tidings.backends.sqlite.scripts import run
 from tidings.backends.sqlite.statements import filled, values
 from tidings.store.judging import all_new, bringing, in_conflict, is_repeat, judge, keys_to_add, repeats_of
-from tidings.store.receipts import ADDED, Identity, Judged, Owner, Received, SourceKey, row_of
+from tidings.store.receipts import ADDED, SHARED, Identity, Judged, Owner, Received, SourceKey, row_of
 from tidings.store.scripts import receiving
 
 _Known = list[tuple[bytes, bytes]]
@@ -24,7 +25,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Known).decode
 
 
-_WIDTH = 14  # columns of a row that is added
+_OWN = f"{ADDED}, keys".count(",") + 1 - SHARED  # columns of a row that is added, beside those that all share
 
 
 class Receipts:
@@ -76,13 +77,14 @@ class Receipts:
         judged: Sequence[Judged],
         known: Sequence[_Known],
     ) -> None:
-        held: list[object] = []
+        held: defaultdict[tuple[object, ...], list[object]] = defaultdict(list)
         for each, verdict, pairs in zip(received, judged, known, strict=True):
             if not is_repeat(verdict):
-                held += row_of(each, verdict)
+                row = row_of(each, verdict)
                 kept = pairs if verdict.verdict == "new" else self._known_by(each.source, bringing(each, verdict))
-                held.append(_encode(kept))
-        add_values(connection, f"tidings_receipt ({ADDED}, keys)", held, width=_WIDTH)
+                held[row[:SHARED]] += (*row[SHARED:], _encode(kept))
+        for shared, own in held.items():
+            add_values(connection, f"tidings_receipt ({ADDED}, keys)", own, width=_OWN, shared=shared)
 
     def finish(
         self, connection: sqlite3.Connection, n: int, identities: Sequence[Identity], items: bytes, *, at: int | None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
 from msgspec.structs import replace
 
 from tidings.errors import NotFoundError, RefusedError
@@ -87,7 +86,5 @@ def _change(stored: Stored, who: str) -> Change:
 
 
 def _translated(receiver: Receiver, stored: Stored, again: Again, *, nonce: str) -> Arrival:
-    pairs = msgspec.json.decode(stored.headers, type=list[tuple[str, str]])
-    headers = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs)
     making = replace(again.making, nonce=nonce)
-    return arrival_of(receiver, Given(headers, stored.body, receiver.facts(stored.method, stored.query)), making)
+    return arrival_of(receiver, Given(stored.pairs, stored.body, receiver.facts(stored.method, stored.query)), making)

@@ -16,12 +16,12 @@ from tidings.events.codec import encode_json
 from tidings.events.envelope import AttributeValue, Envelope
 from tidings.events.media import JSON
 from tidings.events.rules import TIME_ALONE_MAX
-from tidings.store.receipts import Arrival, Identity, Received
+from tidings.store.receipts import Arrival, Identity, Received, headers_bytes
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.receive.given import Given
 from tidings.webhooks.receive.read import Item
 
-_MASK = "***"
+_MASK = b"***"
 _ERROR_MAX = 2_000
 _JSON_ATTRIBUTES: Mapping[str, AttributeValue] = {"datacontenttype": JSON}
 _PARAMETER = re.compile(rb"([^&=]*)=([^&]*)")
@@ -137,10 +137,10 @@ def _identities(receiver: Receiver, request: Given, items: Sequence[Item]) -> tu
 
 
 def _masked_headers(headers: Sequence[tuple[bytes, bytes]], masked: frozenset[bytes]) -> bytes:
-    """Return the headers as JSON, without what would let whoever reads them send a request of his own."""
-    return encode_json(
-        [[name.decode("latin-1"), _MASK if name in masked else value.decode("latin-1")] for name, value in headers]
-    )
+    """Return the headers as they are kept, without what would let whoever reads them send a request of his own."""
+    if not masked.isdisjoint([name for name, _ in headers]):
+        headers = [(name, _MASK if name in masked else value) for name, value in headers]
+    return headers_bytes(headers)
 
 
 def _masked_query(query: bytes, masked: frozenset[str]) -> bytes:
