@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tidings.conformance.store_samples import made, replace_rows, row, rows_in, table, undone
+from tidings.conformance.store_samples import claimed_one, made, replace_rows, row, rows_in, table, undone
 from tidings.errors import InvalidDataError, NotFoundError, RefusedError
 from tidings.store.driver import StoreDriver
 from tidings.store.rows import Column, ColumnKind, Rank, Row, ViewTable
@@ -126,6 +126,24 @@ class Rowing:
             found = await unit.rows(view, [each.values[:1] for each in given])
         assert list(found.values()) == given
         assert await rows_in(store, view) == given
+
+    async def test_what_was_looked_for_in_vain_is_kept_among_what_was_there(self, store: StoreDriver) -> None:
+        columns = [Column(kind, kind, nullable=kind == "json") for kind, _ in KINDS]
+        view = await made(store, table(Column("key", "text"), Column("n", "integer"), *columns, key=("n", "key")))
+        given = [
+            row("ü", n, *(values[n % len(values)] if n % 7 or kind != "json" else None for kind, values in KINDS), at=n)
+            for n in range(600)
+        ]
+        given[5:8] = [row(*each.values[:2], *[None] * len(KINDS), kind=1, position=9) for each in given[5:8]]
+        await replace_rows(store, view, *given[::3])
+        keys = [each.values[1::-1] for each in given]
+        async with store.unit(await claimed_one(store, view.consumer)) as unit:
+            assert list(await unit.rows(view, keys)) == keys[::3]
+            await unit.replace(view, [*given, *given[:9]])
+            found = await unit.rows(view, keys)
+        assert list(found) == keys
+        assert [each.is_tombstone for each in found.values()] == [each.is_tombstone for each in given]
+        assert [each for each in await rows_in(store, view) if not each.is_tombstone] == given[:5] + given[8:]
 
     async def test_a_wide_table_is_kept_and_found(self, store: StoreDriver) -> None:
         names = [f"c{n}" for n in range(200)]

@@ -9,9 +9,10 @@ statements mean the same on every one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
-from tidings.backends.postgres import locks
+from tidings.backends.postgres import locks, table_copying
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.names import column_name, schema_name, table_name
 from tidings.errors import NotFoundError
@@ -62,6 +63,9 @@ class Table:
         self._columns = [column_name(column.name) for column in view.columns]
         self._key = [column_name(name) for name in view.key]
         self._key_types = [self._types[name] for name in view.key]
+        self._makers = [
+            table_copying.maker_of(self._types[column.name], nullable=column.nullable) for column in view.columns
+        ]
         names = [column.name for column in view.columns]
         self._places = tuple(names.index(name) for name in view.key)
         self._empty = tuple(_EMPTY[type] for type in self._types.values())
@@ -156,8 +160,26 @@ class Table:
         given, kept = _of("EXCLUDED", _RANK), _of("t", _RANK)
         await self._keep(connection, newest.values(), f"{self._upsert} WHERE ({given}) > ({kept})")
 
-    async def replace(self, connection: Connection, rows: Sequence[Row]) -> None:
-        await self._keep(connection, {self._key_of(row): row for row in rows}.values(), self._upsert)
+    async def replace(
+        self, connection: Connection, rows: Sequence[Row], *, absent: AbstractSet[Key] = frozenset()
+    ) -> None:
+        """Keep the rows, whatever is there. UniqueViolationError, also for the transaction, if somebody else made one
+        of those that were `absent` and that nobody else should make."""
+        newest = {self._key_of(row): row for row in rows}
+        new = [newest[key] for key in newest if key in absent] if absent else ()
+        if len(new) >= table_copying.LEAST:
+            await self._copy(connection, new)
+            newest = {key: row for key, row in newest.items() if key not in absent}
+        await self._keep(connection, newest.values(), self._upsert)
+
+    async def _copy(self, connection: Connection, rows: Sequence[Row]) -> None:
+        await connection.copy_to_table(
+            self.bare_name,
+            schema_name=self.view.service,
+            columns=[*self._types, *_META],
+            source=table_copying.copied(self._makers, [self._stored(row) for row in rows]),
+            format="binary",
+        )
 
     async def purge(self, connection: Connection, tombstones: Mapping[Key, Rank]) -> None:
         """Remove those that are still of this rank."""

@@ -86,6 +86,7 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
         self.sql = HandlerSql(self._own, around.guard)
         self._connection = connection
         self._turn = asyncio.Lock()
+        self._absent: tuple[ViewTable, frozenset[Key]] | None = None
 
     def run(self, job: Job[T]) -> Coroutine[Any, Any, T]:
         return self._run(awaiting(job))
@@ -125,21 +126,25 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
 
     # rows of views
     async def rows(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Row]:
-        table = self._around.tables(view)
-        whole = not self._is_its_own(view)
-        return await self._run(lambda connection: table.rows(connection, keys, whole=whole))
+        table, own = self._around.tables(view), self._is_its_own(view)
+        found = await self._run(lambda connection: table.rows(connection, keys, whole=not own))
+        # What is not there now, nobody else makes who still holds a claim to the partition.
+        self._absent = (view, frozenset(keys) - found.keys()) if own else None
+        return found
 
     def _is_its_own(self, view: ViewTable) -> bool:
         """Say whether each row belongs to one partition of the table's consumer, which this unit holds."""
         return not view.spans and bool(self._claims) and all(claim.consumer == view.consumer for claim in self._claims)
 
     async def put(self, view: ViewTable, rows: Sequence[Row]) -> None:
-        table = self._around.tables(view)
+        table, self._absent = self._around.tables(view), None
         await self._run(lambda connection: table.put(connection, rows))
 
     async def replace(self, view: ViewTable, rows: Sequence[Row]) -> None:
-        table = self._around.tables(view)
-        await self._run(lambda connection: table.replace(connection, rows))
+        table, known = self._around.tables(view), self._absent
+        absent = known[1] if known is not None and known[0] == view else frozenset()
+        self._absent = None
+        await self._run(lambda connection: table.replace(connection, rows, absent=absent))
 
     async def leave(self) -> None:
         """Do all that is left to do before the commit. What is appended holds readers up, so that comes last."""
