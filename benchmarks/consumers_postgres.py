@@ -31,7 +31,6 @@ from tidings.store.driver import StoreDriver
 NAME = "consumers-postgres"
 ONE, TWO = "one process", "two processes"
 BARE_ONE, BARE_TWO = "bare loop, one process", "bare loop, two processes"
-LOOK_SECONDS = 0.02
 TARGET = 1.5
 TABLE = "bookmarks.bookmark__v1"
 
@@ -104,7 +103,7 @@ async def _carried(url: str, processes: int, count: int, used: list[float]) -> f
         before: int = await direct.fetchval(f"SELECT count(*) FROM {TABLE}")
         begun = time.perf_counter()
         head = (await back_end.log.head()).position
-        await ours.until_settled(store, consumer, head, look=LOOK_SECONDS)
+        await ours.until_settled(store, consumer, head)
         seconds = time.perf_counter() - begun
         computed = sum(cpu_seconds(pid) - spent.get(pid, 0) for pid in own + await _sessions(direct))
         used.append(computed / (count - before) * 1_000_000)
@@ -130,7 +129,7 @@ async def _carried_bare(url: str, processes: int, count: int) -> float:
         for first, end in pairwise(bounds)
     ]
     while len(await _sessions(direct)) < processes:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(ours.LOOK_SECONDS)
     begun = time.perf_counter()
     await asyncio.gather(*(process.communicate(b"") for process in began))
     seconds = time.perf_counter() - begun

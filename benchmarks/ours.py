@@ -18,7 +18,9 @@ from tidings.settings import Settings
 from tidings.store.driver import StoreDriver
 
 FILLING = 10_000
-LOOK_SECONDS = 0.005
+LOOK_SECONDS = 0.02
+"""As often as a rebuild looks how far it is. Each look takes processor time of both sides, and the time until the last
+one counts against us."""
 
 
 def in_file(path: Path) -> str:
@@ -65,10 +67,10 @@ async def carried(app: App, url: str, consumer: str) -> Stopwatch:
     return watch
 
 
-async def until_settled(store: StoreDriver, consumer: str, position: Position, *, look: float = LOOK_SECONDS) -> None:
+async def until_settled(store: StoreDriver, consumer: str, position: Position) -> None:
     """Come back when the consumer's checkpoints stand there: whoever waits for it looks at them, too."""
     reached = 0
     while reached < position:
-        await asyncio.sleep(look)
+        await asyncio.sleep(LOOK_SECONDS)
         checkpoints = (await store.checkpoints(consumer)).values()
         reached = min((checkpoint.position for checkpoint in checkpoints), default=0)
