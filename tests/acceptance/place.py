@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.warm.processes import Ended, run
+from tests.warm.begun import Begun
+from tests.warm.processes import Ended, begin, run
 
 PATIENCE = 120.0
 BETWEEN_LOOKS = 0.1
@@ -96,15 +95,8 @@ class Place:
         named = () if id is None else ("--id", id)
         return self.tidings("emit", "order-placed", said, *named, "--source", "/shop", "--app", "shop:app", "--json")
 
-    def begin(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tidings", *arguments],
-            cwd=self.folder,
-            env=self.environment(**environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def begin(self, *arguments: str, **environment: str) -> Begun:
+        return begin("tidings", *arguments, folder=self.folder, environment=self.environment(**environment))
 
     @contextmanager
     def serving(self) -> Iterator[str]:

@@ -21,9 +21,12 @@ from urllib.request import urlopen
 import asyncpg
 import pytest
 
+from tests.warm.serving import Warm
 from tidings.cli import exits
 from tidings.cli.program import run_with
+from tidings.demo import parties
 from tidings.demo import run as demo
+from tidings.demo import server as servers
 from tidings.demo.comparing import Comparison
 from tidings.demo.partner_taken import is_forgotten
 from tidings.demo.plan import Plan
@@ -37,6 +40,13 @@ from tidings.ports import Ports
 from tidings.wording import counted
 
 EVENTS = 120
+
+
+@pytest.fixture(autouse=True)
+def warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin a demonstration's servers warm where it runs in this process; as a program of its own it begins them."""
+    for module in (servers, parties):
+        monkeypatch.setattr(module, "Server", Warm)
 
 
 def demo_of(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

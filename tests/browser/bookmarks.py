@@ -10,6 +10,7 @@ import aiohttp
 from playwright.async_api import Locator, Page, Route, expect
 from yarl import URL
 
+from tests.warm.serving import Warm
 from tidings.demo.server import Place, Server
 from tidings.ports import SystemClock
 
@@ -24,7 +25,7 @@ class Chirp:
 
     def __init__(self, folder: Path, server: Server | None = None, user: str = "you") -> None:
         command = ("uvicorn", "chirp.site:site", "--timeout-graceful-shutdown", "1")
-        self.server = server or Server(Place(folder), SystemClock(), *command)
+        self.server = server or Warm(Place(folder), SystemClock(), *command)
         self.folder = folder
         self.user = user
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from tests.postgres.proxy import Door
+from tests.warm.processes import run
 from tidings.backends.postgres.appending import PostgresAppender
 from tidings.backends.postgres.database import Database, open_database
 from tidings.backends.postgres.log import PostgresLog
@@ -16,6 +17,8 @@ from tidings.conformance.store_harness import StillClock
 from tidings.log.driver import LogDriver
 from tidings.ports import Ports
 from tidings.store.driver import StoreDriver
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class PostgresStoreHarness:
@@ -43,8 +46,7 @@ class PostgresStoreHarness:
         return self._logs[0]
 
     def owner_that_is_gone(self) -> str:
-        name = "from tidings.ports import this_process; print(this_process())"
-        return subprocess.run([sys.executable, "-c", name], capture_output=True, text=True, check=True).stdout.strip()
+        return run("tests.conformance.naming_process", folder=ROOT, environment=os.environ).out.strip()
 
     @asynccontextmanager
     async def breakage(self) -> AsyncIterator[None]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+from tests.warm.processes import run
 from tidings.backends.sqlite import Sqlite, open_sqlite
 from tidings.backends.sqlite.database import MEMORY, Database
 from tidings.backends.sqlite.seen_run import SIZES, Sizes
@@ -17,6 +18,8 @@ from tidings.ports import Ports
 from tidings.store.driver import StoreDriver
 
 UNBOUNDED = 1 << 30
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class SqliteStoreHarness:
@@ -46,8 +49,7 @@ class SqliteStoreHarness:
         return self._opened[0].log
 
     def owner_that_is_gone(self) -> str:
-        name = "from tidings.ports import this_process; print(this_process())"
-        return subprocess.run([sys.executable, "-c", name], capture_output=True, text=True, check=True).stdout.strip()
+        return run("tests.conformance.naming_process", folder=ROOT, environment=os.environ).out.strip()
 
     @asynccontextmanager
     async def breakage(self) -> AsyncIterator[None]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from tests.warm import processes
+from tests.warm.begun import Begun
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
@@ -33,7 +33,7 @@ class Ended:
 class Child:
     """One process that does one of `tests.crash.work`."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Begun) -> None:
         self._process = process
 
     @property
@@ -43,7 +43,7 @@ class Child:
     async def line(self) -> str:
         """Return the next line it prints; "" once it has ended."""
         assert self._process.stdout is not None
-        return (await asyncio.wait_for(self._process.stdout.readline(), PATIENCE)).decode().strip()
+        return (await asyncio.wait_for(asyncio.to_thread(self._process.stdout.readline), PATIENCE)).strip()
 
     async def until_stopped(self) -> None:
         """Come back when the process stands still; fail if it ends."""
@@ -59,20 +59,14 @@ class Child:
         self._process.send_signal(which)
 
     async def ended(self) -> Ended:
-        out, errors = await asyncio.wait_for(self._process.communicate(), PATIENCE)
-        code = self._process.returncode
-        assert code is not None
-        return Ended(code, tuple(out.decode().splitlines()), errors.decode())
+        out, errors = await asyncio.to_thread(self._process.communicate, PATIENCE)
+        return Ended(self._process.wait(), tuple(out.splitlines()), errors)
 
 
 async def start(work: str, folder: Path, *, point: str = "", nth: int = 1, options: str = "") -> Child:
     """Begin a work in this folder. It is killed the `nth` time that it passes the point."""
-    arguments = ("-m", "tests.crash.child", work, str(folder), point, str(nth), options)
-    return Child(
-        await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-    )
+    given = ("tests.crash.child", work, str(folder), point, str(nth), options)
+    return Child(await asyncio.to_thread(partial(processes.begin, *given, folder=ROOT, environment=os.environ)))
 
 
 async def run(work: str, folder: Path, *, point: str = "", nth: int = 1, options: str = "") -> Ended:

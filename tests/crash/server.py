@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +12,8 @@ from tests.crash import shop
 from tests.crash.processes import PATIENCE, ROOT
 from tests.crash.stacks import ALL_TOLD, TELL_TASKS, TELL_THREADS
 from tests.crash.telling import noted
+from tests.warm.begun import Begun
+from tests.warm.processes import begin
 from tidings.demo.server import free_port
 
 LOOK = 0.005
@@ -28,7 +28,7 @@ class Server:
         self.is_excused = False
         self.port = free_port()
         self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Begun | None = None
 
     @property
     def _records(self) -> Path:
@@ -45,13 +45,8 @@ class Server:
         paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         set_up = {"TIDINGS_DATABASE_URL": shop.settings(self._folder).database_url, "PYTHONPATH": paths}
         with self._records.open("ab") as records:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tidings", "run", "tests.crash.served:app", "--port", str(self.port)],
-                cwd=self._folder,
-                env=kept | set_up,
-                stdout=records,
-                stderr=records,
-            )
+            arguments = ("tidings", "run", "tests.crash.served:app", "--port", str(self.port))
+            self._process = begin(*arguments, folder=self._folder, environment=kept | set_up, records=records)
 
     def excuse(self) -> None:
         """Let it end by itself until it is begun again: its database was away while it started."""
@@ -78,7 +73,7 @@ class Server:
         return True
 
     @property
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> Begun:
         assert self._process is not None
         return self._process
 

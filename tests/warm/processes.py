@@ -2,8 +2,8 @@
 
     ended = run("tidings", "doctor", folder=folder, environment=environment)
 
-is `python -m tidings doctor` there: a process of its own with that folder, environment and streams. How the program is
-imported is not seen so; a test that is about this begins an interpreter itself.
+is `python -m tidings doctor` there: a process of its own with that folder, environment and streams. `begin` does not
+wait for its end. How the program is imported is not seen so; a test that is about this begins an interpreter itself.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -21,9 +20,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import IO, Any
 
 from tests.warm import server
+from tests.warm.begun import Begun
 
 IMPORTED = (
     "tidings.cli.program",
@@ -70,11 +70,37 @@ def run(
         read.write(given or "")
         read.seek(0)
         streams = [0 if given is None else read.fileno(), out.fileno(), err.fileno()]
-        wanted = {"module": module, "arguments": arguments, "folder": str(folder), "environment": dict(environment)}
-        code = _code_of(wanted, streams, timeout)
+        begun = _begun(streams, module, arguments, folder, environment)
+        try:
+            code = begun.wait(timeout)
+        except subprocess.TimeoutExpired:
+            begun.kill()
+            begun.wait()
+            raise TimeoutError(f"it did not end within {timeout} s") from None
         out.seek(0)
         err.seek(0)
         return Ended(code, out.read(), err.read())
+
+
+def begin(
+    module: str,
+    *arguments: str,
+    folder: Path,
+    environment: Mapping[str, str],
+    records: IO[bytes] | None = None,
+) -> Begun:
+    """Begin a module. `records`: what it writes to; else there are streams to read. Its standard input is ours."""
+    assert not _starts_otherwise(environment), "only a new interpreter reads these"
+    with ExitStack() as closing:
+        if records is not None:
+            return _begun([0, records.fileno(), records.fileno()], module, arguments, folder, environment)
+        reading, streams = [], [0]
+        for _ in range(2):
+            read, write = os.pipe()
+            closing.callback(os.close, write)
+            reading.append(os.fdopen(read, encoding="utf-8"))
+            streams.append(write)
+        return _begun(streams, module, arguments, folder, environment, reading)
 
 
 def run_anew(
@@ -103,20 +129,21 @@ def _starts_otherwise(environment: Mapping[str, str]) -> bool:
     return any(environment.get(name) != os.environ.get(name) for name in names)
 
 
-def _code_of(wanted: Mapping[str, Any], streams: Sequence[int], timeout: float) -> int:
-    ours, theirs = socket.socketpair()
-    with ours, ours.makefile("r", encoding="ascii") as told:
-        with theirs:
-            socket.send_fds(_asking(), [b"."], [theirs.fileno(), *streams])
-        ours.sendall(json.dumps(wanted).encode())
-        ours.shutdown(socket.SHUT_WR)
-        process = int(told.readline())
-        ours.settimeout(timeout)
-        try:
-            return int(told.readline())
-        except TimeoutError:
-            os.kill(process, signal.SIGKILL)
-            raise
+def _begun(
+    streams: Sequence[int],
+    module: str,
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    reading: Sequence[IO[str]] = (),
+) -> Begun:
+    told, theirs = socket.socketpair()
+    with theirs:
+        socket.send_fds(_asking(), [b"."], [theirs.fileno(), *streams])
+    wanted = {"module": module, "arguments": arguments, "folder": str(folder), "environment": dict(environment)}
+    told.sendall(json.dumps(wanted).encode())
+    told.shutdown(socket.SHUT_WR)
+    return Begun(told, *reading)
 
 
 @cache

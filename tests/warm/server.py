@@ -50,8 +50,18 @@ def _begin(asked: socket.socket, streams: list[int]) -> dict[str, Any]:
     return wanted
 
 
+def _open_streams() -> None:
+    """Look at what the streams lead to now, as an interpreter does that starts: a pipe has no place to go back to."""
+    for name, mode, buffering in (("stdin", "r", -1), ("stdout", "w", -1), ("stderr", "w", 1)):
+        was = getattr(sys, name)
+        made = open(was.fileno(), mode, buffering, was.encoding, was.errors, closefd=False)  # noqa: SIM115
+        setattr(sys, name, made)
+        setattr(sys, f"__{name}__", made)
+
+
 def become(wanted: dict[str, Any]) -> None:
     """Go to the folder, take the environment, and run the module as `python -m` does."""
+    _open_streams()
     os.chdir(wanted["folder"])
     os.environ.clear()
     os.environ.update(wanted["environment"])
