@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright, expect
 from pytest_asyncio import is_async_test
 
 from tests.browser.chromium import MISSING, find
@@ -48,6 +48,7 @@ async def browser() -> AsyncIterator[Browser]:
     program = find()
     if program is None:
         pytest.fail(MISSING, pytrace=False)
+    expect.set_options(timeout=SLOWEST_MS)
     async with async_playwright() as playwright:
         arguments = ["--disable-dev-shm-usage"]
         started = await playwright.chromium.launch(executable_path=program, args=arguments)
