@@ -47,7 +47,9 @@ class Begun:
         """Return the next number that is told. It is written at once, so it is there whole or not at all."""
         read = b""
         while not read.endswith(b"\n"):
-            read += self._told.recv(1)
+            if not (more := self._told.recv(1)):
+                raise RuntimeError("whoever waits for the process has ended before it")
+            read += more
         return int(read)
 
     def send_signal(self, number: int) -> None:

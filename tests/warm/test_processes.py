@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -115,3 +116,13 @@ def test_what_is_begun_writes_where_it_is_told(asked: Path) -> None:
         begun = begin("asked", "said", folder=asked, environment=os.environ, records=records)
     assert (begun.wait(30), begun.communicate()) == (1, ("", ""))
     assert (asked / "records").read_text("utf-8").endswith("said\n")
+
+
+def test_what_nobody_waits_for_any_more_is_not_waited_for_in_vain() -> None:
+    told, theirs = socket.socketpair()
+    with told, theirs:
+        theirs.sendall(b"4711\n")
+        begun = Begun(told)
+        theirs.close()
+        with pytest.raises(RuntimeError, match="has ended"):
+            begun.wait(30)
