@@ -66,7 +66,8 @@ class Noting:
             await unit.note(SCOPE, KIND, dict(notes))
 
             async def found(alike: bytes, after: bytes | None = None, upto: bytes | None = None) -> Any:
-                return await unit.notes_within(SCOPE, [Span(KIND, after, upto, unless=Alike(part, alike))])
+                said = Alike(part, alike, len(alike) // 4)
+                return await unit.notes_within(SCOPE, [Span(KIND, after, upto, unless=said)])
 
             assert await found(joined) == [None]
             assert await found(joined[4:12], b"\x00\x00", b"\x02\xff") == [None]

@@ -16,12 +16,14 @@ Note = tuple[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """What notes are compared with: the key of each, and of its body what is at `part`, all joined.
+    """What notes are compared with: the key of each, and of its body what is at `part`, all joined; `count`: of notes.
 
-    Where one ends and the next begins is for whoever compares to know."""
+    Where one ends and the next begins is for whoever compares to know. Of a body that is empty there is no part, so
+    that its note is alike to nothing."""
 
     part: slice
     joined: bytes
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ def held(at: bytes, hash: int, kind: int = 0) -> Mirrored:
 
 
 def alike(*hashes: int) -> Alike:
-    pairs = zip(PLACES[1:], hashes, strict=False)
-    return Alike(Mirrored.CONTENT, b"".join(at + Mirrored.content(hash) for at, hash in pairs))
+    joined = b"".join(at + Mirrored.content(hash) for at, hash in zip(PLACES[1:], hashes, strict=False))
+    return Alike(Mirrored.CONTENT, joined, len(hashes))
 
 
 async def fill(book: Book) -> None:

@@ -65,7 +65,8 @@ def test_a_mirror_is_alike_if_and_only_if_it_holds_these_rows_and_no_others(
     held, found = mirror(*(item(key) for key in {*kept}), *rows[: len(kept)]), page(*rows)
     joined = b"".join(at + body[Mirrored.CONTENT] for at, body in sorted(held.items()))
     assert found.alike() is not None
-    assert (found.alike() == Alike(Mirrored.CONTENT, joined)) == (unlike(found, held) == [] and len(held) == len(rows))
+    is_alike = unlike(found, held) == [] and len(held) == len(rows)
+    assert (found.alike() == Alike(Mirrored.CONTENT, joined, len(held))) == is_alike
 
 
 @pytest.mark.parametrize("changed", [*BENT[:3], BENT[4]])  # the others are like none that a mirror holds

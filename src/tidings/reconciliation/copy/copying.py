@@ -105,14 +105,16 @@ class Copying:
         """
         versions: list[Any] = [row.version for row in rows]
         dated = versions if self._is_versioned else [each for each in versions if each is not None]
-        begun, hashed = self._begun, []
+        hashed = []
         try:
             max([_EPOCH, *dated])  # raises of one that cannot be compared: it is no time with an offset
             made = _convert([row.state for row in rows], self._rows, strict=False)
             lines = _encode_lines(made).split(b"\n")
-            for key, line in zip([row.key.encode() for row in rows], lines[:-1], strict=True):
-                digest = begun[len(key)]()
-                digest.update(key + line)
+            names = [row.key.encode() for row in rows]
+            begins = map(self._begun.__getitem__, map(len, names))
+            for begin, name, line in zip(begins, names, lines[:-1], strict=True):
+                digest = begin()
+                digest.update(name + line)
                 hashed.append(_PUT + digest.digest())
         except (msgspec.ValidationError, TypeError, ValueError, OverflowError) as error:
             raise UnreadableError(f"one of {len(rows)} rows: {error}") from error

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
 
 from tidings.reconciliation.copy.copying import Copies, UnreadableError, listed
-from tidings.reconciliation.kept.coding import Mirrored, place_keys
+from tidings.reconciliation.kept.coding import Mirrored, place_key, text_keys
 from tidings.reconciliation.listing import Row
 from tidings.reconciliation.rules.places import Place, place
 from tidings.store.note_store import Alike
@@ -34,7 +33,9 @@ class Shown:
         """
         if b"" in self.contents:
             return None
-        return Alike(Mirrored.CONTENT, b"".join(chain.from_iterable(zip(self.ats, self.contents, strict=True))))
+        parts = [b""] * (2 * len(self.ats))
+        parts[::2], parts[1::2] = self.ats, self.contents
+        return Alike(Mirrored.CONTENT, b"".join(parts), len(self.ats))
 
     @property
     def control(self) -> str:
@@ -60,8 +61,11 @@ def shown(copying: Copies, rows: Sequence[Row], *, latest: int) -> Shown:
     """Return a page as columns. `latest`: see `ReadOf`."""
     live = [row for row in rows if not row.gone]
     keys = [row.key for row in live]
+    contents = _contents(copying, live, latest)
+    if {row.order for row in live} <= {None}:
+        return Shown(live, keys, list(zip(keys, strict=False)), text_keys(keys), contents)
     places: list[Place] = [(row.key,) if row.order is None else place(row.order) for row in live]
-    return Shown(live, keys, places, place_keys(places), _contents(copying, live, latest))
+    return Shown(live, keys, places, [place_key(at) for at in places], contents)
 
 
 def _contents(copying: Copies, rows: Sequence[Row], latest: int) -> Sequence[bytes]:

@@ -63,7 +63,7 @@ def _are_named(rows: Sequence[Any]) -> bool:
         "".join(keys).encode()
         if max(map(len, keys), default=0) > INDEXED_BYTES_MAX // 4:
             return False
-        return "" not in keys and {type(row) for row in rows} <= {Row} and {row.order for row in rows} <= {None}
+        return all(keys) and {*map(type, rows)} <= {Row} and {row.order for row in rows} <= {None}
     except (AttributeError, TypeError, UnicodeEncodeError):
         return False
 

@@ -33,15 +33,11 @@ def place_key(place: Place) -> bytes:
     return _part(place[0]) if len(place) == 1 else b"".join(map(_part, place))
 
 
-def place_keys(places: Sequence[Place]) -> list[bytes]:
-    """Return the same of many."""
-    try:
-        texts = [text for (text,) in places]
-        if "\0" not in "".join(texts):  # type: ignore[arg-type]
-            return [b"\x02%b\0\0" % text.encode() for text in texts]  # type: ignore[union-attr]
-    except (TypeError, ValueError):
-        pass  # numbers, or of several parts
-    return [place_key(at) for at in places]
+def text_keys(texts: Sequence[str]) -> list[bytes]:
+    """Return the same of places that are one text each: of many at once, which costs half."""
+    if "\0" in "".join(texts):
+        return [place_key((text,)) for text in texts]
+    return [b"\x02%b\0\0" % text.encode() for text in texts]
 
 
 def _part(value: str | int) -> bytes:

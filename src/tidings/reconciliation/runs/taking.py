@@ -235,7 +235,8 @@ class Taking(TakingPages):
 
     def _absent(self, there: There, seen: Seen) -> list[Mirrored]:
         found = []
-        for at in sorted((there.kept.mirror.keys() | there.kept.open.keys()) - {*seen.shown.ats}):
+        held = there.kept.mirror.keys() | there.kept.open.keys()  # none of a page that is alike
+        for at in sorted(held - {*seen.shown.ats}) if held else ():
             base = there.base(at)
             if base is None or base.kind != PUT:
                 continue

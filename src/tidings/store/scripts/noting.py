@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import groupby
 
 from tidings.store.note_store import Alike, Span
 from tidings.store.scripts.script import CHANGED, Columns, Script, ask, chunks, from_table, pieces, places
@@ -12,15 +13,14 @@ _PUT = (
     "INSERT INTO tidings.scope_note (scope, kind, key, body) SELECT {scope}, {kind}, {key}, {body} FROM {table} "
     "WHERE true ON CONFLICT (scope, kind, key) DO UPDATE SET body = excluded.body" + CHANGED
 )
+_HOLD = "SELECT name FROM tidings.scope WHERE name = $1 FOR UPDATE"
 
 
 def hold(scope: str) -> Script[None]:
     """Let nobody else hold the scope until the transaction ends."""
-    yield from ask(
-        f"INSERT INTO tidings.scope (name) VALUES ($1) ON CONFLICT DO NOTHING{CHANGED}",
-        scope,
-    )
-    yield from ask("SELECT name FROM tidings.scope WHERE name = $1 FOR UPDATE", scope)
+    if not (yield from ask(_HOLD, scope)):
+        yield from ask(f"INSERT INTO tidings.scope (name) VALUES ($1) ON CONFLICT DO NOTHING{CHANGED}", scope)
+        yield from ask(_HOLD, scope)
 
 
 def noted(scope: str, kind: str, keys: Iterable[bytes]) -> Script[dict[bytes, bytes]]:
@@ -49,27 +49,55 @@ def between(scope: str, span: Span) -> Script[list[tuple[bytes, bytes]]]:
 
 def within(scope: str, spans: Sequence[Span]) -> Script[list[list[tuple[bytes, bytes]] | None]]:
     found: list[list[tuple[bytes, bytes]] | None] = []
-    for span in spans:
-        is_alike = span.unless is not None and (yield from _is_alike(scope, span, span.unless))
-        found.append(None if is_alike else (yield from between(scope, span)))
+    for of_all, group in groupby(spans, _of_all):
+        if of_all is not None:
+            found += yield from _of_kinds(scope, list(group))
+            continue
+        for span in group:
+            is_alike = span.unless is not None and (yield from _is_alike(scope, span, span.unless))
+            found.append(None if is_alike else (yield from between(scope, span)))
     return found
+
+
+def _of_all(span: Span) -> Hashable:
+    """Return what spans have in common of which all notes are told at once; None of one to be told by itself."""
+    is_whole = span.limit is None and span.unless is None and not span.falling
+    return (span.after, span.upto) if is_whole else None
+
+
+def _of_kinds(scope: str, spans: Sequence[Span]) -> Script[list[list[tuple[bytes, bytes]]]]:
+    """Return the notes of spans that differ by their kinds alone: a statement costs more than the few there are."""
+    found: dict[str, list[tuple[bytes, bytes]]] = {span.kind: [] for span in spans}
+    where, held = _bounds(spans[0], [scope, *found])
+    rows = yield from ask(
+        f"SELECT kind, key, body FROM tidings.scope_note WHERE scope = $1 AND kind IN ({places(2, len(found))}){where} "
+        "ORDER BY kind, key",
+        *held,
+    )
+    for kind, key, body in rows:
+        found[kind].append((key, body))
+    return [found[span.kind] for span in spans]
 
 
 def _is_alike(scope: str, span: Span, alike: Alike) -> Script[bool]:
     """Compare notes in one piece, which costs less than half of having them one by one."""
     where, held = _where(scope, span)
     first, count = len(held) + 1, len(held) + 2
-    [(joined,)] = yield from ask(
-        f"SELECT string_agg(key || coalesce(substr(body, ${first}::int, ${count}::int), ''), '' ORDER BY key) "
-        f"FROM tidings.scope_note WHERE {where}",  # coalesce: of a body that is empty SQLite has no part
+    [(joined, notes)] = yield from ask(
+        f"SELECT string_agg(key || substr(body, ${first}::int, ${count}::int), '' ORDER BY key), count(*) "
+        f"FROM tidings.scope_note WHERE {where}",
         *(*held, alike.part.start + 1, alike.part.stop - alike.part.start),
     )
-    return (joined or b"") == alike.joined
+    return notes == alike.count and (joined or b"") == alike.joined  # SQLite joins nothing of a body that is empty
 
 
 def _where(scope: str, span: Span) -> tuple[str, list[object]]:
-    held: list[object] = [scope, span.kind]
-    where = "scope = $1 AND kind = $2"
+    where, held = _bounds(span, [scope, span.kind])
+    return f"scope = $1 AND kind = $2{where}", held
+
+
+def _bounds(span: Span, held: list[object]) -> tuple[str, list[object]]:
+    where = ""
     for bound, sign in ((span.after, ">"), (span.upto, "<=")):
         if bound is not None:
             held.append(bound)
