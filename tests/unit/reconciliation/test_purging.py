@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from tests.unit.reconciliation.declared import facts
 from tests.unit.reconciliation.shop import SECOND, Item, OrderGone, OrderSeen, Shop, shop
@@ -16,6 +18,7 @@ from tidings.reconciliation.kept.book import Book
 from tidings.reconciliation.kept.coding import Suspect, place_key
 from tidings.reconciliation.rules.facts import Capability, Order, Paging
 from tidings.reconciliation.rules.floors import NEVER, Known
+from tidings.reconciliation.rules.judging import DELETE, Read, judge
 from tidings.reconciliation.rules.places import WHOLE
 from tidings.reconciliation.runs import purging
 from tidings.reconciliation.runs.purging import is_needed
@@ -256,9 +259,10 @@ DAY = 86_400 * SECOND
 @pytest.mark.parametrize(
     ("capability", "floor", "after", "needed"),
     [
-        (Capability.VERSIONED, 100 * SECOND, 0, False),
-        (Capability.VERSIONED, 99 * SECOND, 4 * DAY, True),
-        (Capability.EVENT_TIMED, 100 * SECOND, 0, False),
+        (Capability.VERSIONED, 101 * SECOND, 0, False),
+        (Capability.VERSIONED, 100 * SECOND, 4 * DAY, True),
+        (Capability.EVENT_TIMED, 101 * SECOND, 0, False),
+        (Capability.EVENT_TIMED, 100 * SECOND, 4 * DAY, True),
         (Capability.EVENT_TIMED, NEVER, 3 * DAY, True),
         (Capability.EVENT_TIMED, NEVER, 3 * DAY + 1, False),
         (Capability.BARE, 100 * SECOND, 9 * DAY, True),
@@ -270,6 +274,23 @@ def test_what_a_tombstone_is_needed_for(capability: Capability, floor: int, afte
     recorded = 120 * SECOND
     told: Any = facts(capability=capability, redelivery_horizon=HORIZON)
     assert is_needed(DELETED, recorded, floor=floor, now=recorded + after, facts=told) == needed
+
+
+TICKS = st.integers(0, 4)
+RANKED = [Capability.VERSIONED, Capability.EVENT_TIMED]
+
+
+@given(TICKS, TICKS, TICKS, st.one_of(st.none(), TICKS), st.integers(0, 1), st.sampled_from(RANKED))
+def test_what_brings_back_what_was_purged_is_newer_than_its_tombstone(
+    deleted: int, floor: int, as_of: int, version: int | None, settled: int, capability: Capability
+) -> None:
+    """Else whoever reads the log again has it gone: of one tick the delete comes last."""
+    tombstone = Rank(deleted, settled, DELETE, 0)
+    told: Any = facts(capability=capability)
+    read = Read(hash=-1, as_of=as_of, version=version if capability is Capability.VERSIONED else None)
+    found = judge(read, None, floor, capability)
+    assume(not is_needed(tombstone, 0, floor=floor, now=0, facts=told))
+    assert found.rank is None or found.rank > tombstone
 
 
 async def test_postgresql_purges_as_sqlite_does(postgres_url: str) -> None:

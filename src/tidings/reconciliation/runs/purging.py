@@ -23,13 +23,14 @@ def is_needed(rank: Rank, recorded: int, *, floor: int, now: int, facts: Provide
     """Say whether something older than a tombstone may still come, and would bring back what it says is gone.
 
     `recorded`: when its delete was; `floor`: of all states at its place. An older event is late by such a floor, and an
-    older read adds nothing. Where nothing is ever proved, none comes after the redelivery horizon. What orders reads of
+    older read adds nothing. A read of the floor's own tick counts, and of one tick a delete comes last: so the floor
+    has to be beyond it. Where nothing is ever proved, none comes after the redelivery horizon. What orders reads of
     bare items is no time, so for them it is the time of writing that the floor has to pass.
     """
     if facts.capability is Capability.BARE:
         return floor < recorded
     if floor != NEVER:
-        return floor < rank.at
+        return floor <= rank.at
     return now <= recorded + micros(facts.redelivery_horizon)
 
 
