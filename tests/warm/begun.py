@@ -7,8 +7,11 @@ import signal
 import socket
 import subprocess
 import time
-from threading import Thread
+from select import select
+from threading import Lock, Thread
 from typing import IO
+
+LOOK = 0.01
 
 
 class Begun:
@@ -22,6 +25,7 @@ class Begun:
         self.stdout = stdout
         self.stderr = stderr
         self.returncode: int | None = None
+        self._lock = Lock()
         self.pid = self._number()
         self._reading: list[_Reading] = []
 
@@ -34,14 +38,18 @@ class Begun:
 
     def wait(self, timeout: float | None = None) -> int:
         """Return how it ended: its exit code, below 0 if by a signal. TimeoutExpired after so many seconds."""
-        if self.returncode is None:
-            self._told.settimeout(timeout)
-            try:
-                self.returncode = self._number()
-            except (TimeoutError, BlockingIOError):  # 0 s is not to wait at all
-                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0) from None
-            self._told.close()
-        return self.returncode
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            with self._lock:  # others may look while one waits
+                if self.returncode is None and select([self._told], [], [], 0)[0]:
+                    self.returncode = self._number()
+                    self._told.close()
+                if self.returncode is not None:
+                    return self.returncode
+            left = _left(end)
+            if left == 0:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
+            time.sleep(LOOK if left is None else min(LOOK, left))
 
     def _number(self) -> int:
         """Return the next number that is told. It is written at once, so it is there whole or not at all."""
