@@ -11,9 +11,10 @@ from tidings.conformance.samples import event
 from tidings.conformance.store_samples import undone
 from tidings.errors import NotFoundError, RefusedError
 from tidings.store.driver import StoreDriver
-from tidings.store.receipts import Arrival, Identity, Judged, Owner, ReceiptOutcome, Received
+from tidings.store.receipts import Arrival, Identity, Judged, Owner, ReceiptOutcome, Received, headers_bytes
 
 HOUR = 3_600_000_000
+HEADERS = [(b"x", b"y"), (b"x-bytes", bytes(range(1, 256)))]
 
 
 def came(
@@ -34,7 +35,7 @@ def came(
         forget_at=at + HOUR,
         method="POST",
         query=b"a=%00",
-        headers=b'[["x","y"]]',
+        headers=headers_bytes(HEADERS),
         body=body,
         items=b"[]",
         outcome=outcome,
@@ -64,10 +65,7 @@ class Receiving:
         [judged] = await receive(store, came("a", at=7))
         stored = await store.stored_receipt(judged.n)
         assert stored is not None
-        assert (stored.method, stored.query, stored.headers, stored.body) == (
-            *("POST", b"a=%00", b'[["x","y"]]'),
-            b"\x00{}\xff",
-        )
+        assert (stored.method, stored.query, stored.pairs, stored.body) == ("POST", b"a=%00", HEADERS, b"\x00{}\xff")
         receipt = stored.receipt
         assert (receipt.n, receipt.receiver, receipt.source, receipt.received) == (judged.n, "till", "/till", 7)
         assert (receipt.outcome, receipt.error, receipt.seen, receipt.last_seen) == ("stored", None, 1, 7)
