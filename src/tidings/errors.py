@@ -278,7 +278,8 @@ class StoreUnavailableError(OperatorError):
 
 
 class ContendedError(StoreUnavailableError):
-    """Two transactions waited for each other, and the database ended this one: nothing was kept; repeat it at once."""
+    """Two transactions met, for each other's rows or for one that both made, and this one ended: nothing was kept;
+    repeat it at once."""
 
 
 class LogRewoundError(OperatorError):

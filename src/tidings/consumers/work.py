@@ -75,7 +75,7 @@ class Work:
         except CheckpointMovedError as error:
             await self._let_go()
             return self._back_off(error)
-        except ContendedError:  # by now the other one goes on: the database has waited for a second
+        except ContendedError:  # by now the other one goes on: the database has waited for it
             self._ports.observer.contended(self._reacting.reaction.name)
             return None
         except PASSING as error:

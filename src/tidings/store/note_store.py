@@ -18,8 +18,8 @@ Note = tuple[bytes, bytes]
 class Alike:
     """What notes are compared with: the key of each, and of its body what is at `part`, all joined; `count`: of notes.
 
-    Where one ends and the next begins is for whoever compares to know. Of a body that is empty there is no part, so
-    that its note is alike to nothing."""
+    Where one ends and the next begins is for whoever compares to know, and that none of their bodies is empty: of such
+    a one SQLite has no part, while PostgreSQL has an empty one."""
 
     part: slice
     joined: bytes

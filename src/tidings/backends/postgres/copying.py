@@ -18,12 +18,12 @@ AT_ONCE = 500
 """So many rows are copied by one statement. The server gathers up to 1,000, and with each one it passes over all those
 that it holds already: 1.6 µs a row for 1,000 at once, half of it for 500."""
 PIECE = 250
-"""So many rows are sent at once."""
+"""So many rows are sent at once: the server takes one piece in while the next is made."""
 
 COLUMNS = ("pos", "recorded", "slot", "skey", "source", "id", "type", "dataversion", "subject", "attrs", "data")
-_BEGIN = b"PGCOPY\n\xff\r\n\x00" + bytes(8)  # no flags, and a header that goes no further
-_END = b"\xff\xff"
-_NULL = b"\xff\xff\xff\xff"
+BEGIN = b"PGCOPY\n\xff\r\n\x00" + bytes(8)  # no flags, and a header that goes no further
+END = b"\xff\xff"
+NULL = b"\xff\xff\xff\xff"
 
 _position = Struct(">hiq").pack  # behind the number of columns
 _unkeyed = Struct(">iqihi").pack
@@ -54,8 +54,8 @@ def rows_of(columns: Sequence[Sequence[Any]], recorded: int) -> list[bytes]:
             known[source, type, version] = usual
         first = _keyed(8, recorded, 2, slot, 8, skey) if skey is not None else _unkeyed(8, recorded, 2, slot, -1)
         text, about = id.encode(), (subject or "").encode()
-        size = _NULL if subject is None else lengths[len(about)]
-        end = _NULL if data is None else lengths[len(data)]
+        size = NULL if subject is None else lengths[len(about)]
+        end = NULL if data is None else lengths[len(data)]
         middle = (lengths[len(text)], text, usual[1], size, about, lengths[len(attrs)], attrs)
         rows.append(b"".join((first, usual[0], *middle, end, data or b"")))
     return rows
@@ -74,12 +74,12 @@ async def copy(connection: asyncpg.Connection, rows: Sequence[tuple[Position, by
 
 
 async def _copied(rows: Sequence[tuple[Position, bytes]]) -> AsyncIterator[bytes]:
-    """Yield what COPY is given: the server takes one piece in while the next is made."""
+    """Yield what COPY is given."""
     count = len(COLUMNS)
-    yield _BEGIN
+    yield BEGIN
     for start in range(0, len(rows), PIECE):
         yield b"".join([_position(count, 8, position) + row for position, row in rows[start : start + PIECE]])
-    yield _END
+    yield END
 
 
 def _value(value: bytes) -> bytes:

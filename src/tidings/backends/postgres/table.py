@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+import asyncpg
+
 from tidings.backends.postgres import locks, table_copying
 from tidings.backends.postgres.connection import Connection
+from tidings.backends.postgres.copying import AT_ONCE
 from tidings.backends.postgres.names import column_name, schema_name, table_name
-from tidings.errors import NotFoundError
+from tidings.errors import ContendedError, NotFoundError
 from tidings.log.driver import Position
 from tidings.store.rows import ColumnKind, Key, Rank, Row, ViewTable
 
@@ -47,6 +50,9 @@ _RANK = ("_rank_at", "_settled", "_kind", "_hash")
 
 Member = tuple[Key, Position]
 """A row's key, and the position of an entry that is in the row."""
+
+_PRIMARY = "_pkey"
+"""How PostgreSQL has the name of a primary key end, however long the table's is."""
 
 
 class Table:
@@ -163,8 +169,8 @@ class Table:
     async def replace(
         self, connection: Connection, rows: Sequence[Row], *, absent: AbstractSet[Key] = frozenset()
     ) -> None:
-        """Keep the rows, whatever is there. UniqueViolationError, also for the transaction, if somebody else made one
-        of those that were `absent` and that nobody else should make."""
+        """Keep the rows, whatever is there. ContendedError, also for the transaction, if somebody else made one of
+        those that were `absent` meanwhile."""
         newest = {self._key_of(row): row for row in rows}
         new = [newest[key] for key in newest if key in absent] if absent else ()
         if len(new) >= table_copying.LEAST:
@@ -173,13 +179,20 @@ class Table:
         await self._keep(connection, newest.values(), self._upsert)
 
     async def _copy(self, connection: Connection, rows: Sequence[Row]) -> None:
-        await connection.copy_to_table(
-            self.bare_name,
-            schema_name=self.view.service,
-            columns=[*self._types, *_META],
-            source=table_copying.copied(self._makers, [self._stored(row) for row in rows]),
-            format="binary",
-        )
+        for start in range(0, len(rows), AT_ONCE):
+            stored = [self._stored(row) for row in rows[start : start + AT_ONCE]]
+            try:
+                await connection.copy_to_table(
+                    self.bare_name,
+                    schema_name=self.view.service,
+                    columns=[*self._types, *_META],
+                    source=table_copying.copied(self._makers, stored),
+                    format="binary",
+                )
+            except asyncpg.UniqueViolationError as error:
+                if not (error.constraint_name or "").endswith(_PRIMARY):
+                    raise  # of an index that is not ours: it would be there each time
+                raise ContendedError(f"somebody else made a row of {self.name} meanwhile; repeat the call") from error
 
     async def purge(self, connection: Connection, tombstones: Mapping[Key, Rank]) -> None:
         """Remove those that are still of this rank."""

@@ -11,26 +11,22 @@ from itertools import chain, repeat
 from struct import Struct
 from typing import Any
 
+from tidings.backends.postgres.copying import BEGIN, END, NULL, PIECE
+
 LEAST = 100
 """Of fewer rows, one statement with arrays costs both sides less."""
-PIECE = 250
-"""So many rows are sent at once: the server takes one piece in while the next is made."""
 
 Parts = list[Iterable[bytes]]
 """What each row has of a column: of each of these the next one, one behind the other."""
 MakeParts = Callable[[Sequence[Any]], Parts]
 
-_BEGIN = b"PGCOPY\n\xff\r\n\x00" + bytes(8)  # no flags, and a header that goes no further
-_END = b"\xff\xff"
-_NULL = b"\xff\xff\xff\xff"
-
 _count = Struct(">h").pack
 _length = Struct(">i").pack
 _long = Struct(">iq").pack
 _double = Struct(">id").pack
-_boolean = Struct(">i?").pack
 _meta = Struct(">iqihihiqiq").pack
 _META_VALUES = 5
+_BOOLEANS = {value: Struct(">i?").pack(1, value) for value in (False, True)}
 
 
 def maker_of(type: str, *, nullable: bool) -> MakeParts:
@@ -43,7 +39,7 @@ async def copied(makers: Sequence[MakeParts], rows: Sequence[Sequence[Any]]) -> 
     """Yield what COPY is given. `rows`: the values by the `makers`; then rank, settled, kind, hash and position."""
     width = len(makers)
     count = _count(width + _META_VALUES)
-    yield _BEGIN
+    yield BEGIN
     for start in range(0, len(rows), PIECE):
         columns = list(zip(*rows[start : start + PIECE], strict=True))
         parts: Parts = [repeat(count)]
@@ -51,7 +47,7 @@ async def copied(makers: Sequence[MakeParts], rows: Sequence[Sequence[Any]]) -> 
             parts += make(column)
         parts.append(_ranked(*columns[width:]))
         yield b"".join(chain.from_iterable(zip(*parts, strict=False)))  # the count goes on for ever
-    yield _END
+    yield END
 
 
 def _ranked(
@@ -78,7 +74,7 @@ def _doubles(column: Sequence[float]) -> Parts:
 
 
 def _booleans(column: Sequence[bool]) -> Parts:
-    return [map(_boolean, repeat(1), column)]
+    return [[_BOOLEANS[value] for value in column]]
 
 
 _MAKERS: dict[str, MakeParts] = {
@@ -94,6 +90,6 @@ _MAKERS: dict[str, MakeParts] = {
 def _or_null(make: MakeParts) -> MakeParts:
     def made(column: Sequence[Any]) -> Parts:
         there = zip(*make([value for value in column if value is not None]), strict=True)
-        return [[_NULL if value is None else b"".join(next(there)) for value in column]]
+        return [[NULL if value is None else b"".join(next(there)) for value in column]]
 
     return made

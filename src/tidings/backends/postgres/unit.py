@@ -115,7 +115,7 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
             await self._run(lambda connection: connection.execute(f"RELEASE SAVEPOINT {name}"))
         except BaseException:
             del self._emitted[emitted:], self._arrivals[arrived:]
-            self._to = to
+            self._to, self._absent = to, None
             undo = f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}"
             # The connection may be gone, and with it all that was done; or who was cancelled had released it already.
             with suppress(StoreUnavailableError, asyncpg.InvalidSavepointSpecificationError):
@@ -127,24 +127,37 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
     # rows of views
     async def rows(self, view: ViewTable, keys: Sequence[Key]) -> Mapping[Key, Row]:
         table, own = self._around.tables(view), self._is_its_own(view)
-        found = await self._run(lambda connection: table.rows(connection, keys, whole=not own))
-        # What is not there now, nobody else makes who still holds a claim to the partition.
-        self._absent = (view, frozenset(keys) - found.keys()) if own else None
-        return found
+
+        async def find(connection: Connection) -> Mapping[Key, Row]:
+            found = await table.rows(connection, keys, whole=not own)
+            # What is not there now, nobody else makes who still holds a claim to the partition.
+            self._absent = (view, frozenset(keys) - found.keys()) if own else None
+            return found
+
+        return await self._run(find)
 
     def _is_its_own(self, view: ViewTable) -> bool:
         """Say whether each row belongs to one partition of the table's consumer, which this unit holds."""
         return not view.spans and bool(self._claims) and all(claim.consumer == view.consumer for claim in self._claims)
 
     async def put(self, view: ViewTable, rows: Sequence[Row]) -> None:
-        table, self._absent = self._around.tables(view), None
-        await self._run(lambda connection: table.put(connection, rows))
+        table = self._around.tables(view)
+
+        async def put(connection: Connection) -> None:
+            self._absent = None
+            await table.put(connection, rows)
+
+        await self._run(put)
 
     async def replace(self, view: ViewTable, rows: Sequence[Row]) -> None:
-        table, known = self._around.tables(view), self._absent
-        absent = known[1] if known is not None and known[0] == view else frozenset()
-        self._absent = None
-        await self._run(lambda connection: table.replace(connection, rows, absent=absent))
+        table = self._around.tables(view)
+
+        async def replace(connection: Connection) -> None:
+            known, self._absent = self._absent, None
+            absent = known[1] if known is not None and known[0] == view else frozenset()
+            await table.replace(connection, rows, absent=absent)
+
+        await self._run(replace)
 
     async def leave(self) -> None:
         """Do all that is left to do before the commit. What is appended holds readers up, so that comes last."""

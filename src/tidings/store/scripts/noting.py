@@ -88,7 +88,7 @@ def _is_alike(scope: str, span: Span, alike: Alike) -> Script[bool]:
         f"FROM tidings.scope_note WHERE {where}",
         *(*held, alike.part.start + 1, alike.part.stop - alike.part.start),
     )
-    return notes == alike.count and (joined or b"") == alike.joined  # SQLite joins nothing of a body that is empty
+    return notes == alike.count and (joined or b"") == alike.joined
 
 
 def _where(scope: str, span: Span) -> tuple[str, list[object]]:

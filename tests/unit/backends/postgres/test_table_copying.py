@@ -91,7 +91,7 @@ async def test_a_row_that_somebody_makes_meanwhile_has_its_page_done_again(
     async with opened(postgres_url) as at:
         await carry(at)
         assert not theirs
-        assert copies.counts[:2] == [200, 400]
+        assert copies.counts == [200, 400, 399, 400]  # the second page, and once more without what is there now
         assert [each.values for each in await kept(at)] == KEYS
         assert not await at.store.parked(TABLE.consumer)
 
@@ -110,6 +110,24 @@ async def test_only_rows_that_the_unit_alone_may_make_are_copied(postgres_url: s
             await unit.rows(TABLE, KEYS[:count])
             await unit.replace(TABLE, given)
         assert copies.counts == [LEAST] * (count == LEAST)
+        assert await kept(at) == given
+
+
+async def test_what_a_part_that_is_undone_did_not_see_is_not_taken_for_absent(
+    postgres_url: str, copies: Copies
+) -> None:
+    given = [row(*key, at=2) for key in KEYS[:LEAST]]
+    async with opened(postgres_url) as at:
+        await at.store.create_view(VIEW.record(1, "current"))
+        await replace_rows(at.store, TABLE, *[row(*key, kind=1) for key in KEYS[:LEAST]])
+        async with at.store.unit(await claimed_one(at.store, TABLE.consumer)) as unit:
+            with pytest.raises(ZeroDivisionError):
+                async with unit.savepoint():
+                    await unit.purge(TABLE, {key: row(*key, kind=1).rank for key in KEYS[:LEAST]})
+                    assert not await unit.rows(TABLE, KEYS)
+                    raise ZeroDivisionError
+            await unit.replace(TABLE, given)
+        assert copies.counts == []
         assert await kept(at) == given
 
 
