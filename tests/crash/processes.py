@@ -65,8 +65,13 @@ class Child:
 
 async def start(work: str, folder: Path, *, point: str = "", nth: int = 1, options: str = "") -> Child:
     """Begin a work in this folder. It is killed the `nth` time that it passes the point."""
-    given = ("tests.crash.child", work, str(folder), point, str(nth), options)
-    return Child(await asyncio.to_thread(partial(processes.begin, *given, folder=ROOT, environment=os.environ)))
+    return await begin("tests.crash.child", work, str(folder), point, str(nth), options)
+
+
+async def begin(module: str, *arguments: str) -> Child:
+    """Begin a module of ours."""
+    begun = partial(processes.begin, module, *arguments, folder=ROOT, environment=os.environ)
+    return Child(await asyncio.to_thread(begun))
 
 
 async def run(work: str, folder: Path, *, point: str = "", nth: int = 1, options: str = "") -> Ended:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -13,7 +12,7 @@ import pytest
 
 from tests.crash.points import of
 from tests.crash.postgres_owner import CONSUMER, TRAIL, Opened, opened
-from tests.crash.processes import PATIENCE, ROOT, Child
+from tests.crash.processes import PATIENCE, Child, begin
 from tests.scale import SCALE
 from tidings.backends.postgres.connection import IDLE_SECONDS
 from tidings.conformance.samples import event
@@ -36,14 +35,7 @@ async def at(postgres_url: str) -> AsyncIterator[Opened]:
 async def owner(
     url: str, name: str, *, seconds: float = 2.0, point: str = "", which: str = "SIGSTOP", idle: int = IDLE_SECONDS
 ) -> AsyncIterator[Child]:
-    child = Child(
-        await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.crash.postgres_owner", url, name, str(seconds), point, which, str(idle)),
-            cwd=ROOT,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-    )
+    child = await begin("tests.crash.postgres_owner", url, name, str(seconds), point, which, str(idle))
     try:
         yield child
     finally:
