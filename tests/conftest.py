@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import memory
 from tests.postgres.fixtures import bare_postgres_url, making, pooled_postgres_url, pooler, postgres, postgres_url
@@ -21,6 +22,10 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # by which PgBouncer is ended
 
 memory.move_in()
+
+# A loaded machine is slow, not wrong: no example fails by the time it takes.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(wrapper=True)
