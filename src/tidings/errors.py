@@ -36,7 +36,7 @@ TidingsError
 │   ├── LogUnavailableError      the log cannot be reached or written; retry later
 │   │   └── LogBusyError         the log's queue is full; retry later
 │   ├── StoreUnavailableError    the store cannot be reached or written; retry later
-│   │   └── ContendedError       two transactions waited for each other; retry at once
+│   │   └── ContendedError       two transactions met; retry at once
 │   └── LogRewoundError          a checkpoint stands beyond the log's head
 ├── AuthorError          who wrote the application must change its code
 │   ├── DeclarationError         an event, view, fold or service is declared wrongly

@@ -72,7 +72,7 @@ class Observer(Protocol):
         """Be told how long it took the relay to take a page out of the outbox and to append it, commits included."""
 
     def contended(self, consumer: str) -> None:
-        """Be told that a unit of the consumer is done again, since it and another one waited for each other."""
+        """Be told that a unit of the consumer is done again, since it and another one met: see `ContendedError`."""
 
     def sent(self, endpoint: str, outcome: str, count: int) -> None:
         """Be told what became of so many attempts to deliver to an endpoint: delivered, retry, dead, held, expired or
