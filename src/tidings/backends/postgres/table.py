@@ -12,13 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-import asyncpg
-
-from tidings.backends.postgres import locks, table_copying
+from tidings.backends.postgres import locks
 from tidings.backends.postgres.connection import Connection
-from tidings.backends.postgres.copying import AT_ONCE
 from tidings.backends.postgres.names import column_name, schema_name, table_name
-from tidings.errors import ContendedError, NotFoundError
+from tidings.backends.postgres.table_copying import LEAST, NewRows
+from tidings.errors import NotFoundError
 from tidings.log.driver import Position
 from tidings.store.rows import ColumnKind, Key, Rank, Row, ViewTable
 
@@ -51,9 +49,6 @@ _RANK = ("_rank_at", "_settled", "_kind", "_hash")
 Member = tuple[Key, Position]
 """A row's key, and the position of an entry that is in the row."""
 
-_PRIMARY = "_pkey"
-"""How PostgreSQL has the name of a primary key end, however long the table's is."""
-
 
 class Table:
     """Statements over one table. RefusedError for a name that no table or column can have."""
@@ -69,9 +64,8 @@ class Table:
         self._columns = [column_name(column.name) for column in view.columns]
         self._key = [column_name(name) for name in view.key]
         self._key_types = [self._types[name] for name in view.key]
-        self._makers = [
-            table_copying.maker_of(self._types[column.name], nullable=column.nullable) for column in view.columns
-        ]
+        nullable = [column.nullable for column in view.columns]
+        self._new = NewRows(view.service, self.bare_name, self._types, nullable, meta=[*_META])
         names = [column.name for column in view.columns]
         self._places = tuple(names.index(name) for name in view.key)
         self._empty = tuple(_EMPTY[type] for type in self._types.values())
@@ -173,26 +167,10 @@ class Table:
         those that were `absent` meanwhile."""
         newest = {self._key_of(row): row for row in rows}
         new = [newest[key] for key in newest if key in absent] if absent else ()
-        if len(new) >= table_copying.LEAST:
-            await self._copy(connection, new)
+        if len(new) >= LEAST:
+            await self._new.copy(connection, [self._stored(row) for row in new])
             newest = {key: row for key, row in newest.items() if key not in absent}
         await self._keep(connection, newest.values(), self._upsert)
-
-    async def _copy(self, connection: Connection, rows: Sequence[Row]) -> None:
-        for start in range(0, len(rows), AT_ONCE):
-            stored = [self._stored(row) for row in rows[start : start + AT_ONCE]]
-            try:
-                await connection.copy_to_table(
-                    self.bare_name,
-                    schema_name=self.view.service,
-                    columns=[*self._types, *_META],
-                    source=table_copying.copied(self._makers, stored),
-                    format="binary",
-                )
-            except asyncpg.UniqueViolationError as error:
-                if not (error.constraint_name or "").endswith(_PRIMARY):
-                    raise  # of an index that is not ours: it would be there each time
-                raise ContendedError(f"somebody else made a row of {self.name} meanwhile; repeat the call") from error
 
     async def purge(self, connection: Connection, tombstones: Mapping[Key, Rank]) -> None:
         """Remove those that are still of this rank."""

@@ -6,15 +6,22 @@ that is a third of what asyncpg's arrays cost, which ask of each element whether
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from itertools import chain, repeat
 from struct import Struct
 from typing import Any
 
-from tidings.backends.postgres.copying import BEGIN, END, NULL, PIECE
+import asyncpg
+
+from tidings.backends.postgres.connection import Connection
+from tidings.backends.postgres.copying import AT_ONCE, BEGIN, END, NULL, PIECE
+from tidings.errors import ContendedError
 
 LEAST = 100
 """Of fewer rows, one statement with arrays costs both sides less."""
+
+_PRIMARY = "_pkey"
+"""How PostgreSQL has the name of a primary key end, however long the table's is."""
 
 Parts = list[Iterable[bytes]]
 """What each row has of a column: of each of these the next one, one behind the other."""
@@ -29,13 +36,36 @@ _META_VALUES = 5
 _BOOLEANS = {value: Struct(">i?").pack(1, value) for value in (False, True)}
 
 
-def maker_of(type: str, *, nullable: bool) -> MakeParts:
-    """Return what makes a column of this SQL type."""
-    make = _MAKERS[type]
-    return _or_null(make) if nullable else make
+class NewRows:
+    """Copies rows into one table. `types`: the SQL type of each column; `meta`: the columns behind these."""
+
+    def __init__(
+        self, schema: str, table: str, types: Mapping[str, str], nullable: Sequence[bool], *, meta: Sequence[str]
+    ) -> None:
+        self._schema = schema
+        self._table = table
+        self._columns = [*types, *meta]
+        pairs = zip(types.values(), nullable, strict=True)
+        self._makers = [_or_null(_MAKERS[type]) if may_be_null else _MAKERS[type] for type, may_be_null in pairs]
+
+    async def copy(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
+        """Copy these rows, none of which is there. ContendedError, also for the transaction, if one is by now."""
+        for start in range(0, len(rows), AT_ONCE):
+            try:
+                await connection.copy_to_table(
+                    self._table,
+                    schema_name=self._schema,
+                    columns=self._columns,
+                    source=_copied(self._makers, rows[start : start + AT_ONCE]),
+                    format="binary",
+                )
+            except asyncpg.UniqueViolationError as error:
+                if not (error.constraint_name or "").endswith(_PRIMARY):
+                    raise  # of an index that is not ours: it would be there each time
+                raise ContendedError(f"somebody else made a row of {self._table} meanwhile; repeat the call") from error
 
 
-async def copied(makers: Sequence[MakeParts], rows: Sequence[Sequence[Any]]) -> AsyncIterator[bytes]:
+async def _copied(makers: Sequence[MakeParts], rows: Sequence[Sequence[Any]]) -> AsyncIterator[bytes]:
     """Yield what COPY is given. `rows`: the values by the `makers`; then rank, settled, kind, hash and position."""
     width = len(makers)
     count = _count(width + _META_VALUES)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from tests.unit.backends.postgres.room import Opened, opened
 from tests.unit.views.events import Bookmarked, bookmarks, envelope
-from tidings.backends.postgres.table import Table
-from tidings.backends.postgres.table_copying import LEAST
+from tidings.backends.postgres.table_copying import LEAST, NewRows
 from tidings.backends.postgres.unit import PostgresUnit
 from tidings.conformance.store_samples import claimed_one, replace_rows, row, undone
 from tidings.consumers.consumer import Consumer
@@ -30,13 +30,13 @@ class Copies:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.counts: list[int] = []
-        copy = Table._copy
+        copy = NewRows.copy
 
-        async def counted(self_: Table, connection: object, rows: Sequence[Row]) -> None:
+        async def counted(self_: NewRows, connection: Any, rows: Sequence[Sequence[Any]]) -> None:
             self.counts.append(len(rows))
-            await copy(self_, connection, rows)  # type: ignore[arg-type]
+            await copy(self_, connection, rows)
 
-        patch.setattr(Table, "_copy", counted)
+        patch.setattr(NewRows, "copy", counted)
 
 
 @pytest.fixture
