@@ -21,16 +21,16 @@ class Moves:
 
     def __init__(self) -> None:
         self.count = 0
-        self._told: list[Callable[[], None]] = []
+        self._told: list[tuple[str | None, Callable[[], None]]] = []
         self._reached: dict[str, dict[int, Position]] = {}
 
     def over(self, store: StoreDriver) -> StoreDriver:
         """Return the store, whose units tell when they are kept."""
         return cast(StoreDriver, _Telling(store, self))
 
-    def listen(self, call: Callable[[], None]) -> None:
-        """Call this, from now on, after each unit."""
-        self._told.append(call)
+    def listen(self, call: Callable[[], None], *, consumer: str | None = None) -> None:
+        """Call this, from now on, after each unit; `consumer`: after its units only."""
+        self._told.append((consumer, call))
 
     def reached(self, consumer: str) -> Position:
         """Return a position that the consumer has reached; 0 unless this process saw each of its partitions move.
@@ -46,8 +46,10 @@ class Moves:
             for claim in claims:
                 parts = self._reached.setdefault(claim.consumer, dict.fromkeys(range(claim.partitions), 0))
                 parts[claim.part] = max(parts.get(claim.part, 0), to)
-        for call in self._told:
-            call()
+        of = {claim.consumer for claim in claims}
+        for consumer, call in self._told:
+            if consumer is None or consumer in of:
+                call()
 
 
 class _Telling(Through[StoreDriver]):

@@ -71,8 +71,10 @@ async def open_services(
             await opened.intake.close()
             await opened.instance.end()
     finally:
-        await log.close()
-        await back_end.close()
+        try:
+            await log.close()
+        finally:
+            await back_end.close()
 
 
 def _put_together(

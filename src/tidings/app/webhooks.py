@@ -61,10 +61,11 @@ class Webhooks:
     def join(self, carrying: Carrying) -> None:
         """Have these consumers find whom events go to, and tell what sends when they have."""
         carrying.send_webhooks(self.fan_out)
-        carrying.moves.listen(self.kept)
+        # Not after those of others: what it has added in a unit that is still open would be taken for kept.
+        carrying.moves.listen(self.kept, consumer=self.fan_out.name)
 
     def kept(self) -> None:
-        """Be told that a consumer of this process has kept a page."""
+        """Be told that the consumer that finds whom events go to has kept a page."""
         if self.fan_out.take_added():
             self.dispatcher.wake()
             self.added.tell()

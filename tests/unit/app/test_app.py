@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.unit.app.shop import IN_MEMORY, OrderConfirmed, OrderPlaced, eventually, in_file, orders, shop
-from tidings import App, ConflictError, Context, DeclarationError, Service, event
+from tidings import App, ConflictError, Context, DeclarationError, Service, Settings, event
 from tidings.app.opened import Opened
 from tidings.errors import EnvelopeError, NotFoundError, RefusedError, SettingError
+from tidings.log.log import Log
 
 
 async def rows(opened: Opened, view: str) -> list[tuple[Any, ...]]:
@@ -166,3 +169,19 @@ async def test_a_settings_file_that_cannot_be_read_is_told(tmp_path: Path, monke
     with pytest.raises(SettingError, match=r"tidings\.toml cannot be read"):
         async with shop().open():
             pass
+
+
+async def test_an_app_that_is_cancelled_while_its_log_closes_leaves_no_connection_open(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut_short(log: Log) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(Log, "close", cut_short)
+    with pytest.raises(asyncio.CancelledError):
+        async with shop().open(Settings(database_url=postgres_url)):
+            pass
+    other = await asyncpg.connect(postgres_url)
+    others = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> $1)"
+    await eventually(lambda: other.fetchval(others, other.get_server_pid()))
+    await other.close()

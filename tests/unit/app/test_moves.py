@@ -27,6 +27,20 @@ async def test_a_unit_that_is_kept_is_told_and_one_that_fails_is_not() -> None:
     await back_end.close()
 
 
+def test_who_listens_to_one_consumer_is_told_of_its_units_alone() -> None:
+    moves, told = Moves(), []
+    shop, till = (
+        Claim(consumer=name, part=0, partitions=1, position=0, epoch=1, gate=0, expired=False)
+        for name in ("shop", "till")
+    )
+    moves.listen(lambda: told.append(moves.count), consumer="shop")
+    moves.tell([till], 1)
+    moves.tell([], None)
+    moves.tell([shop], 1)
+    moves.tell([shop], None)
+    assert told == [3, 4]
+
+
 def test_what_a_consumer_has_reached_is_known_once_all_its_partitions_were_told() -> None:
     moves = Moves()
     first, second = (

@@ -259,12 +259,14 @@ class PostgresLog:
         await self._wakes.wait(after=after, timeout=timeout.total_seconds())
 
     async def close(self) -> None:
-        await self._wakes.close()
-        await self._listener.close()
-        await self._teller.close()
-        await self._rooms.close()
-        await self._settling.close()
-        await self._database.close()
+        try:
+            await self._wakes.close()
+            await self._listener.close()
+            await self._teller.close()
+            await self._rooms.close()
+            await self._settling.close()
+        finally:
+            await self._database.close()
 
 
 def _check_within(after: Position, head: Head) -> None:

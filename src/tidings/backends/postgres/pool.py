@@ -103,21 +103,27 @@ class Pool:
             self._idle.pop(0)[1].terminate()
 
     async def close(self, *, within: float) -> None:
-        """Wait so many seconds for what is lent, then close everything."""
+        """Wait so many seconds for what is lent, then close everything; at once where who waits is cancelled."""
         self._is_closed = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                while self._lent:
-                    self._given_back.clear()
-                    await self._given_back.wait()
-        for connection in self._lent:
-            connection.terminate()
-        if self._watching is not None:
-            self._watching.cancel()
-        idle, self._idle = self._idle, []
-        for _, connection in idle:
-            with suppress(*DRIVER_ERRORS):
-                await connection.close(timeout=within)
+        idle = [connection for _, connection in self._idle]
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within):
+                    await self._wait_for_all()
+            for connection in idle:
+                with suppress(*DRIVER_ERRORS):
+                    await connection.close(timeout=within)
+        finally:
+            for connection in (*self._lent, *idle):
+                connection.terminate()
+            if self._watching is not None:
+                self._watching.cancel()
+            self._idle.clear()
+
+    async def _wait_for_all(self) -> None:
+        while self._lent:
+            self._given_back.clear()
+            await self._given_back.wait()
 
 
 class _Room(asyncio.Semaphore):

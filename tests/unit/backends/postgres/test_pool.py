@@ -128,3 +128,37 @@ async def test_one_that_is_taken_for_a_time_and_kept_longer_is_hung_up(pool: Poo
     again = pool.take_idle(3600.0)
     assert again is other
     pool.give_back(other)
+
+
+async def test_whoever_is_cancelled_while_it_closes_leaves_no_connection_open(opened: Opened) -> None:
+    pool = Pool(opened, most=3)
+    async with pool.lent() as lent:
+        async with pool.lent(), pool.lent():
+            pass
+        closing = asyncio.create_task(pool.close(within=60))
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert lent.is_closed()
+    assert len(opened.connections) == 3
+    assert all(connection.is_closed() for connection in opened.connections)
+
+
+async def test_whoever_is_cancelled_while_one_is_hung_up_hangs_up_the_others(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = Pool(opened, most=2)
+    async with pool.lent(), pool.lent():
+        pass
+
+    async def slowly(connection: Connection, *, timeout: float) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Connection, "close", slowly)
+    closing = asyncio.create_task(pool.close(within=60))
+    await asyncio.sleep(0.01)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    assert len(opened.connections) == 2
+    assert all(connection.is_closed() for connection in opened.connections)

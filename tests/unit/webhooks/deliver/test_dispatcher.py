@@ -340,8 +340,8 @@ async def test_no_wake_up_is_lost_after_an_empty_poll(at: Desk, to: Sink) -> Non
             await eventually(lambda: _is_woken(rounds))
         return seconds
 
+    await at.add(to.url())  # first: nobody is sent what was said before
     rounds._look = looked
-    await at.add(to.url())
     rounds.wake()
     await eventually(lambda: _has(to, "/", 5))
 
