@@ -181,6 +181,12 @@ class Reader:
         chosen = f"&source={quote(RECONCILE, safe='')}"
         return [Repair(event["id"], event["type"], event["subject"]) async for event in self._events(chosen)]
 
+    async def asof(self, scope: str) -> Mapping[str, Any]:
+        """Return how far a copy is proved right."""
+        async with aiohttp.ClientSession() as session:
+            found: Mapping[str, Any] = await self._get(session, f"/asof/{scope}")
+            return found
+
     async def findings(self, scope: str) -> Mapping[str, Any]:
         """Return all that runs of a scope have found and repaired, by its id."""
         found: dict[str, Any] = {}

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tidings.demo.client import Repair
+from tidings.demo.client import Reader, Repair
 from tidings.demo.history import Happening
 from tidings.demo.parties import Parties
 from tidings.demo.patience import Patience
 from tidings.demo.plan import Plan
 from tidings.demo.report import Line
-from tidings.demo.server import Place
 from tidings.demo.telling import NEVER_TOLD
 from tidings.demo.till_listing import PARTIAL
 from tidings.errors import OperatorError
-from tidings.events.timestamp import time_us
+from tidings.events.timestamp import time_text, time_us
 from tidings.operations.progress import Progress
 from tidings.ports import Clock
 from tidings.wording import counted
@@ -23,28 +22,45 @@ from tidings.wording import counted
 SCOPE = "till-orders"
 
 
-async def until_proved(parties: Parties, place: Place, clock: Clock, progress: Progress) -> Mapping[str, Any]:
+async def until_proved(parties: Parties, reader: Reader, clock: Clock, progress: Progress) -> None:
     """Wait until Chirp's orders are proved right up to the last change at Till, and both of its lists that lie are
-    over; return what is told of them then. OperatorError if that does not come about."""
+    over. OperatorError if neither comes nearer in a while."""
     patience = Patience(clock)
     while True:
-        till = await parties.till()
+        till, found = await parties.till(), await reader.asof(SCOPE)
         listings = min(till["listings"], PARTIAL + 1)
         progress("reconciling with Till", listings, PARTIAL + 1)
-        found: Mapping[str, Any] = {}
-        if listings > PARTIAL:
-            [found] = await place.ask("asof", SCOPE)
-            if is_proved(found, till["changed"]):
-                return found
-        if patience.ends(listings):
-            raise OperatorError(f"Chirp's orders are not proved right: {dict(found)}, while Till says {till}")
+        if listings > PARTIAL and is_proved(found, till["changed"]):
+            return
+        if patience.ends((listings, _bounds(found), len(found["exceptions"]))):
+            raise OperatorError(stuck(found, till["changed"]))
         await clock.sleep(0.5)
+
+
+def stuck(found: Mapping[str, Any], changed: int) -> str:
+    """Return in a sentence how far it is proved. `changed`: when something last did at Till, µs since 1970."""
+    upserts, deletes = (each or "never" for each in _bounds(found))
+    excepted = [each["key"] for each in found["exceptions"]]
+    some = f", such as {', '.join(excepted[:3])}" if excepted else ""
+    run = (
+        "none"
+        if found["run"] is None
+        else f"{found['run']['state']}: tidings reconcile report {SCOPE} {found['run']['id']}"
+    )
+    return (
+        f"Chirp's orders are proved right as of {upserts} for what is there and {deletes} for what is gone, but for "
+        f"{counted(len(excepted), 'order')}{some}; Till last changed at {time_text(changed)}, and this does not move. "
+        f"The last run is {run}"
+    )
 
 
 def is_proved(found: Mapping[str, Any], changed: int) -> bool:
     """Say whether it is told that all is right that had changed by then, µs since 1970."""
-    bounds = [found[kind]["as_of"] for kind in ("upsert", "delete")]
-    return not found["exceptions"] and all(each is not None and time_us(each) >= changed for each in bounds)
+    return not found["exceptions"] and all(each is not None and time_us(each) >= changed for each in _bounds(found))
+
+
+def _bounds(found: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    return found["upsert"]["as_of"], found["delete"]["as_of"]
 
 
 def compare_lost(plan: Plan, repairs: Sequence[Repair], findings: Mapping[str, Any]) -> Line:
@@ -83,7 +99,7 @@ def compare_deleted(plan: Plan, repairs: Sequence[Repair]) -> Line:
 def compare_bounds(found: Mapping[str, Any], changed: int) -> Line:
     """The bound has passed the last change at Till, and there is no exception."""
     excepted = ", ".join(each["key"] for each in found["exceptions"][:3])
-    upserts, deletes = (found[kind]["as_of"] or "never" for kind in ("upsert", "delete"))
+    upserts, deletes = (each or "never" for each in _bounds(found))
     said = f"{upserts} for what is there, {deletes} for what is gone; "
     said += f"except {counted(len(found['exceptions']), 'order')}"
     return Line("consistent as of", said, is_proved(found, changed), excepted)

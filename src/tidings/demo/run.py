@@ -68,7 +68,7 @@ class Demo:
                 await self._rollout.until_payments_are_taken()
                 await self._parties.open_partner()
                 await self._send()
-                await until_proved(self._parties, self._servers.place, self._clock, self._progress)
+                await until_proved(self._parties, Reader(self._servers.urls[0]), self._clock, self._progress)
                 await self._settle()
                 await self._parties.until_all_is_delivered(Reader(self._servers.urls[0]), self._progress)
                 self._progress("waiting for the end of a version", 0, 1)
