@@ -440,7 +440,7 @@ async def test_a_batch_is_frozen_and_retried_under_one_id(at: Desk, to: Sink) ->
     async def answer(got: Got) -> web.StreamResponse:
         return web.Response(status=500 if got.attempt == 1 else 200)
 
-    await at.add(to.url(), batch={"size": 3, "linger_ms": 200})
+    await at.add(to.url(), batch={"size": 3, "linger_ms": 5_000})
     to.answer = answer
     await at.say("1", "2", "3")
     await at.until(*["delivered"] * 3)
