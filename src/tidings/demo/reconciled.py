@@ -32,7 +32,9 @@ async def until_proved(parties: Parties, reader: Reader, clock: Clock, progress:
         progress("reconciling with Till", listings, PARTIAL + 1)
         if listings > PARTIAL and is_proved(found, till["changed"]):
             return
-        if patience.ends((listings, _bounds(found), len(found["exceptions"]))):
+        # A bound that has passed the last change moves on with each run, and brings nothing nearer.
+        bounds = [each is not None and min(time_us(each), till["changed"]) for each in _bounds(found)]
+        if patience.ends((listings, bounds, len(found["exceptions"]))):
             raise OperatorError(stuck(found, till["changed"]))
         await clock.sleep(0.5)
 

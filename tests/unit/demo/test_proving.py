@@ -54,6 +54,13 @@ async def test_a_copy_that_is_proved_before_both_lists_lied_is_waited_for() -> N
         await World(asof(AFTER), listings=PARTIAL).prove()
 
 
+async def test_a_bound_that_moves_on_past_the_last_change_is_no_reason_to_wait_for_one_in_doubt() -> None:
+    world = World(*(asof(f"2026-11-28T07:{minute}:00.000000Z", "a") for minute in range(20, 40)))
+    with pytest.raises(OperatorError, match="does not move"):
+        await world.prove()
+    assert world.clock.passed < 2 * STANDS_STILL
+
+
 async def test_one_that_stands_still_is_given_up_in_one_line() -> None:
     world = World(asof(BEFORE, *(f"order-{n}" for n in range(200))))
     with pytest.raises(OperatorError) as caught:
