@@ -1,7 +1,8 @@
 """One SQLite database: a writer with a thread of its own, and readers beside it.
 
 Every write reaches the one writing connection through a FIFO. A job is one hop to the thread; a transaction holds the
-writer over several hops. In memory there is one connection for everything, so reads wait in the same FIFO.
+writer over several hops, and may do what takes little time on the event loop's thread instead. In memory there is one
+connection for everything, so reads wait in the same FIFO.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ MEMORY = ":memory:"
 READERS = 3
 WRITER_CACHE_KIB, READER_CACHE_KIB = 56 * 1024, 16 * 1024
 """Pages that a connection keeps at most: the writer's is the larger part of what a long run holds in memory."""
+BUSY_SECONDS = 5
+"""How long a connection waits while another process writes."""
 TURNS = 20
 """How often others may come first while a file is new."""
 OLDEST_SQLITE = (3, 37)
@@ -111,7 +114,7 @@ class Database:
     def _connect(self, *, query_only: bool = False) -> sqlite3.Connection:
         # Autocommit: we say BEGIN ourselves. The default would begin deferred and fail when two processes meet.
         connection = sqlite3.connect(
-            self.path, timeout=5, isolation_level=None, check_same_thread=False, cached_statements=512
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
         )
         mode = _write_ahead(connection)
         if mode not in ("wal", "memory"):
@@ -199,7 +202,9 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Hold the writer: BEGIN IMMEDIATE with the first job. What is not committed on leaving is rolled back."""
         async with self._held():
-            transaction = Transaction(hop=self.hop, begin=self._begin, commit=self._commit)
+            transaction = Transaction(
+                hop=self.hop, begin=self._begin, begin_at_once=self._begin_at_once, commit=self._commit
+            )
             token = self._inside.set(transaction)
             try:
                 yield transaction
@@ -253,6 +258,18 @@ class Database:
     def _begin(self, connection: sqlite3.Connection) -> None:
         self.transactions += 1
         connection.execute("BEGIN IMMEDIATE")
+
+    def _begin_at_once(self) -> sqlite3.Connection | None:
+        """Begin, by whoever holds the writer, and return it; None, without waiting, while another process writes."""
+        writer = self._writer
+        writer.execute("PRAGMA busy_timeout=0")
+        try:
+            with _unless_busy():
+                self._begin(writer)
+                return writer
+            return None
+        finally:
+            writer.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1_000}")
 
     def _after_commit(self, connection: sqlite3.Connection) -> None:
         for told in self.on_commit:

@@ -12,6 +12,9 @@ from tidings.backends.sqlite.statements import values
 
 ROWS = 250
 """Rows in one statement: a flush of 1,000 is four of them; more would make the first use of a statement slow."""
+EXACT = 64
+"""Fewer rows than these, as webhooks and single appends bring them, are one statement, which stays prepared: each other
+one is one more wait for the interpreter's lock."""
 
 
 def add_rows(connection: sqlite3.Connection, into: str, columns: Sequence[Iterable[Any]], *, tail: str = "") -> int:
@@ -47,15 +50,14 @@ def add_values(
 
 
 def pieces(count: int) -> Iterator[int]:
-    """Yield sizes that add up to `count`, few different ones, so that a handful of statements stay prepared."""
+    """Yield sizes that add up to `count`: few, and few different ones, so that their statements stay prepared."""
     yield from [ROWS] * (count // ROWS)
     rest = count % ROWS
-    for bit in reversed(range(ROWS.bit_length())):
-        if rest >> bit & 1:
-            yield 1 << bit
+    below = rest % EXACT
+    yield from [size for size in (rest - below, below) if size]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def _insert(into: str, tail: str, *, width: int, size: int, shared: int) -> str:
     row = values(width, 1)
     if shared:

@@ -49,7 +49,7 @@ class _Moving:
 
 
 class ReceiptKeys:
-    """Used on the writer's thread, in its transactions. `transaction` returns the number of the one that is open.
+    """Used by whoever holds the writer, in its transactions. `transaction` returns the number of the one that is open.
 
     `newest_max`: so many gather before they are moved.
     """

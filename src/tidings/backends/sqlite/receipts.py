@@ -29,7 +29,7 @@ _OWN = f"{ADDED}, keys".count(",") + 1 - SHARED  # columns of a row that is adde
 
 
 class Receipts:
-    """See `tidings.store.statements.ReceiptStatements`. Used on the writer's thread, in its transactions."""
+    """See `tidings.store.statements.ReceiptStatements`. Used by whoever holds the writer, in its transactions."""
 
     def __init__(self, keys: ReceiptKeys) -> None:
         self._keys = keys

@@ -26,7 +26,7 @@ _NONE = -1
 
 
 class Seen:
-    """Used inside the append's transaction, on the writer's thread. What it holds is what is committed.
+    """Used inside the append's transaction, by whoever holds the writer. What it holds is what is committed.
 
     `transaction` returns the number of the transaction that is open.
     """

@@ -47,7 +47,7 @@ Member = tuple[Group, Filter]
 
 
 class Closed:
-    """Used on the writer's thread, in its transactions."""
+    """Used by whoever holds the writer, in its transactions."""
 
     def __init__(self) -> None:
         self._asked = 0

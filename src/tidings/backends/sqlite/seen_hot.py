@@ -22,7 +22,7 @@ TABLE = "tidings_seen_hot"
 
 
 class Hot:
-    """Used on the writer's thread, in its transactions. `transaction` returns the number of the one that is open.
+    """Used by whoever holds the writer, in its transactions. `transaction` returns the number of the one that is open.
 
     A row is called by the first position that was meant for its keys. `table`: where they stand; one of the same form.
     """

@@ -22,11 +22,14 @@ class Transaction:
     BEGIN goes with the first job, and `commit` is the last act of one, since a hop costs more than either.
     """
 
-    __slots__ = ("_begin", "_commit", "_failure", "_hop", "_put_off", "has_begun", "is_open")
+    __slots__ = ("_begin", "_begin_at_once", "_commit", "_failure", "_hop", "_put_off", "has_begun", "is_open")
 
-    def __init__(self, *, hop: Hop, begin: Job[None], commit: Job[None]) -> None:
+    def __init__(
+        self, *, hop: Hop, begin: Job[None], begin_at_once: Callable[[], sqlite3.Connection | None], commit: Job[None]
+    ) -> None:
         self._hop = hop
         self._begin = begin
+        self._begin_at_once = begin_at_once
         self._commit = commit
         self._put_off: list[Job[object]] = []
         self.is_open = True
@@ -58,6 +61,17 @@ class Transaction:
             return job(connection)
 
         return await self._hop(whole)
+
+    def begin_here(self) -> sqlite3.Connection | None:
+        """Begin on the caller's thread, and return the writer for a job that takes little time; a later `run` commits.
+
+        None if that would wait for another process, or if something was done or put off already: `run` the job then.
+        """
+        if self.has_begun or self._put_off:
+            return None
+        writer = self._begin_at_once()
+        self.has_begun = writer is not None
+        return writer
 
     def _run_all(self, jobs: list[Job[object]], connection: sqlite3.Connection) -> None:
         if self._failure is not None:  # whoever met it may have gone on as if nothing were wrong

@@ -22,10 +22,14 @@ from tidings.events.envelope import Entry
 from tidings.log.driver import Receipt, Write
 from tidings.store import statements
 from tidings.store.claims import Claim
-from tidings.store.receipts import finishing, fresh_among
+from tidings.store.receipts import Arrival, finishing, fresh_among
 from tidings.store.rows import Key, Row, ViewRecord, ViewTable
 from tidings.store.scripts import noting
 from tidings.store.statement_unit import StatementUnit, Surroundings
+
+HERE_EVENTS, HERE_BYTES = 128, 256 * 1024
+"""So many requests, events and bytes of bodies are written on the event loop's thread: 2 ms, where each hop may take as
+long to be given the interpreter's lock, once for each statement."""
 
 T = TypeVar("T")
 Job: TypeAlias = statements.Job[sqlite3.Connection, T]
@@ -56,7 +60,10 @@ class Appended:
 
 
 class SqliteUnit(StatementUnit[sqlite3.Connection, int]):
-    """See `tidings.store.unit.Unit`. Each method is one hop to the writer's thread, whatever the number of rows."""
+    """See `tidings.store.unit.Unit`. Each method is one hop to the writer's thread, whatever the number of rows.
+
+    What a few requests write is written on the event loop's thread: only its commit is a hop.
+    """
 
     _around: SqliteSurroundings
 
@@ -133,7 +140,8 @@ class SqliteUnit(StatementUnit[sqlite3.Connection, int]):
     # what is done on leaving
     async def leave(self) -> None:
         """Do all that is left to do, and commit."""
-        appended = await self._do(self._finish)
+        writer = self._transaction.begin_here() if _are_few(self._arrivals) else None
+        appended = await (self._do(self._finish) if writer is None else self._finish_here(writer))
         if appended.tables:
             folding = SqliteUnit(self._transaction, self._around, ())  # to everybody else this one has ended
             await folding._fold(appended)
@@ -157,13 +165,25 @@ class SqliteUnit(StatementUnit[sqlite3.Connection, int]):
         return appended.receipts
 
     def _finish(self, connection: sqlite3.Connection) -> Appended:
+        appended = self._write(connection)
+        if not appended.tables:
+            self._commit(connection)
+        return appended
+
+    async def _finish_here(self, writer: sqlite3.Connection) -> Appended:
+        """As `_finish`, but only the commit, which waits for the disk, is a hop."""
+        with translated(StoreUnavailableError):
+            appended = self._write(writer)
+        if not appended.tables:
+            await self._do(self._commit)
+        return appended
+
+    def _write(self, connection: sqlite3.Connection) -> Appended:
         if self._arrivals:
             self._receive(connection)
         appended = self._emit(connection)
         self.receipts = appended.receipts
         self._around.ports.points.at("unit:after-emit")
-        if not appended.tables:
-            self._commit(connection)
         return appended
 
     def _receive(self, connection: sqlite3.Connection) -> None:
@@ -243,6 +263,14 @@ class OpenUnit(AbstractAsyncContextManager["SqliteUnit", None]):
                 await self._held.__aexit__(None, None, None)
             if is_kept:
                 self._unit.committed()
+
+
+def _are_few(arrivals: Sequence[Arrival]) -> bool:
+    """Say whether these are kept so fast that they may hold up the event loop, and there are any."""
+    if not 0 < len(arrivals) <= HERE_EVENTS:
+        return False
+    events = sum([len(of_item) for arrival in arrivals for of_item in arrival.events])
+    return events <= HERE_EVENTS and sum([len(arrival.received.body) for arrival in arrivals]) <= HERE_BYTES
 
 
 def _unless_undone(job: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:
