@@ -71,7 +71,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. `cursor`, `after`: where its next page begins. `before`, `bounds`: how far was told before, after.
+    """One run. `cursor`, `after`: where its next page begins; `mark`: an earlier cursor, see `marked`. `before`,
+    `bounds`: how far was told before, after.
 
     `old`: rows that say less than what is known already. `is_unseen_asked`: what a list did not show of which nothing
     is known page by page is suspected already. `open_suspects`: of those not listed, how many it could not decide.
@@ -96,7 +97,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     ended: int | None = None
     cursor: str | None = None
     after: bytes = b""
-    cursors: tuple[str, ...] = ()
+    mark: str | None = None
     is_listed: bool = False
     is_unseen_asked: bool = False
     pages: int = 0

@@ -15,11 +15,10 @@ CURSORS_MAX = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a page is. `doubt`: why it proves nothing; `loops`: its cursor was there before in this run."""
+    """What a page is. `doubt`: why it proves nothing."""
 
     range: Range
     doubt: str = ""
-    loops: bool = False
 
 
 def look_at(
@@ -27,13 +26,11 @@ def look_at(
     *,
     after: Place,
     next_cursor: str | None,
-    seen: Collection[str],
     moved: Collection[Place] = (),
     nameless: int = 0,
 ) -> Looked:
-    """Look at the places of a page's rows. `after`: where the one before ended; `seen`: the cursors of the run;
-    `moved`: the places of rows that stood somewhere else before; `nameless`: how many more rows there were of which
-    nobody knows what they are of."""
+    """Look at the places of a page's rows. `after`: where the one before ended; `moved`: the places of rows that
+    stood somewhere else before; `nameless`: how many more rows there were of which nobody knows what they are of."""
     end = None if next_cursor is None else (places[-1] if places else after)
     try:
         rises = all(map(lt, (after, *places), places))
@@ -42,9 +39,13 @@ def look_at(
     doubt = "" if rises and not moved else "order"
     if doubt and end is not None:
         end = after
-    return Looked(
-        Range(after, end), doubt or ("key" if nameless else ""), next_cursor is not None and next_cursor in seen
-    )
+    return Looked(Range(after, end), doubt or ("key" if nameless else ""))
+
+
+def marked(mark: str | None, cursor: str | None, pages: int) -> str | None:
+    """Return the cursor that later ones are compared with, once so many pages are read: the one that the last power of
+    two of them led to. Whatever goes round comes back to it before three times as many are read, and one is kept."""
+    return cursor if pages & (pages - 1) == 0 else mark
 
 
 def hold_limit(live: int) -> int:

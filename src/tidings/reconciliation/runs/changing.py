@@ -27,7 +27,7 @@ from tidings.reconciliation.rules.paging import CURSORS_MAX, EMPTY_MAX, Looked
 from tidings.reconciliation.rules.places import START, WHOLE, Place, Range
 from tidings.reconciliation.runs.changes import Changes
 from tidings.reconciliation.runs.holding import HoldingChanges, LostLeaseError
-from tidings.reconciliation.runs.pages import Taken, after
+from tidings.reconciliation.runs.pages import Taken, after, loops
 from tidings.reconciliation.runs.reading import TRIES, Asking, NoReadError, ReadOf, unread, without_names
 
 RESTARTS = 3
@@ -133,7 +133,7 @@ class Changing:
         except NoReadError as error:
             return await self._no_read(run, error)
         self._holding.ports.points.at("reconcile:page-received")
-        if read.what.next_cursor in run.cursors or run.pages >= CURSORS_MAX:
+        if loops(run, read.what.next_cursor) or run.pages >= CURSORS_MAX:
             return await self._end(run, "failed", "the cursors go round in circles")
         if run.empty >= EMPTY_MAX and not read.what.rows:
             return await self._end(run, "failed", f"{EMPTY_MAX} pages in a row were empty")
@@ -242,11 +242,11 @@ def _closing(run: Run, facts: ProviderFacts) -> Run:
     it was by a stale one, and so slip through between two pages; what one page shows to the end is one state."""
     assert run.first_as_of is not None
     begun = run.first_as_of + facts.tick_us
-    return replace(run, is_closing=True, is_listed=False, cursor=None, cursors=(), after=b"", goes_on=begun)
+    return replace(run, is_closing=True, is_listed=False, cursor=None, mark=None, after=b"", goes_on=begun)
 
 
 def _again(run: Run) -> Run:
     """Return the run without its cursor: it goes on from the last version, and its first page's time still holds."""
     version = key_place(run.after)[0] if run.after and not run.is_closing else run.goes_on
     begun = version if isinstance(version, int) else run.goes_on
-    return replace(run, restarts=run.restarts + 1, cursor=None, cursors=(), after=b"", goes_on=begun)
+    return replace(run, restarts=run.restarts + 1, cursor=None, mark=None, after=b"", goes_on=begun)

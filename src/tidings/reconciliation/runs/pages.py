@@ -17,11 +17,9 @@ from tidings.reconciliation.kept.records import Record, Run
 from tidings.reconciliation.listing import Row
 from tidings.reconciliation.rules.floors import NEVER
 from tidings.reconciliation.rules.judging import OUTBOUND, Verdict
-from tidings.reconciliation.rules.paging import Looked
+from tidings.reconciliation.rules.paging import Looked, marked
 from tidings.reconciliation.runs.holding import breached
 from tidings.store.rows import Rank
-
-CURSORS_KEPT = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,15 +105,21 @@ def _is_drift(run: Run, looked: Looked) -> bool:
     return looked.doubt == "order" or (looked.doubt != "" and run.mode == "changed")
 
 
+def loops(run: Run, cursor: str | None) -> bool:
+    """Say whether a page leads to where the run was before."""
+    return cursor is not None and cursor in (run.cursor, run.mark)
+
+
 def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | None, end: bytes) -> tuple[Record, Run]:
     """Return the scope and the run once a page is taken in. `end`: where its range ends."""
     verdicts, is_last = page.verdicts, cursor is None
     found = sum(each.state != "waived" for each in page.findings)  # of such a one nothing follows
     doubts = (*([taken.looked.doubt] if taken.looked.doubt else []), *["omitted"] * page.omitted)
+    news = [each for each in dict.fromkeys(doubts) if each not in run.breaches]  # however many pages show it
     run = replace(
         run,
         cursor=cursor,
-        cursors=(*run.cursors, cursor)[-CURSORS_KEPT:] if cursor is not None else run.cursors,
+        mark=marked(run.mark, cursor, run.pages + 1),
         after=run.after if is_last else end,
         is_listed=is_last,
         pages=run.pages + 1,
@@ -135,7 +139,7 @@ def after(record: Record, run: Run, taken: Taken, page: Page, *, cursor: str | N
         control=taken.control or run.control,
         first_as_of=taken.as_of if run.first_as_of is None else run.first_as_of,
         first_ticket=run.first_ticket or taken.ticket,
-        breaches=(*run.breaches, *doubts),
+        breaches=(*run.breaches, *news),
         tries=0,
     )
     made = Counter(record.corrections)

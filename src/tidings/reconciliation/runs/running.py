@@ -25,7 +25,7 @@ from tidings.reconciliation.rules.places import START, WHOLE, Place
 from tidings.reconciliation.rules.proofs import Proof
 from tidings.reconciliation.runs.beginning import Beginning, Wanted
 from tidings.reconciliation.runs.holding import Holding, LostLeaseError, breached
-from tidings.reconciliation.runs.pages import Seen, after
+from tidings.reconciliation.runs.pages import Seen, after, loops
 from tidings.reconciliation.runs.reading import TRIES, Asking, NoReadError, ReadOf, unread, without_names
 from tidings.reconciliation.runs.taking import TakingPages
 from tidings.reconciliation.runs.verifying import DAY_US, Verifying
@@ -110,7 +110,7 @@ class Running:
         looked = self._look(run, read, page, known)
         if looked.doubt == "order" and known:  # its rows are judged where they stood
             page = shown(copying, stood(rows, known), latest=read.latest)
-        if looked.loops or run.pages >= CURSORS_MAX:
+        if loops(run, read.what.next_cursor) or run.pages >= CURSORS_MAX:
             return await self._end(run, "failed", "the cursors go round in circles", breach="cursor")
         if run.empty >= EMPTY_MAX and not page.keys:
             return await self._end(run, "failed", f"{EMPTY_MAX} pages in a row were empty", breach="empty")
@@ -148,6 +148,8 @@ class Running:
                 record, run, taken, found, cursor=page.next_cursor, end=b"" if end is None else place_key(end)
             )
             run = replace(run, total=run.total if page.total is None else page.total)
+            if self._facts.seekable:  # it goes on: only one after the other are too fast
+                run = replace(run, restarts=0)
             await carried_out(unit, found.repairs)
             await book.write(record)
             await book.write_run(run)
@@ -173,7 +175,6 @@ class Running:
             self._standing(shown),
             after=_began(run),
             next_cursor=read.what.next_cursor,
-            seen=run.cursors,
             moved=moved,
             nameless=len(read.nameless),
         )
@@ -200,7 +201,7 @@ class Running:
     async def _cursor_expired(self, run: Run) -> Run:
         if run.restarts >= RESTARTS:
             return await self._end(run, "failed", "cursors expire too fast", breach="cursor_expires_too_fast")
-        run = replace(run, restarts=run.restarts + 1, cursors=())
+        run = replace(run, restarts=run.restarts + 1, mark=None)
         if self._facts.seekable and run.after:
             order = _began(run)
             seeks: Seeks = self._listing  # type: ignore[assignment]
