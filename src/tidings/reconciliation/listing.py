@@ -46,7 +46,8 @@ class Row:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """A page of a list. `next_cursor`: None if the provider said that the list ends here; a page that is short is not
-    the last one. `total`: the provider's own count, if it gives one. `server_date`: see the function of that name."""
+    the last one. `total`: how many rows the provider says that the list has, if it does.
+    `server_date`: see the function of that name."""
 
     rows: Sequence[Row]
     next_cursor: str | None

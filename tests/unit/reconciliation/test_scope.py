@@ -590,6 +590,59 @@ async def test_a_total_that_does_not_match_makes_the_run_incomplete() -> None:
         assert (run.state, run.why) == ("incomplete", "the provider counts 9 items and has listed 8")
 
 
+async def test_a_total_counts_each_row_that_is_listed() -> None:
+    """Whether somebody can read it, and also if it is marked as gone."""
+    async with shop() as at:
+        await filled(at, 8)
+
+        def bend(page: Page) -> Page:
+            rows = [replace(row, state={}) if row.key == "o03" else row for row in page.rows]
+            rows = [replace(row, gone=True) if row.key == "o05" else row for row in rows]
+            return replace(page, rows=rows, total=8)
+
+        at.provider.bend = bend
+        assert (await at.run()).state == "done"
+
+
+async def test_what_was_told_to_be_known_of_an_item_that_never_was_here_is_found_false() -> None:
+    async with shop() as at:
+        await filled(at, 8)
+        at.provider.put("o03x", 77)
+        at.pass_time(10)
+        at.provider.bend = lambda page: replace(page, rows=[row for row in page.rows if row.key != "o03x"])
+        await at.run()
+        at.provider.bend = lambda page: page
+        at.pass_time(10)
+        run = await at.run()
+        assert {each.kind for each in await at.scope.findings(run=run.id)} == {"missing", "asof_false"}
+        assert (await at.scope.record()).violations == 1
+
+
+async def test_a_page_with_a_row_without_a_key_answers_no_suspicion_but_of_what_it_shows() -> None:
+    async with shop() as at:
+        await filled(at, 8)
+
+        def trouble(what: str) -> None:
+            if what == "get":
+                raise ProviderUnavailableError("503")
+
+        at.provider.trouble = trouble
+        hidden = {"o01", "o03"}
+
+        def bend(page: Page) -> Page:
+            rows = [replace(row, key="") if row.key == nameless else row for row in page.rows]
+            return replace(page, rows=[row for row in rows if row.key not in hidden])
+
+        nameless, at.provider.bend = "", bend
+        at.pass_time(10)
+        await at.run()
+        assert {each.key for each in (await at.scope.asof()).exceptions} == hidden
+        hidden, nameless = {"o01"}, "o02"
+        at.pass_time(10)
+        await at.run()
+        assert {each.key for each in (await at.scope.asof()).exceptions} == {"o01"}
+
+
 async def test_offset_paging_proves_presence_only() -> None:
     async with shop(paging=Paging.OFFSET) as at:
         for n in range(8):

@@ -74,8 +74,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run. `cursor`, `after`: where its next page begins; `mark`: an earlier cursor, see `marked`. `before`,
     `bounds`: how far was told before, after.
 
-    `old`: rows that say less than what is known already. `is_unseen_asked`: what a list did not show of which nothing
-    is known page by page is suspected already. `open_suspects`: of those not listed, how many it could not decide.
+    `old`: rows that say less than what is known already.
+    `counted`: all rows that were listed, those that nobody can read or that are marked as gone, too: what a `total` is
+    compared with. `is_unseen_asked`: what a list did not show of which nothing is known page by page is suspected
+    already. `open_suspects`: of those not listed, how many it could not decide.
     `unreadable`: items that the copy cannot hold, or no event can tell of; `nameless`: those without a key; `unread`:
     why that is so of the first one. `asked`: differences of which somebody has to decide. `control`: an item that its
     list showed, whose answer shows that answers can be believed. `since`: from when on a pass reads what has changed;
@@ -103,6 +105,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     pages: int = 0
     empty: int = 0
     rows: int = 0
+    counted: int = 0
     equal: int = 0
     old: int = 0
     newer_here: int = 0

@@ -122,7 +122,8 @@ class Running:
             now=self._holding.now,
             told=partial(copied, copying, latest=read.latest),
         )
-        run = await self._take(without_names(run, read.nameless), read.what, seen)
+        listed = len(read.what.rows) + len(read.nameless)
+        run = await self._take(without_names(run, read.nameless), read.what, seen, listed=listed)
         self._observer.listed(self._holding.scope, "doubted" if looked.doubt else "taken")
         if looked.doubt:
             self._observer.breached(self._holding.scope, looked.doubt)
@@ -136,7 +137,7 @@ class Running:
         is_kept = self._facts.paging is Paging.SNAPSHOT and run.first_ticket
         return run.first_ticket if is_kept else await self._holding.ticket()
 
-    async def _take(self, run: Run, page: Page, seen: Seen) -> Run:
+    async def _take(self, run: Run, page: Page, seen: Seen, *, listed: int) -> Run:
         async with self._holding.held(self._taking.ahead(run, seen)) as (unit, book, record):
             kept = await book.run(run.id)
             if kept is None or (kept.after, kept.pages) != (run.after, run.pages):
@@ -147,7 +148,7 @@ class Running:
             record, run = after(
                 record, run, taken, found, cursor=page.next_cursor, end=b"" if end is None else place_key(end)
             )
-            run = replace(run, total=run.total if page.total is None else page.total)
+            run = replace(run, total=run.total if page.total is None else page.total, counted=run.counted + listed)
             if self._facts.seekable:  # it goes on: only one after the other are too fast
                 run = replace(run, restarts=0)
             await carried_out(unit, found.repairs)
@@ -206,7 +207,9 @@ class Running:
             order = _began(run)
             seeks: Seeks = self._listing  # type: ignore[assignment]
             return await self._keep(replace(run, cursor=seeks.cursor_after(order if len(order) > 1 else order[0])))
-        return await self._keep(replace(run, cursor=None, after=b"", rows=0, first_as_of=None, first_ticket=0))
+        return await self._keep(
+            replace(run, cursor=None, after=b"", rows=0, counted=0, first_as_of=None, first_ticket=0)
+        )
 
     # what the list does not show
     async def _after_list(self, run: Run, stopping: asyncio.Event) -> Run:
@@ -222,7 +225,7 @@ class Running:
                 if self._taking.repairs is not None:
                     await book.write_findings([self._taking.repairs.noted(_counted(run), run, now=self._holding.now)])
         if is_incomplete:
-            why = f"the provider counts {run.total} items and has listed {run.rows}"
+            why = f"the provider counts {run.total} items and has listed {run.counted}"
             return await self._end(run, "incomplete", why, breach="total")
         if run.at_most is None and (why := self._too_many(record, len(suspects))):
             return await self._end(holding(run, suspects, record.epoch), "held", why)
@@ -284,7 +287,7 @@ class Running:
 
     def _is_incomplete(self, run: Run, record: Record) -> bool:
         """Say whether the provider's own count differs by more than what changed meanwhile."""
-        return run.total is not None and abs(run.total - run.rows) > record.merges - run.merges
+        return run.total is not None and abs(run.total - run.counted) > record.merges - run.merges
 
     # what is kept
     async def _keep(self, run: Run) -> Run:
@@ -322,4 +325,6 @@ def _began(run: Run) -> Place:
 def _counted(run: Run) -> Difference:
     """Return that the provider counts other than it lists: of the list as a whole, so of no key."""
     as_of = NEVER if run.first_as_of is None else run.first_as_of
-    return Difference(Kind.TOTAL_DIFFERS, "", b"", Rank(as_of, 1, PUT, run.total or 0), Rank(as_of, 1, PUT, run.rows))
+    return Difference(
+        Kind.TOTAL_DIFFERS, "", b"", Rank(as_of, 1, PUT, run.total or 0), Rank(as_of, 1, PUT, run.counted)
+    )

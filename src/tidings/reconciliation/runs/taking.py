@@ -97,7 +97,7 @@ class TakingPages(ABC):
         if run.presence_only:
             await book.write_seen(run.id, seen.shown.ats)
         else:
-            await self._close(book, there.kept.suspects)
+            await self._close(book, _answered(there.kept.suspects, seen))
         await self.keep(book, page, taken)
         await book.write_suspects(dict(page.suspects))
         await self.ask(book, taken, page, seen.shown.keys)
@@ -268,6 +268,13 @@ def _taken(there: There, seen: Seen) -> Taken:
     )
 
 
+def _answered(older: Mapping[bytes, Suspect], seen: Seen) -> Mapping[bytes, Suspect]:
+    """Return what suspicions a page decides: where a row has no key, it says nothing of what it does not show."""
+    if seen.looked.doubt != "key":
+        return older
+    return {at: older[at] for at in seen.shown.ats if at in older}
+
+
 def unreadable(key: str, now: int) -> Dirty:
     """Return what is kept of a key of which no read can be taken in."""
     return Dirty(key=key, reason=UNREADABLE, since=now, due=now, is_given_up=True)
@@ -278,5 +285,8 @@ def _read_again(key: str, taken: Taken) -> Dirty:
 
 
 def _was_told(copy: Copied, base: Rank | None, known: Known) -> bool:
-    """Say whether it was told that the copy has this state, or a later one, which it has not."""
-    return base is not None and copy.version is not None and base.at < copy.version <= known.shown_put
+    """Say whether it was told that the copy has this state, or a later one, which it has not. As long as its
+    tombstone is there that is not said of an item that was deleted since, and is back as it was."""
+    if copy.version is None or copy.version > known.shown_put:
+        return False
+    return base is None or base.at < copy.version
