@@ -100,7 +100,7 @@ def test_a_copy_is_planned_repaired_told_and_approved(place: Place) -> None:
         table = place.tidings("reconcile", "report", "till-orders", *app)
         assert (table.code, "done, dry" in table.out, table.out.splitlines()[0].count("repaire")) == (0, True, 1)
         listed = place.tidings("reconcile", "report", "till-orders", *app, "--json").json
-        assert [each["state"] for each in listed] == ["done", "held", "done", "done", "done"]
+        assert [each["state"] for each in listed] == ["done", "done", "done", "done", "done"]
         rows = place.eventually("views", "show", "orders.paid_order", *app, until=lambda rows: len(rows) == 14)
         assert {row["order_id"]: row["amount"] for row in rows}["o-1"] == 99
 

@@ -30,7 +30,7 @@ from tidings.reconciliation.runs.beginning import Approval, Beginning, Wanted
 from tidings.reconciliation.runs.budget import Budget
 from tidings.reconciliation.runs.changing import Changing
 from tidings.reconciliation.runs.drift import Drift
-from tidings.reconciliation.runs.holding import is_held
+from tidings.reconciliation.runs.holding import is_held, last_of
 from tidings.reconciliation.runs.parking import Parking
 from tidings.reconciliation.runs.purging import Purging
 from tidings.reconciliation.runs.running import Running
@@ -126,14 +126,15 @@ class Reconciliation:
         """Return what approves the deletes that a run has held. As `approve`."""
         held = await self.that(id)
         if held.state != "held":
-            raise RefusedError(f"the run {id} is {held.state}, so there is nothing to approve")
+            why = f": {held.why}" if held.why else ""
+            raise RefusedError(f"the run {id} is {held.state}, so there is nothing to approve{why}")
         if at_most < held.held_count:
             raise RefusedError(f"the run {id} holds {counted(held.held_count, self.holds)}, more than {at_most}")
         if held.held_more and "order" in held.breaches:  # what was suspected before its list lost its order stays so
             raise RefusedError(
                 f"the list of the run {id} lost its order, so it is not known what it holds: run it anew"
             )
-        return Approval(at_most, frozenset(held.held), held.epoch if held.held_more else None)
+        return Approval(at_most, frozenset() if held.held_more else frozenset(held.held), held.epoch, held.id)
 
     async def begin(self, wanted: Wanted, *, who: str, of: str = "", store: StoreDriver | None = None) -> Run:
         """Have a run made by the process that carries the scope, soon. `of`: the run that is approved; `store`: that of
@@ -161,7 +162,8 @@ class Reconciliation:
             if run.mode == "changed":
                 freed = replace(record, changes=Lease("", record.changes.epoch + 1, 0))
             else:
-                freed = replace(record, owner="", until=0, epoch=record.epoch + 1, last=id)
+                ended_last = await last_of(book, record, ended)
+                freed = replace(record, owner="", until=0, epoch=record.epoch + 1, last=ended_last)
             await book.write(freed)
         return ended
 
@@ -205,7 +207,8 @@ class Reconciliation:
                 return is_due
             kept = await book.run(record.run) if record.run else None
             if is_due and (kept is None or kept.state != "running"):
-                record = replace(record, run=(await self._beginning.begin(book, record, Wanted(mode="run"))).id)
+                wanted = Wanted(mode=kept.mode if kept is not None and kept.state == "paused" else "run")
+                record = replace(record, run=(await self._beginning.begin(book, record, wanted)).id)
             await book.write(replace(record, next=after))
         return is_due
 

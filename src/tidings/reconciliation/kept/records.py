@@ -85,8 +85,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     before its event is missed, µs.
     `merges`: how many events the mirror had merged at its start. `why`: what it ended, or waits, for. `held`: keys that
     it holds, up to `HELD_NAMED`, and `held_more`: how many more there are; `epoch`: of who held them. `at_most`,
-    `keys`: of an approval: how many deletes, and of which keys; `upto`: of those that were suspected by this epoch and
-    were not listed since, where the keys are too many to be named.
+    `keys`: of an approval: how many deletes, and of which keys, none where they are too many to be named; `upto`: of
+    those that were suspected by this epoch and were not listed since; `of`: the run that held them.
     """
 
     id: str
@@ -135,6 +135,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     at_most: int | None = None
     keys: tuple[str, ...] = ()
     upto: int | None = None
+    of: str = ""
     held: tuple[str, ...] = ()
     held_more: int = 0
     epoch: int = 0

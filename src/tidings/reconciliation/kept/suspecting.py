@@ -16,7 +16,7 @@ TWICE = "no other item is there by which answers could be checked: a second one,
 
 def is_approved(run: Run, suspect: Suspect) -> bool:
     """Say whether an approval is of this one: it is among those that were shown, and was not listed since."""
-    return suspect.key in run.keys if run.upto is None else suspect.epoch <= run.upto
+    return (not run.keys or suspect.key in run.keys) and (run.upto is None or suspect.epoch <= run.upto)
 
 
 def holding(run: Run, suspects: Sequence[Suspect], epoch: int) -> Run:

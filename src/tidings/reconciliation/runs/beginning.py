@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from tidings.errors import UnderWayError
 from tidings.events.identity import uuid7
 from tidings.ports import Ports
 from tidings.reconciliation.kept.book import Book
@@ -20,16 +21,18 @@ _UNDER_WAY = ("running", "paused")
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """How many deletes may be made, of which keys that were held. `upto`: see `Run`."""
+    """How many deletes may be made, of which keys that were held, by which run. `upto`: see `Run`."""
 
     at_most: int
     keys: frozenset[str]
     upto: int | None = None
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What run is wanted. `applies`: also if no dry run was made of this definition."""
+    """What run is wanted. `applies`: also if no dry run was made of this definition. `approval`: None of an approval
+    takes up the one that waits."""
 
     mode: Mode
     applies: bool = False
@@ -45,25 +48,37 @@ class Beginning:
         self._ports = ports
 
     async def begin(self, book: Book, record: Record, wanted: Wanted) -> Run:
-        """Return the run, as it is kept from now on; whoever writes the record says that it is the scope's."""
+        """Return the run, as it is kept from now on; whoever writes the record says that it is the scope's.
+
+        UnderWayError if it is a plan that would end a run that was left where it stood."""
         kept = await book.run(record.run) if record.run else None
         if kept is not None and kept.state in _UNDER_WAY:
-            if kept.mode == wanted.mode and kept.definition == self._definition:
+            if self._is_that(kept, wanted):
                 run = replace(kept, state="running", tries=0, why="")
                 await book.write_run(run)
                 return run
+            if wanted.mode == "plan" and not kept.is_dry:
+                raise UnderWayError(f"the run {kept.id} is {kept.state}: have it go on to its end first, or cancel it")
             await book.write_run(replace(kept, state="failed", ended=self._now, why="another run has taken its place"))
         run = self._new(record, wanted, await book.bounds())
         await book.write_run(run)
         return run
 
+    def _is_that(self, kept: Run, wanted: Wanted) -> bool:
+        """Say whether a run that was left where it stood is the one that is wanted."""
+        if (kept.mode, kept.definition) != (wanted.mode, self._definition) or (wanted.applies and kept.is_dry):
+            return False
+        approval = wanted.approval
+        return approval is None or approval == Approval(kept.at_most or 0, frozenset(kept.keys), kept.upto, kept.of)
+
     def _new(self, record: Record, wanted: Wanted, bounds: tuple[int, int]) -> Run:
         now, approval = self._now, wanted.approval
         return Run(
             id=uuid7(now, self._ports.random.getrandbits(_ID_BITS)),
-            mode=wanted.mode,
+            mode="run" if wanted.mode == "approve" and approval is None else wanted.mode,
             definition=self._definition,
-            is_dry=wanted.mode == "plan" or (record.planned != self._definition and not wanted.applies),
+            is_dry=wanted.mode == "plan"
+            or not (wanted.applies or self._definition in (record.planned, record.definition)),
             presence_only=self._presence_only(record, now),
             started=now,
             merges=record.merges,
@@ -72,6 +87,7 @@ class Beginning:
             at_most=None if approval is None else approval.at_most,
             keys=() if approval is None else tuple(sorted(approval.keys)),
             upto=None if approval is None else approval.upto,
+            of="" if approval is None else approval.of,
         )
 
     def _presence_only(self, record: Record, now: int) -> str:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tidings.errors import UnderWayError
 from tidings.ports import Ports, is_gone
 from tidings.reconciliation.kept.book import RECORD, Book
-from tidings.reconciliation.kept.records import Lease, Record
+from tidings.reconciliation.kept.records import Lease, Record, Run
 from tidings.reconciliation.rules.stamps import Agreed
 from tidings.store.driver import StoreDriver
 from tidings.store.note_store import Span
@@ -130,6 +130,19 @@ class HoldingChanges(Holding):
 def is_held(lease: Lease | Record, now: int) -> bool:
     """Say whether a process has it."""
     return lease.owner != "" and lease.until > now and not is_gone(lease.owner)
+
+
+async def last_of(book: Book, record: Record, run: Run) -> str:
+    """Return which run is the last one once this one has ended: a dry one says nothing of what a real one has left."""
+    last = await book.run(record.last) if run.is_dry and record.last else None
+    return run.id if last is None or last.is_dry else last.id
+
+
+async def let_go_of(book: Book, run: Run) -> None:
+    """Have a run hold nothing any more once it was approved, and that carried out: what is left, the approval holds."""
+    held = await book.run(run.of) if run.of and run.state in ("done", "held") else None
+    if held is not None and held.state == "held":
+        await book.write_run(replace(held, state="done", why=f"it was approved: see the run {run.id}"))
 
 
 def breached(record: Record, fact: str, now: int) -> Record:

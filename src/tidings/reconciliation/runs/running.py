@@ -24,7 +24,7 @@ from tidings.reconciliation.rules.paging import CURSORS_MAX, EMPTY_MAX, Looked, 
 from tidings.reconciliation.rules.places import START, WHOLE, Place
 from tidings.reconciliation.rules.proofs import Proof
 from tidings.reconciliation.runs.beginning import Beginning, Wanted
-from tidings.reconciliation.runs.holding import Holding, LostLeaseError, breached
+from tidings.reconciliation.runs.holding import Holding, LostLeaseError, breached, last_of, let_go_of
 from tidings.reconciliation.runs.pages import Seen, after, loops
 from tidings.reconciliation.runs.reading import TRIES, Asking, NoReadError, ReadOf, unread, without_names
 from tidings.reconciliation.runs.taking import TakingPages
@@ -307,9 +307,10 @@ class Running:
                 breaches=(*run.breaches, breach) if breach else run.breaches,
             )
             planned = run.definition if run.is_dry and state == "done" else record.planned
-            last = record.last if state == "paused" else run.id
+            last = record.last if state == "paused" else await last_of(book, record, run)
             await book.write(breached(replace(record, planned=planned, last=last), breach, self._holding.now))
             await book.write_run(run)
+            await let_go_of(book, run)
         if breach:
             self._observer.breached(self._holding.scope, breach)
         if run.ended is not None:
