@@ -102,14 +102,17 @@ class SettlingForEndpoints:
     async def test_batch_result_is_atomic_on_every_store(self, store: StoreDriver, harness: StoreHarness) -> None:
         await keep(store, endpoint(slots=4, reserved=0))
         await deliver(store, sent(1), sent(2), sent(3))
-        first, second, third = await take(store)
-        await settle(store, second)
-        with pytest.raises(CheckpointMovedError):
-            await store.settle_endpoint_deliveries([first, second, third], faring(DELIVERED, health=b"no"))
-        assert await states(store) == {1: "leased", 2: "delivered", 3: "leased"}
+        claimed = await take(store)
+        async with undone(store.unit()) as unit:
+            await unit.settle(claimed, faring(DELIVERED, health=b"no"))
+        assert await states(store) == dict.fromkeys((1, 2, 3), "leased")
         assert (await condition(store)).health == b""
-        await store.settle_endpoint_deliveries([first, third], lambda _: DELIVERED)
+        await store.settle_endpoint_deliveries(claimed, faring(DELIVERED, health=b"yes"))
         assert await states(store) == dict.fromkeys((1, 2, 3), "delivered")
+        with pytest.raises(CheckpointMovedError):
+            await store.settle_endpoint_deliveries(claimed, faring(DEAD, health=b"no"))
+        assert await states(store) == dict.fromkeys((1, 2, 3), "delivered")
+        assert (await condition(store)).health == b"yes"
 
     async def test_a_result_is_one_transaction_with_what_is_told_of_it(self, store: StoreDriver) -> None:
         await keep(store, endpoint())
@@ -249,8 +252,8 @@ class SettlingForEndpoints:
         await deliver(store, *(sent(n) for n in range(1, 9)))
         claimed = await take(store)
         assert [(each.batch, each.delivery.position) for each in claimed] == [
-            *(("e:1", n) for n in (1, 2, 3)),
-            *(("e:4", n) for n in (4, 5, 6)),
+            *(("e:1#1", n) for n in (1, 2, 3)),
+            *(("e:4#1", n) for n in (4, 5, 6)),
         ]
         assert await take(store) == []
         await store.settle_endpoint_deliveries(claimed[:3], lambda _: again(SOON))
@@ -259,7 +262,7 @@ class SettlingForEndpoints:
         harness.clock.move(1)
         retried = await take(store)
         assert [(each.batch, each.delivery.position, each.attempt) for each in retried] == [
-            ("e:1", n, 2) for n in (1, 2, 3)
+            ("e:1#1", n, 2) for n in (1, 2, 3)
         ]
 
     async def test_a_batch_waits_for_more_a_little_while(self, store: StoreDriver, harness: StoreHarness) -> None:
@@ -280,4 +283,4 @@ class SettlingForEndpoints:
         await settle(store, second, Result(state="due", outcome="too-large", next_at=START_US, is_spent=False))
         await settle(store, first, again(START_US))
         claimed = await take(store)
-        assert sorted((each.delivery.position, each.batch) for each in claimed) == [(1, "e:1"), (2, "e:2")]
+        assert sorted((each.delivery.position, each.batch) for each in claimed) == [(1, "e:1#1"), (2, "e:2#2")]

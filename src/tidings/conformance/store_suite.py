@@ -23,6 +23,7 @@ from tidings.conformance.store_conflicts import Conflicts
 from tidings.conformance.store_delivering import Delivering
 from tidings.conformance.store_emitting import Emitting, Staging
 from tidings.conformance.store_endpoint_again import RepeatingForEndpoints
+from tidings.conformance.store_endpoint_batches import BatchesForEndpoints
 from tidings.conformance.store_endpoint_claims import ClaimingForEndpoints
 from tidings.conformance.store_endpoint_lines import OrderingForEndpoints
 from tidings.conformance.store_endpoint_results import SettlingForEndpoints
@@ -68,6 +69,7 @@ class _Chapters(
     KeepingEndpoints,
     ClaimingForEndpoints,
     SettlingForEndpoints,
+    BatchesForEndpoints,
     OrderingForEndpoints,
     RepeatingForEndpoints,
     Receiving,

@@ -49,8 +49,8 @@ class EndpointDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class ClaimedEndpointDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One whose `attempt` (from 1) was counted and committed before it is sent; `epoch` fences the result.
 
-    `body_hash`: of the first body that was sent. `batch`: None, or the key of the first of those that are sent in one
-    request, now and at each retry.
+    `body_hash`: of the first body that was sent. `batch`: None, or the name of those that are sent in one request,
+    now and at each retry: no others ever have it, nor they once they are tried anew from attempt 1.
     """
 
     delivery: EndpointDelivery

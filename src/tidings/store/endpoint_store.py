@@ -84,8 +84,8 @@ class EndpointStore(Protocol):
         """Write what became of an attempt, whole for all of one batch, and of its endpoint, in one transaction.
 
         An ordered one that closes makes the next one due. One that dies under `key` takes those behind it with it, as
-        dead ones that follow; under `fifo` the endpoint is paused. CheckpointMovedError if one of them is no longer
-        ours, and nothing is written."""
+        dead ones that follow; under `fifo` the endpoint is paused. Those of a batch that are no longer ours, such as
+        one that was cancelled, are left out; CheckpointMovedError if none is ours, and nothing is written."""
 
     async def turn_endpoint_deliveries(
         self, ending: Ending, claiming: Claiming | None, *, ttl: timedelta

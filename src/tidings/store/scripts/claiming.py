@@ -63,6 +63,8 @@ _TAKE = (
     "next_at = NULL, first_at = coalesce(first_at, $3), batch = coalesce(batch, $4) "
     f"WHERE n IN ({{}}) AND state = 'due'{CHANGED}"
 )
+# The epoch of its first row makes it a name that no other batch ever has, also where that row leaves it or dies.
+_NAME = "SELECT coalesce(batch, key || '#' || (epoch + 1)) FROM tidings.delivery WHERE n = $1"
 _TAKEN = f"SELECT {', '.join(CLAIMED.split(', ')[:-1])} FROM tidings.delivery WHERE n IN ({{}}) AND state = 'leased'"
 _HASHES = "SELECT n, body_hash FROM tidings.delivery WHERE n IN ({}) AND body_hash IS NOT NULL"
 _BEGIN = (
@@ -135,7 +137,7 @@ def _firsts(endpoint: EndpointRecord, free: int, *, now: int) -> Script[list[Pic
     for start in range(0, len(rows), size):
         piece = rows[start : start + size]
         if len(piece) == size or piece[0][1] + linger <= now:
-            found.append((piece[0][1], [n for n, _ in piece], False))
+            found.append((piece[0][1], sorted([n for n, _ in piece]), False))
     return found
 
 
@@ -145,7 +147,7 @@ def _take(endpoint: EndpointRecord, picked: Sequence[Picked], lease: Lease[int])
         return (yield from _take_all([n for _, rows, _ in picked for n in rows], None, lease))
     taken: list[Claimed] = []
     for _, rows, _ in picked:
-        [(batch,)] = yield from ask("SELECT coalesce(batch, key) FROM tidings.delivery WHERE n = $1", rows[0])
+        [(batch,)] = yield from ask(_NAME, rows[0])
         taken += yield from _take_all(rows, batch, lease)
     return taken
 

@@ -20,6 +20,8 @@ _EARLIER = {
     "fifo": f"(SELECT 1 FROM tidings.delivery e WHERE {_ALL} ORDER BY e.n LIMIT 1) IS NOT NULL",
 }
 LAST = (1 << 63) - 1
+ALONE = "body_hash = CASE WHEN batch IS NULL THEN body_hash END, batch = NULL"
+"""Who is dead no more is in no batch: under its old name fewer would go, or others, which its receiver has not seen."""
 
 
 def fall_in(endpoint: EndpointRecord, *, first: int, last: int, at: int) -> Script[int]:
@@ -148,7 +150,7 @@ def rise(endpoint: EndpointRecord, subject: str | None, *, n: int, at: int) -> S
     end = LAST if end is None else end
     state, held = ("behind", None) if endpoint.condition.is_sending else ("held", at)
     yield from ask(
-        "UPDATE tidings.delivery SET state = $5, held = $6, reason = NULL, closed = NULL "
+        f"UPDATE tidings.delivery SET state = $5, held = $6, reason = NULL, closed = NULL, {ALONE} "
         f"WHERE {dead} AND n > $3 AND n < $4 RETURNING 1",
         *(endpoint.id, subject, n, end, state, held),
     )

@@ -15,10 +15,11 @@ from tidings.store.scripts.script import Script, ask
 
 _CANCELLED = (
     "UPDATE tidings.delivery SET state = 'cancelled', next_at = NULL, owner = NULL, until = NULL, held = NULL, "
-    "closed = $2 WHERE n = $1 AND state <> 'cancelled' RETURNING 1"
+    "reason = NULL, error = NULL, closed = $2 WHERE n = $1 AND state <> 'cancelled' RETURNING 1"
 )
+_CUT = "UPDATE tidings.attempt SET ended = $2, outcome = 'cancelled' WHERE delivery = $1 AND ended IS NULL RETURNING 1"
 _ASKED = "SELECT n, state, endpoint, subject FROM tidings.delivery WHERE key = $1"
-_FRESH = "attempts = 0, failed = 0, closed = NULL, first_at = NULL"
+_FRESH = f"attempts = 0, failed = 0, closed = NULL, first_at = NULL, {line.ALONE}"
 
 
 def _found(key: str) -> Script[tuple[Any, ...]]:
@@ -101,6 +102,8 @@ def cancel(key: str, *, at: int) -> Script[bool]:
     if state in ("delivered", "expired"):
         raise not_open(key, state)
     changed = yield from ask(_CANCELLED, n, at)
+    if state == "leased":
+        yield from ask(_CUT, n, at)
     endpoint = None if id is None else (yield from keeping.find(id, lock=True))
     if changed and endpoint is not None:
         if state == "dead" and endpoint.pacing.ordering == "key":

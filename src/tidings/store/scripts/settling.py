@@ -75,6 +75,7 @@ def settle_each(ended: Sequence[Ended], *, now: int | None) -> Script[list[Settl
     """See `Unit.settle_each`. Rows of endpoints are read and written once, whatever the number of their attempts."""
     at = yield from keeping.now_of(now)
     before = yield from _endpoints(ended)
+    ended = yield from _without_cancelled(ended)
     settled, after = _decided(ended, before, at=at)
     yield from _write(ended, settled, at=at)
     for id, endpoint in after.items():
@@ -105,6 +106,16 @@ def _endpoints(ended: Sequence[Ended]) -> Script[dict[str, EndpointRecord]]:
         if id not in found or any(each.delivery.endpoint != id for each in claimed):
             raise fenced(claimed[0].delivery.key)
     return found
+
+
+def _without_cancelled(ended: Sequence[Ended]) -> Script[Sequence[Ended]]:
+    """Return what has ended without those of a batch that are its owner's no more; a batch of which none is, whole."""
+    batches = [claimed for claimed, _ in ended if len(claimed) > 1]
+    if not batches:
+        return ended
+    held = {(each.n, each.epoch) for each in (yield from _still_leased([*chain.from_iterable(batches)]))}
+    left = [[each for each in claimed if (each.n, each.epoch) in held] for claimed, _ in ended]
+    return [(some or claimed, decide) for (claimed, decide), some in zip(ended, left, strict=True)]
 
 
 def _decided(
