@@ -106,6 +106,41 @@ async def test_amounts_are_never_dropped_by_a_floor() -> None:
         assert ((await at.scope.record()).late, "late" in await at.scope.counts()) == (1, True)
 
 
+@pytest.mark.parametrize("gone_on", [False, True])
+async def test_a_list_that_has_fewer_rows_than_it_should_proves_nothing(gone_on: bool) -> None:
+    """Not either where it was taken up again, or another run has taken its place before it was counted."""
+    async with shop() as at:
+        await filled(at, 8)
+        at.pass_time(10)
+        at.provider.put("o03x", 77)
+        at.pass_time(10)
+        told = await at.scope.asof()
+
+        def bend(page: Page) -> Page:
+            return replace(page, rows=[row for row in page.rows if row.key != "o03x"], total=9)
+
+        at.provider.bend = bend
+        if gone_on:
+            pages = iter([False, *[True] * 5])
+
+            def trouble(what: str) -> None:
+                if next(pages, False):
+                    raise ProviderUnavailableError("503")
+
+            at.provider.trouble = trouble
+            assert (await at.run()).state == "paused"
+        assert (await at.run()).state == "incomplete"
+        now = await at.scope.asof()
+        assert (now.upserts, now.deletes) == (told.upserts, told.deletes)
+        at.pass_time(10)
+        at.provider.bend = lambda page: replace(page, total=9)
+        assert (await at.run()).state == "done"
+        now = await at.scope.asof()
+        assert (now.upserts or 0) == (now.deletes or 0) > (told.upserts or 0)
+        async with at.opened.store.unit() as unit:
+            assert not [*await Book(unit, "till-orders")._between("proof")]
+
+
 async def shown_upto(at: Shop) -> set[int]:
     """Return up to when anything is told to be known, in any part of the order."""
     async with at.opened.store.unit() as unit:

@@ -223,10 +223,11 @@ class Book(Exceptions):
             await self._note("wait", {pair(each, id): b"" for each in proof.puts | proof.deletes})
         return proof.show(floors)
 
-    async def answer(self, question: str, then: str | None = None) -> None:
-        """Take a question as answered. `then`: what those that waited for it wait for now."""
+    async def answer(self, question: str, then: str | None = None, *, limit: int | None = None) -> int:
+        """Take a question as answered, for up to so many proofs; return of how many that was. `then`: what those that
+        waited for it wait for now."""
         first, end = pair(question, ""), pair(question, "\x7f")
-        waits = await self._between("wait", after=first, upto=end)
+        waits = await self._between("wait", after=first, upto=end, limit=limit)
         await self._note("wait", {key: None for key, _ in waits})
         for key, _ in waits:
             id = key[len(first) :].decode()
@@ -238,6 +239,7 @@ class Book(Exceptions):
                 proof = proof.waiting(then)
                 await self._note("wait", {pair(then, id): b""})
             await self._tell(id, proof.without(question))
+        return len(waits)
 
     async def _tell(self, id: str, proof: Proof) -> None:
         before = await self.floors(proof.range)

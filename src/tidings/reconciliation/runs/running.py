@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tidings.ports import Observer
 from tidings.reconciliation.copy.copying import Copies, copied, placed, stood
-from tidings.reconciliation.copy.repairing import Difference, carried_out
+from tidings.reconciliation.copy.repairing import carried_out
 from tidings.reconciliation.copy.showing import Shown, shown
 from tidings.reconciliation.kept.book import Book
 from tidings.reconciliation.kept.coding import Suspect, key_place, place_key
@@ -19,17 +19,16 @@ from tidings.reconciliation.kept.suspecting import asked_told, holding, is_appro
 from tidings.reconciliation.listing import Page, Row, Seeks
 from tidings.reconciliation.rules.facts import Capability, Order, Paging, ProviderFacts
 from tidings.reconciliation.rules.floors import NEVER, Known
-from tidings.reconciliation.rules.judging import PUT, Kind
 from tidings.reconciliation.rules.paging import CURSORS_MAX, EMPTY_MAX, Looked, hold_limit, look_at
 from tidings.reconciliation.rules.places import START, WHOLE, Place
 from tidings.reconciliation.rules.proofs import Proof
 from tidings.reconciliation.runs.beginning import Beginning, Wanted
+from tidings.reconciliation.runs.counting import answer, counted, difference, is_incomplete
 from tidings.reconciliation.runs.holding import Holding, LostLeaseError, breached, last_of, let_go_of
 from tidings.reconciliation.runs.pages import Seen, after, loops
 from tidings.reconciliation.runs.reading import TRIES, Asking, NoReadError, ReadOf, unread, without_names
 from tidings.reconciliation.runs.taking import TakingPages
 from tidings.reconciliation.runs.verifying import DAY_US, Verifying
-from tidings.store.rows import Rank
 
 GROUP = 20
 RESTARTS = 3
@@ -85,6 +84,8 @@ class Running:
         async with self._holding.open() as (_, book, record):
             taken, self._secret = self._holding.taken(record), record.secret
             run = await self._beginning.begin(book, record, wanted)
+            if record.run and run.id != record.run:  # nobody counts any more what that one has listed
+                await book.void([counted(record.run)])
             if not run.is_dry and record.definition != run.definition:
                 await book.forget_proofs()  # they are of another adapter, or of another view
                 taken = replace(taken, definition=run.definition)
@@ -142,13 +143,14 @@ class Running:
             kept = await book.run(run.id)
             if kept is None or (kept.after, kept.pages) != (run.after, run.pages):
                 raise LostLeaseError
+            total = run.total if page.total is None else page.total
+            run = replace(run, total=total, counted=run.counted + listed)
             taken, found = await self._taking.take(book, record, run, self._taking.dated(record, seen))
             self._holding.ports.points.at("reconcile:page-judged")
             end = taken.looked.range.end
             record, run = after(
                 record, run, taken, found, cursor=page.next_cursor, end=b"" if end is None else place_key(end)
             )
-            run = replace(run, total=run.total if page.total is None else page.total, counted=run.counted + listed)
             if self._facts.seekable:  # it goes on: only one after the other are too fast
                 run = replace(run, restarts=0)
             await carried_out(unit, found.repairs)
@@ -219,14 +221,15 @@ class Running:
             if run.presence_only and run.presence_only != "drift" and not run.is_unseen_asked:
                 run = await self._suspect_unseen(book, record, run)
             suspects = [each for each in (await book.suspects(WHOLE)).values() if each.run == run.id]
-            is_incomplete = self._is_incomplete(run, record)
-            if is_incomplete:
+            is_short = is_incomplete(run, record)
+            if is_short:
                 await book.void(f"s:{each.key}" for each in suspects)
                 if self._taking.repairs is not None:
-                    await book.write_findings([self._taking.repairs.noted(_counted(run), run, now=self._holding.now)])
-        if is_incomplete:
+                    await book.write_findings([self._taking.repairs.noted(difference(run), run, now=self._holding.now)])
+        if is_short:
             why = f"the provider counts {run.total} items and has listed {run.counted}"
             return await self._end(run, "incomplete", why, breach="total")
+        await answer(self._holding, run)
         if run.at_most is None and (why := self._too_many(record, len(suspects))):
             return await self._end(holding(run, suspects, record.epoch), "held", why)
         asked = suspects if run.at_most is None else [each for each in suspects if is_approved(run, each)]
@@ -272,7 +275,12 @@ class Running:
             suspects[each.at] = found.after(older.get(each.at))
         await book.void(f"s:{each.key}" for each in older.values())
         await book.write_suspects({**dict.fromkeys(older), **suspects})
-        if self._taking.is_whole and not run.breaches and run.first_as_of is not None:
+        if (
+            self._taking.is_whole
+            and not run.breaches
+            and run.first_as_of is not None
+            and not is_incomplete(run, record)
+        ):
             await self._prove_whole(book, run, as_of, suspects.values())
         run = replace(run, suspects=run.suspects + len(suspects), is_unseen_asked=True)
         await book.write_run(run)
@@ -284,10 +292,6 @@ class Running:
         floors = await book.floors(WHOLE)
         raised = floors.raised(WHOLE, Known(put=as_of, delete=as_of))
         await book.write_floors(floors, await book.prove(f"{run.id}.whole", Proof(WHOLE, as_of, waits, waits), raised))
-
-    def _is_incomplete(self, run: Run, record: Record) -> bool:
-        """Say whether the provider's own count differs by more than what changed meanwhile."""
-        return run.total is not None and abs(run.total - run.counted) > record.merges - run.merges
 
     # what is kept
     async def _keep(self, run: Run) -> Run:
@@ -306,6 +310,8 @@ class Running:
                 bounds=await book.bounds(),
                 breaches=(*run.breaches, breach) if breach else run.breaches,
             )
+            if state in ("failed", "incomplete"):
+                await book.void([counted(run.id)])
             planned = run.definition if run.is_dry and state == "done" else record.planned
             last = record.last if state == "paused" else await last_of(book, record, run)
             await book.write(breached(replace(record, planned=planned, last=last), breach, self._holding.now))
@@ -321,11 +327,3 @@ class Running:
 
 def _began(run: Run) -> Place:
     return key_place(run.after) if run.after else START
-
-
-def _counted(run: Run) -> Difference:
-    """Return that the provider counts other than it lists: of the list as a whole, so of no key."""
-    as_of = NEVER if run.first_as_of is None else run.first_as_of
-    return Difference(
-        Kind.TOTAL_DIFFERS, "", b"", Rank(as_of, 1, PUT, run.total or 0), Rank(as_of, 1, PUT, run.counted)
-    )

@@ -22,6 +22,7 @@ from tidings.reconciliation.rules.judging import PUT, Kind, Read, Verdict, age_o
 from tidings.reconciliation.rules.paging import hold_limit
 from tidings.reconciliation.rules.places import WHOLE
 from tidings.reconciliation.rules.proofs import Proof
+from tidings.reconciliation.runs.counting import counted
 from tidings.reconciliation.runs.pages import Page, Seen, Taken, There
 from tidings.store.note_store import Alike, Span
 from tidings.store.rows import Rank
@@ -151,7 +152,7 @@ class TakingPages(ABC):
     async def _prove(self, book: Book, there: There, run: Run, taken: Taken, page: Page) -> None:
         range, as_of = taken.looked.range, taken.as_of
         open = {f"f:{each.id}" for each in (*there.kept.open.values(), *page.findings) if each.state == "open"}
-        read = {f"d:{key}" for key in page.dirty}
+        read = {f"d:{key}" for key in page.dirty} | ({counted(run.id)} if run.total is not None else set())
         absent = {f"s:{each.key}" for each in page.suspects.values()}
         raised = there.kept.floors.raised(range, Known(put=as_of, delete=as_of))
         proof = Proof(range, as_of, frozenset(open | read), frozenset(open | read | absent))
