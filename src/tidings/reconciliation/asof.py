@@ -79,11 +79,13 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What is known of the runs of a scope. `last`: the last one that has ended; `began`: when the first one did."""
+    """What is known of the runs of a scope. `last`: the last one that has ended; `began`: when the first one did;
+    `has_proved`: what is proved is of what is compared now, and of no other adapter or view."""
 
     record: Record
     last: Run | None
     began: int | None
+    has_proved: bool = True
 
 
 async def bounds_of(notes: NoteStore, scope: Scope, ran: Ran) -> Bounds:
@@ -97,6 +99,9 @@ async def bounds_of(notes: NoteStore, scope: Scope, ran: Ran) -> Bounds:
     exceptions += [Excepted(each.key, "parked", each.since) for each in await _each(notes, name, "parked", Waiting)]
     is_stopped = len(exceptions) > EXCEPTIONS_MAX
     upserts, deletes = await _stood(notes, name) if is_stopped else bounds_told(floors)
+    began = ran.began
+    if not ran.has_proved:
+        began, upserts, deletes = max(began or NEVER, deletes), NEVER, NEVER
     return Bounds(
         scope=name,
         upserts=None if upserts == NEVER else upserts,
@@ -107,7 +112,7 @@ async def bounds_of(notes: NoteStore, scope: Scope, ran: Ran) -> Bounds:
         exceptions=tuple(sorted(exceptions, key=lambda each: each.key)),
         record=ran.record,
         run=ran.last,
-        began=ran.began,
+        began=None if began == NEVER else began,
         expected=_expected(scope, ran.last),
         furthest=max((max(astuple(known_of(body))) for _, body in floors), default=NEVER),
     )

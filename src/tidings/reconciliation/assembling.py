@@ -171,7 +171,8 @@ def _period(scope: Scope) -> int:
 
 
 def definition_of(scope: Scope, *parts: str) -> str:
-    """Return what names what is compared with what."""
+    """Return what names what is compared with what. An adapter says by `definition` what it lists, as by a filter."""
     listing = type(scope.listing)
-    said = (scope.name, f"{listing.__module__}.{listing.__qualname__}", *parts)
+    filtered = str(getattr(scope.listing, "definition", ""))
+    said = (scope.name, f"{listing.__module__}.{listing.__qualname__}", scope.account, filtered, *parts)
     return blake2b("\n".join(said).encode(), digest_size=8).hexdigest()

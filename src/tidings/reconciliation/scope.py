@@ -265,7 +265,7 @@ class Reconciliation:
         first = await self._store.notes_between(self.scope.name, "run", limit=1)
         began = msgspec.json.decode(first[0][1], type=Run).started if first else None
         last = await self.find(record.last) if record.last else None
-        return await bounds_of(self._store, self.scope, Ran(record, last, began))
+        return await bounds_of(self._store, self.scope, Ran(record, last, began, record.definition == self._definition))
 
     async def ranked_ahead(self) -> RankedAhead:
         """Return what the copy has ranked by a time that is further ahead than any is believed to be."""

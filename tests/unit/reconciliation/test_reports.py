@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as replace_run
 
-from tests.unit.reconciliation.shop import SECOND, Item, Shop, shop
+from tests.unit.reconciliation.shop import SECOND, Item, Orders, Provider, Shop, shop
 from tests.unit.reconciliation.test_outbound import FIXTURES as OUTBOUND
 from tests.unit.reconciliation.test_party import FIXTURES as PARTY
 from tests.unit.reconciliation.test_scope import filled
@@ -18,8 +18,11 @@ from tidings.cli.exits import code_of as code_of_error
 from tidings.cli.reconcile import code_of
 from tidings.errors import UnderWayError
 from tidings.faces.scopes import KINDS, finding_object, run_line
+from tidings.reconciliation.assembling import definition_of
 from tidings.reconciliation.copy.differing import TEXT_MAX, text_of
 from tidings.reconciliation.kept.records import Run, RunState
+from tidings.reconciliation.listing import Scope
+from tidings.testing.clock import StandingClock
 
 DAY = 24 * 3_600
 
@@ -42,6 +45,25 @@ async def test_changed_definition_is_dry(tmp_path: Path) -> None:
         dry = await at.scope.run("run")
         assert (dry.is_dry, dry.appended) == (True, 0)
         assert not (await at.scope.run("run")).is_dry
+
+
+def test_another_account_or_filter_is_another_definition() -> None:
+    listing: Any = Orders(Provider(StandingClock()))
+    scope = Scope(name="till-orders", listing=listing, account="one")
+    filtered: Any = Orders(Provider(StandingClock()))
+    filtered.definition = "paid orders"
+    others = [replace(scope, account="two"), replace(scope, listing=filtered)]
+    assert len({definition_of(each) for each in (scope, *others)}) == 3
+
+
+async def test_what_another_definition_proved_is_not_told(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/shop.db"
+    async with shop(url=url) as at:
+        await filled(at)
+        assert (await at.scope.asof()).deletes is not None
+    async with shop(url=url, replica_lag=timedelta(seconds=2)) as at:
+        bounds = await at.scope.asof()
+        assert (bounds.upserts, bounds.deletes) == (None, None)
 
 
 async def missing(at: Shop) -> None:
