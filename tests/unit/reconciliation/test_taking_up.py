@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -102,6 +103,15 @@ async def test_applying_takes_up_no_dry_run() -> None:
         mended(at)
         run = await at.scope.run("run", applies=True)
         assert (run.state, run.is_dry, run.appended) == ("done", False, 1)
+
+
+async def test_a_dry_run_says_that_its_list_is_not_whole() -> None:
+    async with shop() as at:
+        await filled(at, 8)
+        at.provider.bend = lambda page: replace(page, rows=page.rows[:2], total=8, next_cursor=None)
+        run = await at.scope.run("plan")
+        assert (run.state, run.breaches, run.appended) == ("incomplete", ("total",), 0)
+        assert "total_differs" in {each.kind for each in await at.scope.findings(run=run.id)}
 
 
 async def test_a_dry_run_does_not_hide_that_deletes_are_held() -> None:

@@ -215,10 +215,8 @@ class Running:
 
     # what the list does not show
     async def _after_list(self, run: Run, stopping: asyncio.Event) -> Run:
-        if run.is_dry:
-            return await self._end(run, "done", unread_told(run))
         async with self._holding.held() as (_, book, record):
-            if run.presence_only and run.presence_only != "drift" and not run.is_unseen_asked:
+            if run.presence_only not in ("", "drift") and not (run.is_dry or run.is_unseen_asked):
                 run = await self._suspect_unseen(book, record, run)
             suspects = [each for each in (await book.suspects(WHOLE)).values() if each.run == run.id]
             is_short = is_incomplete(run, record)
@@ -229,6 +227,8 @@ class Running:
         if is_short:
             why = f"the provider counts {run.total} items and has listed {run.counted}"
             return await self._end(run, "incomplete", why, breach="total")
+        if run.is_dry:
+            return await self._end(run, "done", unread_told(run))
         await answer(self._holding, run)
         if run.at_most is None and (why := self._too_many(record, len(suspects))):
             return await self._end(holding(run, suspects, record.epoch), "held", why)
@@ -312,7 +312,7 @@ class Running:
             )
             if state in ("failed", "incomplete"):
                 await book.void([counted(run.id)])
-            planned = run.definition if run.is_dry and state == "done" else record.planned
+            planned = run.definition if run.is_dry and state in ("done", "incomplete") else record.planned
             last = record.last if state == "paused" else await last_of(book, record, run)
             await book.write(breached(replace(record, planned=planned, last=last), breach, self._holding.now))
             await book.write_run(run)
