@@ -325,7 +325,7 @@ class World:
                 is_ours = msgspec.json.decode(held.payload)["ours"] == last["ours"]
             if is_unlike or not is_ours or not held.is_settled:
                 outcome.wrong("unlike", f"{sku}: {held} and {item}, wanted {last}")
-        last = await self.scope.run("run")
+        last = await self.scope.run("plan")
         if (last.state, last.appended) != ("done", 0):
             outcome.wrong("unlike", f"the last run is {last.state} and repairs {last.appended}: {last.why}")
         if (await self.scope.asof()).deletes is None:
