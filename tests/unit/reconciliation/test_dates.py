@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from tests.unit.reconciliation.declared import facts
 from tests.unit.reconciliation.shop import SECOND, Shop, shop
 from tidings.reconciliation.kept.records import Record
+from tidings.reconciliation.listing import Page
 from tidings.reconciliation.rules.stamps import AGREEING, Stamps
 from tidings.reconciliation.runs.reading import Asking
 from tidings.reconciliation.scope import Reconciliation
@@ -56,6 +57,27 @@ async def test_a_clock_that_is_a_little_ahead_is_believed() -> None:
     async with shop() as at:
         await filled(at)
         assert await run(at, off=240) == "done"
+
+
+async def test_one_wrong_first_date_proves_nothing_that_is_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shop() as at:
+        await filled(at)
+        reads, ask = iter([200 * SECOND]), at.scope.scope.listing.list_page
+
+        async def list_page(*, cursor: str | None, limit: int) -> Page:
+            at.provider.skew = next(reads, 0)
+            return await ask(cursor=cursor, limit=limit)
+
+        monkeypatch.setattr(at.scope.scope.listing, "list_page", list_page)
+        assert (await at.run()).state == "done"
+        bounds = await at.scope.asof()
+        assert bounds.upserts is not None
+        assert bounds.upserts <= at.clock.now_us()
+        at.pass_time(20)
+        at.provider.put("o01", 99)
+        await at.webhook("o01", id="in time")
+        await at.carry()
+        assert await at.shown() == at.true
 
 
 async def test_a_new_process_begins_with_what_the_clock_was_off_by() -> None:

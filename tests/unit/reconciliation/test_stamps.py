@@ -98,3 +98,21 @@ def test_dates_that_jump_now_here_now_there_are_never_believed() -> None:
     for second in range(1, 2_000):
         date = TRUE_AT_ZERO + (second + (second % 2 * 2 - 1) * (100 + draw.randrange(1_000))) * SECOND
         assert stamps.stamp(asked_by(second * SECOND - 1, second * SECOND, date)) is None
+
+
+def first_dates(*offs: int) -> list[bool]:
+    """Return which of the first dates are believed, each off by so many seconds, a second after the one before."""
+    stamps, found = Stamps(facts()), []
+    for second, off in enumerate(offs):
+        asked = asked_by(second * SECOND, second * SECOND, TRUE_AT_ZERO + (second + off) * SECOND)
+        found.append(as_of_by(stamps, asked) is not None)
+    return found
+
+
+def test_a_first_date_ahead_of_our_clock_is_believed_once_another_one_agrees() -> None:
+    assert first_dates(200, 200) == [False, True]
+    assert first_dates(200, 0, 0) == [False, True, True]
+    assert first_dates(200, 0, 200) == [False, True, False]
+    assert first_dates(200, 100, 100) == [False, False, True]
+    assert first_dates(2, 2) == [True, True]
+    assert first_dates(-200, -200) == [True, True]

@@ -128,7 +128,7 @@ class Stamps:
             return None
         if self._line is None:
             self._line = Line(self._tolerance, None if kept is None else kept.moved(asked.wall - asked.ended))
-        line = self._line.judge(asked.began, asked.ended, asked.date)
+        line = self._line.judge(asked.began, asked.ended, asked.date, ours=asked.wall)
         if line == "jumped":
             return None
         known = max(self._before(asked.began), least)
@@ -192,10 +192,12 @@ class Line:
         doubted = _middle(self._doubted) if self._doubted else None
         return Agreed(_middle(self._recent), doubted, self._since or 0)
 
-    def judge(self, began: int, now: int, date: int) -> str:
-        """Return `agrees`, `jumped`, or `new` if this date makes those that jumped believed."""
+    def judge(self, began: int, now: int, date: int, *, ours: int) -> str:
+        """Return `agrees`, `jumped`, or `new` if this date makes those that jumped believed. `ours`: our wall clock."""
         off = (date - now, date - began)
-        if not self._recent or _apart(off, _middle(self._recent)) <= self._tolerance:
+        if not self._recent:
+            return self._first(off, is_ahead=date - ours > self._tolerance)
+        if _apart(off, _middle(self._recent)) <= self._tolerance:
             self._recent.append(off)
             self._doubted.clear()
             self._since = None
@@ -212,6 +214,19 @@ class Line:
         self._doubted.clear()
         self._since = None
         return "new"
+
+    def _first(self, off: Span, *, is_ahead: bool) -> str:
+        """Judge while nothing is known of the provider's clock: one ahead of ours is believed once the next one agrees.
+
+        One wrong date would prove what is still to come, and all later ones would be held against it.
+        """
+        before = [each for each in self._doubted if _apart(off, each) <= self._tolerance]
+        self._doubted.clear()
+        if is_ahead and not before:
+            self._doubted.append(off)
+            return "jumped"
+        self._recent.extend((*before, off))
+        return "agrees"
 
 
 def _middle(spans: Sequence[Span]) -> Span:

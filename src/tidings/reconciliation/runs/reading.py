@@ -133,12 +133,14 @@ class Asking:
             await self._holding.set_line(agreed, least=stamp.as_of if stamp is not None and is_afresh else None)
         if stamp is None:
             await self._holding.breach("clock")
-            raise NoReadError("clock", self._doubt(asked), 1.0)
+            raise NoReadError("clock", self._doubt(asked, is_first=agreed is None), 1.0)
         return stamp.as_of
 
-    def _doubt(self, asked: Asked) -> str:
-        """Return why a date is not believed, in words."""
+    def _doubt(self, asked: Asked, *, is_first: bool) -> str:
+        """Return why a date is not believed, in words. `is_first`: none was believed before."""
         ahead, most = (asked.date or 0) - asked.wall, most_ahead(self.listing.facts)
+        if ahead <= most and is_first:
+            return f"the first Date is {ahead // SECOND:,} s ahead of this machine's clock: another one has to agree"
         if ahead <= most:
             return "the Date of the answer jumped"
         return (
