@@ -128,6 +128,8 @@ class Reconciliation:
         if held.state != "held":
             why = f": {held.why}" if held.why else ""
             raise RefusedError(f"the run {id} is {held.state}, so there is nothing to approve{why}")
+        if held.definition != self._definition:
+            raise RefusedError(f"the run {id} is of another adapter, account or view than there is now: run it anew")
         if at_most < held.held_count:
             raise RefusedError(f"the run {id} holds {counted(held.held_count, self.holds)}, more than {at_most}")
         if held.held_more and "order" in held.breaches:  # what was suspected before its list lost its order stays so

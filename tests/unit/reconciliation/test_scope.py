@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,6 +24,7 @@ from tidings.reconciliation.rules.facts import Capability, Paging
 from tidings.reconciliation.rules.stamps import Stamps
 from tidings.reconciliation.runs.holding import breached
 from tidings.reconciliation.runs.reading import TRIES, Asking
+from tidings.reconciliation.scope import Reconciliation
 
 PERIOD = 60  # seconds: what counts as one where nothing runs by itself
 
@@ -204,6 +206,43 @@ async def test_three_lies_in_a_week_make_a_list_prove_presence_only() -> None:
         run = await at.run()
         assert run.presence_only == "omitted"
         assert (await at.scope.asof()).deletes == told
+
+
+def redefined(at: Shop) -> Reconciliation:
+    """Return the scope as a process has it whose adapter says that it lists something else."""
+    found = at.other_process()
+    found._running._beginning = copy(found._running._beginning)
+    found._definition = found._running._beginning._definition = "another one"
+    return found
+
+
+async def test_a_list_that_has_lied_proves_presence_only_until_somebody_says_that_it_is_another_one() -> None:
+    async with shop() as at:
+        await filled(at, 8)
+        at.provider.bend = lambda page: replace(page, rows=page.rows[:2])
+        for _ in range(3):
+            await at.run()
+            at.pass_time(60)
+        at.provider.bend = lambda page: page
+        at.pass_time(30 * 86_400)
+        assert (await at.run()).presence_only == "omitted"
+        mended = redefined(at)
+        for _ in range(2):
+            assert (await mended.run("run", applies=True)).presence_only == ""
+            at.pass_time(60)
+        assert (await mended.asof()).deletes is not None
+
+
+async def test_no_run_of_another_definition_is_approved() -> None:
+    async with shop() as at:
+        await filled(at, 40)
+        for number in range(30):
+            del at.provider.items[f"o{number:02}"]
+        at.pass_time(60)
+        held = await at.run()
+        assert held.state == "held"
+        with pytest.raises(RefusedError, match="another adapter, account or view"):
+            await redefined(at).approval(held.id, at_most=30)
 
 
 async def test_what_a_list_of_presence_only_does_not_show_is_asked_for() -> None:

@@ -79,7 +79,7 @@ class Beginning:
             definition=self._definition,
             is_dry=wanted.mode == "plan"
             or not (wanted.applies or self._definition in (record.planned, record.definition)),
-            presence_only=self._presence_only(record, now),
+            presence_only=self._presence_only(record),
             started=now,
             merges=record.merges,
             grace=grace_of(record.delays, horizon=micros(self._facts.redelivery_horizon)),
@@ -90,12 +90,27 @@ class Beginning:
             of="" if approval is None else approval.of,
         )
 
-    def _presence_only(self, record: Record, now: int) -> str:
+    def _presence_only(self, record: Record) -> str:
         if not self._facts.proves_absence:
             return "paging" if self._facts.paging is Paging.OFFSET else "order"
-        lies = [at for fact, at in record.breaches if fact == "omitted" and at > now - LIES_US]
-        return "omitted" if len(lies) >= LIES else ""
+        return "omitted" if record.definition == self._definition and has_lied(record) else ""
 
     @property
     def _now(self) -> int:
         return self._ports.clock.now_us()
+
+
+def has_lied(record: Record) -> bool:
+    """Say whether a list left items out so often that it proves nothing of what it does not show.
+
+    Time mends no list, so that lasts until somebody who has looked into it says that it is another one.
+    """
+    lies = [at for fact, at in record.breaches if fact == "omitted"]
+    return any(last - first <= LIES_US for first, last in zip(lies, lies[LIES - 1 :], strict=False))
+
+
+def begun_anew(record: Record, definition: str) -> Record:
+    """Return the record once its list is another one: what the former one left out says nothing of this one."""
+    return replace(
+        record, definition=definition, breaches=tuple(each for each in record.breaches if each[0] != "omitted")
+    )

@@ -22,7 +22,7 @@ from tidings.reconciliation.rules.floors import NEVER, Known
 from tidings.reconciliation.rules.paging import CURSORS_MAX, EMPTY_MAX, Looked, hold_limit, look_at
 from tidings.reconciliation.rules.places import START, WHOLE, Place
 from tidings.reconciliation.rules.proofs import Proof
-from tidings.reconciliation.runs.beginning import Beginning, Wanted
+from tidings.reconciliation.runs.beginning import Beginning, Wanted, begun_anew
 from tidings.reconciliation.runs.counting import answer, counted, difference, is_incomplete
 from tidings.reconciliation.runs.holding import Holding, LostLeaseError, breached, last_of, let_go_of
 from tidings.reconciliation.runs.pages import Seen, after, loops
@@ -88,7 +88,7 @@ class Running:
                 await book.void([counted(record.run)])
             if not run.is_dry and record.definition != run.definition:
                 await book.forget_proofs()  # they are of another adapter, or of another view
-                taken = replace(taken, definition=run.definition)
+                taken = begun_anew(taken, run.definition)
             await book.write(replace(taken, run=run.id))
         if run.at_most is not None:
             self._holding.ports.points.at("reconcile:approval-begun")
