@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 from msgspec.structs import asdict
@@ -56,7 +57,7 @@ class TillOrders:
         return Page(rows=rows, next_cursor=more, server_date=server_date(headers))
 
     async def get_one(self, key: str) -> Answer:
-        said, headers = await self._get(f"/{key}", {})
+        said, headers = await self._get(f"/{quote(key, safe='')}", {})
         missing = said.get("error", {}).get("code") == "resource_missing"
         return Answer(row=None if missing else self._row(said), server_date=server_date(headers))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -45,7 +46,7 @@ class PartnerTaken:
         return Page(rows=rows, next_cursor=rows[-1].key if said["more"] else None, server_date=server_date(headers))
 
     async def get_one(self, key: str) -> Answer:
-        said, headers = await self._get(f"/{key}", {})
+        said, headers = await self._get(f"/{quote(key, safe='')}", {})
         return Answer(
             row=None if said.get("error") == f"no {key}" else self._row(said), server_date=server_date(headers)
         )

@@ -76,7 +76,10 @@ def test_a_copy_is_planned_repaired_told_and_approved(place: Place) -> None:
         assert (again.code, again.json["equal"]) == (0, 30)
         assert place.tidings("asof", "--max-age", "600", *app).code == 0
         time.sleep(1)
+        assert place.tidings("asof", "--max-age", "10m", *app).code == 0
         assert place.tidings("asof", "--max-age", "0.5", *app).code == 1
+        refused = place.tidings("asof", "--max-age", "ten", *app)
+        assert (refused.code, "write seconds, or a number with s, m, h or d, as 10m" in refused.err) == (2, True)
 
         has(place, {"o-1": (99, NOW), **{f"o-{n}": (n, HOUR_AGO) for n in range(2, 15)}})
         held = place.tidings("reconcile", "run", "till-orders", *app, "--json")

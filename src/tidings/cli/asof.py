@@ -9,6 +9,7 @@ import typer
 from tidings.cli.exits import FAILED, NO, OK, UNKNOWN
 from tidings.cli.output import Output
 from tidings.cli.session import AppName, AsJson, Session
+from tidings.cli.times import seconds_of
 
 if TYPE_CHECKING:
     from tidings.app import Opened
@@ -19,7 +20,7 @@ SHOWN = 5
 def asof(
     scope: Annotated[str | None, typer.Argument(help="One scope; else all of the application.")] = None,
     max_age: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="How old the bound may be; older is a no.")
+        str | None, typer.Option(metavar="DURATION", help="How old the bound may be, as 600, 10m or 2h; older is a no.")
     ] = None,
     app: AppName = None,
     as_json: AsJson = False,
@@ -29,10 +30,12 @@ def asof(
     Exit code 0 within the bound, 1 if it is older, or twice as old as it should become, or of a time that is still to
     come, or deletes are held, 2 if the last run failed, 3 if it was never proved.
 
-    Example: tidings asof till-orders --max-age 600 --app shop:app
+    Example: tidings asof till-orders --max-age 10m --app shop:app
     """
     from tidings.faces.scopes import bounds_object
     from tidings.operations.reconciling import find_scope
+
+    oldest = seconds_of("--max-age", max_age)
 
     async def work(opened: Opened) -> list[dict[str, Any]]:
         chosen = opened.scopes.values() if scope is None else [find_scope(opened.scopes, scope)]
@@ -41,7 +44,7 @@ def asof(
     found = Session(app).act(work, prepares=False)
     output = Output(as_json=as_json)
     output.rows(found if as_json else [_line(each) for each in found], empty="nothing is reconciled here")
-    raise typer.Exit(max((_code(each, max_age) for each in found), default=OK))
+    raise typer.Exit(max((_code(each, oldest) for each in found), default=OK))
 
 
 def _code(found: dict[str, Any], max_age: float | None) -> int:

@@ -1,4 +1,4 @@
-"""Times that are written on the command line."""
+"""Times, and how long something is, as they are written on the command line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import overload
 from tidings.errors import CallerError, EnvelopeError
 from tidings.events.timestamp import time_us
 
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhd]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -34,3 +36,13 @@ def day_or_time_of(option: str, text: str | None) -> int | None:
     except EnvelopeError:
         accepted = "write a day, as 2027-03-01, or a time in RFC 3339, as 2027-03-01T12:00:00Z"
         raise CallerError(f"{option}: {accepted}, not {text[:64]!r}") from None
+
+
+def seconds_of(option: str, text: str | None) -> float | None:
+    """Return the seconds of a duration, as 600, 90s, 10m, 2h or 1d; None if nothing was given. CallerError."""
+    if text is None:
+        return None
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise CallerError(f"{option}: write seconds, or a number with s, m, h or d, as 10m, not {text[:64]!r}")
+    return float(found[1]) * _SECONDS[found[2]]
