@@ -99,9 +99,9 @@ def test_a_copy_is_planned_repaired_told_and_approved(place: Place) -> None:
         assert shown.out.count("in flight") > 16
         line = place.tidings("reconcile", "report", "till-orders", "--line", *app)
         assert (line.code, line.out.count("\n")) == (0, 1)
-        assert line.out.startswith("till-orders: done: 14 rows; 16 repaired (16 extra); 16 in flight; ")
+        assert line.out.startswith("till-orders: done: 14 rows; 16 appended (16 extra); 16 in flight; ")
         table = place.tidings("reconcile", "report", "till-orders", *app)
-        assert (table.code, "done, dry" in table.out, table.out.splitlines()[0].count("repaire")) == (0, True, 1)
+        assert (table.code, "done, dry" in table.out, "proposed" in table.out.splitlines()[0]) == (0, True, True)
         listed = place.tidings("reconcile", "report", "till-orders", *app, "--json").json
         assert [each["state"] for each in listed] == ["done", "done", "done", "done", "done"]
         rows = place.eventually("views", "show", "orders.paid_order", *app, until=lambda rows: len(rows) == 14)

@@ -125,7 +125,7 @@ def report(
         output.json({"line": shown}) if as_json else output.say(shown)
         return
     if run is None:
-        rows = shown if as_json else [_row(each) for each in shown]
+        rows = shown if as_json else [_line(each) for each in shown]
         output.rows(rows, empty=f"{scope} was not run yet")
         return
     about, findings = shown
@@ -214,9 +214,10 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
         "rows": run["rows"],
         "equal": run["equal"],
         "old": run["old"],
-        "would repair" if run["dry"] else "repaired": run["proposed"] if run["dry"] else run["appended"],
-        "to decide": run["asked"],
-        "deleted": run["deletes"],
+        "proposed": run["proposed"],
+        "appended": run["appended"],
+        "asked": run["asked"],
+        "deletes": run["deletes"],
         "held": run["held_count"],
         "consistent as of": run["after"]["delete"] or "never",
     }
@@ -227,11 +228,6 @@ def _doubts(run: dict[str, Any]) -> dict[str, Any]:
     counts = {"suspected": run["open_suspects"], "omitted": run["omitted"], "unreadable": run["unreadable"]}
     counts |= {"breaches": ", ".join(run["breaches"]), "presence only": run["presence_only"]}
     return {name: count for name, count in counts.items() if count}
-
-
-def _row(run: dict[str, Any]) -> dict[str, Any]:
-    """Return a run as a row among others: those that were dry say so in their state."""
-    return {"repaired" if name == "would repair" else name: value for name, value in _line(run).items()}
 
 
 def _finding_line(found: dict[str, Any]) -> dict[str, Any]:

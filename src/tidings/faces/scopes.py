@@ -77,12 +77,12 @@ def causes_object(found: Sequence[Finding], *, now: int) -> dict[str, int]:
 def run_line(run: Run, scope: str, found: Sequence[Finding], *, now: int) -> str:
     """Return a run in one line, as for a chat. `found`: what it found."""
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(Counter(each.kind for each in found).items()))
-    made = f"{run.proposed:,} to repair" if run.is_dry else f"{run.appended:,} repaired"
+    made = f"{run.proposed:,} proposed" if run.is_dry else f"{run.appended:,} appended"
     parts = [f"{run.rows:,} rows", f"{made} ({kinds})" if kinds else made]
     causes = causes_object(found, now=now)
     parts += [", ".join(f"{count:,} {cause.replace('_', ' ')}" for cause, count in causes.items())] if causes else []
     parts += [f"{run.old:,} old"] if run.old else []
-    parts += [f"{run.asked:,} to decide"] if run.asked else []
+    parts += [f"{run.asked:,} asked"] if run.asked else []
     parts += [f"{run.held_count:,} held"] if run.held else []
     state = run.state if not run.why else f"{run.state}, {run.why}"
     proved = "never proved" if run.bounds[1] == NEVER else f"consistent as of {time_text(run.bounds[1])}"

@@ -310,5 +310,5 @@ async def test_a_run_is_told_in_one_line() -> None:
         run = await at.run()
         found = await at.scope.findings(run=run.id)
         told = run_line(run, "till-orders", found, now=at.clock.now_us())
-        assert told.startswith("till-orders: done: 10 rows; 1 repaired (1 stale); 1 in flight; consistent as of 20")
+        assert told.startswith("till-orders: done: 10 rows; 1 appended (1 stale); 1 in flight; consistent as of 20")
         assert "\n" not in told
