@@ -50,7 +50,8 @@ class ClaimedEndpointDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=Fals
     """One whose `attempt` (from 1) was counted and committed before it is sent; `epoch` fences the result.
 
     `body_hash`: of the first body that was sent. `batch`: None, or the name of those that are sent in one request,
-    now and at each retry: no others ever have it, nor they once they are tried anew from attempt 1.
+    now and at each retry: no others ever have it, nor they once they are tried anew from attempt 1. Some of them may be
+    due without the others.
     """
 
     delivery: EndpointDelivery

@@ -108,7 +108,7 @@ class Attempting:
             self._results.put(sending, self._decide(sending, request, body_hash))
             return False
         if before is not None and before != body_hash:
-            tell_of_another_body(sending.key)
+            tell_of_another_body(sending)
         self._ports.points.at("delivery:calling")
         then = partial(self._answered, whole, sending, body_hash)
         self._posting.begin(request.url, request.headers, request.body, then)

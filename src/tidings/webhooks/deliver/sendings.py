@@ -39,10 +39,10 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def message(self) -> str:
-        """The `webhook-id`: the same in each attempt."""
+        """The `webhook-id`: the same in each attempt, of a batch in each that has the same members."""
         first = self.first
         if first.batch is not None:
-            return batch_id(first.batch)
+            return batch_id(first.batch, (each.delivery.key for each in self.claimed))
         envelope, run = self.entries[0].envelope, first.delivery.run
         return message_id(envelope.source, envelope.id, nonce=run if run.startswith(NEW_IDS) else "")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from binascii import b2a_base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 
 from tidings.webhooks import crypto
@@ -26,9 +26,13 @@ def message_id(source: str, id: str, *, nonce: str = "") -> str:
     return _named([source, id, nonce] if nonce else [source, id])
 
 
-def batch_id(row: str) -> str:
-    """Return the `webhook-id` of a batch, which follows from the row that its members were frozen in."""
-    return _named(["", "batch", row])
+def batch_id(row: str, members: Iterable[str]) -> str:
+    """Return the `webhook-id` of a batch: the same in each attempt that has the same members, by their keys.
+
+    It follows from the row that they were frozen in and from who goes: where only some of them do, a receiver that had
+    these under the id of all would take the rest for a repeat.
+    """
+    return _named(["", "batch", row, *sorted(members)])
 
 
 def signed_content(id: str, timestamp: int, body: bytes) -> bytes:

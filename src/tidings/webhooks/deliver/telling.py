@@ -71,6 +71,9 @@ def tell(sending: Sending, settled: Settled) -> None:
     _log.log(level, "delivery %s: %s (%s)", sending.key, word_of(result), why, extra=about)
 
 
-def tell_of_another_body(key: str) -> None:
-    """Report that what is sent is no longer what was sent first, under the same `webhook-id`."""
-    _log.warning("delivery %s has another body than in its first attempt: what writes it has changed", key)
+def tell_of_another_body(sending: Sending) -> None:
+    """Report that what is sent is no longer what was sent first: of the same members, under the same `webhook-id`."""
+    why = "what writes it has changed"
+    if sending.first.batch is not None:
+        why += ", or some of its batch do not go with it"
+    _log.warning("delivery %s has another body than in its first attempt: %s", sending.key, why)

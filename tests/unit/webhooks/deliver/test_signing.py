@@ -62,7 +62,8 @@ def test_the_id_of_a_message_follows_from_its_event() -> None:
     digest = hashlib.sha256(b"/orders\x00order-7").digest()[:20]
     assert message_id("/orders", "order-7") == "msg_" + b32encode(digest).decode().lower()
     assert message_id("/orders", "order-7") == "msg_okqk5oocrnm7b4im5pirzelw7vjpdw4m"
-    assert batch_id("17") == "msg_uuaj3shjshx5nzbouiyosaeayhepzqn7"
+    digest = hashlib.sha256(b"\0batch\x00e:1#1\x00e:1\x00e:2").digest()[:20]
+    assert batch_id("e:1#1", ["e:2", "e:1"]) == "msg_" + b32encode(digest).decode().lower()
     assert message_id("/orders", "order-7", nonce="replay-1") != message_id("/orders", "order-7")
     assert message_id("/orders", "order-7", nonce="replay-1") == message_id("/orders", "order-7", nonce="replay-1")
 
@@ -70,10 +71,11 @@ def test_the_id_of_a_message_follows_from_its_event() -> None:
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
 
 
-@given(st.lists(st.tuples(texts, texts, texts | st.just("")), min_size=2, max_size=6, unique=True), texts)
-def test_no_two_messages_have_one_id(events: list[tuple[str, str, str]], row: str) -> None:
-    ids = {message_id(source, id, nonce=nonce) for source, id, nonce in events} | {batch_id(row)}
-    assert len(ids) == len(events) + 1
+@given(st.lists(st.tuples(texts, texts, texts | st.just("")), min_size=2, max_size=6, unique=True), texts, st.sets(texts))
+def test_no_two_messages_have_one_id(events: list[tuple[str, str, str]], row: str, members: set[str]) -> None:
+    ids = {message_id(source, id, nonce=nonce) for source, id, nonce in events}
+    ids |= {batch_id(row, members), batch_id(row, {*members, "\N{SNOWMAN}" * 13})}
+    assert len(ids) == len(events) + 2
     assert all("." not in each and each.isascii() and each == each.lower() for each in ids)
 
 
