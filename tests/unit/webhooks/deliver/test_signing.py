@@ -71,7 +71,10 @@ def test_the_id_of_a_message_follows_from_its_event() -> None:
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
 
 
-@given(st.lists(st.tuples(texts, texts, texts | st.just("")), min_size=2, max_size=6, unique=True), texts, st.sets(texts))
+events = st.lists(st.tuples(texts, texts, texts | st.just("")), min_size=2, max_size=6, unique=True)
+
+
+@given(events, texts, st.sets(texts))
 def test_no_two_messages_have_one_id(events: list[tuple[str, str, str]], row: str, members: set[str]) -> None:
     ids = {message_id(source, id, nonce=nonce) for source, id, nonce in events}
     ids |= {batch_id(row, members), batch_id(row, {*members, "\N{SNOWMAN}" * 13})}
