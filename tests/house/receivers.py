@@ -70,7 +70,7 @@ def _section(preset: Preset) -> str:
         ("key", ", or ".join(dict.fromkeys(_KEYS[scheme.key_form] for scheme in preset.schemes))),
         (
             "id",
-            _dedupe(preset.dedupe) + ("" if preset.id_is_signed else ", which is not signed: the body is known too"),
+            _dedupe(preset.dedupe) + ("" if preset.id_is_signed else "; what is signed is known too"),
         ),
         ("type", f"`{preset.name}.` and {_joined(preset.type)}" + _untyped(preset)),
         ("subject", _place(preset.subject)),

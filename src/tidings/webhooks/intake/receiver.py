@@ -69,6 +69,11 @@ class Receiver:
         self.declared_at: str | None = None
         self.translations: dict[str | None, Translation] = {}
         self.emits: tuple[type, ...] = ()
+        if public_url is not None and ("?" in public_url or "#" in public_url):
+            raise DeclarationError(
+                f"public_url of the receiver {id!r} has a query or a fragment: give it up to the path, since the query "
+                "is that of each request"
+            )
         if preset.needs_url and not public_url:
             raise DeclarationError(
                 f"{preset.name} signs the URL, and a request's own Host is not trusted: give the receiver {id!r} "

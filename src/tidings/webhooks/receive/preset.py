@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, TypeAlias, get_args
@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, get_args
 from tidings.errors import DeclarationError
 from tidings.events.media import is_media_type
 from tidings.webhooks.receive.places import First, Header, Member, Place, Query, places_of
-from tidings.webhooks.receive.scheme import SIGNING, Body, BodyCrc32, BodySha256, Id, Scheme
+from tidings.webhooks.receive.scheme import SIGNING, Id, Scheme
 
 BODY_LIMIT_MAX = 25 * 1024 * 1024
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -134,23 +134,30 @@ class Preset:
 
     @property
     def id_is_signed(self) -> bool:
-        """Whether nobody but the sender can give a body another id: it is in the body, or a scheme signs it.
+        """Whether nobody but the sender can give a body another id: it is in a body that is signed whole, or a scheme
+        signs it. Of members and fields that are joined, anybody can move the borders under the same signature.
 
         Schemes that only know a secret sign nothing: whoever has it can send what they like, so there is no more to
         guard.
         """
-        dedupe = self.dedupe
-        if isinstance(dedupe, str | BodyHash):
+        if self.dedupe == "none":
             return True
-        places = dedupe.places if isinstance(dedupe, Fields) else places_of(dedupe)
-        in_body = all(isinstance(place, Member) for place in places)
         covering = [scheme for scheme in self.schemes if scheme.algorithm in SIGNING]
-        return in_body or all(_covers(scheme, places[0]) for scheme in covering)
+        return all(_covers(scheme, _id_places(self.dedupe)) for scheme in covering)
 
 
-def _covers(scheme: Scheme, place: Place) -> bool:
+def _id_places(dedupe: Dedupe) -> Sequence[Place]:
+    """Return where the id stands; of a body's hash, that is nowhere but in the body."""
+    if isinstance(dedupe, str | BodyHash):
+        return ()
+    return dedupe.places if isinstance(dedupe, Fields) else places_of(dedupe)
+
+
+def _covers(scheme: Scheme, places: Sequence[Place]) -> bool:
     """Where the scheme signs the first place, it is always there, so that no other one counts."""
-    return scheme.id == place and any(isinstance(part, Id) for part in scheme.signed)
+    if all(isinstance(place, Member) for place in places):
+        return scheme.signs_body
+    return scheme.id == places[0] and any(isinstance(part, Id) for part in scheme.signed)
 
 
 def _check_schemes(preset: Preset) -> None:
@@ -158,8 +165,7 @@ def _check_schemes(preset: Preset) -> None:
         raise DeclarationError('a preset has schemes: write schemes=(Scheme(…),), or algorithm="unsigned" in one')
     if preset.split:
         for scheme in preset.schemes:
-            covered = any(isinstance(part, Body | BodyCrc32 | BodySha256) for part in scheme.signed)
-            if scheme.algorithm in SIGNING and not covered and not scheme.each and scheme.body_sha256 is None:
+            if scheme.algorithm in SIGNING and not scheme.signs_body and scheme.each != preset.split:
                 raise DeclarationError("a body that is split is signed whole, or `each` of its items is")
 
 

@@ -7,7 +7,7 @@ retries cannot repair it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -19,12 +19,12 @@ from tidings.events.media import JSON
 from tidings.events.rules import SUBJECT_MAX, TOO_LONG, is_indexed, is_text
 from tidings.events.strict import decode_json, read_json
 from tidings.events.timestamp import time_text
-from tidings.webhooks.receive.content import form_text
+from tidings.webhooks.receive.content import Content, Facts, content_of, form_text
 from tidings.webhooks.receive.finding import Delivery, Find, Instant, finder_of, instants_of, name_of
-from tidings.webhooks.receive.given import Given, member
+from tidings.webhooks.receive.given import Given, Refusal, member
 from tidings.webhooks.receive.places import First, Header, Member, Place, Query, places_of
 from tidings.webhooks.receive.preset import BodyHash, Dedupe, Fields, Preset
-from tidings.webhooks.receive.scheme import SortedForm
+from tidings.webhooks.receive.scheme import SIGNING, Scheme, SortedForm
 from tidings.webhooks.receive.splitting import hash_text, hasher_of, json_of, split, untranslatable
 from tidings.webhooks.receive.verdict import RequestFacts
 
@@ -86,6 +86,7 @@ class Reader:
         self._ids = _Ids(preset.dedupe, is_split=bool(preset.split))
         self._is_guarded = not preset.id_is_signed
         self._is_form_signed = any(isinstance(part, SortedForm) for each in preset.schemes for part in each.signed)
+        self._signed = _signed_apart(preset)
         self._is_ordered_by_time = preset.order == preset.time
         self._required = preset.required
         self._hash = hasher_of(preset.volatile)
@@ -114,7 +115,7 @@ class Reader:
         try:
             text = json_of(self._preset, given)
             value = read_json(text)
-            return self._guard(given, text), self._content_hash(given, text, value)
+            return self._guard(Delivery(given, value, value), text), self._content_hash(given, text, value)
         except TidingsError:
             return hash_text(given.body), sha256(given.body).digest()
 
@@ -137,21 +138,19 @@ class Reader:
             correlation=_found("correlation id", self._correlation, of, ID_MAX),
             data=data,
             content_type=JSON,
-            guard=self._guard(of.given, data) if self._is_guarded else None,
+            guard=self._guard(of, data) if self._is_guarded else None,
             content_hash=self._content_hash(of.given, data, of.value),  # last: it takes out what is volatile
         )
 
-    def _guard(self, given: Given, data: bytes) -> str:
-        return hash_text(self._as_signed(given) or data)
+    def _guard(self, of: Delivery, data: bytes) -> str:
+        """Of what is not signed whole, whoever has seen one can write others under the same signature: in another
+        order, or with another border between two parts. What is signed tells that all of them are one event."""
+        return hash_text((self._signed and self._signed(of)) or data)
 
     def _content_hash(self, given: Given, data: bytes, value: Any) -> bytes:
-        signed = self._as_signed(given)
-        return sha256(signed).digest() if signed else self._hash(data, value)
-
-    def _as_signed(self, given: Given) -> bytes:
-        """Return what is signed of a form, where whoever has seen one can write others under the same signature: in
-        another order, or with another border between a name and its value. All of them are one event."""
-        return form_text(given).encode() if self._is_form_signed and given.is_form else b""
+        """Of a form all is signed, so that its hash is that of what is signed; of an item, members may not be."""
+        is_form_signed = self._is_form_signed and given.is_form
+        return sha256(form_text(given).encode()).digest() if is_form_signed else self._hash(data, value)
 
     def _kind_of(self, of: Delivery) -> tuple[str, ...]:
         found = self._kind(of)
@@ -188,6 +187,28 @@ class Reader:
         if found is not None and not _ORDER.fullmatch(found):
             raise untranslatable(name_of(places_of(place)[0]), f"{found[:64]!r} is no whole number that orders")
         return None if found is None else int(found)
+
+
+def _signed_apart(preset: Preset) -> Callable[[Delivery], bytes] | None:
+    """Return what returns what is signed of an item by the first scheme that does not sign the body whole.
+
+    Nothing of an item that this scheme cannot have signed. Without id and time: they are not in the body.
+    """
+    apart = (each for each in preset.schemes if each.algorithm in SIGNING and not each.signs_body)
+    scheme = next(apart, None)
+    return None if scheme is None else _signed_by(scheme, content_of(scheme))
+
+
+def _signed_by(scheme: Scheme, content: Content) -> Callable[[Delivery], bytes]:
+    def signed(of: Delivery) -> bytes:
+        try:
+            if isinstance(scheme.signature, Member):
+                of.given.value(scheme.signature, of.value)
+            return content(Facts(of.given, item=of.value))
+        except Refusal:
+            return b""
+
+    return signed
 
 
 class _Ids:

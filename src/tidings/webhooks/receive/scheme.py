@@ -145,6 +145,13 @@ class Scheme:
         return self.timestamp is not None or (isinstance(self.layout, Pairs) and self.layout.time is not None)
 
     @property
+    def signs_body(self) -> bool:
+        """Whether no other body fits what is signed, rather than some members or fields of it."""
+        return self.body_sha256 is not None or any(
+            isinstance(each, Body | BodyCrc32 | BodySha256) for each in self.signed
+        )
+
+    @property
     def needs_url(self) -> bool:
         """Whether the receiver must be told its public URL: the request's own Host is not trusted."""
         return any(isinstance(part, Url) for part in self.signed) and self.algorithm in SIGNING

@@ -265,3 +265,9 @@ def test_a_translation_is_a_plain_function_of_one_item() -> None:
     made.translate("a")(lambda item: None)
     with pytest.raises(DeclarationError, match="two translations"):
         made.translate("stripe.a")(lambda item: None)
+
+
+@pytest.mark.parametrize("url", ["https://shop.example/hooks/till?x=1", "https://shop.example/hooks/till#a"])
+def test_a_public_url_ends_with_its_path(url: str) -> None:
+    with pytest.raises(DeclarationError, match="give it up to the path"):
+        App().receiver("till", PRESETS["twilio"], secrets=(SECRET,), source="/till", public_url=url)

@@ -12,10 +12,10 @@ from tests.unit.webhooks.receive.deliveries import AT_S, DELIVERIES, ID, Deliver
 from tidings.errors import TranslationError
 from tidings.events.codec import encode_json
 from tidings.webhooks.receive.places import First, Header, Member
-from tidings.webhooks.receive.preset import BodyHash, Fields, Preset
+from tidings.webhooks.receive.preset import BodyHash, Dedupe, Fields, Preset
 from tidings.webhooks.receive.presets import PRESETS
 from tidings.webhooks.receive.read import Item, read
-from tidings.webhooks.receive.scheme import Scheme
+from tidings.webhooks.receive.scheme import Members, Scheme
 
 OWN = Preset(
     name="own",
@@ -249,7 +249,7 @@ def _with(delivery: Delivery, name: bytes, value: bytes) -> list[tuple[bytes, by
 
 def test_only_ids_that_anybody_could_change_are_guarded() -> None:
     guarded = {name for name, preset in PRESETS.items() if not preset.id_is_signed}
-    assert guarded == {"github", "shopify", "twilio", "linear"}
+    assert guarded == {"github", "shopify", "twilio", "linear", "adyen"}
     assert items_of(replace(OWN, dedupe=BodyHash()), {"type": "t"})[0].guard is None
 
 
@@ -269,3 +269,47 @@ def test_what_a_stranger_makes_of_a_form_under_its_signature_is_the_same_event(f
     assert other.data != first.data
     [another] = read(preset, given.headers, given.body + b"2", given.request)
     assert (another.guard, another.content_hash) != (first.guard, first.content_hash)
+
+
+def test_a_form_of_which_a_part_was_moved_into_the_query_is_known_by_what_was_signed() -> None:
+    preset, given = PRESETS["twilio"], DELIVERIES["twilio"]
+    form = given.body.partition(b"&Body=")[0] + b"&To=%2B1"
+    [first] = read(preset, given.headers, form + b"&Body=x", given.request)
+    moved = replace(given.request, query=given.request.query + b"Bodyx")
+    [other] = read(preset, given.headers[:1], form, moved)
+    assert other.guard == first.guard
+
+
+@pytest.mark.parametrize("dedupe", [PRESETS["adyen"].dedupe, BodyHash()])
+def test_members_between_which_a_stranger_moved_the_borders_are_known_by_what_was_signed(dedupe: Dedupe) -> None:
+    """Adyen joins what it signs by `:`, and escapes none that stands in a reference."""
+    preset = replace(PRESETS["adyen"], dedupe=dedupe)
+    [first] = adyen_items(preset, pspReference="P1", originalReference="", merchantReference="order:77")
+    [moved] = adyen_items(preset, pspReference="P1:", originalReference="ShopEU", merchantAccountCode="order",
+                          merchantReference="77")  # fmt: skip
+    assert (moved.guard, moved.id == first.id) == (first.guard, False)
+    [repeat] = adyen_items(preset, pspReference="P1", originalReference="", merchantReference="order:77")
+    assert (repeat.id, repeat.guard, repeat.content_hash) == (first.id, first.guard, first.content_hash)
+    assert moved.content_hash != first.content_hash
+    [other] = adyen_items(preset, pspReference="P2", originalReference="", merchantReference="order:77")
+    assert (other.guard == first.guard, other.id == first.id) == (False, False)
+
+
+def adyen_items(preset: Preset, **members: str) -> tuple[Item, ...]:
+    item = {
+        "merchantAccountCode": "ShopEU",
+        "amount": {"value": 100, "currency": "EUR"},
+        "eventCode": "AUTHORISATION",
+        "success": "true",
+        "additionalData": {"hmacSignature": "the same"},
+    }
+    return items_of(preset, {"notificationItems": [{"NotificationRequestItem": item | members}]})
+
+
+def test_what_is_signed_in_another_way_is_not_known_by_members_that_it_lacks() -> None:
+    """Of two schemes, one of members and one of the whole body, the items of the second have no signed members."""
+    members = Scheme(algorithm="hmac-sha256", signature=Member("/by"), signed=(Members(("/n",)),), tolerance=None)
+    whole = Scheme(algorithm="hmac-sha256", signature=Header("x-by"), tolerance=None)
+    preset = replace(OWN, schemes=(members, whole))
+    [one], [other] = (items_of(preset, {"id": each, "type": "t"}) for each in "ab")
+    assert one.guard != other.guard

@@ -62,8 +62,8 @@ TWILIO = Preset(
     answers=Answers(new=200, duplicate=200, body=b"<Response/>", media_type="text/xml"),
     page="https://www.twilio.com/docs/usage/webhooks/webhooks-security",
     notes=(
-        "The key is the account's auth token, the hash SHA-1. `public_url` is the URL exactly as Twilio has it; like "
-        "its own libraries we try it with and without the port.",
+        "The key is the account's auth token, the hash SHA-1. `public_url` is the URL as Twilio has it, up to a `?`; "
+        "like its own libraries we try it with and without the port.",
         "A form's fields become one JSON object. JSON is accepted only with `bodySHA256` in the URL.",
         "Retried only if the URL's fragment says so.",
         "A form's names and values are signed sorted and with nothing between: whoever has seen a request can write "

@@ -99,7 +99,7 @@ SQUARE = Preset(
     order=Member("/created_at", "rfc3339"),
     page="https://developer.squareup.com/docs/webhooks/step3validate",
     notes=(
-        "The key is the subscription's signature key; `public_url` is the URL exactly as Square has it.",
+        "The key is the subscription's signature key; `public_url` is the URL as Square has it, up to a `?`.",
         "Three weeks without a 2xx, and it switches the webhook off; it writes a mail after each.",
         "Compared with its pages and its Python library, whose example is a test here.",
     ),
@@ -148,6 +148,8 @@ ADYEN = Preset(
     notes=(
         "Every item has its own signature; one that is wrong refuses all of them. What an item has beside the signed "
         "members is not covered.",
+        "The signed members are joined by `:`, which a reference may hold, too: whoever has seen an item can move the "
+        "borders under its signature. What comes of that is a conflict with it, and no event.",
         "10 seconds; retried after 9, 18 and 27 seconds, then from 2 minutes to 8 hours for up to 30 days, in one "
         "queue for each endpoint.",
         "Older accounts want the text `[accepted]`, so that is answered.",
