@@ -47,14 +47,15 @@ def standing(view: ViewSpec, records: Iterable[ViewRecord]) -> Standing:
             f"{view} is version {view.version} here, but a newer release made its current table, of version "
             f"{current.declared}: run that release, or declare version {current.declared + 1}"
         )
+    if current.shape != view.shape and not view.folds:
+        raise ShapeChangedError(
+            f"{view} has changed its columns or key, and no fold can build it anew, since handlers write it, or runs "
+            "of a scope: keep the old shape, or declare a view of another name, which a replay of the service fills or "
+            "the scope's next run"
+        )
     if current.shape != view.shape and current.declared == view.version:
         raise ShapeChangedError(
             f"{view} has changed its columns, key, rank or events, but not its version: declare "
             f"version={view.version + 1}, and it is built anew beside the current one"
-        )
-    if current.shape != view.shape and not view.folds:
-        raise ShapeChangedError(
-            f"{view} is written by handlers, so no fold can build its new version: keep the old shape, or declare "
-            "a view of another name and fill it by a replay of the service"
         )
     return Standing(found, "use" if (current.shape, current.mode) == (view.shape, view.mode) else "rebuild")
