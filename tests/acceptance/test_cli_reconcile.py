@@ -108,6 +108,13 @@ def test_a_copy_is_planned_repaired_told_and_approved(place: Place) -> None:
         assert {row["order_id"]: row["amount"] for row in rows}["o-1"] == 99
 
 
+def test_a_run_beside_which_nothing_runs_says_that_its_events_are_still_to_be_merged(place: Place) -> None:
+    with place.serving():
+        pass  # which makes the database
+    ended = place.tidings("reconcile", "run", "till-orders", "--apply", "--app", "shop:app")
+    assert (ended.code, "30, which `tidings run` does" in ended.out) == (1, True)
+
+
 def test_names_that_are_not_there_are_told_in_one_line(place: Place) -> None:
     with place.serving():
         for words in (("asof", "x"), ("reconcile", "run", "x"), ("reconcile", "report", "till-orders", "x")):

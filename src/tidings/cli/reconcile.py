@@ -159,17 +159,20 @@ def _ran(
     from tidings.faces.scopes import causes_object, run_object
     from tidings.reconciliation.kept.attributing import is_no_drift
 
-    async def ran(opened: Opened) -> tuple[Run, dict[str, int], int]:
+    async def ran(opened: Opened) -> tuple[Run, dict[str, int], int, int]:
         found = _scope_of(opened, scope)
         run = await work(found)
         findings, now = await _known(found, run, opened.ports.clock, waits=waits), opened.ports.clock.now_us()
         in_flight = sum(is_no_drift(each, now=now) for each in findings)
-        return run, causes_object(findings, now=now), in_flight
+        waiting = sum(each.state == "open" for each in findings)
+        return run, causes_object(findings, now=now), in_flight, waiting
 
-    done, causes, in_flight = Session(app).act(ran)
+    done, causes, in_flight, waiting = Session(app).act(ran)
     output = Output(as_json=as_json)
     shown = {**run_object(done, scope), "causes": causes}
-    output.fields(shown if as_json else {**_line(shown), **_doubts(shown), "causes": _causes_line(causes)})
+    open_still = {"to be merged": f"{waiting:,}, which `tidings run` does"} if waiting else {}
+    told = {**_line(shown), **open_still, **_doubts(shown), "causes": _causes_line(causes)}
+    output.fields(shown if as_json else told)
     raise typer.Exit(code_of(done, in_flight=in_flight))
 
 
