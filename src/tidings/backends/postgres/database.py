@@ -74,6 +74,7 @@ class Database:
     `place`: where it is, without anything secret. `secret`, `incarnation`: the log's own, as `tidings.head` has them.
     `path`: the search_path; None for the user's own, which names no schema that is there. `hole`: what this process's
     readers of the log wait for.
+    `cleared`: what undoes, in a transaction, whatever a handler's statements left in its session.
     `pool_by_name`: whose connections statements may be prepared on by name; None where a pooler stands between.
     """
 
@@ -97,6 +98,7 @@ class Database:
         self._settings = f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
         if path is not None:
             self._settings += f"; SET LOCAL search_path = {path}"
+        self.cleared = "RESET ALL; DISCARD TEMP" + (f"; {self._settings}" if server.is_pooled else "")
         self._inside: ContextVar[_Open | None] = ContextVar(f"inside a unit of {self.place}", default=None)
         self._pool = Pool(partial(self._connected, path=path), most=connections)
         self.pool_by_name = None if server.is_pooled else self._pool

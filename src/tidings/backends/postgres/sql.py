@@ -20,6 +20,11 @@ _DEFINES = frozenset(
 _ALLOWED = frozenset({"SELECT", "VALUES", "TABLE", "EXPLAIN"}) | _WRITES | _DEFINES
 _OURS = re.compile(r"tidings\..*|.*__v[0-9]+(__members)?", re.DOTALL)
 _OURS_NAMED = re.compile(r'"?\btidings\b"?\s*\.\s*"?\w+"?|\w*__v[0-9]+(?:__members)?\b', re.IGNORECASE)
+_INTO_OURS = re.compile(rf"\bINTO\s+(?:(?:TEMP|TEMPORARY|UNLOGGED|TABLE)\s+)*({_OURS_NAMED.pattern})", re.IGNORECASE)
+_RUNS = re.compile(r"\bANALY[ZS]E\b", re.IGNORECASE)
+_SETS = re.compile(r"\bset_config\b", re.IGNORECASE)
+_SETS_FOR_THE_UNIT = re.compile(r"\bset_config\"?\s*\([^()]*,\s*true\s*\)", re.IGNORECASE)
+_LOCKS_ON = re.compile(r"\bpg_(?:try_)?advisory_lock(?:_shared)?\b", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s;(]+|--[^\n]*(?:\n|\Z)")
 _NEXT_MARK = re.compile(r"/\*|\*/")
 _CHANGED = re.compile(r"(?:INSERT 0|UPDATE|DELETE|MERGE) (\d+)")
@@ -60,7 +65,20 @@ def refuse_control(statement: str) -> str:
             f"{word or statement[:20]!r} is not run in a unit, which begins, commits and rolls back by itself: "
             "leave it out, or use `unit.savepoint()`"
         )
+    if word == "EXPLAIN" and _RUNS.search(statement):
+        raise RefusedError("EXPLAIN with ANALYZE runs what it explains, and is not run in a unit: leave ANALYZE out")
+    if _LOCKS_ON.search(statement):
+        raise RefusedError("a lock of the session would outlive the unit: take pg_advisory_xact_lock")
     return word
+
+
+def refuse_settings(statement: str, parameters: Sequence[Any]) -> None:
+    """RefusedError for a setting that would outlive the unit, or hide from the guard whose tables are named."""
+    sets = len(_SETS.findall(statement))
+    if sets != len(_SETS_FOR_THE_UNIT.findall(statement)):
+        raise RefusedError("a setting must not outlive the unit, whose connection others use: set_config(…, true)")
+    if sets and any("search_path" in str(each).lower() for each in (statement, *parameters)):
+        raise RefusedError("search_path is not set in a unit: name the schema in front of the table")
 
 
 class Guard:
@@ -78,6 +96,10 @@ class Guard:
     async def check(self, connection: Connection, statement: str, parameters: Sequence[Any]) -> None:
         """RefusedError for what is not a handler's to run."""
         word = refuse_control(statement)
+        refuse_settings(statement, parameters)
+        into = _INTO_OURS.search(statement)
+        if into is not None:  # of which no plan tells
+            raise _refused(into[1])
         if word in _DEFINES:
             named = _OURS_NAMED.search(statement)
             if named is not None:
@@ -116,11 +138,12 @@ def _refused(name: str) -> RefusedError:
 
 
 class HandlerSql:
-    """Runs statements in the unit's transaction, on its connection."""
+    """Runs statements in the unit's transaction, on its connection. `has_run`: whether there were any."""
 
-    __slots__ = ("_guard", "_run")
+    __slots__ = ("_guard", "_run", "has_run")
 
     def __init__(self, run: Run, guard: Guard) -> None:
+        self.has_run = False
         self._run = run
         self._guard = guard
 
@@ -129,6 +152,7 @@ class HandlerSql:
 
         async def job(connection: Connection) -> str:
             await self._guard.check(connection, statement, parameters)
+            self.has_run = True
             return await connection.status(statement, *parameters)
 
         changed = _CHANGED.match(await self._run(job))
@@ -139,6 +163,7 @@ class HandlerSql:
 
         async def job(connection: Connection) -> list[tuple[Any, ...]]:
             await self._guard.check(connection, statement, parameters)
+            self.has_run = True
             return [tuple(row) for row in await connection.fetch(statement, *parameters)]
 
         rows: list[tuple[Any, ...]] = await self._run(job)

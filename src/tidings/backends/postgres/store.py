@@ -91,6 +91,7 @@ class PostgresStore(StatementStore[Connection, int | None]):
             log=log,
             inline=inline,
             guard=Guard(),
+            cleared=database.cleared,
         )
         facts = StoreFacts(
             name="postgres",

@@ -43,6 +43,7 @@ class PostgresSurroundings(Surroundings[Connection, int | None]):
     tables: Tables
     inline: Inline
     guard: Guard
+    cleared: str
     log: Appender | None
 
 
@@ -83,7 +84,7 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
 
     def __init__(self, connection: Connection, around: PostgresSurroundings, claims: Sequence[Claim]) -> None:
         super().__init__(around, claims)
-        self.sql = HandlerSql(self._own, around.guard)
+        self.sql = self._handlers = HandlerSql(self._own, around.guard)
         self._connection = connection
         self._turn = asyncio.Lock()
         self._absent: tuple[ViewTable, frozenset[Key]] | None = None
@@ -166,6 +167,8 @@ class PostgresUnit(StatementUnit[Connection, int | None]):
                 if self._arrivals:
                     await self._receive(self._connection)
                 await self._advance()
+                if self._handlers.has_run:  # no commit, of this unit or a later one, may depend on what a handler set
+                    await self._connection.execute(self._around.cleared)
         envelopes = [envelope for envelopes in self._emitted for envelope in envelopes]
         self.receipts = await self._append_and_fold(self._emit, envelopes)
         self._around.ports.points.at("unit:after-emit")

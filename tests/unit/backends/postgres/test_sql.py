@@ -57,6 +57,8 @@ def test_the_first_word_is_what_postgresql_would_run(statement: str, word: str) 
         ("TRUNCATE shop_line, tidings . outbox", "tidings . outbox"),
         ("ALTER TABLE shop.order__v1 ADD COLUMN zz int", "order__v1"),
         ("CREATE TABLE shop.order__v2 (a int)", "order__v2"),
+        ("SELECT 1 AS a INTO tidings.made", "tidings.made"),
+        ("WITH x AS (SELECT 1 AS a) SELECT a INTO UNLOGGED TABLE tidings.made FROM x", "tidings.made"),
         ('CREATE TRIGGER t AFTER INSERT ON "tidings"."log" EXECUTE FUNCTION f()', '"tidings"."log"'),
     ],
 )
@@ -76,12 +78,46 @@ async def test_tables_of_tidings_and_of_views_are_not_a_handlers_to_write(
 
 
 @pytest.mark.parametrize(
-    "statement", ["SET search_path = x", "DO $$ BEGIN END $$", "CALL f()", "PREPARE TRANSACTION 'x'", "LISTEN x"]
+    "statement",
+    [
+        "SET search_path = x",
+        "DO $$ BEGIN END $$",
+        "CALL f()",
+        "PREPARE TRANSACTION 'x'",
+        "LISTEN x",
+        "EXPLAIN ANALYZE DELETE FROM tidings.log",
+        "EXPLAIN (COSTS off, analyze) SELECT 1",
+        "SELECT set_config('synchronous_commit', 'off', false)",
+        "SELECT set_config('a.b', 'x', true), set_config('a.c', 'x', 1 = 2)",
+        "SELECT set_config('search_path', 'tidings', true)",
+        "SELECT pg_advisory_lock(42)",
+        "SELECT pg_try_advisory_lock_shared(4, 2)",
+    ],
 )
 async def test_what_outlives_the_unit_is_refused(at: Opened, statement: str) -> None:
     async with at.store.unit() as unit:
-        with pytest.raises(RefusedError):
-            await unit.sql.execute(statement)
+        for run in (unit.sql.execute, unit.sql.fetch):
+            with pytest.raises(RefusedError):
+                await run(statement)
+
+
+async def test_no_search_path_is_set_by_a_parameter(at: Opened) -> None:
+    async with at.store.unit() as unit:
+        with pytest.raises(RefusedError, match="search_path"):
+            await unit.sql.fetch("SELECT set_config($1, $2, true)", ("search_path", "tidings"))
+
+
+async def test_a_units_settings_hold_for_no_commit_and_its_own_tables_go(at: Opened) -> None:
+    kept = "SELECT current_setting('synchronous_commit'), to_regclass('pg_temp.scratch')::text, pg_backend_pid()"
+    async with at.store.unit() as unit:
+        [(before, _, process)] = await unit.sql.fetch(kept)
+    async with at.store.unit() as unit:
+        await unit.sql.execute("UPDATE pg_settings SET setting = 'off' WHERE name = 'synchronous_commit'")
+        await unit.sql.execute("CREATE TEMP TABLE scratch (a int)")
+        await unit.leave()
+        assert await unit.sql.fetch(kept) == [(before, None, process)]
+    async with at.store.unit() as unit:
+        assert await unit.sql.fetch(kept) == [(before, None, process)]
 
 
 @pytest.mark.parametrize("run", ["execute", "fetch"])
