@@ -53,6 +53,8 @@ def plan(
 ) -> None:
     """Show which steps `apply` would do. A step that spares it lets the release before run, and start, beside it.
 
+    Exit code 1 if this release cannot use the tables, and `apply` neither.
+
     Example: tidings migrate plan --sql
     """
     settings, schema = _look()
@@ -62,9 +64,12 @@ def plan(
         output.json([row | {"sql": each.statements} for row, each in zip(steps, schema.pending, strict=True)])
     elif sql:
         output.say("\n".join(each.statements.strip() for each in schema.pending))
+    elif schema.state == "newer":
+        output.say(f"{settings.place}: {_SAID[schema.state]}")
     else:
         rows = [{**step, "files": " ".join(each.files)} for step, each in zip(steps, schema.pending, strict=True)]
         output.rows(rows, empty=f"{settings.place}: there is nothing to do, {_SAID[schema.state].partition(':')[0]}")
+    raise typer.Exit(NO if schema.state == "newer" else OK)
 
 
 @commands.command()

@@ -63,6 +63,10 @@ def test_tables_of_a_newer_release_are_told_and_left_alone(said: Said) -> None:
     code, out = said("status")
     assert code == 1
     assert "`pip install --upgrade tidings`" in out
+    for how in ((), ("--sql",), ("--json",)):
+        assert said("plan", *how)[0] == 1
+    assert "`pip install --upgrade tidings`" in said("plan")[1]
+    assert "nothing to do" not in said("plan")[1]
     code, out = said("apply")
     assert code == 2
     assert "made by a newer release" in out

@@ -120,7 +120,8 @@ def not_opened(error: Exception, place: str) -> OperatorError | None:
         return SettingError(
             f"{place} leads to a PgBouncer that takes no transactions: set pool_mode = transaction there"
         )
-    if isinstance(error, _WRONG_OPTIONS):
+    is_command_line = state == "42601" and getattr(error, "severity_en", None) == "FATAL"  # `options` is read as one
+    if is_command_line or isinstance(error, _WRONG_OPTIONS):
         return SettingError(f"{place}: {described(error)}; see what stands behind the ? in TIDINGS_DATABASE_URL")
     if state == "42501":
         return SchemaError(f"{place}: {described(error)}; have the database's owner grant it, or run as the owner")

@@ -93,5 +93,14 @@ def test_what_goes_wrong_when_connecting_is_told_to_who_can_mend_it(
     assert said in str(told)
 
 
+def test_options_that_are_no_command_line_are_a_matter_of_the_url() -> None:
+    error = asyncpg.PostgresSyntaxError("-c nope requires a value")
+    assert not_opened(error, "postgresql://db/shop") is None  # a statement of ours
+    error.severity_en = "FATAL"
+    told = not_opened(error, "postgresql://db/shop")
+    assert type(told) is SettingError
+    assert "see what stands behind the ? in TIDINGS_DATABASE_URL" in str(told)
+
+
 def test_a_fault_of_ours_is_not_blamed_on_who_runs_it() -> None:
     assert not_opened(asyncpg.UndefinedTableError("no such table"), "postgresql://db/shop") is None
