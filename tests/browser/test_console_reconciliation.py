@@ -61,7 +61,7 @@ async def test_what_a_run_holds_is_found_from_the_first_page_and_approved_by_key
         if await page.get_by_role("heading", level=1).text_content() == "Run of till-orders done":
             break
         await page.reload()
-    await expect(page.locator("dl.figures div").filter(has_text="Deleted")).to_contain_text("12")
+    await expect(page.locator("dl.figures div").filter(has_text="Deletes")).to_contain_text("12")
     assert set(made.provider.items) >= {"o20", NASTY}
 
 
