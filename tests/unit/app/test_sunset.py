@@ -202,8 +202,10 @@ class Ending:
         await town.beat()
         bookmarks.keeper.check(made(1))
         await ends(store, 1)
-        for _ in range(2):  # it is closing until whoever emits the type has said that it knows
+        for _ in range(20):  # it is closing until whoever emits the type has said that it knows, by one of these
             await town.beat()
+            if (await town.gates())[1] == "closed":
+                break
         assert (await town.gates())[1] == "closed"
         await gates.deprecate(TYPE, 1, sunset=await now_of(store) + 9 * DAY_US, migration="")
         assert (await gates.open(TYPE, 1)).answer == "ok"
