@@ -61,7 +61,7 @@ POSTGRES_RULES = (
     Rule(
         "whole",
         "backends/postgres/appending.py",
-        'async with connection.transaction(isolation="read_committed") if not in_unit else nullcontext():',
+        "async with begun(connection) if not in_unit else nullcontext():",
         "async with nullcontext():",
     ),
     Rule("expected", APPEND, "        v_is_open[e_write[i]] := false;\n", "        NULL;\n"),

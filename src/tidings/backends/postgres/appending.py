@@ -15,6 +15,7 @@ from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.copying import copy, rows_of
 from tidings.backends.postgres.drafts import Draft, draft_of
 from tidings.backends.postgres.single import APPEND_ONE, Single, is_single, single_of
+from tidings.backends.postgres.transaction import begun
 from tidings.errors import Conflict, LogRewoundError, LogUnavailableError
 from tidings.events.codec import stored_of
 from tidings.events.envelope import Envelope
@@ -103,7 +104,7 @@ class PostgresAppender:
             return [Receipt(outcome="duplicate") for _ in draft.writes]
         try:
             if is_copied(draft):
-                async with connection.transaction(isolation="read_committed") if not in_unit else nullcontext():
+                async with begun(connection) if not in_unit else nullcontext():
                     found = await self._kept(connection, draft, in_unit=in_unit)
             else:
                 found = await self._kept(connection, draft, in_unit=in_unit)

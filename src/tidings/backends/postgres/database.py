@@ -7,7 +7,6 @@ A statement without a name is parsed and executed between two of the driver's Sy
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
@@ -19,7 +18,6 @@ from urllib.parse import urlsplit
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
-from asyncpg.transaction import Transaction
 
 from tidings.backends.postgres.connection import (
     APPLICATION,
@@ -34,14 +32,13 @@ from tidings.backends.postgres.hole import Hole
 from tidings.backends.postgres.migrations import prepare
 from tidings.backends.postgres.pool import Pool
 from tidings.backends.postgres.server import Server, look, refusal
+from tidings.backends.postgres.transaction import begun
 from tidings.errors import SchemaError
 from tidings.settings import without_secrets
 
 CONNECTIONS = 10
 """Most connections of the pool of one process: four flushes, some units, and readers."""
 CLOSING_SECONDS = 10.0
-ROLLBACK_SECONDS = 3.0
-"""How long a connection may take to roll back before it is given up."""
 
 # A user called tidings, or as a service, as many will be, would find the schema of that name first, from when it is
 # made: tables of handlers, made before, would be hidden by new ones. One where the service's own views are was the
@@ -148,16 +145,10 @@ class Database:
 
     @asynccontextmanager
     async def _begun(self, connection: Connection) -> AsyncIterator[None]:
-        transaction = connection.transaction(isolation="read_committed")
-        await transaction.start()
-        try:
+        async with begun(connection):
             if self.server.is_pooled:
                 await connection.execute(self._settings)
             yield
-        except BaseException:
-            await _roll_back(transaction, connection)
-            raise
-        await transaction.commit()
 
     async def own_connection(self) -> Connection:
         """Open a connection outside the pool, which the caller closes: for LISTEN, or what must never wait for one."""
@@ -179,19 +170,6 @@ class Database:
             return
         self.closed = True
         await self._pool.close(within=CLOSING_SECONDS)
-
-
-async def _roll_back(transaction: Transaction, connection: Connection) -> None:
-    """Roll back, or give the connection up, which does so too: whatever comes meanwhile must not hide why.
-
-    It is given up where a statement goes on that was to be cancelled: the server forgets a request to cancel that
-    overtakes its statement. So it is where the connection is gone.
-    """
-    try:
-        async with asyncio.timeout(ROLLBACK_SECONDS):
-            await transaction.rollback()
-    except DRIVER_ERRORS:
-        connection.terminate()
 
 
 async def open_database(url: str, *, connections: int = CONNECTIONS, create: bool = True) -> Database:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.postgres.binaries import NEWEST, OLDEST
 from tests.postgres.proxy import Door
-from tidings.backends.postgres import database as room
+from tidings.backends.postgres import transaction as room
 from tidings.backends.postgres.connection import STATEMENT_SECONDS
 from tidings.backends.postgres.database import Database, open_database
 from tidings.backends.postgres.failures import translated
@@ -76,6 +76,24 @@ async def test_a_cancelled_transaction_is_rolled_back_and_its_connection_goes_on
         with pytest.raises(asyncio.CancelledError):
             await task
     assert await kept(numbers) == []
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_what_is_written_after_a_transaction_was_cancelled_while_it_began_stays_written(
+    numbers: Database, turns: int
+) -> None:
+    async def begin() -> None:
+        async with numbers.transaction():
+            pass
+
+    task = asyncio.create_task(begin())
+    for _ in range(turns):  # of the event loop, after some of which the server has begun it and nobody knows yet
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    async with numbers.connection() as connection:
+        await connection.execute("INSERT INTO number VALUES (1)")
+    assert await kept(numbers) == [1]
 
 
 async def test_a_cancelled_statement_that_goes_on_holds_nobody_up(

@@ -1,0 +1,47 @@
+"""A transaction that ends whatever happens: committed, rolled back, or with its connection given up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from asyncpg.transaction import Transaction
+
+from tidings.backends.postgres.failures import DRIVER_ERRORS
+
+ROLLBACK_SECONDS = 3.0
+"""How long a connection may take to roll back before it is given up."""
+
+
+@asynccontextmanager
+async def begun(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """BEGIN, READ COMMITTED: COMMIT on leaving, ROLLBACK if an exception leaves, which is raised as it is."""
+    transaction = connection.transaction(isolation="read_committed")
+    try:
+        await transaction.start()
+    except BaseException:
+        # The server may have begun it all the same, and have said so to nobody: who had the connection next would
+        # write into this transaction, be told that it is kept, and lose it with the connection.
+        connection.terminate()
+        raise
+    try:
+        yield
+    except BaseException:
+        await _roll_back(transaction, connection)
+        raise
+    await transaction.commit()
+
+
+async def _roll_back(transaction: Transaction, connection: asyncpg.Connection) -> None:
+    """Roll back, or give the connection up, which does so too: whatever comes meanwhile must not hide why.
+
+    It is given up where a statement goes on that was to be cancelled: the server forgets a request to cancel that
+    overtakes its statement. So it is where the connection is gone.
+    """
+    try:
+        async with asyncio.timeout(ROLLBACK_SECONDS):
+            await transaction.rollback()
+    except DRIVER_ERRORS:
+        connection.terminate()
