@@ -16,7 +16,10 @@ PIECE = 1 << 16
 
 
 class Door:
-    """`may_pass`: asked before each piece of bytes on its way to the server (True) or back; says no to cut it off."""
+    """`may_pass`: asked before each piece of bytes on its way to the server (True) or back; says no to cut it off.
+
+    `flows`: while it is not set, nothing more goes on to the server, and nobody is told.
+    """
 
     def __init__(self, url: str) -> None:
         self._parts = urlsplit(url)
@@ -24,6 +27,8 @@ class Door:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_shut = False
         self.may_pass: Callable[[bool], bool] = lambda to_server: True
+        self.flows = asyncio.Event()
+        self.flows.set()
         self.url = ""
 
     async def __aenter__(self) -> Door:
@@ -98,5 +103,7 @@ class Door:
             while piece := await reader.read(PIECE):
                 if not self.may_pass(to_server):
                     return
+                if to_server:
+                    await self.flows.wait()
                 writer.write(piece)
                 await writer.drain()

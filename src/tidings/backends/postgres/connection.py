@@ -94,8 +94,29 @@ class Connection(Plain):
             return str(prepared.get_statusmsg())
 
     async def copy_to_table(self, *given: Any, **named: Any) -> str:
+        """Copy, for as long as a statement may take. ConnectionDoesNotExistError if the connection is lost meanwhile.
+
+        asyncpg bounds no wait for a server that takes nothing in, and has nobody who waits so told of the end.
+        """
         async with self._turn:
-            return await super().copy_to_table(*given, **named)
+            protocol: Any = self._protocol  # type: ignore[attr-defined]  # no public name reaches it
+
+            def go_on(_: object) -> None:
+                protocol.resume_writing()
+
+            self.add_termination_listener(go_on)
+            try:
+                async with asyncio.timeout(STATEMENT_SECONDS):
+                    return await super().copy_to_table(*given, timeout=UNBOUNDED, **named)
+            except Exception as error:
+                if isinstance(error, asyncpg.InternalClientError):
+                    self.terminate()  # asyncpg leaves it as if this copy were under way for ever
+                if self.is_closed() and not isinstance(error, asyncpg.PostgresError):
+                    # Writing to what is closed fails as each event loop has it.
+                    raise asyncpg.ConnectionDoesNotExistError("the connection was lost") from error
+                raise
+            finally:
+                self.remove_termination_listener(go_on)
 
     def get_reset_query(self) -> str:
         """Nothing to undo, so giving back costs no round trip: what is taken or set here lasts for a transaction."""
