@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import urllib.request
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from tests.acceptance.place import Ended, Place
 from tests.postgres.binaries import NEWEST
 from tests.postgres.held import held
 from tests.postgres.server import own
+from tidings.backends.postgres.migrations import LOCK
 from tidings.conformance.samples import event
 from tidings.operations.checks import WRITE_SECONDS
 
@@ -166,3 +169,21 @@ def test_a_restart_of_the_server_is_503_and_then_all_goes_on(tmp_path: Path) -> 
             out, err = process.communicate(timeout=WRITE_SECONDS + 30)
         assert process.returncode == 0, err
         place.check(out + err)
+
+
+async def test_applying_says_on_standard_error_for_whom_it_waits(place: OnPostgres, bare_postgres_url: str) -> None:
+    assert place.tidings("migrate", "apply").code == 0
+    connection = await asyncpg.connect(bare_postgres_url, server_settings={"application_name": "pgadmin"})
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+            applying = asyncio.create_task(asyncio.to_thread(place.tidings, "migrate", "apply", "--json"))
+            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND clock_timestamp() - waitstart > '4 s'"
+            while not await connection.fetchval(waits):
+                await asyncio.sleep(0.1)
+        ended = await applying
+    finally:
+        await connection.close()
+    assert (ended.code, ended.json["done"]) == (0, [])
+    assert ended.err.startswith(f"tidings: waiting for process {connection.get_server_pid()} of the server (pgadmin)")
+    assert ended.err.count("\n") == 1

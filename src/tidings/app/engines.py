@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tidings.log.driver import LogDriver
@@ -58,12 +58,15 @@ async def schema_of(settings: Settings) -> Schema:
     return on_sqlite.schema_of(settings.sqlite_path)
 
 
-async def migrate(settings: Settings) -> Sequence[Step]:
-    """Do the steps that the database lacks, and return them. SchemaError; StoreUnavailableError."""
+async def migrate(settings: Settings, clock: Clock, *, tell: Callable[[str], None]) -> Sequence[Step]:
+    """Do the steps that the database lacks, and return them. SchemaError; StoreUnavailableError.
+
+    `tell`: is told a sentence where it waits for somebody else on a server, once for each.
+    """
     if settings.engine == "postgresql":
         from tidings.backends.postgres import migrating as on_postgres
 
-        return await on_postgres.migrate(settings.database_url)
+        return await on_postgres.migrate(settings.database_url, clock, tell=tell)
     from tidings.backends.sqlite import migrating as on_sqlite
 
     return await on_sqlite.migrate(settings.sqlite_path)

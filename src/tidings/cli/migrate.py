@@ -77,7 +77,7 @@ def apply(as_json: AsJson = False) -> None:
     """Take the tables to where this release needs them; servers and consumers may go on meanwhile.
 
     Each step is done whole or not at all, and two that do this at once do it once. There is no way back: copy the
-    database first.
+    database first. On PostgreSQL, whoever holds it up for two seconds is named on standard error.
 
     Example: tidings migrate apply
     """
@@ -85,12 +85,13 @@ def apply(as_json: AsJson = False) -> None:
 
     from tidings.app import migrate
     from tidings.errors import SchemaError
+    from tidings.ports import SystemClock
 
     settings, schema = _look()
     if schema.state == "newer":
         raise SchemaError(f"{settings.place} cannot be used: {schema.refusal}")
-    done = asyncio.run(migrate(settings))
     output = Output(as_json=as_json)
+    done = asyncio.run(migrate(settings, SystemClock(), tell=output.warn))
     if as_json:
         output.json({"database": settings.place, "done": [step.number for step in done]})
     for step in done:

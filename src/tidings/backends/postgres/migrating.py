@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tidings.backends.postgres.database import first_connection
 from tidings.backends.postgres.failures import translated
 from tidings.backends.postgres.migrations import apply, look, read_steps
+from tidings.backends.postgres.waiting import Waiting
 from tidings.errors import StoreUnavailableError
+from tidings.ports import Clock
 from tidings.store.schema import Schema, Step
 
 
@@ -17,12 +19,15 @@ async def schema_of(url: str) -> Schema:
         return await look(connection, read_steps())
 
 
-async def migrate(url: str) -> Sequence[Step]:
+async def migrate(url: str, clock: Clock, *, tell: Callable[[str], None]) -> Sequence[Step]:
     """Do the steps that the database lacks, and return them; programs go on meanwhile.
 
+    `tell`: is told a sentence where it waits for somebody, once for each.
     StoreUnavailableError if somebody holds a table for too long: what was done stays done, and the rest may be tried
     again. Other errors as `open_database`, but for the tables themselves.
     """
     async with first_connection(url) as (connection, _):
-        with translated(StoreUnavailableError):
-            return await apply(connection, read_steps())
+        waiting = Waiting(url, clock, tell)
+        async with waiting.watched():
+            with translated(StoreUnavailableError):
+                return await apply(connection, read_steps(), begun=waiting.begun)

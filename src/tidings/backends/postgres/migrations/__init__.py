@@ -10,7 +10,7 @@ can run side by side while one takes the other's place:
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata, resources
 from itertools import groupby
 
@@ -75,15 +75,19 @@ async def prepare(connection: Connection, place: str, *, create: bool) -> None:
         raise SchemaError(f"{place} cannot be used: {schema.refusal}")
 
 
-async def apply(connection: Connection, steps: Sequence[Step]) -> Sequence[Step]:
+async def apply(
+    connection: Connection, steps: Sequence[Step], *, begun: Callable[[int], None] = lambda pid: None
+) -> Sequence[Step]:
     """Do the steps that the database lacks, each whole or not at all; return them.
 
-    Two that do this at once wait for each other, and the second finds nothing left to do.
+    Two that do this at once wait for each other, and the second finds nothing left to do. `begun`: told in each
+    transaction which process of the server it is in, before anything is waited for.
     """
     done = []
     for step in steps:
         async with connection.transaction(isolation="read_committed"):
             await connection.execute(_WITHOUT_LIMITS)
+            begun(await connection.fetchval("SELECT pg_backend_pid()"))
             await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})", timeout=UNBOUNDED)
             if (await look(connection, steps)).found >= step.number:
                 continue
