@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import asyncpg
 import pytest
@@ -13,6 +14,7 @@ from tidings.backends.postgres import migrating
 from tidings.backends.postgres.connection import IDLE_SECONDS
 from tidings.backends.postgres.database import Database, open_database
 from tidings.errors import SettingError
+from tidings.ports import SystemClock
 
 
 @pytest.fixture
@@ -81,7 +83,8 @@ async def test_the_tables_of_an_empty_database_are_made_through_it(postgres_url:
 
 async def test_a_pooler_that_takes_no_transactions_is_refused_at_the_start(postgres_url: str) -> None:
     with pooled(postgres_url, provide(), "statement") as url:
-        for refused in (open_database, migrating.schema_of, migrating.migrate):
+        migrate = partial(migrating.migrate, clock=SystemClock(), tell=print)
+        for refused in (open_database, migrating.schema_of, migrate):
             with pytest.raises(SettingError, match="set pool_mode = transaction"):
                 await refused(url)
 
