@@ -57,7 +57,7 @@ def _of_proxy(ended: Ended) -> tuple[FailureKind, str]:
     """Say whose fault it is that the proxy opened no tunnel."""
     status = ended.tunnel
     if status == _FORBIDDEN:
-        return "address-refused", "the proxy refuses this address"
+        return "address-refused", f"the proxy refuses this address (it answers {status})"
     if status in _TARGET_UNREACHABLE:
         return "connect", f"the proxy cannot reach the host (it answers {status})"
     if status:

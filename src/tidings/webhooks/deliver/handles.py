@@ -22,6 +22,8 @@ def handle_of(limits: Limits, *, proxy: str | None, authorities: str | None) -> 
         (pycurl.PATH_AS_IS, 1),
         (pycurl.USERAGENT, ""),
         (pycurl.PROXY, proxy or ""),
+        # Of http, too: what a proxy itself answers is no answer of the receiver's.
+        (pycurl.HTTPPROXYTUNNEL, 1),
         (pycurl.NOPROXY, "" if proxy else "*"),
         (pycurl.TIMEOUT_MS, round(limits.total_s * 1_000)),
         (pycurl.CONNECTTIMEOUT_MS, round(limits.connect_s * 1_000)),

@@ -65,7 +65,6 @@ class Sender:
         self._limits = limits
         self._authorities = authorities
         self._proxy = proxy
-        self._each = _EACH if proxy is None else (*_EACH, "Proxy-Connection:")
         self._resolver = resolver
         self._guard = Guard(allowed, proxy=None if proxy is None else _place_of(proxy))
         self._kept = Kept()
@@ -103,9 +102,9 @@ class Sender:
         if isinstance(where, Failure):
             then(where)
             return None
-        lines = [*map(": ".join, headers), *self._each]
+        lines = [*map(": ".join, headers), *_EACH]
         if "" in map(str.strip, map(_value, headers)):  # libcurl would leave it out
-            lines = [*[f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers], *self._each]
+            lines = [*[f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers], *_EACH]
         written = "\n".join(lines)
         if written.count("\n") >= len(lines) or "\r" in written or "\0" in written:
             then(Failure(kind="protocol", error="a header with a line break or NUL is not sent"))

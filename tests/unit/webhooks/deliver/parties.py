@@ -100,6 +100,23 @@ async def listening(
         await asyncio.sleep(0)  # each transport is told of its end once the loop has gone round
 
 
+def tunnel_to(receiver: Party) -> Speaking:
+    """Speak as a proxy that opens tunnels to this receiver only."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, to = await asyncio.open_connection("127.0.0.1", receiver.port)
+        writer.write(b"HTTP/1.1 200 Connection established\r\nX-Proxy: yes\r\n\r\n")
+        await asyncio.gather(passed_on(reader, to), passed_on(there, writer))
+
+    return speak
+
+
+async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+    writer.close()
+
+
 class Names:
     """Answers a name with the next of its lists of addresses, and with the last one from then on."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.webhooks.deliver.parties import LOOPBACK, SECOND_ONLY, Names, Party, Speaking, certified, listening
+from tests.unit.webhooks.deliver.parties import LOOPBACK, SECOND_ONLY, Names, Party, certified, listening, tunnel_to
 from tidings.errors import SettingError
 from tidings.ports import SystemClock
 from tidings.webhooks.deliver.addresses import Allowed
@@ -154,33 +154,41 @@ async def test_metadata_blocked_with_private_allowed() -> None:
 
 async def test_through_a_proxy_only_the_proxy_is_dialled(party: Party) -> None:
     async with (
-        listening("127.0.0.2") as proxy,
+        listening("127.0.0.2", speak=tunnel_to(party)) as proxy,
         Sender(SystemClock(), HTTP, limits=LIMITS, proxy=f"http://127.0.0.2:{proxy.port}") as sender,
     ):
-        result = await sender.send(f"http://127.0.0.1:{party.port}/hook", [], b"{}")
-    assert isinstance(result, Answer)
-    assert result.status == 200
-    assert (proxy.connections, party.connections) == (1, 0)
-    assert proxy.requests[0].startswith(f"POST http://127.0.0.1:{party.port}/hook HTTP/1.1\r\n".encode())
+        result = await sender.send("http://receiver.example/hook", [("x-own", "canary")], b"{}")
+    assert isinstance(result, Answer), result
+    assert (result.status, result.address) == (200, f"127.0.0.2:{proxy.port}")
+    assert (proxy.connections, party.connections) == (1, 1)
+    assert proxy.requests[0].startswith(b"CONNECT receiver.example:80 HTTP/1.1\r\n")
+    assert b"canary" not in proxy.requests[0]
+    assert party.requests[0].startswith(b"POST /hook HTTP/1.1\r\nHost: receiver.example\r\n")
+    assert b"proxy" not in party.requests[0].lower()
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("status", "kind"),
     [
-        (b"HTTP/1.1 403 Forbidden\r\n\r\n", "address-refused"),
-        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "proxy-failed"),
-        (b"HTTP/1.1 500 Internal Server Error\r\n\r\n", "proxy-failed"),
-        (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "connect"),
+        (403, "address-refused"),
+        (407, "proxy-failed"),
+        (410, "proxy-failed"),
+        (429, "proxy-failed"),
+        (500, "proxy-failed"),
+        (502, "connect"),
     ],
 )
-async def test_a_proxy_that_opens_no_tunnel_says_whose_fault_it_is(answer: bytes, kind: str) -> None:
+async def test_a_proxy_that_opens_no_tunnel_says_whose_fault_it_is(status: int, kind: str, scheme: str) -> None:
+    head = f"HTTP/1.1 {status} No\r\nWebhook-Delivery: disable\r\nContent-Length: 0\r\n\r\n"
     async with (
-        listening("127.0.0.2", speak=answer) as proxy,
-        Sender(SystemClock(), limits=LIMITS, proxy=f"http://127.0.0.2:{proxy.port}") as sender,
+        listening("127.0.0.2", speak=head.encode()) as proxy,
+        Sender(SystemClock(), HTTP, limits=LIMITS, proxy=f"http://127.0.0.2:{proxy.port}") as sender,
     ):
-        result = await sender.send("https://example.com/hook", [], b"{}")
-    assert isinstance(result, Failure)
-    assert result.kind == kind
+        result = await sender.send(f"{scheme}://example.com/hook", [], b"{}")
+    assert isinstance(result, Failure), result
+    assert (result.kind, f"answers {status}" in result.error) == (kind, True)
+    assert decide(result, attempt=1, now=0, draw=0.5).effects.disable is None
 
 
 async def test_a_proxy_that_speaks_no_http_is_our_fault() -> None:
@@ -220,23 +228,6 @@ async def test_a_receiver_behind_a_tunnel_that_is_not_trusted_is_its_own_fault(t
     assert isinstance(result, Failure)
     assert result.kind == "tls"
     assert receiver.requests == []
-
-
-def tunnel_to(receiver: Party) -> Speaking:
-    """Speak as a proxy that opens tunnels to this receiver only."""
-
-    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, to = await asyncio.open_connection("127.0.0.1", receiver.port)
-        writer.write(b"HTTP/1.1 200 Connection established\r\nX-Proxy: yes\r\n\r\n")
-        await asyncio.gather(passed_on(reader, to), passed_on(there, writer))
-
-    return speak
-
-
-async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65_536):
-        writer.write(data)
-    writer.close()
 
 
 async def test_a_proxy_that_is_gone_is_our_fault() -> None:

@@ -14,7 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.webhooks.deliver.parties import LOOPBACK, OK, Names, Party, Speaking, certified, listening, request
+from tests.unit.webhooks.deliver.parties import (
+    LOOPBACK,
+    OK,
+    Names,
+    Party,
+    Speaking,
+    certified,
+    listening,
+    request,
+    tunnel_to,
+)
 from tidings.ports import SystemClock
 from tidings.webhooks.deliver.answer import Answer, Failure
 from tidings.webhooks.deliver.excerpt import KEPT_BYTES, excerpt_of, headers_of
@@ -286,18 +296,19 @@ async def test_plain_http_is_not_sent_to_unless_it_is_allowed() -> None:
 
 @pytest.mark.parametrize("proxied", [False, True])
 async def test_an_answer_from_a_private_address_says_so(*, proxied: bool) -> None:
-    async with listening() as party:
-        proxy = f"http://127.0.0.1:{party.port}" if proxied else None
+    async with listening() as party, listening(speak=tunnel_to(party)) as way:
+        proxy = f"http://127.0.0.1:{way.port}" if proxied else None
         found = [await sent(party, proxy=proxy) for _ in range(2)]
     assert [isinstance(each, Answer) and each.is_private for each in found] == [True, True]
 
 
 async def test_an_answer_through_a_proxy_is_not_private_because_the_proxy_is() -> None:
     async with (
-        listening() as proxy,
+        listening() as party,
+        listening(speak=tunnel_to(party)) as proxy,
         Sender(SystemClock(), LOOPBACK, limits=PATIENT, proxy=f"http://127.0.0.1:{proxy.port}") as sender,
     ):
-        result = await sender.send(f"http://receiver.example:{proxy.port}/", [], b"{}")
+        result = await sender.send("http://receiver.example/", [], b"{}")
     assert isinstance(result, Answer), result
     assert not result.is_private
 
