@@ -187,3 +187,33 @@ async def test_applying_says_on_standard_error_for_whom_it_waits(place: OnPostgr
     assert (ended.code, ended.json["done"]) == (0, [])
     assert ended.err.startswith(f"tidings: waiting for process {connection.get_server_pid()} of the server (pgadmin)")
     assert ended.err.count("\n") == 1
+
+
+def test_a_password_file_that_others_may_read_is_one_line_with_the_remedy(place: OnPostgres, tmp_path: Path) -> None:
+    file = tmp_path / ".pgpass"
+    file.write_text("*:*:*:*:secret\n")
+    file.chmod(0o644)
+    url = urlsplit(place.environment()["TIDINGS_DATABASE_URL"])
+    without = url._replace(netloc=url.netloc.replace(f":{url.password}@", "@")).geturl()
+    ended = place.tidings("migrate", "apply", HOME=str(tmp_path), TIDINGS_DATABASE_URL=without)
+    said, refused = ended.err.splitlines()
+    assert said == f"tidings: {file} is not read, since others than its owner may read it: chmod 600 {file}"
+    assert "refuses the user" in refused
+    assert ended.code == 2
+
+
+@pytest.mark.parametrize(("written", "why"), [(None, "is not there"), ("no certificate", "holds no certificate")])
+def test_a_root_certificate_that_cannot_be_read_is_named_in_one_line(
+    place: OnPostgres, tmp_path: Path, written: str | None, why: str
+) -> None:
+    file = tmp_path / "root.pem"
+    if written is not None:
+        file.write_text(written)
+    url = f"{place.environment()['TIDINGS_DATABASE_URL']}?sslmode=verify-full"
+    for named in (
+        place.tidings("migrate", "status", TIDINGS_DATABASE_URL=f"{url}&sslrootcert={file}"),
+        place.tidings("migrate", "status", TIDINGS_DATABASE_URL=url, PGSSLROOTCERT=str(file)),
+    ):
+        [said] = named.err.splitlines()
+        assert f"{file} {why}" in said
+        assert (named.code, named.out) == (2, "")

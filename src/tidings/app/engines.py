@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
+from tidings.errors import SettingError, StoreUnavailableError
 from tidings.log.driver import LogDriver
 from tidings.log.lives import Life
 from tidings.ports import Clock, Ports
@@ -41,7 +44,8 @@ async def open_back_end(settings: Settings, ports: Ports) -> BackEnd:
     if settings.engine == "postgresql":
         from tidings.backends.postgres.opening import open_postgres
 
-        return await open_postgres(settings.database_url, ports, connections=settings.postgres_connections)
+        with _files_named(settings):
+            return await open_postgres(settings.database_url, ports, connections=settings.postgres_connections)
     from tidings.backends.sqlite import open_sqlite
 
     return open_sqlite(settings.sqlite_path, ports, synchronous=settings.sqlite_synchronous)
@@ -52,7 +56,8 @@ async def schema_of(settings: Settings) -> Schema:
     if settings.engine == "postgresql":
         from tidings.backends.postgres import migrating as on_postgres
 
-        return await on_postgres.schema_of(settings.database_url)
+        with _files_named(settings):
+            return await on_postgres.schema_of(settings.database_url)
     from tidings.backends.sqlite import migrating as on_sqlite
 
     return on_sqlite.schema_of(settings.sqlite_path)
@@ -66,7 +71,8 @@ async def migrate(settings: Settings, clock: Clock, *, tell: Callable[[str], Non
     if settings.engine == "postgresql":
         from tidings.backends.postgres import migrating as on_postgres
 
-        return await on_postgres.migrate(settings.database_url, clock, tell=tell)
+        with _files_named(settings):
+            return await on_postgres.migrate(settings.database_url, clock, tell=tell)
     from tidings.backends.sqlite import migrating as on_sqlite
 
     return await on_sqlite.migrate(settings.sqlite_path)
@@ -77,7 +83,8 @@ async def life_of(settings: Settings, clock: Clock) -> Life:
     if settings.engine == "postgresql":
         from tidings.backends.postgres import restoring as on_postgres
 
-        return await on_postgres.life_of(settings.database_url, clock)
+        with _files_named(settings):
+            return await on_postgres.life_of(settings.database_url, clock)
     from tidings.backends.sqlite import restoring as on_sqlite
 
     return on_sqlite.life_of(settings.sqlite_path)
@@ -88,7 +95,8 @@ async def begin_life(settings: Settings, clock: Clock, *, who: str) -> Life:
     if settings.engine == "postgresql":
         from tidings.backends.postgres import restoring as on_postgres
 
-        return await on_postgres.begin_life(settings.database_url, clock, who=who)
+        with _files_named(settings):
+            return await on_postgres.begin_life(settings.database_url, clock, who=who)
     from tidings.backends.sqlite import restoring as on_sqlite
 
     return on_sqlite.begin_life(settings.sqlite_path, clock, who=who)
@@ -97,3 +105,18 @@ async def begin_life(settings: Settings, clock: Clock, *, who: str) -> Life:
 async def holds_log(settings: Settings) -> bool:
     """Say whether the database is there, with a log in it, of whatever release. SchemaError; StoreUnavailableError."""
     return (await schema_of(settings)).state != "none"
+
+
+@contextmanager
+def _files_named(settings: Settings) -> Iterator[None]:
+    """SettingError with the file of TLS that could not be used, by the URL or by the driver's own variables."""
+    from tidings.backends.postgres import certificates
+
+    try:
+        yield
+    except StoreUnavailableError as error:
+        is_of_files = isinstance(error.__cause__, certificates.OF_FILES)
+        wrong = certificates.unusable(settings.database_url, os.environ) if is_of_files else None
+        if wrong is None:
+            raise
+        raise SettingError(f"{settings.place} cannot be connected to: {wrong}") from error

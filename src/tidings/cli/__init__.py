@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from contextlib import suppress
 
+from tidings.cli import warned
 from tidings.cli.exits import UNKNOWN, UNREAD
 
 __all__ = ["main"]
@@ -17,6 +19,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a text that its encoding does not have is written all the same
             stream.reconfigure(errors="backslashreplace")
+    if not sys.flags.dev_mode:
+        warnings.showwarning = warned.show
     try:
         from tidings.cli.program import run_with  # what is stopped while it is imported ends in one line as well
     except KeyboardInterrupt:

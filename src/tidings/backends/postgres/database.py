@@ -8,6 +8,7 @@ A statement without a name is parsed and executed between two of the driver's Sy
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
@@ -33,7 +34,7 @@ from tidings.backends.postgres.migrations import prepare
 from tidings.backends.postgres.pool import Pool
 from tidings.backends.postgres.server import Server, look, refusal
 from tidings.backends.postgres.transaction import begun
-from tidings.errors import SchemaError
+from tidings.errors import SchemaError, SettingError
 from tidings.settings import without_secrets
 
 CONNECTIONS = 10
@@ -237,6 +238,12 @@ async def _connect(
     try:
         options = _options(is_pooled=is_pooled, path=path)
         opened: Connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, target_session_attrs=to, **options)
+    except ssl.SSLCertVerificationError:  # which is a ValueError, too
+        raise
+    except asyncpg.ClientConfigurationError as error:
+        if not described(error).startswith(("root certificate file", "`ssl")):
+            raise unusable_url() from None
+        raise SettingError(f"TIDINGS_DATABASE_URL cannot be used: {described(error)}") from None
     except (ValueError, OverflowError):  # whose text quotes the part of the URL that is wrong, perhaps a password
         raise unusable_url() from None
     return opened

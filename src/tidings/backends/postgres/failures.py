@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 
 import asyncpg
 
@@ -111,6 +112,11 @@ def not_opened(error: Exception, place: str) -> OperatorError | None:
         return SettingError(
             f"{place} refuses the user ({described(error)}): see user and password in TIDINGS_DATABASE_URL, "
             "and the server's pg_hba.conf"
+        )
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return SettingError(
+            f"{place} shows a certificate that is not trusted ({described(error)}): see sslrootcert and sslmode in "
+            "TIDINGS_DATABASE_URL"
         )
     if state == "3D000":
         return SettingError(

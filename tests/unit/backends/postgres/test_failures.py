@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
+from typing import Any
+
 import asyncpg
 import pytest
 
+from tidings.backends.postgres.database import open_database
 from tidings.backends.postgres.failures import is_transient, not_opened, translated
 from tidings.errors import LogUnavailableError, SchemaError, SettingError, StoreUnavailableError
 
@@ -91,6 +95,29 @@ def test_what_goes_wrong_when_connecting_is_told_to_who_can_mend_it(
     told = not_opened(error, "postgresql://db/shop")
     assert type(told) is kind
     assert said in str(told)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ssl.SSLCertVerificationError(1, "certificate verify failed"), "certificate that is not trusted .*sslrootcert"),
+        (asyncpg.ClientConfigurationError('root certificate file "/r.crt" does not exist'), "/r.crt"),
+        (asyncpg.ClientConfigurationError("`sslmode` parameter must be one of: disable"), "one of: disable"),
+        (asyncpg.ClientConfigurationError("invalid DSN: s3cret"), "must be postgresql://USER"),
+        (ValueError("invalid port: s3cret"), "must be postgresql://USER"),
+    ],
+    ids=repr,
+)
+async def test_what_the_driver_makes_of_a_wrong_url_is_told_without_what_may_be_a_password(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    async def refused(*_: object, **__: object) -> Any:
+        raise error
+
+    monkeypatch.setattr(asyncpg, "connect", refused)
+    with pytest.raises(SettingError, match=said) as told:
+        await open_database("postgresql://db/shop")
+    assert "s3cret" not in str(told.value)
 
 
 def test_options_that_are_no_command_line_are_a_matter_of_the_url() -> None:
