@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from tests.scale import SCALE
 from tidings.backends.sqlite import Sqlite, open_sqlite
-from tidings.backends.sqlite.database import Synchronous
+from tidings.backends.sqlite.connecting import Synchronous
 from tidings.log.driver import LogDriver
 from tidings.ports import Ports
 

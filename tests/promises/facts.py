@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from tidings.backends.sqlite import open_sqlite
-from tidings.backends.sqlite.database import Synchronous
+from tidings.backends.sqlite.connecting import Synchronous
 from tidings.log.driver import Facts
 from tidings.ports import Ports
 

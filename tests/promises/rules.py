@@ -24,9 +24,9 @@ RULES = (
     ),
     Rule(
         "power",
-        "backends/sqlite/database.py",
-        '        connection.execute("PRAGMA fullfsync=ON")  # only macOS heeds it\n',
-        '        connection.execute("PRAGMA synchronous=NORMAL")\n',
+        "backends/sqlite/connecting.py",
+        '    connection.execute("PRAGMA fullfsync=ON")  # only macOS heeds it\n',
+        '    connection.execute("PRAGMA synchronous=NORMAL")\n',
     ),
     Rule(
         "loaded",

@@ -6,7 +6,8 @@ import sqlite3
 from dataclasses import dataclass
 
 from tidings.backends.sqlite.appender import SqliteAppender
-from tidings.backends.sqlite.database import Database, Synchronous
+from tidings.backends.sqlite.connecting import Synchronous
+from tidings.backends.sqlite.database import Database
 from tidings.backends.sqlite.host import SqliteHost
 from tidings.backends.sqlite.log import SqliteLog
 from tidings.backends.sqlite.migrating import not_opened

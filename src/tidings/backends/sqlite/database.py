@@ -17,27 +17,18 @@ from queue import SimpleQueue
 from typing import Literal, TypeVar
 
 from tidings.backends.sqlite.binding import spare_looks
+from tidings.backends.sqlite.connecting import BUSY_SECONDS, Synchronous, check_release, connected, unless_busy
 from tidings.backends.sqlite.schema import prepare
 from tidings.backends.sqlite.threads import Lasting, Threads
 from tidings.backends.sqlite.transaction import Job, Transaction
 from tidings.backends.sqlite.wal import Quiet, Wal
-from tidings.errors import LogUnavailableError, SchemaError, StoreUnavailableError
+from tidings.errors import LogUnavailableError, StoreUnavailableError
 from tidings.log.seen_key import Keys
 
 T = TypeVar("T")
-Synchronous = Literal["full", "normal"]
 
 MEMORY = ":memory:"
 READERS = 3
-WRITER_CACHE_KIB, READER_CACHE_KIB = 56 * 1024, 16 * 1024
-"""Pages that a connection keeps at most: the writer's is the larger part of what a long run holds in memory."""
-BUSY_SECONDS = 5
-"""How long a connection waits while another process writes."""
-TURNS = 20
-"""How often others may come first while a file is new."""
-OLDEST_SQLITE = (3, 37)
-"""The first release with STRICT tables."""
-
 _TRANSIENT = {
     "SQLITE_BUSY",
     "SQLITE_LOCKED",
@@ -80,11 +71,7 @@ class Database:
     """
 
     def __init__(self, path: str, *, synchronous: Synchronous = "full") -> None:
-        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-            raise SchemaError(
-                f"this Python has SQLite {sqlite3.sqlite_version}, and tidings needs "
-                f"{'.'.join(map(str, OLDEST_SQLITE))} or later: use another build of Python"
-            )
+        check_release()
         self.path = path
         self.in_memory = path == MEMORY
         self.closed = False
@@ -112,23 +99,7 @@ class Database:
                 self._readers.put(self._connect(query_only=True))
 
     def _connect(self, *, query_only: bool = False) -> sqlite3.Connection:
-        # Autocommit: we say BEGIN ourselves. The default would begin deferred and fail when two processes meet.
-        connection = sqlite3.connect(
-            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
-        )
-        mode = _write_ahead(connection)
-        if mode not in ("wal", "memory"):
-            raise SchemaError(
-                f"{self.path} cannot have a write-ahead log (SQLite says {mode!r}): put the database on a local disk"
-            )
-        connection.execute(f"PRAGMA synchronous={self._synchronous.upper()}")
-        connection.execute("PRAGMA fullfsync=ON")  # only macOS heeds it
-        connection.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB if query_only else WRITER_CACHE_KIB}")
-        connection.execute("PRAGMA temp_store=MEMORY")
-        connection.execute("PRAGMA wal_autocheckpoint=0")
-        if query_only:
-            connection.execute("PRAGMA query_only=ON")
-        return connection
+        return connected(self.path, self._synchronous, query_only=query_only)
 
     @property
     def survives(self) -> Literal["nothing", "process", "power"]:
@@ -264,7 +235,7 @@ class Database:
         writer = self._writer
         writer.execute("PRAGMA busy_timeout=0")
         try:
-            with _unless_busy():
+            with unless_busy():
                 self._begin(writer)
                 return writer
             return None
@@ -303,34 +274,6 @@ class Database:
         if self._wal is not None:
             self._wal.close()
         self._writer.close()
-
-
-def _write_ahead(connection: sqlite3.Connection) -> str:
-    """Have changes written to a log first; return how they are.
-
-    Of several processes that begin the log of a new file at once SQLite turns all but one away, whatever its timeout:
-    waiting might be for each other. Who asks for the lock before anything else waits for it.
-    """
-    for _ in range(TURNS):
-        with _unless_busy():
-            return _in_mode(connection)
-        connection.execute("BEGIN EXCLUSIVE")
-        connection.execute("COMMIT")
-    return _in_mode(connection)
-
-
-def _in_mode(connection: sqlite3.Connection) -> str:
-    [(mode,)] = connection.execute("PRAGMA journal_mode=WAL").fetchall()
-    return str(mode)
-
-
-@contextmanager
-def _unless_busy() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-            raise
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tidings.backends.sqlite import database as module
+from tidings.backends.sqlite import connecting as module
 from tidings.backends.sqlite.database import Database
 from tidings.errors import SchemaError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tidings.backends.sqlite import Sqlite, open_sqlite
-from tidings.backends.sqlite.database import Synchronous
+from tidings.backends.sqlite.connecting import Synchronous
 from tidings.conformance.samples import event, keep
 from tidings.ports import Ports
 from tidings.settings import Settings

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tidings.backends.sqlite import open_sqlite
-from tidings.backends.sqlite.database import BUSY_SECONDS, Database
+from tidings.backends.sqlite.connecting import BUSY_SECONDS
+from tidings.backends.sqlite.database import Database
 from tidings.backends.sqlite.multirow import EXACT, ROWS, pieces
 from tidings.backends.sqlite.unit import HERE_BYTES, HERE_EVENTS
 from tidings.conformance.samples import event
