@@ -206,6 +206,28 @@ def test_headers_are_signed_for_whatever_sends(faces: Faces) -> None:
     assert [each["name"] for each in as_json] == [*headers]
 
 
+def test_each_try_has_an_id_of_its_own_unless_it_is_told_one(faces: Faces) -> None:
+    faces.cli("receivers", "add", "any", "--preset", "standard", "--source", "/any", "--secret", SECRET)
+    (faces.place.folder / "any.json").write_text('{"type":"order.paid","data":{"id":"o-9"}}')
+
+    def id_of(*options: str) -> str:
+        said = faces.cli("receivers", "sign", "any", "any.json", *options)
+        return str(next(each["value"] for each in said if each["name"] == "webhook-id"))
+
+    assert id_of() != id_of()
+    assert id_of("--id", "msg_1") == "msg_1"
+
+
+def test_a_header_that_the_provider_sends_may_be_given(faces: Faces) -> None:
+    faces.cli("receivers", "add", "mall", "--preset", "shopify", "--source", "/mall", "--secret", SECRET)
+    (faces.place.folder / "mall.json").write_text('{"id":1}')
+    refused = tidings(faces, "sign", "mall", "mall.json")
+    assert (refused.code, "-H 'x-shopify-topic: …'" in refused.err) == (2, True)
+    said = tidings(faces, "sign", "mall", "mall.json", "-H", "x-shopify-topic: orders/create").out
+    assert "x-shopify-topic: orders/create\n" in said
+    assert "x-shopify-webhook-id: " in said
+
+
 def test_names_are_completed_without_the_application(faces: Faces) -> None:
     bash_, folder = SHOWN + ASK, faces.place.folder
     assert "till" in bash(folder, bash_, "tidings", "receivers", "show", "").split()

@@ -11,10 +11,14 @@ import pytest
 from tests.acceptance.http_server import Caller, in_file, serving
 from tests.acceptance.webhooks import STRIPE, Till, delivery, signed
 from tidings.app.receiving import receivers_of, trying_of
+from tidings.errors import CallerError
 from tidings.operations.receiver_reasons import REASONS
 from tidings.operations.receiver_trial import Request, Trial
 from tidings.operations.receiver_trial import signed as signed_request
+from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.receive.preset import Handshake
+from tidings.webhooks.receive.presets import PRESETS
+from tidings.webhooks.receive.read import read
 
 FIRST = delivery("evt_1")
 TYPE = ("content-type", "application/json")
@@ -118,6 +122,42 @@ async def test_a_request_is_signed_as_its_sender_would(till: Till, caller: Calle
     done = signed_request(till.receiver, request, id="x", at=now)
     tried = await trying_of(till.app.opened).look(till.receiver, done, at=now)
     assert (tried.outcome, tried.signed) == ("stored", now - now % 1_000_000)
+
+
+def github(body: bytes, *headers: tuple[bytes, bytes], id: str = "d-1") -> dict[bytes, bytes]:
+    """Return the headers with which GitHub sends this body."""
+    receiver = Receiver("hub", PRESETS["github"], secrets=["s3cret-" * 5], source="/hub")
+    request = Request(headers=((b"content-type", b"application/json"), *headers), body=body)
+    return dict(signed_request(receiver, request, id=id, at=1_700_000_000_000_000).headers)
+
+
+@pytest.mark.parametrize(
+    ("body", "type"),
+    [
+        (b'{"zen":"Keep it logically awesome."}', b"ping"),
+        (b'{"ref":"refs/heads/main","before":"0","after":"1"}', b"push"),
+        (b'{"action":"opened","issue":{}}', b"issues"),
+        (b'{"action":"created","issue":{},"comment":{}}', b"issue_comment"),
+    ],
+)
+def test_what_a_header_says_beside_the_signature_is_there_too(body: bytes, type: bytes) -> None:
+    headers = github(body)
+    assert (headers[b"x-github-event"], headers[b"x-github-delivery"]) == (type, b"d-1")
+    [item] = read(PRESETS["github"], tuple(headers.items()), body)
+    assert item.type.startswith(f"github.{type.decode().replace('_', '-')}")
+
+
+def test_what_the_request_says_itself_is_not_said_again() -> None:
+    headers = github(b"{}", (b"X-GitHub-Event", b"fork"), (b"X-GitHub-Delivery", b"own"))
+    assert (headers[b"X-GitHub-Event"], headers[b"X-GitHub-Delivery"]) == (b"fork", b"own")
+    assert b"x-github-event" not in headers
+    assert b"x-github-delivery" not in headers
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"no json"])
+def test_a_type_that_the_body_does_not_tell_is_asked_for(body: bytes) -> None:
+    with pytest.raises(CallerError, match="-H 'x-github-event: …'"):
+        github(body)
 
 
 async def test_a_handshake_is_told_from_a_delivery(tmp_path: Path) -> None:

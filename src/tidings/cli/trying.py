@@ -31,7 +31,9 @@ Header = Annotated[
     list[str] | None, typer.Option("--header", "-H", metavar="NAME: VALUE", help="Of a body alone; give it for each.")
 ]
 Query = Annotated[str, typer.Option(help="Of a body alone: what stood behind the ? of the URL.")]
-DeliveryId = Annotated[str, typer.Option("--id", help="The webhook's id, where the provider signs one.")]
+DeliveryId = Annotated[
+    str | None, typer.Option("--id", help="The webhook's id, where it is a header; a new one if left out.")
+]
 
 
 def try_(
@@ -40,7 +42,7 @@ def try_(
     header: Header = None,
     query: Query = "",
     sign: Annotated[bool, typer.Option("--sign", help="Sign it first, as its provider would.")] = False,
-    id: DeliveryId = "try",
+    id: DeliveryId = None,
     at: Annotated[str | None, typer.Option(help="Judge it as if it came then, RFC 3339; now if left out.")] = None,
     app: AppName = None,
     as_json: AsJson = False,
@@ -63,7 +65,7 @@ def try_(
         found = await _find(opened, receiver)
         request, now = _typed(given, found), opened.ports.clock.now_us() if then is None else then
         if sign:
-            request = signed(found, request, id=id, at=now)
+            request = signed(found, request, id=id or _new_id(opened), at=now)
         return trial_object(await trying_of(opened).look(found, request, at=now))
 
     tried = receipts.with_receivers(app, work)
@@ -79,26 +81,29 @@ def try_(
 def sign(
     receiver: Id,
     file: Annotated[str, typer.Argument(metavar="FILE", help="The body; -: standard input.")],
-    id: DeliveryId = "try",
+    header: Header = None,
+    id: DeliveryId = None,
     at: Annotated[str | None, typer.Option(help="As if it was then, RFC 3339; now if left out.")] = None,
     app: AppName = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the headers with which a body comes from the receiver's provider, as `curl -H @FILE` reads them.
 
-    They are signed with the receiver's own secrets. Exit code 1 if the signature does not stand in headers alone.
+    They are signed with the receiver's own secrets. Where the type is a header it follows from the body, or --header
+    says it. Exit code 1 if the signature does not stand in headers alone.
 
     Example: tidings receivers sign till order-paid.json > headers.txt
+    Example: tidings receivers sign mall order.json -H 'x-shopify-topic: orders/create' > headers.txt
     """
     from tidings.errors import RefusedError
     from tidings.operations.receiver_trial import signed
 
-    then, given = time_of("--at", at), read_request(file, (), "")
+    then, given = time_of("--at", at), read_request(file, header or (), "")
 
     async def work(opened: Opened) -> Request:
         found = await _find(opened, receiver)
         now = opened.ports.clock.now_us() if then is None else then
-        return signed(found, _typed(given, found), id=id, at=now)
+        return signed(found, _typed(given, found), id=id or _new_id(opened), at=now)
 
     done = receipts.with_receivers(app, work)
     if done.query or done.body != given.body:
@@ -118,6 +123,13 @@ async def _find(opened: Opened, id: str) -> Receiver:
     if found is None:
         raise no_receiver(id, [each.id for each in await opened.roster.all()])
     return found
+
+
+def _new_id(opened: Opened) -> str:
+    """Return an id that no other webhook has: one that came before is a repeat."""
+    from tidings.events.identity import uuid7
+
+    return uuid7(opened.ports.clock.now_us(), opened.ports.random.getrandbits(74))
 
 
 def _typed(given: Request, receiver: Receiver) -> Request:

@@ -20,8 +20,9 @@ from tidings.versions.retelling import Retelling
 from tidings.webhooks.intake.receiver import Receiver
 from tidings.webhooks.intake.translating import Making, arrival_of
 from tidings.webhooks.receive import handshake
-from tidings.webhooks.receive.given import Given
-from tidings.webhooks.receive.preset import BODY_LIMIT_MAX
+from tidings.webhooks.receive.given import Given, Refusal, member
+from tidings.webhooks.receive.places import First, Header, Member, places_of
+from tidings.webhooks.receive.preset import BODY_LIMIT_MAX, Dedupe
 from tidings.webhooks.receive.sign import sign
 from tidings.webhooks.receive.verdict import Accepted, Headers
 
@@ -130,14 +131,56 @@ class Trying:
 def signed(receiver: Receiver, request: Request, *, id: str, at: int) -> Request:
     """Return a request as its sender would sign it at this time, by the receiver's first scheme and its own keys.
 
-    `id`: where the scheme signs one. DeclarationError if none of the keys can sign; CallerError for `unsigned`.
+    `id`: where the scheme signs one, or it stands in a header. DeclarationError if none of the keys can sign;
+    CallerError for `unsigned`, and if its type stands in a header that is not given and does not follow from the body.
     """
     scheme = receiver.preset.schemes[0]
     if scheme.algorithm == "unsigned":
         raise CallerError(f"what comes to {receiver.id} is not signed: try it as it is")
     facts = receiver.facts(request.method, request.query)
     done = sign(scheme, request.body, facts, receiver.keys, id=id, at=utc(at))
-    return Request(method=request.method, query=done.query, headers=(*request.headers, *done.headers), body=done.body)
+    headers = (*request.headers, *done.headers)
+    beside = _beside(receiver, Request(headers=headers, body=request.body), id)
+    return Request(method=request.method, query=done.query, headers=(*headers, *beside), body=done.body)
+
+
+def _beside(receiver: Receiver, request: Request, id: str) -> Headers:
+    """Return what its sender says in headers beside the signature, and this request does not: the id, and the type."""
+    preset, there = receiver.preset, {name.lower().decode("latin-1") for name, _ in request.headers}
+    wanted: list[tuple[str, str]] = []
+    for_id = _headers_of(preset.dedupe)
+    if for_id and not there.intersection(for_id):
+        wanted.append((for_id[0], id))
+    for_type = _headers_of(preset.type[0])
+    if for_type and not there.intersection(for_type):
+        type = _type_of_body(receiver, request)
+        if type is None:
+            raise CallerError(f"{preset.name} says the type in a header: give it, -H '{for_type[0]}: …'")
+        wanted.append((for_type[0], type))
+    return tuple((name.encode(), value.encode()) for name, value in wanted)
+
+
+def _headers_of(places: Dedupe) -> list[str]:
+    """Return the headers that it is looked for in, in lower case; none if it may stand elsewhere."""
+    if not isinstance(places, Header | First):
+        return []
+    headers = [each.name for each in places_of(places) if isinstance(each, Header)]
+    return headers if len(headers) == len(places_of(places)) else []
+
+
+def _type_of_body(receiver: Receiver, request: Request) -> str | None:
+    """Return the type of which the body has most of the members that one has; None if that is not one."""
+    try:
+        document = _given(receiver, request).document
+    except Refusal:
+        return None
+    fitting = [
+        (len(pointers), type)
+        for type, pointers in receiver.preset.required.items()
+        if all(member(document, Member(each).steps) is not None for each in pointers)
+    ]
+    best = [type for count, type in fitting if count == max(fitting)[0]]
+    return best[0] if len(best) == 1 else None
 
 
 def _judged(receiver: Receiver, request: Request, at: int) -> Trial:
