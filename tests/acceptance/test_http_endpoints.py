@@ -273,3 +273,27 @@ async def test_endpoints_are_for_who_has_their_scopes(tmp_path: Path) -> None:
         assert (await reader.get("/endpoints")).status == 200
     async with keyed(tmp_path, "endpoints:write") as (_, writer):
         assert (await writer.get("/endpoints")).problem == (403, "scope-missing")
+
+
+async def test_a_legacy_signature_is_asked_for_shown_without_its_secret_and_taken_out(
+    caller: Caller, tmp_path: Path
+) -> None:
+    asked = {"preset": "github", "header": "X-Shop-Signature", "secret": "hush-hush"}
+    reply = await made(caller, legacy=asked)
+    shown = {"preset": "github", "header": "X-Shop-Signature", "prefix": None}
+    assert reply.json["legacy"] == shown
+    assert (await caller.get("/endpoints/crm")).json["legacy"] == shown
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
+    assert b"X-Shop-Signature" in kept
+    assert b"hush-hush" not in kept
+    # What was read can be written back: the secret stays.
+    same = await ask(caller, "PUT", "/endpoints/crm", {**PUBLIC, "legacy": shown}, if_match=reply.headers["etag"])
+    assert (same.status, same.json["legacy"]) == (200, shown)
+    gone = await ask(caller, "PATCH", "/endpoints/crm", {"legacy": None}, if_match=same.headers["etag"])
+    assert (gone.status, gone.json["legacy"]) == (200, None)
+    wrong = {"preset": "twilio", "header": "Host", "secret": ""}
+    refused = await ask(caller, "PATCH", "/endpoints/crm", {"legacy": wrong}, if_match=gone.headers["etag"])
+    assert refused.problem == (422, "invalid-configuration")
+    assert [each["pointer"] for each in refused.json["errors"]] == [
+        "/legacy/preset", "/legacy/header", "/legacy/secret"
+    ]  # fmt: skip

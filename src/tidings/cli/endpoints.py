@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidings.cli import completing, endpoint_acts
-from tidings.cli.members import members_of
+from tidings.cli.members import members_of, with_legacy_secret
 from tidings.cli.output import Output
 from tidings.cli.session import WHO, AsJson, Session
 
@@ -23,6 +23,9 @@ Set = Annotated[
 ]
 Type = Annotated[list[str] | None, typer.Option(help="Only events of this type; give it for each.")]
 Header = Annotated[list[str] | None, typer.Option(metavar="NAME: VALUE", help="Sent with each; give it for each.")]
+LegacySecret = Annotated[
+    str | None, typer.Option(metavar="TEXT|-", help="What `legacy` is signed with; -: a line of standard input.")
+]
 
 commands.command("test")(endpoint_acts.send_test)
 for _act in (
@@ -77,6 +80,7 @@ def add(
     type: Type = None,
     header: Header = None,
     set_: Set = None,
+    legacy_secret: LegacySecret = None,
     kind: Annotated[str, typer.Option(help="Of its secret: hmac or ed25519.")] = "hmac",
     poll: Annotated[bool, typer.Option("--poll", help="Nothing is posted: its deliveries are fetched.")] = False,
     as_json: AsJson = False,
@@ -85,11 +89,13 @@ def add(
 
     Example: tidings endpoints add https://example.com/hooks --id crm --type order-placed --set ordering=key
     Example: tidings endpoints add --poll --id dev
+    Example: tidings endpoints add https://example.com/hooks --set 'legacy={"preset": "github"}' --legacy-secret -
     """
     from tidings.faces.endpoints import made_object
 
     where = {"via": "poll"} if poll else {}
     members = {**where, **({} if url is None else {"url": url}), **_members(type, header, set_)}
+    members = with_legacy_secret(members, legacy_secret)
 
     async def work(opened: Opened) -> dict[str, Any]:
         return made_object(await opened.endpoints.add(members, id=id, kind=_kind(kind), who=WHO))
@@ -111,6 +117,7 @@ def change(
     type: Type = None,
     header: Header = None,
     set_: Set = None,
+    legacy_secret: LegacySecret = None,
     as_json: AsJson = False,
 ) -> None:
     """Change the members that are given; `--set MEMBER=null` puts a default back.
@@ -121,6 +128,7 @@ def change(
     from tidings.faces.endpoints import endpoint_object
 
     members = {**({} if url is None else {"url": url}), **_members(type, header, set_)}
+    members = with_legacy_secret(members, legacy_secret)
     if not members:
         raise CallerError("say what is to be changed: --url, --type, --header or --set MEMBER=JSON")
 

@@ -24,7 +24,22 @@ def members_of(given: Sequence[str] | None) -> dict[str, Any]:
     return found
 
 
-def secrets_of(given: Sequence[str]) -> list[str]:
+def with_legacy_secret(members: dict[str, Any], secret: str | None) -> dict[str, Any]:
+    """Return the members with the secret of `legacy`; `-` stands for a line of standard input. CallerError."""
+    from tidings.errors import CallerError
+
+    if secret is None:
+        return members
+    legacy = members.get("legacy")
+    if not isinstance(legacy, dict):
+        raise CallerError('--legacy-secret: say whose scheme it is for, too: --set \'legacy={"preset": "github"}\'')
+    found = secrets_of([secret], option="--legacy-secret")
+    if len(found) != 1:
+        raise CallerError(f"--legacy-secret -: standard input has {len(found)} lines; write one secret there")
+    return {**members, "legacy": {**legacy, "secret": found[0]}}
+
+
+def secrets_of(given: Sequence[str], *, option: str = "--secret") -> list[str]:
     """Return the secrets that are given: `-` stands for each line of standard input. CallerError if that has none."""
     from tidings.errors import CallerError
 
@@ -32,7 +47,7 @@ def secrets_of(given: Sequence[str]) -> list[str]:
     for text in given:
         lines = [text] if text != "-" else [line.strip() for line in _lines() if line.strip()]
         if not lines:
-            raise CallerError("--secret -: standard input has no line; write a secret there, the newest first")
+            raise CallerError(f"{option} -: standard input has no line; write a secret there, the newest first")
         found += lines
     return found
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import structs
 
@@ -15,7 +15,14 @@ from tidings.store.endpoints import EndpointRecord
 from tidings.webhooks.deliver import secrets
 from tidings.webhooks.deliver.endpoint import Endpoint
 from tidings.webhooks.deliver.records import secrets_of, secrets_to_bytes
-from tidings.webhooks.deliver.sealing import Unreadable, opened, sealed, sealed_headers
+from tidings.webhooks.deliver.sealing import (
+    Unreadable,
+    opened,
+    opened_legacy,
+    sealed,
+    sealed_headers,
+    sealed_legacy,
+)
 from tidings.webhooks.deliver.secrets import Held, Secret
 from tidings.webhooks.sealing import Keyring
 
@@ -43,7 +50,7 @@ class New(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Makes secrets, and seals them and the values of headers under the keyring."""
+    """Makes secrets, and seals them and what else of a configuration is secret under the keyring."""
 
     ports: Ports
     keyring: Keyring
@@ -72,9 +79,18 @@ class Secrets:
         return structs.replace(record, secrets=secrets_to_bytes(left))
 
     def sealing(self, endpoint: Endpoint) -> Endpoint:
-        """Return the endpoint with the values of its headers sealed."""
+        """Return the endpoint with the values of its headers and the secret of its legacy signature sealed."""
         headers = sealed_headers(endpoint.headers, self.keyring, endpoint=endpoint.id, draw=self._draw)
-        return replace(endpoint, headers=headers)
+        legacy = sealed_legacy(endpoint.legacy, self.keyring, endpoint=endpoint.id, draw=self._draw)
+        return replace(endpoint, headers=headers, legacy=legacy)
+
+    def with_old(self, legacy: Any, known: Endpoint) -> Any:
+        """Return what is said of a legacy signature, with the secret that is there if it says none, and if that one
+        can be read."""
+        if not isinstance(legacy, Mapping) or legacy.get("secret") is not None:
+            return legacy
+        old = opened_legacy(known.legacy, self.keyring, endpoint=known.id)
+        return legacy if old is None or isinstance(old, Unreadable) else {**legacy, "secret": old.secret}
 
     def _new(self, endpoint: str, before: Sequence[Held], *, text: str | None, kind: secrets.Kind, now: int) -> New:
         key = secrets.secret_of(text) if text is not None else secrets.generated(kind, self._draw)

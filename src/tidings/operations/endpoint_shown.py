@@ -27,7 +27,8 @@ class ShownSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One endpoint. `members`: what was configured, but for the values of headers, which may be secrets.
+    """One endpoint. `members`: what was configured, but for the values of headers, which may be secrets, and
+    the secret of `legacy`.
 
     `since`: when the state began; `reason`: of one that is not active. `not_before`: nothing is sent earlier; 0: now.
     `failures`: in a row. `quiet_since`: the last success, else when it was made or resumed. `succeeded`, `failed`:
@@ -56,6 +57,8 @@ def shown(record: EndpointRecord, backlog: Backlog, *, now: int) -> Shown:
     """Return what of a record may be shown."""
     endpoint = endpoint_of_record(record, now=now)
     members = members_of(endpoint)
+    if members["legacy"] is not None:
+        del members["legacy"]["secret"]
     succeeded, failed = health.lately(endpoint.health, now=now)
     held = alive(secrets_of(record.secrets), now=now)
     return Shown(

@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 from msgspec import structs
 
-from tidings.errors import InvalidConfigurationError, MovedError, RefusedError
+from tidings.errors import MovedError, RefusedError
 from tidings.events.envelope import Envelope
 from tidings.events.identity import uuid7
 from tidings.log.driver import Receipt
 from tidings.log.log import Log
 from tidings.operations.endpoint_again import Again, Wanted, recover, recoverable, replay
+from tidings.operations.endpoint_changes import Changes
 from tidings.operations.endpoint_ids import checked
 from tidings.operations.endpoint_pins import check_pins, newest_open
 from tidings.operations.endpoint_secrets import Made, New, Secrets
@@ -28,7 +29,7 @@ from tidings.store.endpoint_deliveries import Backlog, Range
 from tidings.store.endpoints import EndpointRecord
 from tidings.webhooks.deliver import health, secrets
 from tidings.webhooks.deliver.addresses import Allowed
-from tidings.webhooks.deliver.configured import endpoint_of, members_of
+from tidings.webhooks.deliver.configured import endpoint_of
 from tidings.webhooks.deliver.fanout import NAME, types_of
 from tidings.webhooks.deliver.operational import Operational, said
 from tidings.webhooks.deliver.pinning import Lineages
@@ -127,27 +128,15 @@ class Endpoints:
     ) -> Shown:
         """Change the members that are given; with `whole`, those that are not take their defaults, and `pin` stays.
 
-        `version`: the one that is to be changed, None for whichever there is. As `add`; NotFoundError; MovedError if it
-        has another version.
+        `legacy` keeps its secret if none is given. `version`: the one that is to be changed, None for whichever there
+        is. As `add`; NotFoundError; MovedError if it has another version.
         """
+        changes = Changes(members=members, whole=whole, allowed=self.allowed, secrets=self._secrets)
 
         def changed(record: EndpointRecord, now: int) -> EndpointRecord:
             if version is not None and record.version != version:
                 raise moved_endpoint(id)
-            known = endpoint_of_record(record, now=now)
-            given = {"pin": dict(known.pin), **members} if whole else {**members_of(known), **members}
-            if "slots" in members and "reserved" not in members and not whole:
-                given = {name: value for name, value in given.items() if name != "reserved"}
-            stays = "headers" not in members and not whole
-            if stays:
-                del given["headers"]  # what is sealed is no header that anybody may give
-            endpoint = self._secrets.sealing(endpoint_of(given, id=id, health=known.health, allowed=self.allowed))
-            if stays:
-                endpoint = replace(endpoint, headers=known.headers)
-            if endpoint.via != known.via:
-                why = f"it stays {known.via!r}, which it was made with: make another endpoint"
-                raise InvalidConfigurationError(f"via: {why}", errors=[("/via", why)])
-            return structs.replace(record, config=config_of(endpoint), pacing=pacing_of(endpoint))
+            return changes.made(record, now=now)
 
         before = endpoint_of_record(await find_endpoint(self.store, id), now=self.ports.clock.now_us()).pin
         await check_pins(self.store, members.get("pin"), self.lineages, before=before)

@@ -52,6 +52,14 @@ async def test_of_a_new_key_of_two_halves_the_public_one_is_shown_to_be_passed_o
     assert first.public not in made.words
 
 
+async def test_an_endpoint_s_page_shows_its_legacy_signature_without_the_secret(browser: Browser) -> None:
+    legacy = {"preset": "github", "header": "X-Shop-Signature", "secret": "hush-hush"}
+    await browser.shop.opened.endpoints.add({"via": "poll", "legacy": legacy}, id="old")
+    page = await browser.get("/endpoints/old")
+    assert '{"preset":"github","header":"X-Shop-Signature","prefix":null}' in page.words
+    assert "hush" not in page.words
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"origin": "http://evil.example"}, {"origin": "null"}, {"origin": ""}, {"origin": "http://127.0.0.1:1"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -111,6 +112,67 @@ async def test_a_header_that_was_kept_before_there_was_a_master_key_is_sent(at: 
     await at.say("1")
     await at.until("delivered")
     assert to.got[0].headers["x-key"] == "1"
+
+
+async def test_the_secret_of_a_legacy_header_is_sealed_and_not_shown_and_stays_until_it_is_taken_out(to: Sink) -> None:
+    async with desk(master_key=b64encode(bytes(range(32))).decode()) as at:
+        legacy = {"preset": "github", "header": "X-Shop-Signature", "secret": "hush"}
+        await at.add(to.url(), legacy=legacy)
+        changes: tuple[dict[str, Any], ...] = (
+            {"rate": 6_000},
+            {"legacy": {"preset": "github", "header": "X-Shop-Signature"}},
+            {"headers": {"x-key": "1"}},
+        )
+        for members in changes:
+            record = await at.opened.store.endpoint("e")
+            assert record is not None
+            assert (b"hush" in record.config, b"X-Shop-Signature" in record.config) == (False, True)
+            changed = await at.endpoints.change("e", members)
+            assert changed.members["legacy"] == {"preset": "github", "header": "X-Shop-Signature", "prefix": None}
+        await at.say("1")
+        await at.until("delivered")
+        expected = hmac.digest(b"hush", to.got[0].body, "sha256").hex()
+        assert to.got[0].headers["X-Shop-Signature"] == f"sha256={expected}"
+        assert (await at.endpoints.change("e", {"legacy": None})).members["legacy"] is None
+        await at.say("2")
+        await at.until("delivered", "delivered")
+        assert "X-Shop-Signature" not in to.got[1].headers
+
+
+async def test_a_change_that_leaves_the_legacy_header_is_judged_with_it(at: Desk, to: Sink) -> None:
+    await at.add(to.url(), legacy={"preset": "github", "header": "X-Sig", "secret": "hush"}, headers={"x-a": "1"})
+    for members in ({"headers": {"x-sig": "1"}}, {"legacy": {"preset": "github", "header": "X-A"}}):
+        with pytest.raises(InvalidConfigurationError, match=r"/headers: x-\w+ is the one of `legacy`"):
+            await at.endpoints.change("e", members)
+    whole = await at.endpoints.change("e", {"url": to.url(), "legacy": {"preset": "stripe"}}, whole=True)
+    assert whole.members["legacy"] == {"preset": "stripe", "header": "stripe-signature", "prefix": None}
+    assert (await at.endpoints.change("e", {"url": to.url()}, whole=True)).members["legacy"] is None
+    with pytest.raises(InvalidConfigurationError, match="/legacy/secret: expected the old secret"):
+        await at.endpoints.change("e", {"legacy": {"preset": "github"}})
+
+
+async def test_a_legacy_secret_that_cannot_be_read_is_as_any_that_cannot(at: Desk, to: Sink) -> None:
+    await at.add(to.url())
+    keys = keyring_of(b64encode(bytes(range(32))).decode())
+    legacy = {"preset": "github", "secret": "hush"}
+    await replace(at.endpoints, keyring=keys).change("e", {"legacy": legacy})
+    await at.say("1")
+    await at.until("dead")
+    assert ((await at.endpoints.show("e")).reason, to.got) == ("secret-unreadable", [])
+    assert (await at.endpoints.change("e", {"rate": 6_000})).members["legacy"] is not None
+    with pytest.raises(InvalidConfigurationError, match="/legacy/secret: expected the old secret"):
+        await at.endpoints.change("e", {"legacy": {"preset": "stripe"}})
+    await at.endpoints.change("e", {"legacy": legacy})
+    await at.endpoints.resume("e")
+    await at.say("2")
+    await at.until("dead", "delivered")
+
+
+async def test_an_endpoint_without_a_legacy_header_is_kept_as_releases_without_it_read_it(at: Desk, to: Sink) -> None:
+    await at.add(to.url())
+    record = await at.opened.store.endpoint("e")
+    assert record is not None
+    assert b"legacy" not in record.config
 
 
 async def test_a_change_keeps_what_it_does_not_name_and_is_refused_to_who_saw_an_older_version(

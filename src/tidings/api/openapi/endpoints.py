@@ -6,6 +6,7 @@ from typing import get_args
 
 from tidings.api.openapi import acts
 from tidings.api.openapi.acts import DRY, MAYBE, MAYBE_TIME, REPLAYED, TEXT, TIME, WHOLE, YES
+from tidings.api.openapi.legacy import legacy_shown, legacy_wanted
 from tidings.api.openapi.operations import operation
 from tidings.api.openapi.parts import Object, array, parameter, record, ref, response, schema
 from tidings.api.openapi.polling import polling_paths
@@ -82,13 +83,14 @@ def _wanted() -> dict[str, Object]:
     configured = _configuration()
     maybe = {name: {"anyOf": [of, {"type": "null"}]} for name, of in configured.items()}
     headers: Object = {"type": "object", "additionalProperties": TEXT, "description": "Sent with each request."}
-    return {**maybe, "headers": {"anyOf": [headers, {"type": "null"}]}}
+    return {**maybe, "headers": {"anyOf": [headers, {"type": "null"}]}, "legacy": legacy_wanted()}
 
 
 def _shown() -> dict[str, Object]:
     return {
         "endpoint": TEXT,
         **_configuration(),
+        "legacy": legacy_shown(),
         "header_names": array(TEXT, description="Of the headers sent with each request; what they say is not shown."),
         "state": {"enum": list(STATES)},
         "reason": MAYBE | {"description": "Of a state that is not `active`."},

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, get_args
 
 from tidings.errors import EndpointRefusedError, InvalidConfigurationError, PatternError
 from tidings.events.codec import pointer
 from tidings.events.patterns.grammar import compile_pattern
-from tidings.webhooks.deliver import headers, target
+from tidings.webhooks.deliver import headers, legacy, target
 from tidings.webhooks.deliver.addresses import ONLY_PUBLIC, Allowed
 from tidings.webhooks.deliver.endpoint import RESERVED, SLOTS, Batch, Endpoint, Format, Ordering, Via
 from tidings.webhooks.deliver.health import Health
@@ -23,7 +24,9 @@ BATCH_BYTES_MIN, BATCH_BYTES_MAX = 65_536, 1_048_576
 LINGER_MAX_MS = 5_000
 PINS_MAX = 1_000
 VERSION_MAX = 2_147_483_647
-MEMBERS = ("url", "via", "pattern", "pin", "format", "ordering", "slots", "reserved", "rate", "batch", "headers")
+MEMBERS = (
+    "url", "via", "pattern", "pin", "format", "ordering", "slots", "reserved", "rate", "batch", "headers", "legacy",
+)  # fmt: skip
 _BATCH_MEMBERS = ("size", "bytes", "linger_ms")
 
 
@@ -47,12 +50,16 @@ def endpoint_of(members: Mapping[str, Any], *, id: str, health: Health, allowed:
     given = {name: value for name, value in members.items() if value is not None}
     if "batch" in given:
         given["batch"] = Batch(**given["batch"])
+    if "legacy" in given:
+        given["legacy"] = legacy.legacy_of(given["legacy"])
     given.setdefault("reserved", min(RESERVED, given.get("slots", SLOTS) - 1))
-    return Endpoint(id=id, health=health, **given)
+    endpoint = Endpoint(id=id, health=health, **given)
+    legacy.check_beside(endpoint)
+    return endpoint
 
 
 def members_of(endpoint: Endpoint) -> dict[str, Any]:
-    """Return the members of the JSON object that says the endpoint, headers included."""
+    """Return the members of the JSON object that says the endpoint, with headers and the secret of `legacy`."""
     batch = endpoint.batch
     return {
         "url": endpoint.url or None,
@@ -66,6 +73,7 @@ def members_of(endpoint: Endpoint) -> dict[str, Any]:
         "rate": endpoint.rate,
         "batch": None if batch is None else {name: getattr(batch, name) for name in _BATCH_MEMBERS},
         "headers": dict(endpoint.headers),
+        "legacy": None if endpoint.legacy is None else asdict(endpoint.legacy),
     }
 
 
@@ -92,6 +100,9 @@ def _faults(members: Mapping[str, Any]) -> list[Fault]:
     faults += _faults_of_pace(given)
     faults += _faults_of_batch(given)
     faults += _faults_of_maps(given)
+    if "legacy" in given:
+        wrong = legacy.faults_of(given["legacy"], is_polled=given.get("via") == "poll")
+        faults += [(f"/legacy{where}", why) for where, why in wrong]
     return faults
 
 

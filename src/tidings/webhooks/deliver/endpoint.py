@@ -26,6 +26,20 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Legacy:
+    """A signature beside ours, as the sender before tidings made it, until the receiver has moved.
+
+    `preset`: in whose scheme. `header`: its name, as it is to be written. `prefix`: what stands before the signature;
+    None for what the scheme has there. `secret`: the old one, as the receiver has it; in a row it is sealed.
+    """
+
+    preset: str
+    header: str
+    prefix: str | None = None
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """What an operator said of an endpoint, and how it does.
 
@@ -33,7 +47,7 @@ class Endpoint:
     `pattern`: which events it is sent, as the JSON object that it was given; an empty one: every event. `pin`: the
     `dataversion` of each type. `slots`: deliveries under way at once, `reserved` of them for first attempts. `rate`:
     deliveries a minute; None for any number. `headers`: sent with each request; they may hold secrets, so that they are
-    not shown.
+    not shown. `legacy`: None but while a receiver moves.
     """
 
     id: str
@@ -48,4 +62,5 @@ class Endpoint:
     rate: int | None = None
     batch: Batch | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    legacy: Legacy | None = None
     health: Health

@@ -12,7 +12,7 @@ from tidings.store.endpoints import EndpointRecord
 from tidings.webhooks.deliver.answer import Failure
 from tidings.webhooks.deliver.endpoint import Endpoint
 from tidings.webhooks.deliver.records import endpoint_of_record, secrets_of
-from tidings.webhooks.deliver.sealing import Opening, Unreadable, opened, opened_headers, signers
+from tidings.webhooks.deliver.sealing import Opening, Unreadable, opened, opened_headers, opened_legacy, signers
 from tidings.webhooks.deliver.secrets import Held, Secret
 from tidings.webhooks.sealing import Keyring
 
@@ -35,7 +35,7 @@ class Prepared:
     sole: tuple[Secret, ...] | Failure | None
 
     def signers(self, *, now: int) -> tuple[Secret, ...] | Failure:
-        """See `tidings.webhooks.deliver.sealing.signers`; as well a failure if a header cannot be read."""
+        """See `tidings.webhooks.deliver.sealing.signers`; as well a failure if a header, or a legacy secret, cannot."""
         if self.unreadable is not None:
             return Failure(kind="secret-unreadable", error=self.unreadable)
         return self.sole or signers(self.held, self.opening, now=now)
@@ -54,12 +54,10 @@ class Preparing:
         known = self._made.get(record.id)
         if known is not None and known[0] == version:
             return known[1]
-        endpoint = endpoint_of_record(record, now=now)
-        headers = opened_headers(endpoint.headers, self._keyring, endpoint=record.id)
-        why = headers.why if isinstance(headers, Unreadable) else None
+        endpoint, why = self._opened(endpoint_of_record(record, now=now))
         held, opening = secrets_of(record.secrets), cache(partial(opened, keyring=self._keyring, about=record.id))
         made = Prepared(
-            endpoint if isinstance(headers, Unreadable) else replace(endpoint, headers=headers),
+            endpoint,
             held,
             opening,
             _reading_data(endpoint),
@@ -70,6 +68,16 @@ class Preparing:
             del self._made[next(iter(self._made))]
         self._made[record.id] = (version, made)
         return made
+
+    def _opened(self, endpoint: Endpoint) -> tuple[Endpoint, str | None]:
+        """Return the endpoint with what is sealed of its configuration in clear, or as it is and why it cannot be."""
+        headers = opened_headers(endpoint.headers, self._keyring, endpoint=endpoint.id)
+        legacy = opened_legacy(endpoint.legacy, self._keyring, endpoint=endpoint.id)
+        if isinstance(headers, Unreadable):
+            return endpoint, headers.why
+        if isinstance(legacy, Unreadable):
+            return endpoint, legacy.why
+        return replace(endpoint, headers=headers, legacy=legacy), None
 
 
 def _reading_data(endpoint: Endpoint) -> Pattern | None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tidings.store.endpoints import Condition, EndpointRecord, Pacing
 from tidings.webhooks.deliver import health
 from tidings.webhooks.deliver.configured import members_of
-from tidings.webhooks.deliver.endpoint import Batch, Endpoint
+from tidings.webhooks.deliver.endpoint import Batch, Endpoint, Legacy
 from tidings.webhooks.deliver.health import Health
 from tidings.webhooks.deliver.secrets import Held
 
@@ -21,8 +21,14 @@ _held = msgspec.json.Decoder(tuple[Held, ...]).decode
 
 
 def config_of(endpoint: Endpoint) -> bytes:
-    """Return what an operator said of the endpoint, as the JSON object that a record keeps."""
-    return _encode(members_of(endpoint))
+    """Return what an operator said of the endpoint, as the JSON object that a record keeps.
+
+    Releases that know no `legacy` read whatever has none.
+    """
+    members = members_of(endpoint)
+    if members["legacy"] is None:
+        del members["legacy"]
+    return _encode(members)
 
 
 def pacing_of(endpoint: Endpoint) -> Pacing:
@@ -75,8 +81,13 @@ def health_of(condition: Condition, *, now: int) -> Health:
 def endpoint_of_record(record: EndpointRecord, *, now: int) -> Endpoint:
     """Return the endpoint that a record keeps. Its configuration was checked before it was kept."""
     members: Mapping[str, Any] = msgspec.json.decode(record.config)
-    batch = members.get("batch")
-    given = {**members, "url": members.get("url") or "", "batch": None if batch is None else Batch(**batch)}
+    batch, legacy = members.get("batch"), members.get("legacy")
+    given = {
+        **members,
+        "url": members.get("url") or "",
+        "batch": None if batch is None else Batch(**batch),
+        "legacy": None if legacy is None else Legacy(**legacy),
+    }
     return Endpoint(id=record.id, health=health_of(record.condition, now=now), **given)
 
 

@@ -22,6 +22,7 @@ from tidings.events.payload import write_data
 from tidings.events.timestamp import time_text, time_us
 from tidings.webhooks.deliver.endpoint import Batch, Endpoint, Format
 from tidings.webhooks.deliver.headers import is_reserved
+from tidings.webhooks.deliver.legacy import legacy_headers
 from tidings.webhooks.deliver.secrets import Secret
 from tidings.webhooks.deliver.signing import signature_headers
 
@@ -92,12 +93,15 @@ def fitting(entries: Sequence[Entry], batch: Batch) -> int:
 def request_of(
     endpoint: Endpoint, content: Content, attempt: Attempt, secrets: Sequence[Secret], *, release: str
 ) -> Request:
-    """Return what is sent in this attempt, signed by each of the secrets. ValueError if there is none.
+    """Return what is sent in this attempt, signed by each of the secrets, and as receivers that have not moved verify
+    it. ValueError if there is none.
 
     The endpoint's own headers come first and replace nothing. `release`: of tidings, such as 0.1.0.
     """
     own = [each for each in endpoint.headers.items() if not is_reserved(each[0])] if endpoint.headers else []
     signed = signature_headers(secrets, id=attempt.id, timestamp=attempt.at // SECOND_US, body=content.body)
+    if endpoint.legacy is not None:
+        signed += legacy_headers(endpoint.legacy, url=endpoint.url, id=attempt.id, at=attempt.at, body=content.body)
     ours = [
         ("user-agent", f"tidings/{release}"),
         ("idempotency-key", f'"{attempt.id}"'),  # a string of structured fields, RFC 9651

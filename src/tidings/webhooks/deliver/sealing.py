@@ -1,19 +1,21 @@
 """Secrets at rest: encrypted (AES-256-GCM) under a master key that is no part of the database.
 
 A sealed secret is one line of text, `aes256gcm$KEY$NONCE$CIPHERTEXT`, in base64 but for the key's id; or, where there
-is no master key, `plain$whsec_…`. So are the values of an endpoint's own headers, which may be secrets.
+is no master key, `plain$whsec_…`. So are the values of an endpoint's own headers, which may be secrets, and the secret
+of its legacy signature.
 """
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from tidings.errors import InvalidConfigurationError
 from tidings.webhooks import crypto
 from tidings.webhooks.deliver.answer import Failure
+from tidings.webhooks.deliver.endpoint import Legacy
 from tidings.webhooks.deliver.secrets import Held, Secret, alive, secret_of
 from tidings.webhooks.sealing import NONCE_BYTES, PLAIN, SEALED, SETTING, Draw, Keyring, about_of
 
@@ -56,6 +58,27 @@ def opened_headers(headers: Mapping[str, str], keyring: Keyring, *, endpoint: st
             return Unreadable(f"the header {name}: {value.why}")
         found[name] = value
     return found
+
+
+def sealed_legacy(legacy: Legacy | None, keyring: Keyring, *, endpoint: str, draw: Draw) -> Legacy | None:
+    """Return a legacy signature with its secret as a row may keep it."""
+    if legacy is None:
+        return None
+    return replace(legacy, secret=_sealed(legacy.secret, keyring, about=_legacy(endpoint), draw=draw))
+
+
+def opened_legacy(legacy: Legacy | None, keyring: Keyring, *, endpoint: str) -> Legacy | Unreadable | None:
+    """Return what `sealed_legacy` was given, or why its secret cannot be read."""
+    if legacy is None:
+        return None
+    secret = _opened(legacy.secret, keyring, about=_legacy(endpoint))
+    if isinstance(secret, Unreadable):
+        return Unreadable(f"the secret of legacy: {secret.why}")
+    return replace(legacy, secret=secret)
+
+
+def _legacy(endpoint: str) -> str:
+    return f"{endpoint} legacy secret"  # no header's name has a space
 
 
 def _header(endpoint: str, name: str) -> str:

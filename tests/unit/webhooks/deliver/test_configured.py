@@ -37,6 +37,7 @@ def test_what_is_said_is_kept() -> None:
         "format": "cloudevents", "ordering": "key", "slots": 8, "reserved": 2, "rate": 30,
         "headers": {"Authorization": "Bearer x"},
         "batch": {"size": 100, "bytes": 1_000_000, "linger_ms": 5_000},
+        "legacy": {"preset": "github", "header": "X-Shop-Signature", "prefix": "v1=", "secret": "hush"},
     }  # fmt: skip
     endpoint = endpoint_of(members, id="ep_1", health=health.new(0))
     assert members_of(endpoint) == members
