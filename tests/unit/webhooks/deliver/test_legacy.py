@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -202,13 +202,25 @@ def test_a_secret_is_not_shown() -> None:
     assert OLD not in repr(made({"preset": "github", "secret": OLD}))
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest) -> str:
+    """The URL of a database: in memory, or on a server."""
+    return "sqlite:///:memory:" if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def at(place: str) -> AsyncIterator[Desk]:
+    async with desk(place) as made:
+        yield made
+
+
 async def attempts_of(at: Desk, to_url: str) -> None:
     await at.add(to_url, legacy={"preset": "stripe", "header": "X-Shop-Signature", "secret": OLD})
     await at.say("1")
 
 
-async def test_every_attempt_is_signed_anew_over_the_bytes_that_came() -> None:
-    async with desk() as at, sink() as to:
+async def test_every_attempt_is_signed_anew_over_the_bytes_that_came(at: Desk) -> None:
+    async with sink() as to:
         to.answer = always(500)
         await attempts_of(at, to.url())
         await at.until("dead")
@@ -219,8 +231,8 @@ async def test_every_attempt_is_signed_anew_over_the_bytes_that_came() -> None:
             assert stamp == f"t={got.headers['webhook-timestamp']}"
 
 
-async def test_a_rotation_leaves_old_receivers_their_secret() -> None:
-    async with desk() as at, sink() as to:
+async def test_a_rotation_leaves_old_receivers_their_secret(at: Desk) -> None:
+    async with sink() as to:
         await attempts_of(at, to.url())
         made = await at.endpoints.rotate("e", kind="ed25519", grace_s=0)
         assert made.public is not None
