@@ -217,3 +217,31 @@ def test_a_root_certificate_that_cannot_be_read_is_named_in_one_line(
         [said] = named.err.splitlines()
         assert f"{file} {why}" in said
         assert (named.code, named.out) == (2, "")
+
+
+async def test_a_service_that_is_new_after_events_were_removed_waits_to_be_told_and_is_listed(
+    place: OnPostgres, bare_postgres_url: str
+) -> None:
+    assert place.emit("1", 10).code == 0
+    connection = await asyncpg.connect(bare_postgres_url)
+    await connection.execute("SELECT setval('tidings.position', 1 << 24)")
+    await connection.execute("UPDATE tidings.head SET floor_pos = (1 << 24) - 1")
+    await connection.execute("ALTER TABLE tidings.log DETACH PARTITION tidings.log_0 CONCURRENTLY")
+    await connection.close()
+    assert place.emit("2", 20).code == 0
+    names = ["orders", "orders.order@1", "stock"]
+    with place.serving() as url:
+        place.eventually(
+            "consumers",
+            until=lambda found: {each["consumer"]: each["state"] for each in found} == dict.fromkeys(names, "expired"),
+        )
+        assert "expired: entries up to 16777215 were removed unread" in place.tidings("consumers").out
+        for name in names:
+            begun = place.tidings("consumers", "begin", name)
+            assert (begun.code, begun.out) == (
+                0,
+                f"{name} begins after position 16777215, up to which nothing is kept\n",
+            )
+        place.eventually("consumers", "--app", "shop:app", until=settled)
+        assert [row["order_id"] for row in get(f"{url}/views/orders/order")["rows"]] == ["2"]
+        assert place.tidings("consumers", "begin", "stock").code == 1

@@ -84,6 +84,31 @@ def pause(
 
 
 @commands.command()
+def begin(consumer: Consumer, app: AppName = None, as_json: AsJson = False) -> None:
+    """Have an expired consumer begin with the oldest event that is kept, and without those that were removed.
+
+    It is expired where events were removed from the log before it had read them, as is one of a new service; until
+    this is said, or they are back, it reads nothing. A view whose events were removed lacks what they said. Exit
+    code 1 if nothing that was removed keeps it.
+
+    Example: tidings consumers begin orders
+    """
+    from tidings.operations.beginning import begin as begin_after
+
+    session = Session(app)
+
+    async def work(opened: Opened) -> tuple[int, dict[str, Any] | None]:
+        floor = await begin_after(opened.log, opened.store, session.services, consumer, who=WHO)
+        return floor, await _object(opened, session, consumer) if as_json else None
+
+    floor, shown = session.look(work)
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json(shown)
+    output.say(f"{consumer} begins after position {floor}, up to which nothing is kept")
+
+
+@commands.command()
 def resume(consumer: Consumer, app: AppName = None, as_json: AsJson = False) -> None:
     """Let a paused consumer go on where it stands. One that is not paused goes on as before.
 

@@ -125,9 +125,13 @@ def lag_row(lag: ConsumerLag) -> dict[str, Any]:
     """Return a consumer's lag as a row for people."""
     has_lag = bool(lag.partitions)
     unknown = " (not declared here)" if lag.declared is False else ""
+    states = {
+        "paused": f"paused: {lag.paused}",
+        "expired": f"expired: entries up to {lag.expired} were removed unread, see `tidings consumers begin --help`",
+    }
     return {
         "consumer": lag.name + unknown,
-        "state": f"paused: {lag.paused}" if lag.state == "paused" else lag.state,
+        "state": states.get(lag.state, lag.state),
         "checkpoint": lag.checkpoint,
         "head": lag.head,
         "lag": (f"over {lag.entries:,}" if lag.at_least else f"{lag.entries:,}") if has_lag else None,

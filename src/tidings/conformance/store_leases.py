@@ -247,6 +247,20 @@ class Leasing:
         await store.rewind(CONSUMER, to=8)
         assert await position_of(store) == 3
 
+    async def test_a_skip_moves_forward_what_stands_before_it_and_ends_its_lease(self, store: StoreDriver) -> None:
+        first, second = await claimed(store, partitions=2)
+        await self._advanced(store, second, to=9)
+        assert await store.begin_attempt(first, 1) == 1
+        await store.skip(CONSUMER, to=4)
+        async with refused(CheckpointMovedError, store.unit(first)) as unit:
+            unit.advance(to=10)
+        await self._advanced(store, second.at(9), to=11)
+        [again] = await store.claim(CONSUMER, owner=OTHER, want=2, ttl=TTL)
+        assert (again.part, again.position, again.gate, again.expired) == (first.part, 4, first.gate, False)
+        assert await store.begin_attempt(again, 1) == 1
+        with pytest.raises(NotFoundError):
+            await store.skip("nobody", to=4)
+
     async def _advanced(self, store: StoreDriver, claim: Claim, *, to: int) -> Claim:
         async with store.unit(claim) as unit:
             unit.advance(to=to)

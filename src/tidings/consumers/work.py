@@ -17,6 +17,7 @@ from tidings.consumers.redriving import Redriving
 from tidings.errors import (
     CheckpointMovedError,
     ContendedError,
+    PositionExpiredError,
     StoreUnavailableError,
     TidingsError,
     VersionUnreadableError,
@@ -78,6 +79,8 @@ class Work:
         except ContendedError:  # by now the other one goes on: the database has waited for it
             self._ports.observer.contended(self._reacting.reaction.name)
             return None
+        except PositionExpiredError as error:
+            raise _removed_before(self._reacting.reaction.name, error.floor) from error
         except PASSING as error:
             self._unavailable += isinstance(error, StoreUnavailableError)
             return self._back_off(error)
@@ -207,3 +210,12 @@ class Work:
         if head > lane.at:
             await self._settle(lane.read_to(head))
         return Rest(DUE_SECONDS)
+
+
+def _removed_before(name: str, floor: Position) -> PositionExpiredError:
+    """Return what to tell of a consumer that would pass over entries in silence if it went on by itself."""
+    return PositionExpiredError(
+        f"{name} has not read all that was removed from the log, up to position {floor}: put it back, or have {name} "
+        f"begin with what is kept, and without what is not, by `tidings consumers begin {name}`",
+        floor=floor,
+    )

@@ -8,7 +8,7 @@ from typing import Literal
 
 from tidings.events.filter import Filter
 from tidings.events.identity import SLOTS
-from tidings.log.driver import Position
+from tidings.log.driver import Head, Position
 from tidings.log.log import Log
 from tidings.operations.counts import count
 from tidings.operations.roster import Reader, roster
@@ -20,7 +20,7 @@ from tidings.store.parking import Parked
 
 EXACT_UPTO = 10_000
 
-State = Literal["running", "stopped", "paused", "new", "inline", "replaced"]
+State = Literal["running", "stopped", "paused", "expired", "new", "inline", "replaced"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,7 @@ class ConsumerLag:
     """One consumer.
 
     `state` "running": a process holds its lease, or asks for it; "stopped": none does; "new": it has never run;
+    "expired": entries up to `expired` were removed from the log before it had read them, and it waits to be told;
     "inline": appends fold for it; "replaced": a newer table took the place of the one it folds. The last two have no
     lag and no partitions.
     `declared` as in `Reader`; with `types` None every entry was counted, since nobody knows what it reads.
@@ -55,6 +56,7 @@ class ConsumerLag:
     head: Position
     partitions: tuple[PartitionLag, ...]
     paused: str | None
+    expired: Position | None
     parked: int
     dead: int
     dead_letters: int
@@ -121,7 +123,7 @@ async def lag(
     log: Log, store: StoreDriver, clock: Clock, services: Sequence[Service] | None
 ) -> tuple[ConsumerLag, ...]:
     """Return every consumer's lag, by name. `services`: those of the application at hand, None if there is none."""
-    head = (await log.head()).position
+    head = await log.head()
     parked: dict[str, list[Parked]] = {}
     for each in await store.parked():
         parked.setdefault(each.consumer, []).append(each)
@@ -132,28 +134,31 @@ async def lag(
 
 
 class _Measuring:
-    def __init__(self, log: Log, store: StoreDriver, clock: Clock, head: Position) -> None:
+    def __init__(self, log: Log, store: StoreDriver, clock: Clock, head: Head) -> None:
         self._log = log
         self._store = store
         self._clock = clock
-        self._head = head
+        self._head = head.position
+        self._floor = head.floor
 
     async def consumer(self, reader: Reader, parked: Sequence[Parked]) -> ConsumerLag:
         carries, counts = not (reader.is_inline or reader.is_replaced), count(parked)
+        has_expired = carries and any(each.position < self._floor for each in reader.checkpoints.values())
         return ConsumerLag(
             name=reader.name,
-            state=await self._state(reader),
+            state=await self._state(reader, has_expired=has_expired),
             declared=reader.declared,
             types=reader.types,
             head=self._head,
             partitions=await self._partitions(reader) if carries else (),
             paused=next((each.paused for each in reader.checkpoints.values() if each.paused is not None), None),
+            expired=self._floor if has_expired else None,
             parked=counts.parked,
             dead=counts.dead,
             dead_letters=counts.letters,
         )
 
-    async def _state(self, reader: Reader) -> State:
+    async def _state(self, reader: Reader, *, has_expired: bool) -> State:
         if reader.is_inline:
             return "inline"
         if reader.is_replaced:
@@ -162,6 +167,8 @@ class _Measuring:
             return "new"
         if any(each.paused is not None for each in reader.checkpoints.values()):
             return "paused"
+        if has_expired:
+            return "expired"
         if any(is_held(each, self._clock) for each in reader.checkpoints.values()):
             return "running"
         return "running" if await self._store.asking(reader.name) else "stopped"
@@ -181,6 +188,7 @@ class _Measuring:
 
     async def _seconds(self, after: Position, where: Filter) -> float:
         """Return the age of the first entry; 0 if it may not be read yet: a lower position is open."""
+        after = max(after, self._floor)
         while after < self._head:
             page = await self._log.read(after=after, limit=1, where=where)
             if page.entries:

@@ -73,6 +73,9 @@ async def _replay(log: Log, store: StoreDriver, reader: Reader, begin: _Begin, *
         raise RefusedError(
             f"{consumer} has settled nothing {wanted}: it stands at {reached}, so nothing can come again"
         )
+    floor = (await log.head()).floor
+    if after < floor:
+        raise RefusedError(f"entries up to {floor} are no longer kept: {consumer} may be replayed from {floor + 1} on")
     async with store.changing(Change(who=who, what="replay", on=consumer, position=after + 1)) as changing:
         await _check_versions(changing, consumer, after)
         await changing.rewind(consumer, to=after)

@@ -41,16 +41,19 @@ class Standstill:
     async def look(self) -> str | None:
         """Say who does not advance; None if all do, are paused, or have nothing before them."""
         before, self._stood = self._stood, {}
-        problems = []
+        problems, floor = [], (await self._log.head()).floor
         for reader in await roster(self._store, self._services):
             if not (reader.declared is False or reader.is_inline or reader.is_replaced):
-                problems += await self._problems(reader, before)
+                problems += await self._problems(reader, before, floor)
         return "; ".join(problems) or None
 
-    async def _problems(self, reader: Reader, before: dict[tuple[str, int], _Stood]) -> list[str]:
+    async def _problems(self, reader: Reader, before: dict[tuple[str, int], _Stood], floor: Position) -> list[str]:
         problems, now = [], self._clock.monotonic()
         for part in partitions_of(reader):
-            page = await self._log.read(after=part.at, limit=1, where=part.where)
+            if part.checkpoint is not None and part.at < floor and not part.is_paused:
+                told = f"entries up to {floor} were removed that {reader.name} had not read"
+                return [f"{told}: `tidings consumers begin {reader.name}`"]
+            page = await self._log.read(after=max(part.at, floor), limit=1, where=part.where)
             if not page.entries or part.is_paused:
                 continue
             name, age = (reader.name, part.number), (self._clock.now_us() - page.entries[0].recorded) / 1_000_000

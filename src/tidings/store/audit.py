@@ -16,6 +16,7 @@ What = Literal[
     "pause",
     "resume",
     "replay",
+    "begin",
     "redrive",
     "drop",
     "retry",

@@ -92,6 +92,11 @@ class StoreDriver(
 
         Their owners `ask` then. One before `to` stays. Parked subjects stay parked. NotFoundError if it is unknown."""
 
+    async def skip(self, consumer: str, *, to: Position) -> None:
+        """Set every checkpoint that stands before `to` to it, and end the leases of these, whose owners `ask` then.
+
+        What lies between is not read. NotFoundError if it is unknown."""
+
     # parked subjects and dead letters
     async def due(self, claims: Sequence[Claim], *, now: int) -> Sequence[Parked]:
         """Return the parked subjects of these partitions whose `next_at` has come."""

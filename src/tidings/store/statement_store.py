@@ -109,6 +109,9 @@ class StatementStore(StatementNotes[ConnectionT, NowT]):
     async def rewind(self, consumer: str, *, to: Position) -> None:
         await self._write(lambda at: self._statements.leases.rewind(at, consumer, to=to))
 
+    async def skip(self, consumer: str, *, to: Position) -> None:
+        await self._write(lambda at: self._statements.leases.skip(at, consumer, to=to))
+
     # parked subjects and dead letters
     async def due(self, claims: Sequence[Claim], *, now: int) -> Sequence[Parked]:
         return await self._read(lambda of: self._statements.parked.due(of, claims, now=now)) if claims else ()

@@ -30,6 +30,7 @@ NEED_NONE |= {"versions list", "versions show", "versions lock", "versions check
 ASK = {
     "doctor": "",
     "consumers": "",
+    "consumers begin": "stock",
     "consumers pause": "stock --reason x",
     "consumers resume": "stock",
     "log tail": "",

@@ -86,7 +86,7 @@ def check(ended: Ended, code: int, told: str) -> None:
     ("arguments", "code", "told"),
     [
         (("fly",), 2, "there is no command 'fly' of tidings; there is asof"),
-        (("consumers", "list"), 2, "there is pause, resume; `tidings consumers` itself shows them"),
+        (("consumers", "list"), 2, "there is begin, pause, resume; `tidings consumers` itself shows them"),
         (("log",), 2, "Missing command: tail, show, replay, restored (see `tidings log --help`)"),
         (("log", "show", "web"), 2, "ID is missing: type `tidings log show SOURCE ID` (see `tidings log show --help`)"),
         (("log", "tail", "--limit", "0"), 2, "Invalid value for '--limit': it must be 1 or more, not 0 (see"),

@@ -99,8 +99,10 @@ async def test_every_change_is_kept_with_who_made_it(stage: Stage) -> None:
     ]
     done_at_rest = {"restored"}  # while no store is open: see tests/acceptance/test_restored.py
     done_by_itself = {"version-ended", "version-forced"}  # see tests/unit/app/test_sunset.py
+    done_once_expired = {"begin"}  # see test_beginning.py
     done_to_scopes = {each for each in WHATS if each.startswith("reconcile-")}  # see reconciliation/test_begun.py
-    assert {what for _, what, _, _ in found} == set(WHATS) - done_at_rest - done_by_itself - done_to_scopes
+    elsewhere = done_at_rest | done_by_itself | done_to_scopes | done_once_expired
+    assert {what for _, what, _, _ in found} == set(WHATS) - elsewhere
 
 
 async def to_an_endpoint(endpoints: Endpoints, who: str) -> None:

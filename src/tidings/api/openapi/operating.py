@@ -49,8 +49,9 @@ def _consumer() -> Object:
         {
             "consumer": TEXT,
             "state": {
-                "enum": ["running", "stopped", "paused", "new", "inline", "replaced"],
-                "description": "`running`: a process carries for it, or is about to; `stopped`: none does.",
+                "enum": ["running", "stopped", "paused", "expired", "new", "inline", "replaced"],
+                "description": "`running`: a process carries for it, or is about to; `stopped`: none does; `expired`: "
+                "entries were removed before it had read them.",
             },
             "declared": {"type": ["boolean", "null"], "description": "Whether the application has it."},
             "paused": MAYBE | {"description": "Why."},

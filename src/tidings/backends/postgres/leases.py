@@ -215,6 +215,18 @@ async def rewind(connection: Connection, consumer: str, *, to: Position) -> None
     _known(changed, consumer)
 
 
+async def skip(connection: Connection, consumer: str, *, to: Position) -> None:
+    if not await partitions_of(connection, consumer):
+        raise no_consumer(consumer)
+    await _have_owners_ask(connection, consumer)
+    await connection.execute(
+        "UPDATE tidings.checkpoint SET pos = $2, epoch = epoch + 1, owner = NULL, until = NULL, trying = NULL, "
+        "tries = 0 WHERE consumer = $1 AND pos < $2",
+        consumer,
+        to,
+    )
+
+
 def _known(changed: Sequence[Any], consumer: str) -> None:
     if not changed:
         raise no_consumer(consumer)

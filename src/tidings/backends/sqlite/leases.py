@@ -174,6 +174,17 @@ def rewind(connection: sqlite3.Connection, consumer: str, *, to: Position) -> No
     _known(changed, consumer)
 
 
+def skip(connection: sqlite3.Connection, consumer: str, *, to: Position) -> None:
+    if not partitions_of(connection, consumer):
+        raise no_consumer(consumer)
+    _have_owners_ask(connection, consumer)
+    connection.execute(
+        "UPDATE tidings_checkpoint SET pos = ?, epoch = epoch + 1, owner = NULL, until = NULL, trying = NULL, "
+        "tries = 0 WHERE consumer = ? AND pos < ?",
+        (to, consumer, to),
+    )
+
+
 def _known(changed: sqlite3.Cursor, consumer: str) -> None:
     if changed.rowcount == 0:
         raise no_consumer(consumer)
