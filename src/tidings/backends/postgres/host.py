@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from tidings.backends.postgres.connection import IDLE_SECONDS
 from tidings.backends.postgres.database import Database
 from tidings.backends.postgres.failures import DRIVER_ERRORS, described
+from tidings.backends.postgres.locks import ORDER
 from tidings.backends.postgres.server import Server, look, refusal
 from tidings.ports import Clock
 from tidings.store.host import Check
@@ -18,7 +21,7 @@ OPEN_SECONDS = 3_600
 PREPARED_SECONDS = 60
 FROZEN_AGE = 1_500_000_000
 
-_STATE = """
+_STATE = f"""
 SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now,
   (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
   current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most,
@@ -28,7 +31,13 @@ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now,
   (SELECT gid FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared LIMIT 1) AS prepared,
   coalesce((SELECT extract(epoch FROM clock_timestamp() - min(prepared)) FROM pg_prepared_xacts
     WHERE database = current_database()), 0)::float8 AS prepared_seconds,
-  (SELECT age(datfrozenxid) FROM pg_database WHERE datname = current_database()) AS frozen_age
+  (SELECT age(datfrozenxid) FROM pg_database WHERE datname = current_database()) AS frozen_age,
+  held.pid AS holder_pid, held.application_name AS holder_application, held.state_change AS holder_since,
+  coalesce(extract(epoch FROM clock_timestamp() - held.state_change), 0)::float8 AS holder_seconds
+FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
+  SELECT a.pid, a.application_name, a.state_change FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+  WHERE l.locktype = 'advisory' AND l.classid = {ORDER} AND l.objid = 1 AND l.objsubid = 2 AND l.granted
+    AND l.database = a.datid AND a.datname = current_database() ORDER BY a.state_change LIMIT 1) AS held ON true
 """
 
 
@@ -37,7 +46,9 @@ class State:
     """One look at what goes on. `now`: the server's clock, µs since 1970; `most`: connections for such as us.
 
     `oldest_pid`, `oldest_seconds`: of the transaction that is open longest in this database; `prepared`,
-    `prepared_seconds`: of the prepared one; `frozen_age`: in transactions, of at most two thousand million.
+    `prepared_seconds`: of the prepared one; `holder_…`: of the session in the middle of an append that has been at one
+    statement, or between two, longest, as far as this role may see it; `frozen_age`: in transactions, of at most two
+    thousand million.
     """
 
     now: int
@@ -47,6 +58,10 @@ class State:
     oldest_seconds: float
     prepared: str | None
     prepared_seconds: float
+    holder_pid: int | None
+    holder_application: str | None
+    holder_since: datetime | None
+    holder_seconds: float
     frozen_age: int
 
 
@@ -107,6 +122,12 @@ def _transactions(state: State) -> str | None:
         return (
             f"the prepared transaction {state.prepared!r} has waited for {state.prepared_seconds:,.0f} s, and what is "
             "appended may be unreadable until it ends: COMMIT PREPARED or ROLLBACK PREPARED"
+        )
+    if state.holder_since is not None and state.holder_seconds > IDLE_SECONDS:
+        return (
+            f"the session of process {state.holder_pid} ({state.holder_application}) has stood in the middle of an "
+            f"append since {state.holder_since:%Y-%m-%d %H:%M:%S} UTC, and may hold readers up: have its client go on, "
+            f"or run `SELECT pg_terminate_backend({state.holder_pid})`"
         )
     if state.oldest_seconds > OPEN_SECONDS:
         return (

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import pytest
 
 from tests.postgres.binaries import NEWEST, OLDEST
+from tests.postgres.held import held
 from tidings.backends.postgres import host as room
 from tidings.backends.postgres.database import Database, open_database
 from tidings.backends.postgres.host import PostgresHost, State, judged
 from tidings.backends.postgres.settling import Settling
+from tidings.conformance.samples import event
 from tidings.ports import SystemClock
 from tidings.store.host import Check
+
+HOLDER: dict[str, Any] = {
+    "holder_pid": 4712,
+    "holder_application": "tidings",
+    "holder_since": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+}
 
 GOOD = State(
     now=0,
@@ -25,6 +34,10 @@ GOOD = State(
     oldest_seconds=1.0,
     prepared=None,
     prepared_seconds=0.0,
+    holder_pid=None,
+    holder_application=None,
+    holder_since=None,
+    holder_seconds=0.0,
     frozen_age=50_000_000,
 )
 
@@ -47,6 +60,11 @@ async def problems(database: Database) -> dict[str, str]:
         ({"connections": 93}, "connections", "93 of 97 are taken"),
         ({"oldest_seconds": 7200.0}, "transactions", "process 4711 has had a transaction open for 2.0 h"),
         ({"prepared": "gone", "prepared_seconds": 61.0}, "transactions", "'gone' has waited for 61 s"),
+        (
+            {**HOLDER, "holder_seconds": 10.1},
+            "transactions",
+            "the session of process 4712 (tidings) has stood in the middle of an append since 2026-01-02 03:04:05 UTC",
+        ),
         ({"frozen_age": 1_600_000_000}, "transactions", "see that autovacuum runs"),
         ({"now": 3_000_000}, "server clock", "3.0 s behind the server's"),
         ({"now": -3_000_000}, "server clock", "3.0 s ahead of the server's"),
@@ -54,7 +72,8 @@ async def problems(database: Database) -> dict[str, str]:
     ids=str,
 )
 def test_what_will_stop_the_system_is_told_before_it_does(wrong: dict[str, Any], name: str, said: str) -> None:
-    assert [check.problem for check in judged(GOOD, 0)] == [None, None, None]
+    for good in (GOOD, replace(GOOD, **HOLDER, holder_seconds=9.9)):
+        assert [check.problem for check in judged(good, 0)] == [None, None, None]
     [told] = [check for check in judged(replace(GOOD, **wrong), 0) if check.problem is not None]
     assert told.name == name
     assert said in str(told.problem)
@@ -91,6 +110,22 @@ async def test_a_transaction_that_stays_open_is_named_with_its_process(
         pid = await other.fetchval("SELECT pg_backend_pid()")
         assert f"process {pid} has had" in (await problems(database))["transactions"]
     await other.close()
+
+
+async def test_who_stands_in_the_middle_of_an_append_is_named(
+    database: Database, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "IDLE_SECONDS", 0)
+    async with held(postgres_url) as writer:
+        await writer.run("BEGIN")
+        assert "transactions" not in await problems(database)
+        await writer.append(event("1"))
+        told = (await problems(database))["transactions"]
+        pid = writer.connection.get_server_pid()
+        assert f"process {pid} (" in told
+        assert f"pg_terminate_backend({pid})" in told
+        await writer.run("COMMIT")
+    assert "transactions" not in await problems(database)
 
 
 async def test_a_server_that_cannot_be_asked_is_a_problem_and_no_error(database: Database) -> None:
