@@ -87,6 +87,12 @@ POSTGRES_RULES = (
     ),
     Rule("drawn", APPEND, "  IF pg_advisory_xact_lock_shared(1953063937, 1) IS NULL THEN\n", "  IF false THEN\n"),
     Rule(
+        "stopped",
+        "backends/postgres/halted.py",
+        "            for each in standing_still(before, self._before):\n",
+        "            for each in ():\n",
+    ),
+    Rule(
         "woken", "backends/postgres/hearing.py", "                if self._is_heard:\n", "                if False:\n"
     ),
     Rule(

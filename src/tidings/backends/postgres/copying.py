@@ -6,7 +6,7 @@ length.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from struct import Struct
 from typing import Any
 
@@ -19,6 +19,10 @@ AT_ONCE = 500
 that it holds already: 1.6 µs a row for 1,000 at once, half of it for 500."""
 PIECE = 250
 """So many rows are sent at once: the server takes one piece in while the next is made."""
+
+MESSAGE_BYTES = 256 * 1024
+"""So much is sent in one message. The server counts a message once it is there as a whole, and whoever looks whether a
+COPY makes progress sees no more."""
 
 COLUMNS = ("pos", "recorded", "slot", "skey", "source", "id", "type", "dataversion", "subject", "attrs", "data")
 BEGIN = b"PGCOPY\n\xff\r\n\x00" + bytes(8)  # no flags, and a header that goes no further
@@ -78,8 +82,15 @@ async def _copied(rows: Sequence[tuple[Position, bytes]]) -> AsyncIterator[bytes
     count = len(COLUMNS)
     yield BEGIN
     for start in range(0, len(rows), PIECE):
-        yield b"".join([_position(count, 8, position) + row for position, row in rows[start : start + PIECE]])
+        piece = b"".join([_position(count, 8, position) + row for position, row in rows[start : start + PIECE]])
+        for message in messages(piece):
+            yield message
     yield END
+
+
+def messages(piece: bytes) -> Iterator[bytes]:
+    """Return what to send of a piece at once, one behind the other."""
+    return (piece[start : start + MESSAGE_BYTES] for start in range(0, len(piece), MESSAGE_BYTES))
 
 
 def _value(value: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextvars import Context
 
-from tidings.backends.postgres import reading
+from tidings.backends.postgres import halted, reading
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.database import Database
 from tidings.backends.postgres.failures import translated
@@ -25,6 +25,7 @@ class Settling:
         self._database = database
         self._horizon = Horizon()
         self._safe = Safe(database)
+        self._holders = halted.Watch(halted.HOLDERS)
         self._looking = asyncio.Lock()
         self._next: asyncio.Task[Head] | None = None
         self._looks: set[asyncio.Task[Head]] = set()
@@ -68,6 +69,8 @@ class Settling:
             has_hole = self.final < seen.top and await self._stops_at_hole(connection)
             self._database.hole.seen(self.final if has_hole else None)
             self._safe.proved(self.final)
+            if self._database.hole.seconds >= halted.HELD_SECONDS:
+                await self._holders.look(connection, asyncio.get_running_loop().time())
             return head
 
     async def _stops_at_hole(self, connection: Connection) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
 from functools import cache
+from math import inf
 
 import asyncpg
 
@@ -15,6 +18,7 @@ from tidings.backends.postgres import (
     commands,
     deliveries,
     endpoints,
+    halted,
     keys,
     leases,
     locks,
@@ -25,6 +29,7 @@ from tidings.backends.postgres import (
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.database import Database
 from tidings.backends.postgres.emits import Appender
+from tidings.backends.postgres.failures import DRIVER_ERRORS
 from tidings.backends.postgres.inline import Inline
 from tidings.backends.postgres.sql import Guard
 from tidings.backends.postgres.table import Table, Tables
@@ -41,6 +46,9 @@ from tidings.store.statements import Statements
 PARTITIONS = 16
 UNIT_SECONDS = 0.050
 """Nobody waits for a unit but for rows that it has locked."""
+WATCHES = 3
+"""For so many looks, from when leases that ran out were taken over, those are watched who may have stopped in a unit:
+two tell who stands still, if each comes late. Leases are renewed meanwhile, which is when it is looked."""
 STATEMENTS: Statements[Connection, int | None] = Statements(
     leases=leases,
     parked=parked,
@@ -103,6 +111,8 @@ class PostgresStore(StatementStore[Connection, int | None]):
             caution=database.server.caution,
         )
         super().__init__(facts, database, around, views=views, inline=inline)
+        self._makers = halted.Watch(halted.MAKERS)
+        self._watched_until = -inf
 
     async def _transacted(self, job: Job[T]) -> T:
         with told():
@@ -119,6 +129,21 @@ class PostgresStore(StatementStore[Connection, int | None]):
 
     def _open(self, claims: Sequence[Claim]) -> OpenUnit:
         return OpenUnit(self._database, self._around, claims)
+
+    async def claim(self, consumer: str, *, owner: str, want: int, ttl: timedelta) -> Sequence[Claim]:
+        claims = await super().claim(consumer, owner=owner, want=want, ttl=ttl)
+        if any(claim.expired for claim in claims):
+            self._watched_until = self._clock.monotonic() + WATCHES * halted.APART_SECONDS
+        return claims
+
+    async def renew(self, claims: Sequence[Claim], *, ttl: timedelta) -> Sequence[Claim]:
+        renewed = await super().renew(claims, ttl=ttl)
+        now = self._clock.monotonic()
+        if now < self._watched_until and not self._database.inside_unit:
+            with suppress(*DRIVER_ERRORS):
+                async with self._database.connection() as connection:
+                    await self._makers.look(connection, now)
+        return renewed
 
     async def checkpoints(self, consumer: str) -> Mapping[int, Checkpoint]:
         now, here = self._around.now(), self._clock.now_us()

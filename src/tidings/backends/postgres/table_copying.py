@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 
 from tidings.backends.postgres.connection import Connection
-from tidings.backends.postgres.copying import AT_ONCE, BEGIN, END, NULL, PIECE
+from tidings.backends.postgres.copying import AT_ONCE, BEGIN, END, NULL, PIECE, messages
 from tidings.errors import ContendedError
 
 LEAST = 100
@@ -76,7 +76,9 @@ async def _copied(makers: Sequence[MakeParts], rows: Sequence[Sequence[Any]]) ->
         for make, column in zip(makers, columns[:width], strict=True):
             parts += make(column)
         parts.append(_ranked(*columns[width:]))
-        yield b"".join(chain.from_iterable(zip(*parts, strict=False)))  # the count goes on for ever
+        piece = b"".join(chain.from_iterable(zip(*parts, strict=False)))  # the count goes on for ever
+        for message in messages(piece):
+            yield message
     yield END
 
 

@@ -28,6 +28,7 @@ SHAPES = (
     msgspec.structs.replace(event("no data"), data=None),
     msgspec.structs.replace(event("empty data"), data=b""),
     msgspec.structs.replace(event("bytes"), data=bytes(range(256)) * 300),
+    msgspec.structs.replace(event("of several messages"), data=bytes(range(256)) * 3_000),
     msgspec.structs.replace(event("versioned"), version=2**31 - 1),
     msgspec.structs.replace(event("Grüße 😀 ‮"), subject="é e\u0301 ", source="//quelle/ß", type="ereignis-für-alle"),
     msgspec.structs.replace(event("attributes"), attributes={"a": 1, "b": True, "c": "ü"}, time="2026-01-02T03:04:05Z"),
