@@ -106,7 +106,7 @@ async def test_an_endpoint_is_paused_and_resumed_and_what_was_held_goes(made: Po
     await expect(needs).to_contain_text("1 delivery waits for it")
     await needs.get_by_role("link", name="fine").click()
     await page.get_by_role("button", name="Resume").click()
-    await expect(page.get_by_role("status")).to_contain_text("fine is sent to again")
+    await expect(page.get_by_role("status")).to_contain_text("fine goes on, with what was held first")
     await made.until("fine", "delivered", 6)
 
 

@@ -28,14 +28,16 @@ def send_test(endpoint: Id, as_json: AsJson = False) -> None:
     """
     from tidings.faces.endpoints import tested_object
 
-    async def work(opened: Opened) -> dict[str, Any]:
-        return tested_object(endpoint, await opened.endpoints.test(endpoint, who=WHO))
+    async def work(opened: Opened) -> tuple[dict[str, Any], bool]:
+        is_polled = await _is_polled(opened, endpoint)
+        return tested_object(endpoint, await opened.endpoints.test(endpoint, who=WHO)), is_polled
 
-    sent = Session().look(work)
+    sent, is_polled = Session().look(work)
     output = Output(as_json=as_json)
     if as_json:
         output.json(sent)
-    output.say(f"a running server sends it: `tidings deliveries show {sent['delivery']}` says what came of it")
+    then = f"who polls {endpoint} fetches it" if is_polled else "a running server sends it"
+    output.say(f"{then}: `tidings deliveries show {sent['delivery']}` says what came of it")
 
 
 def pause(
@@ -75,7 +77,8 @@ def resume(endpoint: Id, as_json: AsJson = False) -> None:
     output = Output(as_json=as_json)
     if as_json:
         output.json(shown)
-    output.say(f"{endpoint} is {shown['state']}: what was held is sent in order")
+    then = f"there for who polls {endpoint}" if shown["via"] == "poll" else "sent in order"
+    output.say(f"{endpoint} is {shown['state']}: what was held is {then}")
 
 
 def recover(endpoint: Id, after: After = None, to: To = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
@@ -85,13 +88,13 @@ def recover(endpoint: Id, after: After = None, to: To = None, dry_run: DryRun = 
     """
     from tidings.faces.endpoints import again_object
 
-    async def work(opened: Opened) -> dict[str, Any]:
+    async def work(opened: Opened) -> tuple[dict[str, Any], bool]:
         within = await _range(opened, after, to)
         with Output(as_json=as_json).progress() as progress:
             done = await opened.endpoints.recover(endpoint, within, dry_run=dry_run, who=WHO, progress=progress)
-        return again_object(await tokens_of(opened), done)
+        return again_object(await tokens_of(opened), done), await _is_polled(opened, endpoint)
 
-    _say_again(Session().look(work), as_json=as_json)
+    _say_again(*Session().look(work), as_json=as_json)
 
 
 def replay(
@@ -113,7 +116,7 @@ def replay(
     from tidings.faces.endpoints import again_object
     from tidings.operations.endpoint_again import Wanted
 
-    async def work(opened: Opened) -> dict[str, Any]:
+    async def work(opened: Opened) -> tuple[dict[str, Any], bool]:
         within = await _range(opened, after, to)
         with Output(as_json=as_json).progress() as progress:
             wanted = Wanted(
@@ -126,9 +129,9 @@ def replay(
                 progress=progress,
             )
             done = await opened.endpoints.replay(endpoint, wanted, who=WHO)
-        return again_object(await tokens_of(opened), done)
+        return again_object(await tokens_of(opened), done), await _is_polled(opened, endpoint)
 
-    _say_again(Session().look(work), as_json=as_json)
+    _say_again(*Session().look(work), as_json=as_json)
 
 
 def rotate(
@@ -202,12 +205,17 @@ async def _range(opened: Opened, after: str | None, to: str | None) -> Range:
     return Range(after=begin, to=end)
 
 
-def _say_again(done: dict[str, Any], *, as_json: bool) -> None:
+async def _is_polled(opened: Opened, endpoint: str) -> bool:
+    return bool((await opened.endpoints.show(endpoint)).members["via"] == "poll")
+
+
+def _say_again(done: dict[str, Any], is_polled: bool, *, as_json: bool) -> None:
     output = Output(as_json=as_json)
     if as_json:
         output.json(done)
     elif done["dry_run"]:
-        output.say(f"{done['deliveries']:,} would be sent again; nothing was changed")
+        output.say(f"{done['deliveries']:,} would be {'due' if is_polled else 'sent'} again; nothing was changed")
     else:
         run = f" in the run {done['run']}" if done["run"] else ""
-        output.say(f"{done['deliveries']:,} are due now{run}; a running server sends them")
+        then = f"who polls {done['endpoint']} fetches them" if is_polled else "a running server sends them"
+        output.say(f"{done['deliveries']:,} are due now{run}; {then}")

@@ -105,7 +105,8 @@ def add(
     if as_json:
         output.json(made)
         return
-    output.say(f"{made['endpoint']} is sent what is appended from now on, signed with")
+    told = f"who polls {made['endpoint']} fetches" if poll else f"{made['endpoint']} is sent"
+    output.say(f"{told} what is appended from now on, signed with")
     output.say(made["public_key"] or made["signing_secret"])
     output.say("Give this to whoever receives it: it is not shown again.")
 

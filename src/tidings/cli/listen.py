@@ -26,7 +26,7 @@ def listen(
     """Post an endpoint's deliveries to a URL near by, signed as a push would be: one line for each, until Ctrl-C.
 
     2xx settles a delivery; whatever else is answered has it tried again by the schedule, as any other. Exit code 1 if
-    the endpoint is not there, is paused, or is one that is posted to.
+    the endpoint is paused, or is one that is posted to.
 
     Example: tidings listen dev --to http://localhost:3000/hook
     """

@@ -78,7 +78,7 @@ async def resume(visit: Visit) -> Response:
     await visit.form()
     id = visit.segment("endpoint")
     await visit.opened.endpoints.resume(id, who=visit.who)
-    return _done(visit, f"{id} is sent to again, what was held first.")
+    return _done(visit, f"{id} goes on, with what was held first.")
 
 
 async def test(visit: Visit) -> Response:
