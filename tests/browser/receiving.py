@@ -1,4 +1,4 @@
-"""An application with receivers to which something of everything came: taken, repeated, in conflict, dead, refused."""
+"""An application with receivers that stored something, repeats, conflicts and failures, and refused something."""
 
 from __future__ import annotations
 

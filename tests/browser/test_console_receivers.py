@@ -64,9 +64,14 @@ async def test_the_list_counts_what_came_and_what_was_refused(made: Receiving, p
     rows = page.get_by_role("table").locator("tbody tr")
     await expect(rows).to_have_count(4)
     till = rows.filter(has_text="/till")
-    for name, figure in (("Taken", 3), ("Repeats", 1), ("Conflicts", 1), ("Dead", 2), ("Refused", 3)):
+    for name, figure in (("Stored", 3), ("Repeats", 1), ("Conflicts", 1), ("Failed", 2), ("Refused", 3)):
         await expect(till.locator(f"[data-label={name}]")).to_have_text(str(figure))
     await expect(rows.filter(has_text="/old")).to_contain_text("retired")
+    await page.goto(f"{made.shop.url}/receivers/till")
+    figures = page.locator("dl.figures").first
+    await expect(figures).to_contain_text("Stored")
+    await expect(figures).to_contain_text("Failed")
+    await page.go_back()
     await till.locator("[data-label=Refused] a").click()
     refused = page.get_by_role("table", name="Requests that it refused")
     await expect(refused).to_contain_text("no-matching-signature")
