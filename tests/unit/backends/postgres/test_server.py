@@ -133,7 +133,7 @@ async def test_a_user_without_rights_is_told_what_to_grant(bare_postgres_url: st
         ({"port": "wr0ng"}, SettingError, "percent-encoded"),
         ({"port": "99999"}, SettingError, "percent-encoded"),
         ({"user": "tidings:half@wr0ng"}, SettingError, "percent-encoded"),
-        ({"path": "/x?sslmode=wr0ng"}, SettingError, "percent-encoded"),
+        ({"path": "/x?sslmode=wr0ng"}, SettingError, "`sslmode` parameter must be one of: disable"),
         ({"path": "/postgres?sslmod=require"}, SettingError, 'parameter "sslmod"; see what stands behind the ?'),
         ({"path": "/postgres?lock_timeout=soon"}, SettingError, "see what stands behind the ? in TIDINGS_DATABASE_URL"),
         ({"path": "/postgres?max_connections=9"}, SettingError, "see what stands behind the ? in TIDINGS_DATABASE_URL"),
