@@ -196,6 +196,7 @@ class NotFoundError(CallerError):
     def __init__(
         self, what: str, name: str, there: Iterable[str] | None = None, *, of: str = "", hint: str = ""
     ) -> None:
+        self.what = what
         self._parts = what, name, None if there is None else tuple(there), of
         super().__init__(absent(what, name, self._parts[2], of=of, hint=hint))
 

@@ -86,8 +86,21 @@ def test_a_replay_is_alike_and_says_what_became(faces: Faces) -> None:
     assert shape(faces.cli("receivers", "replay", "till", "1")) == shape(over_http)
     still = tidings(faces, "replay", "till", "2")
     assert (still.code, "it is still no events: " in still.out) == (1, True)
-    wrong = tidings(faces, "replay", "till", "99")
-    assert (wrong.code, wrong.err.startswith("tidings: there is no receipt '99'")) == (2, True)
+
+
+def test_a_receipt_that_is_not_there_is_told_with_what_there_is(faces: Faces) -> None:
+    newest = faces.cli("receivers", "receipts", "till")[0]["receipt"]
+    wrong = f"there is no receipt '9999' of till; its newest is {newest}\n"
+    for act in ("replay", "receipt"):
+        assert tidings(faces, act, "till", "9999").err == f"tidings: {wrong}"
+        assert tidings(faces, act, "till", "9999", TIDINGS_APP="").err == f"tidings: {wrong}"
+        assert "there is no receiver 'tyll'; there is" in tidings(faces, act, "tyll", "1").err
+        assert "code declares" in tidings(faces, act, "tyll", "1", TIDINGS_APP="").err
+    for name in ("abc", "0"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            faces.http(f"/receivers/till/receipts/{name}")
+        with refused.value as answer:
+            assert (answer.code, f"no receipt '{name}' of till" in json.loads(answer.read())["detail"]) == (404, True)
 
 
 def test_all_that_came_since_a_time_is_counted_then_replayed(faces: Faces) -> None:

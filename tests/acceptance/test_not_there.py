@@ -55,7 +55,7 @@ SAID = [
     ("endpoints show x", "GET /endpoints/x", "endpoint 'x'; there is none"),
     ("endpoints test x", "POST /endpoints/x/test", "endpoint 'x'; there is none"),
     ("receivers show nope", "GET /receivers/nope", "receiver 'nope'; there is none"),
-    ("receivers replay nope 9", "GET /receivers/nope/receipts/9", f"receipt '9'; {LOOK}"),
+    ("receivers replay nope 9", "GET /receivers/nope/receipts/9", "receiver 'nope'; there is none"),
     ("views show orders.oder", "GET /views/orders/oder", "view 'orders.oder'; there is "),
     ("views show a/b", None, "view 'a/b'; there is "),
     ("views rebuild orders.oder", None, "view 'orders.oder'; there is "),
@@ -69,7 +69,7 @@ SAID = [
     ("asof x", "GET /asof/x", "scope 'x'; there is none; app.reconcile(…) declares one"),
     ("reconcile run x", None, "scope 'x'; there is none; app.reconcile(…) declares one"),
     ("keys revoke x", None, f"key 'x'; {LOOK}"),
-    ("consumers nope", None, "command 'nope' of tidings consumers; there is pause, resume"),
+    ("consumers nope", None, "command 'nope' of tidings consumers; there is begin, pause, resume"),
 ]
 
 

@@ -27,7 +27,6 @@ from tidings.faces.receivers import OUTCOMES, receipt_object, receiver_object, r
 from tidings.operations.receiver_shown import Shown
 from tidings.store.driver import StoreDriver
 from tidings.store.keyed import Keyed
-from tidings.store.receipts import no_receipt
 
 _KNOWN = frozenset({"outcome", "from", "to", "after", "limit"})
 _DIGITS_MAX = 18
@@ -114,14 +113,14 @@ class Receivers:
         """Answer one receipt with its headers, credentials masked."""
         read_query(request.scope, known=())
         choose(request.scope, JSON)
-        found = await self._operations.receipt(_name(request), _n(request))
+        found = await self._operations.receipt(_name(request), await self._n(request))
         return json_answer(whole_receipt_object(found, await self._store.stored_receipt(found.n)))
 
     async def body(self, request: Request) -> Answer:
         """Answer the bytes as they came, as something to save: what a provider sent is no page of ours."""
         read_query(request.scope, known=())
         choose(request.scope, "application/octet-stream")
-        found = await self._operations.receipt(_name(request), _n(request))
+        found = await self._operations.receipt(_name(request), await self._n(request))
         stored = await self._store.stored_receipt(found.n)
         if stored is None:
             raise Refusal(Problem.RECEIPT_PRUNED, f"the body of the receipt {found.n} is not kept any more")
@@ -134,7 +133,7 @@ class Receivers:
 
     async def replay(self, request: Request) -> Answer:
         """Make the stored bytes into events again, under the code as it is now."""
-        scope, name, n = request.scope, _name(request), _n(request)
+        scope, name, n = request.scope, _name(request), await self._n(request)
         read_query(scope, known=())
         key = need_key(scope)
         body, _ = await read_members(self._bodies, request, Replaying)
@@ -149,6 +148,13 @@ class Receivers:
         route = "POST /receivers/{receiver}/receipts/{n}/replay"
         return await self._repeats.once(scope, route, key, body, act)
 
+    async def _n(self, request: Request) -> int:
+        text = segment(request.path_params["n"])
+        n = _number(text)
+        if n is None:
+            raise await self._operations.no_receipt(_name(request), text)
+        return n
+
     async def _seen(self, name: str) -> Shown | None:
         try:
             return await self._operations.show(name)
@@ -158,13 +164,6 @@ class Receivers:
 
 def _name(request: Request) -> str:
     return segment(request.path_params["receiver"])
-
-
-def _n(request: Request) -> int:
-    n = _number(segment(request.path_params["n"]))
-    if n is None:
-        raise no_receipt(0)
-    return n
 
 
 def _number(text: str) -> int | None:

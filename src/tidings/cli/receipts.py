@@ -89,12 +89,18 @@ def receipt(
     Example: tidings receivers receipt till 7 --body > webhook.json
     """
     from tidings.app.receiving import receivers_of
+    from tidings.errors import NotFoundError
     from tidings.faces.receivers import whole_receipt_object
 
     async def work(opened: Opened) -> tuple[Receipt, Stored | None]:
         return await receivers_of(opened).receipt(receiver, number), await opened.store.stored_receipt(number)
 
-    found, stored = Session().look(work)
+    try:
+        found, stored = Session().look(work)
+    except NotFoundError as error:
+        if error.what != "receiver":
+            raise
+        raise error.hinted("one that only code declares has no receipts") from None
     if body:
         _write(number, stored)
         return
@@ -130,7 +136,7 @@ def _write(number: int, stored: Stored | None) -> None:
 def with_receivers(app: str | None, work: Callable[[Opened], Awaitable[T]], *, makes: bool = False) -> T:
     """Run `work` with the receivers of the application, if one is named; see `Session.with_receivers`.
 
-    NotFoundError says how to name it, where none is.
+    NotFoundError of a receiver says how to name it, where none is.
     """
     from tidings.errors import NotFoundError
 
@@ -138,6 +144,6 @@ def with_receivers(app: str | None, work: Callable[[Opened], Awaitable[T]], *, m
     try:
         return session.with_receivers(work, makes=makes)
     except NotFoundError as error:
-        if session.services is not None:
+        if session.services is not None or error.what != "receiver":
             raise
         raise error.hinted("for one that code declares give --app or set TIDINGS_APP") from None

@@ -11,7 +11,7 @@ from tidings.operations.receiver_shown import NEWEST, Shown, declared, is_silent
 from tidings.ports import Ports
 from tidings.store.audit import Change, What
 from tidings.store.driver import StoreDriver
-from tidings.store.receipts import Receipt, ReceiverRecord, no_receipt, no_receiver
+from tidings.store.receipts import Receipt, ReceiverRecord, no_receiver
 from tidings.versions.retelling import Retelling
 from tidings.webhooks.intake import records
 from tidings.webhooks.intake.records import Hidden, Wanted
@@ -121,8 +121,17 @@ class Receivers:
         """Return one receipt of a receiver. NotFoundError."""
         found = await self.store.receipt(n)
         if found is None or found.receiver != id:
-            raise no_receipt(n)
+            raise await self.no_receipt(id, str(n))
         return found
+
+    async def no_receipt(self, id: str, name: str) -> NotFoundError:
+        """Return that the receiver has no receipt of this name, with what it has; or that there is no such receiver."""
+        newest = await self.store.receipts(id, limit=1)
+        if newest:
+            return NotFoundError("receipt", name, of=id, hint=f"its newest is {newest[0].n}")
+        if id not in self.roster.declared and await self.store.receiver(id) is None:
+            return await self._absent(id)
+        return NotFoundError("receipt", name, (), of=id)
 
     async def replay(self, id: str, n: int, *, nonce: str | None = None, who: str = "local") -> Replayed:
         """Make a receipt's bytes into events again; see `tidings.webhooks.intake.replaying.replay`.
