@@ -19,6 +19,7 @@ from tests.acceptance.test_http_access import keyed
 
 PUBLIC = {"url": "https://example.com/hooks"}
 MASTER = "gUrTQbGcj6TbNkJNgiLUX1zbpaOHB6XDhSkS3jJoBQs="
+OTHER_MASTER = "rkSKyGxOjk3sZFcpcI70GHOuecbf+E7/czYJiUh/COU="
 
 
 class Partner:
@@ -297,3 +298,19 @@ async def test_a_legacy_signature_is_asked_for_shown_without_its_secret_and_take
     assert [each["pointer"] for each in refused.json["errors"]] == [
         "/legacy/preset", "/legacy/header", "/legacy/secret"
     ]  # fmt: skip
+
+
+async def test_an_answer_with_a_secret_that_cannot_be_read_any_more_says_what_to_do(tmp_path: Path) -> None:
+    settings, target = replace(in_file(tmp_path), master_key=MASTER), "/endpoints/crm/secrets"
+    async with serving(program(), settings) as caller:
+        await made(caller)
+        first = await ask(caller, "POST", target, {}, idempotency_key="once")
+        assert first.status == 201
+    async with serving(program(), replace(settings, master_key=OTHER_MASTER)) as caller:
+        again = await ask(caller, "POST", target, {}, idempotency_key="once")
+        assert again.problem == (409, "endpoint-state"), again.body
+        assert "TIDINGS_MASTER_KEY" in again.json["detail"]
+        assert "another Idempotency-Key" in again.json["detail"]
+        assert (await ask(caller, "POST", target, {"kind": "hmac"}, idempotency_key="anew")).status == 201
+    async with serving(program(), replace(settings, master_key=f"{OTHER_MASTER},{MASTER}")) as caller:
+        assert (await ask(caller, "POST", target, {}, idempotency_key="once")).body == first.body

@@ -65,7 +65,7 @@ class Veil(Protocol):
     def hide(self, answer: bytes) -> bytes: ...
 
     def show(self, kept: bytes) -> bytes:
-        """Return what was hidden. SettingError if that cannot be read any more."""
+        """Return what was hidden. Refusal, with what to do, if that cannot be read any more."""
 
 
 class _NoVeil:

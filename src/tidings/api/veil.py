@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from tidings.errors import SettingError
+from tidings.api.problems import Problem, Refusal
 from tidings.ports import Ports
 from tidings.webhooks.sealing import SETTING, Keyring, opened_bytes, sealed_bytes
 
 _ABOUT = "an answer under a key"
+_UNREADABLE = (
+    f"this was done when the request came first, and the answer with its secret cannot be read any more: set {SETTING} "
+    "to the key of then, or have a new secret made: POST /endpoints/{endpoint}/secrets with its kind and another "
+    "Idempotency-Key"
+)
 
 
 class AnswerVeil:
@@ -22,5 +27,5 @@ class AnswerVeil:
     def show(self, kept: bytes) -> bytes:
         answer = opened_bytes(kept, self._keyring, about=_ABOUT)
         if answer is None:
-            raise SettingError(f"{SETTING} does not hold the key under which an answer was kept")
+            raise Refusal(Problem.ENDPOINT_STATE, _UNREADABLE)
         return answer
