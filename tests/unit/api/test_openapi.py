@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from tests.unit.api.scopes import ask
@@ -13,6 +13,8 @@ from tests.unit.api.shop import Shop, open_shop
 
 import tidings.api
 from tidings.api.problems import TYPE_BASE, Problem
+from tidings.store.endpoint_deliveries import FOLLOWS, GONE, LISTED, LOST, STALE, UNREADABLE
+from tidings.webhooks.deliver.outcome import DeadReason
 
 METHODS = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
 TYPES = {"string", "integer", "number", "boolean", "object", "array", "null"}
@@ -199,3 +201,10 @@ def test_every_operation_that_counts_who_asks_may_refuse_it_for_that(document: A
 async def test_why_something_is_so_has_one_name(document: Any) -> None:
     named = [at for at, node in nodes(document) if "why" in node.get("properties", {})]
     assert named == []
+
+
+def test_deliveries_may_be_asked_for_by_every_reason_that_one_has(document: Any) -> None:
+    asked = document["paths"]["/deliveries"]["get"]["parameters"]
+    [words] = [each["schema"]["enum"] for each in asked if each.get("name") == "reason"]
+    of_endpoints = {*get_args(DeadReason), "not-wanted", FOLLOWS, GONE, LISTED, LOST, STALE, UNREADABLE}
+    assert {*of_endpoints, "handler-failed", "not-retryable", "process-died"} <= set(words)

@@ -6,9 +6,11 @@ from tidings.api.openapi import acts
 from tidings.api.openapi.acts import MAYBE, MAYBE_TIME, TEXT, TIME, WHOLE
 from tidings.api.openapi.parts import Object, array, parameter, record, schema
 from tidings.api.problems import Problem
-from tidings.consumers.retry import KINDS
+from tidings.operations.dead import REASONS
 from tidings.store.deliveries import STATES as DELIVERY_STATES
+from tidings.store.endpoint_deliveries import GONE, LISTED
 
+_REASONS = {*REASONS, GONE, LISTED, "not-wanted"}
 _DELIVERY = parameter("path", "key", "The delivery's key.", TEXT)
 
 
@@ -108,7 +110,7 @@ def _delivery_filters() -> list[Object]:
         parameter("query", "endpoint", "Only those to this endpoint.", TEXT),
         parameter("query", "type", "Only those to endpoints of events of this type.", TEXT),
         parameter("query", "subject", "Only those to endpoints of events about this.", TEXT),
-        parameter("query", "reason", "Only those whose last failure was this.", {"enum": sorted(KINDS)}),
+        parameter("query", "reason", "Only those that are as they are for this reason.", {"enum": sorted(_REASONS)}),
         parameter("query", "from", "Only those intended at this time or later.", TIME),
         parameter("query", "to", "Only those intended before this time.", TIME),
     ]
