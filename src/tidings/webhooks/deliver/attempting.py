@@ -93,7 +93,7 @@ class Attempting:
             return False
         sending, rest = parted(found.sending, prepared.endpoint)
         if rest:
-            back = Result(state="due", outcome="too-large", next_at=now, is_spent=False)
+            back = Result(state="due", outcome="too-large", next_at=now, is_spent=False, leaves=True)
             self._results.put(sending, lambda _: back, claimed=rest)
         return self._begin(whole, sending, prepared, now=now)
 

@@ -20,7 +20,7 @@ from tidings.events.envelope import Entry, Envelope
 from tidings.events.media import JSON
 from tidings.events.payload import write_data
 from tidings.events.timestamp import time_text, time_us
-from tidings.webhooks.deliver.endpoint import Batch, Endpoint, Format
+from tidings.webhooks.deliver.endpoint import Endpoint, Format
 from tidings.webhooks.deliver.headers import is_reserved
 from tidings.webhooks.deliver.legacy import legacy_headers
 from tidings.webhooks.deliver.secrets import Secret
@@ -84,10 +84,10 @@ def batch_of(entries: Sequence[Entry]) -> Content:
     return Content(headers=(("content-type", cloudevents.BATCH_TYPE),), body=body)
 
 
-def fitting(entries: Sequence[Entry], batch: Batch) -> int:
-    """Return how many of the entries, from the first, go into one batch: one at least, whatever its size."""
-    sizes = (len(cloudevents.write_structured(cloudevents.shown(entry))) + 1 for entry in entries[: batch.size])
-    return max(1, sum(1 for size in accumulate(sizes, initial=1) if size <= batch.bytes) - 1)
+def fitting(entries: Sequence[Entry], most: int) -> int:
+    """Return how many of the entries, from the first, go into one batch of so many bytes: one, whatever its size."""
+    sizes = (len(cloudevents.write_structured(cloudevents.shown(entry))) + 1 for entry in entries)
+    return max(1, sum(1 for size in accumulate(sizes, initial=1) if size <= most) - 1)
 
 
 def request_of(

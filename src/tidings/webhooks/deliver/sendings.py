@@ -79,10 +79,14 @@ def _requests(deliveries: Sequence[ClaimedEndpointDelivery]) -> Iterable[Sequenc
 
 
 def parted(sending: Sending, endpoint: Endpoint) -> tuple[Sending, Sequence[ClaimedEndpointDelivery]]:
-    """Return what goes in the first attempt of a batch, and what is given back since it would be too large."""
-    if endpoint.batch is None or sending.first.attempt > 1:
+    """Return what goes in one request of a batch, and what is given back since it would be too large.
+
+    Of one whose first attempt was lost nobody knows whether something was given back: the cut follows from the events,
+    so that it goes as it went, under the same id. What is known to have gone together always does.
+    """
+    if endpoint.batch is None or all(each.body_hash is not None for each in sending.claimed):
         return sending, ()
-    count = fitting(sending.entries, endpoint.batch)
+    count = fitting(sending.entries, endpoint.batch.bytes)
     return (
         Sending(record=sending.record, claimed=sending.claimed[:count], entries=sending.entries[:count]),
         sending.claimed[count:],

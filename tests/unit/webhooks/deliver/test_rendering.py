@@ -103,12 +103,11 @@ def test_a_batch_ends_before_it_is_too_large() -> None:
         Entry(position=n, recorded=AT, envelope=Envelope(id=str(n), source="/s", type="t", data=b"x" * size))
         for n, size in enumerate([40_000, 40_000, 40_000, 1])
     ]
-    assert fitting(entries, Batch(size=500)) == 4
-    assert fitting(entries, Batch(size=2)) == 2
-    assert fitting(entries, Batch(size=500, bytes=120_000)) == 2
-    assert fitting(entries, Batch(size=500, bytes=10)) == 1
+    assert fitting(entries, Batch(size=500).bytes) == 4
+    assert fitting(entries, 120_000) == 2
+    assert fitting(entries, 10) == 1
     for most in (60_000, 110_000, 163_000, 170_000):
-        count = fitting(entries, Batch(size=500, bytes=most))
+        count = fitting(entries, most)
         assert len(batch_of(entries[:count]).body) <= most
         assert count == len(entries) or len(batch_of(entries[: count + 1]).body) > most
 
