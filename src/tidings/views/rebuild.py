@@ -61,12 +61,13 @@ class Rebuild:
         """Build the view's next table and make it the current one; return its record.
 
         `who`: as of `tidings.store.audit.Change`. `accepts_parked`: whether the new table may be read although subjects
-        are parked for it. RefusedError if the view has no folds or no table, if the new table's consumer was paused, or
-        if a subject is dead for it and there is another table to be read.
+        are parked for it. RefusedError if the view has no folds or no table, if the new table's consumer was paused,
+        or, where there is another table to be read, if a subject is dead for it or events were removed from the log.
         """
         if not view.folds or view.mode == "live":
             raise RefusedError(f"{view} cannot be rebuilt: only tables that folds make can")
         before = standing(view, await self._store.views())
+        await self._check_kept(view, before)
         record = await self._begin(view, before)
         self._ports.points.at("swap:building")
         whole_at = (await self._log.head()).position
@@ -77,17 +78,35 @@ class Rebuild:
         self._ports.points.at("swap:flipped")
         return record
 
+    async def _check_kept(self, view: ViewSpec, before: Standing) -> None:
+        """Let no table that lacks what was removed from the log take the place of one that has it."""
+        floor = (await self._log.head()).floor
+        if before.current is None or floor == 0:
+            return
+        building = _building(view, before)
+        if building is not None and await self._checkpoint(building) >= floor:
+            return
+        await self._drop_others(before)
+        raise RefusedError(
+            f"{view} cannot be built anew: events up to position {floor} were removed from the log, and the new table "
+            f"would lack what {before.current.table.name} has of them, which is read as before: put them back first, "
+            "or declare a view of another name, which begins with what is kept"
+        )
+
     async def _begin(self, view: ViewSpec, before: Standing) -> ViewRecord:
-        for record in before.records:
-            if record.state == "building" and (record.shape, record.mode) == (view.shape, view.mode):
-                return record
+        building = _building(view, before)
+        if building is not None:
+            return building
+        await self._drop_others(before)
+        record = view.record(before.next_version, "building")
+        await self._store.create_view(record)
+        return record
+
+    async def _drop_others(self, before: Standing) -> None:
         for record in before.records:
             if record.state != "current":
                 await self._store.drop_view(record)
                 await self._store.forget(consumer_name(record.table))
-        record = view.record(before.next_version, "building")
-        await self._store.create_view(record)
-        return record
 
     async def _reach(self, record: ViewRecord, head: Position, progress: Progress) -> None:
         while True:
@@ -124,6 +143,14 @@ class Rebuild:
         if dead:
             raise RefusedError(_told(dead, record, current))
         return parked
+
+
+def _building(view: ViewSpec, before: Standing) -> ViewRecord | None:
+    """Return the table that an earlier run began, if it can be taken up."""
+    for record in before.records:
+        if record.state == "building" and (record.shape, record.mode) == (view.shape, view.mode):
+            return record
+    return None
 
 
 def _told(dead: Sequence[Parked], record: ViewRecord, current: ViewRecord) -> str:

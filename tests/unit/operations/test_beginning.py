@@ -13,6 +13,7 @@ from tidings.backends.sqlite.log import SqliteLog
 from tidings.consumers.consumer import Consumer
 from tidings.errors import NotFoundError, PositionExpiredError, RefusedError
 from tidings.events.envelope import Entry
+from tidings.log.log import Log
 from tidings.operations.beginning import begin
 from tidings.operations.checks import Checks
 from tidings.operations.lag import ConsumerLag, lag
@@ -20,9 +21,9 @@ from tidings.operations.replay import replay_from_position
 from tidings.store.unit import Unit
 
 
-async def remove(stage: Stage, *, upto: int) -> None:
+async def remove(log: Log, *, upto: int) -> None:
     """Remove entries from the log, as an operator does who takes a partition off."""
-    database = cast(SqliteLog, stage.log._driver._driver)._database  # type: ignore[attr-defined]
+    database = cast(SqliteLog, log._driver._driver)._database  # type: ignore[attr-defined]
     await database.hop(lambda connection: connection.execute("UPDATE tidings_head SET floor_pos = ?", (upto,)))
 
 
@@ -55,7 +56,7 @@ async def carried(stage: Stage, rates: Rates) -> None:
 
 async def test_a_new_consumer_skips_nothing_unasked_and_begins_with_what_is_kept_once_it_is_told(stage: Stage) -> None:
     await stage.say(RateSet(1), RateSet(2), RateSet(3))
-    await remove(stage, upto=2)
+    await remove(stage.log, upto=2)
     rates = Rates()
     with pytest.raises(PositionExpiredError, match=r"up to position 2: .* `tidings consumers begin rates`") as error:
         await carried(stage, rates)
@@ -69,7 +70,7 @@ async def test_a_new_consumer_skips_nothing_unasked_and_begins_with_what_is_kept
 
 async def test_consumers_are_listed_though_one_has_not_read_what_was_removed(stage: Stage) -> None:
     await stage.say(RateSet(1), RateSet(2), RateSet(3))
-    await remove(stage, upto=2)
+    await remove(stage.log, upto=2)
     assert (await lag_of(stage, "rates")).state == "new"
     await stage.settle("rates", to=1)
     stage.clock.pass_by(seconds=5)
@@ -83,7 +84,7 @@ async def test_consumers_are_listed_though_one_has_not_read_what_was_removed(sta
 async def test_the_checks_say_who_waits_to_be_told(stage: Stage) -> None:
     await stage.say(RateSet(1), RateSet(2))
     await stage.settle("rates", to=0)
-    await remove(stage, upto=1)
+    await remove(stage.log, upto=1)
     checks = Checks(stage.opened.host, stage.log, stage.store, stage.opened.ports, SERVICES)
     told = [check.problem for check in await checks.run() if check.name == "checkpoints"]
     assert told == ["entries up to 1 were removed that rates had not read: `tidings consumers begin rates`"]
@@ -91,7 +92,7 @@ async def test_the_checks_say_who_waits_to_be_told(stage: Stage) -> None:
 
 async def test_who_has_nothing_to_be_told_is_left_alone(stage: Stage) -> None:
     await stage.say(OrderPlaced("a", 1), RateSet(1))
-    await remove(stage, upto=1)
+    await remove(stage.log, upto=1)
     await stage.settle("rates", to=1)
     for consumer, why in (("rates", "has read all"), ("billing", "never run"), ("orders.placed@1", "reads nothing")):
         with pytest.raises(RefusedError, match=why):
@@ -103,7 +104,7 @@ async def test_who_has_nothing_to_be_told_is_left_alone(stage: Stage) -> None:
 async def test_a_replay_goes_back_no_further_than_what_is_kept(stage: Stage) -> None:
     await stage.say(RateSet(1), RateSet(2), RateSet(3))
     await stage.settle("rates", to=3)
-    await remove(stage, upto=1)
+    await remove(stage.log, upto=1)
     with pytest.raises(RefusedError, match="may be replayed from 2 on"):
         await replay_from_position(stage.log, stage.store, SERVICES, "rates", 1, who="cli")
     assert (await replay_from_position(stage.log, stage.store, SERVICES, "rates", 2, who="cli")).entries == 2

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.operations.test_beginning import remove
 from tests.unit.views.poison import IN_MEMORY, Bank, app, begun, eventually, moved, unknown
 from tidings import Settings
 from tidings.errors import RefusedError
 from tidings.operations import views as operation
+from tidings.operations.beginning import begin
 from tidings.operations.progress import Watch
 from tidings.store.parking import Parked
 from tidings.views.declaration import Mode
@@ -159,3 +161,28 @@ async def test_a_view_without_a_current_table_is_made_whatever_its_folds_fail_on
         bank = Bank(application)
         assert await bank.rows() == {("a",): []}
         assert [each.state for each in await bank.parked()] == ["dead"]
+
+
+async def test_what_lacks_removed_events_takes_no_place_and_a_rebuild_that_was_begun_is_taken_away() -> None:
+    refused = {-1}
+    async with app(refuses=refused.__contains__).open(IN_MEMORY) as application:
+        bank = Bank(application)
+        await bank.take(begun(), moved(1, 1))
+        refused.add(1)
+        rebuild = asyncio.create_task(application.carrying.rebuild(bank.view))
+
+        async def is_parked() -> bool:
+            return bool(await bank.store.parked(NEW))
+
+        await eventually(is_parked)
+        rebuild.cancel()
+        await asyncio.gather(rebuild, return_exceptions=True)
+        await bank.store.rewind(NEW, to=0)
+        await remove(application.log, upto=1)
+        with pytest.raises(RefusedError, match=r"tidings views rebuild.* takes it away"):
+            await begin(application.log, bank.store, application.services, NEW, who="cli")
+        for _ in range(2):
+            with pytest.raises(RefusedError, match=r"events up to position 1 were removed .* another name"):
+                await application.carrying.rebuild(bank.view)
+            assert [record.state for record in await bank.store.views()] == ["current"]
+        assert (await bank.rows(), NEW in await bank.store.consumers()) == ({("a",): [1]}, False)
