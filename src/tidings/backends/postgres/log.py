@@ -24,7 +24,6 @@ from tidings.errors import (
     AppendInUnitError,
     LogRewoundError,
     LogUnavailableError,
-    PositionExpiredError,
     StoreUnavailableError,
 )
 from tidings.events.envelope import Entry, Envelope
@@ -166,7 +165,13 @@ class PostgresLog:
         _check_within(after, await self._settling.look())
         if self._settling.final > page.upto:
             page, _ = await self._run(after, limit)  # a new query, so it sees what the look proved to have ended
+            if page.entries and page.entries[0].position > after + 1:
+                await self._check_kept(after)  # what is missing before them may have been removed since the look
         return page
+
+    async def _check_kept(self, after: Position) -> None:
+        async with self._database.connection() as connection:
+            reading.check_kept(after, floor=await reading.floor(connection))
 
     async def _run(self, after: Position, limit: int) -> tuple[Page, bool]:
         """Return what may be read up to the first hole, and whether that is all there is and next to `after`."""
@@ -276,8 +281,7 @@ def _check_within(after: Position, head: Head) -> None:
             f"position {after} lies beyond the log's head {head.position}: the log was restored from an older copy; "
             "rewind its consumers"
         )
-    if after < head.floor:
-        raise PositionExpiredError(f"entries up to {head.floor} are no longer kept; read after it", floor=head.floor)
+    reading.check_kept(after, floor=head.floor)
 
 
 def _survival(fsync: str) -> Literal["process", "power"]:

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from tidings.backends.postgres.horizon import Look
-from tidings.errors import LogUnavailableError
+from tidings.errors import LogUnavailableError, PositionExpiredError
 from tidings.events.codec import envelope_of
 from tidings.events.envelope import Entry
 from tidings.events.filter import Filter
@@ -37,6 +37,8 @@ FROM tidings.head h, (
 ) AS held
 """
 _PAGE = f"SELECT {_ENTRY} FROM tidings.log WHERE pos > $1 ORDER BY pos LIMIT $2"
+# A row in place of an entry, behind all others.
+_FLOOR_ABOVE = f"SELECT floor_pos{', NULL' * _ENTRY.count(',')} FROM tidings.head WHERE floor_pos > $1"
 _POSITIONS = "SELECT pos FROM tidings.log WHERE pos > $1 ORDER BY pos LIMIT $2"
 _AT = f"SELECT {_ENTRY} FROM tidings.log WHERE pos = ANY ($1::bigint[]) ORDER BY pos"
 _RANGE = "slot >= ${}::int AND slot < ${}::int"
@@ -84,12 +86,30 @@ async def positions(connection: asyncpg.Connection, after: Position, limit: int)
 async def matching(
     connection: asyncpg.Connection, where: Filter, *, after: Position, upto: Position, limit: int
 ) -> list[Entry]:
-    """Return the first `limit` matching entries above `after`, at or below `upto`."""
+    """Return the first `limit` matching entries above `after`, at or below `upto`. PositionExpiredError.
+
+    Where the log begins is asked in the same snapshot: what was removed since somebody looked would be passed over.
+    """
     conditions, given = _conditions(where, [after, upto, limit])
     # A subject's entries are found by their index and sorted: by position, the whole log might have to be passed.
     order = "pos" if where.subject is None else "pos + 0"
     statement = f"SELECT {_ENTRY} FROM tidings.log WHERE pos > $1 AND pos <= $2{conditions} ORDER BY {order} LIMIT $3"
-    return _entries(await connection.fetch(statement, *given))
+    rows = await connection.fetch(f"({statement}) UNION ALL {_FLOOR_ABOVE}", *given)
+    if rows and rows[-1]["recorded"] is None:
+        check_kept(after, floor=rows[-1]["pos"])
+    return _entries(rows)
+
+
+async def floor(connection: asyncpg.Connection) -> Position:
+    """Return the highest position that was removed; 0 if none was."""
+    found: Position = await connection.fetchval("SELECT floor_pos FROM tidings.head")
+    return found
+
+
+def check_kept(after: Position, *, floor: Position) -> None:
+    """PositionExpiredError where entries behind this position were removed."""
+    if after < floor:
+        raise PositionExpiredError(f"entries up to {floor} are no longer kept; read after it", floor=floor)
 
 
 async def count(connection: asyncpg.Connection, where: Filter, *, after: Position, most: int) -> int:

@@ -10,12 +10,13 @@ import asyncpg
 import pytest
 
 from tests.conformance.postgres_harness import open_log
+from tidings.backends.postgres import reading
 from tidings.backends.postgres.database import Database
 from tidings.backends.postgres.log import PostgresLog
 from tidings.backends.postgres.rooms import PARTITION_BITS, Rooms
 from tidings.conformance.samples import event, events, ids_in, keep, refusal
 from tidings.errors import LogRewoundError, PositionExpiredError
-from tidings.events.filter import Filter
+from tidings.events.filter import EVERYTHING, Filter
 from tidings.log.driver import History, Receipt
 
 SIZE = 1 << PARTITION_BITS
@@ -115,3 +116,31 @@ async def test_a_connection_that_is_lost_while_a_partition_is_made_is_no_end_of_
     await rooms.close()
     rooms.reached(2)
     await rooms.close()
+
+
+@pytest.mark.parametrize(
+    ("what", "at", "where"),
+    [("page", 2, EVERYTHING), ("matching", 1, Filter(types=frozenset({event("").type})))],
+    ids=["all", "a type"],
+)
+async def test_what_is_removed_between_two_looks_of_a_reader_is_not_passed_over(
+    log: PostgresLog, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch, what: str, at: int, where: Filter
+) -> None:
+    await keep(log, *events(0, 3))
+    await connection.execute("SELECT setval('tidings.position', 7)")  # a hole, for which a page is read twice
+    await keep(log, *events(3, 6))
+    query, queries = getattr(reading, what), 0
+
+    async def late(*given: Any, **named: Any) -> Any:
+        nonlocal queries
+        queries += 1
+        if queries == at:
+            await connection.execute("UPDATE tidings.head SET floor_pos = 2")
+            await connection.execute("DELETE FROM tidings.log WHERE pos <= 2")
+        return await query(*given, **named)
+
+    monkeypatch.setattr(reading, what, late)
+    with pytest.raises(PositionExpiredError) as error:
+        await log.read(after=0, limit=10, where=where)
+    assert error.value.floor == 2
+    assert len((await log.read(after=2, limit=10, where=where)).entries) == 4
