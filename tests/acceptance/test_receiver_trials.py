@@ -154,6 +154,18 @@ def test_what_the_request_says_itself_is_not_said_again() -> None:
     assert b"x-github-delivery" not in headers
 
 
+def test_a_signature_is_made_anew_and_stands_there_once() -> None:
+    body = b'{"zen":""}'
+    receiver = Receiver("hub", PRESETS["github"], secrets=["s3cret-" * 5], source="/hub")
+    given = Request(headers=((b"X-Hub-Signature-256", b"sha256=00"),), body=body)
+    done = signed_request(receiver, given, id="d-1", at=0)
+    [found] = [value for name, value in done.headers if name.lower() == b"x-hub-signature-256"]
+    assert found != b"sha256=00"
+    for id in ("a\r\nX-Evil: 1", "\u00e4 b", " a", ""):
+        with pytest.raises(CallerError, match="the id of a webhook is visible ASCII"):
+            signed_request(receiver, given, id=id, at=0)
+
+
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"no json"])
 def test_a_type_that_the_body_does_not_tell_is_asked_for(body: bytes) -> None:
     with pytest.raises(CallerError, match="-H 'x-github-event: …'"):

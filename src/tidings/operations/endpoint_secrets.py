@@ -101,7 +101,7 @@ class Secrets:
         newest = next(each for each in before if each.until is None)
         found = opened(newest.sealed, self.keyring, about=endpoint)
         if isinstance(found, Unreadable):
-            why = f"say hmac or ed25519, since the secret before cannot be read: {found.why}"
+            why = f"say hmac or ed25519, and a grace of 0 s, since the secret before cannot be read: {found.why}"
             raise InvalidConfigurationError(f"kind: {why}", errors=[("/kind", why)])
         return found.kind
 

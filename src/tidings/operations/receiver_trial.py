@@ -131,15 +131,19 @@ class Trying:
 def signed(receiver: Receiver, request: Request, *, id: str, at: int) -> Request:
     """Return a request as its sender would sign it at this time, by the receiver's first scheme and its own keys.
 
-    `id`: where the scheme signs one, or it stands in a header. DeclarationError if none of the keys can sign;
-    CallerError for `unsigned`, and if its type stands in a header that is not given and does not follow from the body.
+    `id`: where the scheme signs one, or it stands in a header. What is signed anew replaces a header that is given.
+    DeclarationError if none of the keys can sign; CallerError for `unsigned`, for an id that is no header's, and if its
+    type stands in a header that is not given and does not follow from the body.
     """
     scheme = receiver.preset.schemes[0]
     if scheme.algorithm == "unsigned":
         raise CallerError(f"what comes to {receiver.id} is not signed: try it as it is")
+    if not (id and id.isascii() and id.isprintable() and id == id.strip()):
+        raise CallerError(f"the id of a webhook is visible ASCII, since it stands in a header: {id[:64]!r} is not")
     facts = receiver.facts(request.method, request.query)
     done = sign(scheme, request.body, facts, receiver.keys, id=id, at=utc(at))
-    headers = (*request.headers, *done.headers)
+    made = {name.lower() for name, _ in done.headers}
+    headers = (*(each for each in request.headers if each[0].lower() not in made), *done.headers)
     beside = _beside(receiver, Request(headers=headers, body=request.body), id)
     return Request(method=request.method, query=done.query, headers=(*headers, *beside), body=done.body)
 

@@ -22,15 +22,20 @@ RESERVED = frozenset(
 
 
 def is_reserved(name: str) -> bool:
-    """Say whether a header of this name, in any case, is not for an endpoint to set."""
-    lowered = name.lower()
+    """Say whether a header of this name, in any case, is not for an endpoint to set.
+
+    Nor is one with `_` for `-`: to whoever reads headers as CGI names them (RFC 3875 section 4.1.18) it is the same.
+    """
+    lowered = name.lower().replace("_", "-")
     return lowered in RESERVED or lowered.startswith(_PREFIXES)
 
 
 def fault_of(name: str, value: object) -> str | None:
     """Return what is wrong with a custom header; None if nothing is. No CR, LF or other control character passes."""
     if len(name) > NAME_MAX or not _NAME.fullmatch(name):
-        return f"a header's name is 1 to {NAME_MAX} letters, digits or hyphens"
+        return (
+            f"a header's name is 1 to {NAME_MAX} characters of a token (RFC 9110), such as letters, digits and hyphens"
+        )
     if is_reserved(name):
         return "this header is set by tidings or by the connection: choose another name"
     if not isinstance(value, str) or len(value) > VALUE_MAX or not _VALUE.fullmatch(value):

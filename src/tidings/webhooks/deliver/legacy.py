@@ -143,7 +143,7 @@ def _wrong_header(name: object, scheme: Scheme | None) -> str | None:
     if name is None:
         return None
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        return f"a header's name is 1 to {NAME_MAX} letters, digits or hyphens"
+        return f"a header's name is 1 to {NAME_MAX} letters, digits, hyphens or underscores"
     if scheme is not None and name.lower() in {place.name for place in _places(scheme) if place != scheme.signature}:
         return "the time or the id that is signed stands there: choose another name"
     return fault_of(name, "")

@@ -25,6 +25,7 @@ from tidings.webhooks.deliver.headers import is_reserved
 from tidings.webhooks.deliver.legacy import legacy_headers
 from tidings.webhooks.deliver.secrets import Secret
 from tidings.webhooks.deliver.signing import signature_headers
+from tidings.webhooks.deliver.target import as_sent
 
 SECOND_US = 1_000_000
 _URI_IN_LINK = str.maketrans({"<": "%3C", ">": "%3E", '"': "%22", " ": "%20"})
@@ -98,10 +99,11 @@ def request_of(
 
     The endpoint's own headers come first and replace nothing. `release`: of tidings, such as 0.1.0.
     """
+    url = as_sent(endpoint.url)
     own = [each for each in endpoint.headers.items() if not is_reserved(each[0])] if endpoint.headers else []
     signed = signature_headers(secrets, id=attempt.id, timestamp=attempt.at // SECOND_US, body=content.body)
     if endpoint.legacy is not None:
-        signed += legacy_headers(endpoint.legacy, url=endpoint.url, id=attempt.id, at=attempt.at, body=content.body)
+        signed += legacy_headers(endpoint.legacy, url=url, id=attempt.id, at=attempt.at, body=content.body)
     ours = [
         ("user-agent", f"tidings/{release}"),
         ("idempotency-key", f'"{attempt.id}"'),  # a string of structured fields, RFC 9651
@@ -109,7 +111,7 @@ def request_of(
     ]
     if attempt.traceparent is not None:
         ours.append(("traceparent", attempt.traceparent))
-    return Request(url=endpoint.url, headers=(*own, *content.headers, *signed, *ours), body=content.body)
+    return Request(url=url, headers=(*own, *content.headers, *signed, *ours), body=content.body)
 
 
 def deprecation_headers(envelope: Envelope) -> Headers:

@@ -151,7 +151,7 @@ class Sender:
         why = target.fault_of_form(url, self._allowed)
         if why is not None:
             return Failure(kind="url-invalid", error=why)
-        parsed = URL(url)
+        parsed = URL(target.as_sent(url))
         return Where(str(parsed), parsed.raw_host or "", parsed.port or 0)
 
 

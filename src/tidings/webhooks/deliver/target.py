@@ -19,6 +19,11 @@ _LOCAL = ("localhost", "localhost.localdomain")
 _LOOPBACK = ip_address("127.0.0.1")
 
 
+def as_sent(url: str) -> str:
+    """Return the URL as it goes out, and as whoever is sent to it sees it: what need not be escaped is not."""
+    return str(URL(url)) if url else url
+
+
 def checked(url: str, allowed: Allowed = ONLY_PUBLIC) -> URL:
     """Return the URL as it is dialled. EndpointRefusedError if nothing may be sent to it."""
     why = fault_of(url, allowed)

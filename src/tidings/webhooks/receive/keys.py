@@ -100,7 +100,8 @@ def signing(scheme: Scheme, key: Key) -> bytes:
     cannot sign.
     """
     text, kind = key.text, kind_of(scheme)
-    material = _decoded("base64", text[5:]) if text.startswith("whsk_") else _decoded(scheme.key_form, text)
+    is_whsk = kind == "ed25519" and text.startswith("whsk_")  # elsewhere a secret may happen to begin so
+    material = _decoded("base64", text[5:]) if is_whsk else _decoded(scheme.key_form, text)
     if material is not None and kind == "ed25519" and len(material) == 64:
         material = material[:32]
     if material is None or (kind is not None and not crypto.is_private_key(kind, material)):

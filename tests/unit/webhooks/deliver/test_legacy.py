@@ -102,6 +102,20 @@ def test_one_flipped_bit_is_refused(legacy: Any, accepts: Accepts, header: str) 
             accepts(body, {**headers, header: value[:place] + chr(ord(value[place]) ^ 1) + value[place + 1 :]})
 
 
+def test_a_secret_that_happens_to_begin_as_a_private_key_is_the_text_that_it_is() -> None:
+    for secret in ("whsk_c2VjcmV0c2VjcmV0", "whsk_old-secret"):
+        request = sent(made({"preset": "github", "secret": secret}))
+        expected = hmac.digest(secret.encode(), request.body, "sha256").hex()
+        assert dict(request.headers)["x-hub-signature-256"] == f"sha256={expected}"
+
+
+def test_the_url_that_is_signed_is_the_one_that_is_sent() -> None:
+    request = sent(made({"preset": "square", "secret": OLD}, url="https://EXAMPLE.com:443/b?x=1&y=%41"))
+    assert request.url == "https://example.com/b?x=1&y=A"
+    expected = base64.b64encode(hmac.digest(OLD.encode(), request.url.encode() + request.body, "sha256")).decode()
+    assert dict(request.headers)["x-square-hmacsha256-signature"] == expected
+
+
 def test_a_time_is_that_of_the_attempt() -> None:
     endpoint = made({"preset": "stripe", "header": "X-Shop-Signature", "secret": OLD})
     first, second = (dict(sent(endpoint, at=at * 1_000_000).headers) for at in (1_700_000_000, 1_700_000_300))
@@ -166,9 +180,18 @@ def test_each_preset_that_is_offered_signs_and_none_with_a_broken_hash(preset: s
         ({"preset": "stripe", "header": "webhook-id", "secret": OLD}, "/legacy/header", "set by tidings"),
         ({"preset": "stripe", "header": "Content-Length", "secret": OLD}, "/legacy/header", "set by tidings"),
         ({"preset": "stripe", "header": "te", "secret": OLD}, "/legacy/header", "set by tidings"),
-        ({"preset": "stripe", "header": "x\r\ny", "secret": OLD}, "/legacy/header", "letters, digits or hyphens"),
-        ({"preset": "stripe", "header": "x!y", "secret": OLD}, "/legacy/header", "letters, digits or hyphens"),
-        ({"preset": "stripe", "header": 7, "secret": OLD}, "/legacy/header", "letters, digits or hyphens"),
+        ({"preset": "stripe", "header": "webhook_signature", "secret": OLD}, "/legacy/header", "set by tidings"),
+        (
+            {"preset": "stripe", "header": "x\r\ny", "secret": OLD},
+            "/legacy/header",
+            "letters, digits, hyphens or underscores",
+        ),
+        (
+            {"preset": "stripe", "header": "x!y", "secret": OLD},
+            "/legacy/header",
+            "letters, digits, hyphens or underscores",
+        ),
+        ({"preset": "stripe", "header": 7, "secret": OLD}, "/legacy/header", "letters, digits, hyphens or underscores"),
         ({"preset": "slack", "header": "X-Slack-Request-Timestamp", "secret": OLD}, "/legacy/header", "the time"),
         ({"preset": "github", "prefix": "a\r\nb", "secret": OLD}, "/legacy/prefix", "visible ASCII"),
         ({"preset": "github", "prefix": 7, "secret": OLD}, "/legacy/prefix", "visible ASCII"),
