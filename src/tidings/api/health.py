@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from starlette.requests import Request
 
@@ -15,6 +16,8 @@ from tidings.operations.checks import Checks
 from tidings.store.host import Check
 
 _log = logging.getLogger("tidings.api")
+_OF_STORE = frozenset({"settings", "store", "leases"})
+"""The checks that fail where the store cannot be reached or written to; others say what does not run."""
 
 
 class Health:
@@ -34,7 +37,7 @@ class Health:
         return json_answer({"status": "ok", "checks": ["heartbeat"]})
 
     async def ready(self, request: Request) -> Answer:
-        """Answer which checks hold; `log-unavailable` or `store-unavailable` with the names of those that do not."""
+        """Answer which checks hold; `log-unavailable`, `store-unavailable` or `not-running` with those that do not."""
         read_query(request.scope, known=())
         found = (*await self._checks.run(), *_consumers(self._opened))
         failing = [check.name for check in found if check.problem is not None]
@@ -44,10 +47,16 @@ class Health:
             if check.problem is not None:
                 _log.warning("not ready: the check %s fails: %s", check.name, check.problem)
         raise Refusal(
-            Problem.LOG_UNAVAILABLE if "log" in failing else Problem.STORE_UNAVAILABLE,
+            _problem(failing),
             f"not ready, for these fail: {', '.join(failing)}; the server's log has the reason",
             members={"checks": failing},
         )
+
+
+def _problem(failing: Sequence[str]) -> Problem:
+    if "log" in failing:
+        return Problem.LOG_UNAVAILABLE
+    return Problem.NOT_RUNNING if _OF_STORE.isdisjoint(failing) else Problem.STORE_UNAVAILABLE
 
 
 def _consumers(opened: Opened) -> tuple[Check, ...]:

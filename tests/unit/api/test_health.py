@@ -12,6 +12,7 @@ from tests.unit.api.shop import Shop, open_shop
 
 from tidings.api.application import application
 from tidings.errors import LogUnavailableError, StoreUnavailableError
+from tidings.log.driver import Head
 
 CHECKS = ["settings", "log", "store", "schema", "leases", "checkpoints", "consumers"]
 
@@ -75,7 +76,11 @@ async def test_each_check_that_fails_is_named_and_its_reason_stands_in_the_log(
     monkeypatch.setattr(shop.opened.store, "claim", failing(StoreUnavailableError("disk /dev/secret is full")))
     monkeypatch.setattr(shop.opened.store, "views", failing(StoreUnavailableError("disk /dev/secret is full")))
     reply = await ask(shop.http, "GET", "/readyz")
-    assert (reply.status, reply.json["checks"]) == (503, ["schema", "leases", "checkpoints"])
+    assert (reply.status, reply.slug, reply.json["checks"]) == (
+        503,
+        "store-unavailable",
+        ["schema", "leases", "checkpoints"],
+    )
     assert "secret" not in reply.body.decode()
     told = "not ready: the check leases fails: StoreUnavailableError: disk /dev/secret is full"
     assert told in [record.getMessage() for record in caplog.records]
@@ -85,5 +90,19 @@ async def test_a_consumer_that_fails_again_and_again_is_named(shop: Shop) -> Non
     crew: Any = SimpleNamespace(failing={"stock.total@1": "RuntimeError: the secret", "desk": "x"})
     served = await application(replace(shop.opened, crew=crew))
     reply = await ask(served, "GET", "/readyz")
-    assert (reply.status, reply.json["checks"]) == (503, ["desk", "stock.total@1"])
+    assert (reply.status, reply.slug, reply.json["checks"]) == (503, "not-running", ["desk", "stock.total@1"])
+    assert "cannot be reached" not in reply.body.decode()
     assert "secret" not in reply.body.decode()
+
+
+async def test_a_consumer_that_waits_to_be_told_is_no_store_out_of_reach(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = await shop.opened.log.head()
+
+    async def raised() -> Head:
+        return replace(head, position=9, floor=9)
+
+    monkeypatch.setattr(shop.opened.log, "head", raised)
+    reply = await ask(shop.http, "GET", "/readyz")
+    assert (reply.status, reply.slug, reply.json["checks"]) == (503, "not-running", ["checkpoints"])
