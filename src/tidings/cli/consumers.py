@@ -88,8 +88,8 @@ def begin(consumer: Consumer, app: AppName = None, as_json: AsJson = False) -> N
     """Have an expired consumer begin with the oldest event that is kept, and without those that were removed.
 
     It is expired where events were removed from the log before it had read them, as is one of a new service; until
-    this is said, or they are back, it reads nothing. A view whose events were removed lacks what they said. Exit
-    code 1 if nothing that was removed keeps it.
+    this is said, or they are back, it reads nothing; then a process that carries it goes on within a minute. A view
+    whose events were removed lacks what they said. Exit code 1 if nothing that was removed keeps it.
 
     Example: tidings consumers begin orders
     """
@@ -105,7 +105,10 @@ def begin(consumer: Consumer, app: AppName = None, as_json: AsJson = False) -> N
     output = Output(as_json=as_json)
     if as_json:
         output.json(shown)
-    output.say(f"{consumer} begins after position {floor}, up to which nothing is kept")
+    output.say(
+        f"{consumer} begins after position {floor}, up to which nothing is kept; a process that carries it goes on "
+        "within a minute"
+    )
 
 
 @commands.command()

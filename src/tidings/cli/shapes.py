@@ -125,9 +125,10 @@ def lag_row(lag: ConsumerLag) -> dict[str, Any]:
     """Return a consumer's lag as a row for people."""
     has_lag = bool(lag.partitions)
     unknown = " (not declared here)" if lag.declared is False else ""
+    removed = f"expired: entries up to {lag.expired} were removed unread, see `tidings consumers begin --help`"
     states = {
-        "paused": f"paused: {lag.paused}",
-        "expired": f"expired: entries up to {lag.expired} were removed unread, see `tidings consumers begin --help`",
+        "paused": f"paused: {lag.paused}" + ("" if lag.expired is None else f"; resumed, it is {removed}"),
+        "expired": removed,
     }
     return {
         "consumer": lag.name + unknown,

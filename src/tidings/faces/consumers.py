@@ -19,6 +19,7 @@ def consumer_object(tokens: Tokens, found: ConsumerLag, checkpoints: Mapping[int
         "state": found.state,
         "declared": found.declared,
         "paused": found.paused,
+        "expired": tokens.write_any(found.expired),
         "types": None if found.types is None else sorted(found.types),
         "head": tokens.write(found.head),
         "checkpoint": tokens.write_any(found.checkpoint),

@@ -45,6 +45,7 @@ class ConsumerLag:
     "expired": entries up to `expired` were removed from the log before it had read them, and it waits to be told;
     "inline": appends fold for it; "replaced": a newer table took the place of the one it folds. The last two have no
     lag and no partitions.
+    One that is "paused" may have `expired`, too: it is found so once it is resumed.
     `declared` as in `Reader`; with `types` None every entry was counted, since nobody knows what it reads.
     `parked`: subjects that wait, `dead` of them for an operator; `dead_letters`: the entries of all of them.
     """

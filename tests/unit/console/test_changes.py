@@ -10,6 +10,7 @@ import pytest
 
 from tests.browser.shop import ORDERS
 from tests.unit.console.browsing import Browser, browsing, browsing_a_shop
+from tests.unit.operations.test_beginning import remove
 
 PAUSE = "/consumers/stock/pause"
 
@@ -160,3 +161,11 @@ async def test_what_cannot_be_done_says_why(
 ) -> None:
     answer = await browser.change("/consumers/stock", path, **fields)
     assert (answer.status, words in answer.words) == (status, True), answer.words
+
+
+async def test_a_consumer_that_is_paused_says_that_resumed_it_is_expired(browser: Browser) -> None:
+    await browser.change("/consumers/stock", PAUSE, reason="counting")
+    await remove(browser.shop.opened.log, upto=(await browser.shop.opened.log.head()).position + 1)
+    page = await browser.get("/consumers/stock")
+    assert "Paused: counting" in page.words
+    assert "Resumed, it reads nothing: entries up to" in page.words

@@ -10,13 +10,17 @@ import pytest
 
 from tests.unit.operations.stage import SERVICES, OrderPlaced, RateSet, Stage
 from tidings.backends.sqlite.log import SqliteLog
+from tidings.cli.shapes import lag_row
 from tidings.consumers.consumer import Consumer
 from tidings.errors import NotFoundError, PositionExpiredError, RefusedError
 from tidings.events.envelope import Entry
+from tidings.faces.consumers import consumer_object
+from tidings.faces.tokens import Tokens
 from tidings.log.log import Log
 from tidings.operations.beginning import begin
 from tidings.operations.checks import Checks
 from tidings.operations.lag import ConsumerLag, lag
+from tidings.operations.pausing import pause
 from tidings.operations.replay import replay_from_position
 from tidings.store.unit import Unit
 
@@ -79,6 +83,25 @@ async def test_consumers_are_listed_though_one_has_not_read_what_was_removed(sta
     assert (await lag_of(stage, "billing")).expired is None
     await begin(stage.log, stage.store, SERVICES, "rates", who="cli")
     assert (await lag_of(stage, "rates")).state == "stopped"
+
+
+async def test_what_was_removed_is_told_to_programs_and_of_one_that_is_paused_too(stage: Stage) -> None:
+    await stage.say(RateSet(1), RateSet(2), RateSet(3))
+    await stage.settle("rates", to=1)
+    tokens, checkpoints = Tokens("one"), await stage.store.checkpoints("rates")
+    assert consumer_object(tokens, await lag_of(stage, "rates"), checkpoints)["expired"] is None
+    await remove(stage.log, upto=2)
+    found = await lag_of(stage, "rates")
+    assert consumer_object(tokens, found, checkpoints)["expired"] == "one-2"
+    assert lag_row(found)["state"].startswith("expired: entries up to 2 were removed unread")
+    await pause(stage.store, SERVICES, "rates", reason="the bank asked", who="cli")
+    found = await lag_of(stage, "rates")
+    told = consumer_object(tokens, found, checkpoints)
+    assert (told["state"], told["paused"], told["expired"]) == ("paused", "the bank asked", "one-2")
+    assert lag_row(found)["state"] == (
+        "paused: the bank asked; resumed, it is expired: entries up to 2 were removed unread, see `tidings consumers "
+        "begin --help`"
+    )
 
 
 async def test_the_checks_say_who_waits_to_be_told(stage: Stage) -> None:

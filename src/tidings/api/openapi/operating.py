@@ -55,6 +55,11 @@ def _consumer() -> Object:
             },
             "declared": {"type": ["boolean", "null"], "description": "Whether the application has it."},
             "paused": MAYBE | {"description": "Why."},
+            "expired": MAYBE_TOKEN
+            | {
+                "description": "Up to where entries were removed before it had read them, also if it is paused: once "
+                "it is resumed, its state is `expired`."
+            },
             "types": {"anyOf": [array(TEXT), {"type": "null"}]},
             "head": schema("Token"),
             "checkpoint": MAYBE_TOKEN,
