@@ -182,11 +182,11 @@ POSTGRES_RULES = (
     Rule(
         "swap",
         "views/rebuild.py",
-        "            await self._reach(record, whole_at, progress)\n"
-        '            self._ports.points.at("swap:drained")\n'
-        "            await self._swap(record, before.current, progress, who=who, accepts_parked=accepts_parked)\n",
-        '            self._ports.points.at("swap:drained")\n'
-        "            await self._swap(record, None, progress, who=who, accepts_parked=accepts_parked)\n",
+        "                await self._reach(record, whole_at, progress)\n"
+        '                self._ports.points.at("swap:drained")\n'
+        "                await self._swap(record, before.current, progress, who=who, accepts_parked=accepts_parked)\n",
+        '                self._ports.points.at("swap:drained")\n'
+        "                await self._swap(record, None, progress, who=who, accepts_parked=accepts_parked)\n",
     ),
     Rule(
         "tables",

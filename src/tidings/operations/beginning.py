@@ -25,7 +25,7 @@ async def begin(
     reader, floor = named(await roster(store, services), consumer), (await log.head()).floor
     if reader.is_inline or reader.is_replaced:
         raise RefusedError(f"{reader.name} reads nothing from the log, so nothing that was removed keeps it")
-    if await _takes_a_place(store, reader):
+    if await takes_a_place(store, reader):
         raise RefusedError(
             f"{reader.name} is being built beside a table that has what was removed, and would lack it: run "
             "`tidings views rebuild` of its view again, which says so and takes it away"
@@ -39,7 +39,8 @@ async def begin(
     return floor
 
 
-async def _takes_a_place(store: StoreDriver, reader: Reader) -> bool:
+async def takes_a_place(store: StoreDriver, reader: Reader) -> bool:
+    """Say whether it builds a table beside a current one, so that it may not do without what was removed."""
     if reader.record is None or reader.record.state != "building":
         return False
     table = reader.record.table

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tidings.log.driver import Position
 from tidings.log.log import Log
+from tidings.operations.beginning import takes_a_place
 from tidings.operations.lag import is_held, partitions_of
 from tidings.operations.roster import Reader, roster
 from tidings.ports import Clock
@@ -52,7 +53,10 @@ class Standstill:
         for part in partitions_of(reader):
             if part.checkpoint is not None and part.at < floor and not part.is_paused:
                 told = f"entries up to {floor} were removed that {reader.name} had not read"
-                return [f"{told}: `tidings consumers begin {reader.name}`"]
+                is_beside, view = await takes_a_place(self._store, reader), reader.name.partition("@")[0]
+                return [
+                    f"{told}: `tidings {f'views rebuild {view}' if is_beside else f'consumers begin {reader.name}'}`"
+                ]
             page = await self._log.read(after=max(part.at, floor), limit=1, where=part.where)
             if not page.entries or part.is_paused:
                 continue

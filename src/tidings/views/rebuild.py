@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from tidings.errors import RefusedError
+from tidings.errors import PositionExpiredError, RefusedError
 from tidings.log.driver import Position
 from tidings.ports import Ports
 from tidings.store.driver import StoreDriver
@@ -71,10 +71,15 @@ class Rebuild:
         record = await self._begin(view, before)
         self._ports.points.at("swap:building")
         whole_at = (await self._log.head()).position
-        async with self._carry(Folder(view, record.table, self._log, feed="rebuilt", observer=self._ports.observer)):
-            await self._reach(record, whole_at, progress)
-            self._ports.points.at("swap:drained")
-            await self._swap(record, before.current, progress, who=who, accepts_parked=accepts_parked)
+        folder = Folder(view, record.table, self._log, feed="rebuilt", observer=self._ports.observer)
+        try:
+            async with self._carry(folder):
+                await self._reach(record, whole_at, progress)
+                self._ports.points.at("swap:drained")
+                await self._swap(record, before.current, progress, who=who, accepts_parked=accepts_parked)
+        except PositionExpiredError:
+            await self._check_kept(view, standing(view, await self._store.views()))
+            raise
         self._ports.points.at("swap:flipped")
         return record
 

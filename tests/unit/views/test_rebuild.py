@@ -14,9 +14,13 @@ from tidings import Settings
 from tidings.errors import RefusedError
 from tidings.operations import views as operation
 from tidings.operations.beginning import begin
+from tidings.operations.checks import Checks
 from tidings.operations.progress import Watch
 from tidings.store.parking import Parked
-from tidings.views.declaration import Mode
+from tidings.store.rows import ViewRecord
+from tidings.views.declaration import Mode, ViewSpec
+from tidings.views.rebuild import Rebuild
+from tidings.views.tables import Standing
 
 NEW = "bank.account@2"
 both_modes = pytest.mark.parametrize("mode", ["async", "inline"])
@@ -181,8 +185,29 @@ async def test_what_lacks_removed_events_takes_no_place_and_a_rebuild_that_was_b
         await remove(application.log, upto=1)
         with pytest.raises(RefusedError, match=r"tidings views rebuild.* takes it away"):
             await begin(application.log, bank.store, application.services, NEW, who="cli")
+        checks = Checks(application.host, application.log, bank.store, application.ports, application.services)
+        assert [check.problem for check in await checks.run() if check.name == "checkpoints"] == [
+            "entries up to 1 were removed that bank.account@2 had not read: `tidings views rebuild bank.account`"
+        ]
         for _ in range(2):
             with pytest.raises(RefusedError, match=r"events up to position 1 were removed .* another name"):
                 await application.carrying.rebuild(bank.view)
             assert [record.state for record in await bank.store.views()] == ["current"]
         assert (await bank.rows(), NEW in await bank.store.consumers()) == ({("a",): [1]}, False)
+
+
+async def test_a_rebuild_under_way_when_events_are_removed_is_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with app().open(IN_MEMORY) as application:
+        bank, begin_table = Bank(application), Rebuild._begin
+        await bank.take(begun(), moved(1, 1))
+
+        async def removed_since(self: Rebuild, view: ViewSpec, before: Standing) -> ViewRecord:
+            record = await begin_table(self, view, before)
+            await remove(application.log, upto=1)
+            return record
+
+        monkeypatch.setattr(Rebuild, "_begin", removed_since)
+        with pytest.raises(RefusedError, match=r"events up to position 1 were removed .* another name"):
+            await application.carrying.rebuild(bank.view)
+        assert [record.state for record in await bank.store.views()] == ["current"]
+        assert NEW not in await bank.store.consumers()
