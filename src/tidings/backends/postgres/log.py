@@ -165,13 +165,7 @@ class PostgresLog:
         _check_within(after, await self._settling.look())
         if self._settling.final > page.upto:
             page, _ = await self._run(after, limit)  # a new query, so it sees what the look proved to have ended
-            if page.entries and page.entries[0].position > after + 1:
-                await self._check_kept(after)  # what is missing before them may have been removed since the look
         return page
-
-    async def _check_kept(self, after: Position) -> None:
-        async with self._database.connection() as connection:
-            reading.check_kept(after, floor=await reading.floor(connection))
 
     async def _run(self, after: Position, limit: int) -> tuple[Page, bool]:
         """Return what may be read up to the first hole, and whether that is all there is and next to `after`."""

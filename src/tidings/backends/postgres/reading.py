@@ -36,9 +36,9 @@ FROM tidings.head h, (
     AND pid IS DISTINCT FROM pg_backend_pid()
 ) AS held
 """
-_PAGE = f"SELECT {_ENTRY} FROM tidings.log WHERE pos > $1 ORDER BY pos LIMIT $2"
 # A row in place of an entry, behind all others.
 _FLOOR_ABOVE = f"SELECT floor_pos{', NULL' * _ENTRY.count(',')} FROM tidings.head WHERE floor_pos > $1"
+_PAGE = f"(SELECT {_ENTRY} FROM tidings.log WHERE pos > $1 ORDER BY pos LIMIT $2) UNION ALL {_FLOOR_ABOVE}"
 _POSITIONS = "SELECT pos FROM tidings.log WHERE pos > $1 ORDER BY pos LIMIT $2"
 _AT = f"SELECT {_ENTRY} FROM tidings.log WHERE pos = ANY ($1::bigint[]) ORDER BY pos"
 _RANGE = "slot >= ${}::int AND slot < ${}::int"
@@ -76,7 +76,8 @@ async def look(connection: asyncpg.Connection) -> tuple[Look, Head]:
 
 
 async def page(connection: asyncpg.Connection, after: Position, limit: int) -> list[Entry]:
-    return _entries(await connection.fetch(_PAGE, after, limit))
+    """Return the first `limit` visible entries above `after`. PositionExpiredError, as `matching`."""
+    return _kept(await connection.fetch(_PAGE, after, limit), after)
 
 
 async def positions(connection: asyncpg.Connection, after: Position, limit: int) -> list[Position]:
@@ -94,16 +95,7 @@ async def matching(
     # A subject's entries are found by their index and sorted: by position, the whole log might have to be passed.
     order = "pos" if where.subject is None else "pos + 0"
     statement = f"SELECT {_ENTRY} FROM tidings.log WHERE pos > $1 AND pos <= $2{conditions} ORDER BY {order} LIMIT $3"
-    rows = await connection.fetch(f"({statement}) UNION ALL {_FLOOR_ABOVE}", *given)
-    if rows and rows[-1]["recorded"] is None:
-        check_kept(after, floor=rows[-1]["pos"])
-    return _entries(rows)
-
-
-async def floor(connection: asyncpg.Connection) -> Position:
-    """Return the highest position that was removed; 0 if none was."""
-    found: Position = await connection.fetchval("SELECT floor_pos FROM tidings.head")
-    return found
+    return _kept(await connection.fetch(f"({statement}) UNION ALL {_FLOOR_ABOVE}", *given), after)
 
 
 def check_kept(after: Position, *, floor: Position) -> None:
@@ -179,6 +171,13 @@ async def recorded_from(connection: asyncpg.Connection, recorded: int, *, floor:
             low = min(row["pos"], high)
     first: Position | None = await connection.fetchval(_RECORDED_FROM, low, recorded)
     return top if first is None else first - 1
+
+
+def _kept(rows: Sequence[Any], after: Position) -> list[Entry]:
+    """Return the entries of a query that ends with `_FLOOR_ABOVE`; PositionExpiredError if that has a row."""
+    if rows and rows[-1]["recorded"] is None:
+        check_kept(after, floor=rows[-1]["pos"])
+    return _entries(rows)
 
 
 def _entries(rows: Sequence[Any]) -> list[Entry]:

@@ -144,3 +144,20 @@ async def test_what_is_removed_between_two_looks_of_a_reader_is_not_passed_over(
         await log.read(after=0, limit=10, where=where)
     assert error.value.floor == 2
     assert len((await log.read(after=2, limit=10, where=where)).entries) == 4
+
+
+async def test_a_partition_that_is_taken_off_before_an_older_one_is_not_passed_over(
+    log: PostgresLog, connection: asyncpg.Connection
+) -> None:
+    await keep(log, *events(0, 3))
+    await move_to(connection, SIZE + 1)
+    await keep(log, *events(3, 6))
+    await log._rooms.close()
+    await move_to(connection, 2 * SIZE + 1)
+    await keep(log, *events(6, 9))
+    await log.head()  # all of it is final, so a hole is none that may yet be filled
+    await connection.execute("UPDATE tidings.head SET floor_pos = $1", 2 * SIZE)
+    await connection.execute("ALTER TABLE tidings.log DETACH PARTITION tidings.log_1")
+    with pytest.raises(PositionExpiredError):
+        await log.read(after=1, limit=10)
+    assert [entry.envelope.id for entry in (await log.read(after=2 * SIZE, limit=10)).entries] == ["6", "7", "8"]
