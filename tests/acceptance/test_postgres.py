@@ -240,7 +240,8 @@ async def test_a_service_that_is_new_after_events_were_removed_waits_to_be_told_
             begun = place.tidings("consumers", "begin", name)
             assert (begun.code, begun.out) == (
                 0,
-                f"{name} begins after position 16777215, up to which nothing is kept\n",
+                f"{name} begins after position 16777215, up to which nothing is kept; a process that carries it goes "
+                "on within a minute\n",
             )
         place.eventually("consumers", "--app", "shop:app", until=settled)
         assert [row["order_id"] for row in get(f"{url}/views/orders/order")["rows"]] == ["2"]
