@@ -11,6 +11,7 @@ import pytest
 from tests.unit.operations.test_beginning import remove
 from tests.unit.views.poison import IN_MEMORY, Bank, app, begun, eventually, moved, unknown
 from tidings import Settings
+from tidings.app import Opened
 from tidings.errors import RefusedError
 from tidings.operations import views as operation
 from tidings.operations.beginning import begin
@@ -61,6 +62,18 @@ async def test_an_inline_view_that_lacks_a_subject_in_its_new_version_stops_the_
         assert await Bank(application).rows() == {("a",): [1], ("b",): []}
 
 
+async def retrying(application: Opened) -> asyncio.Task[ViewRecord]:
+    """Begin a rebuild, and return it once a subject is retried for the new table."""
+    bank = Bank(application)
+    rebuild = asyncio.create_task(application.carrying.rebuild(bank.view))
+
+    async def is_parked() -> bool:
+        return bool(await bank.store.parked(NEW))
+
+    await eventually(is_parked)
+    return rebuild
+
+
 @both_modes
 async def test_a_subject_that_is_retried_for_the_new_table_is_waited_for(mode: Mode) -> None:
     refused = {-1}
@@ -68,12 +81,7 @@ async def test_a_subject_that_is_retried_for_the_new_table_is_waited_for(mode: M
         bank = Bank(application)
         await bank.take(begun(), moved(1, 1))
         refused.add(1)
-        rebuild = asyncio.create_task(application.carrying.rebuild(bank.view))
-
-        async def is_parked() -> bool:
-            return bool(await bank.store.parked(NEW))
-
-        await eventually(is_parked)
+        rebuild = await retrying(application)
         for _ in range(50):
             await asyncio.sleep(0)
         assert ((await bank.record()).table.version, await bank.rows()) == (1, {("a",): [1]})
@@ -173,12 +181,7 @@ async def test_what_lacks_removed_events_takes_no_place_and_a_rebuild_that_was_b
         bank = Bank(application)
         await bank.take(begun(), moved(1, 1))
         refused.add(1)
-        rebuild = asyncio.create_task(application.carrying.rebuild(bank.view))
-
-        async def is_parked() -> bool:
-            return bool(await bank.store.parked(NEW))
-
-        await eventually(is_parked)
+        rebuild = await retrying(application)
         rebuild.cancel()
         await asyncio.gather(rebuild, return_exceptions=True)
         await bank.store.rewind(NEW, to=0)

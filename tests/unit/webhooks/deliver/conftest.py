@@ -1,21 +1,7 @@
-"""The guard hangs on how a loop dials, so that its tests run on both: a server may run on either."""
+"""The guard hangs on how a loop dials."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from tests.loops import both_for
 
-import pytest
-import uvloop
-
-BOTH: Mapping[str, Callable[[], asyncio.AbstractEventLoop]] = {
-    "asyncio": asyncio.new_event_loop,
-    "uvloop": uvloop.new_event_loop,
-}
-
-
-def pytest_asyncio_loop_factories(
-    config: pytest.Config, item: pytest.Item
-) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    is_guard = item.path.name == "test_guard.py"
-    return BOTH if is_guard else {"asyncio": asyncio.new_event_loop}
+pytest_asyncio_loop_factories = both_for("test_guard.py")
