@@ -21,12 +21,17 @@ RESERVED = frozenset(
 )  # fmt: skip
 
 
-def is_reserved(name: str) -> bool:
-    """Say whether a header of this name, in any case, is not for an endpoint to set.
+def as_read(name: str) -> str:
+    """Return a header's name in the form in which two that receivers may take for one are equal.
 
-    Nor is one with `_` for `-`: to whoever reads headers as CGI names them (RFC 3875 section 4.1.18) it is the same.
+    To whoever reads headers as CGI names them (RFC 3875 section 4.1.18) one with `_` for `-` is the same.
     """
-    lowered = name.lower().replace("_", "-")
+    return name.lower().replace("_", "-")
+
+
+def is_reserved(name: str) -> bool:
+    """Say whether a header of this name, as anybody may read it, is not for an endpoint to set."""
+    lowered = as_read(name)
     return lowered in RESERVED or lowered.startswith(_PREFIXES)
 
 
@@ -48,6 +53,6 @@ def faults_of(headers: Mapping[str, object]) -> list[tuple[str, str]]:
     faults = [(name, why) for name, value in headers.items() if (why := fault_of(name, value))]
     if len(headers) > CUSTOM_MAX:
         faults.append(("", f"at most {CUSTOM_MAX} headers of one's own"))
-    if len({name.lower() for name in headers}) < len(headers):
-        faults.append(("", "a header stands there twice: names differ by more than case"))
+    if len(set(map(as_read, headers))) < len(headers):
+        faults.append(("", "a header stands there twice: names differ by more than case, or `_` for `-`"))
     return faults

@@ -17,7 +17,7 @@ from tidings.errors import DeclarationError, InvalidConfigurationError
 from tidings.events.codec import pointer
 from tidings.ports import utc
 from tidings.webhooks.deliver.endpoint import Endpoint, Legacy
-from tidings.webhooks.deliver.headers import NAME_MAX, fault_of, is_reserved
+from tidings.webhooks.deliver.headers import NAME_MAX, as_read, fault_of, is_reserved
 from tidings.webhooks.receive.keys import Key, signing
 from tidings.webhooks.receive.places import Header, Pairs, Plain, Prefix
 from tidings.webhooks.receive.presets import PRESETS
@@ -89,10 +89,10 @@ def check_beside(endpoint: Endpoint) -> None:
     """Refuse headers of the endpoint's own that its legacy signature needs. InvalidConfigurationError."""
     if endpoint.legacy is None:
         return
-    taken = {place.name for place in _places(scheme_of(endpoint.legacy))}
+    taken = {as_read(place.name) for place in _places(scheme_of(endpoint.legacy))}
     for name in endpoint.headers:
-        if name.lower() in taken:
-            why = f"{name.lower()} is the one of `legacy`: leave it out, or name another header there"
+        if as_read(name) in taken:
+            why = f"{as_read(name)} is the one of `legacy`: leave it out, or name another header there"
             raise InvalidConfigurationError(f"/headers: {why}", errors=[(f"/headers{pointer(name)}", why)])
 
 
@@ -144,7 +144,9 @@ def _wrong_header(name: object, scheme: Scheme | None) -> str | None:
         return None
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return f"a header's name is 1 to {NAME_MAX} letters, digits, hyphens or underscores"
-    if scheme is not None and name.lower() in {place.name for place in _places(scheme) if place != scheme.signature}:
+    if scheme is not None and as_read(name) in {
+        as_read(place.name) for place in _places(scheme) if place != scheme.signature
+    }:
         return "the time or the id that is signed stands there: choose another name"
     return fault_of(name, "")
 

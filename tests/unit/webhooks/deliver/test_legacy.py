@@ -215,6 +215,17 @@ def test_a_header_of_ones_own_does_not_stand_there_twice() -> None:
         made({"preset": "slack", "secret": OLD}, headers={"X-Slack-Request-Timestamp": "1"})
 
 
+def test_a_header_that_cgi_reads_as_one_that_is_there_is_that_one() -> None:
+    with pytest.raises(InvalidConfigurationError, match="/headers: x-mine is the one of `legacy`"):
+        made({"preset": "github", "header": "X-Mine", "secret": OLD}, headers={"x_mine": "1"})
+    with pytest.raises(InvalidConfigurationError, match="/headers: x-mine is the one of `legacy`"):
+        made({"preset": "github", "header": "X_Mine", "secret": OLD}, headers={"x-mine": "1"})
+    with pytest.raises(InvalidConfigurationError, match="/legacy/header: the time or the id that is signed"):
+        made({"preset": "slack", "header": "X_Slack_Request_Timestamp", "secret": OLD})
+    with pytest.raises(InvalidConfigurationError, match="a header stands there twice"):
+        made(None, headers={"x_mine": "1", "x-mine": "2"})
+
+
 def test_one_that_is_polled_has_no_url_to_sign() -> None:
     with pytest.raises(InvalidConfigurationError, match="/legacy/preset: square signs the URL"):
         made({"preset": "square", "secret": OLD}, url=None, via="poll")
