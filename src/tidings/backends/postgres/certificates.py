@@ -17,26 +17,42 @@ def unusable(url: str, environ: Mapping[str, str]) -> str | None:
     `environ`: where the driver looks for what the URL does not say.
     """
     said = dict(parse_qsl(urlsplit(url).query))
+    certificate: str | None = None
     for name in ("sslrootcert", "sslcrl", "sslcert", "sslkey"):
         variable = f"PG{name.upper()}"
         file, where = (said[name], f"{name}= in the URL") if name in said else (environ.get(variable), variable)
-        wrong = _wrong(file, is_trusted=name in ("sslrootcert", "sslcrl")) if file else None
+        if not file:
+            continue
+        wrong = _wrong_key(file, certificate, said.get("sslpassword", "")) if name == "sslkey" else _wrong(file)
         if wrong is not None:
             return f"{file} {wrong} ({where})"
+        certificate = file if name == "sslcert" else None
     return None
 
 
-def _wrong(file: str, *, is_trusted: bool) -> str | None:
-    """`is_trusted`: whether servers are judged by it; else it takes a key to say more than that it can be read."""
+def _wrong(file: str) -> str | None:
     try:
-        if is_trusted:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
-        else:
-            Path(file).read_bytes()
-    except FileNotFoundError:
-        return "is not there"
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
     except ssl.SSLError:
         return "holds no certificate in PEM form"
     except OSError as error:
-        return f"cannot be read: {error.strerror}"
+        return _unread(error)
     return None
+
+
+def _wrong_key(file: str, certificate: str | None, password: str) -> str | None:
+    """`certificate`: a file that holds one; None where the driver takes its usual one, so that the key is only read."""
+    try:
+        Path(file).read_bytes()
+        if certificate is not None:
+            # A password that is given, also an empty one, keeps OpenSSL from asking on the terminal.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, file, lambda: password)
+    except ssl.SSLError:
+        return f"holds no key of {certificate}, or one that sslpassword does not open"
+    except OSError as error:
+        return _unread(error)
+    return None
+
+
+def _unread(error: OSError) -> str:
+    return "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
