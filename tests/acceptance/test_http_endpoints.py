@@ -311,6 +311,13 @@ async def test_an_answer_with_a_secret_that_cannot_be_read_any_more_says_what_to
         assert again.problem == (409, "endpoint-state"), again.body
         assert "TIDINGS_MASTER_KEY" in again.json["detail"]
         assert "another Idempotency-Key" in again.json["detail"]
-        assert (await ask(caller, "POST", target, {"kind": "hmac"}, idempotency_key="anew")).status == 201
+        assert "DELETE /endpoints/{endpoint}/secrets/{secret} for each older one" in again.json["detail"]
+        anew = await ask(caller, "POST", target, {"kind": "hmac", "grace_s": 0}, idempotency_key="anew")
+        assert anew.status == 201
+        newest, *older = (await caller.get("/endpoints/crm")).json["secrets"]
+        assert older, "the one before that of the repeated request signs on"
+        for each in older:
+            assert (await ask(caller, "DELETE", f"{target}/{each['secret']}")).status in (200, 204)
+        assert (await caller.get("/endpoints/crm")).json["secrets"] == [newest]
     async with serving(program(), replace(settings, master_key=f"{OTHER_MASTER},{MASTER}")) as caller:
         assert (await ask(caller, "POST", target, {}, idempotency_key="once")).body == first.body

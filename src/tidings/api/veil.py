@@ -9,8 +9,9 @@ from tidings.webhooks.sealing import SETTING, Keyring, opened_bytes, sealed_byte
 _ABOUT = "an answer under a key"
 _UNREADABLE = (
     f"this was done when the request came first, and the answer with its secret cannot be read any more: set {SETTING} "
-    'to the key of then, or have a new secret made: POST /endpoints/{endpoint}/secrets with its kind, "grace_s": 0, '
-    "since nothing is sent while one that cannot be read still signs, and another Idempotency-Key"
+    'to the key of then, or have a new secret made: POST /endpoints/{endpoint}/secrets with its kind, "grace_s": 0 '
+    "and another Idempotency-Key, then DELETE /endpoints/{endpoint}/secrets/{secret} for each older one that is left, "
+    "and resume it if it is paused: nothing is sent while one that cannot be read still signs"
 )
 
 

@@ -101,7 +101,10 @@ class Secrets:
         newest = next(each for each in before if each.until is None)
         found = opened(newest.sealed, self.keyring, about=endpoint)
         if isinstance(found, Unreadable):
-            why = f"say hmac or ed25519, and a grace of 0 s, since the secret before cannot be read: {found.why}"
+            why = (
+                "say hmac or ed25519, and a grace of 0 s, and revoke the older ones that are left, since nothing is "
+                f"sent while one that cannot be read still signs: {found.why}"
+            )
             raise InvalidConfigurationError(f"kind: {why}", errors=[("/kind", why)])
         return found.kind
 
