@@ -33,21 +33,26 @@ def with_legacy_secret(members: dict[str, Any], secret: str | None) -> dict[str,
     legacy = members.get("legacy")
     if not isinstance(legacy, dict):
         raise CallerError('--legacy-secret: say whose scheme it is for, too: --set \'legacy={"preset": "github"}\'')
-    found = secrets_of([secret], option="--legacy-secret")
+    found = secrets_of([secret], option="--legacy-secret", wanted="a secret")
     if len(found) != 1:
         raise CallerError(f"--legacy-secret -: standard input has {len(found)} lines; write one secret there")
     return {**members, "legacy": {**legacy, "secret": found[0]}}
 
 
-def secrets_of(given: Sequence[str], *, option: str = "--secret") -> list[str]:
-    """Return the secrets that are given: `-` stands for each line of standard input. CallerError if that has none."""
+def secrets_of(
+    given: Sequence[str], *, option: str = "--secret", wanted: str = "a secret, the newest first,"
+) -> list[str]:
+    """Return the secrets that are given: `-` stands for each line of standard input. CallerError if that has none.
+
+    `wanted`: what is to be written there, as it is said then.
+    """
     from tidings.errors import CallerError
 
     found: list[str] = []
     for text in given:
         lines = [text] if text != "-" else [line.strip() for line in _lines() if line.strip()]
         if not lines:
-            raise CallerError(f"{option} -: standard input has no line; write a secret there, the newest first")
+            raise CallerError(f"{option} -: standard input has no line; write {wanted} there")
         found += lines
     return found
 

@@ -37,7 +37,7 @@ class Changes:
         given = {name: value for name, value in self._given(known).items() if name not in staying}
         endpoint = endpoint_of(given, id=record.id, health=known.health, allowed=self.allowed)
         endpoint = replace(self.secrets.sealing(endpoint), **{name: getattr(known, name) for name in staying})
-        check_beside(endpoint)
+        check_beside(endpoint, are_headers_given=self.whole or "headers" in self.members)
         if endpoint.via != known.via:
             why = f"it stays {known.via!r}, which it was made with: make another endpoint"
             raise InvalidConfigurationError(f"via: {why}", errors=[("/via", why)])

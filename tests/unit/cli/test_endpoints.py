@@ -44,10 +44,10 @@ def test_an_old_secret_is_read_from_standard_input_and_never_shown(
 @pytest.mark.parametrize(
     ("given", "stdin", "told"),
     [
-        (("--set", GITHUB), "", "/legacy/secret: expected the old secret, as receivers have it"),
+        (("--set", GITHUB), "", "/legacy/secret: it is missing"),
         (("--set", "legacy=github", "--legacy-secret", "x"), "", "--legacy-secret: say whose scheme"),
         (("--legacy-secret", "x"), "", "--legacy-secret: say whose scheme it is for"),
-        (("--set", GITHUB, "--legacy-secret", "-"), "", "--legacy-secret -: standard input has no line"),
+        (("--set", GITHUB, "--legacy-secret", "-"), "", "standard input has no line; write a secret there\n"),
         (("--set", GITHUB, "--legacy-secret", "-"), "a\nb\n", "--legacy-secret -: standard input has 2 lines"),
         (("--set", 'legacy={"preset": "githup"}', "--legacy-secret", "x"), "", "there is no preset 'githup'"),
         (

@@ -141,13 +141,19 @@ async def test_the_secret_of_a_legacy_header_is_sealed_and_not_shown_and_stays_u
 
 async def test_a_change_that_leaves_the_legacy_header_is_judged_with_it(at: Desk, to: Sink) -> None:
     await at.add(to.url(), legacy={"preset": "github", "header": "X-Sig", "secret": "hush"}, headers={"x-a": "1"})
-    for members in ({"headers": {"x-sig": "1"}}, {"legacy": {"preset": "github", "header": "X-A"}}):
-        with pytest.raises(InvalidConfigurationError, match=r"/headers: x-\w+ is the one of `legacy`"):
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"headers": {"x-sig": "1"}}, "/headers/x-sig"),
+        ({"legacy": {"preset": "github", "header": "X-A"}}, "/legacy/header"),
+        ({"legacy": {"preset": "github", "header": "X-A"}, "headers": {"x-a": "1"}}, "/headers/x-a"),
+    )
+    for members, where in cases:
+        with pytest.raises(InvalidConfigurationError) as refused:
             await at.endpoints.change("e", members)
+        assert [pointer for pointer, _ in refused.value.errors] == [where]
     whole = await at.endpoints.change("e", {"url": to.url(), "legacy": {"preset": "stripe"}}, whole=True)
     assert whole.members["legacy"] == {"preset": "stripe", "header": "stripe-signature", "prefix": None}
     assert (await at.endpoints.change("e", {"url": to.url()}, whole=True)).members["legacy"] is None
-    with pytest.raises(InvalidConfigurationError, match="/legacy/secret: expected the old secret"):
+    with pytest.raises(InvalidConfigurationError, match="/legacy/secret: it is missing"):
         await at.endpoints.change("e", {"legacy": {"preset": "github"}})
 
 
@@ -160,7 +166,7 @@ async def test_a_legacy_secret_that_cannot_be_read_is_as_any_that_cannot(at: Des
     await at.until("dead")
     assert ((await at.endpoints.show("e")).reason, to.got) == ("secret-unreadable", [])
     assert (await at.endpoints.change("e", {"rate": 6_000})).members["legacy"] is not None
-    with pytest.raises(InvalidConfigurationError, match="/legacy/secret: expected the old secret"):
+    with pytest.raises(InvalidConfigurationError, match="/legacy/secret: it is missing"):
         await at.endpoints.change("e", {"legacy": {"preset": "stripe"}})
     await at.endpoints.change("e", {"legacy": legacy})
     await at.endpoints.resume("e")
@@ -199,9 +205,23 @@ async def test_after_a_secret_that_cannot_be_read_the_kind_of_the_next_has_to_be
     async with desk() as at:
         other = replace(at.endpoints, keyring=keyring_of(b64encode(bytes(range(32))).decode()))
         await other.add({"url": to.url()}, id="e", kind="ed25519")
-        with pytest.raises(InvalidConfigurationError, match=r"kind: say hmac or ed25519.*TIDINGS_MASTER_KEY"):
+        with pytest.raises(InvalidConfigurationError, match=r"kind: say hmac or ed25519.*revoke.*TIDINGS_MASTER_KEY"):
             await at.endpoints.rotate("e")
         assert (await at.endpoints.rotate("e", kind="ed25519", grace_s=0)).public is not None
+
+
+async def test_after_a_rotation_whose_secrets_cannot_be_read_what_is_said_to_be_done_has_it_deliver(to: Sink) -> None:
+    async with desk() as at:
+        other = replace(at.endpoints, keyring=keyring_of(b64encode(bytes(range(32))).decode()))
+        await other.add({"url": to.url()}, id="e")
+        await other.rotate("e")
+        await at.say("1")
+        await at.until("dead")
+        await at.endpoints.rotate("e", kind="hmac", grace_s=0)
+        await at.endpoints.revoke("e", "s1")
+        await at.endpoints.resume("e")
+        await at.say("2")
+        await at.until("dead", "delivered")
 
 
 async def test_a_secret_is_of_the_kind_that_another_rotation_gave_meanwhile(

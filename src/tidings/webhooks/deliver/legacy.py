@@ -85,15 +85,21 @@ def legacy_of(given: Mapping[str, Any]) -> Legacy:
     )
 
 
-def check_beside(endpoint: Endpoint) -> None:
-    """Refuse headers of the endpoint's own that its legacy signature needs. InvalidConfigurationError."""
+def check_beside(endpoint: Endpoint, *, are_headers_given: bool = True) -> None:
+    """Refuse headers of the endpoint's own that its legacy signature needs. InvalidConfigurationError.
+
+    `are_headers_given`: whether they are in what is asked for, so that it can be pointed at them; else at `legacy`.
+    """
     if endpoint.legacy is None:
         return
     taken = {as_read(place.name) for place in _places(scheme_of(endpoint.legacy))}
     for name in endpoint.headers:
         if as_read(name) in taken:
             why = f"{as_read(name)} is the one of `legacy`: leave it out, or name another header there"
-            raise InvalidConfigurationError(f"/headers: {why}", errors=[(f"/headers{pointer(name)}", why)])
+            if are_headers_given:
+                raise InvalidConfigurationError(f"/headers: {why}", errors=[(f"/headers{pointer(name)}", why)])
+            why = f"{as_read(name)} is a header of the endpoint's own: name another one here, or take that one out"
+            raise InvalidConfigurationError(f"/legacy/header: {why}", errors=[("/legacy/header", why)])
 
 
 def scheme_of(legacy: Legacy) -> Scheme:
@@ -164,6 +170,8 @@ def _wrong_prefix(prefix: object, scheme: Scheme | None) -> str | None:
 
 
 def _wrong_secret(secret: object, scheme: Scheme | None) -> str | None:
+    if secret is None:
+        return "it is missing: give the old secret, as receivers have it"
     if not isinstance(secret, str) or not 1 <= len(secret) <= SECRET_MAX:
         return f"expected the old secret, as receivers have it, of at most {SECRET_MAX:,} characters"
     if secret != secret.strip():
