@@ -20,7 +20,7 @@ from tidings.versions.retelling import Retelling
 TOGETHER_MAX = 256
 TOGETHER_BYTES = 4 * 1_048_576
 """A transaction takes no more bodies once they have so many bytes."""
-GATHERING_TURNS = 3
+GATHERING_TURNS = 4
 """So many turns of the event loop a transaction waits for who is on the way: those that the last one answered send what
 is next meanwhile. A turn takes no time where nobody does."""
 WAIT_SECONDS = 2.0

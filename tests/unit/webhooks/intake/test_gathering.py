@@ -17,7 +17,7 @@ from tidings.webhooks.intake.intake import Intake, Kept
 from tidings.webhooks.intake.translating import arrival_of
 from tidings.webhooks.receive.given import Given
 
-LATEST = 3  # turns
+LATEST = 4  # turns
 
 
 class _Counted(Through[StoreDriver]):
