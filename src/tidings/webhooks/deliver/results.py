@@ -17,6 +17,7 @@ from tidings.store.driver import StoreDriver
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, Decide, Ending, Settled, Turned
 from tidings.webhooks.deliver.sendings import Sending
 from tidings.webhooks.deliver.telling import events_about, is_told, tell, word_of
+from tidings.webhooks.gathering import gathered
 
 TOGETHER = 128
 WRITES = 12
@@ -84,6 +85,7 @@ class Results:
 
     async def _write_all(self) -> None:
         while self._waiting:
+            await gathered()  # the answers to what was sent together come together, too
             taken, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
             try:
                 await self._write(taken)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from ipaddress import ip_address
-from operator import itemgetter
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -25,10 +24,8 @@ from tidings.webhooks.deliver.limits import USUAL, Limits
 from tidings.webhooks.deliver.posting import Then
 from tidings.webhooks.deliver.transfers import STOPPED, Ended, Transfers
 
-KNOWN_URLS = 1_000
 # What libcurl would add by itself is named with nothing behind it, which leaves it out.
 _EACH = ("Accept-Encoding: identity", "Accept:", "Content-Type:", "Expect:")
-_value = itemgetter(1)
 
 
 class Where(NamedTuple):
@@ -60,8 +57,8 @@ class Sender:
     ) -> None:
         self._clock = clock
         self._allowed = allowed
-        self._known = lru_cache(maxsize=KNOWN_URLS)(self._checked)
-        self._is_private = lru_cache(maxsize=KNOWN_URLS)(_is_private)
+        self._known = lru_cache(maxsize=target.KNOWN_URLS)(self._checked)
+        self._is_private = lru_cache(maxsize=target.KNOWN_URLS)(_is_private)
         self._limits = limits
         self._authorities = authorities
         self._proxy = proxy
@@ -103,9 +100,10 @@ class Sender:
             then(where)
             return None
         lines = [*map(": ".join, headers), *_EACH]
-        if "" in map(str.strip, map(_value, headers)):  # libcurl would leave it out
-            lines = [*[f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers], *_EACH]
         written = "\n".join(lines)
+        if " \n" in written or "\t\n" in written:  # a header without a value, which libcurl would leave out
+            lines = [*[f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers], *_EACH]
+            written = "\n".join(lines)
         if written.count("\n") >= len(lines) or "\r" in written or "\0" in written:
             then(Failure(kind="protocol", error="a header with a line break or NUL is not sent"))
             return None

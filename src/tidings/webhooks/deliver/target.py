@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_address
 
 from yarl import URL
@@ -12,6 +13,7 @@ from tidings.errors import EndpointRefusedError
 from tidings.webhooks.deliver.addresses import ONLY_PUBLIC, Address, Allowed
 
 URL_MAX = 2_048
+KNOWN_URLS = 1_000
 _UNWRITABLE = re.compile(r"[\x00-\x20\x7f\\]")
 _USER = re.compile(r"[^/?#]*//[^/?#]*@")
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}", re.IGNORECASE)
@@ -19,6 +21,7 @@ _LOCAL = ("localhost", "localhost.localdomain")
 _LOOPBACK = ip_address("127.0.0.1")
 
 
+@lru_cache(maxsize=KNOWN_URLS)  # each of them is sent to often
 def as_sent(url: str) -> str:
     """Return the URL as it goes out, and as whoever is sent to it sees it: what need not be escaped is not."""
     return str(URL(url)) if url else url

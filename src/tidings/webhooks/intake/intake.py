@@ -16,13 +16,11 @@ from tidings.ports import Ports
 from tidings.store.driver import StoreDriver
 from tidings.store.receipts import Arrival, Events, Judged, Received, items_of
 from tidings.versions.retelling import Retelling
+from tidings.webhooks.gathering import gathered
 
 TOGETHER_MAX = 256
 TOGETHER_BYTES = 4 * 1_048_576
 """A transaction takes no more bodies once they have so many bytes."""
-GATHERING_TURNS = 4
-"""So many turns of the event loop a transaction waits for who is on the way: those that the last one answered send what
-is next meanwhile. A turn takes no time where nobody does."""
 WAIT_SECONDS = 2.0
 TICK = 0.25
 _LATE = f"it was not kept within {WAIT_SECONDS:.0f} s, or nobody knows: send it again"
@@ -92,8 +90,7 @@ class Intake:
 
     async def _run(self) -> None:
         while self._waiting:
-            for _ in range(GATHERING_TURNS):
-                await asyncio.sleep(0)  # noqa: TID251 - one turn of the event loop, no time
+            await gathered()  # those that the last one answered send what is next meanwhile
             taken = self._next()
             if taken:
                 await self._take_in(taken)
