@@ -28,7 +28,7 @@ class Held:
 
     async def append_one(self, envelope: Envelope) -> Position:
         """Append as a flush of one envelope does, which never stands inside a transaction but here."""
-        [receipt] = await self._appender.keep(self.connection, self._appender.draft([Write(envelopes=(envelope,))]))
+        [receipt] = await self._appender.keep(self.connection, [Write(envelopes=(envelope,))])
         [position] = receipt.positions
         return position
 

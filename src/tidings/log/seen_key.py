@@ -12,14 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from string import ascii_lowercase, ascii_uppercase, digits
+from struct import iter_unpack
 
 from tidings.events.envelope import Envelope
 
 KEY_BYTES = 16
 ORDER_BYTES = 6
+UUID_BYTES = 16
 SOURCES = 1_000
 
 _TIMED = "78"  # the versions of UUIDs that begin with a time
+_DASHES = (8, 13, 18, 23)
+_OF_UUID = f"{ORDER_BYTES}s{UUID_BYTES - ORDER_BYTES}x"
 
 # What looks like a time is believed from 2000 to 2100, so that few opaque ids are taken for one by chance.
 _FIRST_MS = 946_684_800_000
@@ -62,19 +66,19 @@ def orders_of(ids: Sequence[str]) -> Sequence[bytes | None]:
 
 
 def _orders_of_uuids(ids: Sequence[str]) -> Sequence[bytes] | None:
-    """Return the orders if all ids, of 36 characters, are UUIDs that have one; None if some are not."""
+    """Return the orders if all ids, of 36 characters, are whole UUIDs that have one; None if some are not."""
     text = "".join(ids)
     dashes = "-" * len(ids)
-    if text[8::36] != dashes or text[13::36] != dashes or text[14::36].strip(_TIMED):
+    if text[14::36].strip(_TIMED) or any(text[at::36] != dashes for at in _DASHES):
         return None
     try:
-        joined = bytes.fromhex("".join([id[:8] + id[9:13] for id in ids]))
+        joined = bytes.fromhex(text.replace("-", ""))  # whose length shows any other dash, and spaces
     except ValueError:
         return None
-    orders = [joined[start : start + ORDER_BYTES] for start in range(0, len(joined), ORDER_BYTES)]
-    if len(joined) != len(ids) * ORDER_BYTES or not (min(orders) >= _FIRST_ORDER and max(orders) < _LAST_ORDER):
+    if len(joined) != len(ids) * UUID_BYTES:
         return None
-    return orders
+    orders = [order for (order,) in iter_unpack(_OF_UUID, joined)]
+    return orders if min(orders) >= _FIRST_ORDER and max(orders) < _LAST_ORDER else None
 
 
 def _order_of_uuid(id: str) -> bytes | None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import asyncpg
+from asyncpg.transaction import Transaction
 
 from tidings.backends.postgres import reading
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.copying import copy, rows_of
 from tidings.backends.postgres.drafts import Draft, draft_of
-from tidings.backends.postgres.single import APPEND_ONE, Single, is_single, single_of
-from tidings.backends.postgres.transaction import begun
+from tidings.backends.postgres.meanwhile import meanwhile
+from tidings.backends.postgres.single import APPEND_ONE, arguments_of, is_single
+from tidings.backends.postgres.transaction import begun_by
 from tidings.errors import Conflict, LogRewoundError, LogUnavailableError
 from tidings.events.codec import stored_of
 from tidings.events.envelope import Envelope
@@ -23,9 +24,6 @@ from tidings.log.driver import Position, Receipt, Write
 from tidings.log.repeats import difference
 from tidings.log.seen_key import Keys, Sought
 from tidings.ports import Clock
-
-T = TypeVar("T")
-W = TypeVar("W")
 
 COMPARED_AT_ONCE = 128
 """Kept envelopes that are held to be compared: there may be many repeats of large ones."""
@@ -80,43 +78,59 @@ class PostgresAppender:
         LogUnavailableError: the transaction is lost, and repeating it as a whole helps. Errors of the connection are
         left as they are, for the caller to translate.
         """
-        return await self._judge(connection, draft_of(writes, self._sought(writes)), in_unit=True)
+        return await self._judge(connection, self._draft(writes), in_unit=True)
 
-    def draft(self, writes: Sequence[Write]) -> Draft | Single:
-        """Work out what is sent for these writes. It takes no transaction, so none is held for it."""
-        return single_of(writes, self.keys) if is_single(writes) else draft_of(writes, self._sought(writes))
-
-    async def keep(self, connection: Connection, draft: Draft | Single) -> Sequence[Receipt]:
+    async def keep(self, connection: Connection, writes: Sequence[Write]) -> Sequence[Receipt]:
         """Judge and keep, in a transaction of its own. MustFoldError, before anything is kept, if it takes a unit."""
-        if isinstance(draft, Draft):
-            return await self._judge(connection, draft, in_unit=False)
+        if is_single(writes):
+            receipt = await self._keep_one(connection, writes[0].envelopes[0])
+            if receipt is not None:
+                return (receipt,)
+        if not are_copied(writes):
+            return await self._judge(connection, self._draft(writes), in_unit=False)
+        async with begun_by(connection, partial(self._drafted, writes)) as draft:
+            found = await self._kept(connection, draft, in_unit=False)
+        return self._answered(draft, found)
+
+    async def _keep_one(self, connection: Connection, envelope: Envelope) -> Receipt | None:
+        """Return its receipt; None if there is more to it than can be said in a number."""
+        given = arguments_of(envelope, self.keys)
         try:
-            position = await connection.only_value(APPEND_ONE, self._clock.now_us(), *draft.arguments)
+            position = await connection.only_value(APPEND_ONE, self._clock.now_us(), *given)
         except asyncpg.UniqueViolationError as error:
-            raise _told(error) from error
-        if position is None:  # there is more to it than can be said in a number
-            return await self._judge(connection, draft_of(draft.writes, self._sought(draft.writes)), in_unit=False)
+            raise _raced(error) from error
+        if position is None:
+            return None
         self._last = position
-        return (Receipt(outcome="appended", positions=(position,)),)
+        return Receipt(outcome="appended", positions=(position,))
+
+    def _draft(self, writes: Sequence[Write]) -> Draft:
+        return draft_of(writes, self._sought(writes))
+
+    async def _drafted(self, writes: Sequence[Write], transaction: Transaction) -> Draft:
+        """Begin, and work out meanwhile what is sent."""
+        _, draft = await meanwhile(transaction.start(), partial(self._draft, writes))
+        return draft
 
     async def _judge(self, connection: asyncpg.Connection, draft: Draft, *, in_unit: bool) -> Sequence[Receipt]:
         if not draft.envelopes:
             return [Receipt(outcome="duplicate") for _ in draft.writes]
-        try:
-            if is_copied(draft):
-                async with begun(connection) if not in_unit else nullcontext():
-                    found = await self._kept(connection, draft, in_unit=in_unit)
-            else:
-                found = await self._kept(connection, draft, in_unit=in_unit)
-        except asyncpg.UniqueViolationError as error:
-            raise _told(error) from error
+        return self._answered(draft, await self._kept(connection, draft, in_unit=in_unit))
+
+    def _answered(self, draft: Draft, found: Found) -> Sequence[Receipt]:
         self._last = max((position for position in found.positions if position is not None), default=self._last)
         return receipts_of(draft, found)
 
     async def _kept(self, connection: asyncpg.Connection, draft: Draft, *, in_unit: bool) -> Found:
+        try:
+            return await self._judged(connection, draft, in_unit=in_unit)
+        except asyncpg.UniqueViolationError as error:
+            raise _raced(error) from error
+
+    async def _judged(self, connection: asyncpg.Connection, draft: Draft, *, in_unit: bool) -> Found:
         conflicts: dict[int, Conflict] = {}
         same: list[bool | None] = []
-        recorded, with_columns = self._clock.now_us(), not is_copied(draft)
+        recorded, with_columns = self._clock.now_us(), not are_copied(draft.writes)
         rows: list[bytes] = []
         while True:
             statement = draft.statement(in_unit=in_unit, recorded=recorded, same=same, with_columns=with_columns)
@@ -124,7 +138,7 @@ class PostgresAppender:
             if with_columns or rows:
                 row: Any = await answer
             else:
-                row, rows = await _meanwhile(answer, lambda: rows_of(draft.columns(), recorded))
+                row, rows = await meanwhile(answer, lambda: rows_of(draft.columns(), recorded))
             if row["must_fold"]:
                 raise MustFoldError
             if row["differing"] is None:
@@ -149,7 +163,7 @@ class PostgresAppender:
         return self.keys.sought([Envelope(source=source, id=id, type="")])
 
 
-def _told(error: asyncpg.UniqueViolationError) -> IdRacedError | LogRewoundError:
+def _raced(error: asyncpg.UniqueViolationError) -> IdRacedError | LogRewoundError:
     """Return what it means that a key was there already: one of an id, or else one of a position."""
     if (error.table_name or "").startswith("seen"):
         return IdRacedError("an id of this append was taken by another one meanwhile; repeat it")
@@ -159,24 +173,9 @@ def _told(error: asyncpg.UniqueViolationError) -> IdRacedError | LogRewoundError
     )
 
 
-def is_copied(draft: Draft) -> bool:
-    """Say whether the rows are copied into the log, behind the statement that judges and draws their positions."""
-    return len(draft.envelopes) >= COPIED_FROM
-
-
-async def _meanwhile(answer: Coroutine[Any, Any, T], work: Callable[[], W]) -> tuple[T, W]:
-    """Send a statement, work while the server does, and return what both came to."""
-    asked = asyncio.create_task(answer)
-    try:
-        await asyncio.sleep(0)  # noqa: TID251 - one turn of the event loop, no time: the statement begins
-        await asyncio.sleep(0)  # noqa: TID251 - and is sent: uvloop writes at the end of a turn
-        worked = work()
-    except BaseException:
-        asked.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await asked
-        raise
-    return await asked, worked
+def are_copied(writes: Sequence[Write]) -> bool:
+    """Say whether their rows are copied into the log, behind the statement that judges and draws their positions."""
+    return sum([len(write.envelopes) for write in writes]) >= COPIED_FROM
 
 
 def _nobody(last: Position) -> None:

@@ -12,13 +12,12 @@ import asyncpg
 from tidings.backends.postgres import reading
 from tidings.backends.postgres.appending import IdRacedError, MustFoldError, PostgresAppender
 from tidings.backends.postgres.database import Database
-from tidings.backends.postgres.drafts import Draft
 from tidings.backends.postgres.failures import DRIVER_ERRORS, translated
 from tidings.backends.postgres.hearing import Listener, Teller
 from tidings.backends.postgres.horizon import readable
 from tidings.backends.postgres.rooms import Rooms
 from tidings.backends.postgres.settling import Settling
-from tidings.backends.postgres.single import APPEND_ONE, Single, arguments_of
+from tidings.backends.postgres.single import APPEND_ONE, arguments_of
 from tidings.backends.postgres.wakes import Wakes
 from tidings.errors import (
     AppendInUnitError,
@@ -92,12 +91,11 @@ class PostgresLog:
         if self.inside_unit:
             raise AppendInUnitError("a unit is open in this task, and an append would wait for its end: emit instead")
         self._check()
-        draft = self._appender.draft(writes)
-        if self._inline_types.isdisjoint(draft.types):
+        if not self._inline_types or self._inline_types.isdisjoint(_types_of(writes)):
             try:
-                return await self._flush(draft)
+                return await self._flush(writes)
             except MustFoldError:
-                self._inline_types |= draft.types
+                self._inline_types |= _types_of(writes)
         try:
             return await self._inline.inline_flush(writes)
         except StoreUnavailableError as error:
@@ -124,20 +122,20 @@ class PostgresLog:
         self._committed(position)
         return Receipt(outcome="appended", positions=(position,))
 
-    async def _flush(self, draft: Draft | Single) -> Sequence[Receipt]:
+    async def _flush(self, writes: Sequence[Write]) -> Sequence[Receipt]:
         self._ports.points.at("append:before-begin")
         with translated(LogUnavailableError):
-            receipts = await self._keep(draft)
+            receipts = await self._keep(writes)
         self._ports.points.at("append:committed")
         self._appender.appended()
         return receipts
 
-    async def _keep(self, draft: Draft | Single) -> Sequence[Receipt]:
+    async def _keep(self, writes: Sequence[Write]) -> Sequence[Receipt]:
         races = 0
         while True:
             try:
                 async with self._database.connection() as connection:
-                    return await self._appender.keep(connection, draft)
+                    return await self._appender.keep(connection, writes)
             except IdRacedError:
                 races += 1  # who was first has committed, so next time its entry is found
                 if races == RACES:
@@ -266,6 +264,10 @@ class PostgresLog:
             await self._settling.close()
         finally:
             await self._database.close()
+
+
+def _types_of(writes: Sequence[Write]) -> frozenset[str]:
+    return frozenset([envelope.type for write in writes for envelope in write.envelopes])
 
 
 def _check_within(after: Position, head: Head) -> None:

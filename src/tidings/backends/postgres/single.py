@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import Any
 
-import msgspec
-
 from tidings.backends.postgres.drafts import STRIPE_BITS
 from tidings.events.codec import attributes_to_bytes
 from tidings.events.envelope import Envelope
@@ -20,23 +18,9 @@ APPEND_ONE = f"SELECT tidings.append_one({', '.join(f'${n}' for n in range(1, 15
 _halves = Struct(">2q").unpack
 
 
-class Single(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One write of one envelope. `arguments`: of the function, after the time."""
-
-    writes: Sequence[Write]
-    types: frozenset[str]
-    arguments: tuple[Any, ...]
-
-
 def is_single(writes: Sequence[Write]) -> bool:
     """Say whether these writes are one envelope, of which nothing is expected."""
     return len(writes) == 1 and len(writes[0].envelopes) == 1 and not writes[0].expected and writes[0].condition is None
-
-
-def single_of(writes: Sequence[Write], keys: Keys) -> Single:
-    """Return what is sent for these writes, which are a single one."""
-    envelope = writes[0].envelopes[0]
-    return Single(writes=writes, types=frozenset((envelope.type,)), arguments=arguments_of(envelope, keys))
 
 
 def arguments_of(envelope: Envelope, keys: Keys) -> tuple[Any, ...]:

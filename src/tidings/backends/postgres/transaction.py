@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeVar
 
 import asyncpg
 from asyncpg.transaction import Transaction
 
 from tidings.backends.postgres.failures import DRIVER_ERRORS
 
+W = TypeVar("W")
 ROLLBACK_SECONDS = 3.0
 """How long a connection may take to roll back before it is given up."""
 
 
-@asynccontextmanager
-async def begun(connection: asyncpg.Connection) -> AsyncIterator[None]:
+def begun(connection: asyncpg.Connection) -> AbstractAsyncContextManager[None]:
     """BEGIN, READ COMMITTED: COMMIT on leaving, ROLLBACK if an exception leaves, which is raised as it is."""
+    return begun_by(connection, Transaction.start)
+
+
+@asynccontextmanager
+async def begun_by(connection: asyncpg.Connection, start: Callable[[Transaction], Awaitable[W]]) -> AsyncIterator[W]:
+    """As `begun`, for who does something else while BEGIN is on its way: `start` sends it, and is entered with what
+    that returns."""
     transaction = connection.transaction(isolation="read_committed")
     try:
-        await transaction.start()
+        started = await start(transaction)
     except BaseException:
         # The server may have begun it all the same, and have said so to nobody: who had the connection next would
         # write into this transaction, be told that it is kept, and lose it with the connection.
         connection.terminate()
         raise
     try:
-        yield
+        yield started
     except BaseException:
         await _roll_back(transaction, connection)
         raise

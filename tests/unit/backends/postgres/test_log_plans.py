@@ -127,7 +127,7 @@ async def test_an_append_probes_indexes_only(explained: Explained) -> None:
         [receipt] = await appender.append_in(explained.connection, [write])
         assert receipt.conflict is None
     for alone in (event("y"), event("018f0000-0000-7000-8000-000000000001")):
-        [receipt] = await appender.keep(explained.connection, appender.draft([Write(envelopes=(alone,))]))
+        [receipt] = await appender.keep(explained.connection, [Write(envelopes=(alone,))])
         assert receipt.outcome == "appended"
     plans = explained.plans
     check(plans, "log_pkey", "log_skey_pos_idx", "seen_time_pkey", "seen_opaque_pkey", "head_pkey", "inline_pkey")
@@ -145,15 +145,15 @@ async def log(postgres_url: str) -> AsyncIterator[PostgresLog]:
 async def test_an_append_is_one_statement_and_a_copied_one_four(log: PostgresLog) -> None:
     said: list[str] = []
     async with log._database.connection() as connection:
-        await log._appender.keep(connection, log._appender.draft(some(2)))  # it asks for the types, once
+        await log._appender.keep(connection, some(2))  # it asks for the types, once
         connection.add_query_logger(lambda record: said.append(record.query.split()[0]))
         for count in (1, COPIED_FROM - 1):
             for _ in range(2):  # new, then all known
-                await log._appender.keep(connection, log._appender.draft(some(count)))
+                await log._appender.keep(connection, some(count))
         await turn()  # who logs is told after the query
         assert said == ["SELECT"] * 5  # one that is alone and known is judged by a second one
         said.clear()
-        await log._appender.keep(connection, log._appender.draft(some(COPIED_FROM)))
+        await log._appender.keep(connection, some(COPIED_FROM))
         await turn()
         assert said[0].startswith("BEGIN")
         assert said[-1].startswith("COMMIT")
