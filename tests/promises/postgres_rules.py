@@ -10,10 +10,10 @@ POSTGRES_RULES = (
     Rule(
         "acknowledged",
         "backends/postgres/log.py",
-        "                    return await self._appender.keep(connection, draft)\n",
+        "                    return await self._appender.keep(connection, writes)\n",
         "                    begun = connection.transaction()\n"
         "                    await begun.start()\n"
-        "                    receipts = await self._appender.keep(connection, draft)\n"
+        "                    receipts = await self._appender.keep(connection, writes)\n"
         "                    await begun.rollback()\n"
         "                    return receipts\n",
     ),
@@ -28,9 +28,9 @@ POSTGRES_RULES = (
     Rule(
         "loaded",
         "backends/postgres/log.py",
-        "            receipts = await self._keep(draft)\n",
-        '            self.late = __import__("asyncio").create_task(self._keep(draft))\n'
-        "            sizes = [len(write.envelopes) for write in draft.writes]\n"
+        "            receipts = await self._keep(writes)\n",
+        '            self.late = __import__("asyncio").create_task(self._keep(writes))\n'
+        "            sizes = [len(write.envelopes) for write in writes]\n"
         '            receipts = [Receipt(outcome="appended", positions=(1,) * size) for size in sizes]\n',
     ),
     Rule(
@@ -61,8 +61,8 @@ POSTGRES_RULES = (
     Rule(
         "whole",
         "backends/postgres/appending.py",
-        "async with begun(connection) if not in_unit else nullcontext():",
-        "async with nullcontext():",
+        "async with begun_by(connection, partial(self._drafted, writes)) as draft:",
+        "for draft in [self._draft(writes)]:",
     ),
     Rule("expected", APPEND, "        v_is_open[e_write[i]] := false;\n", "        NULL;\n"),
     Rule(
