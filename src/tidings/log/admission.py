@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tidings.errors import Conflict, EnvelopeError, EnvelopeTooLargeError
 from tidings.events.codec import pointer
@@ -14,6 +14,7 @@ from tidings.log.driver import Facts, Receipt
 from tidings.log.flush import Identity
 
 _OVERHEAD = 256  # what an envelope holds beside its data, on average
+_NOT_KEPT = "it holds U+0000 or half of a surrogate pair, which no log keeps"
 
 
 def measured(envelopes: Sequence[Envelope], facts: Facts) -> tuple[frozenset[Identity], int]:
@@ -54,12 +55,17 @@ def _measured_alone(envelope: Envelope, facts: Facts) -> tuple[frozenset[Identit
     return frozenset(((envelope.source, envelope.id),)), size + len(text) + _OVERHEAD
 
 
+def check_expected(subjects: Iterable[str]) -> None:
+    """EnvelopeError if one of the subjects of which something is expected can stand in no log."""
+    if not all(map(is_kept, subjects)):
+        raise EnvelopeError(f"expected: a subject: {_NOT_KEPT}", errors=[("/expected", _NOT_KEPT)])
+
+
 def _check_texts(envelope: Envelope) -> None:
     for name in ("id", "source", "type", "subject"):
         text = getattr(envelope, name) or ""
         if not is_kept(text):
-            why = "it holds U+0000 or half of a surrogate pair, which no log keeps"
-            raise EnvelopeError(f"{name}: {why}", errors=[(pointer(name), why)])
+            raise EnvelopeError(f"{name}: {_NOT_KEPT}", errors=[(pointer(name), _NOT_KEPT)])
 
 
 def without_repeats(envelopes: Sequence[Envelope]) -> tuple[tuple[Envelope, ...], list[int]]:

@@ -15,7 +15,7 @@ from typing import Protocol
 from tidings.errors import AppendInUnitError, CallerError, LogUnavailableError, RefusedError
 from tidings.events.envelope import Entry, Envelope
 from tidings.events.filter import EVERYTHING, Filter
-from tidings.log.admission import measured, with_repeats, without_repeats
+from tidings.log.admission import check_expected, measured, with_repeats, without_repeats
 from tidings.log.conflicts import refused
 from tidings.log.driver import (
     NOTHING_EXPECTED,
@@ -160,6 +160,7 @@ class Log:
     def _check_may_expect(self, expected: Mapping[str, Position], condition: Condition | None) -> None:
         if expected and "subject" not in self._facts.expects:
             raise RefusedError(f"a log on {self._facts.name} cannot check what stands last of a subject")
+        check_expected(expected)
         if condition is not None and "condition" not in self._facts.expects:
             raise RefusedError(f"a log on {self._facts.name} cannot check conditions")
 

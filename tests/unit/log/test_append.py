@@ -117,6 +117,9 @@ async def test_what_cannot_be_kept_is_refused_before_it_is_queued(log: Log, driv
         with pytest.raises(EnvelopeError, match=f"^{next(iter(bad))}: ") as caught:
             await log.append([event("fine"), event(**({"id": "a"} | bad))])
         assert caught.value.errors[0][0] == f"/{next(iter(bad))}"
+    with pytest.raises(EnvelopeError, match=r"^expected: a subject: ") as caught:
+        await log.append([event("fine")], expected={"s": 0, "\ud800": 0})
+    assert caught.value.errors[0][0] == "/expected"
     with pytest.raises(EnvelopeTooLargeError, match="bytes of data"):
         await log.append([event("a", data=bytes(log.facts.envelope_bytes_max + 1))])
     with pytest.raises(EnvelopeTooLargeError, match="in parts"):

@@ -81,6 +81,7 @@ UUIDS = st.one_of(
     st.integers(0, 2**128 - 1).map(lambda number: str(UUID(int=number))),
     st.integers(MS, MS + 2**30).map(lambda ms: str(UUID(int=ms << 80 | 7 << 76 | 2 << 62))),
     st.text(alphabet="0123456789abcdefABCDEF- 78", min_size=36, max_size=36),
+    st.builds(lambda at, it: UUID_7[:at] + it + UUID_7[at + 1 :], st.integers(15, 35), st.sampled_from("g -٣")),
     st.sampled_from([UUID_7, UUID_7.upper(), "019c1b7 -8c00-7abc-8def-0123456789ab", "17", "opaque"]),
 )
 

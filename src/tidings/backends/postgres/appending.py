@@ -98,7 +98,7 @@ class PostgresAppender:
         try:
             position = await connection.only_value(APPEND_ONE, self._clock.now_us(), *given)
         except asyncpg.UniqueViolationError as error:
-            raise _raced(error) from error
+            raise _clash_of(error) from error
         if position is None:
             return None
         self._last = position
@@ -125,7 +125,7 @@ class PostgresAppender:
         try:
             return await self._judged(connection, draft, in_unit=in_unit)
         except asyncpg.UniqueViolationError as error:
-            raise _raced(error) from error
+            raise _clash_of(error) from error
 
     async def _judged(self, connection: asyncpg.Connection, draft: Draft, *, in_unit: bool) -> Found:
         conflicts: dict[int, Conflict] = {}
@@ -163,7 +163,7 @@ class PostgresAppender:
         return self.keys.sought([Envelope(source=source, id=id, type="")])
 
 
-def _raced(error: asyncpg.UniqueViolationError) -> IdRacedError | LogRewoundError:
+def _clash_of(error: asyncpg.UniqueViolationError) -> IdRacedError | LogRewoundError:
     """Return what it means that a key was there already: one of an id, or else one of a position."""
     if (error.table_name or "").startswith("seen"):
         return IdRacedError("an id of this append was taken by another one meanwhile; repeat it")

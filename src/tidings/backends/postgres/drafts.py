@@ -24,7 +24,7 @@ _NO_COLUMNS: Sequence[None] = [None] * 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """Writes, with all that can be worked out before the transaction begins.
+    """Writes, with all that can be worked out before the server judges them.
 
     `expectations`: (number of the write from 0, subject, position), of all writes in order. `conditional`: the number
     of the write that has a condition. `counts` and so on: arguments of `tidings.append`, in its order. `placed`: the

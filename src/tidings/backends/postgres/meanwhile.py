@@ -12,7 +12,10 @@ W = TypeVar("W")
 
 
 async def meanwhile(answer: Coroutine[Any, Any, T], work: Callable[[], W]) -> tuple[T, W]:
-    """Send a statement, work while the server does, and return what both came to."""
+    """Send a statement, work while the server does, and return what both came to.
+
+    What the work raises is raised once the statement is given up, also to who is cancelled meanwhile.
+    """
     asked = asyncio.create_task(answer)
     try:
         await asyncio.sleep(0)  # noqa: TID251 - one turn of the event loop, no time: the statement begins

@@ -24,14 +24,14 @@ def begun(connection: asyncpg.Connection) -> AbstractAsyncContextManager[None]:
 
 @asynccontextmanager
 async def begun_by(connection: asyncpg.Connection, start: Callable[[Transaction], Awaitable[W]]) -> AsyncIterator[W]:
-    """As `begun`, for who does something else while BEGIN is on its way: `start` sends it, and is entered with what
-    that returns."""
+    """As `begun`, for who does something else while BEGIN is on its way. `start` sends it; the block is given what it
+    returns. Whatever it raises, the connection is given up."""
     transaction = connection.transaction(isolation="read_committed")
     try:
         started = await start(transaction)
     except BaseException:
-        # The server may have begun it all the same, and have said so to nobody: who had the connection next would
-        # write into this transaction, be told that it is kept, and lose it with the connection.
+        # The server may have begun it all the same, and have said so to nobody, or `start` raised beside it: who had
+        # the connection next would write into this transaction, be told that it is kept, and lose it.
         connection.terminate()
         raise
     try:

@@ -24,7 +24,8 @@ from tidings.webhooks.deliver.limits import USUAL, Limits
 from tidings.webhooks.deliver.posting import Then
 from tidings.webhooks.deliver.transfers import STOPPED, Ended, Transfers
 
-# What libcurl would add by itself is named with nothing behind it, which leaves it out.
+# What libcurl would add by itself is named with nothing behind it, which leaves it out. It stands behind the others, so
+# that a line end follows each of them.
 _EACH = ("Accept-Encoding: identity", "Accept:", "Content-Type:", "Expect:")
 
 
@@ -101,8 +102,8 @@ class Sender:
             return None
         lines = [*map(": ".join, headers), *_EACH]
         written = "\n".join(lines)
-        if " \n" in written or "\t\n" in written:  # a header without a value, which libcurl would leave out
-            lines = [*[f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers], *_EACH]
+        if " \n" in written or "\t\n" in written:  # perhaps a header without a value, which libcurl would leave out
+            lines = [*[f"{name}: {value}" if value.strip(" \t") else f"{name};" for name, value in headers], *_EACH]
             written = "\n".join(lines)
         if written.count("\n") >= len(lines) or "\r" in written or "\0" in written:
             then(Failure(kind="protocol", error="a header with a line break or NUL is not sent"))

@@ -522,13 +522,14 @@ async def test_a_header_with_a_line_break_is_never_sent(value: str) -> None:
     assert party.requests == []
 
 
-async def test_a_header_without_a_value_and_one_that_is_not_ascii_are_sent() -> None:
+@pytest.mark.parametrize("empty", ["", " ", "\t", " \t "])
+async def test_a_header_without_a_value_and_one_that_is_not_ascii_are_sent(empty: str) -> None:
     async with listening() as party:
-        result = await sent(party, [("x-empty", ""), ("x-more", "é")])
+        result = await sent(party, [("x-empty", empty), ("x-more", "é"), ("x-trailing", "a "), ("x-last", empty)])
     assert isinstance(result, Answer)
     lines = party.requests[0].partition(b"\r\n\r\n")[0].split(b"\r\n")
     assert b"x-more: \xc3\xa9" in lines
-    assert b"x-empty:" in [each.rstrip() for each in lines]
+    assert {b"x-empty:", b"x-last:", b"x-trailing: a"} <= {each.rstrip() for each in lines}
 
 
 async def test_a_large_body_is_sent_whole() -> None:
