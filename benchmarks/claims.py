@@ -2,7 +2,8 @@
 
     python -m benchmarks.claims     on SQLite and PostgreSQL, behind 1,000 and 1,000,000 deliveries
 
-It has no aim, and takes a minute or two: a claim has to read as much however long the queue is.
+It has no aim, and takes a minute or two: a claim has to read as much, and to take as little memory, however long the
+queue is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bare_postgres import made, server
+from benchmarks.child import memory
 from tidings.backends.postgres.database import Database, open_database
 from tidings.backends.postgres.endpoints import CLAIM
 from tidings.backends.postgres.store import PostgresStore
@@ -39,9 +41,10 @@ COUNTED = "(WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE
 LATER = 1 << 62
 
 
-async def claims(store: StoreDriver) -> list[float]:
-    """Claim and settle again and again; return how many milliseconds each claim took."""
-    took = []
+async def claims(store: StoreDriver) -> tuple[list[float], float]:
+    """Claim and settle again and again; return how many milliseconds each claim took, and by how many MB this process
+    grew."""
+    took, before = [], memory("VmRSS")
     for _ in range(CLAIMS):
         began = time.perf_counter()
         [found] = await store.claim_endpoint_deliveries(CLAIMING, ttl=timedelta(minutes=1))
@@ -49,12 +52,14 @@ async def claims(store: StoreDriver) -> list[float]:
         assert len(found.deliveries) == found.endpoint.pacing.slots
         for each in found.deliveries:
             await store.settle_endpoint_deliveries([each], lambda _: DONE)
-    return took
+    return took, memory("VmRSS") - before
 
 
-def say(place: str, size: int, took: list[float], reads: str) -> None:
+def say(place: str, size: int, claimed: tuple[list[float], float], reads: str) -> None:
+    took, grown = claimed
     median, highest = statistics.median(took), max(took)
-    print(f"{place:10} {size:>9,} wait: {median:6.2f} ms a claim of 4, {highest:6.2f} ms at most; {reads}")
+    said = f"{median:6.2f} ms a claim of 4, {highest:6.2f} ms at most, {grown:.1f} MB more of memory for {CLAIMS}"
+    print(f"{place:10} {size:>9,} wait: {said}; {reads}")
 
 
 async def on_sqlite(folder: Path, size: int) -> None:
