@@ -236,6 +236,13 @@ async def test_a_service_that_is_new_after_events_were_removed_waits_to_be_told_
             until=lambda found: {each["consumer"]: each["state"] for each in found} == dict.fromkeys(names, "expired"),
         )
         assert "expired: entries up to 16777215 were removed unread" in place.tidings("consumers").out
+        assert place.tidings("consumers", "pause", "stock", "--reason", "we count").code == 0
+        resumed = place.tidings("consumers", "resume", "stock")
+        assert (resumed.code, resumed.out) == (
+            0,
+            "stock is not paused, but expired: events were removed that it had not read, and it reads nothing until "
+            "`tidings consumers begin stock` is run\n",
+        )
         for name in names:
             begun = place.tidings("consumers", "begin", name)
             assert (begun.code, begun.out) == (

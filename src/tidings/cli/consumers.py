@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 Consumer = Annotated[str, typer.Argument(help="As `tidings consumers` names it.", autocompletion=completing.consumers)]
 
+_EXPIRED = (
+    "{consumer} is not paused, but expired: events were removed that it had not read, and it reads nothing until "
+    "`tidings consumers begin {consumer}` is run"
+)
+
 
 @commands.callback(invoke_without_command=True)
 def consumers(context: typer.Context, app: AppName = None, as_json: AsJson = False) -> None:
@@ -113,7 +118,7 @@ def begin(consumer: Consumer, app: AppName = None, as_json: AsJson = False) -> N
 
 @commands.command()
 def resume(consumer: Consumer, app: AppName = None, as_json: AsJson = False) -> None:
-    """Let a paused consumer go on where it stands. One that is not paused goes on as before.
+    """Let a paused consumer go on where it stands. One that is not paused stays as it is.
 
     Example: tidings consumers resume orders
     """
@@ -121,12 +126,12 @@ def resume(consumer: Consumer, app: AppName = None, as_json: AsJson = False) -> 
 
     session = Session(app)
 
-    async def work(opened: Opened) -> dict[str, Any] | None:
+    async def work(opened: Opened) -> dict[str, Any]:
         await pausing.resume(opened.store, session.services, consumer, who=WHO)
-        return await _object(opened, session, consumer) if as_json else None
+        return await _object(opened, session, consumer)
 
     shown = session.look(work)
     output = Output(as_json=as_json)
     if as_json:
         output.json(shown)
-    output.say(f"{consumer} goes on")
+    output.say(_EXPIRED.format(consumer=consumer) if shown["expired"] else f"{consumer} goes on")
