@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -11,10 +10,10 @@ import msgspec
 from tidings.api.answer import Scope
 from tidings.api.headers import values
 from tidings.events.envelope import Envelope
+from tidings.events.trace import PARENT
 
 STATE_CHARACTERS_MAX = 512
 NO_TRACE: Mapping[str, str] = MappingProxyType({})
-_PARENT = re.compile(rb"[ \t]*(00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})[ \t]*")
 
 
 def trace_of(scope: Scope) -> Mapping[str, str]:
@@ -25,12 +24,12 @@ def trace_of(scope: Scope) -> Mapping[str, str]:
     parents = values(scope, b"traceparent")
     if not parents:
         return NO_TRACE
-    found = _PARENT.fullmatch(parents[0]) if len(parents) == 1 else None
+    found = PARENT.fullmatch(parents[0].decode("latin-1").strip(" \t")) if len(parents) == 1 else None
     if found is None:
         return NO_TRACE
     state = b",".join(value.strip() for value in values(scope, b"tracestate")).decode("latin-1")
     is_kept = 0 < len(state) <= STATE_CHARACTERS_MAX and state.isascii() and state.isprintable()
-    return {"traceparent": found[1].decode()} | ({"tracestate": state} if is_kept else {})
+    return {"traceparent": found[0]} | ({"tracestate": state} if is_kept else {})
 
 
 def traced(envelope: Envelope, trace: Mapping[str, str]) -> Envelope:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from tidings.events.envelope import Envelope
+from tidings.events.trace import parent_of
 
 KEYS = (
     "service",
@@ -32,8 +32,6 @@ KEYS = (
     "outcome",
 )
 """What a line may say beside `ts`, `level` and `msg`."""
-
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 
 
 class JsonLine(logging.Formatter):
@@ -68,7 +66,7 @@ def place_of(error: BaseException) -> tuple[str, int] | None:
 
 def of_event(envelope: Envelope) -> Mapping[str, Any]:
     """Return what a line says of an event: its names, never its data."""
-    traced = _TRACEPARENT.fullmatch(str(envelope.attributes.get("traceparent", "")))
+    traced = parent_of(envelope)
     return {
         "event_type": envelope.type,
         "event_id": envelope.id,

@@ -8,6 +8,7 @@ from itertools import groupby
 import msgspec
 
 from tidings.events.envelope import Entry
+from tidings.events.trace import parent_of
 from tidings.store.endpoint_deliveries import ClaimedEndpointDelivery, EndpointClaim, Result
 from tidings.store.endpoints import EndpointRecord
 from tidings.webhooks.deliver.answer import Failure
@@ -53,8 +54,9 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def traceparent(self) -> str | None:
-        found = self.entries[0].envelope.attributes.get("traceparent") if len(self.entries) == 1 else None
-        return found if isinstance(found, str) else None
+        """Of its event; None if that has none that is valid, or there are several."""
+        found = parent_of(self.entries[0].envelope) if len(self.entries) == 1 else None
+        return found and found[0]
 
     def is_expired(self, now: int) -> bool:
         """Say whether it is too late for all of it."""

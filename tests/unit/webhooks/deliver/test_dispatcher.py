@@ -57,6 +57,16 @@ async def test_an_event_is_sent_to_each_endpoint_that_wants_it_signed_and_once(a
     assert json.loads(got.body)["id"] == "1"
 
 
+async def test_the_header_of_a_trace_is_sent_where_the_event_has_one_that_is_valid(at: Desk, to: Sink) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await at.add(to.url())
+    for n, said in enumerate([parent, "\u2003", "00-1", f"{parent}-x", "é"]):
+        await at.say(str(n), traceparent=said)
+    await at.until(*["delivered"] * 5)
+    got = {json.loads(got.body)["id"]: got.headers.get("traceparent") for got in to.got}
+    assert got == {"0": parent, **dict.fromkeys("1234")}
+
+
 @BOTH
 async def test_every_try_leaves_an_attempt_row(at: Desk, to: Sink) -> None:
     to.answer = always(500)
