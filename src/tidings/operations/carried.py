@@ -38,15 +38,15 @@ async def taken_up(store: StoreDriver, names: Collection[str]) -> str:
     one of another shape than the current table's, since its release declares it; with one of the same shape only who
     began it does.
     """
-    by_hand = _built_by_hand(await store.views())
+    by_hand = built_by_hand(await store.views())
     mine = {name: view for name, view in by_hand.items() if name in names}
     said = ["a running server takes them up"] if not names or set(names) - mine.keys() else []
     said += [f"`tidings views rebuild {view}` takes up those of {name}" for name, view in sorted(mine.items())]
     return "; ".join(said)
 
 
-def _built_by_hand(records: Sequence[ViewRecord]) -> Mapping[str, str]:
-    """Return the consumers of tables that no server builds by itself, each with its view."""
+def built_by_hand(records: Sequence[ViewRecord]) -> Mapping[str, str]:
+    """Return the consumers of tables that no server builds by itself, each with its view: `rebuild` began them."""
     current = {_kept_as(record) for record in records if record.state == "current"}
     building = [record for record in records if record.state == "building" and _kept_as(record) in current]
     return {consumer_name(each.table): f"{each.table.service}.{each.table.view}" for each in building}

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from tidings.log.log import Log
+from tidings.operations.carried import built_by_hand
 from tidings.operations.checks import Checks
 from tidings.operations.counts import total, totals_told
+from tidings.operations.lag import is_held
 from tidings.operations.reconciling import scopes_check
 from tidings.operations.sunset import sunset_check
 from tidings.ports import Ports
@@ -29,11 +31,11 @@ async def diagnose(
     services: Sequence[Service] | None,
     scopes: Mapping[str, Reconciliation] = MappingProxyType({}),
 ) -> tuple[Check, ...]:
-    """Return all checks in order: readiness's, the dead letters, versions that end, what is reconciled if anything is,
-    the host's and the clock."""
+    """Return all checks in order: readiness's, the dead letters, rebuilds, versions that end, what is reconciled if
+    anything is, the host's and the clock."""
     found = await Checks(host, log, store, ports, services).run()
     if not any(check.problem for check in found if check.name == "store"):
-        found = (*found, await _letters(store), await sunset_check(store))
+        found = (*found, await _letters(store), await _rebuilds(store, ports), await sunset_check(store))
         if scopes:
             found = (*found, await scopes_check(scopes, ports.clock.now_us()))
     beneath = await host.look()
@@ -47,6 +49,16 @@ async def _letters(store: StoreDriver) -> Check:
     totals = await total(store)
     told = f"{totals_told(totals)}: look with `tidings dead list`" if totals.letters else None
     return Check("dead letters", told) if totals.need_somebody else Check("dead letters", note=told)
+
+
+async def _rebuilds(store: StoreDriver, ports: Ports) -> Check:
+    """Say which tables were begun to be built anew that no process builds any more."""
+    left = [
+        f"nobody builds {name} any more: `tidings views rebuild {view}` goes on with it"
+        for name, view in built_by_hand(await store.views()).items()
+        if not any(is_held(each, ports.clock) for each in (await store.checkpoints(name)).values())
+    ]
+    return Check("rebuilds", "; ".join(left) or None)
 
 
 async def _clock(log: Log, store: StoreDriver, ports: Ports) -> Check:

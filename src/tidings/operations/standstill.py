@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tidings.log.driver import Position
 from tidings.log.log import Log
 from tidings.operations.beginning import takes_a_place
+from tidings.operations.carried import built_by_hand
 from tidings.operations.lag import is_held, partitions_of
 from tidings.operations.roster import Reader, roster
 from tidings.ports import Clock
@@ -40,11 +41,15 @@ class Standstill:
         self._stood: dict[tuple[str, int], _Stood] = {}
 
     async def look(self) -> str | None:
-        """Say who does not advance; None if all do, are paused, or have nothing before them."""
+        """Say who does not advance; None if all do, are paused, or have nothing before them.
+
+        A table that an operator has built anew is no server's to go on with, and nobody reads it yet.
+        """
         before, self._stood = self._stood, {}
         problems, floor = [], (await self._log.head()).floor
+        by_hand = built_by_hand(await self._store.views())
         for reader in await roster(self._store, self._services):
-            if not (reader.declared is False or reader.is_inline or reader.is_replaced):
+            if not (reader.declared is False or reader.is_inline or reader.is_replaced or reader.name in by_hand):
                 problems += await self._problems(reader, before, floor)
         return "; ".join(problems) or None
 
