@@ -42,7 +42,8 @@ TidingsError
 │   ├── DeclarationError         an event, view, fold or service is declared wrongly
 │   │   └── TransformerChainError  the steps between versions do not join
 │   ├── FoldError                a fold raised or returned the wrong type
-│   │   └── ColumnOverflowError  it returned a number that its column cannot hold
+│   │   ├── ColumnOverflowError  it returned a number that its column cannot hold
+│   │   └── HistoryRemovedError  events of the row were removed, so none that comes late fits in
 │   ├── TransformError           a step between versions raised or returned other data
 │   ├── AppendInUnitError        the log was awaited inside a unit; emit instead
 │   ├── TranslationError         a webhook delivery cannot be read as events; repair its preset, then replay it
@@ -317,6 +318,13 @@ class FoldError(AuthorError):
 
 class ColumnOverflowError(FoldError):
     """A fold returned a number that its column cannot hold: the entry is parked at once, for the same comes again."""
+
+
+class HistoryRemovedError(FoldError):
+    """Events that a row was made from were removed from the log, so one that comes late cannot be folded in.
+
+    It is parked at once. What was removed has to be put back before it is redriven.
+    """
 
 
 class AppendInUnitError(AuthorError):

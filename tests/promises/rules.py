@@ -260,7 +260,7 @@ RULES = (
     Rule(
         "verify",
         "views/verify.py",
-        "        if (_values(row), row.rank) != (_values(expected), expected.rank):\n",
+        "        if not same(row, expected):\n",
         "        if False:\n",
     ),
     Rule(

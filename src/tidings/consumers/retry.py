@@ -8,6 +8,7 @@ from tidings.errors import (
     ColumnOverflowError,
     EnvelopeError,
     FoldError,
+    HistoryRemovedError,
     InvalidDataError,
     NotRetryable,
     TransformError,
@@ -30,7 +31,7 @@ KINDS = frozenset(
 )
 """Every word why something is parked."""
 _UNREADABLE = (UnknownTypeError, InvalidDataError, EnvelopeError)
-_FINAL = (NotRetryable, ColumnOverflowError, TransformError, *_UNREADABLE)
+_FINAL = (NotRetryable, ColumnOverflowError, HistoryRemovedError, TransformError, *_UNREADABLE)
 """The same comes of trying again."""
 
 

@@ -194,6 +194,11 @@ class Folding:
         return f"{_place(entry)} is {entry.envelope.type} version {entry.envelope.version}; {self.view} folds {known}"
 
 
+def same(one: Row, other: Row) -> bool:
+    """Say whether two rows are the same to readers and to what is folded onto them."""
+    return one.rank == other.rank and (one.is_tombstone or one.values == other.values)
+
+
 _at = attrgetter("at")
 _rank = partial(tuple.__new__, Rank)  # half of what its own constructor costs
 

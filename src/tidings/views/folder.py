@@ -16,7 +16,7 @@ came in. It is what folding them once each, in rank order, from None gives.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from tidings.errors import FoldError
@@ -91,9 +91,9 @@ class Folder:
             else:
                 late[key] = group
         if late:
-            await self._refold(unit, late, folded)
+            await self._refold(unit, rows, late, folded)
         if folded.failed:
-            await self._look_ahead(unit, {key: fresh[key] for key in folded.failed}, entries, folded)
+            await self._look_ahead(unit, rows, {key: fresh[key] for key in folded.failed}, entries, folded)
         if folded.rows:
             await unit.replace(self.table, [folded.rows[key] for key in keys if key in folded.rows])
 
@@ -109,17 +109,20 @@ class Folder:
             return False
         return row is None or is_above(lowest.at, lowest.source, lowest.id, row.rank)
 
-    async def _refold(self, unit: Unit, late: Groups, folded: _Folded) -> None:
+    async def _refold(self, unit: Unit, rows: Mapping[Key, Row], late: Groups, folded: _Folded) -> None:
         self._observer.refolded(f"{self.view.service}.{self.view.name}", len(late))
         upto = {key: max(step.position for step in group) for key, group in late.items()}
-        history = await self._history.read(unit, upto, await unit.dropped(self.table))
+        history = await self._history.read(unit, rows, upto, await unit.dropped(self.table))
         for key, group in late.items():
             folded.fold(key, in_rank_order([*history.get(key, ()), *group]))
 
-    async def _look_ahead(self, unit: Unit, failed: Groups, entries: Sequence[Entry], folded: _Folded) -> None:
+    async def _look_ahead(
+        self, unit: Unit, rows: Mapping[Key, Row], failed: Groups, entries: Sequence[Entry], folded: _Folded
+    ) -> None:
         first = next(iter(folded.failed.values()))
         try:
-            history = await self._history.read_ahead(unit, failed, entries, await unit.dropped(self.table))
+            dropped = await unit.dropped(self.table)
+            history = await self._history.read_ahead(unit, rows, failed, entries, dropped)
             for key, group in failed.items():
                 folded.rows[key] = self._folding.fold(key, in_rank_order([*history.get(key, ()), *group]))
         except (FoldError, *UNREADABLE):

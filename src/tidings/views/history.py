@@ -5,7 +5,9 @@ or below the row's position are settled. A row that spans subjects has its entri
 the order of entries of different subjects is nobody's promise.
 
 Entries that an operator dropped are given up for ever, so they are left out wherever a history is read. Any other one
-that cannot be read is part of its row, and to go on without it would make the row wrong: whoever needs it fails.
+that cannot be read is part of its row, and to go on without it would make the row wrong: whoever needs it fails. So is
+one that was removed from the log. Of a row that spans subjects it is known which these are. Of one within a subject it
+is not; but what is left of its history has to make the row that is kept, else some of it is missing.
 """
 
 from __future__ import annotations
@@ -15,12 +17,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tidings.errors import CallerError, TransformError, VersionUnreadableError
+from tidings.errors import CallerError, FoldError, HistoryRemovedError, TransformError, VersionUnreadableError
 from tidings.events.envelope import Entry
 from tidings.log.driver import Head, History, Position
 from tidings.store.rows import Key, Row, ViewTable
 from tidings.store.unit import Unit
-from tidings.views.fold import UNREADABLE, Folding, Step
+from tidings.views.fold import UNREADABLE, Folding, Step, in_rank_order, same
 
 PAGE = 1000
 
@@ -59,18 +61,27 @@ class Found:
 
 
 class RowHistory(Protocol):
-    """How a view knows which entries its rows hold. `dropped`: where those stand that are left out of it."""
+    """How a view knows which entries its rows hold. `dropped`: where those stand that are left out of it. `rows`: those
+    that are kept."""
 
     async def fresh(self, unit: Unit, steps: Groups, rows: Mapping[Key, Row]) -> Groups:
         """Return the steps that are not in their rows yet."""
 
-    async def read(self, unit: Unit, upto: Mapping[Key, Position], dropped: AbstractSet[Position]) -> Groups:
-        """Return all steps of these rows at or below a position of each, the fresh ones among them.
+    async def read(
+        self, unit: Unit, rows: Mapping[Key, Row], upto: Mapping[Key, Position], dropped: AbstractSet[Position]
+    ) -> Groups:
+        """Return all steps of the rows `upto` a position of each, the fresh ones among them.
 
-        One of `fold.UNREADABLE`, naming the entry, if one of their entries cannot be read."""
+        One of `fold.UNREADABLE`, naming the entry, if one of their entries cannot be read. HistoryRemovedError if one
+        was removed from the log."""
 
     async def read_ahead(
-        self, unit: Unit, failed: Groups, entries: Sequence[Entry], dropped: AbstractSet[Position]
+        self,
+        unit: Unit,
+        rows: Mapping[Key, Row],
+        failed: Groups,
+        entries: Sequence[Entry],
+        dropped: AbstractSet[Position],
     ) -> Groups:
         """Return all steps of these rows that the log has by now, of later entries of the failed subjects too.
 
@@ -97,8 +108,23 @@ class SubjectHistory:
                 found[key] = group
         return found
 
-    async def read(self, unit: Unit, upto: Mapping[Key, Position], dropped: AbstractSet[Position]) -> Groups:
-        return (await self.steps(upto, dropped)).whole()
+    async def read(
+        self, unit: Unit, rows: Mapping[Key, Row], upto: Mapping[Key, Position], dropped: AbstractSet[Position]
+    ) -> Groups:
+        steps = (await self.steps(upto, dropped)).whole()
+        floor = (await self._log.head()).floor
+        for key in upto.keys() & rows.keys() if floor else ():
+            if not self._makes(rows[key], steps.get(key, ()), key):
+                raise _removed(self._folding, key, floor)
+        return steps
+
+    def _makes(self, row: Row, steps: Sequence[Step], key: Key) -> bool:
+        """Say whether a row is the fold of those of the steps that are in it."""
+        within = [step for step in steps if step.position <= row.position]
+        try:
+            return bool(within) and same(self._folding.fold(key, in_rank_order(within)), row)
+        except FoldError:
+            return False
 
     async def steps(self, upto: Mapping[Key, Position], dropped: AbstractSet[Position]) -> Found:
         """Return all steps of these rows at or below a position of each, up to which their subjects are settled.
@@ -124,10 +150,15 @@ class SubjectHistory:
         return [key for key, last in upto.items() if str(key[self._subject]) == subject and entry.position <= last]
 
     async def read_ahead(
-        self, unit: Unit, failed: Groups, entries: Sequence[Entry], dropped: AbstractSet[Position]
+        self,
+        unit: Unit,
+        rows: Mapping[Key, Row],
+        failed: Groups,
+        entries: Sequence[Entry],
+        dropped: AbstractSet[Position],
     ) -> Groups:
         reach = await _reach(self._log, entries)
-        return await self.read(unit, dict.fromkeys(failed, reach), dropped)
+        return await self.read(unit, rows, dict.fromkeys(failed, reach), dropped)
 
     async def _entries(self, keys: Iterable[Key], upto: Position) -> Sequence[Entry]:
         subjects = sorted({str(key[self._subject]) for key in keys})
@@ -151,8 +182,15 @@ class MemberHistory:
                 found[key] = group
         return found
 
-    async def read(self, unit: Unit, upto: Mapping[Key, Position], dropped: AbstractSet[Position]) -> Groups:
-        return (await self.steps(await unit.members(self._table, sorted(upto)), dropped)).whole()
+    async def read(
+        self, unit: Unit, rows: Mapping[Key, Row], upto: Mapping[Key, Position], dropped: AbstractSet[Position]
+    ) -> Groups:
+        members = await unit.members(self._table, sorted(upto))
+        steps = (await self.steps(members, dropped)).whole()
+        for key, noted in members.items():
+            if len(steps.get(key, ())) < len({*noted} - dropped):
+                raise _removed(self._folding, key, (await self._log.head()).floor)
+        return steps
 
     async def steps(self, members: Mapping[Key, Sequence[Position]], dropped: AbstractSet[Position]) -> Found:
         """Return the steps that these entries are."""
@@ -170,7 +208,12 @@ class MemberHistory:
         return found
 
     async def read_ahead(
-        self, unit: Unit, failed: Groups, entries: Sequence[Entry], dropped: AbstractSet[Position]
+        self,
+        unit: Unit,
+        rows: Mapping[Key, Row],
+        failed: Groups,
+        entries: Sequence[Entry],
+        dropped: AbstractSet[Position],
     ) -> Groups:
         upto = await _reach(self._log, entries)
         where = {step.position for group in failed.values() for step in group}
@@ -180,9 +223,17 @@ class MemberHistory:
         history = [entry for entry in await self._log.history(wanted) if entry.position not in dropped]
         ahead = [self._folding.read(entry) for entry in history]
         await unit.join(self._table, [(key, step.position) for key, step in ahead if key in failed])
-        return await self.read(unit, dict.fromkeys(failed, upto), dropped)
+        return await self.read(unit, rows, dict.fromkeys(failed, upto), dropped)
 
 
 async def _reach(log: Entries, entries: Sequence[Entry]) -> Position:
     """Return the highest position that may be read now: entries of an append under way stand above the head."""
     return max((await log.head()).position, *(entry.position for entry in entries))
+
+
+def _removed(folding: Folding, key: Key, floor: Position) -> HistoryRemovedError:
+    return HistoryRemovedError(
+        f"the row {key!r:.100} of {folding.view} cannot be folded anew for an event that came late: entries up to "
+        f"{floor} were removed from the log, some of its own among them; put them back and redrive the subject, or "
+        "drop the event"
+    )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tidings.errors import (
     ColumnOverflowError,
     FoldError,
+    HistoryRemovedError,
     InlineViewError,
     TransformError,
     VersionUnreadableError,
@@ -110,7 +111,7 @@ class InlineFolds:
         try:
             async with unit.savepoint():
                 await folder.apply(unit, [entry])
-        except ColumnOverflowError as error:
+        except (ColumnOverflowError, HistoryRemovedError) as error:
             return Reason(kind="fold-failed", error=_told(error), next_at=None)
         except FoldError as error:
             return Reason(kind="fold-failed", error=_told(error), next_at=self._ports.clock.now_us() + FIRST_RETRY_US)

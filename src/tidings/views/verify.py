@@ -28,7 +28,7 @@ from tidings.store.driver import StoreDriver
 from tidings.store.rows import Key, Row, ViewRecord
 from tidings.store.unit import Unit
 from tidings.views.declaration import ViewSpec, consumer_name
-from tidings.views.fold import UNREADABLE, Folding, in_rank_order
+from tidings.views.fold import UNREADABLE, Folding, in_rank_order, same
 from tidings.views.history import Entries, Found, Groups, MemberHistory, SubjectHistory
 
 ROWS = 200
@@ -180,7 +180,7 @@ class Verifier:
         except FoldError as error:
             result.note(Difference(kind="fails", key=key, found=_values(row), error=str(error)))
             return
-        if (_values(row), row.rank) != (_values(expected), expected.rank):
+        if not same(row, expected):
             result.note(Difference(kind="differs", key=key, found=_values(row), expected=_values(expected)))
 
     async def _look_for_entries(self, result: Verification) -> None:
