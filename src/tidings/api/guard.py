@@ -9,9 +9,11 @@ from ipaddress import ip_address
 
 from tidings.api.answer import Scope
 from tidings.api.headers import by_name, values
+from tidings.api.paths import raw_path
 from tidings.api.problems import Problem, Refusal
 from tidings.operations.admission import LOCAL, Admission, Principal
 
+METRICS = "/metrics"
 _FORWARDED = frozenset({b"forwarded", b"via", b"x-real-ip"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHALLENGE = (b"www-authenticate", b"Bearer")
@@ -32,13 +34,17 @@ def is_loopback(host: str) -> bool:
 
 
 async def admit(admission: Admission, scope: Scope) -> Principal:
-    """Return who makes the request. `unauthenticated`, in the same words whatever is wrong with the key."""
-    if await admission.is_keyless():
+    """Return who makes the request. `unauthenticated`, in the same words whatever is wrong with the key.
+
+    A scrape outlasts a store that does not answer, as of `Admission`: it is how an operator hears of that.
+    """
+    outlasts = raw_path(scope) == METRICS
+    if await admission.is_keyless(outlasts=outlasts):
         admit_local(scope)
         return LOCAL
     given = values(scope, b"authorization")
     found = _BEARER.fullmatch(given[0]) if len(given) == 1 else None
-    principal = None if found is None else await admission.of_token(found[1].decode("ascii"))
+    principal = None if found is None else await admission.of_token(found[1].decode("ascii"), outlasts=outlasts)
     if principal is None:
         why = "send the token of a key that is neither revoked nor expired, as one header: `Authorization: Bearer td_…`"
         raise Refusal(Problem.UNAUTHENTICATED, why, _CHALLENGE)
