@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tidings.events.filter import Filter
@@ -124,14 +124,15 @@ async def lag(
     log: Log, store: StoreDriver, clock: Clock, services: Sequence[Service] | None
 ) -> tuple[ConsumerLag, ...]:
     """Return every consumer's lag, by name. `services`: those of the application at hand, None if there is none."""
-    head = await log.head()
+    floor = (await log.head()).floor
     parked: dict[str, list[Parked]] = {}
     for each in await store.parked():
         parked.setdefault(each.consumer, []).append(each)
-    measured = _Measuring(log, store, clock, head)
-    return tuple(
-        [await measured.consumer(reader, parked.get(reader.name, ())) for reader in await roster(store, services)]
-    )
+    readers = await roster(store, services)
+    # The head is read after the checkpoints, and the floor before them: while consumers run, a checkpoint would stand
+    # beyond an older head, as if tables of different moments were put together, or below a newer floor.
+    measured = _Measuring(log, store, clock, replace(await log.head(), floor=floor))
+    return tuple([await measured.consumer(reader, parked.get(reader.name, ())) for reader in readers])
 
 
 class _Measuring:

@@ -81,6 +81,7 @@ class Gauges:
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 lags = await lag(self._log, self._store, self._clock, self._services)
+                head = max((each.head for each in lags), default=head)  # none of them stands beyond that one
                 parked, views = await self._store.parked(), await self._views(lags, head)
                 waiting, endpoints = await self._waiting(), await self._endpoints()
                 dead = await self._store.count_letters_of()

@@ -129,3 +129,20 @@ async def test_a_replaced_table_has_no_lag(stage: Stage) -> None:
 async def test_a_checkpoint_beyond_the_head_counts_nothing(stage: Stage) -> None:
     await stage.store.register("rates", partitions=1, start=900)
     assert (await lags(stage))["rates"].entries == 0
+
+
+async def test_what_runs_while_it_is_looked_stands_neither_beyond_the_head_nor_below_the_floor(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *_ = await stage.say(RateSet(1), RateSet(2))
+    await stage.settle("rates", to=first)
+    consumers = stage.store.consumers
+
+    async def meanwhile() -> Sequence[str]:
+        [last] = await stage.say(RateSet(3))
+        await stage.settle("rates", to=last)
+        return await consumers()
+
+    monkeypatch.setattr(stage.store, "consumers", meanwhile)
+    rates = (await lags(stage))["rates"]
+    assert (rates.checkpoint, rates.head, rates.entries) == (3, 3, 0)

@@ -117,6 +117,22 @@ async def test_what_does_not_answer_is_said_to_be_not_connected_and_the_rest_is_
         assert named(samples, "tidings_consumer_lag_entries") == {}
 
 
+async def test_no_view_stands_beyond_the_head_that_is_shown_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened_shop() as opened:
+        await opened.log.append([placed("a")])
+        consumers = opened.store.consumers
+
+        async def meanwhile() -> object:
+            head = (await opened.log.head()).position
+            await opened.log.append([placed(f"b{head}")])
+            await carry(opened, "shop.order@1")
+            return await consumers()
+
+        monkeypatch.setattr(opened.store, "consumers", meanwhile)
+        samples = await scrape(opened)
+        assert samples["tidings_log_head", ()] >= samples["tidings_view_position", ("shop.order",)] > 1
+
+
 async def test_rows_folded_again_are_counted_by_view() -> None:
     async with opened_shop() as opened:
         await opened.log.append([placed("a", subject="x", time="2026-05-04T10:00:02Z")])
