@@ -14,8 +14,8 @@ URLS = frozenset({"database_url", "log_url", "delivery_proxy"})
 SECRETS = frozenset({"master_key"})
 FILE_URL = re.compile(r"sqlite:///([^?#]+)")
 _SERVER_URL = re.compile(r"postgres(?:ql)?://[^\s/].*")
-_USER_IN_URL = re.compile(r"//.*@")
-_NO_PORT = re.compile(r":(?!\d*(?:[,/]|$))(?![^/,]*\])[^/,]*")
+_USER_IN_URL = re.compile(r"//.*@", re.DOTALL)
+_NO_PORT = re.compile(r"(?P<address>(?:^|(?<=,))\[[^\]/,]*\])|:(?!\d*(?:[,/]|$))[^/,]*")
 _APP = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _SERVICES = re.compile(r"[a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*")
 _PUBLIC_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[A-Za-z0-9._~%-]+)*", re.ASCII)
@@ -37,7 +37,7 @@ def without_secrets(url: str) -> str:
         return url
     bare = _USER_IN_URL.sub("//", url).partition("?")[0].partition("#")[0]
     scheme, mark, rest = bare.partition("//")
-    return scheme + mark + _NO_PORT.sub("", rest)
+    return scheme + mark + _NO_PORT.sub(r"\g<address>", rest)
 
 
 def wrong(name: str, value: object, wanted: str) -> SettingError:

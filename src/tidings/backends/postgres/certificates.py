@@ -5,7 +5,9 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
+
+from tidings.backends.postgres.urls import split_url
 
 OF_FILES = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, ssl.SSLError)
 """What the driver raises for one of them, though other things may, too."""
@@ -14,9 +16,9 @@ OF_FILES = (FileNotFoundError, NotADirectoryError, IsADirectoryError, Permission
 def unusable(url: str, environ: Mapping[str, str]) -> str | None:
     """Return what is wrong with the first file that is named and cannot be used; None if there is none.
 
-    `environ`: where the driver looks for what the URL does not say.
+    `environ`: where the driver looks for what the URL does not say. SettingError if the URL cannot be taken apart.
     """
-    said = dict(parse_qsl(urlsplit(url).query))
+    said = dict(parse_qsl(split_url(url).query))
     certificate: str | None = None
     for name in ("sslrootcert", "sslcrl", "sslcert", "sslkey"):
         variable = f"PG{name.upper()}"

@@ -15,7 +15,6 @@ from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
@@ -28,12 +27,13 @@ from tidings.backends.postgres.connection import (
     STATEMENT_SECONDS,
     Connection,
 )
-from tidings.backends.postgres.failures import DRIVER_ERRORS, described, not_opened, unusable_url
+from tidings.backends.postgres.failures import DRIVER_ERRORS, described, not_opened
 from tidings.backends.postgres.hole import Hole
 from tidings.backends.postgres.migrations import prepare
 from tidings.backends.postgres.pool import Pool
 from tidings.backends.postgres.server import Server, look, refusal
 from tidings.backends.postgres.transaction import begun
+from tidings.backends.postgres.urls import split_url, unusable_url
 from tidings.errors import SchemaError, SettingError
 from tidings.settings import without_secrets
 
@@ -233,8 +233,7 @@ async def _connect(
     url: str, *, is_pooled: bool, path: str | None = None, to: SessionAttribute | None = None
 ) -> Connection:
     """Connect. `to`: which servers will do; None: what the URL says."""
-    if urlsplit(url).netloc.count("@") > 1:  # a password with a sign that is not encoded: its rest is taken for a host
-        raise unusable_url()
+    split_url(url)
     try:
         options = _options(is_pooled=is_pooled, path=path)
         opened: Connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, target_session_attrs=to, **options)

@@ -97,14 +97,6 @@ def described(error: BaseException) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def unusable_url() -> SettingError:
-    """Return what to tell of a URL that says nothing."""
-    return SettingError(
-        "database_url (TIDINGS_DATABASE_URL) cannot be used: it must be "
-        "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with signs such as @ and / in them percent-encoded"
-    )
-
-
 def not_opened(error: Exception, place: str) -> OperatorError | None:
     """Return what to tell who runs the system, if connecting failed with this; None if it says nothing about that."""
     state = getattr(error, "sqlstate", None) or ""
