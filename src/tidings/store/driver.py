@@ -194,7 +194,9 @@ class StoreDriver(
         `who` did it. NotFoundError if the table is not there."""
 
     async def drop_view(self, record: ViewRecord) -> None:
-        """Remove the table and the note of a view that is not current: RefusedError if it is. Twice is once."""
+        """Remove the table and the note of a view that is not current: RefusedError if it is. Twice is once.
+
+        One that somebody has built something on may stay, `replaced`, with a warning that says so."""
 
     async def select(
         self, view: ViewTable, *, equal: Mapping[str, Any], after: Key | None, limit: int

@@ -6,6 +6,8 @@ for the user of the database, so that the same statement reads it on every back 
 
 from __future__ import annotations
 
+import logging
+
 import asyncpg
 
 from tidings.backends.postgres import audit, leases, locks, parked
@@ -33,7 +35,19 @@ _HAS_TABLE = (
     "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "WHERE n.nspname = ANY ($1::text[]) AND c.relname = $2)"
 )
+# By what it shows: its name alone may be that of somebody else's.
+_PUBLISHED_IN = """
+SELECT s.nspname::text FROM pg_class v JOIN pg_namespace s ON s.oid = v.relnamespace
+WHERE v.relkind = 'v' AND v.relname = $1 AND EXISTS (
+  SELECT FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+  JOIN pg_class t ON d.refclassid = 'pg_class'::regclass AND t.oid = d.refobjid
+  JOIN pg_namespace o ON o.oid = t.relnamespace
+  WHERE r.ev_class = v.oid AND o.nspname = $2 AND t.relname ~ ('^' || $3 || '__v[0-9]+$'))
+ORDER BY v.oid
+"""
 _MAKES_NO_LONGER = (asyncpg.InvalidTableDefinitionError, asyncpg.WrongObjectTypeError)
+
+_log = logging.getLogger("tidings.postgres")
 
 
 class Views:
@@ -93,16 +107,20 @@ class Views:
         return True
 
     async def drop(self, connection: Connection, record: ViewRecord) -> None:
-        """Remove a table that is not current; nothing is done if it is gone."""
+        """Remove a table that is not current; nothing is done if it is gone.
+
+        One that somebody has built something on stays as replaced, so that nothing waits for it.
+        """
         await locks.alone(connection, locks.MAKING)
         there = to_be_removed(await self.all(connection), record)
         if there is None:
             return
-        for statement in self._tables(there.table).removal():
-            await connection.execute(statement)
-        await connection.execute(
-            "DELETE FROM tidings.view WHERE service = $1 AND name = $2 AND version = $3", *version_of(there)
-        )
+        if await _is_removed(connection, self._tables(there.table)):
+            await connection.execute(
+                "DELETE FROM tidings.view WHERE service = $1 AND name = $2 AND version = $3", *version_of(there)
+            )
+        else:
+            await _set_state(connection, there, "replaced")
         await self._stamp(connection)
 
     async def _stamp(self, connection: Connection) -> None:
@@ -125,11 +143,27 @@ async def _refuse_taken_names(connection: Connection, table: Table, *, is_known:
 
 async def _publish(connection: Connection, table: Table) -> None:
     """Have readers of the view's name read this table. What they were granted stays, if only columns were added."""
+    await _bring_along(connection, table)
     try:
         async with connection.transaction():
             await connection.execute(f"CREATE OR REPLACE VIEW {table.public} AS {table.public_view()}")
     except _MAKES_NO_LONGER:
         await _publish_anew(connection, table)
+
+
+async def _bring_along(connection: Connection, table: Table) -> None:
+    """Move the SQL view to the schema that comes first now: where it was, it would show the old table for ever."""
+    first = await connection.fetchval("SELECT current_schema()::text")
+    view = table.view
+    found = [name for (name,) in await connection.fetch(_PUBLISHED_IN, view.public_name, view.service, view.view)]
+    if first is None or not found or first in found:
+        return
+    [(old, new)] = await connection.fetch("SELECT quote_ident($1), quote_ident($2)", found[0], first)
+    try:
+        async with connection.transaction():
+            await connection.execute(f"ALTER VIEW {old}.{table.public} SET SCHEMA {new}")
+    except asyncpg.DuplicateTableError as error:
+        raise same_name(view.public_name) from error
 
 
 async def _publish_anew(connection: Connection, table: Table) -> None:
@@ -142,6 +176,24 @@ async def _publish_anew(connection: Connection, table: Table) -> None:
             f"{table.view.public_name} has other columns now, and something is built on it: {error.detail}; drop that, "
             "and make it again afterwards"
         ) from error
+
+
+async def _is_removed(connection: Connection, table: Table) -> bool:
+    """Remove the table, and say so; where something is built on it, say in the log what that is."""
+    try:
+        async with connection.transaction():
+            for statement in table.removal():
+                await connection.execute(statement)
+    except asyncpg.DependentObjectsStillExistError as error:
+        _log.warning(
+            "%s is read no more, and is not removed, since something is built on it: %s; drop that, and build it on "
+            "%s: the next rebuild removes the table",
+            table.view.name,
+            error.detail,
+            table.view.public_name,
+        )
+        return False
+    return True
 
 
 async def _set_state(connection: Connection, record: ViewRecord, state: str) -> None:

@@ -62,6 +62,69 @@ async def test_a_view_that_loses_columns_waits_for_what_is_built_on_it(at: Opene
     assert await at.rows("SELECT * FROM suite_sample") == []
 
 
+async def swapped(room: Opened) -> None:
+    """Make the second table, and have it take the first one's place."""
+    second = replace(record(WIDER, "building"), shape="shape 2")
+    await room.store.create_view(second)
+    await replace_rows(room.store, WIDER, row("a", 1, "x"))
+    assert await room.store.swap_view(second, consumer="new", replaced_consumer=None)
+
+
+async def test_a_view_moves_with_what_is_built_on_it_when_another_schema_comes_first(
+    at: Opened, postgres_url: str
+) -> None:
+    await at.store.create_view(FIRST)
+    await at.rows("CREATE SCHEMA app")
+    await at.rows("GRANT SELECT ON suite_sample TO PUBLIC")
+    await at.rows("CREATE VIEW built_on_it AS SELECT key FROM suite_sample")
+    async with opened(f"{postgres_url}?search_path=app,public") as room:
+        await swapped(room)
+        await room.store.drop_view(FIRST)
+    found = "SELECT schemaname::text FROM pg_views WHERE viewname = 'suite_sample'"
+    assert await at.rows(found) == [("app",)]
+    assert await at.rows("SELECT relacl::text LIKE '%=r/%' FROM pg_class WHERE relname = 'suite_sample'") == [(True,)]
+    assert await at.rows("SELECT * FROM built_on_it") == [("a",)]
+    assert await at.rows("SELECT version FROM tidings.view") == [(2,)]
+
+
+async def test_a_view_moves_to_no_schema_where_somebody_else_has_its_name(at: Opened, postgres_url: str) -> None:
+    await at.store.create_view(FIRST)
+    await at.rows("CREATE SCHEMA app")
+    await at.rows("CREATE VIEW app.suite_sample AS SELECT 1 AS mine")
+    async with opened(f"{postgres_url}?search_path=app,public") as room:
+        with pytest.raises(RefusedError, match="suite_sample is there already, made by somebody else"):
+            await swapped(room)
+    assert await at.rows("SELECT * FROM app.suite_sample") == [(1,)]
+
+
+async def test_a_replaced_table_that_something_is_built_on_stays_and_keeps_no_other_from_being_built(
+    at: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    await at.store.create_view(FIRST)
+    await at.rows("CREATE VIEW built_on_it AS SELECT key FROM suite.sample__v1")
+    await swapped(at)
+    await at.store.drop_view(FIRST)
+    [warning] = [each.getMessage() for each in caplog.records]
+    assert warning == (
+        "suite_sample__v1 is read no more, and is not removed, since something is built on it: view built_on_it "
+        "depends on table suite.sample__v1; drop that, and build it on suite_sample: the next rebuild removes the table"
+    )
+    await at.store.create_view(replace(record(table(version=3), "building"), shape="shape 3"))
+    await at.rows("DROP VIEW built_on_it")
+    await at.store.drop_view(FIRST)
+    assert await at.rows("SELECT version FROM tidings.view ORDER BY 1") == [(2,), (3,)]
+
+
+async def test_a_table_that_was_given_up_and_stays_is_fed_no_more(at: Opened) -> None:
+    await at.store.create_view(FIRST)
+    begun = record(WIDER, "building", mode="inline", shape="shape 2", types=("told",))
+    await at.store.create_view(begun)
+    await at.rows("CREATE VIEW built_on_it AS SELECT key FROM suite.sample__v2")
+    await at.store.drop_view(begun)
+    assert await at.rows("SELECT version, state FROM tidings.view ORDER BY 1") == [(1, "current"), (2, "replaced")]
+    assert await at.rows("SELECT * FROM tidings.inline") == []
+
+
 @asynccontextmanager
 async def somebody(url: str) -> AsyncIterator[tuple[asyncpg.Connection[asyncpg.Record], str, str]]:
     """Make a user who owns the schema tidings, and nothing else; give the owner's connection, its name and its URL."""
