@@ -35,9 +35,9 @@ POSTGRES_RULES = (
     ),
     Rule(
         "power",
-        "backends/postgres/server.py",
-        '    if server.synchronous_commit == "off":\n',
-        "    if False:\n",
+        APPEND,
+        "  IF current_setting('synchronous_commit') = 'off' AND ",
+        "  IF false AND ",
     ),
     Rule(
         "once",

@@ -17,7 +17,11 @@ _TYPES = (
     *("text", "text", "text", "text", "bigint", "bigint", "bigint", "bytea", "bytea", "bytea", "bytea", "text"),
     "bigint",
 )
-_DRAW = "SELECT nextval(pg_get_serial_sequence('tidings.receipt', 'n')) FROM generate_series(1, $1) ORDER BY 1"
+# What is acknowledged is flushed, also where this is switched off while programs run.
+_DRAW = (
+    "SELECT nextval(pg_get_serial_sequence('tidings.receipt', 'n')) FROM generate_series(1, $1) WHERE "
+    "current_setting('synchronous_commit') <> 'off' OR set_config('synchronous_commit', 'on', true) = 'on' ORDER BY 1"
+)
 _KEYS = "unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[])"
 _TAKE = (
     f"INSERT INTO tidings.receipt_key (source, key, content, receipt) SELECT * FROM {_KEYS} ON CONFLICT DO NOTHING "

@@ -69,6 +69,10 @@ BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'the log takes only READ COMMITTED transactions: each step has to see what the last one waited for';
   END IF;
+  -- What is acknowledged is flushed, also where this is switched off while programs run.
+  IF current_setting('synchronous_commit') = 'off' AND set_config('synchronous_commit', 'on', true) IS NULL THEN
+    RETURN;
+  END IF;
   -- Whoever writes a subject holds its stripe, so that who expects something of it waits here, and sees what comes.
   -- What is fed to an inline view is written alone: its row takes the entries of a subject in the order of their
   -- positions, and one that came behind a higher one would be taken for an entry that is in the row already.

@@ -15,7 +15,8 @@ BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'the log takes only READ COMMITTED transactions: each step has to see what the last one waited for';
   END IF;
-  IF pg_advisory_xact_lock_shared(1953063938, p_stripe) IS NULL
+  IF current_setting('synchronous_commit') = 'off' AND set_config('synchronous_commit', 'on', true) IS NULL
+    OR pg_advisory_xact_lock_shared(1953063938, p_stripe) IS NULL
     OR pg_advisory_xact_lock_shared(1953063937, 1) IS NULL THEN
     RETURN NULL;
   END IF;
