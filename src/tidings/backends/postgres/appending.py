@@ -15,6 +15,7 @@ from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.copying import copy, rows_of
 from tidings.backends.postgres.drafts import Draft, draft_of
 from tidings.backends.postgres.meanwhile import meanwhile
+from tidings.backends.postgres.rewound import rewound
 from tidings.backends.postgres.single import APPEND_ONE, arguments_of, is_single
 from tidings.backends.postgres.transaction import begun_by
 from tidings.errors import Conflict, LogRewoundError, LogUnavailableError
@@ -58,13 +59,15 @@ class PostgresAppender:
     repeated or folded.
 
     `keys`: of this log. `committed`: called with the highest position that was drawn, when it was said
-    that it is committed.
+    that it is committed. `is_rewound`: a position was drawn that is taken. The next one may be free, but readers have
+    passed it, so nothing is kept any more.
     """
 
     def __init__(self, secret: bytes, clock: Clock) -> None:
         self.keys = Keys(secret)
         self._clock = clock
         self._last: Position = 0
+        self.is_rewound = False
         self.committed: Callable[[Position], None] = _nobody
 
     def appended(self) -> None:
@@ -78,10 +81,12 @@ class PostgresAppender:
         LogUnavailableError: the transaction is lost, and repeating it as a whole helps. Errors of the connection are
         left as they are, for the caller to translate.
         """
+        self._check()
         return await self._judge(connection, self._draft(writes), in_unit=True)
 
     async def keep(self, connection: Connection, writes: Sequence[Write]) -> Sequence[Receipt]:
         """Judge and keep, in a transaction of its own. MustFoldError, before anything is kept, if it takes a unit."""
+        self._check()
         if is_single(writes):
             receipt = await self._keep_one(connection, writes[0].envelopes[0])
             if receipt is not None:
@@ -98,7 +103,7 @@ class PostgresAppender:
         try:
             position = await connection.only_value(APPEND_ONE, self._clock.now_us(), *given)
         except asyncpg.UniqueViolationError as error:
-            raise _clash_of(error) from error
+            raise self.clash_of(error) from error
         if position is None:
             return None
         self._last = position
@@ -125,7 +130,7 @@ class PostgresAppender:
         try:
             return await self._judged(connection, draft, in_unit=in_unit)
         except asyncpg.UniqueViolationError as error:
-            raise _clash_of(error) from error
+            raise self.clash_of(error) from error
 
     async def _judged(self, connection: asyncpg.Connection, draft: Draft, *, in_unit: bool) -> Found:
         conflicts: dict[int, Conflict] = {}
@@ -155,22 +160,23 @@ class PostgresAppender:
             await copy(connection, [(positions[n], rows[n]) for n in kept])
         return Found(positions=positions, known=known, conflicts=conflicts, moved=row["moved"], met=row["met"])
 
+    def clash_of(self, error: asyncpg.UniqueViolationError) -> IdRacedError | LogRewoundError:
+        """Return what it means that a key was there already: one of an id, or else one of a position."""
+        if (error.table_name or "").startswith("seen"):
+            return IdRacedError("an id of this append was taken by another one meanwhile; repeat it")
+        self.is_rewound = True
+        return rewound()
+
+    def _check(self) -> None:
+        if self.is_rewound:
+            raise rewound()
+
     def _sought(self, writes: Sequence[Write]) -> Sought:
         return self.keys.sought([envelope for write in writes for envelope in write.envelopes])
 
     def sought(self, source: str, id: str) -> Sought:
         """Return what stands for this identity."""
         return self.keys.sought([Envelope(source=source, id=id, type="")])
-
-
-def _clash_of(error: asyncpg.UniqueViolationError) -> IdRacedError | LogRewoundError:
-    """Return what it means that a key was there already: one of an id, or else one of a position."""
-    if (error.table_name or "").startswith("seen"):
-        return IdRacedError("an id of this append was taken by another one meanwhile; repeat it")
-    return LogRewoundError(
-        "the next position is taken: the sequence of positions was restored from an older copy than the log. Run "
-        "`SELECT setval('tidings.position', (SELECT max(pos) FROM tidings.log))` in the database"
-    )
 
 
 def are_copied(writes: Sequence[Write]) -> bool:

@@ -19,6 +19,7 @@ from typing import Any
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
+from tidings.backends.postgres import rewound
 from tidings.backends.postgres.connection import (
     APPLICATION,
     CONNECT_SECONDS,
@@ -178,10 +179,11 @@ async def open_database(url: str, *, connections: int = CONNECTIONS, create: boo
 
     `connections`: most of this process. SettingError if the URL or the user in it is wrong; SchemaError if the server,
     its settings, the user's rights or the schema are not what this release can work with: the message has the command
-    to run; StoreUnavailableError if it cannot be reached now.
+    to run; LogRewoundError if its next position was used before; StoreUnavailableError if it cannot be reached now.
     """
     async with first_connection(url) as (first, server):
         await prepare(first, without_secrets(url), create=create)
+        await rewound.check(first)
         head = await first.fetchrow("SELECT secret, incarnation FROM tidings.head")
         path = await first.fetchval(_PATH)
     return Database(

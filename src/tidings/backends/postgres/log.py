@@ -111,8 +111,10 @@ class PostgresLog:
             statement = connection.singly or await connection.prepare_singly(APPEND_ONE)
             given = (self._ports.clock.now_us(), *arguments_of(envelope, self._appender.keys))
             position: Position | None = (await statement.rows(given))[0][0]
-        except DRIVER_ERRORS:
+        except DRIVER_ERRORS as error:
             connection.singly = None
+            if isinstance(error, asyncpg.UniqueViolationError):
+                self._appender.clash_of(error)
             return None
         finally:
             pool.give_back(connection)

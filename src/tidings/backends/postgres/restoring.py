@@ -9,6 +9,7 @@ from tidings.backends.postgres import audit, locks
 from tidings.backends.postgres.connection import APPLICATION, Connection
 from tidings.backends.postgres.database import first_connection
 from tidings.backends.postgres.migrations import prepare
+from tidings.backends.postgres.rewound import DRAWN, USED
 from tidings.errors import RefusedError
 from tidings.log.lives import APART, STOP_FIRST, Life
 from tidings.ports import Clock, is_gone
@@ -18,11 +19,7 @@ from tidings.store.audit import Change
 _LOOKS = 20
 _APART_SECONDS = 0.1
 
-_LIFE = """
-SELECT incarnation, greatest(
-  (SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM tidings.position),
-  (SELECT coalesce(max(pos), 0) FROM tidings.log)) AS after FROM tidings.head
-"""
+_LIFE = f"SELECT incarnation, greatest({DRAWN}, {USED}) AS after FROM tidings.head"
 _MOVE = "SELECT setval('tidings.position', $1)"
 _RENAME = "UPDATE tidings.head SET incarnation = left(gen_random_uuid()::text, 8) RETURNING incarnation"
 

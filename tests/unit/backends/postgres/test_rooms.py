@@ -15,7 +15,7 @@ from tidings.backends.postgres.database import Database
 from tidings.backends.postgres.log import PostgresLog
 from tidings.backends.postgres.rooms import PARTITION_BITS, Rooms
 from tidings.conformance.samples import event, events, ids_in, keep, refusal
-from tidings.errors import LogRewoundError, PositionExpiredError
+from tidings.errors import PositionExpiredError
 from tidings.events.filter import EVERYTHING, Filter
 from tidings.log.driver import History, Receipt
 
@@ -87,20 +87,6 @@ async def test_a_closed_partition_can_be_taken_off_and_its_ids_stay_known(
     assert (conflict.kind, conflict.position, conflict.kept_hash) == ("id", old.positions[0], None)
     await refusal(log, event("x"), expected={"subject/1": 0})
     assert (await keep(log, event("y", subject="z"), expected={"z": 5})).outcome == "appended"
-
-
-@pytest.mark.parametrize("count", [1, 300])
-async def test_a_sequence_that_was_set_back_is_told_with_the_remedy(
-    log: PostgresLog, connection: asyncpg.Connection, count: int
-) -> None:
-    await keep(log, event("kept"))
-    await move_to(connection, 1)
-    with pytest.raises(LogRewoundError, match="SELECT setval"):
-        await keep(log, *events(0, count))
-    assert await ids_in(log) == ["kept"]
-    await connection.execute("SELECT setval('tidings.position', (SELECT max(pos) FROM tidings.log))")
-    await keep(log, *events(0, count))
-    assert len(await ids_in(log)) == 1 + count
 
 
 class Cut:
