@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 import asyncpg
 import pytest
@@ -11,8 +13,11 @@ import pytest
 from tidings.backends.postgres import migrations
 from tidings.backends.postgres.connection import Connection
 from tidings.backends.postgres.database import open_database
+from tidings.backends.postgres.migrating import migrate, schema_of
 from tidings.backends.postgres.migrations import apply, look, read_steps
+from tidings.backends.postgres.restoring import life_of
 from tidings.errors import SchemaError
+from tidings.ports import SystemClock
 from tidings.store.schema import Schema, Step
 
 STEPS = read_steps()
@@ -72,6 +77,23 @@ async def test_a_step_that_fails_leaves_nothing_behind(bare_postgres_url: str) -
     assert await apply(connection, [*STEPS, NEXT]) == [NEXT]
     assert await apply(connection, [*STEPS, NEXT]) == []
     await connection.close()
+
+
+@pytest.mark.parametrize("table", ["schema_step", "head"])
+async def test_tables_that_were_restored_without_their_content_are_told_as_that(postgres_url: str, table: str) -> None:
+    connection = await connected(postgres_url)
+    await connection.execute(f"TRUNCATE tidings.{table}")
+    await connection.close()
+    ways: list[Callable[[], Awaitable[object]]] = [
+        partial(schema_of, postgres_url),
+        partial(migrate, postgres_url, SystemClock(), tell=print),
+        partial(open_database, postgres_url),
+        partial(open_database, postgres_url, create=False),
+        partial(life_of, postgres_url, SystemClock()),
+    ]
+    for way in ways:
+        with pytest.raises(SchemaError, match=r"without .*content.*: restore the data, too"):
+            await way()
 
 
 async def test_an_older_schema_is_left_as_it_is_until_somebody_says_so(

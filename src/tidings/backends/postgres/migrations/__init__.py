@@ -32,6 +32,11 @@ SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamesp
   WHERE n.nspname = 'tidings' AND c.relname = 'schema_step')
 """
 
+_FOUND = """
+SELECT max(number), max(oldest), max(number) IS NOT NULL AND EXISTS (SELECT FROM tidings.head)
+FROM tidings.schema_step
+"""
+
 # What the user or the database is limited to: an index of a large table takes longer. Not every release has each.
 _WITHOUT_LIMITS = """
 SELECT set_config(name, '0', true) FROM pg_settings
@@ -52,12 +57,16 @@ def _step(number: int, names: tuple[str, ...]) -> Step:
 
 
 async def look(connection: Connection, steps: Sequence[Step]) -> Schema:
-    """Say how far the database is in these steps."""
+    """Say how far the database is in these steps. SchemaError if its tables lack what a step writes into them."""
     if not await connection.fetchval(_IS_THERE):
         return Schema(0, 0, steps)
-    number, oldest = await connection.fetchrow(
-        "SELECT coalesce(max(number), 0), coalesce(max(oldest), 0) FROM tidings.schema_step"
-    )
+    number, oldest, is_whole = await connection.fetchrow(_FOUND)
+    if not is_whole:
+        raise SchemaError(
+            "the tables of tidings are there without their content (tidings.schema_step or tidings.head is empty), as "
+            "`pg_dump --schema-only` leaves them: restore the data, too, or name an empty database in "
+            "TIDINGS_DATABASE_URL"
+        )
     return Schema(number, oldest, steps)
 
 
