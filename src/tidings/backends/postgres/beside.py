@@ -7,6 +7,7 @@ import re
 import asyncpg
 
 from tidings.backends.postgres.database import first_connection
+from tidings.backends.postgres.names import quoted
 from tidings.errors import SettingError
 from tidings.settings import without_secrets
 
@@ -26,16 +27,16 @@ async def make_database(url: str, name: str) -> None:
     async with first_connection(url) as (connection, server):
         try:
             await connection.execute(
-                f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+                f"CREATE DATABASE {quoted(name)} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
             )
         except asyncpg.InsufficientPrivilegeError:
             raise SettingError(
                 f"{without_secrets(url)}: the user {server.role} may not make databases: name one who may, or run "
-                f'`ALTER ROLE "{server.role}" CREATEDB`'
+                f"`ALTER ROLE {quoted(server.role)} CREATEDB`"
             ) from None
 
 
 async def drop_database(url: str, name: str) -> None:
     """Remove the database called `name` from the server of `url`, also if somebody is connected to it."""
     async with first_connection(url) as (connection, _):
-        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await connection.execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")

@@ -14,6 +14,11 @@ _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _SYSTEM = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 
 
+def quoted(name: str) -> str:
+    """Return any name in quotes: of a role or a database, which the server took from somebody else."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def table_name(name: str) -> str:
     """Return the name quoted; RefusedError unless it is made of lower case letters, digits and '_', 63 at most."""
     if not _NAME.fullmatch(name):
@@ -40,4 +45,4 @@ def column_name(name: str) -> str:
 def _short(name: str) -> str:
     if len(name) > BYTES_MAX:
         raise RefusedError(f"{name!r} is too long: PostgreSQL takes names of {BYTES_MAX} letters at most")
-    return f'"{name}"'
+    return quoted(name)

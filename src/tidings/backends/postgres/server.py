@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from tidings.backends.postgres.names import quoted
+
 OLDEST = 14
 """The first major release that is tested."""
 
@@ -95,19 +97,25 @@ def refusal(server: Server) -> str | None:
     if server.synchronous_commit == "off":
         return (
             "synchronous_commit is off, so events that were acknowledged could be lost, and their positions given to "
-            f'others: run `ALTER ROLE "{server.role}" SET synchronous_commit = on`'
+            f"others: run `{_set_for(server)} synchronous_commit = on`, and take it out of "
+            "TIDINGS_DATABASE_URL where that says it"
         )
     if server.is_pooled and server.isolation != "read committed":
         return (
             f"default_transaction_isolation is {server.isolation}, and the pooler lets no client choose another: run "
-            f"`ALTER ROLE \"{server.role}\" SET default_transaction_isolation = 'read committed'`"
+            f"`{_set_for(server)} default_transaction_isolation = 'read committed'`"
         )
     if server.may_use is None and not server.may_create:
         return (
             f"the user {server.role} may not make the schema tidings: run "
-            f'`GRANT CREATE ON DATABASE "{server.database}" TO "{server.role}"`'
+            f"`GRANT CREATE ON DATABASE {quoted(server.database)} TO {quoted(server.role)}`"
         )
     return _not_owned(server)
+
+
+def _set_for(server: Server) -> str:
+    """Return how a setting is made that holds whatever is set for the role, or for the database, alone."""
+    return f"ALTER ROLE {quoted(server.role)} IN DATABASE {quoted(server.database)} SET"
 
 
 def _not_owned(server: Server) -> str | None:
@@ -119,6 +127,6 @@ def _not_owned(server: Server) -> str | None:
     if server.may_use is False:
         return (
             f"the user {server.role} may not use the schema tidings, which another user made: run "
-            f'`GRANT USAGE, CREATE ON SCHEMA tidings TO "{server.role}"`'
+            f"`GRANT USAGE, CREATE ON SCHEMA tidings TO {quoted(server.role)}`"
         )
     return None

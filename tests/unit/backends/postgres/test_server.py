@@ -50,13 +50,21 @@ def test_only_who_comes_through_a_pooler_is_cautioned() -> None:
     ("wrong", "said"),
     [
         ({"version": 130021}, "PostgreSQL 13.21, and tidings needs PostgreSQL 14 or later: upgrade"),
-        ({"synchronous_commit": "off"}, 'ALTER ROLE "ann" SET synchronous_commit = on'),
-        ({"is_pooled": True, "isolation": "serializable"}, "SET default_transaction_isolation = 'read committed'"),
+        ({"synchronous_commit": "off"}, '`ALTER ROLE "ann" IN DATABASE "shop" SET synchronous_commit = on`'),
+        (
+            {"is_pooled": True, "isolation": "serializable"},
+            '`ALTER ROLE "ann" IN DATABASE "shop" SET default_transaction_isolation = \'read committed\'`',
+        ),
         ({"is_standby": True}, "name the primary"),
         ({"is_read_only": True}, "name the primary"),
         ({"encoding": "SQL_ASCII"}, "createdb --encoding=UTF8"),
         ({"may_use": None, "may_create": False}, 'GRANT CREATE ON DATABASE "shop" TO "ann"'),
+        (
+            {"may_use": None, "may_create": False, "database": 'a"b', "role": 'o"ne'},
+            '`GRANT CREATE ON DATABASE "a""b" TO "o""ne"`',
+        ),
         ({"may_use": False}, 'GRANT USAGE, CREATE ON SCHEMA tidings TO "ann"'),
+        ({"may_use": False, "role": 'o"ne'}, '`GRANT USAGE, CREATE ON SCHEMA tidings TO "o""ne"`'),
         ({"may_use": False, "owner": "bob"}, "the tables of tidings are bob's, and only their owner may"),
     ],
     ids=str,
@@ -87,9 +95,15 @@ async def test_what_a_real_server_says(bare_postgres_url: str) -> None:
 
 async def test_a_database_that_may_lose_what_it_acknowledged_is_refused_at_start(bare_postgres_url: str) -> None:
     name = urlsplit(bare_postgres_url).path[1:]
-    await changed(bare_postgres_url, f"ALTER DATABASE {name} SET synchronous_commit = off")
-    with pytest.raises(SchemaError, match="synchronous_commit is off"):
-        await open_database(bare_postgres_url)
+    wide, narrow = f"ALTER DATABASE {name}", f"ALTER ROLE CURRENT_USER IN DATABASE {name}"
+    for whose in (wide, narrow):
+        await changed(bare_postgres_url, f"{whose} SET synchronous_commit = off")
+        with pytest.raises(SchemaError, match="synchronous_commit is off") as told:
+            await open_database(bare_postgres_url)
+        await changed(bare_postgres_url, str(told.value).split("`")[1])
+        await (await open_database(bare_postgres_url)).close()
+    with pytest.raises(SchemaError, match="take it out of TIDINGS_DATABASE_URL"):
+        await open_database(f"{bare_postgres_url}?synchronous_commit=off")
 
 
 @pytest.fixture
