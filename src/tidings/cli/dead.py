@@ -54,7 +54,7 @@ def list_(
 ) -> None:
     """List what failed, oldest first, with reason and last error: parked subjects, then deliveries and receipts.
 
-    Example: tidings dead list --consumer bookmarks --state dead
+    Example: tidings dead list --consumer authors --state dead
     Example: tidings dead list --kind delivery --endpoint crm
     """
     from tidings.cli.shapes import in_a_line, letter_row, parked_row
@@ -89,7 +89,7 @@ def list_(
 def show(consumer: Consumer, subject: Subject = None, as_json: AsJson = False) -> None:
     """Show one parked subject with its entries, in the order in which they are handled; or a dead letter by its name.
 
-    Example: tidings dead show bookmarks jack
+    Example: tidings dead show authors 20
     Example: tidings dead show delivery:crm:1042
     """
     from tidings.cli.shapes import entry_line, parked_row
@@ -141,8 +141,8 @@ def redrive(
     application that has its receiver. Those of a consumer that nobody runs are left alone; exit code 2 if there are no
     others.
 
-    Example: tidings dead redrive bookmarks jack
-    Example: tidings dead redrive bookmarks --all --reason handler-failed
+    Example: tidings dead redrive authors 20
+    Example: tidings dead redrive authors --all --reason handler-failed
     Example: tidings dead redrive --all --endpoint crm
     """
     from tidings.faces.letters import redriven_object
@@ -186,7 +186,7 @@ def drop(
 
     Exit code 1 for one that waits behind another: that one comes first.
 
-    Example: tidings dead drop bookmarks jack --reason "the user asked for erasure"
+    Example: tidings dead drop authors 20 --reason "the author asked for erasure"
     Example: tidings dead drop receipt:till:7 --reason "a test of theirs"
     """
     from tidings.cli.positions import position_of
@@ -236,7 +236,7 @@ def drop_each(
 ) -> None:
     """Give up, for ever, what failed of each subject that fits. What waits behind it goes on by itself.
 
-    Example: tidings dead drop-each --consumer bookmarks --where-reason undecodable --reason "a till that sent rubbish"
+    Example: tidings dead drop-each --consumer authors --where-reason undecodable --reason "a till that sent rubbish"
     """
     from tidings.faces.letters import dropped_object
     from tidings.operations.letter_acts import GivenUp

@@ -121,7 +121,7 @@ def replay_(
 
     Exit code 1, with the reason, if its handlers are not declared replayable, or if it is a view, which is rebuilt.
 
-    Example: tidings log replay bookmarks --from-time 2026-05-04T10:00:00Z --app chirp:app
+    Example: tidings log replay ledger --from-time 2026-05-04T10:00:00Z --app shop:app
     """
     from tidings.cli.positions import position_of
     from tidings.faces.consumers import replayed_object
