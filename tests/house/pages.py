@@ -26,7 +26,7 @@ from tidings.demo.server import free_port
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 WRITTEN_AS = "localhost:8080"
-ELSEWHERE = {"pip", "make"}  # what a reader runs and a test does not
+ELSEWHERE = {"python3", "pip", "make"}  # what a reader runs and a test does not
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r"# (\w+\.py)\n")
 _SECONDS = 60
