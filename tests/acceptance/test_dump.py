@@ -42,13 +42,20 @@ def number(token: str) -> int:
 
 def run(text: str, *, url: str, folder: Path) -> None:
     """Run the commands of the page, with the database at `url` for the one that it names."""
-    name = urlsplit(url).path[1:]
-    commands = text.replace(WRITTEN_AS, url).replace(" shop_restored\n", f" {name}_restored\n")
+    parts = urlsplit(url)
+    commands = text.replace(WRITTEN_AS, url).replace(" shop_restored\n", f" {parts.path[1:]}_restored\n")
+    commands = commands.replace(" -O shop ", f" -O {parts.username} ")
+    server = {
+        "PGHOST": parts.hostname,
+        "PGPORT": str(parts.port),
+        "PGUSER": parts.username,
+        "PGPASSWORD": parts.password,
+    }
     path = f"{provide(NEWEST)}:{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", "-ec", commands],
         cwd=folder,
-        env=os.environ | {"PATH": path},
+        env=os.environ | {"PATH": path} | {name: value or "" for name, value in server.items()},
         capture_output=True,
         text=True,
         timeout=120,
@@ -56,10 +63,13 @@ def run(text: str, *, url: str, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("by_superuser", [False, True])
 def test_what_is_kept_and_what_is_lost_is_as_the_page_says(
-    tmp_path: Path, bare_postgres_url: str, restored_url: str
+    tmp_path: Path, bare_postgres_url: str, restored_url: str, *, by_superuser: bool
 ) -> None:
-    dumping, restoring = [block.text for block in blocks(PAGE) if block.kind == "sh"]
+    dumping, restoring, made_by_superuser = [block.text for block in blocks(PAGE) if block.kind == "sh"]
+    if by_superuser:
+        restoring = made_by_superuser + restoring.partition("\n")[2]
     before, after = OnPostgres(tmp_path, bare_postgres_url), OnPostgres(tmp_path, restored_url)
     with before.serving() as url:
         _, kept = put(url, "1", 10)
