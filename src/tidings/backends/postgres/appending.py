@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -60,7 +60,7 @@ class PostgresAppender:
 
     `keys`: of this log. `committed`: called with the highest position that was drawn, when it was said
     that it is committed. `is_rewound`: a position was drawn that is taken. The next one may be free, but readers have
-    passed it, so nothing is kept any more.
+    passed it, so nothing is kept any more. `make_room`: called where a unit finds no partition to append to.
     """
 
     def __init__(self, secret: bytes, clock: Clock) -> None:
@@ -69,6 +69,7 @@ class PostgresAppender:
         self._last: Position = 0
         self.is_rewound = False
         self.committed: Callable[[Position], None] = _nobody
+        self.make_room: Callable[[], Awaitable[None]] = _nowhere
 
     def appended(self) -> None:
         """Be told that what `append_in` kept is committed: who waits for it may look."""
@@ -82,7 +83,12 @@ class PostgresAppender:
         left as they are, for the caller to translate.
         """
         self._check()
-        return await self._judge(connection, self._draft(writes), in_unit=True)
+        try:
+            return await self._judge(connection, self._draft(writes), in_unit=True)
+        except asyncpg.CheckViolationError as error:
+            await self.make_room()
+            told = "the log had no partition for the next position, which is made now: repeat the whole unit"
+            raise LogUnavailableError(told) from error
 
     async def keep(self, connection: Connection, writes: Sequence[Write]) -> Sequence[Receipt]:
         """Judge and keep, in a transaction of its own. MustFoldError, before anything is kept, if it takes a unit."""
@@ -185,6 +191,10 @@ def are_copied(writes: Sequence[Write]) -> bool:
 
 
 def _nobody(last: Position) -> None:
+    return None
+
+
+async def _nowhere() -> None:
     return None
 
 

@@ -12,7 +12,7 @@ import asyncpg
 from tidings.backends.postgres import reading
 from tidings.backends.postgres.appending import IdRacedError, MustFoldError, PostgresAppender
 from tidings.backends.postgres.database import Database
-from tidings.backends.postgres.failures import DRIVER_ERRORS, translated
+from tidings.backends.postgres.failures import DRIVER_ERRORS, described, translated
 from tidings.backends.postgres.hearing import Listener, Teller
 from tidings.backends.postgres.horizon import readable
 from tidings.backends.postgres.rooms import Rooms
@@ -71,6 +71,7 @@ class PostgresLog:
         self._teller = Teller(database, ports.clock, self._listener)
         self._rooms = Rooms(database)
         appender.committed = self._committed
+        appender.make_room = self._rooms.make_beside
 
     @property
     def inside_unit(self) -> bool:
@@ -133,7 +134,7 @@ class PostgresLog:
         return receipts
 
     async def _keep(self, writes: Sequence[Write]) -> Sequence[Receipt]:
-        races = 0
+        races, has_room = 0, False
         while True:
             try:
                 async with self._database.connection() as connection:
@@ -142,8 +143,11 @@ class PostgresLog:
                 races += 1  # who was first has committed, so next time its entry is found
                 if races == RACES:
                     raise
-            except asyncpg.CheckViolationError:
-                await self._rooms.make()  # the log has no other constraint but that there is a partition
+            except asyncpg.CheckViolationError as error:
+                if has_room:  # so it is none of ours: the log has no constraint but that there is a partition
+                    raise LogUnavailableError(f"the log takes no entry ({described(error)})") from error
+                await self._rooms.make()
+                has_room = True
 
     def _check(self) -> None:
         if self._database.closed or self._wakes.closed:

@@ -10,6 +10,7 @@ from tidings.backends.postgres.connection import APPLICATION, Connection
 from tidings.backends.postgres.database import first_connection
 from tidings.backends.postgres.migrations import prepare
 from tidings.backends.postgres.rewound import DRAWN, USED
+from tidings.backends.postgres.rooms import make_room
 from tidings.errors import RefusedError
 from tidings.log.lives import APART, STOP_FIRST, Life
 from tidings.ports import Clock, is_gone
@@ -46,7 +47,7 @@ async def begin_life(url: str, clock: Clock, *, who: str) -> Life:
         await locks.alone(connection, locks.ORDER)  # nobody is about to use a position
         before = await _life(connection)
         after: int = await connection.fetchval(_MOVE, before.after + APART)
-        await connection.execute("SELECT tidings.make_room()")
+        await make_room(connection)
         incarnation: str = await connection.fetchval(_RENAME)
         change = Change(who=who, what="restored", on=incarnation, position=after, reason=f"was {before.incarnation}")
         await audit.note(connection, change, now=clock.now_us())

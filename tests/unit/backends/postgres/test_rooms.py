@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, cast
@@ -13,11 +15,13 @@ from tests.conformance.postgres_harness import open_log
 from tidings.backends.postgres import reading
 from tidings.backends.postgres.database import Database
 from tidings.backends.postgres.log import PostgresLog
+from tidings.backends.postgres.opening import open_postgres
 from tidings.backends.postgres.rooms import PARTITION_BITS, Rooms
 from tidings.conformance.samples import event, events, ids_in, keep, refusal
-from tidings.errors import PositionExpiredError
+from tidings.errors import LogUnavailableError, PositionExpiredError
 from tidings.events.filter import EVERYTHING, Filter
 from tidings.log.driver import History, Receipt
+from tidings.ports import Ports
 
 SIZE = 1 << PARTITION_BITS
 
@@ -147,3 +151,53 @@ async def test_a_partition_that_is_taken_off_before_an_older_one_is_not_passed_o
     with pytest.raises(PositionExpiredError):
         await log.read(after=1, limit=10)
     assert [entry.envelope.id for entry in (await log.read(after=2 * SIZE, limit=10)).entries] == ["6", "7", "8"]
+
+
+async def test_appends_that_find_no_partition_at_once_make_it_once(
+    postgres_url: str, connection: asyncpg.Connection
+) -> None:
+    logs = [await open_log(postgres_url) for _ in range(6)]
+    for n in range(10, 40, 10):
+        await move_to(connection, n * SIZE + 5)
+        await asyncio.gather(*(keep(log, event(f"{n}-{k}-{i}")) for k, log in enumerate(logs) for i in range(2)))
+    for log in logs:
+        await log.close()
+    assert await connection.fetchval("SELECT count(*) FROM tidings.log") == 36
+
+
+async def test_a_unit_that_finds_no_partition_is_kept_when_it_is_repeated(
+    postgres_url: str, connection: asyncpg.Connection
+) -> None:
+    at = await open_postgres(postgres_url, Ports(), connections=1)
+    await move_to(connection, 300 * SIZE + 5)
+    with pytest.raises(LogUnavailableError, match="repeat"):
+        async with at.store.unit() as unit:
+            unit.emit([event("a")])
+    async with at.store.unit() as unit:
+        unit.emit([event("a")])
+    assert await ids_in(at.log) == ["a"]
+    await at.close()
+
+
+@pytest.mark.parametrize("count", [1, 300])
+async def test_an_append_is_told_of_a_partition_that_is_not_attached(
+    log: PostgresLog, connection: asyncpg.Connection, count: int
+) -> None:
+    await keep(log, event("old"))
+    await log._rooms.close()
+    await connection.execute("ALTER TABLE tidings.log DETACH PARTITION tidings.log_0 CONCURRENTLY")
+    with pytest.raises(LogUnavailableError) as error:
+        await keep(log, *events(0, count))
+    command = re.search("`(ALTER TABLE .*)`", str(error.value))
+    assert command is not None
+    await connection.execute(command[1])
+    await keep(log, *events(0, count))
+    assert await ids_in(log) == ["old", *[str(n) for n in range(count)]]
+
+
+async def test_an_append_that_a_constraint_refuses_goes_round_no_more(
+    log: PostgresLog, connection: asyncpg.Connection
+) -> None:
+    await connection.execute("ALTER TABLE tidings.log ADD CONSTRAINT theirs CHECK (type <> type)")
+    with pytest.raises(LogUnavailableError, match="theirs"):
+        await keep(log, event("a"))

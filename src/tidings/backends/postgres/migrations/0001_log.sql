@@ -38,7 +38,8 @@ END $$;
 CREATE TABLE tidings.inline (type text, stamp text, PRIMARY KEY (type, stamp));
 
 -- See that there is a partition for the next position, and the one behind it; return where that one ends. A partition is
--- made beside the log and then attached, so that no reader and no writer waits for it.
+-- made beside the log and then attached, so that no reader and no writer waits for it. Not to_regclass: it answers from a
+-- cache, which may not know yet what who had the lock has just committed.
 CREATE FUNCTION tidings.make_room() RETURNS bigint LANGUAGE plpgsql AS $f$
 DECLARE
   v_part bigint := (SELECT s.last_value + 1 FROM tidings.position s) >> 24;
@@ -50,10 +51,12 @@ BEGIN
     v_first := n::bigint << 24;
     v_end := v_first + (1 << 24);
     v_name := 'log_' || n;
-    IF to_regclass('tidings.' || v_name) IS NULL THEN
+    IF NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+      WHERE s.nspname = 'tidings' AND c.relname = v_name) THEN
       PERFORM pg_advisory_xact_lock(1953063939, 1);
     END IF;
-    IF to_regclass('tidings.' || v_name) IS NULL THEN
+    IF NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+      WHERE s.nspname = 'tidings' AND c.relname = v_name) THEN
       EXECUTE format('CREATE TABLE tidings.%I (LIKE tidings.log, CONSTRAINT range CHECK (pos >= %s AND pos < %s)) WITH '
         '(autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_freeze_min_age = 0)', v_name, v_first, v_end);
       EXECUTE format('ALTER TABLE tidings.log ATTACH PARTITION tidings.%I FOR VALUES FROM (%s) TO (%s)',
