@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from tidings.backends.postgres.connection import Connection
+from tidings.backends.postgres.defining import our_schema, plain, refuse_wide, views_named
 from tidings.errors import RefusedError
 from tidings.events.strict import decode_json
 
@@ -21,6 +22,9 @@ _ALLOWED = frozenset({"SELECT", "VALUES", "TABLE", "EXPLAIN"}) | _WRITES | _DEFI
 _OURS = re.compile(r"tidings\..*|.*__v[0-9]+(__members)?", re.DOTALL)
 _OURS_NAMED = re.compile(r'"?\btidings\b"?\s*\.\s*"?\w+"?|\w*__v[0-9]+(?:__members)?\b', re.IGNORECASE)
 _INTO_OURS = re.compile(rf"\bINTO\s+(?:(?:TEMP|TEMPORARY|UNLOGGED|TABLE)\s+)*({_OURS_NAMED.pattern})", re.IGNORECASE)
+# Looked for in every statement, and six times as fast as what begins with a choice of words.
+_COUNTS_OURS = re.compile(r"val(?<=setval|extval)\"?\s*\(\s*'(\"?tidings\b\"?\s*\.\s*\"?\w+\"?)", re.IGNORECASE)
+_PUBLISHED = "SELECT service || '_' || name FROM tidings.view WHERE service || '_' || name = ANY ($1::text[]) LIMIT 1"
 _RUNS = re.compile(r"\bANALY[ZS]E\b", re.IGNORECASE)
 _SETS = re.compile(r"\bset_config\b", re.IGNORECASE)
 _SETS_FOR_THE_UNIT = re.compile(r"\bset_config\"?\s*\([^()]*,\s*true\s*\)", re.IGNORECASE)
@@ -97,13 +101,12 @@ class Guard:
         """RefusedError for what is not a handler's to run."""
         word = refuse_control(statement)
         refuse_settings(statement, parameters)
-        into = _INTO_OURS.search(statement)
-        if into is not None:  # of which no plan tells
-            raise _refused(into[1])
+        for pattern in (_INTO_OURS, _COUNTS_OURS):  # of which no plan tells
+            found = pattern.search(statement)
+            if found is not None:
+                raise _refused(found[1])
         if word in _DEFINES:
-            named = _OURS_NAMED.search(statement)
-            if named is not None:
-                raise _refused(named[0])
+            await _refuse_defining(connection, statement)
         elif word in _WRITES and statement not in self._allowed:
             plan = await connection.fetchval(f"EXPLAIN (VERBOSE, FORMAT JSON, COSTS OFF)\n{statement}", *parameters)
             for name in _written(decode_json(plan.encode())):
@@ -115,6 +118,18 @@ class Guard:
         self._allowed[statement] = None
         if len(self._allowed) > _REMEMBERED:
             self._allowed.popitem(last=False)
+
+
+async def _refuse_defining(connection: Connection, statement: str) -> None:
+    said = plain(statement)
+    refuse_wide(said)
+    named = _OURS_NAMED.search(statement)
+    name = named[0] if named is not None else our_schema(said)
+    views = views_named(said)
+    if name is None and views:
+        name = await connection.fetchval(_PUBLISHED, views)
+    if name is not None:
+        raise _refused(name)
 
 
 def _written(plan: Any) -> Iterator[str]:

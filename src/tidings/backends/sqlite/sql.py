@@ -15,16 +15,19 @@ Run = Callable[[Callable[[sqlite3.Connection], Any]], Awaitable[Any]]
 _FIRST_WORD = re.compile(r"(?:[\s;\ufeff]|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*([A-Za-z]*)", re.DOTALL)
 # A placeholder with a number; what stands in quotes and comments is none, and comes first.
 _NUMBERED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|(\$[0-9]+)", re.DOTALL)
-_ALLOWED = frozenset(
-    {"SELECT", "WITH", "VALUES", "INSERT", "REPLACE", "UPDATE", "DELETE", "EXPLAIN"}
-    | {"CREATE", "DROP", "ALTER", "ANALYZE", "REINDEX"}
-)
+_DEFINES = frozenset({"CREATE", "DROP", "ALTER", "ANALYZE", "REINDEX"})
+_ALLOWED = frozenset({"SELECT", "WITH", "VALUES", "INSERT", "REPLACE", "UPDATE", "DELETE", "EXPLAIN"}) | _DEFINES
+
+
+def first_word(statement: str) -> str:
+    """Return the word that a statement begins with, in capitals; "" if none."""
+    found = _FIRST_WORD.match(statement)
+    return found[1].upper() if found else ""
 
 
 def refuse_control(statement: str) -> None:
     """RefusedError for a statement that would end, split or leave the unit's transaction."""
-    found = _FIRST_WORD.match(statement)
-    word = found[1].upper() if found else ""
+    word = first_word(statement)
     if word == "PRAGMA":
         raise RefusedError("PRAGMA is not run in a unit; to read one, select from its function: pragma_table_info('…')")
     if word not in _ALLOWED:
@@ -49,6 +52,10 @@ _BOTH = frozenset(
     for what in ("CREATE", "DROP")
     for kind in ("TABLE", "TEMP_TABLE", "VIEW", "TEMP_VIEW", "INDEX", "TEMP_INDEX", "TRIGGER", "TEMP_TRIGGER", "VTABLE")
 )
+_OF_VIEWS = frozenset(
+    getattr(sqlite3, f"SQLITE_{what}_{kind}") for what in ("CREATE", "DROP") for kind in ("VIEW", "TEMP_VIEW")
+)
+_PUBLISHED = "SELECT service || '_' || name FROM tidings_view"
 _OURS = re.compile(r"tidings_.*|.*__v[0-9]+(__members)?", re.DOTALL)
 
 
@@ -58,12 +65,13 @@ class Guard:
     SQLite tells what a statement writes when it prepares it, whatever its text looks like and through any trigger.
     """
 
-    __slots__ = ("_handlers", "_refused", "_watched")
+    __slots__ = ("_handlers", "_published", "_refused", "_watched")
 
     def __init__(self) -> None:
         self._watched: sqlite3.Connection | None = None
         self._handlers = False
         self._refused: str | None = None
+        self._published: frozenset[str] = frozenset()
 
     def execute(self, connection: sqlite3.Connection, statement: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
         """Run a handler's statement, on the writer's thread; RefusedError if it writes what is not the handler's."""
@@ -71,6 +79,8 @@ class Guard:
             # For good: whenever it is set, SQLite prepares all statements of the connection anew.
             connection.set_authorizer(self._judge)
             self._watched = connection
+        if first_word(statement) in _DEFINES:
+            self._published = frozenset(name for (name,) in connection.execute(_PUBLISHED))
         self._handlers, self._refused = True, None
         try:
             # Prepared statements are kept by their text: with this behind it, none of ours can pass for a handler's.
@@ -90,10 +100,13 @@ class Guard:
             return sqlite3.SQLITE_OK
         named = (first if action in _FIRST | _BOTH else None, second if action in _SECOND | _BOTH else None)
         for name in named:
-            if name is not None and _OURS.fullmatch(name.lower()):
+            if name is not None and self._is_ours(action, name.lower()):
                 self._refused = name
                 return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
+
+    def _is_ours(self, action: int, name: str) -> bool:
+        return _OURS.fullmatch(name) is not None or (action in _OF_VIEWS and name in self._published)
 
 
 class HandlerSql:

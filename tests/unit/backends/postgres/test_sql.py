@@ -60,6 +60,15 @@ def test_the_first_word_is_what_postgresql_would_run(statement: str, word: str) 
         ("SELECT 1 AS a INTO tidings.made", "tidings.made"),
         ("WITH x AS (SELECT 1 AS a) SELECT a INTO UNLOGGED TABLE tidings.made FROM x", "tidings.made"),
         ('CREATE TRIGGER t AFTER INSERT ON "tidings"."log" EXECUTE FUNCTION f()', '"tidings"."log"'),
+        ("CREATE SCHEMA IF NOT EXISTS tidings", "tidings"),
+        ("ALTER TABLE shop_line SET SCHEMA tidings", "tidings"),
+        ("SELECT setval('tidings.position', 1)", "tidings.position"),
+        ("INSERT INTO shop_line SELECT 'a', nextval ( '\"tidings\".position'::regclass)", '"tidings".position'),
+        ("DROP VIEW shop_order", "shop_order"),
+        ('DROP VIEW IF EXISTS shop_mine, public."shop_order" CASCADE', "shop_order"),
+        ("ALTER VIEW /* x */ shop_order RENAME TO shop_mine", "shop_order"),
+        ("ALTER TABLE shop_order RENAME TO shop_mine", "shop_order"),
+        ("CREATE OR REPLACE VIEW Shop_Order (key) AS SELECT 'x'::text", "shop_order"),
     ],
 )
 async def test_tables_of_tidings_and_of_views_are_not_a_handlers_to_write(
@@ -75,6 +84,51 @@ async def test_tables_of_tidings_and_of_views_are_not_a_handlers_to_write(
         assert await unit.sql.execute("INSERT INTO shop_line VALUES ($1, $2)", ("a", 1)) == 1
     assert await at.rows(tables) == before
     assert await at.rows("SELECT * FROM shop_line") == [("a", 1)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("DROP SCHEMA tidings CASCADE", "DROP SCHEMA"),
+        ("DROP SCHEMA IF EXISTS shop CASCADE", "DROP SCHEMA"),
+        ("alter /* a */ schema -- b\n shop RENAME TO other", "alter schema"),
+        ("DROP OWNED BY CURRENT_USER", "DROP OWNED"),
+        ("ALTER ROLE CURRENT_USER SET search_path = tidings", "ALTER ROLE"),
+        ("ALTER USER CURRENT_USER SET search_path = tidings", "ALTER USER"),
+        ("ALTER DATABASE shop SET search_path = tidings", "ALTER DATABASE"),
+        ("REVOKE ALL ON ALL TABLES IN SCHEMA tidings FROM CURRENT_USER", "ALL TABLES IN SCHEMA"),
+        ("GRANT ALL ON ALL TABLES IN SCHEMA shop TO PUBLIC", "ALL TABLES IN SCHEMA"),
+        ("REVOKE CREATE, USAGE ON SCHEMA shop FROM CURRENT_USER", "ON SCHEMA"),
+        ('ALTER TABLE U&"t\\0069dings".log ADD x int', 'U&"'),
+    ],
+)
+async def test_what_reaches_tables_without_their_names_is_refused(at: Opened, statement: str, why: str) -> None:
+    async with at.store.unit() as unit:
+        for run in (unit.sql.execute, unit.sql.fetch):
+            with pytest.raises(RefusedError) as error:
+                await run(statement)
+            assert str(error.value).startswith(f"{why} ")
+
+
+async def test_a_handler_defines_what_it_likes_of_its_own(at: Opened) -> None:
+    async with at.store.unit() as unit:
+        for statement in (
+            "CREATE SCHEMA IF NOT EXISTS shop_own",
+            "CREATE TABLE shop_own.line (schema text, role text, owned text, tidings text, shop_order text)",
+            "COMMENT ON TABLE shop_own.line IS 'DROP SCHEMA tidings; DROP VIEW shop_order; U&\"x\"'",
+            "ALTER TABLE shop_own.line RENAME COLUMN shop_order TO schema_tidings",
+            "CREATE OR REPLACE VIEW shop_mine AS SELECT key FROM shop_order",
+            "ALTER VIEW shop_mine RENAME TO shop_yours",
+            "DROP VIEW shop_yours",
+            "GRANT SELECT ON shop_order TO PUBLIC",
+            "COMMENT ON VIEW shop_order IS 'what was ordered'",
+            "GRANT USAGE ON SCHEMA shop_own TO PUBLIC",
+            "CREATE SEQUENCE shop_own.number",
+            "SELECT setval('shop_own.number', 7), nextval('shop_own.number')",
+            "SELECT pg_sequence_last_value('tidings.position')",
+            "DROP TABLE shop_own.line",
+        ):
+            await unit.sql.execute(statement)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,9 @@ async def store() -> AsyncIterator[Opened]:
         ("REPLACE INTO shop_order__v1__members VALUES ('a', 1)", "shop_order__v1__members"),
         ("DROP TABLE shop_order__v1", "shop_order__v1"),
         ("CREATE TABLE shop_order__v2 (a)", "shop_order__v2"),
+        ("DROP VIEW shop_order", "shop_order"),
+        ("DROP /* x */ VIEW IF EXISTS main.Shop_Order", "shop_order"),
+        ("CREATE TEMP VIEW shop_order AS SELECT 1", "shop_order"),
     ],
 )
 async def test_tables_of_tidings_and_of_views_are_not_a_handlers_to_write(
@@ -83,6 +86,8 @@ async def test_a_handler_reads_everything_and_does_what_it_likes_with_its_own(st
         await unit.sql.execute("CREATE INDEX shop_index ON shop_line (tidings_note)")
         await unit.sql.execute("ALTER TABLE shop_line RENAME TO shop_lines")
         await unit.sql.execute("DROP TABLE shop_lines")
+        await unit.sql.execute("CREATE VIEW shop_mine AS SELECT key FROM shop_order")
+        await unit.sql.execute("DROP VIEW shop_mine")
 
 
 async def test_what_sqlite_refuses_by_itself_is_told_as_it_is(store: Opened) -> None:
