@@ -34,8 +34,8 @@ from tidings.backends.postgres.migrations import prepare
 from tidings.backends.postgres.pool import Pool
 from tidings.backends.postgres.server import Server, look, refusal
 from tidings.backends.postgres.transaction import begun
-from tidings.backends.postgres.urls import split_url, unusable_url
-from tidings.errors import SchemaError, SettingError
+from tidings.backends.postgres.urls import refused, split_url
+from tidings.errors import SchemaError
 from tidings.settings import without_secrets
 
 CONNECTIONS = 10
@@ -241,12 +241,8 @@ async def _connect(
         opened: Connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, target_session_attrs=to, **options)
     except ssl.SSLCertVerificationError:  # which is a ValueError, too
         raise
-    except asyncpg.ClientConfigurationError as error:
-        if not described(error).startswith(("root certificate file", "`ssl")):
-            raise unusable_url() from None
-        raise SettingError(f"TIDINGS_DATABASE_URL cannot be used: {described(error)}") from None
-    except (ValueError, OverflowError):  # whose text quotes the part of the URL that is wrong, perhaps a password
-        raise unusable_url() from None
+    except (ValueError, OverflowError) as error:
+        raise refused(url, error) from None
     return opened
 
 

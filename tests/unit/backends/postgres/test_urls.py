@@ -31,6 +31,8 @@ UNESCAPED = [
     "postgresql://shop:hunter2@hunter2@127.0.0.1/shop",
 ]
 
+WITH_OPTIONS = "postgresql:///shop?password=hunter2&host=127.0.0.1&"
+
 
 @pytest.mark.parametrize("url", UNESCAPED)
 async def test_a_url_that_cannot_be_taken_apart_is_told_without_what_may_be_its_password(url: str) -> None:
@@ -47,6 +49,38 @@ def test_the_files_of_a_url_that_cannot_be_taken_apart_are_not_looked_for(url: s
     with pytest.raises(SettingError) as told:
         unusable(url, {})
     assert "hunter2" not in "".join(traceback.format_exception(told.value))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            "target_session_attrs=foo",
+            "target_session_attrs (or PGTARGETSESSIONATTRS) must be any, primary, standby, ",
+        ),
+        ("gsslib=foo", "gsslib (or PGGSSLIB) must be gssapi or sspi"),
+        (
+            "sslmode=require&ssl_min_protocol_version=foo",
+            "ssl_min_protocol_version and ssl_max_protocol_version must be",
+        ),
+        (
+            "sslmode=require&ssl_max_protocol_version=SSLv3",
+            "ssl_min_protocol_version and ssl_max_protocol_version must",
+        ),
+        ("sslmode=disable&sslnegotiation=direct", "direct TLS requires sslmode="),
+        ("sslmode=foo", "`sslmode` parameter must be one of: disable"),
+        ("port=foo", "port must be a number from 0 to 65535"),
+        ("port=99999", "port must be a number from 0 to 65535"),
+        ("port=1,2,3", "could not match 3 port numbers to 1 hosts"),
+        ("foo", "what stands behind its ? must be NAME=VALUE, joined by &"),
+    ],
+)
+async def test_an_option_that_is_wrong_is_named_and_not_what_it_is(options: str, said: str) -> None:
+    with pytest.raises(SettingError) as told:
+        await open_database(WITH_OPTIONS + options)
+    assert str(told.value).startswith(f"TIDINGS_DATABASE_URL cannot be used: {said}")
+    assert "hunter" not in "".join(traceback.format_exception(told.value))
+    assert "foo" not in str(told.value)
 
 
 @pytest.mark.parametrize(
