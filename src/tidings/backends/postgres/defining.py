@@ -27,7 +27,7 @@ _WIDE = (
     ),
     (
         _pattern(r"\A((?:DROP|ALTER) (?:ROLE|USER(?! MAPPING)|GROUP|DATABASE))\b"),
-        "tidings connects with it, too, so have an administrator do it, outside of the program",
+        "tidings may connect with it, so have an administrator do it, outside of the program",
     ),
     (
         _pattern(r"\A(?:GRANT|REVOKE)\b.* (ALL \w+ IN SCHEMA)\b"),
