@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.backends.postgres.room import Opened, opened
 from tidings.conformance.samples import event, ids_in, keep
 from tidings.consumers.relay import OUTBOX, Relay
 from tidings.events.envelope import Envelope
+from tidings.events.rules import checked
 from tidings.log.log import Log
 from tidings.ports import Ports
 from tidings.store.staging import staged_text
@@ -97,3 +102,64 @@ async def test_one_relay_at_a_time_empties_the_outbox(at: Opened) -> None:
         unit.emit([event("a")])
     assert await relay(at) == 0
     assert await ids_in(at.log) == ["a"]
+
+
+def told(**changed: Any) -> str:
+    """Return an event as text, with some members as somebody might write them who does it himself."""
+    return json.dumps(json.loads(staged_text(event("a"))) | changed)
+
+
+def attributes(text: bytes) -> str:
+    return told(attrs=b64encode(text).decode())
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, "source"),
+        (told(source=None), "source"),
+        (told(source=""), "source"),
+        (told(source="s" * 1025), "source"),
+        (told(id=""), "id"),
+        (told(id="i" * 257), "id"),
+        (told(id="a\nb"), "control character"),
+        (told(type="t" * 256), "type"),
+        (told(dataversion=None), "dataversion"),
+        (told(dataversion=0), "dataversion"),
+        (told(subject=""), "subject"),
+        (told(subject="s" * 1025), "subject"),
+        (told(subject="\U0001f40e" * 501), "subject"),
+        (told(attrs=None), "attrs"),
+        (told(attrs="!"), "attrs"),
+        (attributes(b"\x00garbage"), "attrs"),
+        (attributes(b"\xff"), "attrs"),
+        (attributes(b"[]"), "attrs"),
+        (attributes(b'{"a":null}'), "attrs"),
+        (attributes(b'{"a":{},"a":1}'), "attrs"),
+        (attributes(b'{"a":1.0}'), "attrs"),
+        (attributes(rb'{"a":"\ud800"}'), "attrs"),
+        (attributes(b'{"time":1}'), "attrs"),
+        (told(data="!"), "base64"),
+    ],
+)
+async def test_what_is_no_event_fails_where_it_is_staged_and_not_in_the_relay(
+    at: Opened, theirs: asyncpg.Connection, text: str | None, why: str
+) -> None:
+    with pytest.raises(asyncpg.InvalidParameterValueError, match=why):
+        await theirs.execute(STAGE, text)
+    assert await relay(at) == 0
+
+
+async def test_what_is_as_long_as_may_be_is_staged(at: Opened, theirs: asyncpg.Connection) -> None:
+    longest = Envelope(
+        id="é" * 256,
+        source="s" * 1024,
+        type="t" * 255,
+        version=2**31 - 1,
+        subject="\U0001f40e" * 500,
+        attributes={"text": '"\\ü/', "least": -(2**31), "none": 0, "not": False},
+    )
+    for each in (longest, replace(longest, id="b", time="2024-02-29T23:59:59Z", time_stamped=True, attributes={})):
+        await theirs.execute(STAGE, staged_text(checked(each)))
+    assert await relay(at) == 2
+    assert (await at.log.read(after=0, limit=9)).entries[0].envelope == longest

@@ -42,12 +42,44 @@ CREATE TABLE tidings.outbox (
 );
 
 -- For who does not control the COMMIT: what is given is appended after it, by a relay. `tidings.store.staging` writes it.
-CREATE FUNCTION tidings.stage(envelope text) RETURNS void LANGUAGE sql BEGIN ATOMIC
-  INSERT INTO tidings.outbox (source, id, type, dataversion, subject, attrs, data)
-    SELECT e.source, e.id, e.type, e.dataversion, e.subject, decode(e.attrs, 'base64'), decode(e.data, 'base64')
-    FROM json_to_record(envelope::json)
-      AS e(source text, id text, type text, dataversion int, subject text, attrs text, data text);
-END;
+-- Anybody may write another text: what the relay could not read would keep it from all that is staged behind it. So this
+-- refuses what is against `tidings.events.rules`, as far as it is told in a few microseconds.
+CREATE FUNCTION tidings.stage(envelope text) RETURNS void LANGUAGE plpgsql AS $f$
+DECLARE
+  v record;
+  v_attrs text;
+  v_wrong text;
+BEGIN
+  SELECT e.* INTO v FROM json_to_record(envelope::json)
+    AS e(source text, id text, type text, dataversion int, subject text, attrs text, data text);
+  BEGIN
+    v_attrs := convert_from(decode(v.attrs, 'base64'), 'UTF8');
+    PERFORM v_attrs::jsonb;
+  EXCEPTION WHEN data_exception THEN
+    v_attrs := NULL;
+  END;
+  v_wrong := CASE
+    WHEN coalesce(length(v.source), 0) NOT BETWEEN 1 AND 1024 THEN 'source: expected 1 to 1,024 characters'
+    WHEN coalesce(length(v.id), 0) NOT BETWEEN 1 AND 256 THEN 'id: expected 1 to 256 characters'
+    WHEN coalesce(length(v.type), 0) NOT BETWEEN 1 AND 255 THEN 'type: expected 1 to 255 characters'
+    WHEN coalesce(v.dataversion, 0) < 1 THEN 'dataversion: expected a whole number from 1 on'
+    WHEN length(v.subject) NOT BETWEEN 1 AND 1024 OR octet_length(v.subject) > 2000
+      THEN 'subject: expected 1 to 1,024 characters, of at most 2,000 bytes'
+    WHEN concat(v.source, v.id, v.type, v.subject) ~ '[\u0001-\u001f\u007f-\u009f]'
+      THEN 'a control character is in source, id, type or subject'
+    WHEN coalesce(json_typeof(v_attrs::json) <> 'object', true) THEN 'attrs: expected a JSON object, in base64'
+    WHEN EXISTS (
+      SELECT FROM json_each(v_attrs::json) AS a(key, value)
+       WHERE value::text !~ CASE WHEN key IN ('time', 'time-stamped') THEN '^"' ELSE '^("|true$|false$|-?[0-9]{1,10}$)' END)
+      THEN 'attrs: expected strings, whole numbers, true or false, and a string as the time'
+  END;
+  IF v_wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'what is staged is no event: %', v_wrong
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Stage what app.staged() returns.';
+  END IF;
+  INSERT INTO tidings.outbox (source, id, type, dataversion, subject, attrs, data) VALUES
+    (v.source, v.id, v.type, v.dataversion, v.subject, decode(v.attrs, 'base64'), decode(v.data, 'base64'));
+END $f$;
 
 CREATE TABLE tidings.parked (
   consumer text COLLATE "C",
