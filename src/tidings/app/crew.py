@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from tidings.app.tables import Carrying
+from tidings.consumers.faults import PASSING
 from tidings.consumers.retry import told
 from tidings.ports import Ports
 from tidings.views.declaration import ViewSpec
@@ -84,7 +85,7 @@ class Crew:
                 wanted[rebuild.name] = rebuild
         except Exception as error:
             if "tables" not in self._failing:
-                _log.exception("which consumers there must be cannot be told; asked again every %.0f s", LOOK_SECONDS)
+                _tell(error)
             self._failing["tables"] = f"{type(error).__name__}: {error}"
             return
         self._failing.pop("tables", None)
@@ -140,6 +141,16 @@ class Crew:
             _stay()  # nobody here asked for it: a handler has cancelled the task that it runs in, say
             return error
         return None
+
+
+def _tell(error: Exception) -> None:
+    """Say why it cannot be told which consumers there must be."""
+    if isinstance(error, PASSING):
+        _log.warning("the database does not answer, and is asked again every %.0f s: %s", LOOK_SECONDS, error)
+    else:
+        _log.error(
+            "which consumers there must be cannot be told; asked again every %.0f s", LOOK_SECONDS, exc_info=error
+        )
 
 
 def _stay() -> None:

@@ -9,6 +9,7 @@ from tests.unit.app.shop import eventually
 from tests.unit.consumers.clock import HandClock
 from tidings.app.crew import Crew
 from tidings.consumers.consumer import Consumer
+from tidings.errors import StoreUnavailableError
 from tidings.ports import Ports
 from tidings.views.declaration import ViewSpec
 
@@ -130,6 +131,49 @@ async def test_one_that_ends_without_being_asked_is_named_logged_and_begun_again
     stopping.set()
     await running
     assert tended.failing == {}
+
+
+class Away(NothingToCarry):
+    """What there is to carry cannot be told, as often as it is asked."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    async def consumers(self) -> dict[str, Consumer]:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "level", "told"),
+    [
+        (
+            StoreUnavailableError("the database starts"),
+            "WARNING",
+            "the database does not answer, and is asked again every 1 s: the database starts",
+        ),
+        (
+            ValueError("wrong"),
+            "ERROR",
+            "which consumers there must be cannot be told; asked again every 1 s",
+        ),
+    ],
+)
+async def test_a_database_that_is_away_is_a_warning_and_what_nobody_foresaw_an_error(
+    error: Exception, level: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tended = Crew(Away(error), (), Ports())  # type: ignore[arg-type]
+    stopping = asyncio.Event()
+    running = asyncio.create_task(tended.run(stopping))
+
+    async def is_named() -> bool:
+        return "tables" in tended.failing
+
+    await eventually(is_named)
+    stopping.set()
+    await running
+    [record] = caplog.records
+    assert (record.levelname, record.getMessage(), record.exc_info is None) == (level, told, level == "WARNING")
 
 
 async def test_one_that_has_run_well_for_a_minute_is_not_failing_any_more() -> None:
