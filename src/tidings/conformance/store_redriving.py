@@ -62,6 +62,15 @@ class Redriving:
         assert (await only_parked(store)).attempts == 3
         assert await store.begin_redrive(claim, "subject/2") is None
 
+    async def test_a_reason_may_say_how_many_attempts_there_were(self, store: StoreDriver) -> None:
+        claim = await claimed_one(store)
+        await park(store, entry(3), why=replace(reason(None), attempts=6))
+        assert (await only_parked(store)).attempts == 6
+        await store.reschedule(claim, "subject/1", reason(SOON))
+        assert (await only_parked(store)).attempts == 6
+        await store.reschedule(claim, "subject/1", replace(reason(None), attempts=8))
+        assert (await only_parked(store)).attempts == 8
+
     async def test_only_the_owner_of_the_partition_redrives(self, store: StoreDriver, harness: StoreHarness) -> None:
         claim = await claimed_one(store)
         await park(store, entry(3), why=reason(SOON))

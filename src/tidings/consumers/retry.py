@@ -80,7 +80,7 @@ def call_reason(error: BaseException, *, attempt: int, now: int, draw: float) ->
 def died_reason(attempts: int, then: str = "correct the handler, then redrive the subject") -> Reason:
     """Return the reason of an entry, or of a call, in each of whose attempts the process ended."""
     error = f"the process ended in each of {attempts} attempts: {then}"
-    return Reason(kind="process-died", error=error, next_at=None)
+    return Reason(kind="process-died", error=error, next_at=None, attempts=attempts)
 
 
 def kind_of(error: BaseException) -> str:

@@ -10,12 +10,14 @@ class Reason:
     """Why a subject is parked or a delivery failed.
 
     `kind` is a kebab-case word (`handler-failed`, `process-died`, `undecodable`, …), `error` the last error's class and
-    message, `next_at` when to try again (None: dead, waits for an operator).
+    message, `next_at` when to try again (None: dead, waits for an operator). `attempts`: in how many it failed;
+    None: as many as are counted.
     """
 
     kind: str
     error: str
     next_at: int | None
+    attempts: int | None = None
 
 
 def readable(text: str | None) -> str | None:

@@ -41,7 +41,8 @@ async def test_an_entry_that_ends_its_process_is_parked_after_its_attempts() -> 
         assert await lives_until_idle(at, trail) == 1 + 6 + 1
         assert await at.trail() == [one, three]
         parked = (await at.parked())["b"]
-        assert (parked.reason, parked.state) == ("process-died", "dead")
+        assert (parked.reason, parked.state, parked.attempts) == ("process-died", "dead", 6)
+        assert "each of 6 attempts" in parked.error
 
 
 async def test_who_follows_a_dead_owner_handles_one_entry_a_unit_for_one_page() -> None:
@@ -121,5 +122,5 @@ async def test_a_redrive_that_ends_its_process_is_given_up_after_its_attempts() 
         at.clock.move(9)
         assert await lives_until_idle(at, trail) == 5 + 1
         parked = (await at.parked())["a"]
-        assert (parked.reason, parked.state) == ("process-died", "dead")
+        assert (parked.reason, parked.state, parked.attempts) == ("process-died", "dead", 6)
         assert await at.trail() == [two]

@@ -76,11 +76,12 @@ async def _note(connection: Connection, parking: Parking, reason: Reason) -> Non
     part = parking.part(await leases.partitions_of(connection, parking.consumer))
     await connection.execute(
         "INSERT INTO tidings.parked (consumer, subject, part, attempts, parked_at, state, next_at, reason, error) "
-        "VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8) ON CONFLICT (consumer, subject) DO UPDATE SET "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (consumer, subject) DO UPDATE SET "
         "state = EXCLUDED.state, next_at = EXCLUDED.next_at, reason = EXCLUDED.reason, error = EXCLUDED.error",
         parking.consumer,
         subject_bytes(parking.subject),
         part,
+        reason.attempts or 1,
         parking.now,
         *_told(reason),
     )
@@ -196,11 +197,12 @@ async def begin_redrive(connection: Connection, claim: Claim, subject: str) -> P
 async def reschedule(connection: Connection, claim: Claim, subject: str, reason: Reason) -> None:
     await leases.check(connection, [claim])
     await connection.execute(
-        "UPDATE tidings.parked SET state = $3, next_at = $4, reason = $5, error = $6 "
-        "WHERE consumer = $1 AND subject = $2 AND attempts > 0",
+        "UPDATE tidings.parked SET state = $3, next_at = $4, reason = $5, error = $6, "
+        "attempts = coalesce($7, attempts) WHERE consumer = $1 AND subject = $2 AND attempts > 0",
         claim.consumer,
         subject_bytes(subject),
         *_told(reason),
+        reason.attempts,
     )
 
 

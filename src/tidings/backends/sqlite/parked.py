@@ -62,9 +62,9 @@ def _note(connection: sqlite3.Connection, parking: Parking, reason: Reason) -> N
     part = parking.part(leases.partitions_of(connection, parking.consumer))
     connection.execute(
         "INSERT INTO tidings_parked (consumer, subject, part, attempts, parked_at, state, next_at, reason, error) "
-        "VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
         "state = excluded.state, next_at = excluded.next_at, reason = excluded.reason, error = excluded.error",
-        (parking.consumer, parking.subject, part, parking.now, *told(reason)),
+        (parking.consumer, parking.subject, part, reason.attempts or 1, parking.now, *told(reason)),
     )
 
 
@@ -144,9 +144,9 @@ def begin_redrive(connection: sqlite3.Connection, claim: Claim, subject: str) ->
 def reschedule(connection: sqlite3.Connection, claim: Claim, subject: str, reason: Reason) -> None:
     leases.check(connection, [claim])
     connection.execute(
-        "UPDATE tidings_parked SET state = ?, next_at = ?, reason = ?, error = ? "
+        "UPDATE tidings_parked SET state = ?, next_at = ?, reason = ?, error = ?, attempts = coalesce(?, attempts) "
         "WHERE consumer = ? AND subject = ? AND attempts > 0",
-        (*told(reason), claim.consumer, subject),
+        (*told(reason), reason.attempts, claim.consumer, subject),
     )
 
 
