@@ -173,9 +173,12 @@ class Relay:
     async def _set_aside(self, unit: Unit, entry: Entry, error: ConflictError) -> None:
         envelope = entry.envelope
         subject = lane_subject(envelope.source, envelope.id, envelope.subject)
-        reason = Reason(kind="id-taken", error=f"ConflictError: {error}", next_at=None)
-        await unit.park(OUTBOX, subject, [entry], reason)
-        _log.error("an envelope that was staged is set aside: %s", error)
+        said = (
+            f"the staged event {(envelope.source, envelope.id)} is kept at {error.conflict.position} "
+            "with other content; the others of its transaction were appended"
+        )
+        await unit.park(OUTBOX, subject, [entry], Reason(kind="id-taken", error=f"ConflictError: {said}", next_at=None))
+        _log.error("set aside as a dead letter: %s", said)
 
 
 def _is_of(refused: ConflictError, envelope: Envelope) -> bool:

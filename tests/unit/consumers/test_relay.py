@@ -72,6 +72,10 @@ async def test_an_id_with_other_content_is_set_aside_and_holds_nobody_up(at: Roo
     assert await ids_in(at.driver) == ["b", "a", "c", "d", "e"]
     [parked] = await at.store.parked()
     assert (parked.consumer, parked.state, parked.reason, parked.entries) == (OUTBOX, "dead", "id-taken", 2)
+    assert parked.error == (
+        "ConflictError: the staged event ('https://suite.example/one', 'c') is kept at 4 with other content; "
+        "the others of its transaction were appended"
+    )
     letters = await at.store.dead_letters(OUTBOX, parked.subject, limit=9)
     assert [letter.entry.envelope.data for letter in letters] == [b"2", b"3"]
 
@@ -85,6 +89,7 @@ async def test_what_is_set_aside_can_be_redriven_and_is_refused_again_or_dropped
     await at.relay.redrive()
     [again] = await at.store.parked()
     assert (again.state, again.entries) == ("dead", 2)
+    assert "the staged event" in again.error
     for _ in range(2):
         [parked] = await at.store.parked()
         await at.store.drop(OUTBOX, parked.subject, parked.first_position, reason="a slip")
