@@ -101,12 +101,12 @@ def show(consumer: Consumer, subject: Subject = None, as_json: AsJson = False) -
     if subject is None:
         show_named(consumer, as_json=as_json)
         return
-    named = dead.typed(subject)
+    named, session = dead.typed(subject), Session()
 
     async def work(opened: Opened) -> tuple[dead.Opened, Tokens]:
-        return await dead.show(opened.store, consumer, named), await tokens_of(opened)
+        return await dead.show(opened.store, session.services, consumer, named), await tokens_of(opened)
 
-    found, tokens = Session().look(work)
+    found, tokens = session.look(work)
     output = Output(as_json=as_json)
     if as_json:
         entries = [entry_object(tokens, each.entry) for each in found.letters]
@@ -201,15 +201,17 @@ def drop(
             raise CallerError("give CONSUMER and SUBJECT with --position or --all: a NAME is of one entry")
         drop_named(consumer, reason=reason, as_json=as_json)
         return
-    named = dead.typed(subject)
+    session = Session()
 
     async def work(opened: Opened) -> dead.Dropped:
-        if every:
-            return await dead.drop_subject(opened.store, consumer, named, reason=reason, who=WHO)
         at = None if position is None else await position_of(opened, "--position", position)
-        return await dead.drop(opened.store, consumer, named, position=at, reason=reason, who=WHO)
+        why, named = dead.told(reason), dead.typed(subject)
+        await dead.find(opened.store, session.services, consumer, named)
+        if every:
+            return await dead.drop_subject(opened.store, consumer, named, reason=why, who=WHO)
+        return await dead.drop(opened.store, consumer, named, position=at, reason=why, who=WHO)
 
-    done = Session().look(work)
+    done = session.look(work)
     output = Output(as_json=as_json)
     if as_json:
         names = [name_of(consumer, place) for place in done.positions]

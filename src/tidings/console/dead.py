@@ -110,7 +110,7 @@ async def letter(visit: Visit) -> Response:
 async def subject(visit: Visit) -> Response:
     query = visit.query(("consumer", "subject"))
     consumer, name = query.get("consumer", ""), query.get("subject", "")
-    found = await operation.show(visit.opened.store, consumer, typed(name))
+    found = await operation.show(visit.opened.store, visit.opened.services, consumer, typed(name))
     return await visit.show(
         "subject.html",
         parked=found.parked,
@@ -151,12 +151,14 @@ async def drop(visit: Visit) -> Response:
     if form.get("name"):
         await visit.opened.letters(None).drop(form["name"], reason=reason, who=visit.who)
         return visit.done(f"{visible(form['name'])} is given up.", "/dead")
-    if chosen == _ALL:
-        done = await operation.drop_subject(store, consumer, name, reason=reason, who=visit.who)
-    elif chosen.isascii() and chosen.isdigit() and len(chosen) < 19:
-        done = await operation.drop(store, consumer, name, position=int(chosen), reason=reason, who=visit.who)
-    else:
+    if chosen != _ALL and not (chosen.isascii() and chosen.isdigit() and len(chosen) < 19):
         raise CallerError("give up which entry? Choose one, or all of them")
+    why = operation.told(reason)
+    await operation.find(store, visit.opened.services, consumer, name)
+    if chosen == _ALL:
+        done = await operation.drop_subject(store, consumer, name, reason=why, who=visit.who)
+    else:
+        done = await operation.drop(store, consumer, name, position=int(chosen), reason=why, who=visit.who)
     at = ", ".join(map(number, done.positions[:AUDITED])) + " …" * (len(done.positions) > AUDITED)
     # On to all that is parked: what waited behind goes on by itself, and then this subject is parked no more.
     return visit.done(f"Given up for {consumer}: {counted(len(done.positions), 'entry', 'entries')} at {at}.", "/dead")

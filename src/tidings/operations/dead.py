@@ -112,16 +112,33 @@ async def parked(store: StoreDriver, services: Sequence[Service] | None, which: 
     """
     every = await store.parked()
     if which.consumer is not None:
-        consumers = {reader.name for reader in await roster(store, services)} | {each.consumer for each in every}
-        check_known("consumer", which.consumer, consumers)
+        await _check_consumer(store, services, which.consumer, every)
     if which.reason is not None:
         check_known("reason", which.reason, {*REASONS, *(each.reason for each in every)})
     return [each for each in every if which.matches(each)]
 
 
-async def show(store: StoreDriver, consumer: str, subject: str, *, limit: int = LETTERS) -> Opened:
-    """Return one parked subject with its entries. NotFoundError if it is not parked."""
-    found = await _parked(store, consumer, subject)
+async def _check_consumer(
+    store: StoreDriver, services: Sequence[Service] | None, consumer: str, parked: Sequence[Parked]
+) -> None:
+    there = {reader.name for reader in await roster(store, services)} | {each.consumer for each in parked}
+    check_known("consumer", consumer, there)
+
+
+async def find(store: StoreDriver, services: Sequence[Service] | None, consumer: str, subject: str) -> Parked:
+    """Return one parked subject. NotFoundError if it is not parked; where nobody's of that name is, for a consumer that
+    there is not, as in `parked`."""
+    every = await store.parked()
+    if all(each.subject != subject for each in every):
+        await _check_consumer(store, services, consumer, every)
+    return await _parked(store, consumer, subject)
+
+
+async def show(
+    store: StoreDriver, services: Sequence[Service] | None, consumer: str, subject: str, *, limit: int = LETTERS
+) -> Opened:
+    """Return one parked subject with its entries. NotFoundError as in `find`."""
+    found = await find(store, services, consumer, subject)
     return Opened(parked=found, letters=tuple(await store.dead_letters(consumer, subject, limit=limit)))
 
 
@@ -129,7 +146,7 @@ async def redrivable(
     store: StoreDriver, clock: Clock, services: Sequence[Service] | None, consumer: str, subject: str
 ) -> Parked:
     """Return one subject that somebody would redrive. NotFoundError; CallerError if nobody runs the consumer."""
-    found = await _parked(store, consumer, subject)
+    found = await find(store, services, consumer, subject)
     for why in (await uncarried(store, clock, services, [consumer])).values():
         raise CallerError(why)
     return found
@@ -185,17 +202,6 @@ async def redrive_all(
     return scheduled
 
 
-async def droppable(
-    store: StoreDriver, consumer: str, subject: str, *, position: Position | None = None, reason: str
-) -> Parked:
-    """Return the subject whose first entry would be given up. Errors as in `drop`."""
-    told(reason)
-    found = await _parked(store, consumer, subject)
-    if position is not None:
-        check_head(found, position)
-    return found
-
-
 async def drop(
     store: StoreDriver, consumer: str, subject: str, *, position: Position | None = None, reason: str, who: str
 ) -> Dropped:
@@ -203,9 +209,11 @@ async def drop(
 
     What waited behind it goes on by itself. CallerError without a reason; NotFoundError; NotSubjectHeadError.
     """
-    found = await droppable(store, consumer, subject, position=position, reason=reason)
+    why = told(reason)
+    found = await _parked(store, consumer, subject)
     chosen = found.first_position if position is None else position
-    await store.drop(consumer, subject, chosen, reason=told(reason), who=who)
+    check_head(found, chosen)
+    await store.drop(consumer, subject, chosen, reason=why, who=who)
     return Dropped(consumer=consumer, subject=subject, positions=(chosen,), left=found.entries - 1)
 
 

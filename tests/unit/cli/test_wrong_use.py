@@ -140,9 +140,10 @@ def check(ended: Ended, code: int, told: str) -> None:
         (("views", "verify"), 2, "which application?"),
         (("views", "rebuild", "orders.none", "--app", "shop:app"), 2, "no view 'orders.none'; there is orders.last"),
         (("views", "rebuild", "orders.last", "--app", "shop:app"), 1, "cannot be rebuilt"),
-        (("dead", "show", "stock", "1"), 2, "there is no parked subject '1' of stock; look for it among"),
+        (("dead", "show", "stock", "1"), 2, "there is no consumer 'stock'; there is orders.order@1"),
         (("dead", "redrive"), 2, "redrive what?"),
-        (("dead", "redrive", "stock", "1"), 2, "no parked subject"),
+        (("dead", "drop", "stock", "1", "--reason", "x"), 2, "there is no consumer 'stock'"),
+        (("dead", "redrive", "orders.order@1", "1"), 2, "no parked subject '1' of orders.order@1; look for it among"),
         (
             ("dead", "drop", "stock", "1"),
             2,

@@ -72,14 +72,14 @@ def test_every_word_for_what_failed_can_be_asked_for() -> None:
 
 
 async def test_a_subject_is_shown_with_its_entries_in_order(parked: Stage) -> None:
-    shown = await dead.show(parked.store, "billing", "a")
+    shown = await dead.show(parked.store, SERVICES, "billing", "a")
     assert [letter.entry.position for letter in shown.letters] == [1, 2]
     assert shown.parked.entries == 2
 
 
 async def test_what_is_not_parked_is_refused(parked: Stage) -> None:
     with pytest.raises(NotFoundError, match="there is no parked subject 'c' of billing; look for it among"):
-        await dead.show(parked.store, "billing", "c")
+        await dead.show(parked.store, SERVICES, "billing", "c")
     with pytest.raises(NotFoundError, match="no parked subject"):
         await dead.redrive(parked.store, parked.clock, SERVICES, "billing", "c", who="cli")
     with pytest.raises(NotFoundError, match="no parked subject"):
@@ -88,7 +88,20 @@ async def test_what_is_not_parked_is_refused(parked: Stage) -> None:
 
 async def test_a_subject_that_is_parked_for_another_consumer_is_told_with_it(parked: Stage) -> None:
     with pytest.raises(NotFoundError, match=r"no parked subject 'a' of orders\.order; there is one of billing, rates$"):
-        await dead.show(parked.store, "orders.order", "a")
+        await dead.show(parked.store, SERVICES, "orders.order", "a")
+
+
+async def test_a_consumer_that_is_not_there_is_named_before_its_subject(parked: Stage) -> None:
+    acts = (
+        lambda name: dead.show(parked.store, SERVICES, name, "jack"),
+        lambda name: dead.redrive(parked.store, parked.clock, SERVICES, name, "jack", who="cli"),
+        lambda name: dead.find(parked.store, SERVICES, name, "jack"),
+    )
+    for act in acts:
+        with pytest.raises(NotFoundError, match="there is no consumer 'bookmarks'"):
+            await act("bookmarks")
+        with pytest.raises(NotFoundError, match=r"no parked subject 'jack' of orders\.order@1"):
+            await act("orders.order@1")
 
 
 async def test_a_redrive_is_due_at_once_with_a_full_budget(parked: Stage) -> None:
