@@ -37,7 +37,8 @@ TidingsError
 │   │   └── LogBusyError         the log's queue is full; retry later
 │   ├── StoreUnavailableError    the store cannot be reached or written; retry later
 │   │   └── ContendedError       two transactions met; retry at once
-│   └── LogRewoundError          a checkpoint stands beyond the log's head, or the log beyond its next position
+│   └── LogRewoundError          a checkpoint stands beyond the log's head
+│       └── SequenceRewoundError  the log stands beyond its next position; mend the database
 ├── AuthorError          who wrote the application must change its code
 │   ├── DeclarationError         an event, view, fold or service is declared wrongly
 │   │   └── TransformerChainError  the steps between versions do not join
@@ -285,7 +286,11 @@ class ContendedError(StoreUnavailableError):
 
 
 class LogRewoundError(OperatorError):
-    """A checkpoint stands beyond the log's head, or the log beyond the next position: one is from an older copy."""
+    """A checkpoint stands beyond the log's head: the log was restored from an older copy."""
+
+
+class SequenceRewoundError(LogRewoundError):
+    """The log stands beyond its next position: PostgreSQL's sequence is from an older copy. Nothing more is kept."""
 
 
 class AuthorError(TidingsError):

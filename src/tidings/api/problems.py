@@ -116,6 +116,7 @@ _PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
         errors.PositionExpiredError: Problem.POSITION_EXPIRED,
         errors.PositionNotReachedError: Problem.POSITION_NOT_REACHED,
         errors.LogRewoundError: Problem.INVALID_POSITION,
+        errors.SequenceRewoundError: Problem.LOG_UNAVAILABLE,
         errors.NotFoundError: Problem.NOT_FOUND,
         errors.MovedError: Problem.PRECONDITION_FAILED,
         errors.TooManySecretsError: Problem.TOO_MANY_SECRETS,

@@ -39,7 +39,7 @@ class BackEnd(Protocol):
 async def open_back_end(settings: Settings, ports: Ports) -> BackEnd:
     """Open the database of these settings, and make its tables if it has none.
 
-    SchemaError if it belongs to another release or is none; LogRewoundError if its next position was used before;
+    SchemaError if it belongs to another release or is none; SequenceRewoundError if its next position was used before;
     StoreUnavailableError if it cannot be opened now.
     """
     if settings.engine == "postgresql":

@@ -32,6 +32,8 @@ def conflict(kind: str) -> errors.ConflictError:
         (RuntimeError("x"), 500, "internal"),
         (errors.LogBusyError("x"), 503, "overloaded"),
         (errors.LogUnavailableError("x"), 503, "log-unavailable"),
+        (errors.SequenceRewoundError("x"), 503, "log-unavailable"),
+        (errors.LogRewoundError("x"), 400, "invalid-position"),
         (errors.StoreUnavailableError("x"), 503, "store-unavailable"),
     ],
 )

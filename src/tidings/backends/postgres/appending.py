@@ -18,7 +18,7 @@ from tidings.backends.postgres.meanwhile import meanwhile
 from tidings.backends.postgres.rewound import rewound
 from tidings.backends.postgres.single import APPEND_ONE, arguments_of, is_single
 from tidings.backends.postgres.transaction import begun_by
-from tidings.errors import Conflict, LogRewoundError, LogUnavailableError
+from tidings.errors import Conflict, LogUnavailableError, SequenceRewoundError
 from tidings.events.codec import stored_of
 from tidings.events.envelope import Envelope
 from tidings.log.driver import Position, Receipt, Write
@@ -166,7 +166,7 @@ class PostgresAppender:
             await copy(connection, [(positions[n], rows[n]) for n in kept])
         return Found(positions=positions, known=known, conflicts=conflicts, moved=row["moved"], met=row["met"])
 
-    def clash_of(self, error: asyncpg.UniqueViolationError) -> IdRacedError | LogRewoundError:
+    def clash_of(self, error: asyncpg.UniqueViolationError) -> IdRacedError | SequenceRewoundError:
         """Return what it means that a key was there already: one of an id, or else one of a position."""
         if (error.table_name or "").startswith("seen"):
             return IdRacedError("an id of this append was taken by another one meanwhile; repeat it")

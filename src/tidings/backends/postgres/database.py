@@ -179,7 +179,8 @@ async def open_database(url: str, *, connections: int = CONNECTIONS, create: boo
 
     `connections`: most of this process. SettingError if the URL or the user in it is wrong; SchemaError if the server,
     its settings, the user's rights or the schema are not what this release can work with: the message has the command
-    to run; LogRewoundError if its next position was used before; StoreUnavailableError if it cannot be reached now.
+    to run; SequenceRewoundError if its next position was used before; StoreUnavailableError if it cannot be reached
+    now.
     """
     async with first_connection(url) as (first, server):
         await prepare(first, without_secrets(url), create=create)

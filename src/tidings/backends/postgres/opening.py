@@ -30,7 +30,7 @@ async def open_postgres(url: str, ports: Ports, *, connections: int = CONNECTION
     """Open the database at `url`, and make its tables if there are none.
 
     `connections`: most of the pool. SettingError if the URL or the user in it is wrong; SchemaError if the server, its
-    settings, the user's rights or the tables are not what this release can work with; LogRewoundError if the next
+    settings, the user's rights or the tables are not what this release can work with; SequenceRewoundError if the next
     position was used before; StoreUnavailableError if it cannot be reached now.
     """
     database = await open_database(url, connections=connections)

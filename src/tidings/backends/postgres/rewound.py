@@ -6,7 +6,7 @@ What is appended then stands where all readers have been, or is refused because 
 from __future__ import annotations
 
 from tidings.backends.postgres.connection import Connection
-from tidings.errors import LogRewoundError
+from tidings.errors import SequenceRewoundError
 
 DRAWN = "(SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM tidings.position)"
 """The last position that was drawn."""
@@ -17,9 +17,9 @@ USED = "greatest((SELECT max(pos) FROM tidings.log), (SELECT greatest(safe_pos, 
 _IS_BEHIND = f"SELECT {DRAWN} < {USED}"
 
 
-def rewound() -> LogRewoundError:
+def rewound() -> SequenceRewoundError:
     """Return what to tell of it."""
-    return LogRewoundError(
+    return SequenceRewoundError(
         "the sequence of positions stands behind the log: it was restored from an older copy, or left out of the copy, "
         "as logical replication does, and readers would pass over what is appended. Stop every process, and run "
         "`tidings log restored`"
@@ -27,6 +27,6 @@ def rewound() -> LogRewoundError:
 
 
 async def check(connection: Connection) -> None:
-    """LogRewoundError if the next position may be one that was used."""
+    """SequenceRewoundError if the next position may be one that was used."""
     if await connection.fetchval(_IS_BEHIND):
         raise rewound()

@@ -11,7 +11,7 @@ from tests.unit.backends.postgres.room import Opened, opened
 from tidings.backends.postgres.opening import open_postgres
 from tidings.backends.postgres.restoring import begin_life
 from tidings.conformance.samples import event, events, ids_in, keep
-from tidings.errors import LogRewoundError
+from tidings.errors import SequenceRewoundError
 from tidings.log.lives import APART
 from tidings.log.log import Log
 from tidings.ports import Ports, SystemClock
@@ -33,11 +33,11 @@ async def at(postgres_url: str) -> AsyncIterator[Opened]:
 async def test_after_the_first_position_that_is_taken_nothing_is_kept_in_a_hole(at: Opened) -> None:
     log = Log(at.log, Ports())
     for id in "abc":
-        with pytest.raises(LogRewoundError, match="tidings log restored"):
+        with pytest.raises(SequenceRewoundError, match="tidings log restored"):
             await log.append([event(id)])
-        with pytest.raises(LogRewoundError):
+        with pytest.raises(SequenceRewoundError):
             await keep(at.log, *[event(f"{id}{n}") for n in range(300)])
-        with pytest.raises(LogRewoundError):
+        with pytest.raises(SequenceRewoundError):
             async with at.store.unit() as unit:
                 unit.emit([event(f"unit-{id}")])
     assert await at.rows("SELECT last_value FROM tidings.position") == [(1,)]
@@ -46,7 +46,7 @@ async def test_after_the_first_position_that_is_taken_nothing_is_kept_in_a_hole(
 
 async def test_a_unit_that_meets_it_is_the_last_to_append(at: Opened) -> None:
     for _ in range(3):
-        with pytest.raises(LogRewoundError):
+        with pytest.raises(SequenceRewoundError):
             async with at.store.unit() as unit:
                 unit.emit([event("unit")])
     assert await at.rows("SELECT last_value FROM tidings.position") == [(1,)]
@@ -67,7 +67,7 @@ async def test_it_is_not_opened_until_it_is_told_that_it_was_restored(at: Opened
     await direct.execute(used)
     for last in (1, USED - 1):
         await direct.execute("SELECT setval('tidings.position', $1::bigint)", last)
-        with pytest.raises(LogRewoundError, match="tidings log restored"):
+        with pytest.raises(SequenceRewoundError, match="tidings log restored"):
             await open_postgres(postgres_url, Ports())
     await direct.close()
     life = await begin_life(postgres_url, SystemClock(), who="me")
