@@ -5,11 +5,12 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import asyncpg
 import pytest
 from aiohttp import web
 from msgspec import structs
 
-from tests.unit.webhooks.deliver.desk import Desk, Got, Sink, always, desk, eventually, sink
+from tests.unit.webhooks.deliver.desk import Desk, Got, Sink, always, desk, eventually, fine, sink
 from tidings.consumers.rounds import Rounds
 from tidings.errors import CheckpointMovedError, RefusedError, StoreUnavailableError
 from tidings.operations import deliveries as operating
@@ -524,3 +525,33 @@ async def test_no_fan_out_inside_the_request(at: Desk, to: Sink) -> None:
     assert await at.states() == ["delivered"]
     await at.store.pause("endpoints", None)
     await at.until("delivered", "delivered")
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+async def test_what_is_still_to_be_sent_of_a_partition_that_was_taken_off_ends_dead(
+    at: Desk, place: str, to: Sink
+) -> None:
+    to.answer = always(500)
+    await at.add(to.url("/failing"), "failing")
+    await at.say("1")
+    [row] = await at.until("dead", endpoint="failing")
+    await at.add(to.url("/paused"), "paused")
+    await at.endpoints.pause("paused")
+    await at.say("2")
+    await at.until("held", endpoint="paused", type="said")
+    connection = await asyncpg.connect(place)
+    await connection.execute("SELECT setval('tidings.position', 1 << 24)")
+    await at.say("3")
+    await at.until("held", "held", endpoint="paused", type="said")  # so the consumer is past the partition
+    await connection.execute("UPDATE tidings.head SET floor_pos = (1 << 24) - 1")
+    await connection.execute("ALTER TABLE tidings.log DETACH PARTITION tidings.log_0 CONCURRENTLY")
+    await connection.close()
+    await at.endpoints.resume("paused")
+    await operating.retry(at.store, row["key"], at.opened.ports.clock, who="ann")
+    to.got.clear()
+    to.answer = fine
+    rows = await at.until("dead", "dead", "dead", "delivered", "delivered", type="said")
+    assert {(row["reason"], row["error"]) for row in rows[:3]} == {
+        ("transform-error", "the log does not have the event any more")
+    }
+    assert {json.loads(got.body)["id"] for got in to.got} == {"3"}
