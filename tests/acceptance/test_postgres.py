@@ -115,7 +115,7 @@ def test_the_doctor_looks_at_the_server(place: OnPostgres) -> None:
         place.eventually("consumers", "--app", "shop:app", until=settled)
         found = place.eventually("doctor", "--app", "shop:app", until=is_caught_up)
     names = ["settings", "log", "store", "schema", "leases", "checkpoints"]
-    names += ["dead letters", "versions", "server", "connections", "transactions", "server clock", "clock"]
+    names += ["dead letters", "rebuilds", "versions", "server", "connections", "transactions", "server clock", "clock"]
     assert [check["name"] for check in found["checks"]] == names
     wrong = {check["name"]: check["problem"] for check in found["checks"] if not check["ok"]}
     assert list(wrong) == ["server"]
