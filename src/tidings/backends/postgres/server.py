@@ -96,9 +96,9 @@ def refusal(server: Server) -> str | None:
         )
     if server.synchronous_commit == "off":
         return (
-            "synchronous_commit is off, so events that were acknowledged could be lost, and their positions given to "
-            f"others: run `{_set_for(server)} synchronous_commit = on`, and take it out of "
-            "TIDINGS_DATABASE_URL where that says it"
+            f"synchronous_commit is off, so what was said to be kept could be lost: run `{_set_for(server)} "
+            "synchronous_commit = on`, take it out of TIDINGS_DATABASE_URL where that says it, and start the processes "
+            "anew, whose sessions keep what it was"
         )
     if server.is_pooled and server.isolation != "read committed":
         return (
