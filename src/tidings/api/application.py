@@ -25,7 +25,7 @@ from tidings.api.problems import Problem, Refusal, answer_to
 from tidings.api.queries import read_query
 from tidings.api.routing import OPEN, PRINCIPAL, Operation, check_scope, routes
 from tidings.api.table import Parts, operations
-from tidings.api.welcome import check_visits, is_visit, welcome
+from tidings.api.welcome import welcome
 from tidings.app.opened import Opened
 from tidings.errors import MalformedError, NotFoundError
 from tidings.events.codec import encode_json
@@ -91,10 +91,8 @@ class Application:
             inner = mounted(scope, self._pages.path)
             if inner is not None:
                 return await self._pages(inner, self._parts.bodies.watched(receive), send)
-            if is_visit(scope):
-                return await welcome(scope, self._pages.path)(scope, receive, send)
             if path == "/":
-                check_visits(scope)
+                return await welcome(scope, self._pages.path)(scope, receive, send)
         if path.startswith(HOOKS):
             self._check_room(scope)
             return await self._parts.hooks.serve(path[len(HOOKS) :], scope, receive, send)

@@ -13,26 +13,18 @@ from tidings.serving import asgi
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
+@pytest.mark.parametrize("accept", [BROWSER, "*/*"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("root", ["", "/events api"])
-async def test_a_browser_is_shown_the_way_to_the_console_with_or_without_a_key(root: str) -> None:
+async def test_whoever_asks_there_is_sent_to_the_console_with_or_without_a_key(
+    root: str, method: str, accept: str
+) -> None:
     app = shop()
     settings = Settings(database_url="sqlite:///:memory:")
     async with app.open(settings, consume=False) as opened:
         await keys.add(opened.store, Ports(), Asked(owner="us", scopes=["events:read"]), who="cli")
-        reply = await ask(asgi(app), "GET", root.replace(" ", "%20") + "/", {"accept": BROWSER}, root_path=root)
-    assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    place = root.replace(" ", "%20")
-    assert f'href="{place}/console"' in reply.body.decode()
-    assert f'href="{place}/openapi.json"' in reply.body.decode()
-    assert "default-src 'none'" in reply.headers["content-security-policy"]
-
-
-async def test_a_program_is_told_where_both_are() -> None:
-    app = shop()
-    async with app.open(Settings(database_url="sqlite:///:memory:"), consume=False):
-        reply = await ask(asgi(app), "GET", "/", {"accept": "*/*"})
-    assert (reply.status, reply.slug) == (404, "not-found")
-    assert "/openapi.json lists what is, and /console shows it in a browser" in reply.json["detail"]
+        reply = await ask(asgi(app), method, root.replace(" ", "%20") + "/", {"accept": accept}, root_path=root)
+    assert (reply.status, reply.headers["location"]) == (307, root.replace(" ", "%20") + "/console")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "TRACE", "OPTIONS"])
