@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -28,7 +29,7 @@ async def every(visit: Visit) -> Response:
     return await visit.show(
         "catalog.html",
         services=services,
-        channels=[_channel(known, type) for type in types_of(known)],
+        channels=[_channel(known, type, said) for type in types_of(known)],
         api=_api(visit),
     )
 
@@ -45,7 +46,7 @@ async def one(visit: Visit) -> Response:
     doing = [(service, role, versions) for (service, of, role), versions in said.items() if of == type]
     return await visit.show(
         "catalog_of.html",
-        channel=_channel(known, type),
+        channel=_channel(known, type, said),
         messages=[_message(rows[number], visit) for number in sorted(rows, reverse=True)],
         doing=doing,
         most=ROWS_MOST,
@@ -53,10 +54,10 @@ async def one(visit: Visit) -> Response:
     )
 
 
-def _channel(known: Census, type: str) -> dict[str, Any]:
+def _channel(known: Census, type: str, said: Mapping[tuple[str, str, str], object]) -> dict[str, Any]:
     rows = known.of_type(type)
-    owner = next((rows[number].owner for number in sorted(rows, reverse=True) if rows[number].owner), "")
-    return {"type": type, "owner": owner, "rows": [rows[number] for number in sorted(rows)]}
+    emitters = [service for service, of, role in said if (of, role) == (type, "emit")]
+    return {"type": type, "emitters": emitters, "rows": [rows[number] for number in sorted(rows)]}
 
 
 def _message(row: EventVersion, visit: Visit) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
@@ -211,3 +212,21 @@ async def _until_data(stream: aiohttp.StreamReader) -> list[str]:
     while not (lines and lines[-1].startswith("data:")):
         lines.append((await stream.readline()).decode().rstrip("\n"))
     return lines
+
+
+async def test_the_catalog_says_of_a_type_who_sends_it_as_asyncapi_does(browser: Browser) -> None:
+    async with browser.session.get(f"{browser.shop.url.removesuffix('/console')}/asyncapi.json") as answer:
+        document = await answer.json()
+    senders: dict[str, list[str]] = {type: [] for type in document["channels"]}
+    for name, each in document["operations"].items():
+        if each["action"] == "send":
+            senders[each["channel"]["$ref"].rpartition("/")[2]].append(name)
+    page = await browser.get("/catalog")
+    cells = re.findall(r"/catalog/([a-z-]+)\">[^<]*</a></th>\s*<td data-label=\"Emitted by\">([^<]*)<", page.text)
+    assert dict(cells).keys() == senders.keys()
+    for type, told in cells:
+        services = [] if told == "no service that runs" else told.split(", ")
+        assert len(services) == len(senders[type]), (type, told)
+        assert all(service in name for service, name in zip(services, senders[type], strict=True)), (type, told)
+    assert dict(cells)["order-paid"] == "payments"
+    assert "payments emits it" in (await browser.get("/catalog/order-paid")).words

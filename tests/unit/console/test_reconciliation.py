@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -115,4 +116,6 @@ async def test_party_is_shown_with_what_it_holds_otherwise(tmp_path: Path) -> No
         page = await browser.get(f"/reconciliation/{SCOPE}/{run.id}")
         assert (page.status, "unexpected" in page.words, "Asked" in page.words) == (200, True, True)
         page = await browser.get(f"/reconciliation/{SCOPE}")
+        [link] = re.findall(rf'<a href="[^"]*/{run.id}"[^>]*>(.*?)</a>', page.text)
+        assert re.fullmatch(r"<time[^>]*>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^<]*</time>", link)
         assert (page.status, "Whatever was pushed and answered by then the party holds" in page.words) == (200, True)
