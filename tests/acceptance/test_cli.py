@@ -70,7 +70,7 @@ def test_the_doctor_names_what_is_not_well_and_what_to_do(place: Place) -> None:
     (place.folder / "newer.py").write_text(source + more, "utf-8")
     ended = place.tidings("doctor", "--app", "newer:app")
     assert (ended.code, ended.out.splitlines()[-1]) == (1, "Not well: schema, dead letters")
-    assert "orders.late have no table yet: `tidings run` makes it" in ended.out
+    assert "orders.late has no table yet: `tidings run` makes it" in ended.out
 
 
 def test_the_doctor_cannot_look_at_what_is_not_there(place: Place) -> None:

@@ -108,8 +108,8 @@ class Session:
         place = _shared(self.settings).place
         if not makes and not asyncio.run(holds_log(self.settings)):
             raise SettingError(
-                f"there is no database {place} with a log in it: `tidings run` makes it, or set TIDINGS_DATABASE_URL "
-                "to another one"
+                f"there is no database {place} with a log in it: `tidings run` or `tidings migrate apply` makes it, or "
+                "set TIDINGS_DATABASE_URL to another one"
             )
 
 

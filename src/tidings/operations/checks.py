@@ -56,7 +56,8 @@ class Checks:
         records = await self._store.views()
         views = (view for service in self._services or () for view in service.views if view.mode != "live")
         missing = [f"{view.service}.{view.name}" for view in views if standing(view, records).step == "create"]
-        return f"{', '.join(missing)} have no table yet: `tidings run` makes it" if missing else None
+        have, them = ("has", "it") if len(missing) == 1 else ("have", "them")
+        return f"{', '.join(missing)} {have} no table yet: `tidings run` makes {them}" if missing else None
 
     async def _leases(self) -> str | None:
         """Ask for no lease at all, of nobody: it takes what a lease takes, a transaction that may write."""

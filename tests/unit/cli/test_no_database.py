@@ -110,7 +110,7 @@ def test_without_a_database_it_ends_with_2_and_makes_none(
     said = capsys.readouterr()
     assert (code, said.out) == (2, "")
     assert said.err == (
-        "tidings: there is no database other.db with a log in it: `tidings run` makes it, or set TIDINGS_DATABASE_URL "
-        "to another one\n"
+        "tidings: there is no database other.db with a log in it: `tidings run` or `tidings migrate apply` makes it, "
+        "or set TIDINGS_DATABASE_URL to another one\n"
     )
     assert not (tmp_path / "other.db").exists()

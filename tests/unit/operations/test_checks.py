@@ -87,7 +87,7 @@ async def test_a_view_without_a_table_is_named(stage: Stage) -> None:
     async with App().open(Settings(database_url="sqlite:///:memory:"), consume=False) as empty:
         looked = Checks(empty.host, empty.log, empty.store, empty.ports, SERVICES)
         assert await problems(looked) == {
-            "schema": "orders.order, orders.placed have no table yet: `tidings run` makes it"
+            "schema": "orders.order, orders.placed have no table yet: `tidings run` makes them"
         }
 
 
