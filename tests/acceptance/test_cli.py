@@ -58,7 +58,19 @@ def test_the_doctor_finds_all_well_but_what_waits_for_somebody(place: Place) -> 
     assert "2 dead letters of 2 subjects (2 dead): look with `tidings dead list`" in ended.out
     assert place.tidings("dead", "list").out.splitlines()[-1] == "2 dead letters of 2 subjects (2 dead)"
     found = place.tidings("doctor", "--app", "shop:app", "--json").json
-    names = ["settings", "log", "store", "schema", "leases", "checkpoints", "dead letters", "versions", "disk", "clock"]
+    names = [
+        "settings",
+        "log",
+        "store",
+        "schema",
+        "leases",
+        "checkpoints",
+        "dead letters",
+        "rebuilds",
+        "versions",
+        "disk",
+        "clock",
+    ]
     assert [check["name"] for check in found["checks"]] == names
     assert [check["name"] for check in found["checks"] if not check["ok"]] == ["dead letters"]
     assert found["engine"] == f"SQLite {sqlite3.sqlite_version}"
