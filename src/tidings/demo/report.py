@@ -12,6 +12,9 @@ from rich.table import Table
 from tidings.demo.truth import Rows, View
 from tidings.wording import counted
 
+FOUND_MAX = 72
+"""Characters of what was found, in a line: a verdict is read beside it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -85,13 +88,14 @@ def facts_table(report: Report) -> Table:
 
 
 def lines_table(report: Report) -> Table:
-    """Draw what was compared."""
-    table = _table("", "[dim]found[/]", "", "[dim]had each arrival been taken as it came[/]")
+    """Draw what was compared: the verdict first, for what was found may take several lines."""
+    table = _table("", "", "[dim]found[/]", "[dim]had each arrival been taken as it came[/]")
+    table.columns[2].max_width = FOUND_MAX
     for line in report.lines:
         verdict = "[green]right[/]" if line.right else "[bold red]WRONG[/]"
-        table.add_row(f"  [bold]{line.what}[/]", escape(line.found), verdict, f"[yellow]{escape(line.otherwise)}[/]")
+        table.add_row(f"  [bold]{line.what}[/]", verdict, escape(line.found), f"[yellow]{escape(line.otherwise)}[/]")
         if line.detail and not line.right:
-            table.add_row("", f"[red]{escape(line.detail)}[/]", "", "")
+            table.add_row("", "", f"[red]{escape(line.detail)}[/]", "")
     return table
 
 
