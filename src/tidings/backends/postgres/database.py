@@ -99,7 +99,7 @@ class Database:
             self._settings += f"; SET LOCAL search_path = {path}"
         self.cleared = "RESET ALL; DISCARD TEMP" + (f"; {self._settings}" if server.is_pooled else "")
         self._inside: ContextVar[_Open | None] = ContextVar(f"inside a unit of {self.place}", default=None)
-        self._pool = Pool(partial(self._connected, path=path), most=connections)
+        self._pool = Pool(partial(self._checked, path=path), most=connections)
         self.pool_by_name = None if server.is_pooled else self._pool
 
     @property
@@ -165,6 +165,16 @@ class Database:
             return await _connect(self._url, is_pooled=self.server.is_pooled, path=path, to=SessionAttribute.read_write)
         except asyncpg.PostgresError as error:
             raise ConnectionError(_NAMED.sub("", described(error))) from error
+
+    async def _checked(self, *, path: str | None) -> Connection:
+        """Connect. SequenceRewoundError: it may be another server by now, to which no sequence was copied."""
+        connection = await self._connected(path=path)
+        try:
+            await rewound.check(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
 
     async def close(self) -> None:
         """Wait for what is under way, for some seconds, then close every connection; twice is once."""

@@ -77,6 +77,24 @@ async def test_it_is_not_opened_until_it_is_told_that_it_was_restored(at: Opened
     await again.close()
 
 
+async def test_a_process_that_is_led_to_another_server_appends_nothing_in_its_holes(
+    at: Opened, postgres_url: str
+) -> None:
+    """As where a copy by logical replication takes the place of the server, and connections are made anew."""
+    direct = await asyncpg.connect(postgres_url)
+    await direct.execute("SELECT setval('tidings.position', 2)")  # the next one is a hole
+    await direct.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> $1",
+        direct.get_server_pid(),
+    )
+    log = Log(at.log, Ports())
+    for id in "abc":
+        with pytest.raises(SequenceRewoundError, match="tidings log restored"):
+            await log.append([event(id)])
+    assert await direct.fetchval("SELECT last_value FROM tidings.position") == 2
+    await direct.close()
+
+
 async def test_numbers_that_were_drawn_in_vain_keep_nobody_out(at: Opened, postgres_url: str) -> None:
     await at.rows(f"SELECT setval('tidings.position', {USED})")
     again = await open_postgres(postgres_url, Ports())
