@@ -115,12 +115,12 @@ class PostgresAppender:
         self._last = position
         return Receipt(outcome="appended", positions=(position,))
 
-    def _draft(self, writes: Sequence[Write]) -> Draft:
-        return draft_of(writes, self._sought(writes))
+    def _draft(self, writes: Sequence[Write], *, everywhere: bool = False) -> Draft:
+        return draft_of(writes, self._sought(writes), everywhere=everywhere)
 
     async def _drafted(self, writes: Sequence[Write], transaction: Transaction) -> Draft:
         """Begin, and work out meanwhile what is sent."""
-        _, draft = await meanwhile(transaction.start(), partial(self._draft, writes))
+        _, draft = await meanwhile(transaction.start(), partial(self._draft, writes, everywhere=True))
         return draft
 
     async def _judge(self, connection: asyncpg.Connection, draft: Draft, *, in_unit: bool) -> Sequence[Receipt]:

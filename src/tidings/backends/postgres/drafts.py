@@ -20,6 +20,7 @@ STRIPES = SLOTS >> STRIPE_BITS
 
 APPEND = f"SELECT * FROM tidings.append({', '.join(f'${n}' for n in range(1, 35))})"
 _NO_COLUMNS: Sequence[None] = [None] * 9
+_Placed = tuple[Sequence[int], Sequence[int | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Draft:
 
     `expectations`: (number of the write from 0, subject, position), of all writes in order. `conditional`: the number
     of the write that has a condition. `counts` and so on: arguments of `tidings.append`, in its order. `placed`: the
-    slots and the keys of the subjects.
+    slots and the keys of the subjects; None: worked out with the columns.
     """
 
     writes: Sequence[Write]
@@ -38,12 +39,12 @@ class Draft:
     conditional: int | None
     counts: Sequence[int]
     keys: Sequence[Any]
-    placed: tuple[Sequence[int], Sequence[int | None]]
+    placed: _Placed | None
     judged_by: Sequence[Any]
 
     def columns(self) -> Sequence[Sequence[Any]]:
         """Return those of the log behind the time, an element for each envelope: made when the rows are wanted."""
-        return (*self.placed, *_columns(self.envelopes))
+        return (*(self.placed or _placed(self.envelopes)), *_columns(self.envelopes))
 
     def statement(
         self, *, in_unit: bool, recorded: int, same: Sequence[bool | None], with_columns: bool
@@ -54,18 +55,18 @@ class Draft:
         return (APPEND, in_unit, recorded, self.counts, *self.keys, same or None, types, *columns, *self.judged_by)
 
 
-def draft_of(writes: Sequence[Write], sought: Sought) -> Draft:
-    """Return the draft of these writes. `sought`: what stands for their envelopes, all of them in order."""
+def draft_of(writes: Sequence[Write], sought: Sought, *, everywhere: bool = False) -> Draft:
+    """Return the draft of these writes. `sought`: what stands for their envelopes, all of them in order.
+
+    `everywhere`: it holds every stripe, as many subjects do anyhow, so that theirs can be worked out later.
+    """
     envelopes = [envelope for write in writes for envelope in write.envelopes]
     expectations = [
         (n, subject, after) for n, write in enumerate(writes) for subject, after in (write.expected or {}).items()
     ]
     conditional = next((n for n, write in enumerate(writes) if write.condition is not None), None)
-    skeys = _skeys(envelopes)
-    slots = [
-        (identity_key(of.source, of.id) if skey is None else skey) % SLOTS
-        for of, skey in zip(envelopes, skeys, strict=True)
-    ]
+    placed = None if everywhere else _placed(envelopes)
+    stripes = range(STRIPES) if placed is None else map(stripe_of, placed[0])
     expected = [subject for _, subject, _ in expectations]
     return Draft(
         writes=writes,
@@ -75,11 +76,11 @@ def draft_of(writes: Sequence[Write], sought: Sought) -> Draft:
         conditional=conditional,
         counts=[len(write.envelopes) for write in writes],
         keys=_keys(sought),
-        placed=(slots, skeys),
+        placed=placed,
         judged_by=(
             *_expected(expectations),
             *_condition(writes, conditional),
-            *_stripes(slots, alone=_alone(writes, expected, conditional)),
+            *_stripes(stripes, alone=_alone(writes, expected, conditional)),
         ),
     )
 
@@ -97,6 +98,16 @@ def _keys(sought: Sought) -> Sequence[Any]:
         timed[n] = True
     ordered = [firsts[n] for n in sought.timed]
     return min(ordered), max(ordered), True, timed, firsts, seconds
+
+
+def _placed(envelopes: Sequence[Envelope]) -> _Placed:
+    """Return the slots of the envelopes, and the keys of their subjects."""
+    skeys = _skeys(envelopes)
+    slots = [
+        (identity_key(of.source, of.id) if skey is None else skey) % SLOTS
+        for of, skey in zip(envelopes, skeys, strict=True)
+    ]
+    return slots, skeys
 
 
 def _skeys(envelopes: Sequence[Envelope]) -> Sequence[int | None]:
@@ -155,8 +166,8 @@ def _alone(writes: Sequence[Write], expected: Sequence[str], conditional: int | 
     return frozenset(found)
 
 
-def _stripes(slots: Iterable[int], *, alone: frozenset[int]) -> tuple[Sequence[int], Sequence[bool] | None]:
-    stripes = sorted({*map(stripe_of, slots), *alone})
+def _stripes(held: Iterable[int], *, alone: frozenset[int]) -> tuple[Sequence[int], Sequence[bool] | None]:
+    stripes = sorted({*held, *alone})
     return stripes, [stripe in alone for stripe in stripes] if alone else None
 
 

@@ -32,7 +32,7 @@ def large(name: str) -> list[Write]:
 async def test_a_draft_that_raises_keeps_nothing_and_the_next_append_is_kept(
     at: Opened, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def raising(self: PostgresAppender, writes: object) -> None:
+    def raising(self: PostgresAppender, writes: object, *, everywhere: bool) -> None:
         raise ValueError("a draft")
 
     with monkeypatch.context() as broken:
