@@ -13,6 +13,7 @@ from tidings.errors import (
     InlineViewError,
     LogUnavailableError,
     PositionNotReachedError,
+    SequenceRewoundError,
     StoreUnavailableError,
     VersionUnreadableError,
 )
@@ -21,7 +22,7 @@ from tidings.log.driver import Position
 PASSING = (StoreUnavailableError, LogUnavailableError, InlineViewError, PositionNotReachedError)
 """No fault of a handler: the same is done again later, and nothing is counted."""
 
-NOBODYS = (*PASSING, CheckpointMovedError, VersionUnreadableError)
+NOBODYS = (*PASSING, CheckpointMovedError, SequenceRewoundError, VersionUnreadableError)
 TIMES_UNAVAILABLE = 3
 
 

@@ -7,7 +7,8 @@ the order of entries of different subjects is nobody's promise.
 Entries that an operator dropped are given up for ever, so they are left out wherever a history is read. Any other one
 that cannot be read is part of its row, and to go on without it would make the row wrong: whoever needs it fails. So is
 one that was removed from the log. Of a row that spans subjects it is known which these are. Of one within a subject it
-is not; but what is left of its history has to make the row that is kept, else some of it is missing.
+is not; but what is left of its history has to make the row that is kept, else some of it is missing. What was removed
+and then undone by what is left is not found by that.
 """
 
 from __future__ import annotations
@@ -188,8 +189,10 @@ class MemberHistory:
         members = await unit.members(self._table, sorted(upto))
         steps = (await self.steps(members, dropped)).whole()
         for key, noted in members.items():
-            if len(steps.get(key, ())) < len({*noted} - dropped):
-                raise _removed(self._folding, key, (await self._log.head()).floor)
+            gone = {*noted} - dropped - {step.position for step in steps.get(key, ())}
+            floor = (await self._log.head()).floor if gone else 0
+            if gone and min(gone) <= floor:
+                raise _removed(self._folding, key, floor)
         return steps
 
     async def steps(self, members: Mapping[Key, Sequence[Position]], dropped: AbstractSet[Position]) -> Found:
@@ -234,6 +237,6 @@ async def _reach(log: Entries, entries: Sequence[Entry]) -> Position:
 def _removed(folding: Folding, key: Key, floor: Position) -> HistoryRemovedError:
     return HistoryRemovedError(
         f"the row {key!r:.100} of {folding.view} cannot be folded anew for an event that came late: entries up to "
-        f"{floor} were removed from the log, some of its own among them; put them back and redrive the subject, or "
-        "drop the event"
+        f"{floor} were removed from the log, some of its own among them, or its fold was changed since; put them back "
+        "and redrive the subject, or drop the event"
     )

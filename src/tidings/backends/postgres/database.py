@@ -35,7 +35,7 @@ from tidings.backends.postgres.pool import Pool
 from tidings.backends.postgres.server import Server, look, refusal
 from tidings.backends.postgres.transaction import begun
 from tidings.backends.postgres.urls import refused, split_url
-from tidings.errors import SchemaError
+from tidings.errors import SchemaError, SequenceRewoundError
 from tidings.settings import without_secrets
 
 CONNECTIONS = 10
@@ -167,12 +167,14 @@ class Database:
             raise ConnectionError(_NAMED.sub("", described(error))) from error
 
     async def _checked(self, *, path: str | None) -> Connection:
-        """Connect. SequenceRewoundError: it may be another server by now, to which no sequence was copied."""
+        """Connect, unless it is another server by now, to which no sequence was copied: that one is as good as away."""
         connection = await self._connected(path=path)
         try:
             await rewound.check(connection)
-        except BaseException:
+        except BaseException as error:
             connection.terminate()
+            if isinstance(error, SequenceRewoundError):
+                raise ConnectionError(str(error)) from error
             raise
         return connection
 

@@ -104,8 +104,10 @@ class PostgresLog:
 
     async def append_one(self, envelope: Envelope, *, seconds: float) -> Receipt | None:
         pool = self._database.pool_by_name
-        connection = None if pool is None or envelope.type in self._inline_types else pool.take_idle(seconds)
-        if pool is None or connection is None:
+        if pool is None or envelope.type in self._inline_types or self._appender.is_rewound:
+            return None
+        connection = pool.take_idle(seconds)
+        if connection is None:
             return None
         self._ports.points.at("append:before-begin")
         try:

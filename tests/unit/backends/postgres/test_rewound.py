@@ -11,7 +11,7 @@ from tests.unit.backends.postgres.room import Opened, opened
 from tidings.backends.postgres.opening import open_postgres
 from tidings.backends.postgres.restoring import begin_life
 from tidings.conformance.samples import event, events, ids_in, keep
-from tidings.errors import SequenceRewoundError
+from tidings.errors import LogUnavailableError, SequenceRewoundError
 from tidings.log.lives import APART
 from tidings.log.log import Log
 from tidings.ports import Ports, SystemClock
@@ -42,6 +42,22 @@ async def test_after_the_first_position_that_is_taken_nothing_is_kept_in_a_hole(
                 unit.emit([event(f"unit-{id}")])
     assert await at.rows("SELECT last_value FROM tidings.position") == [(1,)]
     assert await ids_in(at.log) == ["kept", "6", "7", "8", "9"]
+
+
+async def test_who_appends_alone_keeps_nothing_either_once_a_unit_has_met_it(at: Opened) -> None:
+    log = Log(at.log, Ports())
+    await at.rows(f"SELECT setval('tidings.position', {USED})")
+    for id in "ab":
+        await log.append([event(id)])
+    await at.rows("SELECT setval('tidings.position', 5)")
+    with pytest.raises(SequenceRewoundError):
+        async with at.store.unit() as unit:
+            unit.emit([event("unit")])
+    await at.rows("SELECT setval('tidings.position', 3)")
+    for id in "cd":
+        with pytest.raises(SequenceRewoundError):
+            await log.append([event(id)])
+    assert (await ids_in(at.log))[-2:] == ["a", "b"]
 
 
 async def test_a_unit_that_meets_it_is_the_last_to_append(at: Opened) -> None:
@@ -89,7 +105,7 @@ async def test_a_process_that_is_led_to_another_server_appends_nothing_in_its_ho
     )
     log = Log(at.log, Ports())
     for id in "abc":
-        with pytest.raises(SequenceRewoundError, match="tidings log restored"):
+        with pytest.raises(LogUnavailableError, match="tidings log restored"):
             await log.append([event(id)])
     assert await direct.fetchval("SELECT last_value FROM tidings.position") == 2
     await direct.close()
