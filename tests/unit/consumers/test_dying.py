@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.unit.consumers.room import Died, Room, Trail, room, until_idle
 from tidings.consumers.consumer import Consumer
-from tidings.errors import StoreUnavailableError
+from tidings.errors import SequenceRewoundError, StoreUnavailableError
 
 
 def deadly(*positions: int):
@@ -124,3 +126,14 @@ async def test_a_redrive_that_ends_its_process_is_given_up_after_its_attempts() 
         parked = (await at.parked())["a"]
         assert (parked.reason, parked.state, parked.attempts) == ("process-died", "dead", 6)
         assert await at.trail() == [two]
+
+
+async def test_a_sequence_that_stands_behind_the_log_is_no_fault_of_an_entry_which_waits() -> None:
+    async with room() as at:
+        await at.say("a", "b")
+        trail = Trail()
+        trail.fault = lambda entry: SequenceRewoundError("behind")
+        with pytest.raises(SequenceRewoundError):
+            await until_idle(at.consumer(trail, owner="one"))
+        assert await at.store.parked() == []
+        assert {each.position for each in (await at.store.checkpoints(trail.name)).values()} == {0}
