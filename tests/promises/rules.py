@@ -272,8 +272,8 @@ RULES = (
     Rule(
         "ahead",
         "consumers/faults.py",
-        "NOBODYS = (*PASSING, CheckpointMovedError, VersionUnreadableError)",
-        "NOBODYS = (*PASSING, CheckpointMovedError)",
+        "NOBODYS = (*PASSING, CheckpointMovedError, SequenceRewoundError, VersionUnreadableError)",
+        "NOBODYS = (*PASSING, CheckpointMovedError, SequenceRewoundError)",
     ),
     Rule("published", "versions/lockfile.py", "    if now == kept.sha256:\n", "    if now:\n"),
 )
